@@ -1,0 +1,46 @@
+"""``lock.acquire`` without parentheses does nothing, and ``with lock.acquire()`` fails.
+
+The first line only mentions the method. In the second, the answer of ``acquire``, which is True, is
+entered instead of the lock; a bool cannot be entered, and the lock stays held.
+"""
+
+import threading
+
+state_lock = threading.Lock()
+other_lock = threading.Lock()
+state: list[int] = []
+
+
+def faulty_mention(value: int) -> None:
+    """Change the state without the lock."""
+    state_lock.acquire
+    state.append(value)
+
+
+def faulty_enter(value: int) -> None:
+    """Enter a bool."""
+    with other_lock.acquire():
+        state.append(value)
+
+
+def cured(value: int) -> None:
+    """Enter the lock itself."""
+    with state_lock:
+        state.append(value)
+
+
+def main() -> None:
+    """Change the state, all three ways."""
+    cured(1)
+    with state_lock:
+        faulty_mention(2)
+        print("faulty_mention: changed the state while another held the lock:", state)
+    try:
+        faulty_enter(3)
+    except (TypeError, AttributeError) as error:
+        held = "held for ever" if other_lock.locked() else "free"
+        print(f"faulty_enter: {type(error).__name__}, and the lock is {held}")
+
+
+if __name__ == "__main__":
+    main()

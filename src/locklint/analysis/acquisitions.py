@@ -1,0 +1,150 @@
+"""What becomes of each acquisition: where it is given back, and by which ways out it is kept."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from locklint.analysis.events import Exit, Given, LockStates, Taken
+from locklint.analysis.lockset import Acquisition, Grade, LockKey
+from locklint.analysis.raising import is_context_manager
+from locklint.core.diagnostic import Confidence, Severity
+from locklint.core.source import Span
+from locklint.ir.instruction import Acquire, Constant, TryAcquire
+from locklint.ir.lock import LockRef
+
+
+@dataclass
+class Fate:
+    """The fate of one acquisition by hand: by a method, or by a call that returns holding."""
+
+    states: LockStates
+    key: LockKey
+    acquisition: Acquisition
+    lock: LockRef
+    taken: list[Taken]
+    releases: list[Given] = field(default_factory=list)
+    kept: list[Exit] = field(default_factory=list)
+    kept_by_exception: list[Exit] = field(default_factory=list)
+    given_back: list[Exit] = field(default_factory=list)
+
+    @property
+    def span(self) -> Span:
+        """Where the lock is taken."""
+        return self.acquisition.span
+
+    @property
+    def instruction(self) -> Acquire | TryAcquire | None:
+        """The acquiring instruction; None where a call does it."""
+        for taken in self.taken:
+            if isinstance(taken.instruction, (Acquire, TryAcquire)):
+                return taken.instruction
+        return None
+
+    @property
+    def is_released_here(self) -> bool:
+        """Whether some ordinary way through the function gives the lock back."""
+        if not self.releases:
+            return False
+        return bool(self.given_back) or not self.states.normal_exits
+
+    @property
+    def release_spans(self) -> list[Span]:
+        """The distinct places that give it back, in source order."""
+        return sorted({given.span for given in self.releases})
+
+    @property
+    def first_release(self) -> Span | None:
+        """The first place after the acquisition that gives it back, on a way without exception."""
+        plain = sorted({given.span for given in self.releases if given.exception is None})
+        return next((span for span in plain if span > self.span), plain[0] if plain else None)
+
+    def leaks(self) -> list[Exit]:
+        """The exceptional ways out that keep it, most convincing first.
+
+        A generator that is a context manager may be left by its yield; that is `yields_unprotected`.
+        """
+        context = is_context_manager(self.states.function)
+        found = [
+            exit_
+            for exit_ in self.kept_by_exception
+            if exit_.exception is not None
+            and exit_.exception.grade > Grade.ACQUIRE
+            and not (context and exit_.exception.cause.what == "yield")
+        ]
+        return sorted(found, key=_by_conviction)
+
+    def yields_unprotected(self) -> Span | None:
+        """The yield of a context manager by which an exception leaves with the lock held."""
+        if not is_context_manager(self.states.function):
+            return None
+        spans = [
+            exit_.span
+            for exit_ in self.kept_by_exception
+            if exit_.exception is not None and exit_.exception.cause.what == "yield"
+        ]
+        return min(spans, default=None)
+
+    def is_gap(self) -> bool:
+        """Whether everything that leaks it lies before a region that is protected."""
+        leaks = self.leaks()
+        protected = [
+            given.exception.cause.span
+            for given in self.releases
+            if given.exception is not None and given.exception.grade > Grade.ACQUIRE
+        ]
+        if not leaks or not protected:
+            return False
+        return max(exit_.span for exit_ in leaks) < min(protected)
+
+    def severity(self, proven: bool) -> Severity:
+        """Error where the fault is proven and the lock is surely one, else warning."""
+        sure = self.lock.confidence > Confidence.LOW
+        return Severity.ERROR if proven and sure else Severity.WARNING
+
+
+def _by_conviction(exit_: Exit) -> tuple[int, Span]:
+    assert exit_.exception is not None
+    return (-exit_.exception.grade, exit_.span)
+
+
+def fates(states: LockStates) -> list[Fate]:
+    """The fates of all acquisitions by hand of a function, in source order."""
+    taken: dict[tuple[LockKey, Acquisition], list[Taken]] = defaultdict(list)
+    for event in states.taken:
+        instruction = event.instruction
+        if isinstance(instruction, Acquire) and instruction.enter is not None:
+            continue
+        if event.acquisition.how in ("enter_context", "enter_async_context"):
+            continue
+        taken[event.key, event.acquisition].append(event)
+    released = states.released()
+    result = [
+        Fate(states, key, acquisition, events[0].lock, events, released.get((key, acquisition), []))
+        for (key, acquisition), events in taken.items()
+    ]
+    for fate in result:
+        for exit_ in states.normal_exits:
+            hold = exit_.holds.get(fate.key)
+            if hold is not None and fate.acquisition in hold.acquisitions():
+                fate.kept.append(exit_)
+            elif hold is None or not hold.forgotten:
+                fate.given_back.append(exit_)
+        for exit_ in states.exceptional_exits:
+            hold = exit_.holds.get(fate.key)
+            if hold is not None and fate.acquisition in hold.acquisitions():
+                fate.kept_by_exception.append(exit_)
+    return sorted(result, key=lambda fate: (fate.span, str(fate.key)))
+
+
+def result_tells(fate: Fate) -> bool:
+    """Whether what the function returns tells its caller that the lock is still held."""
+    kept = [exit_.value for exit_ in fate.kept]
+    others = [exit_.value for exit_ in fate.given_back]
+    if all(isinstance(v, Constant) and v.value is True for v in kept):
+        return all(isinstance(v, Constant) and not v.value for v in others)
+    if all(isinstance(v, Constant) and v.value is False for v in kept):
+        return all(isinstance(v, Constant) and v.value is True for v in others)
+    if any(isinstance(v, Constant) for v in kept):
+        return False
+    return all(isinstance(v, Constant) and not v.value for v in others)

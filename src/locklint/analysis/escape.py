@@ -1,0 +1,163 @@
+"""Locks that never leave the scope in which they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from locklint.core.diagnostic import Severity
+from locklint.core.source import Span
+from locklint.dataflow.order import all_successors, predecessors, reaching
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    BlockId,
+    Call,
+    Defer,
+    Enter,
+    HandOver,
+    Instruction,
+    Release,
+    Terminator,
+    TryAcquire,
+)
+from locklint.ir.lock import Exactness, LockRef, LockRole
+from locklint.ir.operands import terminator_paths, used_paths
+
+_THREAD_STARTERS = ("threading.Thread", "threading.Timer")
+
+
+@dataclass(frozen=True)
+class FreshLock:
+    """A lock that excludes nobody: where it is made and used, and what to say of it."""
+
+    lock: LockRef
+    made: Span
+    used: Span
+    message: str
+    story: str
+    severity: Severity = Severity.ERROR
+
+
+def fresh_locks(function: Function) -> list[FreshLock]:
+    """All locks of a function that nobody else can have, in source order."""
+    found = {
+        **{fresh.used: fresh for fresh in _anonymous(function)},
+        **{fresh.used: fresh for fresh in _local(function)},
+    }
+    return [found[span] for span in sorted(found)]
+
+
+def _anonymous(function: Function) -> Iterator[FreshLock]:
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if (
+                isinstance(instruction, Acquire)
+                and instruction.enter is not None
+                and instruction.lock.exactness is Exactness.FRESH
+                and instruction.lock.path.root is Root.TEMP
+            ):
+                yield FreshLock(
+                    instruction.lock,
+                    instruction.span,
+                    instruction.span,
+                    f"`with` over a new `{instruction.lock.api.name}`, which nobody else can hold",
+                    "",
+                )
+
+
+def _local(function: Function) -> Iterator[FreshLock]:
+    made: dict[AccessPath, list[tuple[Span, BlockId]]] = {}
+    results: dict[AccessPath, Call] = {}
+    acquires: dict[AccessPath, list[Acquire | TryAcquire]] = {}
+    released: set[AccessPath] = set()
+    mentions: dict[AccessPath, list[tuple[Instruction | Terminator, BlockId]]] = {}
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            match instruction:
+                case Call(result=AccessPath() as result):
+                    results[result] = instruction
+                case Assign(target=target, value=AccessPath() as value) if value in results:
+                    if target.is_variable and target.root is Root.LOCAL:
+                        made.setdefault(target, []).append((results[value].span, block.id))
+                        continue
+                case Acquire(lock=lock) | TryAcquire(lock=lock) if _is_own(lock):
+                    acquires.setdefault(lock.path, []).append(instruction)
+                    continue
+                case Release(lock=lock) if _is_own(lock):
+                    released.add(lock.path)
+                    continue
+                case HandOver() | Enter():
+                    continue
+                case Defer(lock=LockRef() as lock):
+                    released.add(lock.path)
+            for path in used_paths(instruction):
+                variable = AccessPath(path.root_name, (), path.root)
+                mentions.setdefault(variable, []).append((instruction, block.id))
+        for path in terminator_paths(block.terminator):
+            variable = AccessPath(path.root_name, (), path.root)
+            mentions.setdefault(variable, []).append((block.terminator, block.id))
+    for variable, places in made.items():
+        if len({span for span, _ in places}) != 1:
+            continue
+        own, others = acquires.get(variable, []), mentions.get(variable, [])
+        if own and not others and variable in released:
+            first = min(own, key=lambda instruction: instruction.span)
+            by_hand = {i.span for i in own if not (isinstance(i, Acquire) and i.enter)}
+            if len(by_hand) > 1 or first.lock.kind.role not in (LockRole.LOCK, LockRole.CONDITION):
+                continue
+            yield FreshLock(
+                first.lock,
+                places[0][0],
+                first.span,
+                f"`{variable}` is made in `{function.name}` and never leaves it, so nobody else"
+                " can hold it",
+                "and acquired here, each call its own",
+            )
+        elif not own and others:
+            yield from _one_each(function, variable, places[0], others)
+
+
+def _one_each(
+    function: Function,
+    variable: AccessPath,
+    made: tuple[Span, BlockId],
+    mentions: list[tuple[Instruction | Terminator, BlockId]],
+) -> Iterator[FreshLock]:
+    """A lock made in a loop and given to one new thread in each round."""
+    calls = {m.span: m for m, _ in mentions if isinstance(m, Call)}
+    if len(calls) != 1 or len(calls) != len(mentions):
+        return
+    call = next(iter(calls.values()))
+    if call.external not in _THREAD_STARTERS:
+        return
+    span, block = made
+    loop = reaching([block], predecessors(function, all_successors))
+    after = set(all_successors(function.blocks[block]))
+    if not after & loop:
+        return
+    lock = next(
+        (
+            i.lock
+            for b in function.blocks.values()
+            for i in b.instructions
+            if isinstance(i, HandOver) and i.lock.path == variable
+        ),
+        None,
+    )
+    if lock is None or lock.exactness is not Exactness.FRESH or lock.kind.role is not LockRole.LOCK:
+        return
+    yield FreshLock(
+        lock,
+        span,
+        call.span,
+        f"each thread is given a `{variable}` of its own, which excludes no other thread",
+        "and given to one thread here",
+        Severity.WARNING,
+    )
+
+
+def _is_own(lock: LockRef) -> bool:
+    return lock.exactness is Exactness.FRESH and lock.path.root is Root.LOCAL and lock.path.is_variable

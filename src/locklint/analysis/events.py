@@ -1,0 +1,160 @@
+"""What the last walk over solved lock states notes for the rules: plain facts, no verdicts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from locklint.analysis.lockset import (
+    Acquisition,
+    Cause,
+    Disjunct,
+    Flow,
+    Grade,
+    Hold,
+    InFlight,
+    LockKey,
+    Why,
+)
+from locklint.core.source import Span
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Constant, Instruction, Operand
+from locklint.ir.lock import LockRef
+
+
+@dataclass(frozen=True)
+class Exit:
+    """One way in which the function is left; ``exception`` None: by returning ``value``."""
+
+    span: Span
+    value: Operand | None
+    exception: InFlight | None
+    holds: dict[LockKey, Hold]
+
+    @property
+    def returns_truth(self) -> bool | None:
+        """The truth of the returned value, where it is known."""
+        return bool(self.value.value) if isinstance(self.value, Constant) else None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One execution of an acquisition: what was held before it, outermost first."""
+
+    acquisition: Acquisition
+    key: LockKey
+    lock: LockRef
+    before: Hold
+    held: tuple[LockKey, ...]
+    instruction: Instruction | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """One execution of a release: the state before it.
+
+    ``last`` says that this lock was the one taken last; ``exception`` is what was in flight.
+    """
+
+    span: Span
+    how: str
+    key: LockKey
+    lock: LockRef
+    before: Hold
+    last: bool
+    exception: InFlight | None
+
+
+@dataclass
+class LockStates:
+    """All facts about the locks of one function.
+
+    ``complete`` is false where the analysis gave up at a bound; then nothing may be concluded.
+    """
+
+    function: Function
+    exits: list[Exit] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
+    yields: list[tuple[Span, dict[LockKey, Hold]]] = field(default_factory=list)
+    locks: dict[LockKey, LockRef] = field(default_factory=dict)
+    complete: bool = True
+
+    @property
+    def normal_exits(self) -> list[Exit]:
+        """The exits by return."""
+        return [exit_ for exit_ in self.exits if exit_.exception is None]
+
+    @property
+    def exceptional_exits(self) -> list[Exit]:
+        """The exits by an exception that does not end the process."""
+        return [
+            exit_
+            for exit_ in self.exits
+            if exit_.exception is not None and exit_.exception.flow is not Flow.EXIT
+        ]
+
+    def released(self) -> dict[tuple[LockKey, Acquisition], list[Given]]:
+        """For each acquisition the releases that give its level back."""
+        result: dict[tuple[LockKey, Acquisition], list[Given]] = defaultdict(list)
+        for given in self.given:
+            if given.before.count > 0 and given.before.levels:
+                for acquisition in given.before.levels[-1]:
+                    result[given.key, acquisition].append(given)
+        return result
+
+
+class Recorder:
+    """Collects the facts of one function while its solved states are walked once more."""
+
+    def __init__(self, function: Function) -> None:
+        self.states = LockStates(function)
+
+    def lock_of(self, key: LockKey) -> LockRef | None:
+        """The lock behind a key that has been seen."""
+        return self.states.locks.get(key)
+
+    def acquires(
+        self,
+        key: LockKey,
+        lock: LockRef,
+        acquisition: Acquisition,
+        disjunct: Disjunct,
+        instruction: Instruction | None,
+    ) -> None:
+        """Note an acquisition."""
+        self.states.locks.setdefault(key, lock)
+        self.states.taken.append(
+            Taken(acquisition, key, lock, disjunct.hold(key), disjunct.order, instruction)
+        )
+
+    def releases(
+        self, key: LockKey, lock: LockRef, span: Span, how: str, disjunct: Disjunct
+    ) -> None:
+        """Note a release."""
+        self.states.locks.setdefault(key, lock)
+        last = not disjunct.order or disjunct.order[-1] == key
+        self.states.given.append(
+            Given(span, how, key, lock, disjunct.hold(key), last, disjunct.exception)
+        )
+
+    def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
+        """Note a return."""
+        self.states.exits.append(Exit(span, value, None, dict(disjunct.holds)))
+
+    def raises(self, disjunct: Disjunct) -> None:
+        """Note that an exception leaves the function."""
+        exception = disjunct.exception
+        if exception is None:
+            span = self.states.function.name_span
+            exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(span, "an exception"))
+        self.states.exits.append(
+            Exit(exception.cause.span, None, exception, dict(disjunct.holds))
+        )
+
+    def yields(self, span: Span, disjunct: Disjunct) -> None:
+        """Note a yield."""
+        self.states.yields.append((span, dict(disjunct.holds)))
+
+
+__all__ = ["Exit", "Given", "LockStates", "Recorder", "Taken", "Why"]

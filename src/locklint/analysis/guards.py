@@ -1,0 +1,64 @@
+"""Conditions around releases that may belong to conditions around acquires."""
+
+from __future__ import annotations
+
+from locklint.analysis.acquisitions import Fate
+from locklint.core.source import Span
+from locklint.dataflow.order import predecessors
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import BlockId, Branch, Call, Release
+
+
+def is_guarded_release(fate: Fate) -> bool:
+    """Whether each release stands alone under a test past which the function goes on.
+
+    ``if flag: lock.release()`` says that whether the lock is held depends on something that is not
+    understood here. It is not the same as a way out that forgets the release.
+    """
+    function = fate.states.function
+    spans = set(fate.release_spans)
+    return bool(spans) and all(_is_guarded(function, span) for span in spans)
+
+
+def _is_guarded(function: Function, span: Span) -> bool:
+    before = predecessors(function, lambda block: block.successors())
+    found = False
+    for block in function.blocks.values():
+        if not any(_releases_at(i, span) for i in block.instructions):
+            continue
+        found = True
+        tests = before[block.id]
+        if not tests:
+            return False
+        for test in tests:
+            if not _skips(function, test, block.id):
+                return False
+    return found
+
+
+def _releases_at(instruction: object, span: Span) -> bool:
+    return isinstance(instruction, (Release, Call)) and instruction.span == span
+
+
+def _skips(function: Function, test: BlockId, release: BlockId) -> bool:
+    """Whether the other side of the test goes where the release goes next."""
+    branch = function.blocks[test].terminator
+    if not isinstance(branch, Branch):
+        return False
+    other = branch.otherwise if branch.then == release else branch.then
+    after = _following(function, release)
+    return bool(after & ({other} | _following(function, other)))
+
+
+def _following(function: Function, block: BlockId) -> set[BlockId]:
+    """The blocks that come next, through empty ones."""
+    seen: set[BlockId] = set()
+    work = list(function.blocks[block].successors())
+    while work:
+        successor = work.pop()
+        if successor in seen:
+            continue
+        seen.add(successor)
+        if not function.blocks[successor].instructions:
+            work.extend(function.blocks[successor].successors())
+    return seen

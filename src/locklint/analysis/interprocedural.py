@@ -1,0 +1,145 @@
+"""Lock states and summaries of many functions, callees first.
+
+Functions are taken in the postorder of the call graph's depth-first forest; where they call each
+other in a ring, the ring is solved again until its summaries stand still, or, at a bound, what still
+moves is forgotten. Results do not depend on the order in which functions are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from locklint.analysis.events import LockStates, Recorder
+from locklint.analysis.lockset import EMPTY, State
+from locklint.analysis.lockset_transfer import Lookup, Transfer
+from locklint.analysis.relevance import Relevance
+from locklint.analysis.summarize import summarize
+from locklint.analysis.summary import Summary
+from locklint.dataflow.solver import Forward, TooManyVisits
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import BlockId, Call, Enter, Exit
+
+_MAX_ROUNDS = 3
+
+
+def callees(function: Function) -> Iterator[str]:
+    """The keys of all functions whose summaries the states of ``function`` depend on."""
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            match instruction:
+                case Call(targets=targets):
+                    yield from targets
+                case Enter(manager=manager) | Exit(manager=manager) if manager is not None:
+                    for key in (manager.enter, manager.exit, manager.generator):
+                        if key is not None:
+                            yield key
+
+
+class Interprocedural:
+    """All functions analysed so far. `add` takes more and solves again what depends on them."""
+
+    def __init__(self) -> None:
+        self.functions: dict[str, Function] = {}
+        self.states: dict[str, LockStates] = {}
+        self.summaries: dict[str, Summary] = {}
+        self._callers: dict[str, set[str]] = {}
+        self._errors: list[tuple[Function, Exception]] = []
+
+    def add(self, functions: Iterable[Function]) -> set[str]:
+        """Solve the functions, and those known ones that call them.
+
+        Returns the keys of those whose summary came to concern callers, or ceased to.
+        """
+        new = {function.key: function for function in functions}
+        self.functions.update(new)
+        for key, function in new.items():
+            for callee in callees(function):
+                self._callers.setdefault(callee, set()).add(key)
+        changed: set[str] = set()
+        dirty = set(new)
+        for _ in range(_MAX_ROUNDS):
+            again: set[str] = set()
+            done: set[str] = set()
+            for key in self._callees_first(dirty):
+                before = self.summaries.get(key)
+                self._solve(self.functions[key])
+                done.add(key)
+                summary = self.summaries[key]
+                if before == summary:
+                    continue
+                if (before is None or before.is_neutral) and summary.is_neutral:
+                    # How likely it raises is new, but callers within this round come later anyhow.
+                    again |= {c for c in self._callers.get(key, ()) if c in done and c != key}
+                    continue
+                changed.add(key)
+                again |= {c for c in self._callers.get(key, ()) if c in done or c not in dirty}
+            if not again:
+                break
+            dirty = again
+        return changed
+
+    def take_errors(self) -> list[tuple[Function, Exception]]:
+        """The functions on which the analysis itself failed since this was last asked."""
+        errors, self._errors = self._errors, []
+        return errors
+
+    def _callees_first(self, keys: set[str]) -> list[str]:
+        order: list[str] = []
+        seen: set[str] = set()
+        for root in sorted(keys):
+            if root in seen:
+                continue
+            seen.add(root)
+            stack = [(root, iter(sorted(set(callees(self.functions[root])))))]
+            while stack:
+                key, rest = stack[-1]
+                for callee in rest:
+                    if callee in keys and callee not in seen:
+                        seen.add(callee)
+                        stack.append((callee, iter(sorted(set(callees(self.functions[callee]))))))
+                        break
+                else:
+                    order.append(key)
+                    stack.pop()
+        return order
+
+    def _lookup(self, key: str) -> tuple[Function, Summary] | None:
+        summary = self.summaries.get(key)
+        return None if summary is None else (self.functions[key], summary)
+
+    def _solve(self, function: Function) -> None:
+        try:
+            states = solve(function, self._lookup)
+        except Exception as error:
+            self._errors.append((function, error))
+            states = LockStates(function, complete=False)
+        self.states[function.key] = states
+        self.summaries[function.key] = summarize(states)
+
+
+def solve(function: Function, lookup: Lookup) -> LockStates:
+    """The facts about one function's locks, given the summaries of what it calls."""
+    recorder = Recorder(function)
+    if function.too_complex:
+        recorder.states.complete = False
+        return recorder.states
+    relevance = Relevance(function)
+    # Clean-up stacks release by key, and the recorder knows the locks behind keys.
+    transfer = Transfer(function, relevance, lookup)
+
+    def join(_: BlockId, old: State | None, new: State) -> State:
+        return new if old is None else old.join(new)
+
+    try:
+        before = Forward(function, transfer.flow, join).solve(State([EMPTY]))
+    except TooManyVisits:
+        recorder.states.complete = False
+        return recorder.states
+    recording = Transfer(function, relevance, lookup, recorder)
+    for block, state in sorted(before.items()):
+        for _ in recording.flow(block, state):
+            pass
+    return recorder.states
+
+
+

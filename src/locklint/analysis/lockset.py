@@ -1,0 +1,277 @@
+"""The domain of lock states.
+
+A state is a small bounded set of disjuncts, each of which stands for some of the executions that
+reach a place. A disjunct maps locks to how often this function holds them, relative to its entry,
+and knows those values and test outcomes on which the rest of the function depends. So the outcome of
+a try-acquire, a flag, or a repeated condition stays tied to the lock state that goes with it.
+
+At the bound disjuncts are merged: first those that differ in values only, then all; a lock on which
+merged disjuncts disagree is forgotten, not guessed, and no rule speaks of it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum
+from typing import TypeAlias
+
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.instruction import Constant
+from locklint.ir.lock import Exactness, LockRef, Mode
+
+MAX_DISJUNCTS = 24
+MAX_COUNT = 4
+
+
+class Grade(IntEnum):
+    """How likely it is in practice that an instruction raises."""
+
+    NEVER = 0
+    ACQUIRE = 1  # the acquire itself: interrupted, or misused
+    UNLIKELY = 2  # an attribute, a subscript, an operator: a programming error
+    LIKELY = 3  # a call, an await
+    CERTAIN = 4  # `raise`
+
+
+class Flow(Enum):
+    """Which of the exceptions that Python treats differently is in flight."""
+
+    ERROR = "error"  # an `Exception`
+    CANCEL = "cancel"  # CancelledError at an await, GeneratorExit at a yield
+    EXIT = "exit"  # SystemExit: the process ends
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cause:
+    """What raised the exception in flight."""
+
+    span: Span
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """The exception in flight; ``type`` is its class's dotted name where it is known."""
+
+    flow: Flow
+    type: str | None
+    grade: Grade
+    cause: Cause
+
+    def better(self, other: InFlight) -> InFlight:
+        """The more convincing of two witnesses; equal ones are told apart by place."""
+        if (-self.grade, self.cause) <= (-other.grade, other.cause):
+            return self
+        return other
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Acquisition:
+    """A place where a lock is taken: by a method, a ``with``, or a call that returns holding."""
+
+    span: Span
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockKey:
+    """What is must-equal within a function: a canonical path, and the mode of a read-write lock."""
+
+    path: AccessPath
+    mode: Mode = Mode.EXCLUSIVE
+
+    def __str__(self) -> str:
+        return f"{self.path}/shared" if self.mode is Mode.SHARED else str(self.path)
+
+
+def key_of(lock: LockRef, mode: Mode | None = None) -> LockKey:
+    """The key of a lock; one object of the whole program goes by its identity, however it is named."""
+    mode = lock.mode or mode or Mode.EXCLUSIVE
+    if lock.exactness is Exactness.ONE:
+        return LockKey(AccessPath(lock.identity), mode)
+    return LockKey(lock.path, mode)
+
+
+class Why(Enum):
+    """Why a lock is known not to be held."""
+
+    RELEASED = "released"
+    TRY_FAILED = "try failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One lock in one disjunct.
+
+    ``count`` is the number of acquires minus that of releases since the function's entry;
+    ``levels`` are the acquisitions behind each level that this function added, outermost first.
+    ``known``: a count of 0 means that the lock is not held at all by this execution, for it was
+    seen to be free. ``why`` and ``where`` say how it came to be free. ``forgotten``: nothing is
+    known any more. ``handed_over``: somebody else may release it.
+    """
+
+    count: int = 0
+    levels: tuple[frozenset[Acquisition], ...] = ()
+    known: bool = False
+    why: Why | None = None
+    where: Span | None = None
+    forgotten: bool = False
+    handed_over: bool = False
+
+    def identity(self) -> tuple[object, ...]:
+        """What tells disjuncts apart; witnesses do not."""
+        return (self.count, len(self.levels), self.known, self.why, self.forgotten, self.handed_over)
+
+    def acquisitions(self) -> frozenset[Acquisition]:
+        """All acquisitions that are held."""
+        return frozenset().union(*self.levels) if self.levels else frozenset()
+
+
+FORGOTTEN = Hold(forgotten=True)
+UNTOUCHED = Hold()
+
+Value: TypeAlias = "Constant | AccessPath"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """The outcome of a test: of a path's truth, of its being None, or of a test known by its text."""
+
+    kind: str  # "truth", "none", "text"
+    text: str
+    mentions: tuple[AccessPath, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disjunct:
+    """Some of the executions that reach a place."""
+
+    holds: Mapping[LockKey, Hold]
+    values: Mapping[AccessPath, Value]
+    facts: Mapping[Fact, bool]
+    deferred: Mapping[AccessPath, tuple[LockKey, ...]]
+    order: tuple[LockKey, ...] = ()
+    exception: InFlight | None = None
+
+    def hold(self, key: LockKey) -> Hold:
+        """The state of a lock."""
+        return self.holds.get(key, UNTOUCHED)
+
+    def with_hold(self, key: LockKey, hold: Hold) -> Disjunct:
+        """This disjunct with one lock's state changed, and the order of acquisition kept."""
+        if hold.count > self.hold(key).count:
+            order = (*(k for k in self.order if k != key), key)
+        elif hold.count <= 0:
+            order = tuple(k for k in self.order if k != key)
+        else:
+            order = self.order
+        return replace(self, holds={**self.holds, key: hold}, order=order)
+
+    def identity(self) -> tuple[object, ...]:
+        """Equal for disjuncts that behave alike from here on."""
+        return (self.lock_identity(), frozenset(self.values.items()), frozenset(self.facts.items()))
+
+    def lock_identity(self) -> tuple[object, ...]:
+        """The part of the identity that concerns locks and the exception in flight."""
+        return (
+            frozenset((key, hold.identity()) for key, hold in self.holds.items()),
+            frozenset(self.deferred.items()),
+            self.exception and (self.exception.flow, self.exception.type),
+        )
+
+    def exception_identity(self) -> tuple[object, ...]:
+        """What is never merged: the kind of exception, and what waits to be cleaned up."""
+        return (
+            frozenset(self.deferred.items()),
+            self.exception and (self.exception.flow, self.exception.type),
+        )
+
+
+EMPTY = Disjunct({}, {}, {}, {})
+
+
+def _join_holds(a: Hold, b: Hold) -> Hold:
+    if a.forgotten or b.forgotten or a.count != b.count or len(a.levels) != len(b.levels):
+        return FORGOTTEN
+    if a == b:
+        return a
+    same_why = a.why is b.why
+    return Hold(
+        count=a.count,
+        levels=tuple(x | y for x, y in zip(a.levels, b.levels, strict=True)),
+        known=a.known and b.known,
+        why=a.why if same_why else None,
+        where=_least(a.where, b.where) if same_why else None,
+        handed_over=a.handed_over or b.handed_over,
+    )
+
+
+def _least(a: Span | None, b: Span | None) -> Span | None:
+    if a is None or b is None:
+        return a or b
+    return min(a, b)
+
+
+def join_disjuncts(a: Disjunct, b: Disjunct) -> Disjunct:
+    """The least disjunct that stands for the executions of both."""
+    keys = [*a.holds, *(key for key in b.holds if key not in a.holds)]
+    exception = a.exception
+    if a.exception and b.exception:
+        exception = a.exception.better(b.exception)
+        if (a.exception.flow, a.exception.type) != (b.exception.flow, b.exception.type):
+            exception = replace(exception, type=None)
+    return Disjunct(
+        holds={key: _join_holds(a.hold(key), b.hold(key)) for key in keys},
+        values={k: v for k, v in a.values.items() if b.values.get(k) == v},
+        facts={k: v for k, v in a.facts.items() if b.facts.get(k) is v},
+        deferred=a.deferred if a.deferred == b.deferred else {},
+        order=a.order if a.order == b.order else (),
+        exception=exception,
+    )
+
+
+class State:
+    """A bounded set of disjuncts."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, disjuncts: Iterable[Disjunct] = (), bound: int = MAX_DISJUNCTS) -> None:
+        members = _collect(disjuncts, Disjunct.identity)
+        if len(members) > bound:
+            members = _collect(members.values(), Disjunct.lock_identity)
+        if len(members) > bound:
+            members = _collect(members.values(), Disjunct.exception_identity)
+        self._members = {disjunct.identity(): disjunct for disjunct in members.values()}
+
+    def __iter__(self) -> Iterator[Disjunct]:
+        return iter(self._members.values())
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self._members == other._members
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._members))
+
+    def join(self, other: State) -> State:
+        """The upper bound of both, or this very object where the other adds nothing."""
+        joined = State([*self, *other])
+        return self if joined == self else joined
+
+
+def _collect(
+    disjuncts: Iterable[Disjunct], identity: object
+) -> dict[tuple[object, ...], Disjunct]:
+    members: dict[tuple[object, ...], Disjunct] = {}
+    for disjunct in disjuncts:
+        name = identity(disjunct)  # type: ignore[operator]
+        old = members.get(name)
+        if old is None:
+            members[name] = disjunct
+        elif old is not disjunct and old != disjunct:
+            members[name] = join_disjuncts(old, disjunct)
+    return members

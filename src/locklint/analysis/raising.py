@@ -1,0 +1,91 @@
+"""How likely each instruction is to raise: the graded "may raise".
+
+Nearly everything in Python can raise, so a finding about a leak names the likeliest cause, and what
+raises only by a programming error never makes more than a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from locklint.analysis.lockset import Grade
+from locklint.ir.access_path import Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Await,
+    Call,
+    Enter,
+    Exit,
+    Instruction,
+    Operate,
+    Read,
+    Release,
+    TryAcquire,
+    Wait,
+    Yield,
+)
+from locklint.ir.lock import Failure
+from locklint.models.calls import CallGrade, method_grade, name_grade
+
+_GRADES = {
+    CallGrade.NEVER: Grade.NEVER,
+    CallGrade.UNLIKELY: Grade.UNLIKELY,
+    CallGrade.LIKELY: Grade.LIKELY,
+}
+
+
+def grade(
+    instruction: Instruction, function: Function, raises: Callable[[str], Grade | None]
+) -> Grade:
+    """How likely ``instruction`` is to raise; ``raises`` answers for functions of the program."""
+    match instruction:
+        case Call():
+            return _call(instruction, raises)
+        case Await():
+            return Grade.LIKELY
+        case Yield():
+            return Grade.LIKELY if is_context_manager(function) else Grade.UNLIKELY
+        case Assign(target=target):
+            if target.is_variable or (len(target.fields) == 1 and target.root is Root.SELF and target.fields[0][0] not in "[("):
+                return Grade.NEVER
+            return Grade.UNLIKELY
+        case Read(path=path):
+            if len(path.fields) == 1 and path.root is Root.SELF and path.fields[0][0] not in "[(":
+                return Grade.ACQUIRE
+            return Grade.UNLIKELY
+        case Operate():
+            return Grade.UNLIKELY
+        case Acquire(form=form, call=call):
+            fails = form is not None and form.failure is Failure.RAISES and call and call.arguments
+            return Grade.LIKELY if fails else Grade.ACQUIRE
+        case TryAcquire():
+            return Grade.ACQUIRE
+        case Enter(manager=manager):
+            return Grade.NEVER if manager and manager.external == "contextlib.ExitStack" else Grade.LIKELY
+        case Exit() | Wait():
+            return Grade.UNLIKELY
+        case Release():
+            return Grade.NEVER
+        case _:
+            return Grade.NEVER
+
+
+def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
+    if call.targets:
+        grades = [raises(target) for target in call.targets]
+        return max((Grade.LIKELY if g is None else g) for g in grades)
+    if call.external is not None:
+        return _GRADES[name_grade(call.external)]
+    if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
+        return _GRADES[method_grade(call.callee.last)]
+    return Grade.LIKELY
+
+
+def is_context_manager(function: Function) -> bool:
+    """Whether the function is a generator under ``@contextmanager`` or ``@asynccontextmanager``."""
+    return function.is_generator and any(
+        decorator.path is not None and decorator.path.last in ("contextmanager", "asynccontextmanager")
+        for decorator in function.decorators
+    )

@@ -1,0 +1,166 @@
+"""Which values and test outcomes of a function its lock states have to remember, and where.
+
+Remembering everything would split states at each branch. A test outcome matters only if another
+test asks the same again; a variable's value only if it is tested, returned, or names a lock or a
+stack of clean-ups. And each matters only where such a use can still be reached.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from locklint.analysis.lockset import Fact
+from locklint.core.source import Span
+from locklint.dataflow.order import predecessors, reaching
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    BlockId,
+    Branch,
+    Call,
+    Catch,
+    Condition,
+    Constant,
+    Defer,
+    Enter,
+    Equals,
+    Exit,
+    HandOver,
+    IsNone,
+    Opaque,
+    Raise,
+    Release,
+    Return,
+    Truth,
+    TryAcquire,
+    Unwind,
+)
+
+VARIABLES = (Root.LOCAL, Root.TEMP, Root.PARAMETER)
+
+
+def facts_of(condition: Condition) -> Fact | None:
+    """The fact that a condition's outcome establishes; None where two outcomes need not agree."""
+    match condition:
+        case Truth(AccessPath() as path):
+            return Fact("truth", str(path), (path,))
+        case IsNone(AccessPath() as path):
+            return Fact("none", str(path), (path,))
+        case Equals(AccessPath() as path, constant):
+            return Fact("text", f"{path} == {constant}", (path,))
+        case Opaque(str() as text, mentions):
+            return Fact("text", text, mentions)
+        case _:
+            return None
+
+
+class Relevance:
+    """What to remember in one function.
+
+    ``repeated`` are the facts that some other test asks again; ``tracked`` the paths whose constant
+    values or aliases matter. `live` tells where.
+    """
+
+    def __init__(self, function: Function) -> None:
+        tests: dict[Fact, set[Span]] = defaultdict(set)
+        uses: dict[str, set[BlockId]] = defaultdict(set)
+        wanted: set[AccessPath] = set()
+        copies: list[tuple[AccessPath, AccessPath, BlockId]] = []
+        tested_blocks: dict[Fact, set[BlockId]] = defaultdict(set)
+        rethrows: set[BlockId] = set()
+
+        def use(path: AccessPath, block: BlockId) -> None:
+            wanted.add(path)
+            uses[str(path)].add(block)
+
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                match instruction:
+                    case Assign(target=target, value=AccessPath() as source):
+                        copies.append((target, source, block.id))
+                    case Acquire(lock=lock) | TryAcquire(lock=lock) | Release(lock=lock):
+                        use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
+                    case HandOver(lock=lock):
+                        use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
+                    case Defer(stack=stack) | Unwind(stack=stack):
+                        use(stack, block.id)
+                    case Enter(context=AccessPath() as path) | Exit(context=AccessPath() as path):
+                        use(path, block.id)
+                    case Call(callee=AccessPath() as callee, targets=targets) if targets:
+                        use(AccessPath(callee.root_name, (), callee.root), block.id)
+                        for argument in instruction.arguments:
+                            if isinstance(argument.value, AccessPath):
+                                use(argument.value, block.id)
+            match block.terminator:
+                case Branch(span=span, condition=condition):
+                    fact = facts_of(condition)
+                    if fact is not None:
+                        tests[fact].add(span)
+                        tested_blocks[fact].add(block.id)
+                    match condition:
+                        case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
+                            use(path, block.id)
+                        case Equals(AccessPath() as path):
+                            use(path, block.id)
+                case Return(value=AccessPath() as path):
+                    use(path, block.id)
+                case Raise(reraise=True) | Catch():
+                    rethrows.add(block.id)
+
+        # A value copied into one that matters matters itself.
+        changed = True
+        while changed:
+            changed = False
+            for target, source, block_id in copies:
+                if target in wanted and source not in wanted:
+                    wanted.add(source)
+                    changed = True
+                if target in wanted and block_id not in uses[str(source)]:
+                    uses[str(source)].add(block_id)
+                    changed = True
+
+        before = predecessors(function)
+        by_path: dict[str, set[Span]] = defaultdict(set)
+        for fact, spans in tests.items():
+            if fact.kind != "text":
+                by_path[fact.text] |= spans
+        # The truth of a path and its being None speak of each other.
+        self.repeated = {
+            fact
+            for fact, spans in tests.items()
+            if len(by_path[fact.text] if fact.kind != "text" else spans) > 1
+        }
+        self.tracked = wanted
+        self._live_values = {name: reaching(blocks, before) for name, blocks in uses.items()}
+        path_blocks: dict[str, set[BlockId]] = defaultdict(set)
+        for fact, blocks in tested_blocks.items():
+            if fact.kind != "text":
+                path_blocks[fact.text] |= blocks
+        self._live_facts = {
+            fact: reaching(
+                path_blocks[fact.text] if fact.kind != "text" else tested_blocks[fact], before
+            )
+            for fact in self.repeated
+        }
+        normal = predecessors(function, lambda block: block.successors())
+        self._exception_live = reaching(rethrows, normal)
+
+    def value_live(self, path: AccessPath, block: BlockId) -> bool:
+        """Whether the value of ``path`` may still be asked for at the entry of ``block``."""
+        return block in self._live_values.get(str(path), ())
+
+    def fact_live(self, fact: Fact, block: BlockId) -> bool:
+        """Whether ``fact`` may still be asked again at the entry of ``block``."""
+        return block in self._live_facts.get(fact, ())
+
+    def exception_live(self, block: BlockId) -> bool:
+        """Whether the exception in flight may still be dispatched or raised again."""
+        return block in self._exception_live
+
+
+def constants(values: Iterable[object]) -> bool:
+    """Whether all values are constants."""
+    return all(isinstance(value, Constant) for value in values)

@@ -1,0 +1,49 @@
+"""What a function does with the results of its try-acquires."""
+
+from __future__ import annotations
+
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, TryAcquire
+from locklint.ir.operands import terminator_paths, used_paths
+
+
+def is_used(function: Function, path: AccessPath) -> bool:
+    """Whether the value of a variable is tested, returned, passed on or stored, copies included."""
+    names = {path}
+    changed = True
+    while changed:
+        changed = False
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                if (
+                    isinstance(instruction, Assign)
+                    and instruction.value in names
+                    and instruction.target.is_variable
+                    and instruction.target not in names
+                ):
+                    names.add(instruction.target)
+                    changed = True
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Assign) and instruction.target.is_variable:
+                # A plain copy is no use in itself; the copy is looked for instead.
+                if isinstance(instruction.value, AccessPath):
+                    continue
+            if any(used in names for used in used_paths(instruction)):
+                return True
+        if any(used in names for used in terminator_paths(block.terminator)):
+            return True
+    return False
+
+
+def ignored_tries(function: Function) -> dict[Span, TryAcquire]:
+    """The try-acquires whose result nobody looks at, by place."""
+    result: dict[Span, TryAcquire] = {}
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, TryAcquire):
+                if instruction.result is None or not is_used(function, instruction.result):
+                    result[instruction.span] = instruction
+    return result

@@ -1,0 +1,145 @@
+"""Releases on ways where the lock is not held."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from locklint.analysis.acquisitions import Fate, fates
+from locklint.analysis.events import Given, LockStates
+from locklint.analysis.lockset import Cause, Flow, Grade, LockKey, Why
+from locklint.analysis.results import ignored_tries
+from locklint.core.diagnostic import Confidence, Severity
+from locklint.core.source import Span
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import Catch, Release
+from locklint.ir.lock import LockRef, LockRole, UnheldRelease as Unheld
+
+_EXPECTED = frozenset(
+    {"RuntimeError", "ThreadError", "error", "ValueError", "AssertionError", "LockError"}
+)
+
+
+@dataclass(frozen=True)
+class UnheldRelease:
+    """A release where the lock is certainly not held on some ways, or on all (then an error)."""
+
+    span: Span
+    lock: LockRef
+    severity: Severity
+    why: Why | None
+    before: Span | None
+
+
+@dataclass(frozen=True)
+class EarlyRelease:
+    """A release in a clean-up that also runs where the acquisition has not happened.
+
+    ``cause`` is what raises before it; the acquisition itself, where nothing else does.
+    ``is_handler_only``: the release serves no way without an exception.
+    """
+
+    fate: Fate
+    release: Span
+    cause: Cause
+    grade: Grade
+    is_handler_only: bool
+
+
+def unheld_releases(states: LockStates) -> list[UnheldRelease]:
+    """Releases of locks that this function gave back, or failed to take, on the same way before."""
+    ignored = ignored_tries(states.function)
+    by_place: dict[tuple[Span, LockKey], list[Given]] = defaultdict(list)
+    for given in states.given:
+        by_place[given.span, given.key].append(given)
+    result: dict[tuple[Span, LockKey], UnheldRelease] = {}
+    for (span, key), events in sorted(by_place.items(), key=lambda item: (item[0][0], str(item[0][1]))):
+        bad = [given for given in events if _is_bad(given) and given.before.where not in ignored]
+        if not bad or _is_expected(states.function, span):
+            continue
+        lock = bad[0].lock
+        certain = len(bad) == len(events) and not lock.kind.reentrant
+        certain = certain and lock.confidence > Confidence.LOW
+        severity = Severity.ERROR if certain else Severity.WARNING
+        before = min((given.before.where for given in bad if given.before.where), default=None)
+        place = span
+        if bad[0].how in ("with", "ExitStack") and before is not None:
+            # The `with` is right; what is wrong is the release inside it.
+            place, before = before, None
+        result.setdefault(
+            (place, key), UnheldRelease(place, lock, severity, bad[0].before.why, before)
+        )
+    return list(result.values())
+
+
+def _is_bad(given: Given) -> bool:
+    lock = given.lock
+    if lock.kind.role is LockRole.SEMAPHORE or lock.kind.unheld_release is Unheld.IGNORED:
+        return False
+    before = given.before
+    if before.forgotten or before.handed_over or before.count > 0:
+        return False
+    if before.count == 0 and before.known:
+        return True
+    return before.why is Why.RELEASED and (before.count == 0 or not lock.kind.reentrant)
+
+
+def _is_expected(function: Function, span: Span) -> bool:
+    """Whether an error of the release is caught by name: somebody counts on it."""
+    for block in function.blocks.values():
+        if not any(isinstance(i, Release) and i.span == span for i in block.instructions):
+            continue
+        handler: BasicBlock | None = (
+            function.blocks[block.on_exception] if block.on_exception is not None else None
+        )
+        if handler is not None and isinstance(handler.terminator, Catch):
+            for clause in handler.terminator.handlers:
+                if any(name.rsplit(".", 1)[-1] in _EXPECTED for name in clause.types):
+                    return True
+    return False
+
+
+def early_releases(states: LockStates) -> list[EarlyRelease]:
+    """Clean-ups that release what may not have been acquired, one for each acquisition."""
+    result: list[EarlyRelease] = []
+    for fate in fates(states):
+        if fate.instruction is None:
+            continue
+        places = set(fate.release_spans)
+        normal = {given.span for given in fate.releases if given.exception is None}
+        early = [
+            given
+            for given in states.given
+            if given.key == fate.key
+            and given.span in places
+            and given.before.count == 0
+            and not given.before.forgotten
+            and given.before.why is None
+            and given.exception is not None
+            and given.exception.flow is not Flow.EXIT
+            and given.exception.cause.span <= fate.span
+            and _same_try(given, fate)
+        ]
+        if not early:
+            continue
+        worst = min(early, key=_by_conviction)
+        assert worst.exception is not None
+        result.append(
+            EarlyRelease(
+                fate,
+                worst.span,
+                worst.exception.cause,
+                worst.exception.grade,
+                worst.span not in normal,
+            )
+        )
+    return result
+
+
+def _same_try(given: Given, fate: Fate) -> bool:
+    return given.span > fate.span
+
+
+def _by_conviction(given: Given) -> tuple[int, Span]:
+    assert given.exception is not None
+    return (-given.exception.grade, given.span)

@@ -1,0 +1,67 @@
+"""The command line. Whatever a verb needs is imported when that verb runs, not before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from locklint import __version__
+from locklint.cli.check import check
+from locklint.cli.debug import debug
+from locklint.cli.exit_status import ExitStatus
+from locklint.cli.output import silence_stdout, write_error
+from locklint.cli.rule import rule
+from locklint.cli.verbs import VerbGroup
+
+
+@click.group(
+    cls=VerbGroup,
+    default_verb="check",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=False,
+)
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+def command() -> None:
+    """Find locks that are misused: leaked, forgotten, taken twice or in the wrong order.
+
+    `locklint PATH…` is short for `locklint check PATH…`.
+    """
+
+
+command.add_command(check)
+command.add_command(rule)
+command.add_command(debug)
+
+
+@command.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"locklint {__version__}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line with ``arguments``, by default the process's own.
+
+    Returns the exit status: 0 for nothing found, 1 for findings, 2 for errors in usage, settings
+    or locklint itself, 130 after an interrupt. Never raises, and never ends the process.
+    """
+    try:
+        status = command.main(arguments, prog_name="locklint", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return int(status or ExitStatus.CLEAN)
+    except click.ClickException as error:
+        error.show()
+    except (click.Abort, KeyboardInterrupt):
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads has read enough, as `head` does.
+        silence_stdout()
+        return ExitStatus.CLEAN
+    except Exception:
+        import traceback
+
+        write_error(f"{traceback.format_exc()}\ninternal error: this is a defect of locklint")
+    return ExitStatus.TROUBLE

@@ -1,0 +1,119 @@
+"""Writing to the standard streams and to files, and what each of them can show."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from locklint.cli.exit_status import ExitStatus
+
+
+class Failure(click.ClickException):
+    """The end of a run that cannot go on, with a message for the user."""
+
+    exit_code = ExitStatus.TROUBLE
+
+    def show(self, file: object = None) -> None:
+        """Write the message to standard error, where each of its lines is an error."""
+        for line in self.message.splitlines():
+            write_error(line)
+
+
+def write_error(message: str) -> None:
+    """Write one message to standard error."""
+    write_note(f"error: {message}")
+
+
+def write_note(message: str) -> None:
+    """Write a line to standard error, whatever its encoding, and go on if that fails."""
+    if sys.stderr is None:
+        return
+    with contextlib.suppress(OSError):
+        sys.stderr.write(encodable(message + "\n", encoding_of(sys.stderr)))
+        sys.stderr.flush()
+
+
+def write_result(text: str, path: str | None = None) -> None:
+    """Write a command's result to standard output, or as UTF-8 to a file that it replaces.
+
+    A reader that has closed the pipe is no error. Raises `Failure` if it cannot be written.
+    """
+    try:
+        if path is None:
+            _write_stdout(text)
+        else:
+            Path(path).write_text(encodable(text, "utf-8"), encoding="utf-8", newline="\n")
+    except BrokenPipeError:
+        silence_stdout()
+    except OSError as error:
+        if path is None:
+            silence_stdout()  # Else the interpreter would try, and complain, once more.
+        raise Failure(f"{path or 'standard output'}: cannot be written: {reason(error)}") from None
+
+
+def silence_stdout() -> None:
+    """Send what is still to be written to standard output nowhere."""
+    if sys.stdout is None:
+        return
+    with contextlib.suppress(OSError, io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def reason(error: OSError) -> str:
+    """What the operating system says, in lower case."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def encoding_of(stream: TextIO | None) -> str:
+    """The encoding of a text stream."""
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text with backslash escapes for what an encoding does not have."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody may be looking at a stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def wants_color(choice: str, stream: TextIO | None, environment: Mapping[str, str]) -> bool:
+    """Whether to colour a stream: as chosen, else by ``NO_COLOR``, ``FORCE_COLOR``, a terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if environment.get("NO_COLOR"):
+        return False
+    if environment.get("FORCE_COLOR"):
+        return environment["FORCE_COLOR"] != "0"
+    return is_terminal(stream) and environment.get("TERM") != "dumb"
+
+
+def width_of(stream: TextIO | None) -> int | None:
+    """The columns of a terminal; None where nobody has set a width and lines may be long."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    if not is_terminal(stream):
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def _write_stdout(text: str) -> None:
+    if sys.stdout is None:
+        return
+    sys.stdout.write(encodable(text, encoding_of(sys.stdout)))
+    sys.stdout.flush()

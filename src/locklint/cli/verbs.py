@@ -1,0 +1,37 @@
+"""A group of verbs one of which is meant where the first word is none."""
+
+from __future__ import annotations
+
+import os.path
+from typing import Any
+
+import click
+
+
+class VerbGroup(click.Group):
+    """A group that puts its default verb in front of words that do not begin with a verb."""
+
+    def __init__(self, *arguments: Any, default_verb: str, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.default_verb = default_verb
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words apart; the group's own options count only as the first word."""
+        own_options = {name for option in self.get_params(ctx) for name in option.opts}
+        first = args[0] if args else ""
+        if first not in own_options and first not in self.commands:
+            self._reject_mistyped_verb(ctx, first)
+            args = [self.default_verb, *args]
+        return super().parse_args(ctx, args)
+
+    def _reject_mistyped_verb(self, ctx: click.Context, word: str) -> None:
+        """Say what verb was meant by a plain word that is no path either."""
+        if not word.isalpha() or os.path.lexists(word):
+            return
+        from locklint.engine.did_you_mean import closest
+
+        verb = closest(word, self.commands)
+        if verb:
+            raise click.UsageError(
+                f"`{word}` is neither a command nor a path (did you mean `{verb}`?)", ctx
+            )

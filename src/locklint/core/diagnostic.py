@@ -1,0 +1,101 @@
+"""Findings: one type for every rule and every output format."""
+
+from __future__ import annotations
+
+from enum import Enum, IntEnum
+
+import msgspec
+
+from locklint.core.source import Span
+
+
+class Severity(IntEnum):
+    """A promise about proof, not about looks: see docs/ARCHITECTURE.md."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+    @property
+    def label(self) -> str:
+        """The lower-case word that users read and type."""
+        return self.name.lower()
+
+
+class Confidence(IntEnum):
+    """How sure the lock's identity and kind are."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+    @property
+    def label(self) -> str:
+        """The lower-case word that users read and type."""
+        return self.name.lower()
+
+
+class Applicability(Enum):
+    """Whether a fix may be applied without asking."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    DISPLAY = "display"
+
+
+class TextEdit(msgspec.Struct, frozen=True):
+    """Replace the text of a span."""
+
+    span: Span
+    content: str
+
+
+class Fix(msgspec.Struct, frozen=True):
+    """A change that removes the finding."""
+
+    message: str
+    edits: tuple[TextEdit, ...]
+    applicability: Applicability
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One step of a finding's story: where, what happens, and what is held after it.
+
+    ``role`` is one of ``acquire``, ``release``, ``raise``, ``exit``, ``call``, ``test``, ``made``
+    or ``note``.
+    """
+
+    role: str
+    path: str
+    span: Span
+    message: str
+    function: str = ""
+    lock: str = ""
+    held: tuple[str, ...] = ()
+
+
+class Diagnostic(msgspec.Struct, frozen=True):
+    """One finding, ready for any reporter.
+
+    ``message`` is one sentence without a final full stop; ``steps`` tell the story in order, the
+    primary place among them; ``help`` says what to do. ``locks`` are canonical lock names.
+    ``anchors`` are further places where a suppression counts.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    path: str
+    span: Span
+    message: str
+    function: str = ""
+    locks: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    help: str = ""
+    fix: Fix | None = None
+    anchors: tuple[Span, ...] = ()
+
+    def sort_key(self) -> tuple[str, Span, str, str]:
+        """The order of every output: place first, then code."""
+        return (self.path, self.span, self.code, self.message)

@@ -1,0 +1,68 @@
+"""Source text and places in it.
+
+Lines and columns are 1-based and count characters (code points), and a span's end is half-open, as
+editors and SARIF expect. Byte offsets, which `ast` reports, are converted here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+
+
+class Span(msgspec.Struct, frozen=True, order=True):
+    """A half-open range of characters; lines and columns are 1-based."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
+    def contains(self, other: Span) -> bool:
+        """Tell whether ``other`` lies within this span."""
+        return (self.line, self.column) <= (other.line, other.column) and (
+            other.end_line,
+            other.end_column,
+        ) <= (self.end_line, self.end_column)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One decoded source file.
+
+    ``path`` is the path as it is shown to the user, ``module`` the dotted name under which other
+    files of the project import it, ``text`` the decoded text with ``\\n`` line ends and no BOM.
+    ``unique`` is set where another file of the run has the same module name.
+    """
+
+    path: str
+    module: str
+    text: str
+    is_package: bool = False
+    unique: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of the file in keys of functions: unlike ``module`` no two files share it."""
+        return self.unique or self.module
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines without their ends; line ``n`` of a `Span` is ``lines[n - 1]``."""
+        return tuple(self.text.split("\n"))
+
+    def line(self, number: int) -> str:
+        """The text of a 1-based line; the empty string where the file has no such line."""
+        return self.lines[number - 1] if 1 <= number <= len(self.lines) else ""
+
+    def column_of_byte(self, line: int, offset: int) -> int:
+        """The 1-based character column of a 0-based UTF-8 byte offset in a 1-based line."""
+        text = self.line(line)
+        if text.isascii():
+            return offset + 1
+        return len(text.encode("utf-8")[:offset].decode("utf-8", "ignore")) + 1

@@ -1,0 +1,1 @@
+"""Generic data-flow analysis over control-flow graphs: order, worklist, reachability."""

@@ -1,0 +1,66 @@
+"""Orders and reachability over the blocks of one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import BlockId
+
+
+def all_successors(block: BasicBlock) -> tuple[BlockId, ...]:
+    """The blocks that control may reach next, the exception target included."""
+    if block.on_exception is None:
+        return block.successors()
+    return (*block.successors(), block.on_exception)
+
+
+def reverse_postorder(
+    function: Function,
+    successors: Callable[[BasicBlock], Iterable[BlockId]] = all_successors,
+) -> list[BlockId]:
+    """The blocks reachable from the entry, each before its successors but for back edges.
+
+    Iterative, for generated code nests deeper than Python's recursion limit.
+    """
+    seen = {function.entry}
+    postorder: list[BlockId] = []
+    stack = [(function.entry, iter(successors(function.blocks[function.entry])))]
+    while stack:
+        block, rest = stack[-1]
+        for successor in rest:
+            if successor not in seen:
+                seen.add(successor)
+                stack.append((successor, iter(successors(function.blocks[successor]))))
+                break
+        else:
+            postorder.append(block)
+            stack.pop()
+    postorder.reverse()
+    return postorder
+
+
+def predecessors(
+    function: Function,
+    successors: Callable[[BasicBlock], Iterable[BlockId]] = all_successors,
+) -> dict[BlockId, set[BlockId]]:
+    """For each block the blocks from which control may come directly."""
+    result: dict[BlockId, set[BlockId]] = {block: set() for block in function.blocks}
+    for block in function.blocks.values():
+        for successor in successors(block):
+            result[successor].add(block.id)
+    return result
+
+
+def reaching(
+    sources: Iterable[BlockId], before: Mapping[BlockId, Iterable[BlockId]]
+) -> set[BlockId]:
+    """All blocks from which one of ``sources`` can be reached, these included."""
+    seen = set(sources)
+    work = list(seen)
+    while work:
+        for block in before[work.pop()]:
+            if block not in seen:
+                seen.add(block)
+                work.append(block)
+    return seen

@@ -1,0 +1,1 @@
+"""Runs: which files, in what order, with which settings, and what came out."""

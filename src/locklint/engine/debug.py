@@ -1,0 +1,112 @@
+"""The stages of the analysis as text, for people and for tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from locklint.core.config import Config
+from locklint.engine.pipeline import WholeProgram
+from locklint.engine.program_files import ProgramFiles
+from locklint.engine.progress import NoProgress
+from locklint.engine.read import ReadProblem
+
+
+def print_stage(stage: str, path: str, function: str | None = None) -> str:
+    """The text of one stage (``ir`` or ``locks``) of a file, or of one function in it.
+
+    Raises `OSError` where the file cannot be read, `SyntaxError` where it does not parse and
+    `LookupError` where there is no such function.
+    """
+    from locklint.analysis.printer import print_states
+    from locklint.ir.printer import print_function
+
+    if not os.path.exists(path):
+        raise FileNotFoundError(2, "there is no such file", path)
+    analysis, problems = _analyse(path)
+    if problems:
+        raise SyntaxError("; ".join(problems))
+    known = analysis.interprocedural
+    chosen = [
+        key
+        for key, one in sorted(known.functions.items(), key=lambda item: (item[1].span, item[0]))
+        if function is None or one.qualname == function or one.name == function
+    ]
+    if function is not None and not chosen:
+        raise LookupError(f"no function named {function} touches a lock here")
+    if stage == "ir":
+        return "\n".join(print_function(known.functions[key]) for key in chosen)
+    return "\n".join(print_states(known.states[key], known.summaries[key]) for key in chosen)
+
+
+def _analyse(path: str) -> tuple[WholeProgram, list[str]]:
+    files = ProgramFiles(Config())
+    try:
+        file = files.read(path, path)
+    except ReadProblem as problem:
+        raise SyntaxError(problem.message) from None
+    lowered = [(file, files.lower_relevant(file))] if file is not None else []
+    analysis = WholeProgram(files, [path], Config())
+    analysis.solve(lowered, NoProgress())
+    return analysis, [problem.message for problem in files.problems]
+
+
+@dataclass
+class TextStates:
+    """What the analysis says of the function ``program`` of a text, for the oracle.
+
+    Counts are relative to the function's entry; the string ``forgotten`` stands for a lock of which
+    the analysis says nothing. Lines are 1-based.
+    """
+
+    normal_exits: dict[str, set[int | str]] = field(default_factory=dict)
+    exception_exits: dict[str, set[int | str]] = field(default_factory=dict)
+    unheld_releases: set[int] = field(default_factory=set)
+    leaks: dict[int, set[str]] = field(default_factory=dict)
+
+
+def analyse_text(text: str, name: str = "program") -> TextStates:
+    """Analyse the text of one module and say what becomes of its locks in one of its functions."""
+    from locklint.analysis.lockset import Flow, Grade
+
+    files = ProgramFiles(Config())
+    file = files.add_text("program.py", "program.py", text)
+    if file is None:
+        raise SyntaxError(files.problems[0].message)
+    lowered = [(file, files.lower_relevant(file))]
+    analysis = WholeProgram(files, ["program.py"], Config())
+    analysis.solve(lowered, NoProgress())
+    if analysis.errors:
+        raise RuntimeError(analysis.errors[0].traceback)
+    states = next(
+        s for s in analysis.interprocedural.states.values() if s.function.qualname == name
+    )
+    result = TextStates()
+    if not states.complete:
+        raise RuntimeError("the analysis gave up")
+    for key, lock in states.locks.items():
+        for way, exits in (("normal", states.normal_exits), ("exception", states.exits)):
+            counts: set[int | str] = set()
+            for exit_ in exits:
+                exception = exit_.exception
+                if way == "exception" and (
+                    exception is None
+                    or exception.grade <= Grade.ACQUIRE
+                    or exception.flow is not Flow.ERROR
+                ):
+                    continue
+                hold = exit_.holds.get(key)
+                counts.add(0 if hold is None else "forgotten" if hold.forgotten else hold.count)
+                if hold is not None and not hold.forgotten:
+                    for acquisition in hold.acquisitions():
+                        result.leaks.setdefault(acquisition.span.line, set()).add(way)
+            target = result.normal_exits if way == "normal" else result.exception_exits
+            target.setdefault(lock.identity, set()).update(counts)
+    for given in states.given:
+        before = given.before
+        if before.count <= 0 and not before.forgotten:
+            result.unheld_releases.add(given.span.line)
+    return result
+
+

@@ -1,0 +1,301 @@
+"""From the paths that a user names to the Python files that are scanned.
+
+The result never depends on the order of the arguments or of the file system: files are sorted, and
+a file that is reached by several ways is listed once. A symbolic link to a directory is followed
+only where the user names it, so that no loop of links can be walked. Nothing is opened here but
+ignore files.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from locklint.core.config import Config
+from locklint.engine.ignore import IgnoreRules, read_rules, repository_excludes, repository_root
+from locklint.engine.module_names import ModuleNames, module_name
+
+__all__ = [
+    "DEFAULT_EXCLUDES",
+    "Discovery",
+    "FoundFile",
+    "ModuleNames",
+    "Problem",
+    "discover",
+    "module_name",
+    "printable_path",
+]
+
+DEFAULT_EXCLUDES = (
+    ".bzr/",
+    ".direnv/",
+    ".eggs/",
+    ".git/",
+    ".hg/",
+    ".import_linter_cache/",
+    ".ipynb_checkpoints/",
+    ".locklint_cache/",
+    ".mypy_cache/",
+    ".nox/",
+    ".pants.d/",
+    ".pyenv/",
+    ".pytest_cache/",
+    ".pytype/",
+    ".ruff_cache/",
+    ".svn/",
+    ".tox/",
+    ".venv/",
+    "__pycache__/",
+    "__pypackages__/",
+    "buck-out/",
+    "build/",
+    "dist/",
+    "node_modules/",
+    "site-packages/",
+    "venv/",
+    "*.egg-info/",
+)
+"""Directories that hold no code of the project's own, as ``.gitignore`` patterns."""
+
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclass(frozen=True, order=True)
+class FoundFile:
+    """A file to scan.
+
+    ``path`` opens it and is what the user is shown: relative to the working directory where a
+    relative path was given, absolute where an absolute one was. ``size`` is in bytes.
+    """
+
+    path: str
+    size: int
+
+    @property
+    def shown(self) -> str:
+        """The path as text that any stream can carry: bytes that are not UTF-8 are escaped."""
+        return printable_path(self.path)
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """Something that could not be scanned, and why.
+
+    ``fatal`` says that the user named it, so that the run cannot count as a success.
+    """
+
+    path: str
+    message: str
+    fatal: bool = False
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The files to scan and what stood in the way, both sorted by path."""
+
+    files: tuple[FoundFile, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def printable_path(path: str) -> str:
+    """A path without the lone surrogates by which Python carries bytes that are not UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def discover(paths: Sequence[str], config: Config, root: str | None = None) -> Discovery:
+    """Find the Python files under the given paths.
+
+    A directory gives its ``*.py`` files, except what git ignores and what the settings exclude. A
+    path that the user names is taken, whatever its name and whether or not it is ignored, unless
+    ``config.force_exclude`` is set: then it is taken only if a walk from ``root`` would find it.
+    ``root`` is the directory to which patterns with a slash are relative, by default the working
+    directory. Never raises for anything that is wrong with a path.
+    """
+    search = _Search(config, os.path.realpath(root if root is not None else os.curdir))
+    for path in paths:
+        search.add(path)
+    return search.result()
+
+
+@dataclass(frozen=True)
+class _Directory:
+    """One directory of the walk: where it is, how it is shown, and what is ignored in it."""
+
+    real: str
+    shown: str
+    rules: tuple[IgnoreRules, ...]  # The strongest first: settings, then from near to far.
+
+
+@dataclass
+class _Search:
+    config: Config
+    root: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        excludes = config.exclude if config.exclude is not None else DEFAULT_EXCLUDES
+        patterns = (*excludes, *config.extend_exclude)
+        self._excludes = IgnoreRules(self.root, (line.removeprefix("./") for line in patterns))
+        # From the real path to how the file is shown: one file is listed once. The smallest key
+        # wins: named before linked, relative before absolute.
+        self._found: dict[str, tuple[tuple[bool, bool, str], int]] = {}
+
+    def result(self) -> Discovery:
+        files = sorted(FoundFile(key[2], size) for key, size in self._found.values())
+        return Discovery(tuple(files), tuple(sorted(set(self.problems))))
+
+    def add(self, path: str) -> None:
+        """Take one path that the user has named."""
+        shown = str(PurePath(path)) if path else path
+        try:
+            status = os.stat(path)
+            real = os.path.realpath(path, strict=True)
+        except (OSError, ValueError) as error:
+            self._problem(shown, _why(error), fatal=True)
+            return
+        is_directory = stat.S_ISDIR(status.st_mode)
+        if self.config.force_exclude and self._hidden(real, is_directory):
+            return
+        if stat.S_ISREG(status.st_mode):
+            self._take(real, shown, status.st_size, linked=False)
+        elif is_directory:
+            known = len(self.problems)
+            met = self._walk(real, "" if shown == os.curdir else shown)
+            if not met and len(self.problems) == known:
+                self._problem(shown, "holds no Python file", fatal=True)
+        else:
+            self._problem(shown, _special(status.st_mode), fatal=True)
+
+    def _take(self, real: str, shown: str, size: int, *, linked: bool) -> None:
+        key = (linked, os.path.isabs(shown), shown)
+        known = self._found.get(real)
+        if known is None or key < known[0]:
+            self._found[real] = (key, size)
+
+    def _problem(self, path: str, message: str, *, fatal: bool = False) -> None:
+        self.problems.append(Problem(printable_path(path), message, fatal))
+
+    def _walk(self, real: str, shown: str) -> bool:
+        """Walk a directory that the user has named; tell whether any Python file was met."""
+        rules = (self._excludes, *self._rules_above(real))
+        top = _Directory(real, shown, tuple(rule.admitting(real) for rule in rules))
+        met = False
+        pending = [top]
+        while pending:
+            directory = pending.pop()
+            try:
+                with os.scandir(directory.real) as scan:
+                    entries = list(scan)
+            except OSError as error:
+                self._problem(directory.shown or os.curdir, _why(error), fatal=directory is top)
+                continue
+            rules = self._rules_inside(directory, entries, named=directory is top)
+            for entry in entries:
+                try:
+                    met |= self._entry(entry, directory, rules, pending)
+                except OSError as error:
+                    why = "is a link to nothing" if entry.is_symlink() else _why(error)
+                    self._problem(os.path.join(directory.shown, entry.name), why)
+        return met
+
+    def _entry(
+        self,
+        entry: os.DirEntry[str],
+        directory: _Directory,
+        rules: tuple[IgnoreRules, ...],
+        pending: list[_Directory],
+    ) -> bool:
+        name = entry.name
+        is_directory = entry.is_dir(follow_symlinks=False)
+        if not is_directory and not name.endswith(".py"):
+            return False
+        if _ignored(directory.real, name, is_directory, rules):
+            return False
+        shown = os.path.join(directory.shown, name)
+        if is_directory:
+            pending.append(_Directory(os.path.join(directory.real, name), shown, rules))
+            return False
+        linked = entry.is_symlink()
+        if linked and name.startswith(".#"):
+            return False  # An editor's mark that the file is open: a link to nothing, on purpose.
+        status = entry.stat()
+        if stat.S_ISDIR(status.st_mode):
+            return False
+        if not stat.S_ISREG(status.st_mode):
+            self._problem(shown, _special(status.st_mode))
+            return False
+        real = os.path.join(directory.real, name)
+        self._take(os.path.realpath(real) if linked else real, shown, status.st_size, linked=linked)
+        return True
+
+    def _rules_above(self, real: str) -> tuple[IgnoreRules, ...]:
+        """What the repository says above a directory, nearest first."""
+        repository = repository_root(real) if self.config.respect_gitignore else None
+        if repository is None:
+            return ()
+        found = [repository_excludes(repository)]
+        steps = PurePath(real).relative_to(repository).parts
+        for count in range(len(steps)):
+            above = os.path.join(repository, *steps[:count])
+            found.append(read_rules(os.path.join(above, ".gitignore"), above))
+        return tuple(rules for rules in reversed(found) if rules is not None)
+
+    def _rules_inside(
+        self, directory: _Directory, entries: list[os.DirEntry[str]], *, named: bool
+    ) -> tuple[IgnoreRules, ...]:
+        if not self.config.respect_gitignore:
+            return directory.rules
+        names = {entry.name for entry in entries if entry.name in (".git", ".gitignore")}
+        settings = directory.rules[0]
+        above: list[IgnoreRules | None] = list(directory.rules[1:])
+        if ".git" in names and not named:
+            # A repository within a repository: what the outer one ignores says nothing here.
+            above = [repository_excludes(directory.real)]
+        if ".gitignore" in names:
+            own = read_rules(os.path.join(directory.real, ".gitignore"), directory.real)
+            above.insert(0, own.admitting(directory.real) if own and named else own)
+        return (settings, *(rules for rules in above if rules is not None))
+
+    def _hidden(self, real: str, is_directory: bool) -> bool:
+        """Tell whether a walk from the root would pass a path by; outside of it, its name says."""
+        path = PurePath(real)
+        inside = path.is_relative_to(self.root)
+        rules = (self._excludes, *self._rules_above(real))
+        ways = [path, *path.parents]
+        for way in ways if inside else ways[:1]:
+            if str(way) == self.root:
+                break
+            if _ignored(str(way.parent), way.name, is_directory or way is not path, rules):
+                return True
+        return False
+
+
+def _ignored(directory: str, name: str, is_directory: bool, rules: tuple[IgnoreRules, ...]) -> bool:
+    """Tell whether the strongest rules that speak of an entry ignore it."""
+    for rule in rules:
+        verdict = rule.verdict(directory, name, is_directory)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _special(mode: int) -> str:
+    return f"is {_SPECIAL.get(stat.S_IFMT(mode), 'not a regular file')}, not a file of source text"
+
+
+def _why(error: OSError | ValueError) -> str:
+    """One clause, without the path, that says what the operating system answered."""
+    if isinstance(error, FileNotFoundError):
+        return "does not exist"
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror or error}"
+    return "cannot be read: not a valid path"

@@ -1,0 +1,257 @@
+"""One run, from paths to a report.
+
+Each file is read, screened, indexed and lowered by itself; then all of them are resolved and analysed
+together. Functions without a word of locks in them are lowered too if they call something that turned
+out to acquire or release for its caller.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from locklint.core.config import Config
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.engine import suppress
+from locklint.engine.discover import discover
+from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
+from locklint.engine.progress import NoProgress, Progress
+from locklint.engine.report import InternalError, Report, Statistics
+from locklint.engine.selection import explicit_codes, is_shown, select_rules
+
+if TYPE_CHECKING:
+    from locklint.analysis.program import Program
+    from locklint.frontend.static_resolver import StaticResolver
+    from locklint.ir.cfg import Function
+    from locklint.rule import Rule
+
+_MAX_ROUNDS = 4
+_TEST_FOLDERS = frozenset({"test", "tests"})
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done: a path that does not exist or holds no Python file."""
+
+
+def check(paths: Sequence[str], config: Config, *, progress: Progress | None = None) -> Report:
+    """Analyse the Python files under ``paths``.
+
+    Raises `UsageError` for a named path that does not exist or where nothing is to be analysed, and
+    `locklint.engine.load_config.SettingsError` for an unknown rule in ``config``.
+    """
+    from locklint.rules import ALL_RULES
+
+    progress = progress or NoProgress()
+    rules = select_rules(config, ALL_RULES)
+    discovery = discover(paths, config)
+    fatal = [problem for problem in discovery.problems if problem.fatal]
+    if fatal:
+        raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
+    if not discovery.files and not discovery.problems:
+        raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
+    files = ProgramFiles(config)
+    for problem in discovery.problems:
+        files.problem(problem.path, problem.message)
+    try:
+        with _without_garbage_collection():
+            program, errors = analyse(
+                files, [(found.path, found.shown) for found in discovery.files], config, progress
+            )
+    finally:
+        progress.end()
+    diagnostics, more = run_rules(program, rules, config, paths)
+    diagnostics, suppressed = suppress.apply(diagnostics, program.sources)
+    shown = {step.path for d in diagnostics for step in d.steps} | {d.path for d in diagnostics}
+    return Report(
+        diagnostics=tuple(diagnostics),
+        statistics=Statistics(
+            files=len(discovery.files),
+            candidates=len(files.files),
+            functions=len(program.functions),
+            locks=len(program.locks()),
+            suppressed=suppressed,
+        ),
+        errors=(*files.errors, *errors, *more),
+        sources={path: program.sources[path] for path in shown if path in program.sources},
+    )
+
+
+def analyse(
+    files: ProgramFiles,
+    found: Sequence[tuple[str, str]],
+    config: Config,
+    progress: Progress | None = None,
+) -> tuple[Program, list[InternalError]]:
+    """The program of some files, given as pairs of real and shown paths, and what went wrong."""
+    from locklint.analysis.program import Program
+
+    progress = progress or NoProgress()
+    progress.begin("reading", len(found))
+    lowered: list[tuple[AnalysedFile, list[Function]]] = []
+    for path, shown in found:
+        file = files.read(path, shown)
+        if file is not None:
+            lowered.append((file, files.lower_relevant(file)))
+            files.forget_trees()
+        progress.advance()
+    analysis = WholeProgram(files, [path for path, _ in found], config)
+    analysis.solve(lowered, progress)
+    return (
+        Program(
+            functions=analysis.interprocedural.functions,
+            states=analysis.interprocedural.states,
+            summaries=analysis.interprocedural.summaries,
+            sources={path: file.source for path, file in files.files.items()},
+            problems=tuple(files.problems),
+        ),
+        analysis.errors,
+    )
+
+
+class WholeProgram:
+    """Resolves and solves the lowered functions of a run, and lowers more where they are needed."""
+
+    def __init__(self, files: ProgramFiles, paths: Sequence[str], config: Config) -> None:
+        from locklint.analysis.interprocedural import Interprocedural
+        from locklint.frontend.apply_effects import lock_method_names
+        from locklint.frontend.astroid_resolver import AstroidResolver
+        from locklint.frontend.project import Project
+        from locklint.frontend.static_resolver import StaticResolver
+        from locklint.models.table import table_with
+
+        self.files = files
+        self.errors: list[InternalError] = []
+        self.interprocedural = Interprocedural()
+        self._table = table_with(config.lock_types)
+        self._methods = lock_method_names(self._table)
+        self._project = Project([file.index for file in files.files.values()])
+        self._resolver = StaticResolver(
+            self._project,
+            self._table,
+            AstroidResolver(lambda name: self._table.kind_for_constructor(name) is not None),
+        )
+        self._resolvers: dict[str, StaticResolver] = {}
+
+    def solve(
+        self, lowered: Sequence[tuple[AnalysedFile, list[Function]]], progress: Progress
+    ) -> None:
+        """Solve the functions, and their callers for as long as these turn out to matter."""
+        progress.begin("analysing", len(lowered))
+        ready: list[Function] = []
+        for file, functions in lowered:
+            ready += self._with_effects(file, functions)
+            progress.advance()
+        changed = self._add(ready)
+        for _ in range(_MAX_ROUNDS):
+            more: list[Function] = []
+            for file, qualnames in self._callers(changed):
+                more += self._with_effects(file, self.files.lower(file, qualnames))
+                self.files.forget_trees()
+            if not more:
+                break
+            changed = self._add(more)
+
+    def _add(self, functions: list[Function]) -> set[str]:
+        changed = self.interprocedural.add(functions)
+        for function, error in self.interprocedural.take_errors():
+            self._internal(function.path, error)
+        return changed
+
+    def _with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
+        from locklint.frontend.apply_effects import apply_effects
+
+        path = file.source.path
+        if path not in self._resolvers:
+            self._resolvers[path] = self._resolver.for_file(file.index)
+        done: list[Function] = []
+        for function in functions:
+            try:
+                done.append(apply_effects(function, self._resolvers[path], self._methods))
+            except Exception as error:
+                self._internal(path, error)
+        return done
+
+    def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
+        """The functions not lowered yet that call something of the name of one of ``keys``."""
+        names = {key.rpartition(":")[2].rpartition(".")[2].partition("@")[0] for key in keys}
+        names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
+        if not names:
+            return
+        for path in sorted(self.files.files):
+            file = self.files.files[path]
+            wanted = {
+                outermost(file.index, declaration).qualname
+                for declaration in file.index.functions.values()
+                if not names.isdisjoint(declaration.called)
+            } - file.lowered
+            if wanted:
+                yield file, wanted
+
+    def _internal(self, path: str, error: Exception) -> None:
+        details = "".join(traceback.format_exception(error))
+        self.errors.append(InternalError(path, f"{type(error).__name__}: {error}", details))
+
+
+def run_rules(
+    program: Program, rules: Iterable[Rule], config: Config, paths: Sequence[str] = ()
+) -> tuple[list[Diagnostic], list[InternalError]]:
+    """The findings of the rules that are to be shown, in output order, and what went wrong."""
+    rules = tuple(rules)
+    explicit = explicit_codes(config, rules)
+    found: list[Diagnostic] = []
+    errors: list[InternalError] = []
+    for rule in rules:
+        try:
+            found.extend(rule.check(program))
+        except Exception as error:
+            details = "".join(traceback.format_exception(error))
+            errors.append(InternalError(f"<{rule.code}>", f"{type(error).__name__}: {error}", details))
+    stronger = {rule.code: rule.subsumed_by for rule in rules}
+    places: dict[tuple[str, int, int], set[str]] = {}
+    for diagnostic in found:
+        place = (diagnostic.path, diagnostic.span.line, diagnostic.span.column)
+        places.setdefault(place, set()).add(diagnostic.code)
+    kept: dict[tuple[object, ...], Diagnostic] = {}
+    for diagnostic in found:
+        span = diagnostic.span
+        beside = places[diagnostic.path, span.line, span.column]
+        if any(code in beside for code in stronger[diagnostic.code]):
+            continue
+        if is_test_code(diagnostic.path, paths) and diagnostic.code != "LCK901":
+            severity = Severity(max(Severity.INFO, diagnostic.severity - 1))
+            diagnostic = msgspec.structs.replace(diagnostic, severity=severity)
+        if is_shown(diagnostic, config, explicit):
+            kept.setdefault((*diagnostic.sort_key(), diagnostic.locks), diagnostic)
+    return sorted(kept.values(), key=Diagnostic.sort_key), errors
+
+
+def is_test_code(path: str, roots: Sequence[str] = ()) -> bool:
+    """Whether a file holds tests, by its name or that of a folder below what was asked for."""
+    inside = path
+    for root in roots:
+        if os.path.isdir(root) and os.path.abspath(path).startswith(os.path.abspath(root) + os.sep):
+            inside = os.path.relpath(path, root)
+    folders, name = os.path.split(inside)
+    if os.path.isabs(folders) or folders.startswith(".."):
+        folders = ""
+    if name.startswith("test_") or name == "conftest.py" or name.endswith("_test.py"):
+        return True
+    return not _TEST_FOLDERS.isdisjoint(folders.split(os.sep))
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Hold the collector off: syntax trees make it walk millions of objects that all stay alive."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,246 @@
+"""From paths to declarations and graphs: everything of a run that looks at one file at a time."""
+
+from __future__ import annotations
+
+import ast
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from locklint.core.config import Config
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.source import SourceFile, Span
+from locklint.engine.module_names import ModuleNames
+from locklint.engine.read import ReadProblem, decode, read_bytes
+from locklint.engine.report import InternalError
+from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.index.screen import configured_words, mentions_lock
+from locklint.ir.cfg import Function
+
+
+@dataclass
+class AnalysedFile:
+    """A file that mentions locks: its text, its declarations, and what of it was lowered."""
+
+    source: SourceFile
+    index: ModuleIndex
+    lowered: set[str] = field(default_factory=set)
+
+
+class ProgramFiles:
+    """The files of a run, read and lowered as they are asked for.
+
+    Whatever is wrong with a file becomes a finding in ``problems``, or, where it is a defect of
+    locklint, an entry of ``errors``; the rest goes on.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.problems: list[Diagnostic] = []
+        self.errors: list[InternalError] = []
+        self.files: dict[str, AnalysedFile] = {}
+        self._words = configured_words(config)
+        self._names = ModuleNames(config.source_roots)
+        self._trees: dict[str, ast.Module] = {}
+        self._modules: dict[str, str] = {}
+
+    def read(self, path: str, shown: str) -> AnalysedFile | None:
+        """Read, screen and index one file; None where it says nothing about locks, or cannot."""
+        try:
+            data = read_bytes(path)
+            if not mentions_lock(data, self._words):
+                return None
+            text = decode(data)
+            return self.add_text(path, shown, text)
+        except ReadProblem as problem:
+            self._problem(shown, problem.message, problem.line or 1)
+        except Exception as error:
+            self._internal(shown, error)
+        return None
+
+    def add_text(self, path: str, shown: str, text: str) -> AnalysedFile | None:
+        """Index one decoded file."""
+        module, is_package = self._names.name(path)
+        # Two scripts of one name are different files all the same.
+        taken = self._modules.setdefault(module, shown) != shown
+        source = SourceFile(shown, module, text, is_package, f"{module}@{shown}" if taken else "")
+        tree = self._parse(source)
+        if tree is None:
+            return None
+        from locklint.index.build import build_index
+
+        file = AnalysedFile(source, build_index(tree, source))
+        self.files[shown] = file
+        self._trees[shown] = tree
+        return file
+
+    def _parse(self, source: SourceFile) -> ast.Module | None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return ast.parse(source.text)
+        except (SyntaxError, ValueError) as error:
+            found = self._parse_newer(source)
+            if found is None:
+                line = getattr(error, "lineno", None) or 1
+                column = getattr(error, "offset", None) or 1
+                message = getattr(error, "msg", None) or str(error)
+                self._problem(source.path, f"the file does not parse: {message}", line, column)
+            return found
+        except (RecursionError, MemoryError):
+            self._problem(source.path, "the code is nested too deeply to be analysed", 1)
+            return None
+
+    def _parse_newer(self, source: SourceFile) -> ast.Module | None:
+        """The declarations of a file in a newer syntax than the running Python's."""
+        try:
+            from locklint.frontend.newer_syntax import parse_newer
+        except ImportError:
+            return None
+        return parse_newer(source)
+
+    # -- lowering ---------------------------------------------------------------------------
+
+    def lower_relevant(self, file: AnalysedFile) -> list[Function]:
+        """The graphs of everything in a file that may touch a lock."""
+        index = file.index
+        wanted = {
+            outermost(index, declaration).qualname
+            for declaration in index.functions.values()
+            if declaration.mentions_lock
+        }
+        functions = self.lower(file, wanted)
+        if index.module_statements:
+            functions += self._lower_module_code(file)
+        return functions
+
+    def lower(self, file: AnalysedFile, qualnames: Iterable[str]) -> list[Function]:
+        """The graphs of some functions of a file, nested ones included, that were not lowered yet."""
+        functions: list[Function] = []
+        wanted = sorted(set(qualnames) - file.lowered)
+        if not wanted:
+            return functions
+        from locklint.frontend.lower_module import FunctionSource, lower_function
+        from locklint.frontend.parse import LoweringProblem
+
+        nodes = self._nodes(file)
+        names = _definition_names(file.index)
+        for qualname in wanted:
+            file.lowered.add(qualname)
+            declaration = file.index.functions[qualname]
+            try:
+                lowered = lower_function(
+                    FunctionSource(
+                        file.source,
+                        qualname,
+                        declaration.span,
+                        declaration.name_span,
+                        nodes.get((declaration.name_span.line, declaration.name)),
+                        declaration.class_name,
+                        declaration.parent,
+                        names,
+                    )
+                )
+            except Exception as error:
+                self._internal(file.source.path, error)
+                continue
+            if isinstance(lowered, LoweringProblem):
+                self._problem(file.source.path, lowered.message, lowered.span.line)
+            else:
+                functions.extend(lowered)
+        return functions
+
+    def _lower_module_code(self, file: AnalysedFile) -> list[Function]:
+        from locklint.frontend.lower_module import lower_module_code
+        from locklint.frontend.parse import LoweringProblem
+
+        tree = self._tree(file)
+        by_line = {statement.lineno: statement for statement in tree.body} if tree else {}
+        spans = file.index.module_statements
+        nodes = [by_line[span.line] for span in spans if span.line in by_line]
+        try:
+            lowered = lower_module_code(
+                file.source,
+                spans,
+                nodes if len(nodes) == len(spans) else None,
+                _definition_names(file.index),
+            )
+        except Exception as error:
+            self._internal(file.source.path, error)
+            return []
+        if isinstance(lowered, LoweringProblem):
+            self._problem(file.source.path, lowered.message, lowered.span.line)
+            return []
+        return list(lowered)
+
+    def forget_trees(self) -> None:
+        """Give back the memory of the syntax trees; they are parsed again where still needed."""
+        self._trees.clear()
+
+    def _tree(self, file: AnalysedFile) -> ast.Module | None:
+        path = file.source.path
+        if path not in self._trees:
+            tree = self._parse(file.source)
+            if tree is None:
+                return None
+            self._trees[path] = tree
+        return self._trees[path]
+
+    def _nodes(
+        self, file: AnalysedFile
+    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef]:
+        tree = self._tree(file)
+        return {} if tree is None else {(n.lineno, n.name): n for n in _definitions(tree)}
+
+    # -- problems ---------------------------------------------------------------------------
+
+    def problem(self, shown: str, message: str) -> None:
+        """Note that a whole file cannot be analysed."""
+        self._problem(shown, message, 1)
+
+    def _problem(self, shown: str, message: str, line: int, column: int = 1) -> None:
+        self.problems.append(
+            Diagnostic(
+                code="LCK901",
+                name="syntax-error",
+                severity=Severity.ERROR,
+                confidence=Confidence.HIGH,
+                path=shown,
+                span=Span(line, column, line, column + 1),
+                message=message,
+            )
+        )
+
+    def _internal(self, shown: str, error: Exception) -> None:
+        self.errors.append(
+            InternalError(shown, f"{type(error).__name__}: {error}", traceback.format_exc())
+        )
+
+
+def outermost(index: ModuleIndex, declaration: FunctionDecl) -> FunctionDecl:
+    """The function that is not nested in another one and holds the given one, or is it."""
+    for _ in range(200):
+        parent = declaration.parent
+        if parent is None or parent not in index.functions:
+            return declaration
+        declaration = index.functions[parent]
+    return declaration
+
+
+def _definition_names(index: ModuleIndex) -> dict[tuple[int, str], str]:
+    names = {(d.name_span.line, d.name): d.qualname for d in index.functions.values()}
+    names.update({(c.span.line, c.name): c.qualname for c in index.classes.values()})
+    return names
+
+
+def _definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All function definitions of a file. Definitions are statements, so expressions are skipped."""
+    work: list[ast.AST] = [tree]
+    while work:
+        node = work.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            children = getattr(node, name, None)
+            if isinstance(children, list):
+                work.extend(children)

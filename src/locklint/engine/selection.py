@@ -1,0 +1,94 @@
+"""Which rules run, and which of their findings are shown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.engine.did_you_mean import did_you_mean
+from locklint.engine.load_config import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from locklint.core.config import Config
+    from locklint.rule import Rule
+
+PREFIX = re.compile(r"LCK\d{0,2}")
+
+# A file that cannot be parsed is never passed over in silence, whatever else is selected.
+ALWAYS_SELECTED = frozenset({"LCK901"})
+
+EVERY_RULE = "ALL"
+
+_NOT_NAMED = -1
+
+
+def select_rules(config: Config, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules that run under ``config``, in the order of ``rules``.
+
+    Without ``select`` these are the rules above info; ``extend_select`` adds to them. A selector
+    is a code, the beginning of one, a name or ``ALL``. Where a rule is both selected and ignored,
+    the more exact selector wins (``LCK101`` over ``LCK1`` over ``ALL``), and at a tie the rule is
+    ignored. Raises `SettingsError` for a selector that matches no rule.
+    """
+    selected = (*config.select, *config.extend_select)
+    ignored = (*config.ignore, *config.extend_ignore)
+    for option, selectors in (("selected", selected), ("ignored", ignored)):
+        for selector in selectors:
+            _reject_unknown(selector, option, rules)
+
+    def runs(rule: Rule) -> bool:
+        wanted = _exactness(rule, selected)
+        if rule.code in ALWAYS_SELECTED or (rule.default and not config.select):
+            wanted = max(wanted, 0)
+        return wanted > _exactness(rule, ignored)
+
+    return tuple(rule for rule in rules if runs(rule))
+
+
+def explicit_codes(config: Config, rules: Iterable[Rule]) -> frozenset[str]:
+    """The codes of rules that were asked for by name, code, prefix or ``ALL``."""
+    selected = (*config.select, *config.extend_select)
+    return frozenset(rule.code for rule in rules if _exactness(rule, selected) > _NOT_NAMED)
+
+
+def is_shown(diagnostic: Diagnostic, config: Config, explicit: frozenset[str]) -> bool:
+    """Whether a finding of a rule that runs is shown.
+
+    A rule may give a finding less than its own severity; one that has sunk to info is shown only
+    if the rule was asked for, that is if its code is in ``explicit`` (see `explicit_codes`).
+    """
+    if diagnostic.severity < config.min_severity:
+        return False
+    return diagnostic.severity > Severity.INFO or diagnostic.code in explicit
+
+
+def find_rules(selector: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules that one selector (code, prefix, name or ``ALL``) stands for; empty if none."""
+    return tuple(rule for rule in rules if _exactness(rule, (selector,)) > _NOT_NAMED)
+
+
+def unknown_rule(selector: str, rules: Iterable[Rule]) -> str:
+    """A message for a selector that stands for no rule, with the nearest code or name."""
+    known = [word for rule in rules for word in (rule.code, rule.name)]
+    return f"there is no rule `{selector}`{did_you_mean(selector, [*known, EVERY_RULE])}"
+
+
+def _reject_unknown(selector: str, option: str, rules: Sequence[Rule]) -> None:
+    if selector != EVERY_RULE and not find_rules(selector, rules):
+        raise SettingsError(f"{unknown_rule(selector, rules)}: it cannot be {option}")
+
+
+def _exactness(rule: Rule, selectors: Iterable[str]) -> int:
+    """How exactly the best of some selectors names a rule; -1 if none does, 0 for ``ALL``."""
+    best = _NOT_NAMED
+    for selector in selectors:
+        if selector in (rule.code, rule.name):
+            return len(rule.code)
+        if PREFIX.fullmatch(selector) and rule.code.startswith(selector):
+            best = max(best, len(selector))
+        elif selector == EVERY_RULE:
+            best = max(best, 0)
+    return best

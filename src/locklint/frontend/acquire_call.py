@@ -1,0 +1,82 @@
+"""How one call of an acquire method behaves: does it wait for ever, try, or raise?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from locklint.ir.instruction import Call, Constant, Operand, Unknown
+from locklint.ir.lock import AcquireForm, Argument, Failure, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireCall:
+    """``tries``: it may give up; ``certain``: it does not wait for ever whatever is passed;
+    ``timed``: it waits for a while; ``raises``: giving up raises; ``refused`` completes "it is
+    called with …" where the constant arguments raise at once.
+    """
+
+    tries: bool
+    certain: bool
+    timed: bool
+    raises: bool
+    refused: str | None = None
+
+
+def argument_value(call: Call, argument: Argument | None) -> Operand | None:
+    """What a call passes for an argument; None where it passes nothing, or it cannot be told."""
+    if argument is None:
+        return None
+    for given in call.arguments:
+        if given.name == argument.name:
+            return given.value
+    positional = [given for given in call.arguments if given.name is None]
+    if any(given.star for given in positional):
+        return None
+    if argument.position is not None and argument.position < len(positional):
+        return positional[argument.position].value
+    return None
+
+
+def read_acquire(call: Call, form: AcquireForm) -> AcquireCall:
+    """Read the arguments of ``call`` as those of ``form``."""
+    if any(argument.star for argument in call.arguments):
+        return AcquireCall(form.failure is Failure.RETURNS_FALSE, False, False, False)
+    blocking = argument_value(call, form.blocking)
+    timeout = argument_value(call, form.timeout)
+    tries, certain, timed = form.always_tries, form.always_tries, False
+    if form.result_decides:
+        tries = True
+    if isinstance(blocking, Constant):
+        if not blocking.value:
+            tries = certain = True
+    elif blocking is not None:
+        tries = True
+    waits_for_ever = isinstance(timeout, Constant) and (
+        timeout.value is None or timeout.value == -1
+    )
+    if timeout is not None and not waits_for_ever and not certain:
+        tries = timed = True
+        certain = isinstance(timeout, (Constant, Unknown))
+    raises = form.failure is Failure.RAISES or (timed and form.timeout_raises)
+    if form.failure is Failure.NEVER:
+        tries = certain = False
+    return AcquireCall(tries, certain, timed, raises, _refused(form, blocking, timeout))
+
+
+def _refused(form: AcquireForm, blocking: Operand | None, timeout: Operand | None) -> str | None:
+    if not isinstance(timeout, Constant):
+        return None
+    value = timeout.value
+    if value is None:
+        return "timeout=None" if Refused.NONE_TIMEOUT in form.refuses else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    default = form.timeout.default if form.timeout else None
+    if value == default:
+        return None
+    if Refused.UNBLOCKED_TIMEOUT in form.refuses and isinstance(blocking, Constant):
+        if not blocking.value:
+            return "a timeout beside blocking=False"
+    if Refused.NEGATIVE_TIMEOUT in form.refuses and value < 0:
+        return f"the negative timeout {value}"
+    return None

@@ -1,0 +1,149 @@
+"""What annotations say of values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from locklint.core.diagnostic import Confidence
+from locklint.frontend.value_types import (
+    NONE,
+    UNKNOWN,
+    CallableType,
+    ClassType,
+    ContainerType,
+    ExternalInstance,
+    InstanceType,
+    LockValue,
+    NameType,
+    NoneType,
+    Scope,
+    Type,
+    Types,
+    UnknownType,
+    union,
+    weaken,
+)
+from locklint.index.declarations import Choice, Element, Generic, Literal, Ref, Value
+from locklint.ir.lock import Exactness
+
+if TYPE_CHECKING:
+    from locklint.frontend.inference import Inference
+
+_TRANSPARENT = frozenset(
+    ("Annotated", "ClassVar", "Final", "InitVar", "NotRequired", "Optional", "ReadOnly", "Required")
+)
+_SEQUENCES = frozenset(
+    "list List set Set frozenset FrozenSet deque Deque Sequence MutableSequence Iterable Iterator"
+    " Collection AbstractSet MutableSet Generator AsyncIterator AsyncGenerator AsyncIterable"
+    " WeakSet".split()
+)
+_MAPPINGS = frozenset(
+    "dict Dict Mapping MutableMapping defaultdict DefaultDict OrderedDict WeakValueDictionary"
+    " WeakKeyDictionary ChainMap".split()
+)
+_AWAITABLES = frozenset(("Awaitable", "Future", "Task"))
+
+
+class Annotations:
+    """Turns annotations into alternatives; bounded by the depth to which they are kept."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+
+    def refine(self, types: Types, annotation: Value, scope: Scope) -> Types:
+        """What a value is, given what its expression tells and its annotation.
+
+        The annotation is asked only where the expression leaves something open.
+        """
+        if types and not any(isinstance(kind, (UnknownType, NoneType)) for kind in types):
+            if not any(isinstance(kind, ContainerType) and not kind.items for kind in types):
+                return types
+        said = weaken(self.types(annotation, scope), Confidence.MEDIUM)
+        if all(isinstance(kind, UnknownType) for kind in said):
+            return types
+        if any(isinstance(kind, LockValue) for kind in types):
+            return tuple(kind for kind in types if not isinstance(kind, UnknownType))
+        kept = [
+            kind
+            for kind in types
+            if not isinstance(kind, (UnknownType, ExternalInstance))
+            and not (isinstance(kind, ContainerType) and not kind.items)
+        ]
+        return union(kept, said)
+
+    def types(self, annotation: Value, scope: Scope) -> Types:
+        """The alternatives of an annotation as written in a scope."""
+        match annotation:
+            case Literal(text="None"):
+                return NONE
+            case Ref():
+                return self._instances(self.inference.value(annotation, scope), scope)
+            case Choice(options=options):
+                return union(*[self.types(option, scope) for option in options])
+            case Generic(of=Ref(names=names), arguments=arguments):
+                return self._generic(annotation.of, names[-1], arguments, scope)
+            case Element(of=of):
+                return self.types(of, scope)
+            case _:
+                return UNKNOWN
+
+    def _generic(self, of: Value, name: str, arguments: tuple[Value, ...], scope: Scope) -> Types:
+        if not arguments:
+            return UNKNOWN
+        if name in _TRANSPARENT:
+            inner = self.types(arguments[0], scope)
+            return union(inner, NONE) if name == "Optional" else inner
+        if name == "Union":
+            return union(*[self.types(argument, scope) for argument in arguments])
+        if name in _SEQUENCES:
+            return (ContainerType("list", (self.types(arguments[0], scope),)),)
+        if name in ("tuple", "Tuple"):
+            items = tuple(self.types(argument, scope) for argument in arguments)
+            return (ContainerType("tuple", items),)
+        if name in _MAPPINGS:
+            return (ContainerType("dict", (self.types(arguments[-1], scope),)),)
+        if name in ("type", "Type"):
+            return self.inference.value(arguments[0], scope)
+        if name == "Callable" or name == "ReferenceType" or name == "ref":
+            return (CallableType(self.types(arguments[-1], scope)),)
+        if name in _AWAITABLES:
+            return self.types(arguments[0], scope)
+        if name == "Coroutine":
+            return self.types(arguments[-1], scope)
+        return self._instances(self.inference.value(of, scope), scope)
+
+    def _instances(self, types: Types, scope: Scope) -> Types:
+        """Instances of what the annotation names."""
+        found = union(*[self._instance(kind, scope) for kind in types])
+        # Where it was made is not known.
+        return (
+            tuple(
+                replace(kind, exactness=Exactness.UNKNOWN) if isinstance(kind, LockValue) else kind
+                for kind in found
+            )
+            or UNKNOWN
+        )
+
+    def _instance(self, kind: Type, scope: Scope) -> Types:
+        match kind:
+            case ClassType():
+                return self.inference.calls.construct(kind.cls)
+            case NameType(dotted=dotted):
+                if dotted in _BUILTIN_CONTAINERS:
+                    return (ContainerType(dotted.rpartition(".")[2]),)
+                lock = self.inference.table.kind_for_constructor(dotted)
+                if lock is not None:
+                    return (LockValue(lock.name, lock),)
+                if dotted.startswith("typing.") or dotted == "builtins.object":
+                    return UNKNOWN
+                return (ExternalInstance(self.inference.table.result_type(dotted) or dotted),)
+            case LockValue() | InstanceType() | ExternalInstance():
+                return UNKNOWN  # Not a class: the annotation cannot be made out.
+            case _:
+                return UNKNOWN
+
+
+_BUILTIN_CONTAINERS = frozenset(
+    ("builtins.list", "builtins.dict", "builtins.set", "builtins.tuple", "builtins.frozenset")
+)

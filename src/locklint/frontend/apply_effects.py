@@ -1,0 +1,510 @@
+"""Exchange library calls for what they do to locks.
+
+After this pass a lock's methods, `with` items and clean-up stacks are `Acquire`, `TryAcquire`,
+`Release`, `Wait`, `Notify`, `Defer` and `HandOver`; calls name their targets; and context managers
+that are no locks name what they run. Nothing later needs to know a library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from locklint.core.source import Span
+from locklint.frontend.acquire_call import AcquireCall, argument_value, read_acquire
+from locklint.frontend.definitions import Definitions
+from locklint.frontend.resolver import Callee, Resolver
+from locklint.ir.access_path import AccessPath
+from locklint.ir.api_use import ApiUse, UseKind
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Await,
+    BlockId,
+    Branch,
+    Call,
+    Catch,
+    Constant,
+    Defer,
+    Display,
+    Enter,
+    Exit,
+    FunctionRef,
+    HandOver,
+    Handler,
+    Instruction,
+    Jump,
+    Manager,
+    Notify,
+    Operand,
+    Read,
+    Release,
+    Return,
+    Swallows,
+    Terminator,
+    Truth,
+    TryAcquire,
+    Unknown,
+    Unwind,
+    Use,
+    Wait,
+)
+from locklint.ir.lock import Exactness, Gives, LockRef, LockRole, Mode
+from locklint.models.calls import CallGrade, name_grade
+from locklint.models.table import LockTable
+
+_STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
+_ENTER_METHODS = ("enter_context", "enter_async_context")
+_PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
+_SUPPRESSING = {
+    "contextlib.suppress": (),
+    "pytest.raises": (),
+    "unittest.TestCase.assertRaises": (),
+    "unittest.TestCase.assertRaisesRegex": (),
+    "unittest.case.TestCase.assertRaises": (),
+    "unittest.case.TestCase.assertRaisesRegex": (),
+}
+_AWAITING = ("wait_for", "shield")
+
+
+def lock_method_names(table: LockTable) -> frozenset[str]:
+    """Every method name that may be one of a lock's."""
+    names: set[str] = set()
+    for kind in table.kinds.values():
+        names.update(form.name for form in kind.acquire_forms)
+        names.update(form.name for form in kind.release_forms)
+        names.update(kind.waits)
+        names.update(kind.notifies)
+        if kind.locked_method:
+            names.add(kind.locked_method)
+    return frozenset(names | {"__enter__", "__exit__", "__aenter__", "__aexit__"})
+
+
+class EffectPass:
+    """Applies the effects of one function; ``methods`` is `lock_method_names` of the table."""
+
+    def __init__(self, function: Function, resolver: Resolver, methods: frozenset[str]) -> None:
+        self._function = function
+        self._resolver = resolver
+        self._methods = methods
+        self._definitions = Definitions(function)
+        self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
+        self._uses: list[ApiUse] = []
+        self._mentions: set[str] = set()
+        self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
+        self._given_by_acquire: dict[AccessPath, LockRef] = {}
+
+    def apply(self) -> Function:
+        """The function with effects; its graph keeps its shape, but for swallowed exceptions."""
+        function = self._function
+        # Pending awaits are found before anything is rewritten, for a loop can come in between.
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                if isinstance(instruction, Call):
+                    self._note_pending(instruction)
+        blocks: dict[BlockId, BasicBlock] = {}
+        for block in function.blocks.values():
+            instructions: list[Instruction] = []
+            for instruction in block.instructions:
+                instructions.extend(self._rewrite(instruction))
+            terminator = self._terminator(block, instructions)
+            blocks[block.id] = replace(
+                block, instructions=tuple(instructions), terminator=terminator
+            )
+        return replace(
+            function,
+            blocks=blocks,
+            api_uses=tuple(sorted(set(self._uses), key=lambda use: (use.span, use.kind.value))),
+            mentions=frozenset(self._mentions),
+        )
+
+    # -- what operands stand for ------------------------------------------------------------
+
+    def _lock(self, operand: Operand) -> LockRef | None:
+        """The lock that an operand stands for; it keeps a path that the analysis can follow."""
+        if not isinstance(operand, AccessPath):
+            return None
+        path = self._definitions.expand(operand)
+        if path is None:
+            return self._chosen_lock(operand)
+        lock = self._resolver.lock(self._function.key, path)
+        if lock is None and path != operand:
+            return None
+        if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
+            return replace(lock, path=operand)
+        return lock
+
+    def _chosen_lock(self, operand: AccessPath) -> LockRef | None:
+        """A temporary that is one of several values, chosen by a conditional expression."""
+        for value in self._definitions.values(operand):
+            lock = self._lock(value) if value != operand else None
+            if lock is not None:
+                return replace(lock, path=operand, exactness=Exactness.UNKNOWN)
+        return None
+
+    def _callee(self, path: AccessPath | None) -> Callee:
+        if path is None:
+            return Callee()
+        expanded = self._definitions.expand(path)
+        return Callee() if expanded is None else self._resolver.callee(self._function.key, expanded)
+
+    def _method(self, path: AccessPath | None) -> tuple[LockRef, str] | None:
+        """The lock and the method, where ``path`` is a bound method of a lock."""
+        if path is None:
+            return None
+        path = self._definitions.bound_method(path, self._methods)
+        if not path.fields or path.last not in self._methods:
+            return None
+        lock = self._lock(path.parent())
+        return None if lock is None else (lock, path.last)
+
+    # -- instructions -----------------------------------------------------------------------
+
+    def _rewrite(self, instruction: Instruction) -> Iterator[Instruction]:
+        match instruction:
+            case Call():
+                yield from self._call(instruction)
+            case Await(value=AccessPath() as value) if value in self._pending:
+                call, acquire = self._pending[value]
+                yield replace(instruction, what=f"await {call.callee}()")
+                yield acquire
+            case Enter():
+                yield from self._enter(instruction)
+            case Exit():
+                yield from self._exit(instruction)
+            case Read(path=path, discarded=True):
+                self._discarded(path, instruction.span)
+                yield instruction
+            case Assign(target=target, value=value):
+                if target.fields or isinstance(value, Display):
+                    yield from self._hand_over(value, instruction.span, stored=True)
+                elif isinstance(value, AccessPath):
+                    self._note_mention(value)
+                yield instruction
+            case _:
+                yield instruction
+
+    def _note_pending(self, call: Call) -> None:
+        if call.result is None:
+            return
+        found = self._method(call.callee)
+        if found is not None:
+            lock, method = found
+            form = lock.api.acquire_form(method)
+            if form is not None and form.is_async:
+                self._pending[call.result] = (
+                    call,
+                    Acquire(call.span, lock, method, lock.mode or form.mode, form, call),
+                )
+        elif call.callee is not None and call.callee.last in _AWAITING:
+            for argument in call.arguments:
+                if isinstance(argument.value, AccessPath) and argument.value in self._pending:
+                    self._pending[call.result] = self._pending[argument.value]
+
+    def _call(self, call: Call) -> Iterator[Instruction]:
+        found = self._method(call.callee)
+        if found is not None:
+            yield from self._lock_call(call, *found)
+            return
+        callee = self._callee(call.callee)
+        call = replace(
+            call,
+            targets=callee.targets,
+            external=callee.external,
+            constructs=callee.constructs,
+        )
+        if callee.external and callee.external.startswith(_STACKS):
+            done = list(self._stack_call(call, callee.external.rsplit(".", 1)[-1]))
+            if done:
+                yield from done
+                return
+        if not self._is_harmless(call):
+            for argument in call.arguments:
+                yield from self._hand_over(argument.value, call.span, stored=False)
+        yield call
+
+    def _is_harmless(self, call: Call) -> bool:
+        """Whether what is passed to the call does not outlive it, nor can be released by it."""
+        if call.targets:
+            return call.constructs is None
+        if call.external is None:
+            return False
+        if self._resolver.lock_class(self._function.key, call.callee) if call.callee else None:
+            return True
+        return name_grade(call.external) is not CallGrade.LIKELY
+
+    def _lock_call(self, call: Call, lock: LockRef, method: str) -> Iterator[Instruction]:
+        api = lock.api
+        form = api.acquire_form(method)
+        if form is not None:
+            read = read_acquire(call, form)
+            if read.refused:
+                self._use(UseKind.BAD_ARGUMENTS, call.span, lock, method, read.refused)
+            if form.is_async:
+                if call.use in (Use.DISCARDED, Use.TESTED):
+                    self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
+                yield replace(call, lock=lock, external=f"{api.name}.{method}")
+                return
+            yield self._acquire(call, lock, method, read)
+            return
+        release = api.release_form(method)
+        if release is not None:
+            if release.is_async and call.use in (Use.DISCARDED, Use.TESTED):
+                self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
+            yield Release(call.span, lock, method, lock.mode or release.mode, call)
+            return
+        if method in ("__enter__", "__aenter__"):
+            yield Acquire(call.span, lock, method, lock.mode or Mode.EXCLUSIVE, None, call)
+            return
+        if method in ("__exit__", "__aexit__"):
+            yield Release(call.span, lock, method, lock.mode, call)
+            return
+        if method in api.waits:
+            if api.role is LockRole.CONDITION:
+                yield Wait(call.span, lock, method, bool(call.arguments), call)
+                return
+        elif method in api.notifies:
+            yield Notify(call.span, lock, method, call)
+            return
+        yield replace(call, lock=lock, external=f"{api.name}.{method}")
+
+    def _acquire(
+        self, call: Call, lock: LockRef, method: str, read: AcquireCall
+    ) -> Acquire | TryAcquire:
+        form = lock.api.acquire_form(method)
+        mode = lock.mode or (form.mode if form else Mode.EXCLUSIVE)
+        if read.tries and not read.raises:
+            result = None if call.use is Use.DISCARDED else call.result
+            return TryAcquire(
+                call.span, lock, method, read.timed, result, mode, form, call, read.certain
+            )
+        if call.use is Use.ENTERED and call.result is not None:
+            self._given_by_acquire[call.result] = lock
+        return Acquire(call.span, lock, method, mode, form, call)
+
+    def _stack_call(self, call: Call, method: str) -> Iterator[Instruction]:
+        if call.callee is None or not call.callee.fields:
+            return
+        stack = call.callee.parent()
+        first = call.arguments[0].value if call.arguments else None
+        if method in _ENTER_METHODS and first is not None:
+            lock = self._lock(first)
+            if lock is not None and lock.api.acquire_forms:
+                mode = lock.mode or lock.api.with_mode
+                yield Acquire(call.span, lock, method, mode, None, call)
+                yield Defer(call.span, stack, lock)
+        elif method in _PUSH_METHODS and isinstance(first, AccessPath):
+            found = self._method(first)
+            if found is not None:
+                lock, name = found
+                self._mentions.add(str(first))
+                acquires = lock.api.acquire_form(name) is not None
+                yield Defer(call.span, stack, lock, reacquires=acquires)
+                return
+            lock = self._lock(first)
+            if lock is not None and lock.api.acquire_forms:
+                yield Defer(call.span, stack, lock)
+        elif method == "pop_all":
+            yield Defer(call.span, stack, None)
+            yield call
+        elif method in ("close", "aclose"):
+            yield Unwind(call.span, stack)
+
+    # -- context managers -------------------------------------------------------------------
+
+    def _enter(self, enter: Enter) -> Iterator[Instruction]:
+        context = enter.context
+        if isinstance(context, AccessPath) and context in self._given_by_acquire:
+            lock = self._given_by_acquire[context]
+            form = None
+            call = self._definitions.call(context)
+            if call is not None and call.callee is not None:
+                form = lock.api.acquire_form(call.callee.last)
+            if form is None or form.gives is not Gives.CONTEXT:
+                self._use(UseKind.WITH_ACQUIRE, enter.span, lock, form.name if form else "acquire")
+            return
+        lock = self._lock(context)
+        if lock is None:
+            self._note_odd_with(enter)
+            yield replace(enter, manager=self._manager(enter.context))
+            return
+        if not lock.api.acquire_forms and not lock.api.with_ok and not lock.api.async_with_ok:
+            self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
+            yield enter
+            return
+        right = lock.api.async_with_ok if enter.is_async else lock.api.with_ok
+        if not right and lock.mode is None:
+            self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
+        mode = lock.mode or lock.api.with_mode
+        yield Acquire(enter.span, lock, "with", mode, None, None, enter)
+
+    def _note_odd_with(self, enter: Enter) -> None:
+        context = enter.context
+        if isinstance(context, Unknown) and len(context.mentions) == 1:
+            # What `with await lock` enters; nothing else that mentions one lock alone is entered.
+            lock = self._lock(context.mentions[0])
+            if lock is not None and lock.api.async_with_ok and not enter.is_async:
+                self._use(UseKind.AWAITED_WITH, enter.span, lock)
+            return
+        if not isinstance(context, AccessPath):
+            return
+        call = self._definitions.call(context)
+        if call is not None:
+            found = self._method(call.callee)
+            if found is not None:
+                lock, method = found
+                form = lock.api.acquire_form(method)
+                if form is not None and form.gives is not Gives.CONTEXT:
+                    self._use(UseKind.WITH_ACQUIRE, enter.span, lock, method)
+            return
+        path = self._definitions.expand(context)
+        kind = self._resolver.lock_class(self._function.key, path) if path else None
+        if kind is not None:
+            self._uses.append(
+                ApiUse(
+                    UseKind.WITH_CLASS,
+                    enter.span,
+                    None,
+                    detail=str(path),
+                    is_async=enter.is_async,
+                    lock_kind=kind,
+                )
+            )
+
+    def _exit(self, exit_: Exit) -> Iterator[Instruction]:
+        context = exit_.context
+        if isinstance(context, AccessPath) and context in self._given_by_acquire:
+            lock: LockRef | None = self._given_by_acquire[context]
+        else:
+            lock = self._lock(context)
+        if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
+            yield replace(exit_, manager=self._manager(context))
+            return
+        mode = lock.mode or lock.api.with_mode
+        yield Release(exit_.span, lock, "with", mode, None, exit_.exceptional)
+
+    def _manager(self, context: Operand) -> Manager | None:
+        if not isinstance(context, AccessPath):
+            return None
+        path = self._definitions.expand(context)
+        if path is None:
+            return None
+        found = self._resolver.context_manager(self._function.key, path)
+        call = self._definitions.call(context)
+        if not (found.enter or found.exit or found.generator or found.external):
+            return None
+        return Manager(found.enter, found.exit, found.generator, found.external, call, context)
+
+    def _terminator(self, block: BasicBlock, instructions: list[Instruction]) -> Terminator:
+        match block.terminator:
+            case Branch(span=span, condition=Swallows(context), then=then, otherwise=otherwise):
+                manager = self._manager(context)
+                if manager is not None and manager.external in _SUPPRESSING:
+                    types = self._suppressed(manager.call)
+                    if types:
+                        return Catch(span, (Handler(types, then),), otherwise)
+                return Jump(otherwise)
+            case Branch(span=span, condition=Truth(AccessPath() as path)) as branch:
+                self._tested(path, span, block.id)
+                return branch
+            case Return(span=span, value=value) as terminator:
+                if not self._function.name.startswith("<"):
+                    instructions.extend(self._hand_over(value, span, stored=True))
+                return terminator
+            case terminator:
+                return terminator
+
+    def _suppressed(self, call: Call | None) -> tuple[str, ...]:
+        if call is None:
+            return ()
+        return tuple(
+            str(argument.value)
+            for argument in call.arguments
+            if isinstance(argument.value, AccessPath) and argument.name is None
+        )
+
+    # -- uses by form -----------------------------------------------------------------------
+
+    def _use(
+        self,
+        kind: UseKind,
+        span: Span,
+        lock: LockRef | None,
+        method: str = "",
+        detail: str = "",
+        use: Use | None = None,
+        is_async: bool = False,
+        branch: BlockId | None = None,
+    ) -> None:
+        self._uses.append(
+            ApiUse(kind, span, lock, method, detail, use, is_async, branch=branch)
+        )
+
+    def _discarded(self, path: AccessPath, span: Span) -> None:
+        found = self._method(path)
+        if found is not None:
+            self._use(UseKind.METHOD_STATEMENT, span, found[0], found[1])
+
+    def _tested(self, path: AccessPath, span: Span, block: BlockId) -> None:
+        call = self._definitions.call(path)
+        if call is not None:
+            found = self._method(call.callee)
+            if found is not None and found[1] == found[0].api.locked_method:
+                self._use(UseKind.LOCKED_TESTED, call.span, *found, branch=block)
+            return
+        found = self._method(path) if path.fields else None
+        if found is not None:
+            self._use(UseKind.METHOD_TESTED, span, found[0], found[1])
+            return
+        lock = self._lock(path)
+        if lock is not None and not lock.may_be_none:
+            self._use(UseKind.LOCK_TESTED, span, lock)
+
+    # -- giving away ------------------------------------------------------------------------
+
+    def _note_mention(self, path: AccessPath) -> None:
+        found = self._method(path) if path.fields else None
+        if found is not None and found[0].api.release_form(found[1]) is not None:
+            self._mentions.add(found[0].identity)
+
+    def _hand_over(self, operand: Operand, span: Span, *, stored: bool) -> Iterator[Instruction]:
+        match operand:
+            case Display(items=items):
+                for item in items:
+                    yield from self._hand_over(item, span, stored=stored)
+            case FunctionRef(captures=captures):
+                for path in captures:
+                    found = self._method(path) if path.fields else None
+                    if found is not None and _releases(found):
+                        self._mentions.add(found[0].identity)
+                        yield HandOver(span, found[0])
+            case AccessPath() as path:
+                function = self._definitions.function(path)
+                if function is not None:
+                    yield from self._hand_over(function, span, stored=stored)
+                    return
+                found = self._method(path) if path.fields or path.is_variable else None
+                if found is not None:
+                    if _releases(found):
+                        self._mentions.add(found[0].identity)
+                        yield HandOver(span, found[0])
+                    return
+                lock = self._lock(path)
+                if lock is not None and lock.api.acquire_forms:
+                    yield HandOver(span, lock)
+            case _:
+                return
+
+
+def _releases(method: tuple[LockRef, str]) -> bool:
+    lock, name = method
+    return lock.api.release_form(name) is not None or name in ("__exit__", "__aexit__")
+
+
+def apply_effects(function: Function, resolver: Resolver, methods: frozenset[str]) -> Function:
+    """The function with library calls exchanged for their effects on locks."""
+    return EffectPass(function, resolver, methods).apply()
+
+
+__all__ = ["apply_effects", "argument_value", "lock_method_names"]

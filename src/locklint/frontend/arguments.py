@@ -1,0 +1,176 @@
+"""What parameters are: from annotations, defaults, and the calls in the same file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locklint.core.diagnostic import Confidence
+from locklint.frontend.value_types import (
+    UNKNOWN,
+    ClassRef,
+    ClassType,
+    ContainerType,
+    FunctionType,
+    InstanceType,
+    NoneType,
+    Types,
+    UnknownType,
+    has_lock,
+    scope_of,
+    union,
+    weaken,
+)
+from locklint.index.declarations import (
+    CallSite,
+    FunctionDecl,
+    ModuleIndex,
+    Parameter,
+    Ref,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from locklint.frontend.inference import Inference
+
+_CLASS_METHODS = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
+
+
+class Arguments:
+    """Finds what a parameter may be."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self._sites: dict[str, dict[str, list[CallSite]]] = {}
+
+    def parameter(
+        self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
+    ) -> Types:
+        """What a parameter may be; ``position`` counts from 0, the receiver included."""
+        if position == 0 and is_method(decl) and not parameter.star:
+            cls = ClassRef(index.path, decl.class_name or "", index)
+            return (ClassType(cls) if takes_class(decl) else InstanceType(cls),)
+        if parameter.star == "*":
+            return (ContainerType("tuple"),)
+        if parameter.star:
+            return (ContainerType("dict"),)
+        scope = scope_of(index, decl.parent or "", "")
+        default: Types = ()
+        if parameter.default is not None:
+            holder = decl.class_name or ""
+            default = self.inference.value(
+                parameter.default, scope_of(index, decl.parent or "", holder)
+            )
+        if parameter.annotation is not None:
+            said = self.inference.annotations.types(parameter.annotation, scope)
+            said = weaken(said, Confidence.MEDIUM)
+            if not all(isinstance(kind, UnknownType) for kind in said):
+                return union(said, [kind for kind in default if isinstance(kind, NoneType)])
+        passed = self._from_calls(decl, parameter, position, index)
+        default = weaken(default, Confidence.MEDIUM)
+        if not passed:
+            fixture = self._fixture(decl, parameter, index)
+            return union(default, fixture or UNKNOWN)
+        return union(default, passed)
+
+    def _from_calls(
+        self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
+    ) -> Types:
+        """What the calls in the same file pass; empty where there are none that pass anything."""
+        found: list[Types] = []
+        for site, bound in self._call_sites(decl, index):
+            argument = _argument(site, parameter, position - (1 if bound else 0))
+            if argument is None:
+                continue
+            found.append(self.inference.value(argument, scope_of(index, site.function)))
+        types = union(*found)
+        if not has_lock(types):
+            return types
+        unsure = any(isinstance(kind, UnknownType) for kind in types) or () in found
+        return weaken(types, Confidence.LOW if unsure else Confidence.MEDIUM)
+
+    def _call_sites(self, decl: FunctionDecl, index: ModuleIndex) -> list[tuple[CallSite, bool]]:
+        """The calls of a function, and whether each passes the receiver of itself."""
+        names = [decl.name]
+        if decl.name == "__init__" and decl.class_name:
+            bare = decl.class_name.rpartition(".")[2].partition("@")[0]
+            names = [bare, "cls", "__class__", "__init__"]
+            own = ClassRef(index.path, decl.class_name, index)
+            names.extend(sub.decl.name for sub in self.inference.project.subclasses(own))
+        result: list[tuple[CallSite, bool]] = []
+        for name in names:
+            for site in self._sites_of(index).get(name, ()):
+                bound = self._calls(site, decl, index)
+                if bound is not None:
+                    result.append((site, bound))
+        return result
+
+    def _calls(self, site: CallSite, decl: FunctionDecl, index: ModuleIndex) -> bool | None:
+        """Whether a call site calls the function: None if not, else whether it is bound."""
+        scope = scope_of(index, site.function)
+        for kind in self.inference.value(site.call.callee, scope):
+            match kind:
+                case FunctionType(path=path, qualname=qualname, bound=bound):
+                    if path == index.path and qualname == decl.qualname:
+                        return bound
+                case ClassType(cls=cls):
+                    found = self.inference.attributes.method(cls, "__init__")
+                    if found is not None and found.path == index.path:
+                        if found.qualname == decl.qualname:
+                            return True
+                case _:
+                    pass
+        return None
+
+    def _sites_of(self, index: ModuleIndex) -> dict[str, list[CallSite]]:
+        known = self._sites.get(index.path)
+        if known is None:
+            known = {}
+            for site in index.call_sites:
+                known.setdefault(site.name, []).append(site)
+            self._sites[index.path] = known
+        return known
+
+    def _fixture(self, decl: FunctionDecl, parameter: Parameter, index: ModuleIndex) -> Types:
+        """What a pytest fixture of the same file gives to a parameter of its name."""
+        fixture = index.functions.get(parameter.name)
+        if fixture is None or fixture.qualname == decl.qualname:
+            return ()
+        if not any(_is_fixture(decorator) for decorator in fixture.decorators):
+            return ()
+        scope = scope_of(index, fixture.qualname)
+        values = fixture.yields if fixture.is_generator else fixture.returns
+        return weaken(
+            union(*[self.inference.value(value, scope) for value in values]), Confidence.MEDIUM
+        )
+
+
+def is_method(decl: FunctionDecl) -> bool:
+    """Whether a function's first parameter is its receiver, an instance or a class."""
+    if not decl.class_name or not decl.parameters:
+        return False
+    return not any(
+        isinstance(decorator, Ref) and decorator.names[-1] == "staticmethod"
+        for decorator in decl.decorators
+    )
+
+
+def takes_class(decl: FunctionDecl) -> bool:
+    """Whether a method's receiver is the class."""
+    return decl.name in _CLASS_METHODS or any(
+        isinstance(decorator, Ref) and decorator.names[-1] in ("classmethod", "abstractclassmethod")
+        for decorator in decl.decorators
+    )
+
+
+def _argument(site: CallSite, parameter: Parameter, position: int) -> Value | None:
+    for name, value in site.call.keywords:
+        if name == parameter.name:
+            return value
+    if not parameter.keyword_only and 0 <= position < len(site.call.arguments):
+        return site.call.arguments[position]
+    return None
+
+
+def _is_fixture(decorator: Value) -> bool:
+    callee = getattr(decorator, "callee", decorator)
+    return isinstance(callee, Ref) and callee.names[-1] == "fixture"

@@ -1,0 +1,481 @@
+"""What attributes of values are, through classes, their ancestors, modules and library types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locklint.core.diagnostic import Confidence
+from locklint.frontend.value_types import (
+    UNKNOWN,
+    ClassRef,
+    ClassType,
+    ContainerMethod,
+    ContainerType,
+    ExternalInstance,
+    FunctionType,
+    InstanceType,
+    LockMethod,
+    LockValue,
+    ModuleType,
+    NameType,
+    NoneType,
+    SuperType,
+    Type,
+    Types,
+    scope_of,
+    settle,
+    union,
+    weaken,
+)
+from locklint.index.declarations import Binding, CallValue, FunctionDecl, ModuleIndex, Ref, Value
+from locklint.ir.lock import Exactness
+
+if TYPE_CHECKING:
+    from locklint.frontend.inference import Inference
+
+_PROPERTIES = frozenset(
+    ("property", "cached_property", "abstractproperty", "classproperty", "reify", "lazyproperty")
+)
+_CACHED = frozenset(("cached_property", "reify", "lazyproperty"))
+_NO_ATTRIBUTES = frozenset(
+    (
+        "builtins.object",
+        "abc.ABC",
+        "typing.Generic",
+        "typing.Protocol",
+        "typing_extensions.Protocol",
+        "typing.NamedTuple",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A binding of an attribute: the class that makes it, and how.
+
+    ``on_class``: it binds the class's attribute, not an instance's.
+    """
+
+    owner: ClassRef
+    binding: Binding
+    on_class: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Everything known of one attribute of a class's instances.
+
+    ``places`` are its bindings, nearest class first; ``method`` is the method of that name (its
+    property included) that comes before any class-level binding; ``external`` is the first base
+    outside the project that may have it.
+    """
+
+    places: tuple[Place, ...] = ()
+    method: FunctionType | None = None
+    external: str | None = None
+
+    @property
+    def home(self) -> ClassRef | None:
+        """The class that names the attribute: the most basic one that binds it."""
+        return self.places[-1].owner if self.places else None
+
+
+class Attributes:
+    """Looks attributes up."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self._slots: dict[tuple[ClassRef, str], Slot] = {}
+
+    def of(self, kind: Type, name: str) -> Types:
+        """An attribute of one alternative."""
+        match kind:
+            case InstanceType(cls=cls):
+                return self.of_instance(cls, name)
+            case ClassType(cls=cls):
+                if name == "__new__":
+                    return UNKNOWN
+                return self.of_class(cls, name)
+            case SuperType(cls=cls, of_class=of_class):
+                return self._of_super(cls, name, of_class)
+            case LockValue():
+                return self._of_lock(kind, name)
+            case ModuleType(index=index):
+                return self._of_module(index, name)
+            case NameType(dotted=dotted, member=member):
+                return self._of_name(dotted, name, member)
+            case ExternalInstance(dotted=dotted):
+                return self._of_external(dotted, name)
+            case ContainerType():
+                return (ContainerMethod(kind, name),)
+            case FunctionType():
+                return self._of_function(kind, name)
+            case NoneType():
+                return ()
+            case _:
+                return UNKNOWN
+
+    def _of_module(self, index: ModuleIndex, name: str) -> Types:
+        inference = self.inference
+        dotted = f"{index.module}.{name}"
+        if inference.knows(dotted):
+            return inference.absolute(dotted, index)
+        found = inference.project.resolve(dotted, index)
+        if found is not None and found.index.path != index.path and not found.name:
+            if name not in index.bindings and name not in index.functions:
+                return (ModuleType(found.index.path, found.index),)
+        return inference.global_name(name, index)
+
+    def _of_name(self, dotted: str, name: str, member: bool) -> Types:
+        full = f"{dotted}.{name}"
+        if member:
+            return (NameType(full, member=True),)
+        inference = self.inference
+        attribute = inference.table.attribute(dotted, name)
+        if attribute is not None:
+            return self._of_external(dotted, name)
+        if inference.knows(full):
+            return inference.absolute(full, _NOWHERE)
+        found = inference.project.resolve(full)
+        if found is not None and not (found.rest and not found.name):
+            return inference.found(found)
+        return (NameType(full),)
+
+    def _of_external(self, dotted: str, name: str) -> Types:
+        attribute = self.inference.table.attribute(dotted, name)
+        if attribute is not None:
+            kind = self.inference.table.kinds[attribute.kind_name]
+            view = None
+            if attribute.alias_of is not None:
+                over = self.inference.table.attribute(dotted, attribute.alias_of)
+                if over is not None:
+                    view, kind = kind, self.inference.table.kinds[over.kind_name]
+                    name = attribute.alias_of
+            return (
+                LockValue(
+                    kind.name,
+                    kind,
+                    f"{dotted}.{name}",
+                    Exactness.PER_INSTANCE,
+                    view_kind=view,
+                    view_name=view.name if view else "",
+                ),
+            )
+        return (NameType(f"{dotted}.{name}", member=True),)
+
+    def _of_lock(self, lock: LockValue, name: str) -> Types:
+        if lock.cls is not None:
+            slot = self.slot(lock.cls, name)
+            if slot.places or slot.method is not None:
+                return self.of_instance(lock.cls, name)
+        form = lock.api.context_form(name)
+        if form is not None and form.is_attribute:
+            return (self.inference.calls.viewed(lock, form.mode),)
+        attribute = self.inference.table.attribute(lock.api.name, name)
+        if attribute is not None:
+            owner = lock.identity or lock.api.name
+            return tuple(
+                kind
+                if not isinstance(kind, LockValue)
+                else LockValue(
+                    kind.name,
+                    kind.kind,
+                    f"{owner}.{kind.identity.rpartition('.')[2]}",
+                    lock.exactness if lock.identity else Exactness.PER_INSTANCE,
+                    lock.confidence,
+                    kind.view_kind,
+                    kind.view_name,
+                )
+                for kind in self._of_external(lock.api.name, name)
+            )
+        return (LockMethod(lock, name),)
+
+    def _of_function(self, function: FunctionType, name: str) -> Types:
+        """An attribute stored on a function: ``f.lock = Lock()``."""
+        index = function.index
+        stores = [
+            binding
+            for binding in index.attribute_stores.get(name, ())
+            if isinstance(binding.receiver, Ref)
+            and binding.receiver.names[-1] == function.decl.name
+        ]
+        if not stores:
+            return UNKNOWN
+        identity = f"{index.module}.{function.qualname}.{name}"
+        return settle(self.inference.bindings(stores, index, []), identity, Exactness.ONE)
+
+    # Classes
+
+    def slot(self, cls: ClassRef, name: str) -> Slot:
+        """All that is known of an attribute of a class's instances."""
+        key = (cls, name)
+        known = self._slots.get(key)
+        if known is None:
+            known = self._slots[key] = self._find_slot(cls, name)
+        return known
+
+    def _find_slot(self, cls: ClassRef, name: str) -> Slot:
+        places: list[Place] = []
+        method: FunctionType | None = None
+        external: str | None = None
+        hidden = False  # by a class-level binding of a nearer class
+        private = name.startswith("__") and not name.endswith("__")
+        for ancestor in self.inference.project.mro(cls):
+            if private and (places or method is not None):
+                break  # A private name is another attribute in each class.
+            if isinstance(ancestor, str):
+                if external is None and ancestor not in _NO_ATTRIBUTES:
+                    external = ancestor
+                continue
+            decl = ancestor.decl
+            places.extend(self._stored(ancestor, name))
+            qualname = decl.methods.get(name)
+            if qualname is not None and method is None and not hidden:
+                method = FunctionType(ancestor.path, qualname, ancestor.index)
+            for binding in decl.attributes.get(name, ()):
+                places.append(Place(ancestor, binding, on_class=True))
+                hidden = True
+        return Slot(tuple(places), method, external)
+
+    def _stored(self, cls: ClassRef, name: str) -> list[Place]:
+        """The bindings that the class's own methods make."""
+        found: list[Place] = []
+        for function in methods_of(cls):
+            for binding in function.self_bindings.get(name, ()):
+                found.append(Place(cls, binding, on_class=_binds_class(function)))
+        return sorted(found, key=lambda place: place.binding.line)
+
+    def of_instance(self, cls: ClassRef, name: str) -> Types:
+        """An attribute of an instance of a project class."""
+        key = ("instance", cls.path, cls.qualname, name)
+        return self.inference.memoised(key, lambda: self._of_instance(cls, name))
+
+    def _of_instance(self, cls: ClassRef, name: str) -> Types:
+        if name == "__class__":
+            return (ClassType(cls),)
+        slot = self.slot(cls, name)
+        if slot.method is not None:
+            function = self.bind(slot.method, InstanceType(cls))
+            if is_property(function.decl):
+                types = self.inference.calls.results((function,))
+                if _is_cached(function.decl):
+                    owner = ClassRef(function.path, function.decl.class_name or "", function.index)
+                    types = settle(types, f"{owner.dotted}.{name}", Exactness.PER_INSTANCE)
+                return types
+            if not slot.places:
+                return (function,)
+        if not slot.places:
+            return self._outside(cls, slot, name)
+        types = self._from_places(cls, slot, name)
+        return types if slot.method is None else union(types, (slot.method,))
+
+    def _from_places(self, cls: ClassRef, slot: Slot, name: str) -> Types:
+        places = slot.places
+        identity = f"{slot.home.dotted}.{name}" if slot.home else name
+        types = self._bound(places)
+        for place in places:
+            override = self._descriptor(place, cls)
+            if override:
+                return override
+        exactness = Exactness.PER_INSTANCE
+        if all(place.on_class and not self._is_field(place) for place in places):
+            exactness = Exactness.ONE
+        return settle(self._with_overrides(cls, name, types), identity, exactness)
+
+    def _with_overrides(self, cls: ClassRef, name: str, types: Types) -> Types:
+        """Where a subclass of the same file binds the attribute to another kind, it counts too."""
+        if not any(isinstance(kind, LockValue) for kind in types):
+            return types
+        found: list[Types] = []
+        for subclass in self.inference.project.subclasses(cls):
+            places = tuple(p for p in self.slot(subclass, name).places if p.owner == subclass)
+            if places:
+                found.append(weaken(self._bound(places), Confidence.MEDIUM))
+        return union(types, *found) if found else types
+
+    def _bound(self, places: tuple[Place, ...]) -> Types:
+        held: list[Types] = []
+        fills: dict[ClassRef, list[Binding]] = {}
+        for place in places:
+            fills.setdefault(place.owner, []).append(place.binding)
+        everything: list[Binding] = []
+        known: list[Types] = []
+        for owner, bindings in fills.items():
+            plain = [binding for binding in bindings if not binding.element]
+            for binding in plain:
+                known.append(self.inference.binding(binding, owner.index, owner.qualname))
+            elements = [binding for binding in bindings if binding.element]
+            if elements:
+                held.append(self.inference.bindings(elements, owner.index, known, owner.qualname))
+            everything.extend(bindings)
+        return union(*held) if held else union(*known)
+
+    def _descriptor(self, place: Place, cls: ClassRef) -> Types:
+        """What ``name = property(getter)`` at class level gives."""
+        value = place.binding.value
+        if not (place.on_class and isinstance(value, CallValue) and value.arguments):
+            return ()
+        if not (isinstance(value.callee, Ref) and value.callee.names[-1] in _PROPERTIES):
+            return ()
+        scope = scope_of(place.owner.index, cls=place.owner.qualname)
+        getters = self.inference.value(value.arguments[0], scope)
+        receiver = InstanceType(cls)
+        return self.inference.calls.results(
+            tuple(
+                self.bind(getter, receiver) if isinstance(getter, FunctionType) else getter
+                for getter in getters
+            )
+        )
+
+    def _is_field(self, place: Place) -> bool:
+        """Whether a class-level binding declares what each instance gets (a dataclass's field)."""
+        binding = place.binding
+        if binding.annotation is None and not isinstance(binding.value, CallValue):
+            return False
+        if isinstance(binding.value, CallValue):
+            callee = binding.value.callee
+            if isinstance(callee, Ref) and callee.names[-1] in FIELD_MAKERS:
+                return True
+        if binding.annotation is None:
+            return False
+        return bool(place.owner.decl.decorators) and not isinstance(binding.value, CallValue)
+
+    def _outside(self, cls: ClassRef, slot: Slot, name: str) -> Types:
+        """An attribute that no class of the project binds."""
+        for ancestor in self.inference.project.mro(cls):
+            if isinstance(ancestor, str):
+                if self.inference.table.attribute(ancestor, name) is not None:
+                    return self._of_external(ancestor, name)
+        stored = self._stored_elsewhere(cls, name)
+        if stored:
+            return stored
+        if slot.external is not None:
+            return (NameType(f"{slot.external}.{name}", member=True),)
+        return UNKNOWN
+
+    def _stored_elsewhere(self, cls: ClassRef, name: str) -> Types:
+        """Stores of the same file through other names: ``obj.lock = Lock()``, ``Cls.lock = …``."""
+        inference = self.inference
+        index = cls.index
+        instance: list[Binding] = []
+        shared: list[Binding] = []
+        for binding in index.attribute_stores.get(name, ()):
+            if binding.receiver is None:
+                continue
+            scope = scope_of(index, binding.function)
+            for kind in inference.value(binding.receiver, scope):
+                if isinstance(kind, InstanceType) and self._related(kind.cls, cls):
+                    instance.append(binding)
+                elif isinstance(kind, ClassType) and self._related(kind.cls, cls):
+                    shared.append(binding)
+        if not instance and not shared:
+            return ()
+        types = inference.bindings([*instance, *shared], index, [])
+        exactness = Exactness.PER_INSTANCE if instance else Exactness.ONE
+        return settle(types, f"{cls.dotted}.{name}", exactness)
+
+    def _related(self, one: ClassRef, other: ClassRef) -> bool:
+        project = self.inference.project
+        return one in project.mro(other) or other in project.mro(one)
+
+    def of_class(self, cls: ClassRef, name: str) -> Types:
+        """An attribute of a project class itself."""
+        key = ("class", cls.path, cls.qualname, name)
+        return self.inference.memoised(key, lambda: self._of_class(cls, name))
+
+    def _of_class(self, cls: ClassRef, name: str) -> Types:
+        nested = f"{cls.qualname}.{name}"
+        if nested in cls.index.classes:
+            return (ClassType(ClassRef(cls.path, nested, cls.index)),)
+        slot = self.slot(cls, name)
+        if slot.method is not None and not slot.places:
+            return (self.bind(slot.method, ClassType(cls)),)
+        places = tuple(place for place in slot.places if place.on_class)
+        if not places:
+            return self._outside(cls, slot, name)
+        home = places[-1].owner
+        return settle(self._bound(places), f"{home.dotted}.{name}", Exactness.ONE)
+
+    def _of_super(self, cls: ClassRef, name: str, of_class: bool) -> Types:
+        receiver: InstanceType | ClassType = ClassType(cls) if of_class else InstanceType(cls)
+        for ancestor in self.inference.project.mro(cls)[1:]:
+            if isinstance(ancestor, str):
+                if ancestor in _NO_ATTRIBUTES:
+                    continue
+                return (NameType(f"{ancestor}.{name}", member=True),)
+            qualname = ancestor.decl.methods.get(name)
+            if qualname is not None:
+                function = FunctionType(ancestor.path, qualname, ancestor.index)
+                function = self.bind(function, receiver)
+                if is_property(function.decl):
+                    return self.inference.calls.results((function,))
+                return (function,)
+            if name in ancestor.decl.attributes:
+                return self.of_class(ancestor, name)
+        return (NameType(f"builtins.object.{name}", member=True),) if name[:2] == "__" else UNKNOWN
+
+    def method(self, cls: ClassRef, name: str) -> FunctionType | None:
+        """The method of that name that an instance of the class has, if the project defines it."""
+        return self.slot(cls, name).method
+
+    def bind(self, function: FunctionType, receiver: InstanceType | ClassType) -> FunctionType:
+        """A function as it is reached through an instance or a class."""
+        from locklint.frontend.arguments import is_method, takes_class
+
+        decl = function.decl
+        bound = is_method(decl) and (isinstance(receiver, InstanceType) or takes_class(decl))
+        if not bound:
+            return FunctionType(function.path, function.qualname, function.index)
+        if takes_class(decl) and decl.name != "__new__" and isinstance(receiver, InstanceType):
+            receiver = ClassType(receiver.cls)
+        return FunctionType(function.path, function.qualname, function.index, True, receiver)
+
+
+FIELD_MAKERS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Factory"))
+
+
+def methods_of(cls: ClassRef) -> list[FunctionDecl]:
+    """All functions that the class's body defines, redefinitions (setters) included."""
+    return list(_by_class(cls.index).get(cls.qualname, ()))
+
+
+_CACHE: dict[int, tuple[ModuleIndex, dict[str, list[FunctionDecl]]]] = {}
+
+
+def _by_class(index: ModuleIndex) -> dict[str, list[FunctionDecl]]:
+    known = _CACHE.get(id(index))
+    if known is not None and known[0] is index:
+        return known[1]
+    table: dict[str, list[FunctionDecl]] = {}
+    for function in index.functions.values():
+        if function.class_name:
+            table.setdefault(function.class_name, []).append(function)
+    if len(_CACHE) > 5_000:
+        _CACHE.clear()
+    _CACHE[id(index)] = (index, table)
+    return table
+
+
+def is_property(decl: FunctionDecl) -> bool:
+    """Whether reading the attribute calls the function."""
+    return any(_decorator_name(decorator) in _PROPERTIES for decorator in decl.decorators)
+
+
+def _is_cached(decl: FunctionDecl) -> bool:
+    return any(_decorator_name(decorator) in _CACHED for decorator in decl.decorators)
+
+
+def _decorator_name(decorator: Value) -> str:
+    callee = decorator.callee if isinstance(decorator, CallValue) else decorator
+    return callee.names[-1] if isinstance(callee, Ref) else ""
+
+
+def _binds_class(function: FunctionDecl) -> bool:
+    """Whether the function's first parameter is the class, so that its stores bind class level."""
+    return function.name in ("__init_subclass__", "__class_getitem__") or any(
+        _decorator_name(decorator) == "classmethod" for decorator in function.decorators
+    )
+
+
+_NOWHERE = ModuleIndex(module="", path="", is_package=False)

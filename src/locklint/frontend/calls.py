@@ -1,0 +1,519 @@
+"""What calls give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from locklint.core.diagnostic import Confidence
+from locklint.frontend.value_types import (
+    NONE,
+    UNKNOWN,
+    CallableType,
+    ClassRef,
+    ClassType,
+    ContainerMethod,
+    ContainerType,
+    ExternalInstance,
+    FunctionType,
+    InstanceType,
+    LambdaType,
+    LockMethod,
+    LockValue,
+    ManagerType,
+    NameType,
+    NoneType,
+    Scope,
+    SuperType,
+    Type,
+    Types,
+    UnknownType,
+    scope_of,
+    settle,
+    union,
+    without_none,
+)
+from locklint.index.declarations import CallValue, Literal, ModuleIndex, Ref, Value
+from locklint.ir.lock import Exactness, LockKind, Mode
+
+if TYPE_CHECKING:
+    from locklint.frontend.inference import Inference
+
+_LOCK_METHODS = frozenset(
+    ("acquire", "release", "__enter__", "__exit__", "__aenter__", "__aexit__")
+)
+
+_CONTAINERS = {
+    "builtins.list": "list",
+    "builtins.tuple": "tuple",
+    "builtins.set": "set",
+    "builtins.frozenset": "frozenset",
+    "builtins.dict": "dict",
+    "builtins.sorted": "list",
+    "builtins.reversed": "list",
+    "builtins.iter": "list",
+    "builtins.filter": "list",
+    "collections.deque": "deque",
+    "collections.OrderedDict": "dict",
+    "collections.defaultdict": "dict",
+    "weakref.WeakValueDictionary": "dict",
+    "weakref.WeakKeyDictionary": "dict",
+    "weakref.WeakSet": "set",
+    "types.MappingProxyType": "dict",
+    "itertools.chain": "list",
+    "itertools.cycle": "list",
+}
+_SAME = frozenset(
+    (
+        "copy.copy",
+        "weakref.proxy",
+        "contextlib.closing",
+        "asyncio.shield",
+        "asyncio.ensure_future",
+        "asyncio.create_task",
+        "asyncio.wait_for",
+        "functools.wraps",
+        "sys.intern",
+        "contextlib.aclosing",
+    )
+)
+_ELEMENTS = frozenset(
+    ("get", "pop", "popleft", "setdefault", "__getitem__", "popitem", "peek", "get_nowait")
+)
+_FIELDS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Factory"))
+_NO_ARGUMENTS = CallValue(Ref(()))
+_NOWHERE = scope_of(ModuleIndex(module="", path="", is_package=False))
+
+
+class Calls:
+    """Finds what calls give, and what entering a context manager gives."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+
+    def callee_types(self, call: CallValue, scope: Scope) -> Types:
+        """What is called; ``super()`` is made out here, for it depends on where it is written."""
+        if isinstance(call.callee, Ref) and call.callee.names == ("super",):
+            found = self.super_type(scope)
+            if found is not None:
+                return (CallableType((found,)),)
+        return self.inference.value(call.callee, scope)
+
+    def super_type(self, scope: Scope) -> SuperType | None:
+        """What ``super()`` is in a function of a class."""
+        from locklint.frontend.arguments import is_method, takes_class
+
+        decl = scope.decl
+        while decl is not None:
+            if decl.class_name and is_method(decl):
+                cls = ClassRef(scope.path, decl.class_name, scope.index)
+                return SuperType(cls, takes_class(decl))
+            decl = scope.index.functions.get(decl.parent) if decl.parent else None
+        return None
+
+    def call_all(self, callees: Types, call: CallValue | None, scope: Scope) -> Types:
+        """What calling any of the alternatives gives."""
+        return union(*[self.call(kind, call, scope) for kind in callees])
+
+    def results(self, callees: Types) -> Types:
+        """What calling any of the alternatives gives, whatever the arguments."""
+        return self.call_all(callees, None, _NOWHERE)
+
+    def call(self, callee: Type, call: CallValue | None, scope: Scope) -> Types:
+        """What calling one alternative gives; ``call`` None: the arguments are not known."""
+        match callee:
+            case NameType(dotted=dotted):
+                return self._external(dotted, callee.member, call, scope)
+            case ClassType(cls=cls):
+                return self.construct(cls, call, scope)
+            case FunctionType():
+                return self._function(callee, call, scope)
+            case LambdaType(body=body, scope=where):
+                return self.inference.value(body.body, where)
+            case CallableType(gives=gives):
+                return gives
+            case LockMethod(lock=lock, method=method):
+                form = lock.api.context_form(method)
+                if form is not None and not form.is_attribute:
+                    return (self.viewed(lock, form.mode),)
+                return self._factory(lock.api.name, method)
+            case ContainerMethod(container=container, method=method):
+                return self._container_method(container, method, call, scope)
+            case InstanceType():
+                return self.results(self.inference.attributes.of(callee, "__call__"))
+            case NoneType():
+                return ()
+            case _:
+                return UNKNOWN
+
+    def viewed(self, lock: LockValue, mode: Mode) -> LockValue:
+        """A lock as seen through a read or write view."""
+        return replace(lock, mode=mode)
+
+    # Construction
+
+    def construct(
+        self, cls: ClassRef, call: CallValue | None = None, scope: Scope | None = None
+    ) -> Types:
+        """An instance of a project class: a lock, if its class is one."""
+        kind = self.lock_kind_of_class(cls)
+        if kind is None:
+            return (InstanceType(cls),)
+        if self.inference.attributes.method(cls, "__init__") is not None:
+            call = None  # Its own constructor decides what becomes of the arguments.
+        made = self._make(kind, call, scope or _NOWHERE)
+        return tuple(
+            replace(item, cls=cls) if isinstance(item, LockValue) else item for item in made
+        )
+
+    def lock_kind_of_class(self, cls: ClassRef) -> LockKind | None:
+        """The kind of lock that a project class's instances are, if they are locks.
+
+        A subclass that has methods of its own to acquire or release is not a plain lock: calls of
+        those are followed instead.
+        """
+        table = self.inference.table
+        own = table.kind_for_constructor(cls.dotted)
+        if own is not None:
+            return own
+        for ancestor in self.inference.project.mro(cls):
+            if isinstance(ancestor, str):
+                kind = table.kind_for_constructor(ancestor)
+                if kind is not None:
+                    return kind
+                continue
+            kind = table.kind_for_constructor(ancestor.dotted)
+            if kind is not None:
+                return kind
+            if not _LOCK_METHODS.isdisjoint(ancestor.decl.methods):
+                return None
+        return None
+
+    def _make(self, kind: LockKind, call: CallValue | None, scope: Scope) -> Types:
+        plain = LockValue(kind.name, kind)
+        if kind.cross_process and call is not None and (call.arguments or call.keywords):
+            # A lock by a file's or key's name is shared with whoever else makes it by that name.
+            plain = replace(plain, exactness=Exactness.UNKNOWN)
+        if kind.underlying is None or call is None:
+            return (plain,)
+        argument = _argument_of(call, kind.underlying.name, kind.underlying.position)
+        if argument is None:
+            return (plain,)
+        return _over(kind, self.inference.value(argument, scope))
+
+    def _factory(self, type_name: str, method: str) -> Types:
+        factory = self.inference.table.factory_method(type_name, method)
+        dotted = f"{type_name}.{method}"
+        if factory is None:
+            known = self.inference.table.result_type(dotted)
+            return (ExternalInstance(known),) if known else (ExternalInstance(f"{dotted}()"),)
+        kind = self.inference.table.kinds[factory.kind_name]
+        if factory.fresh:
+            return (LockValue(kind.name, kind),)
+        return (LockValue(kind.name, kind, f"{dotted}()", Exactness.PER_INSTANCE),)
+
+    # Functions
+
+    def _function(self, function: FunctionType, call: CallValue | None, scope: Scope) -> Types:
+        decl = function.decl
+        names = {_last_name(decorator) for decorator in decl.decorators}
+        if "contextmanager" in names or "asynccontextmanager" in names:
+            return (ManagerType(function),)
+        key = ("returns", function.path, function.qualname, _receiver_key(function))
+        if call is not None:
+            passed = self._passed_through(function, call, scope)
+            if passed:
+                return passed
+        return self.inference.memoised(key, lambda: self._returns(function))
+
+    def _returns(self, function: FunctionType) -> Types:
+        decl = function.decl
+        inference = self.inference
+        scope = scope_of(function.index, function.qualname)
+        if decl.is_generator:
+            items = union(*[inference.value(value, scope) for value in decl.yields])
+            return (ContainerType("generator", (items,)),)
+        parts: list[Types] = []
+        for value in decl.returns:
+            parts.append(self._returned(value, function, scope))
+        types = _released(union(*parts))
+        if decl.returns_annotation is not None:
+            outer = scope_of(function.index, decl.parent or "")
+            types = inference.annotations.refine(types, decl.returns_annotation, outer)
+        elif not decl.returns:
+            return NONE
+        if any(_last_name(decorator) in ("lru_cache", "cache") for decorator in decl.decorators):
+            identity = f"{function.index.module}.{function.qualname}()"
+            alone = len(decl.parameters) == (1 if decl.class_name else 0)
+            types = settle(types, identity, Exactness.ONE if alone else Exactness.ELEMENT)
+        return types or UNKNOWN
+
+    def _returned(self, value: Value, function: FunctionType, scope: Scope) -> Types:
+        """What a `return` gives; through a receiver, attributes are those of its class."""
+        receiver = function.receiver
+        decl = function.decl
+        if receiver is not None and isinstance(value, Ref) and decl.parameters:
+            if value.names[0] == decl.parameters[0].name and value.names[0] not in decl.locals:
+                types: Types = (receiver,)
+                for name in value.names[1:]:
+                    types = self.inference.attribute_of_all(types, name)
+                return types
+        return self.inference.value(value, scope)
+
+    def _passed_through(self, function: FunctionType, call: CallValue, scope: Scope) -> Types:
+        """What a function returns, where that is made of what it was given.
+
+        ``def register(lock): …; return lock`` and ``def make(lock): return Condition(lock)``.
+        Empty where no `return` mentions a parameter so.
+        """
+        decl = function.decl
+        where = scope_of(function.index, function.qualname)
+        parts: list[Types] = []
+        any_passed = False
+        for value in decl.returns:
+            passed: Types | None = None
+            if isinstance(value, Ref):
+                passed = self._given(value, function, call, scope)
+            elif isinstance(value, CallValue) and value.arguments:
+                passed = self._made_of_given(value, function, call, scope)
+            any_passed = any_passed or passed is not None
+            parts.append(self.inference.value(value, where) if passed is None else passed)
+        return _released(union(*parts)) if any_passed else ()
+
+    def _given(
+        self, value: Value, function: FunctionType, call: CallValue, scope: Scope
+    ) -> Types | None:
+        """What a parameter is in a call; None where the value is no parameter, or not given."""
+        if not (isinstance(value, Ref) and len(value.names) == 1):
+            return None
+        offset = 1 if function.bound else 0
+        for position, parameter in enumerate(function.decl.parameters):
+            if parameter.name == value.names[0] and not parameter.star and position >= offset:
+                argument = _argument_of(call, parameter.name, position - offset)
+                if argument is not None:
+                    return self.inference.value(argument, scope)
+        return None
+
+    def _made_of_given(
+        self, value: CallValue, function: FunctionType, call: CallValue, scope: Scope
+    ) -> Types | None:
+        """What ``Condition(parameter)`` is in a call."""
+        given = self._given(value.arguments[0], function, call, scope)
+        if given is None:
+            return None
+        where = scope_of(function.index, function.qualname)
+        for kind in self.inference.value(value.callee, where):
+            if isinstance(kind, NameType):
+                made = self.inference.table.kind_for_constructor(kind.dotted)
+                if made is not None and made.underlying is not None:
+                    return _over(made, given)
+        return None
+
+    # Context managers
+
+    def entered(self, types: Types) -> Types:
+        """What ``with … as name`` binds."""
+        return union(*[self._enter(kind) for kind in types])
+
+    def _enter(self, kind: Type) -> Types:
+        match kind:
+            case ManagerType(function=function):
+                scope = scope_of(function.index, function.qualname)
+                found = union(
+                    *[self._returned(value, function, scope) for value in function.decl.yields]
+                )
+                return _released(found)
+            case InstanceType(cls=cls):
+                for name in ("__enter__", "__aenter__"):
+                    method = self.inference.attributes.method(cls, name)
+                    if method is not None:
+                        bound = self.inference.attributes.bind(method, kind)
+                        return self.results((bound,))
+                return (kind,)
+            case LockValue():
+                return (ExternalInstance("builtins.bool"),)
+            case ExternalInstance() | ContainerType():
+                return (kind,)
+            case _:
+                return UNKNOWN
+
+    # What is outside the project
+
+    def _external(self, dotted: str, member: bool, call: CallValue | None, scope: Scope) -> Types:
+        table = self.inference.table
+        kind = table.kind_for_constructor(dotted)
+        if kind is not None:
+            type_name, _, method = dotted.rpartition(".")
+            if table.factory_method(type_name, method) is not None:
+                return self._factory(type_name, method)
+            return self._make(kind, call, scope)
+        known = table.result_type(dotted)
+        if known is not None:
+            return (ExternalInstance(known),)
+        if call is not None and not member:
+            special = self._special(dotted, call, scope)
+            if special is not None:
+                return special
+        elif dotted in _CONTAINERS:
+            return (ContainerType(_CONTAINERS[dotted]),)
+        return (ExternalInstance(dotted if not member else f"{dotted}()"),)
+
+    def _special(self, dotted: str, call: CallValue, scope: Scope) -> Types | None:
+        """Functions of the standard library that give back what they are given, or part of it."""
+        inference = self.inference
+        arguments = call.arguments
+        first = arguments[0] if arguments else None
+        if dotted == "collections.defaultdict":
+            factory = inference.value(first, scope) if first is not None else ()
+            items = union(*[self.call(kind, _NO_ARGUMENTS, scope) for kind in factory])
+            return (ContainerType("dict", (without_none(items),) if items else ()),)
+        if dotted in _CONTAINERS:
+            name = _CONTAINERS[dotted]
+            given = inference.value(first, scope) if first is not None else ()
+            items = union(*[self._contents(kind) for kind in given])
+            keyed = tuple(inference.value(value, scope) for _, value in call.keywords)
+            if name != "dict" or dotted == "builtins.sorted":
+                keyed = ()
+            return (ContainerType(name, (items, *keyed) if items else keyed),)
+        if dotted.rpartition(".")[2] in _FIELDS:
+            return self._field(call, scope)
+        if first is None:
+            return None
+        if dotted in _SAME:
+            return inference.value(first, scope)
+        if dotted in ("typing.cast", "typing_extensions.cast") and len(arguments) == 2:
+            return inference.annotations.types(first, scope)
+        if dotted == "weakref.ref" or dotted == "weakref.WeakMethod":
+            return (CallableType(inference.value(first, scope)),)
+        if dotted == "functools.partial" or dotted == "functools.partialmethod":
+            return self._partial(inference.value(first, scope))
+        if dotted in ("builtins.next", "builtins.min", "builtins.max", "builtins.anext"):
+            return inference.iterated(inference.value(first, scope))
+        if dotted == "builtins.enumerate":
+            items = inference.iterated(inference.value(first, scope))
+            pair = ContainerType("tuple", ((ExternalInstance("builtins.int"),), items), ("0", "1"))
+            return (ContainerType("list", ((pair,),)),)
+        if dotted == "builtins.zip":
+            parts = tuple(inference.iterated(inference.value(value, scope)) for value in arguments)
+            keys = tuple(str(place) for place in range(len(parts)))
+            return (ContainerType("list", ((ContainerType("tuple", parts, keys),),)),)
+        if dotted == "builtins.map":
+            return (ContainerType("list", (self.results(inference.value(first, scope)),)),)
+        if dotted == "builtins.getattr" and len(arguments) >= 2:
+            return self._getattr(call, scope)
+        if dotted == "builtins.type" and len(arguments) == 1:
+            return (
+                tuple(
+                    ClassType(kind.cls)
+                    for kind in inference.value(first, scope)
+                    if isinstance(kind, InstanceType)
+                )
+                or UNKNOWN
+            )
+        if dotted == "builtins.super":
+            return UNKNOWN
+        if dotted == "builtins.object.__new__":
+            return self.results(inference.value(first, scope))
+        return None
+
+    def _field(self, call: CallValue, scope: Scope) -> Types | None:
+        """A field of a dataclass, of attrs or of pydantic, by its default or its default's maker.
+
+        ``attr.Factory(make)`` takes the maker as its argument.
+        """
+        inference = self.inference
+        callee = call.callee.names[-1] if isinstance(call.callee, Ref) else ""
+        makers = [value for name, value in call.keywords if name in ("default_factory", "factory")]
+        if callee == "Factory" and call.arguments:
+            makers.append(call.arguments[0])
+        found: list[Types] = []
+        for maker in makers:
+            for kind in inference.value(maker, scope):
+                found.append(self.call(kind, _NO_ARGUMENTS, scope))
+        for name, value in call.keywords:
+            if name == "default":
+                found.append(inference.value(value, scope))
+        return union(*found) or None
+
+    def _partial(self, functions: Types) -> Types:
+        return tuple(
+            CallableType(self.results((kind,))) if isinstance(kind, (ClassType, NameType)) else kind
+            for kind in functions
+        )
+
+    def _getattr(self, call: CallValue, scope: Scope) -> Types:
+        of, name = call.arguments[0], call.arguments[1]
+        if not isinstance(name, Literal) or name.text[:1] not in "'\"":
+            return UNKNOWN
+        types = self.inference.value(of, scope)
+        found = self.inference.attribute_of_all(types, name.text[1:-1])
+        if len(call.arguments) > 2:
+            return union(found, self.inference.value(call.arguments[2], scope))
+        return found
+
+    # Containers
+
+    def _contents(self, kind: Type) -> Types:
+        return kind.all_items() if isinstance(kind, ContainerType) else ()
+
+    def _container_method(
+        self, container: ContainerType, method: str, call: CallValue | None, scope: Scope
+    ) -> Types:
+        items = container.all_items()
+        if method in _ELEMENTS:
+            if method == "get" and (call is None or len(call.arguments) < 2):
+                return union(items, NONE) if items else UNKNOWN
+            if method in ("get", "pop", "setdefault") and call and len(call.arguments) == 2:
+                return union(items, self.inference.value(call.arguments[1], scope))
+            if method == "popitem":
+                return (ContainerType("tuple", (UNKNOWN, items), ("0", "1")),)
+            return items or UNKNOWN
+        if method in ("values", "copy", "union", "difference", "intersection"):
+            return (replace(container, name="list" if method == "values" else container.name),)
+        if method == "items":
+            pair = ContainerType("tuple", (UNKNOWN, items), ("0", "1"))
+            return (ContainerType("list", ((pair,),)),)
+        return UNKNOWN
+
+
+def _argument_of(call: CallValue, name: str, position: int | None) -> Value | None:
+    for keyword, value in call.keywords:
+        if keyword == name:
+            return value
+    if position is not None and position < len(call.arguments):
+        return call.arguments[position]
+    return None
+
+
+def _over(kind: LockKind, given: Types) -> Types:
+    """A condition made over what it was given."""
+    plain = LockValue(kind.name, kind)
+    found: list[Type] = []
+    for item in given:
+        if isinstance(item, LockValue):
+            found.append(replace(item, view_kind=kind, view_name=kind.name))
+        elif isinstance(item, NoneType):
+            found.append(plain)
+    if not found or any(isinstance(item, UnknownType) for item in given):
+        found.append(replace(plain, confidence=Confidence.MEDIUM))
+    return union(found)
+
+
+def _released(types: Types) -> Types:
+    """Locks as they leave the function that made them: its local name is not theirs any more."""
+    return tuple(
+        replace(kind, identity="", exactness=Exactness.FRESH)
+        if isinstance(kind, LockValue) and kind.exactness is Exactness.FRESH
+        else kind
+        for kind in types
+    )
+
+
+def _receiver_key(function: FunctionType) -> str:
+    receiver = function.receiver
+    return f"{receiver.cls.path}:{receiver.cls.qualname}" if receiver is not None else ""
+
+
+def _last_name(value: Value) -> str:
+    callee = value.callee if isinstance(value, CallValue) else value
+    return callee.names[-1] if isinstance(callee, Ref) else ""

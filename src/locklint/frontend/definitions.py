@@ -1,0 +1,90 @@
+"""What temporaries and once-assigned variables of a function stand for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, Call, FunctionRef, Operand
+
+_DEPTH = 8
+
+
+class Definitions:
+    """The definitions of a function, by the path that they define."""
+
+    def __init__(self, function: Function) -> None:
+        self._calls: dict[AccessPath, Call] = {}
+        self._values: dict[AccessPath, dict[tuple[Span, str], Operand]] = defaultdict(dict)
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                match instruction:
+                    case Call(result=AccessPath() as result):
+                        self._calls[result] = instruction
+                    case Assign(span=span, target=target, value=value) if target.is_variable:
+                        self._values[target][span, str(value)] = value
+
+    def call(self, path: AccessPath) -> Call | None:
+        """The call whose result the temporary or once-assigned variable is."""
+        for _ in range(_DEPTH):
+            if path in self._calls:
+                return self._calls[path]
+            value = self._only(path)
+            if not isinstance(value, AccessPath) or path.root is not Root.TEMP:
+                return None
+            path = value
+        return None
+
+    def values(self, path: AccessPath) -> list[Operand]:
+        """All values that are assigned to the variable, in source order."""
+        return [value for _, value in sorted(self._values.get(path, {}).items(), key=_place)]
+
+    def function(self, path: AccessPath) -> FunctionRef | None:
+        """The nested function or lambda that the once-assigned variable is."""
+        value = self._only(path)
+        return value if isinstance(value, FunctionRef) else None
+
+    def expand(self, path: AccessPath) -> AccessPath | None:
+        """The path with temporaries written out as calls: ``%1.lock`` as ``self.get().lock``.
+
+        None where a temporary stands for something that cannot be written so.
+        """
+        for _ in range(_DEPTH):
+            if path.root is not Root.TEMP:
+                return path
+            root = AccessPath(path.root_name, (), Root.TEMP)
+            call = self._calls.get(root)
+            if call is not None:
+                if call.callee is None:
+                    return None
+                arguments = ", ".join(str(argument) for argument in call.arguments)
+                path = path.replace_prefix(root, call.callee.field(f"({arguments})"))
+                continue
+            value = self._only(root)
+            if not isinstance(value, AccessPath):
+                return None
+            path = path.replace_prefix(root, value)
+        return None
+
+    def bound_method(self, path: AccessPath, methods: frozenset[str]) -> AccessPath:
+        """For ``release = lock.release``, then ``release()``: the path ``lock.release``."""
+        if path.fields or path.root is Root.TEMP:
+            return path
+        value = self._only(path)
+        if isinstance(value, AccessPath) and value.fields and value.last in methods:
+            return value
+        return path
+
+    def _only(self, path: AccessPath) -> Operand | None:
+        values = self._values.get(path)
+        if values is None or len(values) != 1:
+            return None
+        if path.root not in (Root.LOCAL, Root.TEMP):
+            return None
+        return next(iter(values.values()))
+
+
+def _place(item: tuple[tuple[Span, str], Operand]) -> tuple[Span, str]:
+    return item[0]

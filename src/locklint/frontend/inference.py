@@ -1,0 +1,457 @@
+"""Type inference over the declarations: what a value of the code may be.
+
+Lazy, memoised, guarded against cycles, and bounded: each question may take `MAX_STEPS` steps and
+`MAX_DEPTH` nested ones; beyond that the answer is that nothing is known.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from locklint.frontend.project import Found, Project
+from locklint.frontend.value_types import (
+    NONE,
+    UNKNOWN,
+    CallableType,
+    ClassRef,
+    ClassType,
+    ContainerType,
+    ExternalInstance,
+    FunctionType,
+    InstanceType,
+    LambdaType,
+    LockValue,
+    ModuleType,
+    NameType,
+    NoneType,
+    Scope,
+    Type,
+    Types,
+    UnknownType,
+    scope_of,
+    settle,
+    union,
+    without_none,
+)
+from locklint.index.declarations import (
+    AttributeValue,
+    Awaited,
+    Binding,
+    CallValue,
+    Choice,
+    Element,
+    Entered,
+    FunctionDecl,
+    Generic,
+    Items,
+    LambdaValue,
+    Literal,
+    ModuleIndex,
+    Opaque,
+    Ref,
+    Value,
+)
+from locklint.ir.lock import Exactness
+from locklint.models.table import LockTable
+
+MAX_STEPS = 4_000
+MAX_DEPTH = 45
+
+_BUILTIN_NAMES = frozenset(dir(builtins))
+_OPAQUE = Opaque()
+
+Key = tuple[str, ...]
+
+
+class Inference:
+    """Answers what values are; its parts answer for attributes, calls, annotations, arguments."""
+
+    def __init__(self, project: Project, table: LockTable) -> None:
+        from locklint.frontend import annotations, arguments, attributes, calls
+
+        self.project = project
+        self.table = table
+        self.annotations = annotations.Annotations(self)
+        self.arguments = arguments.Arguments(self)
+        self.attributes = attributes.Attributes(self)
+        self.calls = calls.Calls(self)
+        self._memo: dict[Key, Types] = {}
+        self._stack: dict[Key, int] = {}
+        self._lowest_cut = 1 << 30
+        self._steps = 0
+        self._depth = 0
+
+    def begin(self) -> None:
+        """Start a new question with a full budget."""
+        self._steps = 0
+        self._depth = 0
+        self._lowest_cut = 1 << 30
+        self._stack.clear()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the present question has used up its steps."""
+        return self._steps > MAX_STEPS
+
+    def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
+        """The answer for a key, computed once.
+
+        Within its own computation a key stands for nothing. What was computed while such a cycle
+        was cut further up is not kept, so that answers never depend on the order of questions.
+        """
+        known = self._memo.get(key)
+        if known is not None:
+            return known
+        position = self._stack.get(key)
+        if position is not None:
+            self._lowest_cut = min(self._lowest_cut, position)
+            return ()
+        if self._depth >= MAX_DEPTH or self.exhausted:
+            self._steps = MAX_STEPS + 1
+            return UNKNOWN
+        position = len(self._stack)
+        self._stack[key] = position
+        self._depth += 1
+        try:
+            result = compute()
+        finally:
+            self._depth -= 1
+            del self._stack[key]
+        if self._lowest_cut >= position:
+            self._lowest_cut = 1 << 30
+            if not self.exhausted:
+                self._memo[key] = result
+        return result
+
+    # Values
+
+    def value(self, value: Value, scope: Scope) -> Types:
+        """What an expression, as written in a scope, may be."""
+        self._steps += 1
+        if self.exhausted or self._depth >= MAX_DEPTH:
+            self._steps = MAX_STEPS + 1
+            return UNKNOWN
+        self._depth += 1
+        try:
+            return self._value(value, scope)
+        finally:
+            self._depth -= 1
+
+    def _value(self, value: Value, scope: Scope) -> Types:
+        match value:
+            case Ref(names=names):
+                return self.names(names, scope)
+            case CallValue():
+                return self.calls.call_all(self.calls.callee_types(value, scope), value, scope)
+            case Literal(text=text):
+                return _literal(text)
+            case AttributeValue(of=of, name=name):
+                return self.attribute_of_all(self.value(of, scope), name)
+            case Choice(options=options):
+                return self._choice(options, scope)
+            case Items(elements=elements, keys=keys):
+                return (self._items(elements, keys, scope),)
+            case Element(of=of, key=key):
+                return self.element_of_all(self.value(of, scope), key)
+            case LambdaValue():
+                return (LambdaType(value, scope),)
+            case Awaited(of=of):
+                return self.value(of, scope)
+            case Entered(of=of):
+                return self.calls.entered(self.value(of, scope))
+            case Generic(of=of):
+                return self.value(of, scope)
+            case _:
+                return UNKNOWN
+
+    def _choice(self, options: tuple[Value, ...], scope: Scope) -> Types:
+        parts: list[Types] = []
+        alternatives = [self.value(option, scope) for option in options]
+        for position, (option, types) in enumerate(zip(options, alternatives, strict=True)):
+            others = any(
+                other and other != NONE
+                for place, other in enumerate(alternatives)
+                if place != position
+            )
+            if others and not isinstance(option, Literal):
+                # In `x or Lock()`, and in what is spelt longer, x is not None where it is chosen.
+                types = without_none(types)
+            parts.append(types)
+        return union(*parts)
+
+    def _items(
+        self, elements: tuple[Value, ...], keys: tuple[str, ...], scope: Scope
+    ) -> ContainerType:
+        items = tuple(self.value(element, scope) for element in elements)
+        if keys:
+            return ContainerType("dict", items, keys if len(keys) == len(items) else ())
+        starred = any(isinstance(element, Element) for element in elements)
+        positions = () if starred else tuple(str(place) for place in range(len(items)))
+        return ContainerType("list", items, positions)
+
+    # Names
+
+    def names(self, names: tuple[str, ...], scope: Scope) -> Types:
+        """What a dotted name means in a scope."""
+        types = self.name(names[0], scope)
+        for name in names[1:]:
+            types = self.attribute_of_all(types, name)
+        return types
+
+    def name(self, name: str, scope: Scope) -> Types:
+        """What a bare name means in a scope."""
+        self._steps += 1
+        index = scope.index
+        decl = scope.decl
+        while decl is not None:
+            if name in decl.globals:
+                return self.global_name(name, index)
+            if name not in decl.nonlocals and declares(decl, name):
+                return self.local(name, decl, index)
+            decl = index.functions.get(decl.parent) if decl.parent else None
+        if scope.cls:
+            return self._class_level(name, scope)
+        return self.global_name(name, index)
+
+    def _class_level(self, name: str, scope: Scope) -> Types:
+        cls = ClassRef(scope.path, scope.cls, scope.index)
+        decl = cls.decl
+        if name in decl.attributes or name in decl.methods:
+            return self.attributes.of_class(cls, name)
+        if f"{scope.cls}.{name}" in scope.index.classes:
+            return (ClassType(ClassRef(scope.path, f"{scope.cls}.{name}", scope.index)),)
+        holder = decl.parent or ""
+        if holder in scope.index.functions:
+            return self.name(name, scope_of(scope.index, function=holder))
+        return self.global_name(name, scope.index)
+
+    def local(self, name: str, decl: FunctionDecl, index: ModuleIndex) -> Types:
+        """What a local or parameter of a function may be."""
+        key = ("local", index.path, decl.qualname, name)
+        return self.memoised(key, lambda: self._local(name, decl, index))
+
+    def _local(self, name: str, decl: FunctionDecl, index: ModuleIndex) -> Types:
+        parts: list[Types] = []
+        identity = f"{index.module}.{decl.qualname}.<locals>.{name}"
+        for position, parameter in enumerate(decl.parameters):
+            if parameter.name == name:
+                found = self.arguments.parameter(decl, parameter, position, index)
+                parts.append(settle(_unnamed(found), identity, Exactness.UNKNOWN))
+        inner = decl.inner.get(name)
+        if inner is not None:
+            parts.append(self.definition(index, inner))
+        if name in decl.imports:
+            parts.append(self.absolute(decl.imports[name], index))
+        bindings = decl.locals.get(name, ())
+        if bindings:
+            found = self.bindings(bindings, index, parts)
+            return settle(found, identity, Exactness.FRESH)
+        return union(*parts)
+
+    def global_name(self, name: str, index: ModuleIndex) -> Types:
+        """What a name of a file's module scope, or a builtin, may be."""
+        key = ("global", index.path, name)
+        return self.memoised(key, lambda: self._global(name, index))
+
+    def _global(self, name: str, index: ModuleIndex) -> Types:
+        parts: list[Types] = []
+        if name in index.classes or name in index.functions:
+            parts.append(self.definition(index, name))
+        if name in index.imports:
+            parts.append(self.absolute(index.imports[name], index))
+            for other in index.other_imports.get(name, ()):
+                parts.append(self.absolute(other, index))
+        if name in index.bindings:
+            found = self.bindings(index.bindings[name], index, parts)
+            # A name that is also imported stands for the import first.
+            return settle(found, f"{index.module}.{name}", Exactness.ONE)
+        if parts:
+            return union(*parts)
+        return self._starred(name, index)
+
+    def _starred(self, name: str, index: ModuleIndex) -> Types:
+        external: str | None = None
+        for star in index.star_imports:
+            if self.table.kind_for_constructor(f"{star}.{name}") is not None:
+                return (NameType(f"{star}.{name}"),)
+            module = self.project.module(star, index)
+            if module is None:
+                external = external or star
+                continue
+            types = self.global_name(name, module)
+            if types and types != UNKNOWN and types != (NameType(f"builtins.{name}"),):
+                return types
+        if name in _BUILTIN_NAMES:
+            return (NameType(f"builtins.{name}"),)
+        return (NameType(f"{external}.{name}"),) if external is not None else UNKNOWN
+
+    def definition(self, index: ModuleIndex, qualname: str) -> Types:
+        """A class or function by its qualified name."""
+        if qualname in index.classes:
+            return (ClassType(ClassRef(index.path, qualname, index)),)
+        if qualname in index.functions:
+            return (FunctionType(index.path, qualname, index),)
+        return UNKNOWN
+
+    def absolute(self, dotted: str, near: ModuleIndex) -> Types:
+        """What an absolute dotted name means, as seen from a file."""
+        if self.knows(dotted):
+            return self._known_name(dotted)
+        found = self.project.resolve(dotted, near)
+        if found is not None and not (found.rest and not found.name):
+            return self.found(found)
+        return self._known_name(self.project.external_name(dotted, near))
+
+    def knows(self, dotted: str) -> bool:
+        """Whether the tables know a lock by that name.
+
+        They come before any source: a library that is itself in the project is modelled, too.
+        """
+        table = self.table
+        return (
+            table.kind_for_constructor(dotted) is not None or table.module_lock(dotted) is not None
+        )
+
+    def _known_name(self, dotted: str) -> Types:
+        kind = self.table.module_lock(dotted)
+        if kind is not None:
+            return (LockValue(kind.name, kind, dotted, Exactness.ONE),)
+        return (NameType(dotted),)
+
+    def found(self, found: Found) -> Types:
+        """What a place in the project holds, with the attributes that follow."""
+        index = found.index
+        types: Types
+        if not found.name:
+            types = (ModuleType(index.path, index),)
+        elif found.name in index.classes or found.name in index.functions:
+            types = self.definition(index, found.name)
+            if found.name in index.bindings:
+                types = self.global_name(found.name, index)
+        else:
+            types = self.global_name(found.name, index)
+        for name in found.rest:
+            types = self.attribute_of_all(types, name)
+        return types
+
+    # Bindings
+
+    def bindings(
+        self, bindings: Iterable[Binding], index: ModuleIndex, known: list[Types], cls: str = ""
+    ) -> Types:
+        """What a name or attribute may hold after any of its bindings, beside what is known.
+
+        ``cls`` is the class whose body makes those bindings that no function makes.
+        """
+        held: list[Types] = list(known)
+        filled: list[Types] = []
+        for binding in bindings:
+            types = self.binding(binding, index, cls)
+            (filled if binding.element else held).append(types)
+        types = union(*held)
+        return _filled(types, union(*filled)) if filled else types
+
+    def binding(self, binding: Binding, index: ModuleIndex, cls: str = "") -> Types:
+        """What one binding gives; an annotation tells where the value itself does not."""
+        scope = scope_of(index, binding.function, "" if binding.function else cls)
+        types = () if binding.value == _OPAQUE else self.value(binding.value, scope)
+        if binding.annotation is not None:
+            types = self.annotations.refine(types, binding.annotation, scope)
+        return types or (UNKNOWN if binding.value == _OPAQUE else ())
+
+    # Parts of values
+
+    def attribute_of_all(self, types: Types, name: str) -> Types:
+        """An attribute of any of the alternatives."""
+        if len(types) == 1:
+            return self.attributes.of(types[0], name)
+        return union(*[self.attributes.of(kind, name) for kind in types])
+
+    def element_of_all(self, types: Types, key: str | None) -> Types:
+        """An element of any of the alternatives."""
+        return union(*[self.element(kind, key) for kind in types])
+
+    def element(self, kind: Type, key: str | None) -> Types:
+        """An element (of a subscript, or of iterating) of one alternative."""
+        match kind:
+            case ContainerType(items=items, keys=keys):
+                if key is not None and key in keys:
+                    # What was put in without a key may have replaced it.
+                    return union(items[keys.index(key)], *items[len(keys) :])
+                return kind.all_items() or UNKNOWN
+            case InstanceType():
+                method = "__getitem__"
+                functions = self.attributes.of(kind, method)
+                return self.calls.results(functions)
+            case NameType() | ClassType() | CallableType():
+                return (kind,)  # `Queue[int]` is the class itself.
+            case NoneType():
+                return ()
+            case _:
+                return UNKNOWN
+
+    def iterated(self, types: Types) -> Types:
+        """What iterating gives."""
+        return self.element_of_all(types, None)
+
+
+def declares(decl: FunctionDecl, name: str) -> bool:
+    """Whether a name is a local or parameter of a function."""
+    return (
+        name in decl.locals
+        or name in decl.inner
+        or name in decl.imports
+        or any(parameter.name == name for parameter in decl.parameters)
+    )
+
+
+def _filled(types: Types, filled: Types) -> Types:
+    """The containers among the alternatives, with what was put into them."""
+    result: list[Type] = []
+    any_container = False
+    for kind in types:
+        if isinstance(kind, ContainerType):
+            any_container = True
+            kind = replace(kind, items=(*kind.items, filled))
+        result.append(kind)
+    if not any_container and not any(isinstance(kind, (InstanceType, LockValue)) for kind in types):
+        result = [kind for kind in result if not isinstance(kind, UnknownType)]
+        result.append(ContainerType("object", (filled,)))
+    return tuple(result)
+
+
+def _unnamed(types: Types) -> Types:
+    """Locks of unknown origin: what is handed over by callers keeps no identity."""
+    return tuple(
+        replace(kind, identity="", exactness=Exactness.UNKNOWN)
+        if isinstance(kind, LockValue)
+        else kind
+        for kind in types
+    )
+
+
+_LITERAL_TYPES = {
+    "True": "builtins.bool",
+    "False": "builtins.bool",
+    "Ellipsis": "builtins.ellipsis",
+}
+
+
+def _literal(text: str) -> Types:
+    if text == "None":
+        return NONE
+    known = _LITERAL_TYPES.get(text)
+    if known is None:
+        if text[0] in "'\"":
+            known = "builtins.str"
+        elif text[0] == "b":
+            known = "builtins.bytes"
+        elif "j" in text:
+            known = "builtins.complex"
+        elif text.lstrip("-").isdigit():
+            known = "builtins.int"
+        else:
+            known = "builtins.float"
+    return (ExternalInstance(known),)

@@ -1,0 +1,80 @@
+"""Comprehensions, as the loops that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import libcst as cst
+
+from locklint.frontend.lower_context import Lowering
+from locklint.frontend.lower_path import mentions
+from locklint.frontend.lower_scope import Scope, ScopeKind, add_target_names
+from locklint.frontend.lower_target import element_of, store
+from locklint.ir.instruction import Await, Opaque, Operand, Operate, Unknown, Use
+
+
+def lower_comprehension(
+    low: Lowering,
+    node: cst.ListComp | cst.SetComp | cst.DictComp,
+    use: Use,
+    name: str | None,
+) -> Operand:
+    """A list, set or dict comprehension, with its variables set apart from the function's."""
+    first = low.value(node.for_in.iter)
+    serial = low.graph.serial()
+    names = {each: f"{each}%{serial}" for each in comprehension_names(node.for_in)}
+    outer = low.scope
+    low.scope = Scope(ScopeKind.COMPREHENSION, outer, names)
+    values: list[Operand] = []
+
+    def element() -> None:
+        if isinstance(node, cst.DictComp):
+            low.value(node.key)
+            values.append(low.value(node.value))
+        else:
+            values.append(low.value(node.elt))
+
+    lower_loops(low, node.for_in, first, element)
+    low.scope = outer
+    # The loop's own variables and temporaries mean nothing outside it.
+    own = frozenset(names.values())
+    kept = [path for path in mentions(first, *values) if path.root_name not in own]
+    return Unknown(tuple([path for path in kept if not path.root_name.startswith("%")]))
+
+
+def comprehension_names(loop: cst.CompFor) -> set[str]:
+    """The names that the loops of a comprehension bind."""
+    names: set[str] = set()
+    following: cst.CompFor | None = loop
+    while following is not None:
+        add_target_names(following.target, names)
+        following = following.inner_for_in
+    return names
+
+
+def lower_loops(
+    low: Lowering, loop: cst.CompFor, iterable: Operand, element: Callable[[], None]
+) -> None:
+    """The loops and filters of a comprehension; ``element`` lowers what stands before the `for`."""
+    graph = low.graph
+    header, body, done = graph.new_block(), graph.new_block(), graph.new_block()
+    span = low.span(loop.iter)
+    graph.jump(header)
+    graph.start(header)
+    if loop.asynchronous is not None:
+        low.emit(Await(span, iterable, "async for"))
+    else:
+        low.emit(Operate(span, "iterate"))
+    graph.branch(span, Opaque(None), body, done)
+    graph.start(body)
+    store(low, loop.target, element_of(iterable), low.span(loop.target))
+    for test in loop.ifs:
+        passed = graph.new_block()
+        low.condition(test.test, passed, header)
+        graph.start(passed)
+    if loop.inner_for_in is not None:
+        lower_loops(low, loop.inner_for_in, low.value(loop.inner_for_in.iter), element)
+    else:
+        element()
+    graph.jump(header)
+    graph.start(done)

@@ -1,0 +1,169 @@
+"""Tests: truth, comparison with None and constants, `not`, `and`, `or`, as control flow."""
+
+from __future__ import annotations
+
+import libcst as cst
+
+from locklint.frontend.lower_context import Lowering
+from locklint.frontend.lower_path import (
+    ANY_ELEMENT,
+    constant,
+    dotted_name,
+    mentions,
+    operator_text,
+    pure_text,
+)
+from locklint.ir.access_path import AccessPath
+from locklint.ir.instruction import (
+    BlockId,
+    Condition,
+    Constant,
+    Equals,
+    IsNone,
+    Opaque,
+    Operand,
+    Operate,
+    Truth,
+    Use,
+)
+
+_FALSE_NAMES = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING"})
+
+
+def lower_condition(
+    low: Lowering, node: cst.BaseExpression, then: BlockId, otherwise: BlockId
+) -> None:
+    """Evaluate a test and go to one of two blocks."""
+    while isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Not):
+        node, then, otherwise = node.expression, otherwise, then
+    if isinstance(node, cst.BooleanOperation):
+        _boolean(low, node, then, otherwise)
+    elif isinstance(node, cst.IfExp):
+        _choice(low, node, then, otherwise)
+    elif isinstance(node, cst.Comparison):
+        _comparison(low, node, then, otherwise)
+    elif isinstance(node, (cst.Name, cst.Attribute)) and dotted_name(node) in _FALSE_NAMES:
+        low.graph.jump(otherwise)
+    else:
+        truth(low, node, low.value(node, Use.TESTED), then, otherwise)
+
+
+def truth(
+    low: Lowering, node: cst.BaseExpression, value: Operand, then: BlockId, otherwise: BlockId
+) -> None:
+    """Branch on the truth of ``node``, which has been evaluated to ``value``."""
+    graph, span = low.graph, low.span(node)
+    match value:
+        case Constant(value=known):
+            graph.jump(then if known else otherwise)
+        case AccessPath() if not isinstance(node, cst.Call) and value.last != ANY_ELEMENT:
+            graph.branch(span, Truth(value), then, otherwise)
+        case _:
+            text = pure_text(low.scope, node)
+            condition: Condition
+            if text is not None:
+                condition = Opaque(*text)
+            elif isinstance(value, AccessPath) and value.last != ANY_ELEMENT:
+                condition = Truth(value)
+            else:
+                condition = Opaque(None, mentions(value))
+            graph.branch(span, condition, then, otherwise)
+
+
+def compare(low: Lowering, node: cst.Comparison) -> list[Operand]:
+    """Evaluate a comparison, its outcome left aside; the compared values."""
+    values = [low.value(node.left)]
+    for target in node.comparisons:
+        values.append(low.value(target.comparator))
+        if not isinstance(target.operator, (cst.Is, cst.IsNot)):
+            low.emit(Operate(low.span(node), operator_text(target.operator)))
+    return values
+
+
+def boolean_operands(node: cst.BooleanOperation) -> list[cst.BaseExpression]:
+    """The operands of a chain of one operator, in order."""
+    operator = type(node.operator)
+    operands: list[cst.BaseExpression] = []
+    stack: list[cst.BaseExpression] = [node]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, cst.BooleanOperation) and type(part.operator) is operator:
+            stack += (part.right, part.left)
+        else:
+            operands.append(part)
+    return operands
+
+
+def _boolean(
+    low: Lowering, node: cst.BooleanOperation, then: BlockId, otherwise: BlockId
+) -> None:
+    graph = low.graph
+    is_and = isinstance(node.operator, cst.And)
+    *others, last = boolean_operands(node)
+    for operand in others:
+        following = graph.new_block()
+        if is_and:
+            low.condition(operand, following, otherwise)
+        else:
+            low.condition(operand, then, following)
+        graph.start(following)
+    if graph.reachable:
+        low.condition(last, then, otherwise)
+
+
+def _choice(low: Lowering, node: cst.IfExp, then: BlockId, otherwise: BlockId) -> None:
+    graph = low.graph
+    yes, no = graph.new_block(), graph.new_block()
+    low.condition(node.test, yes, no)
+    for block, branch in ((yes, node.body), (no, node.orelse)):
+        graph.start(block)
+        if graph.reachable:
+            low.condition(branch, then, otherwise)
+
+
+def _comparison(
+    low: Lowering, node: cst.Comparison, then: BlockId, otherwise: BlockId
+) -> None:
+    graph, span = low.graph, low.span(node)
+    known = _with_constant(node)
+    if known is None:
+        values = compare(low, node)
+        text = pure_text(low.scope, node)
+        condition: Condition = Opaque(*text) if text else Opaque(None, mentions(*values))
+        graph.branch(span, condition, then, otherwise)
+        return
+    compared, against, is_equal = known
+    if not is_equal:
+        then, otherwise = otherwise, then
+    value = low.value(compared, Use.TESTED)
+    if isinstance(value, Constant):
+        graph.jump(then if value.value == against.value else otherwise)
+    elif not isinstance(value, AccessPath) or value.last == ANY_ELEMENT:
+        text = pure_text(low.scope, compared)
+        condition = Opaque(f"{text[0]} == {against}", text[1]) if text else Opaque(None)
+        graph.branch(span, condition, then, otherwise)
+    elif against.value is None:
+        graph.branch(span, IsNone(value), then, otherwise)
+    else:
+        graph.branch(span, Equals(value, against), then, otherwise)
+
+
+def _with_constant(node: cst.Comparison) -> tuple[cst.BaseExpression, Constant, bool] | None:
+    """What is compared, with which constant, and whether for being equal."""
+    if len(node.comparisons) != 1:
+        return None
+    target = node.comparisons[0]
+    match target.operator:
+        case cst.Is() | cst.Equal():
+            is_equal = True
+        case cst.IsNot() | cst.NotEqual():
+            is_equal = False
+        case _:
+            return None
+    against = constant(target.comparator)
+    if against is not None:
+        return node.left, against, is_equal
+    against = constant(node.left)
+    if against is not None:
+        return target.comparator, against, is_equal
+    return None

@@ -1,0 +1,86 @@
+"""Assignment targets: names, attributes, elements, and unpacking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import libcst as cst
+
+from locklint.core.source import Span
+from locklint.frontend.lower_context import Lowering
+from locklint.frontend.lower_expr import attribute_path, subscript_path
+from locklint.frontend.lower_path import ANY_ELEMENT, mentions
+from locklint.ir.access_path import AccessPath
+from locklint.ir.instruction import Assign, Display, Operand, Operate, Unknown
+
+
+def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span) -> None:
+    """Assign a value that has been evaluated to a target."""
+    match target:
+        case cst.Name(value=name):
+            low.emit(Assign(span, low.scope.resolve(name), value))
+        case cst.Attribute():
+            low.emit(Assign(span, attribute_path(low, target), value))
+        case cst.Subscript():
+            low.emit(Assign(span, subscript_path(low, target), value))
+        case cst.Tuple(elements=elements) | cst.List(elements=elements):
+            _unpack(low, elements, value, span)
+        case cst.StarredElement(value=inner):
+            store(low, inner, Unknown(mentions(value)), span)
+
+
+def store_name(low: Lowering, name: str, value: Operand, span: Span) -> None:
+    """Bind a name."""
+    low.emit(Assign(span, low.scope.resolve(name), value))
+
+
+def element_of(iterable: Operand) -> Operand:
+    """What iterating over a value gives."""
+    if isinstance(iterable, AccessPath):
+        return iterable.field(ANY_ELEMENT)
+    return Unknown(mentions(iterable))
+
+
+def _unpack(
+    low: Lowering, elements: Sequence[cst.BaseElement], value: Operand, span: Span
+) -> None:
+    starred = [isinstance(element, cst.StarredElement) for element in elements]
+    if isinstance(value, Display) and len(value.items) == len(elements) and not any(starred):
+        for element, item in zip(elements, _held(low, elements, value.items, span), strict=True):
+            store(low, element.value, item, span)
+        return
+    low.emit(Operate(span, "unpack"))
+    before_star = True
+    for index, element in enumerate(elements):
+        if starred[index]:
+            before_star = False
+        if before_star and isinstance(value, AccessPath):
+            item: Operand = value.field(f"[{index}]")
+        else:
+            item = Unknown(mentions(value))
+        store(low, element.value, item, span)
+
+
+def _held(
+    low: Lowering, elements: Sequence[cst.BaseElement], items: Sequence[Operand], span: Span
+) -> Sequence[Operand]:
+    """The values of a display, put aside where an earlier target would change a later one."""
+    if len(items) < 2:
+        return items
+    targets = {_root(element.value) for element in elements}
+    if not any(path.root_name in targets for item in items for path in mentions(item)):
+        return items
+    held: list[Operand] = []
+    for item in items:
+        if mentions(item):
+            temporary = low.graph.temporary()
+            low.emit(Assign(span, temporary, item))
+            item = temporary
+        held.append(item)
+    return held
+
+
+def _root(target: cst.BaseExpression) -> str:
+    while isinstance(target, (cst.Attribute, cst.Subscript)):
+        target = target.value
+    return target.value if isinstance(target, cst.Name) else ""

@@ -1,0 +1,203 @@
+"""Source text to libcst trees, one function or statement at a time.
+
+libcst is slow, so it never sees a whole file, but for files that the standard `ast` refuses: those
+may hold newer syntax than the running Python knows.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import libcst as cst
+
+from locklint.core.source import SourceFile, Span
+
+MAX_DEPTH = 1000
+"""How deep a tree may be; libcst takes seconds, or the whole stack, for deeper ones."""
+
+SAFE_DEPTH = 150
+"""Up to this depth the thread's own stack is surely large enough for libcst's parser."""
+
+_STACK_BYTES = 256 * 1024 * 1024
+_PREFIX = "if 1:\n"
+_BRACKET = re.compile(r"[()\[\]{}]")
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class LoweringProblem:
+    """Why a piece of source could not be lowered; plain data, for a diagnostic."""
+
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStatement:
+    """One statement, and how the lines of its tree relate to those of the file.
+
+    ``module`` is the tree that holds ``statement``; line ``n`` of it is line ``n + line_offset`` of
+    the file.
+    """
+
+    module: cst.Module
+    statement: cst.BaseStatement
+    line_offset: int
+
+    def small_statements(self) -> Sequence[cst.BaseSmallStatement]:
+        """The parts of a line of simple statements; empty for a compound statement."""
+        if isinstance(self.statement, cst.SimpleStatementLine):
+            return self.statement.body
+        return ()
+
+
+def parse_statement(
+    source: SourceFile, span: Span, node: ast.AST | None = None
+) -> ParsedStatement | LoweringProblem:
+    """Parse the lines of one statement; a function's ``span`` starts at its first decorator.
+
+    ``node`` is the statement's `ast` node, where there is one; without it the file is taken to be
+    of a newer syntax. Never raises for bad input: whatever libcst says against it comes back as a
+    problem at ``span``.
+    """
+    depth = tree_depth(node) if node is not None else _bracket_depth(source, span)
+    if depth > MAX_DEPTH:
+        return LoweringProblem("the code is nested too deeply to be analysed", span)
+    text, line_offset = _slice(source, span)
+    stack_is_safe = node is not None and depth <= SAFE_DEPTH
+    parsed = _guarded(lambda: cst.parse_module(text), stack_is_safe)
+    if isinstance(parsed, str):
+        return LoweringProblem(f"libcst cannot parse this code: {parsed}", span)
+    statement = _only_statement(parsed, text)
+    if statement is None:
+        return LoweringProblem("the code is not one statement", span)
+    return ParsedStatement(parsed, statement, line_offset)
+
+
+def parse_function(
+    source: SourceFile, span: Span, node: ast.AST | None = None
+) -> ParsedStatement | LoweringProblem:
+    """Parse one function, decorators included; its tree's statement is a `FunctionDef`."""
+    parsed = parse_statement(source, span, node)
+    if isinstance(parsed, LoweringProblem) or isinstance(parsed.statement, cst.FunctionDef):
+        return parsed
+    return LoweringProblem("the code is not a function", span)
+
+
+def parse_whole(source: SourceFile) -> cst.Module | LoweringProblem:
+    """Parse a whole file: only for files that `ast` refuses."""
+    lines = source.lines
+    span = Span(1, 1, len(lines), len(lines[-1]) + 1)
+    if _bracket_depth(source, span) > MAX_DEPTH:
+        return LoweringProblem("the code is nested too deeply to be analysed", span)
+    parsed = _guarded(lambda: cst.parse_module(source.text), stack_is_safe=False)
+    if isinstance(parsed, str):
+        return LoweringProblem(f"libcst cannot parse this file: {parsed}", span)
+    return parsed
+
+
+def tree_depth(node: ast.AST) -> int:
+    """About how deep libcst's tree of some code is, without recursion.
+
+    libcst nests the operands of ``a and b and c …`` and adjacent string literals, which `ast` keeps
+    flat; both are cheap for it, so that they do not count in full.
+    """
+    deepest = extra = 0
+    level: list[ast.AST] = [node]
+    while level:
+        deepest += 1
+        following: list[ast.AST] = []
+        for parent in level:
+            for child in ast.iter_child_nodes(parent):
+                if isinstance(child, ast.expr):
+                    if isinstance(child, ast.BoolOp):
+                        extra = max(extra, len(child.values) // 4)
+                    elif isinstance(child, (ast.Constant, ast.JoinedStr)):
+                        extra = max(extra, ((child.end_lineno or 0) - child.lineno) // 8)
+                    following.append(child)
+                elif not isinstance(child, (ast.expr_context, ast.operator, ast.cmpop)):
+                    following.append(child)
+        level = following
+    return deepest + extra
+
+
+def _slice(source: SourceFile, span: Span) -> tuple[str, int]:
+    """The lines of a span as a module of their own, and the offset of its line numbers.
+
+    Nothing is dedented, since that would change multi-line strings; an `if` above makes the
+    indentation legal.
+    """
+    lines = list(source.lines[span.line - 1 : span.end_line])
+    end = span.end_line
+    while lines and lines[-1].endswith("\\") and end < len(source.lines):
+        lines.append(source.lines[end])
+        end += 1
+    first = lines[0] if lines else ""
+    text = "\n".join(lines) + "\n"
+    if first[:1] in (" ", "\t", "\f") and first.lstrip(" \t\f") != first.lstrip("\f"):
+        return _PREFIX + text, span.line - 2
+    return text, span.line - 1
+
+
+def _only_statement(module: cst.Module, text: str) -> cst.BaseStatement | None:
+    body = module.body
+    if len(body) != 1:
+        return None
+    if not text.startswith(_PREFIX):
+        return _as_statement(body[0])
+    block = body[0].body if isinstance(body[0], cst.If) else None
+    if isinstance(block, cst.IndentedBlock) and len(block.body) == 1:
+        return _as_statement(block.body[0])
+    return None
+
+
+def _as_statement(node: cst.CSTNode) -> cst.BaseStatement | None:
+    return node if isinstance(node, cst.BaseStatement) else None
+
+
+def _bracket_depth(source: SourceFile, span: Span) -> int:
+    """The deepest nesting of brackets in some lines; strings and comments are not told apart."""
+    depth = deepest = 0
+    for line in source.lines[span.line - 1 : span.end_line]:
+        for match in _BRACKET.finditer(line):
+            if match.group() in "([{":
+                depth += 1
+                deepest = max(deepest, depth)
+            else:
+                depth = max(0, depth - 1)
+    return deepest
+
+
+def _guarded(parse: Callable[[], _Result], stack_is_safe: bool) -> _Result | str:
+    """Run a parser; its complaint where it fails.
+
+    The native parser recurses on the machine's stack, and overflowing that would end the process,
+    so whatever is not known to be shallow is parsed in a thread with a large stack.
+    """
+    results: list[_Result | str] = []
+
+    def run() -> None:
+        try:
+            results.append(parse())
+        except cst.ParserSyntaxError as error:
+            results.append(error.message.strip().split("\n")[0])
+        except (RecursionError, MemoryError, ValueError, UnicodeError) as error:
+            results.append(f"{type(error).__name__}: {error}")
+
+    if stack_is_safe:
+        run()
+        return results[0]
+    previous = threading.stack_size(_STACK_BYTES)
+    try:
+        thread = threading.Thread(target=run, name="locklint-parse")
+        thread.start()
+    finally:
+        threading.stack_size(previous)
+    thread.join()
+    return results[0] if results else "the parser failed"

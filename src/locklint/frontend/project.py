@@ -1,0 +1,365 @@
+"""All declarations of a run: modules by name, what names mean across files, classes' ancestors."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from locklint.frontend.value_types import ClassRef
+from locklint.index.declarations import (
+    CallValue,
+    Element,
+    FunctionDecl,
+    Generic,
+    ModuleIndex,
+    Ref,
+    Value,
+)
+
+MAX_HOPS = 25
+"""How many imports, re-exports and aliases are followed for one name."""
+
+MAX_ANCESTORS = 60
+"""How many ancestors of a class are kept."""
+
+Loader: TypeAlias = Callable[[str], ModuleIndex | None]
+Ancestor: TypeAlias = ClassRef | str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a dotted name leads to in the project.
+
+    ``name`` is a class's or function's qualname, or a module's variable; empty: the module itself.
+    ``rest`` are the names that follow and were not resolved.
+    """
+
+    index: ModuleIndex
+    name: str
+    rest: tuple[str, ...] = ()
+
+    @property
+    def cls(self) -> ClassRef | None:
+        """The class, if it is one."""
+        if self.name in self.index.classes:
+            return ClassRef(self.index.path, self.name, self.index)
+        return None
+
+    @property
+    def function(self) -> FunctionDecl | None:
+        """The function, if it is one."""
+        return self.index.functions.get(self.name)
+
+
+class Project:
+    """The modules of a run by dotted name.
+
+    Two files may have one module name (scripts in different folders). A file then sees itself, then
+    what lies under its own root folder, and of files elsewhere only what is unambiguous.
+    ``load`` is asked, once, for modules that are not there yet.
+    """
+
+    def __init__(self, modules: Iterable[ModuleIndex] = (), load: Loader | None = None) -> None:
+        self._modules: dict[str, list[ModuleIndex]] = {}
+        self._load = load
+        self._asked: set[str] = set()
+        self._packages: set[str] = set()
+        self._mro: dict[ClassRef, tuple[Ancestor, ...]] = {}
+        self._in_progress: set[ClassRef] = set()
+        for index in modules:
+            self.add(index)
+
+    def add(self, index: ModuleIndex) -> None:
+        """Add a file's declarations; the same path again replaces them."""
+        known = self._modules.setdefault(index.module, [])
+        known[:] = [other for other in known if other.path != index.path]
+        known.append(index)
+        known.sort(key=lambda other: other.path)
+        parts = index.module.split(".")
+        for length in range(1, len(parts)):
+            self._packages.add(".".join(parts[:length]))
+        self._mro.clear()
+
+    def modules(self) -> Iterable[ModuleIndex]:
+        """All modules, sorted by name and path."""
+        for name in sorted(self._modules):
+            yield from self._modules[name]
+
+    def module(self, dotted: str, near: ModuleIndex | None = None) -> ModuleIndex | None:
+        """The module of that name, as the file ``near`` sees it."""
+        if near is not None and near.module == dotted:
+            return near
+        known = self._modules.get(dotted)
+        if known is None and self._load is not None and dotted not in self._asked:
+            self._asked.add(dotted)
+            loaded = self._load(dotted)
+            if loaded is not None:
+                self.add(loaded)
+                known = self._modules.get(dotted)
+        if not known:
+            return None
+        if near is None:
+            return known[0] if len(known) == 1 else None
+        root = _root(near)
+        for index in known:
+            if _root(index) == root:
+                return index
+        if dotted.partition(".")[0] in sys.stdlib_module_names:
+            return None  # A script of another folder does not hide the standard library.
+        if len(known) == 1:
+            return known[0]
+        closest = sorted(known, key=lambda index: -_common_folders(index.path, near.path))
+        first, second = closest[0], closest[1]
+        if _common_folders(first.path, near.path) > _common_folders(second.path, near.path):
+            return first
+        return None
+
+    def resolve(self, dotted: str, near: ModuleIndex | None = None) -> Found | None:
+        """What an absolute dotted name leads to; None where it leads out of the project."""
+        return self._resolve(tuple(dotted.split(".")), near, MAX_HOPS)
+
+    def _resolve(self, parts: tuple[str, ...], near: ModuleIndex | None, hops: int) -> Found | None:
+        if hops <= 0:
+            return None
+        if self._load is None and parts[0] not in self._packages and parts[0] not in self._modules:
+            return None
+        for length in range(len(parts), 0, -1):
+            index = self.module(".".join(parts[:length]), near)
+            if index is None:
+                continue
+            rest = parts[length:]
+            if not rest:
+                return Found(index, "")
+            found = self._member(index, rest, hops)
+            if found is not None:
+                return found
+        return None
+
+    def _member(self, index: ModuleIndex, names: tuple[str, ...], hops: int) -> Found | None:
+        name, rest = names[0], names[1:]
+        if name in index.classes:
+            return _nested(index, name, rest)
+        if name in index.functions:
+            return Found(index, name, rest)
+        target = index.imports.get(name)
+        if target is not None and (target != f"{index.module}.{name}"):
+            found = self._resolve((*target.split("."), *rest), index, hops - 1)
+            if found is not None:
+                return found
+        if name in index.bindings:
+            return Found(index, name, rest)
+        for star in index.star_imports:
+            found = self._resolve((*star.split("."), name), index, hops - 1)
+            if found is not None and found.name:
+                return self._follow(found, rest)
+        return None
+
+    @staticmethod
+    def _follow(found: Found, rest: tuple[str, ...]) -> Found:
+        if found.name in found.index.classes and not found.rest:
+            return _nested(found.index, found.name, rest)
+        return Found(found.index, found.name, (*found.rest, *rest))
+
+    def external_name(self, dotted: str, near: ModuleIndex | None = None) -> str:
+        """The name outside the project that a dotted name leads to through re-exports.
+
+        ``compat.Lock``, where the project's `compat` has ``from threading import Lock``, is
+        ``threading.Lock``. A name that does not pass through the project is given back.
+        """
+        parts = tuple(dotted.split("."))
+        for _ in range(MAX_HOPS):
+            step = self._one_hop(parts, near)
+            if step is None:
+                return ".".join(parts)
+            parts, near = step
+        return ".".join(parts)
+
+    def _one_hop(
+        self, parts: tuple[str, ...], near: ModuleIndex | None
+    ) -> tuple[tuple[str, ...], ModuleIndex] | None:
+        if self._load is None and parts[0] not in self._packages and parts[0] not in self._modules:
+            return None
+        for length in range(len(parts) - 1, 0, -1):
+            index = self.module(".".join(parts[:length]), near)
+            if index is None:
+                continue
+            name, rest = parts[length], parts[length + 1 :]
+            target = index.imports.get(name)
+            if target is not None:
+                following = (*target.split("."), *rest)
+                return None if following == parts else (following, index)
+            if not (name in index.classes or name in index.functions or name in index.bindings):
+                for star in index.star_imports:
+                    module = self.module(star, index)
+                    if module is None or name in module.imports:
+                        return (*star.split("."), name, *rest), index
+            return None
+        return None
+
+    def lookup(self, index: ModuleIndex, names: tuple[str, ...], holder: str = "") -> Found | str:
+        """What a dotted name in a file's code means, by scopes and imports alone.
+
+        ``holder`` is the qualname of the class or function whose scope it is written in. The result
+        is a place in the project, or an absolute dotted name outside it.
+        """
+        scope = holder
+        while scope:
+            if f"{scope}.{names[0]}" in index.classes:
+                return _nested(index, f"{scope}.{names[0]}", names[1:])
+            function = index.functions.get(scope)
+            if function is not None and names[0] in function.imports:
+                return self._absolute((*function.imports[names[0]].split("."), *names[1:]), index)
+            scope = scope.rpartition(".")[0]
+        found = self._member(index, names, MAX_HOPS)
+        if found is not None:
+            return found
+        target = index.imports.get(names[0])
+        if target is not None:
+            return self._absolute((*target.split("."), *names[1:]), index)
+        for star in index.star_imports:
+            if self.module(star, index) is None and names[0] not in _BUILTINS:
+                return ".".join((star, *names))
+        return ".".join(("builtins", *names))
+
+    def _absolute(self, parts: tuple[str, ...], index: ModuleIndex) -> Found | str:
+        found = self._resolve(parts, index, MAX_HOPS)
+        if found is not None:
+            return found
+        return self.external_name(".".join(parts), index)
+
+    # Classes
+
+    def bases(self, cls: ClassRef) -> tuple[Ancestor, ...]:
+        """The direct bases: classes of the project, or absolute dotted names."""
+        holder = cls.qualname.rpartition(".")[0]
+        found: list[Ancestor] = []
+        for value in cls.decl.bases:
+            for base in self._base(cls.index, value, holder, 4):
+                if base != cls and base not in found:
+                    found.append(base)
+        return tuple(found)
+
+    def _base(
+        self, index: ModuleIndex, value: Value, holder: str, depth: int
+    ) -> tuple[Ancestor, ...]:
+        if depth <= 0:
+            return ()
+        match value:
+            case Ref(names):
+                return self._base_by_name(index, names, holder, depth)
+            case Generic(of=of) | Element(of=of):
+                return self._base(index, of, holder, depth - 1)
+            case CallValue(callee=Ref(names=names), arguments=arguments):
+                if names[-1] == "with_metaclass":  # six: the bases follow the metaclass
+                    return tuple(
+                        base
+                        for argument in arguments[1:]
+                        for base in self._base(index, argument, holder, depth - 1)
+                    )
+                return ()
+            case _:
+                return ()
+
+    def _base_by_name(
+        self, index: ModuleIndex, names: tuple[str, ...], holder: str, depth: int
+    ) -> tuple[Ancestor, ...]:
+        found = self.lookup(index, names, holder)
+        if isinstance(found, str):
+            return (found,)
+        if found.cls is not None and not found.rest:
+            return (found.cls,)
+        if found.name and not found.rest and found.function is None:
+            values = [binding.value for binding in found.index.bindings.get(found.name, ())]
+            for value in values:  # `Base = object` or `Base = Generic[T]`: the first that leads on
+                if value != Ref(names):
+                    bases = self._base(found.index, value, "", depth - 1)
+                    if bases:
+                        return bases
+        return (".".join((found.index.module, found.name, *found.rest)).strip("."),)
+
+    def mro(self, cls: ClassRef) -> tuple[Ancestor, ...]:
+        """The class, then its ancestors in the order in which attributes are looked up.
+
+        C3 where it works out, else depth first. Classes outside the project are dotted names.
+        """
+        known = self._mro.get(cls)
+        if known is not None:
+            return known
+        if cls in self._in_progress:
+            return (cls,)
+        self._in_progress.add(cls)
+        try:
+            bases = self.bases(cls)
+            chains: list[list[Ancestor]] = [
+                list(self.mro(base)) if isinstance(base, ClassRef) else [base] for base in bases
+            ]
+            order = _merge([*chains, list(bases)])
+            if order is None:
+                order = list(dict.fromkeys(item for chain in chains for item in chain))
+            result = (cls, *[item for item in order if item != cls])[:MAX_ANCESTORS]
+        finally:
+            self._in_progress.discard(cls)
+        if not self._in_progress:
+            self._mro[cls] = result
+        return result
+
+    def subclasses(self, cls: ClassRef) -> tuple[ClassRef, ...]:
+        """The classes of the same file that descend from it."""
+        found = []
+        for qualname in cls.index.classes:
+            other = ClassRef(cls.index.path, qualname, cls.index)
+            if other != cls and cls in self.mro(other):
+                found.append(other)
+        return tuple(found)
+
+
+def _nested(index: ModuleIndex, name: str, rest: tuple[str, ...]) -> Found:
+    while rest:
+        inner = f"{name}.{rest[0]}"
+        if inner in index.classes:
+            name, rest = inner, rest[1:]
+        elif inner in index.functions and len(rest) == 1:
+            return Found(index, inner)
+        else:
+            break
+    return Found(index, name, rest)
+
+
+def _merge(chains: list[list[Ancestor]]) -> list[Ancestor] | None:
+    """The merge step of C3 linearisation; None where there is no consistent order."""
+    result: list[Ancestor] = []
+    chains = [list(chain) for chain in chains if chain]
+    while chains:
+        for chain in chains:
+            head = chain[0]
+            if not any(head in other[1:] for other in chains):
+                break
+        else:
+            return None
+        result.append(head)
+        chains = [rest for chain in chains if (rest := chain[1:] if chain[0] == head else chain)]
+    return result
+
+
+def _root(index: ModuleIndex) -> str:
+    """The folder from which the file's module name is counted."""
+    depth = index.module.count(".") + (2 if index.is_package else 1)
+    parts = index.path.replace("\\", "/").split("/")
+    return "/".join(parts[:-depth]) if depth <= len(parts) else ""
+
+
+def _common_folders(left: str, right: str) -> int:
+    count = 0
+    for one, other in zip(
+        left.replace("\\", "/").split("/"), right.replace("\\", "/").split("/"), strict=False
+    ):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+_BUILTINS = frozenset(dir(builtins))

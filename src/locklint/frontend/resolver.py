@@ -1,0 +1,65 @@
+"""What names stand for: the protocol that lowering asks, whoever answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from locklint.ir.access_path import AccessPath
+from locklint.ir.lock import LockKind, LockRef
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """What a call calls.
+
+    ``targets`` are keys (``module:qualname``) of functions of the project, several where it cannot
+    be told which; a class's constructor is its ``__init__``, and ``constructs`` names the class
+    (``module:qualname``). ``external`` is the absolute dotted name of something outside the
+    project (``os.path.join``; a method of a known external type is ``type.method``).
+    ``bound`` says that the receiver is passed as the first argument.
+    """
+
+    targets: tuple[str, ...] = ()
+    external: str | None = None
+    constructs: str | None = None
+    bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContextManager:
+    """What a `with` item is, where it is not a lock.
+
+    ``enter`` and ``exit`` are keys of a class's methods of the project; ``generator`` the key of
+    the function under ``@contextmanager``; ``external`` the dotted name of the callee or type
+    (``contextlib.suppress``, ``contextlib.ExitStack``, ``builtins.open``). ``async_enter`` and
+    ``async_exit`` are the methods for ``async with``, where the class has any; a class that has no
+    others has them as ``enter`` and ``exit`` too.
+    """
+
+    enter: str | None = None
+    exit: str | None = None
+    generator: str | None = None
+    external: str | None = None
+    async_enter: str | None = None
+    async_exit: str | None = None
+
+
+class Resolver(Protocol):
+    """Answers about paths as one function of one file writes them.
+
+    Paths rooted in temporaries are never asked: the caller writes a call's result as its callee's
+    path with the field ``()``.
+    """
+
+    def lock(self, function: str, path: AccessPath) -> LockRef | None:
+        """The lock that ``path`` stands for in the function with key ``function``, if it is one."""
+
+    def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
+        """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
+
+    def callee(self, function: str, path: AccessPath) -> Callee:
+        """What calling ``path`` calls; an empty `Callee` where that is unknown."""
+
+    def context_manager(self, function: str, path: AccessPath) -> ContextManager:
+        """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""

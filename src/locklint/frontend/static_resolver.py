@@ -1,0 +1,346 @@
+"""The resolver over the declarations: which lock, which callee, which context manager."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from locklint.core.diagnostic import Confidence
+from locklint.frontend.canonical import Walked, Walker
+from locklint.frontend.inference import Inference
+from locklint.frontend.project import Project
+from locklint.frontend.resolver import Callee, ContextManager
+from locklint.frontend.value_types import (
+    ClassRef,
+    ClassType,
+    ContainerMethod,
+    ExternalInstance,
+    FunctionType,
+    InstanceType,
+    LockMethod,
+    LockValue,
+    ManagerType,
+    NameType,
+    NoneType,
+    Scope,
+    Type,
+    Types,
+    UnknownType,
+    scope_of,
+)
+from locklint.index.declarations import ModuleIndex
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
+from locklint.models.table import LockTable
+
+
+class ExternalResolver(Protocol):
+    """Answers about names that are installed but not part of the project."""
+
+    def kind_of_external(self, dotted: str) -> str | None:
+        """The canonical constructor of the lock that ``dotted`` is, makes, or holds.
+
+        ``dotted`` is a class, a function, or an attribute of an instance of a class
+        (``package.module.Class.attribute``). None: no lock, or not known.
+        """
+
+
+class StaticResolver:
+    """Implements `locklint.frontend.resolver.Resolver` for all files of a project.
+
+    ``file`` is the file whose functions are asked about; needed only where several files have one
+    module name.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        table: LockTable,
+        external: ExternalResolver | None = None,
+        file: ModuleIndex | None = None,
+    ) -> None:
+        self.project = project
+        self.table = table
+        self.external = external
+        self.inference = Inference(project, table)
+        self.walker = Walker(self.inference)
+        self._file = file
+        self._locks: dict[tuple[str, str, AccessPath], LockRef | None] = {}
+
+    def for_file(self, file: ModuleIndex) -> StaticResolver:
+        """The same resolver, all that it has learnt included, for the functions of one file."""
+        other = object.__new__(StaticResolver)
+        other.__dict__.update(self.__dict__)
+        other._file = file
+        return other
+
+    # The protocol
+
+    def lock(self, function: str, path: AccessPath) -> LockRef | None:
+        """The lock that ``path`` stands for in the function with key ``function``, if it is one."""
+        scope = self._scope(function, path)
+        if scope is None:
+            return None
+        key = (scope.path, scope.function, path)
+        if key not in self._locks:
+            self._locks[key] = self._lock(scope, path)
+        return self._locks[key]
+
+    def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
+        """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
+        walked = self._walk(function, path)
+        if walked is None or len(walked.types) != 1:
+            return None
+        match walked.types[0]:
+            case NameType(dotted=dotted):
+                return self.table.kind_for_constructor(dotted)
+            case ClassType(cls=cls):
+                return self.inference.calls.lock_kind_of_class(cls)
+            case _:
+                return None
+
+    def callee(self, function: str, path: AccessPath) -> Callee:
+        """What calling ``path`` calls; an empty `Callee` where that is unknown."""
+        scope = self._scope(function, path)
+        walked = self._walk(function, path)
+        if scope is None or walked is None:
+            return Callee()
+        targets: dict[str, None] = {}
+        external: str | None = None
+        constructs: str | None = None
+        bound = False
+        for kind in walked.types:
+            match kind:
+                case FunctionType():
+                    for target in self._overrides(kind, scope):
+                        targets.setdefault(target)
+                    bound = bound or kind.bound
+                case ClassType(cls=cls):
+                    constructs = constructs or cls.key
+                    initialiser = self.inference.attributes.method(cls, "__init__")
+                    if initialiser is not None:
+                        targets.setdefault(initialiser.key)
+                        bound = True
+                case InstanceType(cls=cls):
+                    method = self.inference.attributes.method(cls, "__call__")
+                    if method is not None:
+                        targets.setdefault(method.key)
+                        bound = True
+                case _:
+                    external = external or _external_name(kind)
+        return Callee(tuple(targets), external, constructs, bound)
+
+    def context_manager(self, function: str, path: AccessPath) -> ContextManager:
+        """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""
+        walked = self._walk(function, path)
+        if walked is None:
+            return ContextManager()
+        known = [k for k in walked.types if not isinstance(k, (NoneType, UnknownType))]
+        for kind in known:
+            match kind:
+                case ManagerType(function=generator):
+                    return ContextManager(generator=generator.key)
+                case InstanceType(cls=cls):
+                    return self._methods(cls)
+                case ExternalInstance(dotted=dotted):
+                    return ContextManager(external=dotted)
+                case _:
+                    pass
+        return ContextManager()
+
+    # Scopes
+
+    def _scope(self, function: str, path: AccessPath) -> Scope | None:
+        if path.root is Root.TEMP:
+            return None
+        module, _, qualname = function.rpartition(":")
+        index = self._file
+        if index is None or index.key != module:
+            index = self.project.module(module)
+        if index is None:
+            return None
+        if qualname in index.functions:
+            return scope_of(index, qualname)
+        if not qualname or qualname.startswith("<module>"):
+            return scope_of(index)
+        if path.root is Root.PARAMETER:
+            return None  # The parameter of a lambda.
+        # Lambdas and generator expressions see the names of the function that holds them.
+        while qualname and qualname not in index.functions:
+            qualname = qualname.rpartition(".")[0]
+        return scope_of(index, qualname)
+
+    def _walk(self, function: str, path: AccessPath) -> Walked | None:
+        scope = self._scope(function, path)
+        if scope is None:
+            return None
+        self.inference.begin()
+        return self.walker.walk(scope, path)
+
+    # Locks
+
+    def _lock(self, scope: Scope, path: AccessPath) -> LockRef | None:
+        self.inference.begin()
+        walked = self.walker.walk(scope, path)
+        types = walked.types
+        locks = [value for kind in types if (value := self._as_lock(kind)) is not None]
+        if not locks:
+            outside = self._external_lock(types)
+            if outside is None:
+                return None
+            locks = [outside]
+        if walked.path != path:
+            locks = self._by_canonical_path(scope, walked.path, locks)
+        chosen = _choose(locks)
+        confidence = chosen.confidence
+        for kind in types:
+            if isinstance(kind, UnknownType):
+                confidence = min(confidence, Confidence.MEDIUM)
+            elif not isinstance(kind, NoneType) and self._as_lock(kind) is None:
+                confidence = min(confidence, self._stand_in(kind))
+        if len({lock.name for lock in locks}) > 1:
+            confidence = min(confidence, Confidence.MEDIUM)
+            if len({lock.api.is_async for lock in locks}) > 1:
+                confidence = Confidence.LOW
+        identity, exactness = chosen.identity, chosen.exactness
+        if len({(lock.identity, lock.exactness) for lock in locks}) > 1:
+            homes = sorted({lock.identity for lock in locks if lock.identity})
+            identity = homes[0] if len(homes) == 1 else ""
+            exactness = Exactness.UNKNOWN
+        if not identity:
+            where = ".".join(filter(None, (scope.index.module, scope.function)))
+            separator = ".<locals>." if scope.function else "."
+            identity = f"{where}{separator}{walked.path}"
+        if walked.path.root is Root.CLOSURE and exactness is Exactness.FRESH:
+            exactness = Exactness.PER_INSTANCE
+        return LockRef(
+            path=walked.path,
+            identity=identity,
+            kind=chosen.kind,
+            exactness=exactness,
+            confidence=confidence,
+            may_be_none=any(isinstance(kind, NoneType) for kind in types),
+            view_kind=chosen.view_kind,
+            mode=_common_mode(locks),
+        )
+
+    def _by_canonical_path(
+        self, scope: Scope, path: AccessPath, locks: list[LockValue]
+    ) -> list[LockValue]:
+        """The locks of an alias, named after the place that the canonical path leads to."""
+        direct = self.walker.walk(scope, path, hops=0).types
+        named = [kind for kind in direct if isinstance(kind, LockValue) and kind.identity]
+        if len({(kind.identity, kind.exactness) for kind in named}) != 1:
+            return locks
+        home = named[0]
+        return [replace(lock, identity=home.identity, exactness=home.exactness) for lock in locks]
+
+    def _as_lock(self, kind: Type) -> LockValue | None:
+        if isinstance(kind, LockValue):
+            return kind
+        if isinstance(kind, InstanceType):
+            found = self.inference.calls.lock_kind_of_class(kind.cls)
+            if found is not None:
+                return LockValue(
+                    found.name, found, kind.cls.dotted, Exactness.PER_INSTANCE, cls=kind.cls
+                )
+        return None
+
+    def _stand_in(self, kind: Type) -> Confidence:
+        """How sure a lock is that may be something else: a dummy with a lock's methods, or not."""
+        if isinstance(kind, InstanceType):
+            method = self.inference.attributes.method
+            if method(kind.cls, "acquire") and method(kind.cls, "release"):
+                return Confidence.MEDIUM
+        return Confidence.LOW
+
+    def _external_lock(self, types: Types) -> LockValue | None:
+        if self.external is None:
+            return None
+        for kind in types:
+            if isinstance(kind, ExternalInstance) or (isinstance(kind, NameType) and kind.member):
+                dotted = kind.dotted
+            else:
+                continue
+            if dotted.startswith("builtins.") or dotted.endswith(")"):
+                continue
+            constructor = self.external.kind_of_external(dotted)
+            found = self.table.kind_for_constructor(constructor) if constructor else None
+            if found is not None:
+                member = isinstance(kind, NameType)
+                return LockValue(
+                    found.name,
+                    found,
+                    dotted if member else "",
+                    Exactness.PER_INSTANCE if member else Exactness.FRESH,
+                    Confidence.MEDIUM,
+                )
+        return None
+
+    # Callees
+
+    def _overrides(self, function: FunctionType, scope: Scope) -> tuple[str, ...]:
+        """A method, or where it is abstract, the methods that override it."""
+        decl = function.decl
+        if not decl.is_abstract or not decl.class_name:
+            return (function.key,)
+        owner = ClassRef(function.path, decl.class_name, function.index)
+        candidates = list(self.project.subclasses(owner))
+        if scope.path != function.path:
+            candidates.extend(
+                other
+                for qualname in scope.index.classes
+                if owner in self.project.mro(other := ClassRef(scope.path, qualname, scope.index))
+            )
+        found: dict[str, None] = {}
+        for subclass in candidates:
+            qualname = subclass.decl.methods.get(decl.name)
+            if qualname is not None and not subclass.index.functions[qualname].is_abstract:
+                found.setdefault(f"{subclass.index.key}:{qualname}")
+        return tuple(found) or (function.key,)
+
+    def _methods(self, cls: ClassRef) -> ContextManager:
+        method = self.inference.attributes.method
+
+        def key(name: str) -> str | None:
+            found = method(cls, name)
+            return found.key if found is not None else None
+
+        enter, leave = key("__enter__"), key("__exit__")
+        async_enter, async_leave = key("__aenter__"), key("__aexit__")
+        external = None
+        if enter is None and async_enter is None:
+            external = self.inference.attributes.slot(cls, "__enter__").external
+        return ContextManager(
+            enter=enter or (async_enter if leave is None else None),
+            exit=leave or (async_leave if enter is None else None),
+            external=external,
+            async_enter=async_enter,
+            async_exit=async_leave,
+        )
+
+
+def _external_name(kind: Type) -> str | None:
+    match kind:
+        case NameType(dotted=dotted):
+            return dotted
+        case LockMethod(lock=lock, method=method):
+            return f"{lock.api.name}.{method}"
+        case ContainerMethod(container=container, method=method):
+            if container.name in ("generator", "object"):
+                return None
+            if container.name == "deque":
+                return f"collections.deque.{method}"
+            return f"builtins.{container.name}.{method}"
+        case _:
+            return None
+
+
+def _choose(locks: list[LockValue]) -> LockValue:
+    """The alternative that stands for all: a re-entrant one where any is, then the first."""
+    return next((lock for lock in locks if lock.kind.reentrant), locks[0])
+
+
+def _common_mode(locks: list[LockValue]) -> Mode | None:
+    modes = {lock.mode for lock in locks}
+    return next(iter(modes)) if len(modes) == 1 else None

@@ -1,0 +1,313 @@
+"""What a value may be: the abstract values of the static resolver's inference.
+
+An inferred value is a tuple of alternatives (`Types`), without repetition and bounded, in the order
+in which the code gives them. The empty tuple means that nothing is known to flow there (a cycle),
+`UNKNOWN` that something unknown does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from locklint.core.diagnostic import Confidence
+from locklint.index.declarations import ClassDecl, FunctionDecl, LambdaValue, ModuleIndex
+from locklint.ir.lock import Exactness, LockKind, Mode
+
+MAX_ALTERNATIVES = 8
+"""How many alternatives of one value are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRef:
+    """A class of the project; equal by file and qualified name."""
+
+    path: str
+    qualname: str
+    index: ModuleIndex = field(compare=False, repr=False)
+
+    @property
+    def decl(self) -> ClassDecl:
+        """The declaration."""
+        return self.index.classes[self.qualname]
+
+    @property
+    def dotted(self) -> str:
+        """The absolute dotted name."""
+        return f"{self.index.module}.{self.qualname}"
+
+    @property
+    def key(self) -> str:
+        """``module:qualname``."""
+        return f"{self.index.key}:{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a value is evaluated: a function's body, a class's body or a module's.
+
+    ``function`` and ``cls`` are both empty for module code; ``cls`` is the class whose own body it
+    is, not that of a method.
+    """
+
+    path: str
+    function: str
+    cls: str
+    index: ModuleIndex = field(compare=False, repr=False)
+
+    @property
+    def decl(self) -> FunctionDecl | None:
+        """The declaration of the function, if it is one's scope."""
+        return self.index.functions.get(self.function) if self.function else None
+
+
+def scope_of(index: ModuleIndex, function: str = "", cls: str = "") -> Scope:
+    """The scope of a function, a class body, or (both empty) the module's own code."""
+    return Scope(index.path, function, cls, index)
+
+
+@dataclass(frozen=True, slots=True)
+class LockValue:
+    """A lock.
+
+    ``identity`` names the place that holds it, empty where it was made on the spot. ``view_kind``
+    is the kind of the condition through which it is seen, ``cls`` the project's subclass that it is
+    an instance of.
+    """
+
+    name: str  # of the kind
+    kind: LockKind = field(compare=False, repr=False)
+    identity: str = ""
+    exactness: Exactness = Exactness.FRESH
+    confidence: Confidence = Confidence.HIGH
+    view_kind: LockKind | None = field(default=None, compare=False, repr=False)
+    view_name: str = ""
+    mode: Mode | None = None
+    cls: ClassRef | None = None
+
+    @property
+    def api(self) -> LockKind:
+        """The kind whose methods it has."""
+        return self.view_kind or self.kind
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is known to live in one certain place, so that to store it is to alias it."""
+        return bool(self.identity) and self.exactness not in (Exactness.FRESH, Exactness.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class LockMethod:
+    """A bound method of a lock."""
+
+    lock: LockValue
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """An instance of a class of the project."""
+
+    cls: ClassRef
+
+
+@dataclass(frozen=True, slots=True)
+class ClassType:
+    """A class of the project itself."""
+
+    cls: ClassRef
+
+
+@dataclass(frozen=True, slots=True)
+class SuperType:
+    """``super()`` in a method of ``cls``; ``start`` is the class of the instance."""
+
+    cls: ClassRef
+    of_class: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionType:
+    """A function of the project, bound where it was reached through an instance or class.
+
+    ``receiver`` is what it is bound to.
+    """
+
+    path: str
+    qualname: str
+    index: ModuleIndex = field(compare=False, repr=False)
+    bound: bool = False
+    receiver: InstanceType | ClassType | None = None
+
+    @property
+    def decl(self) -> FunctionDecl:
+        """The declaration."""
+        return self.index.functions[self.qualname]
+
+    @property
+    def key(self) -> str:
+        """``module:qualname``."""
+        return f"{self.index.key}:{self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaType:
+    """A lambda: its body and where it was written."""
+
+    body: LambdaValue
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class CallableType:
+    """Something of which only is known what calling it gives."""
+
+    gives: Types
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerType:
+    """What calling a generator under ``@contextmanager`` gives."""
+
+    function: FunctionType
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleType:
+    """A module of the project."""
+
+    path: str
+    index: ModuleIndex = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NameType:
+    """Something outside the project, by its absolute dotted name; ``builtins.len`` too.
+
+    ``member``: reached through an instance of the type that the name starts with.
+    """
+
+    dotted: str
+    member: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalInstance:
+    """What calling something outside the project gives; named by its type where that is known."""
+
+    dotted: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerType:
+    """A container by its builtin's name, with the alternatives of each item it is known to hold.
+
+    ``keys`` are the literal keys of a dict display, or the positions ``0``, ``1`` … of a tuple or
+    list; what is put in later has no key.
+    """
+
+    name: str
+    items: tuple[Types, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def all_items(self) -> Types:
+        """Everything that it may hold."""
+        return union(*self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerMethod:
+    """A bound method of a container."""
+
+    container: ContainerType
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoneType:
+    """None."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownType:
+    """Something of which nothing is known."""
+
+
+Type: TypeAlias = (
+    "LockValue | LockMethod | InstanceType | ClassType | SuperType | FunctionType | LambdaType"
+    " | CallableType | ManagerType | ModuleType | NameType | ExternalInstance | ContainerType"
+    " | ContainerMethod | NoneType | UnknownType"
+)
+Types: TypeAlias = "tuple[Type, ...]"
+
+NONE_TYPE = NoneType()
+UNKNOWN_TYPE = UnknownType()
+UNKNOWN: Types = (UNKNOWN_TYPE,)
+NONE: Types = (NONE_TYPE,)
+
+
+def union(*parts: Iterable[Type]) -> Types:
+    """The alternatives of all parts, without repetition, in order, bounded."""
+    seen: dict[Type, None] = {}
+    for part in parts:
+        for alternative in part:
+            seen.setdefault(alternative)
+    found = tuple(seen)
+    if len(found) <= MAX_ALTERNATIVES:
+        return found
+    return (*found[: MAX_ALTERNATIVES - 1], UNKNOWN_TYPE)
+
+
+def without_none(types: Types) -> Types:
+    """The alternatives but None."""
+    return tuple([kind for kind in types if not isinstance(kind, NoneType)])
+
+
+def settle(types: Types, identity: str, exactness: Exactness) -> Types:
+    """Name the locks that are stored in a place.
+
+    A lock made on the spot belongs to the place. One that lives elsewhere keeps its identity,
+    for the place is an alias of it; where several such meet, the place's own name stands for them.
+    """
+    homes = {
+        (kind.identity if kind.is_named else "") for kind in types if isinstance(kind, LockValue)
+    }
+    keep = len(homes) == 1 and "" not in homes
+    settled: list[Type] = []
+    for kind in types:
+        if isinstance(kind, LockValue):
+            if not keep:
+                # What only passes through a local is not known to be made there.
+                unknown = exactness is Exactness.FRESH and kind.exactness is Exactness.UNKNOWN
+                how = Exactness.UNKNOWN if unknown else exactness
+                kind = replace(kind, identity=identity, exactness=how)
+        elif isinstance(kind, ContainerType):
+            element = f"{identity}[*]"
+            kind = replace(
+                kind,
+                items=tuple(settle(item, element, Exactness.ELEMENT) for item in kind.items),
+            )
+        settled.append(kind)
+    return union(settled)
+
+
+def weaken(types: Types, confidence: Confidence) -> Types:
+    """Cap the confidence of the locks among the alternatives."""
+    weakened: list[Type] = []
+    for kind in types:
+        if isinstance(kind, LockValue) and kind.confidence > confidence:
+            kind = replace(kind, confidence=confidence)
+        elif isinstance(kind, ContainerType):
+            kind = replace(kind, items=tuple(weaken(item, confidence) for item in kind.items))
+        weakened.append(kind)
+    return tuple(weakened)
+
+
+def has_lock(types: Types) -> bool:
+    """Whether a lock is among the alternatives, or in a container among them."""
+    return any(
+        isinstance(kind, LockValue)
+        or (isinstance(kind, ContainerType) and any(has_lock(item) for item in kind.items))
+        for kind in types
+    )

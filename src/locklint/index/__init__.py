@@ -1,0 +1,1 @@
+"""Cheap facts about whole files: what mentions locks, and what is declared where."""

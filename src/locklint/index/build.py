@@ -1,0 +1,385 @@
+"""One pass over the standard `ast` of a file that gathers its declarations."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from locklint.core.source import SourceFile, Span
+from locklint.index.build_bindings import TargetBinder
+from locklint.index.build_expressions import ExpressionScan
+from locklint.index.build_lock_use import may_be_lock
+from locklint.index.build_scopes import (
+    ClassScope,
+    FunctionScope,
+    ModuleScope,
+    PendingCall,
+    Scope,
+    add_binding,
+    freeze,
+    span_of,
+)
+from locklint.index.build_values import OPAQUE, annotation_of, value_of
+from locklint.index.declarations import (
+    Binding,
+    CallSite,
+    CallValue,
+    Element,
+    Entered,
+    Items,
+    ModuleIndex,
+    Ref,
+)
+
+MAX_CALL_SITES = 30
+"""How many call sites of one name are kept."""
+
+
+def build_index(tree: ast.Module, source: SourceFile) -> ModuleIndex:
+    """The declarations of a parsed file; takes any tree, however deep, and never raises."""
+    return _Builder(source).build(tree)
+
+
+class _Builder:
+    """The state of one pass: a work list of statement iterators, each with its scope."""
+
+    def __init__(self, source: SourceFile) -> None:
+        self.source = source
+        self.module = ModuleScope()
+        self.classes: list[ClassScope] = []
+        self.functions: list[FunctionScope] = []
+        self.calls: list[PendingCall] = []
+        self.star_imports: list[str] = []
+        self.imports: dict[str, str] = {}
+        self.other_imports: dict[str, list[str]] = {}
+        self.attribute_stores: dict[str, list[Binding]] = {}
+        self.statements: list[Span] = []
+        self.exports: tuple[str, ...] = ()
+        self.work: list[tuple[Iterator[ast.stmt], Scope]] = []
+        self.binder = TargetBinder(self.module, self.attribute_stores)
+        self.scan = ExpressionScan(self.binder, self.calls).scan
+        self.handlers: dict[type, Callable[[Any, Scope], None]] = {
+            ast.Expr: self._expression,
+            ast.Assign: self._assign,
+            ast.AnnAssign: self._annotated_assign,
+            ast.AugAssign: self._augmented_assign,
+            ast.Return: self._return,
+            ast.If: self._test,
+            ast.While: self._test,
+            ast.For: self._for,
+            ast.AsyncFor: self._for,
+            ast.With: self._with,
+            ast.AsyncWith: self._with,
+            ast.Try: self._try,
+            ast.Match: self._match,
+            ast.FunctionDef: self._function,
+            ast.AsyncFunctionDef: self._function,
+            ast.ClassDef: self._class,
+            ast.Import: self._import,
+            ast.ImportFrom: self._import_from,
+            ast.Global: self._global,
+            ast.Nonlocal: self._nonlocal,
+            ast.Raise: self._raise,
+            ast.Assert: self._assert,
+            ast.Delete: self._delete,
+        }
+        if hasattr(ast, "TryStar"):
+            self.handlers[ast.TryStar] = self._try
+
+    def build(self, tree: ast.Module) -> ModuleIndex:
+        """Run the pass and put the declarations together."""
+        module = self.module
+        self.work.append((iter(tree.body), module))
+        work = self.work
+        handlers = self.handlers
+        current: ast.stmt | None = None
+        while work:
+            statements, scope = work[-1]
+            if len(work) == 1 and module.mentions_lock:
+                if current is not None:
+                    self.statements.append(span_of(current, self.source))
+                module.mentions_lock = False
+            statement = next(statements, None)
+            if statement is None:
+                work.pop()
+                continue
+            if len(work) == 1:
+                current = statement
+            handler = handlers.get(statement.__class__)
+            if handler is not None:
+                handler(statement, scope)
+        return self._finish()
+
+    def _finish(self) -> ModuleIndex:
+        source = self.source
+        functions = {scope.qualname: scope.freeze(source) for scope in self.functions}
+        classes = {scope.qualname: scope.freeze(source) for scope in self.classes}
+        imports = dict(self.imports)
+        for scope in (*self.functions, *self.classes):
+            for name, target in scope.imports.items():
+                imports.setdefault(name, target)
+        return ModuleIndex(
+            module=source.module,
+            path=source.path,
+            is_package=source.is_package,
+            imports=imports,
+            star_imports=tuple(self.star_imports),
+            other_imports={name: tuple(found) for name, found in self.other_imports.items()},
+            bindings=freeze(self.module.bindings),
+            functions=functions,
+            classes=classes,
+            call_sites=self._call_sites(),
+            module_statements=tuple(self.statements),
+            called=frozenset(self.module.called),
+            attribute_stores=freeze(self.attribute_stores),
+            exports=self.exports,
+            unique=source.unique,
+        )
+
+    def _call_sites(self) -> tuple[CallSite, ...]:
+        names = {scope.node.name for scope in self.functions}
+        names.update(scope.node.name for scope in self.classes)
+        names.update(("cls", "__class__", "__init__"))
+        count: dict[str, int] = {}
+        sites: list[CallSite] = []
+        for pending in self.calls:
+            name = pending.name
+            if name not in names or count.get(name, 0) >= MAX_CALL_SITES:
+                continue
+            call = pending.synthetic or value_of(pending.node, 3)
+            if isinstance(call, CallValue):
+                count[name] = count.get(name, 0) + 1
+                sites.append(CallSite(pending.function, call, name))
+        return tuple(sites)
+
+    # Simple statements
+
+    def _expression(self, node: ast.Expr, scope: Scope) -> None:
+        if node.value.__class__ is not ast.Constant:
+            self.scan(node.value, scope)
+
+    def _assign(self, node: ast.Assign, scope: Scope) -> None:
+        expression = node.value
+        self.scan(expression, scope)
+        value = value_of(expression)
+        first: Ref | None = None
+        for target in node.targets:
+            # In `self.a = self.b = Lock()` both are the same object: the second refers to the
+            # first.
+            self.binder.bind(target, first or value, node.lineno, scope, source=expression)
+            if target.__class__ is not ast.Name:
+                self.scan(target, scope)
+            if first is None and len(node.targets) > 1 and isinstance(value, CallValue):
+                reference = value_of(target, 1)
+                first = reference if isinstance(reference, Ref) else None
+        if (
+            scope is self.module
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "__all__"
+            and isinstance(expression, (ast.List, ast.Tuple))
+        ):
+            self.exports = tuple(
+                item.value
+                for item in expression.elts
+                if isinstance(item, ast.Constant) and isinstance(item.value, str)
+            )
+
+    def _annotated_assign(self, node: ast.AnnAssign, scope: Scope) -> None:
+        annotation = annotation_of(node.annotation)
+        if node.value is not None:
+            self.scan(node.value, scope)
+        value = value_of(node.value) if node.value is not None else OPAQUE
+        self.binder.bind(
+            node.target, value, node.lineno, scope, annotation=annotation, source=node.value
+        )
+
+    def _augmented_assign(self, node: ast.AugAssign, scope: Scope) -> None:
+        self.scan(node.value, scope)
+        if node.op.__class__ is ast.Add:
+            value = value_of(node.value)
+            if isinstance(value, Items):  # `x += [Lock()]` fills a container.
+                for item in value.elements:
+                    self.binder.fill(node.target, item, node.lineno, scope)
+        if node.target.__class__ is not ast.Name:
+            self.scan(node.target, scope)
+
+    def _return(self, node: ast.Return, scope: Scope) -> None:
+        if node.value is None:
+            return
+        self.scan(node.value, scope)
+        if scope.__class__ is FunctionScope:
+            returns = scope.returns
+            value = value_of(node.value)
+            if len(returns) < 20 and value not in returns:
+                returns.append(value)
+
+    def _raise(self, node: ast.Raise, scope: Scope) -> None:
+        if node.exc is not None:
+            self.scan(node.exc, scope)
+        if node.cause is not None:
+            self.scan(node.cause, scope)
+
+    def _assert(self, node: ast.Assert, scope: Scope) -> None:
+        self.scan(node.test, scope)
+        if node.msg is not None:
+            self.scan(node.msg, scope)
+
+    def _delete(self, node: ast.Delete, scope: Scope) -> None:
+        for target in node.targets:
+            self.scan(target, scope)
+
+    def _global(self, node: ast.Global, scope: Scope) -> None:
+        if isinstance(scope, FunctionScope):
+            scope.globals.update(node.names)
+
+    def _nonlocal(self, node: ast.Nonlocal, scope: Scope) -> None:
+        if isinstance(scope, FunctionScope):
+            scope.nonlocals.update(node.names)
+
+    # Imports
+
+    def _import(self, node: ast.Import, scope: Scope) -> None:
+        for alias in node.names:
+            if alias.asname:
+                self._bind_import(alias.asname, alias.name, scope)
+            else:
+                top = alias.name.partition(".")[0]
+                self._bind_import(top, top, scope)
+
+    def _import_from(self, node: ast.ImportFrom, scope: Scope) -> None:
+        base = absolute_module(node.module, node.level, self.source)
+        if base is None:
+            return
+        for alias in node.names:
+            if alias.name == "*":
+                if base not in self.star_imports:
+                    self.star_imports.append(base)
+            else:
+                target = f"{base}.{alias.name}" if base else alias.name
+                self._bind_import(alias.asname or alias.name, target, scope)
+
+    def _bind_import(self, name: str, target: str, scope: Scope) -> None:
+        if isinstance(scope, FunctionScope) and name in scope.globals:
+            scope = self.module
+        if scope is not self.module:
+            scope.imports.setdefault(name, target)
+            return
+        known = self.imports.setdefault(name, target)
+        if known != target:
+            others = self.other_imports.setdefault(name, [])
+            if target not in others:
+                others.append(target)
+
+    # Compound statements: their bodies are pushed in reverse, so that they are done in order.
+
+    def _push(self, body: list[ast.stmt], scope: Scope) -> None:
+        if body:
+            self.work.append((iter(body), scope))
+
+    def _test(self, node: ast.If | ast.While, scope: Scope) -> None:
+        self.scan(node.test, scope)
+        self._push(node.orelse, scope)
+        self._push(node.body, scope)
+
+    def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
+        self.scan(node.iter, scope)
+        self.binder.bind(node.target, Element(value_of(node.iter)), node.lineno, scope)
+        self._push(node.orelse, scope)
+        self._push(node.body, scope)
+
+    def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
+        for item in node.items:
+            expression = item.context_expr
+            self.scan(expression, scope)
+            if item.optional_vars is not None:
+                entered = Entered(value_of(expression))
+                self.binder.bind(item.optional_vars, entered, node.lineno, scope)
+            holder = scope.function or self.module
+            if not holder.mentions_lock and may_be_lock(expression, self.imports):
+                holder.mentions_lock = True
+        self._push(node.body, scope)
+
+    def _try(self, node: ast.Try, scope: Scope) -> None:
+        self._push(node.finalbody, scope)
+        self._push(node.orelse, scope)
+        for handler in reversed(node.handlers):
+            if handler.type is not None and handler.type.__class__ is not ast.Name:
+                self.scan(handler.type, scope)
+            if handler.name:
+                self.binder.bind_name(handler.name, OPAQUE, handler.lineno, scope)
+            self._push(handler.body, scope)
+        self._push(node.body, scope)
+
+    def _match(self, node: ast.Match, scope: Scope) -> None:
+        self.scan(node.subject, scope)
+        subject = value_of(node.subject)
+        for case in reversed(node.cases):
+            if case.guard is not None:
+                self.scan(case.guard, scope)
+            self.binder.bind_pattern(case.pattern, subject, scope)
+            self._push(case.body, scope)
+
+    # Definitions
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
+        for decorator in node.decorator_list:
+            self.scan(decorator, scope)
+        arguments = node.args
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            if default is not None and default.__class__ is not ast.Constant:
+                self.scan(default, scope)
+        qualname = scope.child_name(node.name, node.lineno)
+        function = FunctionScope(qualname, scope, node)
+        self.functions.append(function)
+        if isinstance(scope, FunctionScope):
+            if node.name in scope.globals:
+                self._bind_definition(node.name, qualname, node.lineno, scope)
+            else:
+                scope.inner[node.name] = qualname
+        elif isinstance(scope, ClassScope):
+            _add_method(scope, node, qualname)
+        self._push(node.body, function)
+
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
+        for expression in (*node.decorator_list, *node.bases):
+            if expression.__class__ is not ast.Name:
+                self.scan(expression, scope)
+        qualname = scope.child_name(node.name, node.lineno)
+        body = ClassScope(qualname, scope, node)
+        self.classes.append(body)
+        if isinstance(scope, FunctionScope):
+            scope.inner[node.name] = qualname
+        self._push(node.body, body)
+
+    def _bind_definition(self, name: str, qualname: str, line: int, scope: Scope) -> None:
+        """Bind a function that is declared global inside a function."""
+        binding = Binding(Ref(tuple(qualname.split("."))), line, scope.qualname)
+        add_binding(self.module.bindings, name, binding)
+
+
+def _add_method(
+    scope: ClassScope, node: ast.FunctionDef | ast.AsyncFunctionDef, qualname: str
+) -> None:
+    """Which definition a method's name means: not a setter of a property, not an overload."""
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "deleter"):
+            scope.methods.setdefault(node.name, qualname)
+            return
+    scope.methods[node.name] = qualname
+
+
+def absolute_module(module: str | None, level: int, source: SourceFile) -> str | None:
+    """The absolute name that a `from` import means; None where it leads above the top.
+
+    In a file outside any package a relative import means a sibling.
+    """
+    if not level:
+        return module or ""
+    parts = source.module.split(".") if source.module else []
+    drop = level - 1 if source.is_package else level
+    if drop > len(parts):
+        return None
+    base = parts[: len(parts) - drop]
+    return ".".join([*base, module] if module else base)

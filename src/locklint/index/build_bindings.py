@@ -1,0 +1,178 @@
+"""Assignment targets: which name, attribute or container a value is bound to."""
+
+from __future__ import annotations
+
+import ast
+
+from locklint.index.build_scopes import Bindings, FunctionScope, ModuleScope, Scope, add_binding
+from locklint.index.build_values import OPAQUE, dotted_names, value_of
+from locklint.index.declarations import Binding, Element, Items, Literal, Opaque, Ref, Value
+
+MAX_TARGET_DEPTH = 4
+"""How deep targets may nest in tuples."""
+
+
+class TargetBinder:
+    """Puts bindings where they belong: locals, globals, class level, self, or other objects."""
+
+    def __init__(self, module: ModuleScope, attribute_stores: Bindings) -> None:
+        self.module = module
+        self.attribute_stores = attribute_stores
+
+    def bind(
+        self,
+        target: ast.expr,
+        value: Value,
+        line: int,
+        scope: Scope,
+        *,
+        annotation: Value | None = None,
+        source: ast.expr | None = None,
+        depth: int = 0,
+    ) -> None:
+        """Bind a target of any form; ``source`` is the expression that ``value`` was made from."""
+        kind = target.__class__
+        if kind is ast.Name:
+            self.bind_name(target.id, value, line, scope, annotation)  # type: ignore[attr-defined]
+        elif kind is ast.Attribute:
+            self._bind_attribute(target, value, line, scope, annotation)  # type: ignore[arg-type]
+        elif kind is ast.Subscript:
+            self.fill(target.value, value, line, scope)  # type: ignore[attr-defined]
+        elif isinstance(target, (ast.Tuple, ast.List)) and depth < MAX_TARGET_DEPTH:
+            self._bind_each(target, value, line, scope, source, depth)
+        elif isinstance(target, ast.Starred):
+            self.bind(target.value, Items((value,)), line, scope, depth=depth)
+
+    def _bind_each(
+        self,
+        target: ast.Tuple | ast.List,
+        value: Value,
+        line: int,
+        scope: Scope,
+        source: ast.expr | None,
+        depth: int,
+    ) -> None:
+        starred = any(item.__class__ is ast.Starred for item in target.elts)
+        if (
+            isinstance(source, (ast.Tuple, ast.List))
+            and len(source.elts) == len(target.elts)
+            and not starred
+            and not any(item.__class__ is ast.Starred for item in source.elts)
+        ):
+            for item, part in zip(target.elts, source.elts, strict=True):
+                self.bind(item, value_of(part), line, scope, source=part, depth=depth + 1)
+            return
+        for index, item in enumerate(target.elts):
+            key = None if starred else str(index)
+            self.bind(item, Element(value, key), line, scope, depth=depth + 1)
+
+    def bind_name(
+        self, name: str, value: Value, line: int, scope: Scope, annotation: Value | None = None
+    ) -> None:
+        """Bind a plain name, heeding `global` and `nonlocal`."""
+        table = self._table_of(name, scope)
+        function = scope.function.qualname if scope.function is not None else ""
+        add_binding(table, name, Binding(value, line, function, annotation))
+
+    def _table_of(self, name: str, scope: Scope) -> Bindings:
+        if not isinstance(scope, FunctionScope):
+            return scope.bindings
+        if name in scope.globals:
+            return self.module.bindings
+        if name in scope.nonlocals:
+            outer = scope.enclosing_function
+            while outer is not None:
+                if name in outer.bindings or any(p.name == name for p in outer.parameters):
+                    return outer.bindings
+                outer = outer.enclosing_function
+        return scope.bindings
+
+    def _bind_attribute(
+        self,
+        target: ast.Attribute,
+        value: Value,
+        line: int,
+        scope: Scope,
+        annotation: Value | None = None,
+        element: bool = False,
+    ) -> None:
+        receiver = target.value
+        function = scope.function
+        where = function.qualname if function is not None else ""
+        if function is not None and isinstance(receiver, ast.Name):
+            owner = function.owner_of_self(receiver.id)
+            if owner is not None:
+                binding = Binding(value, line, where, annotation, element)
+                add_binding(owner.self_bindings, target.attr, binding)
+                return
+        of = value_of(receiver, 2)
+        if not isinstance(of, Opaque):
+            binding = Binding(value, line, where, annotation, element, of)
+            add_binding(self.attribute_stores, target.attr, binding)
+
+    def fill(self, container: ast.expr, value: Value, line: int, scope: Scope) -> None:
+        """Record that a value is put into a container (a name or an attribute)."""
+        if isinstance(value, (Literal, Opaque)):
+            return
+        if container.__class__ is ast.Name:
+            name = container.id
+            table = self._fill_table(name, scope)
+            if table is not None:
+                where = scope.function.qualname if scope.function is not None else ""
+                add_binding(table, name, Binding(value, line, where, element=True))
+        elif isinstance(container, ast.Attribute):
+            self._bind_attribute(container, value, line, scope, element=True)
+
+    def _fill_table(self, name: str, scope: Scope) -> Bindings | None:
+        """Whose container a name is: unlike binding, filling needs no `global` or `nonlocal`."""
+        if not isinstance(scope, FunctionScope):
+            return scope.bindings
+        function: FunctionScope | None = scope
+        while function is not None:
+            if name in function.bindings:
+                return function.bindings
+            if any(parameter.name == name for parameter in function.parameters):
+                return None
+            function = function.enclosing_function
+        return self.module.bindings
+
+    def set_attribute(self, node: ast.Call, scope: Scope) -> None:
+        """Record ``setattr(x, "name", value)`` and ``object.__setattr__(x, "name", value)``."""
+        if len(node.args) != 3:
+            return
+        receiver, name, value = node.args
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            target = ast.Attribute(value=receiver, attr=name.value, ctx=ast.Store())
+            self._bind_attribute(target, value_of(value), node.lineno, scope)
+
+    def bind_pattern(self, pattern: ast.pattern, subject: Value, scope: Scope) -> None:
+        """Bind the names of a match pattern: the whole subject, or something unknown."""
+        stack: list[tuple[ast.pattern, Value]] = [(pattern, subject)]
+        while stack:
+            node, value = stack.pop()
+            match node:
+                case ast.MatchAs(pattern=inner, name=name):
+                    if name is not None:
+                        self.bind_name(name, value, node.lineno, scope)
+                    if inner is not None:
+                        stack.append((inner, value))
+                case ast.MatchOr(patterns=patterns):
+                    stack.extend((inner, value) for inner in patterns)
+                case ast.MatchStar(name=str() as name):
+                    self.bind_name(name, OPAQUE, node.lineno, scope)
+                case ast.MatchSequence(patterns=patterns):
+                    stack.extend((inner, Element(value)) for inner in patterns)
+                case ast.MatchMapping(patterns=patterns, rest=rest):
+                    stack.extend((inner, Element(value)) for inner in patterns)
+                    if rest is not None:
+                        self.bind_name(rest, OPAQUE, node.lineno, scope)
+                case ast.MatchClass(patterns=patterns, kwd_patterns=keyword_patterns):
+                    stack.extend((inner, OPAQUE) for inner in (*patterns, *keyword_patterns))
+                case _:
+                    pass
+
+
+def reference(node: ast.expr) -> Ref | None:
+    """A dotted name as a reference."""
+    names = dotted_names(node)
+    return Ref(names) if names is not None else None

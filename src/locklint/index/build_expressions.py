@@ -1,0 +1,179 @@
+"""One walk over an expression: what is called, what may touch a lock, what is bound or yielded."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from locklint.index.build_bindings import TargetBinder, reference
+from locklint.index.build_lock_use import is_lock_word
+from locklint.index.build_scopes import FunctionScope, ModuleScope, PendingCall, Scope
+from locklint.index.build_values import NONE, value_of
+from locklint.index.declarations import CallValue, Element, Items
+
+_FILLS_FIRST = frozenset(("append", "appendleft", "add", "put", "put_nowait", "push"))
+_FILLS_SECOND = frozenset(("setdefault", "insert"))
+_FILLS_ALL = frozenset(("extend", "update"))
+_FILLS = _FILLS_FIRST | _FILLS_SECOND | _FILLS_ALL
+
+_HANDS_ON_FIRST = frozenset(("submit", "partial", "to_thread", "start_new_thread", "run_sync"))
+"""Callees that take a function and, after it, its arguments."""
+
+_HANDS_ON_SECOND = frozenset(("run_in_executor",))
+
+_LEAVES = frozenset((ast.Constant, ast.Load, ast.Store, ast.Del))
+
+
+class ExpressionScan:
+    """Walks expressions with an explicit stack: a chain of 5,000 terms is nothing special."""
+
+    def __init__(self, binder: TargetBinder, calls: list[PendingCall]) -> None:
+        self.binder = binder
+        self.calls = calls
+
+    def scan(self, expression: ast.expr, scope: Scope) -> None:
+        """Record everything of interest in an expression of the given scope."""
+        kind = expression.__class__
+        if kind is ast.Name or kind is ast.Constant:
+            return
+        stack: list[Any] = [expression]
+        pop = stack.pop
+        push = stack.append
+        holder: FunctionScope | ModuleScope = scope.function or self.binder.module
+        called = holder.called
+        while stack:
+            node = pop()
+            kind = node.__class__
+            if kind is ast.Attribute:
+                if is_lock_word(node.attr):
+                    holder.mentions_lock = True
+                node = node.value
+                if node.__class__ is not ast.Name:
+                    push(node)
+                continue
+            if kind is ast.Name:
+                if is_lock_word(node.id):
+                    holder.mentions_lock = True
+                continue
+            if kind is ast.Constant or node is None:
+                continue
+            if kind is ast.Call:
+                callee = node.func
+                if callee.__class__ is ast.Attribute:
+                    name = callee.attr
+                    called.add(name)
+                    if node.args and name in _FILLS:
+                        self._fill(name, callee.value, node, scope)
+                    elif name == "__setattr__":
+                        self.binder.set_attribute(node, scope)
+                    self._site(name, node, scope)
+                elif callee.__class__ is ast.Name:
+                    name = callee.id
+                    called.add(name)
+                    if name == "setattr":
+                        self.binder.set_attribute(node, scope)
+                    self._site(name, node, scope)
+                push(callee)
+                stack.extend(node.args)
+                for keyword in node.keywords:
+                    push(keyword.value)
+                continue
+            if kind is ast.NamedExpr:
+                self.binder.bind(
+                    node.target, value_of(node.value), node.lineno, scope, source=node.value
+                )
+                push(node.value)
+                continue
+            if kind is ast.Yield or kind is ast.YieldFrom:
+                _yield(node, kind, scope)
+            elif kind is ast.comprehension:
+                self._comprehension(node, scope)
+            for child in node.__dict__.values():
+                kind = child.__class__
+                if kind is list:
+                    stack.extend(child)
+                elif kind not in _LEAVES and isinstance(child, ast.AST):
+                    push(child)
+
+    def _site(self, name: str, node: ast.Call, scope: Scope) -> None:
+        where = scope.function.qualname if scope.function is not None else ""
+        self.calls.append(PendingCall(where, name, node))
+        if name in _HANDS_ON_FIRST:
+            self._hand_on(node, 0, where)
+        elif name in _HANDS_ON_SECOND:
+            self._hand_on(node, 1, where)
+        elif node.keywords:
+            for keyword in node.keywords:
+                if keyword.arg == "target":
+                    self._target(node, keyword.value, where)
+
+    def _hand_on(self, node: ast.Call, position: int, where: str) -> None:
+        """Record ``submit(f, x)`` as a call ``f(x)``."""
+        if len(node.args) <= position:
+            return
+        callee = reference(node.args[position])
+        if callee is None:
+            return
+        arguments = []
+        for argument in node.args[position + 1 :]:
+            if argument.__class__ is ast.Starred:
+                break
+            arguments.append(value_of(argument, 2))
+        keywords = tuple([(kw.arg, value_of(kw.value, 2)) for kw in node.keywords if kw.arg])
+        call = CallValue(callee, tuple(arguments), keywords, node.lineno)
+        self.calls.append(PendingCall(where, callee.names[-1], node, call))
+
+    def _target(self, node: ast.Call, target: ast.expr, where: str) -> None:
+        """Record ``Thread(target=f, args=(x,), kwargs={"k": y})`` as a call ``f(x, k=y)``."""
+        callee = reference(target)
+        if callee is None:
+            return
+        arguments: list[Any] = []
+        keywords: list[tuple[str, Any]] = []
+        for keyword in node.keywords:
+            if keyword.arg == "args" and isinstance(keyword.value, (ast.Tuple, ast.List)):
+                for item in keyword.value.elts:
+                    if item.__class__ is ast.Starred:
+                        break
+                    arguments.append(value_of(item, 2))
+            elif keyword.arg == "kwargs" and isinstance(keyword.value, ast.Dict):
+                for key, item in zip(keyword.value.keys, keyword.value.values, strict=True):
+                    if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                        keywords.append((key.value, value_of(item, 2)))
+        call = CallValue(callee, tuple(arguments), tuple(keywords), node.lineno)
+        self.calls.append(PendingCall(where, callee.names[-1], node, call))
+
+    def _fill(self, name: str, container: ast.expr, node: ast.Call, scope: Scope) -> None:
+        arguments = node.args
+        if name in _FILLS_SECOND:
+            if len(arguments) == 2:
+                self.binder.fill(container, value_of(arguments[1]), node.lineno, scope)
+        elif name in _FILLS_FIRST:
+            self.binder.fill(container, value_of(arguments[0]), node.lineno, scope)
+        else:
+            value = value_of(arguments[0])
+            elements = value.elements if isinstance(value, Items) else (Element(value),)
+            for element in elements:
+                self.binder.fill(container, element, node.lineno, scope)
+
+    def _comprehension(self, node: ast.comprehension, scope: Scope) -> None:
+        """Bind the targets of a comprehension, apart from the function's own locals."""
+        function = scope.function
+        if function is None:
+            return
+        own = function.bindings
+        function.bindings = function.comprehensions
+        try:
+            self.binder.bind(node.target, Element(value_of(node.iter)), node.target.lineno, scope)
+        finally:
+            function.bindings = own
+
+
+def _yield(node: Any, kind: type, scope: Scope) -> None:
+    if scope.__class__ is not FunctionScope:
+        return
+    scope.is_generator = True
+    value = value_of(node.value) if node.value is not None else NONE
+    yields = scope.yields
+    if len(yields) < 20:
+        yields.append(Element(value) if kind is ast.YieldFrom else value)

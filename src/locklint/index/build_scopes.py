@@ -1,0 +1,284 @@
+"""Scopes under construction while a module is indexed."""
+
+from __future__ import annotations
+
+import ast
+
+from locklint.core.source import SourceFile, Span
+from locklint.index.build_values import annotation_of, dotted_names, value_of
+from locklint.index.declarations import (
+    Binding,
+    CallValue,
+    ClassDecl,
+    FunctionDecl,
+    Parameter,
+    Value,
+)
+
+Bindings = dict[str, list[Binding]]
+
+MAX_BINDINGS = 40
+"""How many bindings of one name are kept; generated code may have thousands."""
+
+
+def add_binding(table: Bindings, name: str, binding: Binding) -> None:
+    """Append a binding, unless there are too many already, or the very same one."""
+    existing = table.get(name)
+    if existing is None:
+        table[name] = [binding]
+    elif len(existing) < MAX_BINDINGS and binding not in existing:
+        existing.append(binding)
+
+
+def freeze(table: Bindings) -> dict[str, tuple[Binding, ...]]:
+    """The bindings as the declarations hold them."""
+    return {name: tuple(bindings) for name, bindings in table.items()}
+
+
+class Scope:
+    """A module, class or function body under construction.
+
+    ``enclosing`` is the scope whose body holds this one, ``function`` the innermost function scope,
+    itself included (None at module or class level).
+    """
+
+    __slots__ = ("bindings", "called", "defined", "enclosing", "function", "imports", "qualname")
+
+    def __init__(self, qualname: str, enclosing: Scope | None) -> None:
+        self.qualname = qualname
+        self.enclosing = enclosing
+        self.function: FunctionScope | None = enclosing.function if enclosing else None
+        self.bindings: Bindings = {}
+        self.defined: set[str] = set()
+        self.imports: dict[str, str] = {}
+        self.called: set[str] = set()
+
+    def child_name(self, name: str, line: int) -> str:
+        """The qualname of a function or class of this scope, made unique by its line."""
+        unique = f"{name}@{line}" if name in self.defined else name
+        self.defined.add(name)
+        if unique in self.defined and unique != name:
+            unique = f"{unique}.{len(self.defined)}"
+        self.defined.add(unique)
+        return f"{self.qualname}.{unique}" if self.qualname else unique
+
+
+class ModuleScope(Scope):
+    """The module's own code."""
+
+    __slots__ = ("mentions_lock",)
+
+    def __init__(self) -> None:
+        super().__init__("", None)
+        self.mentions_lock = False
+
+
+class ClassScope(Scope):
+    """A class body."""
+
+    __slots__ = ("methods", "node")
+
+    def __init__(self, qualname: str, enclosing: Scope, node: ast.ClassDef) -> None:
+        super().__init__(qualname, enclosing)
+        self.node = node
+        self.methods: dict[str, str] = {}
+
+    def freeze(self, source: SourceFile) -> ClassDecl:
+        """The finished declaration."""
+        node = self.node
+        return ClassDecl(
+            qualname=self.qualname,
+            name=node.name,
+            span=span_with_decorators(node, source),
+            bases=tuple([annotation_of(base) or value_of(base) for base in node.bases]),
+            keywords=tuple([(kw.arg, value_of(kw.value)) for kw in node.keywords if kw.arg]),
+            decorators=tuple([value_of(decorator, 3) for decorator in node.decorator_list]),
+            attributes=freeze(self.bindings),
+            methods=self.methods,
+            parent=(self.enclosing.qualname or None) if self.enclosing else None,
+        )
+
+
+class FunctionScope(Scope):
+    """A function body."""
+
+    __slots__ = (
+        "comprehensions",
+        "first",
+        "globals",
+        "inner",
+        "is_generator",
+        "mentions_lock",
+        "node",
+        "nonlocals",
+        "parameters",
+        "returns",
+        "self_bindings",
+        "yields",
+    )
+
+    def __init__(
+        self, qualname: str, enclosing: Scope, node: ast.FunctionDef | ast.AsyncFunctionDef
+    ) -> None:
+        super().__init__(qualname, enclosing)
+        self.node = node
+        self.function = self
+        self.parameters = _parameters(node.args)
+        arguments = node.args
+        positional = arguments.posonlyargs or arguments.args
+        self.first: str | None = positional[0].arg if positional else None
+        if isinstance(enclosing, ClassScope) and _is_static(node):
+            self.first = None
+        self.comprehensions: Bindings = {}
+        self.self_bindings: Bindings = {}
+        self.globals: set[str] = set()
+        self.nonlocals: set[str] = set()
+        self.inner: dict[str, str] = {}
+        self.returns: list[Value] = []
+        self.yields: list[Value] = []
+        self.is_generator = False
+        self.mentions_lock = False
+
+    @property
+    def enclosing_function(self) -> FunctionScope | None:
+        """The innermost function whose body, nested classes left out, holds this function."""
+        return self.enclosing.function if self.enclosing else None
+
+    def owner_of_self(self, name: str) -> FunctionScope | None:
+        """The function, this or an enclosing one, whose first parameter ``name`` is, if any."""
+        scope: FunctionScope | None = self
+        while scope is not None:
+            if scope.first == name:
+                return scope
+            if name in scope.bindings or any(p.name == name for p in scope.parameters):
+                return None
+            scope = scope.enclosing_function
+        return None
+
+    def freeze(self, source: SourceFile) -> FunctionDecl:
+        """The finished declaration."""
+        node = self.node
+        for name, bindings in self.comprehensions.items():
+            self.bindings.setdefault(name, bindings)
+        parent = self.enclosing_function
+        return FunctionDecl(
+            qualname=self.qualname,
+            name=node.name,
+            span=span_with_decorators(node, source),
+            name_span=_name_span(node, source),
+            parameters=self.parameters,
+            class_name=self.enclosing.qualname if isinstance(self.enclosing, ClassScope) else None,
+            parent=parent.qualname if parent else None,
+            is_async=node.__class__ is ast.AsyncFunctionDef,
+            is_generator=self.is_generator,
+            decorators=tuple([value_of(decorator, 3) for decorator in node.decorator_list]),
+            returns_annotation=annotation_of(node.returns),
+            returns=tuple(self.returns),
+            yields=tuple(self.yields),
+            locals=freeze(self.bindings),
+            inner=self.inner,
+            globals=tuple(sorted(self.globals)),
+            nonlocals=tuple(sorted(self.nonlocals)),
+            imports=self.imports,
+            self_bindings=freeze(self.self_bindings),
+            called=frozenset(self.called),
+            mentions_lock=self.mentions_lock,
+            is_abstract=_is_abstract(node),
+        )
+
+
+class PendingCall:
+    """A call that may turn out to be of a function or class of the file."""
+
+    __slots__ = ("function", "name", "node", "synthetic")
+
+    def __init__(
+        self, function: str, name: str, node: ast.Call, synthetic: CallValue | None = None
+    ) -> None:
+        self.function = function
+        self.name = name
+        self.node = node
+        self.synthetic = synthetic
+
+
+def span_of(node: ast.stmt | ast.expr, source: SourceFile) -> Span:
+    """The span of a statement or expression, in characters."""
+    end_line = node.end_lineno or node.lineno
+    return Span(
+        node.lineno,
+        source.column_of_byte(node.lineno, node.col_offset),
+        end_line,
+        source.column_of_byte(end_line, node.end_col_offset or 0),
+    )
+
+
+def span_with_decorators(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, source: SourceFile
+) -> Span:
+    """The span of a function or class from its first decorator on."""
+    span = span_of(node, source)
+    if not node.decorator_list:
+        return span
+    # The first decorator's `@` stands in the column of the definition itself.
+    return Span(node.decorator_list[0].lineno, span.column, span.end_line, span.end_column)
+
+
+def _name_span(node: ast.FunctionDef | ast.AsyncFunctionDef, source: SourceFile) -> Span:
+    line = source.line(node.lineno)
+    start = source.column_of_byte(node.lineno, node.col_offset) - 1
+    keyword = line.find("def", start)
+    found = line.find(node.name, keyword + 3) if keyword >= 0 else -1
+    if found < 0:  # A backslash after `def`, or a name that the parser has normalised.
+        return Span(node.lineno, start + 1, node.lineno, start + 4)
+    return Span(node.lineno, found + 1, node.lineno, found + 1 + len(node.name))
+
+
+def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(
+        isinstance(decorator, ast.Name) and decorator.id == "staticmethod"
+        for decorator in node.decorator_list
+    )
+
+
+def _is_abstract(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    for decorator in node.decorator_list:
+        names = dotted_names(decorator)
+        if names is not None and names[-1].startswith("abstract"):
+            return True
+    body = node.body
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    if len(body) != 1 or not isinstance(body[0], ast.Raise):
+        return False
+    raised = body[0].exc
+    if isinstance(raised, ast.Call):
+        raised = raised.func
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
+
+
+def _parameters(arguments: ast.arguments) -> tuple[Parameter, ...]:
+    found: list[Parameter] = []
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first_default = len(positional) - len(arguments.defaults)
+    for index, argument in enumerate(positional):
+        default = arguments.defaults[index - first_default] if index >= first_default else None
+        found.append(_parameter(argument, default))
+    if arguments.vararg is not None:
+        found.append(_parameter(arguments.vararg, None, star="*"))
+    for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        found.append(_parameter(argument, keyword_default, keyword_only=True))
+    if arguments.kwarg is not None:
+        found.append(_parameter(arguments.kwarg, None, star="**"))
+    return tuple(found)
+
+
+def _parameter(
+    argument: ast.arg, default: ast.expr | None, star: str = "", keyword_only: bool = False
+) -> Parameter:
+    return Parameter(
+        argument.arg,
+        annotation_of(argument.annotation) if argument.annotation is not None else None,
+        value_of(default) if default is not None else None,
+        star,
+        keyword_only,
+    )

@@ -1,0 +1,234 @@
+"""What a file declares: the types. `index.build` fills them in from the standard `ast`.
+
+Everything here is plain data that msgspec can store, so that it can be cached by content hash. The
+index decides nothing that is reported; it says where to look and what names stand for.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from locklint.core.source import Span
+
+
+class Ref(msgspec.Struct, frozen=True, tag="ref"):
+    """A dotted name as written: ``threading.Lock``, ``self._lock``, ``lock``."""
+
+    names: tuple[str, ...]
+
+
+class CallValue(msgspec.Struct, frozen=True, tag="call"):
+    """A call: of ``callee``, with positional and keyword arguments (starred ones are dropped)."""
+
+    callee: Value
+    arguments: tuple[Value, ...] = ()
+    keywords: tuple[tuple[str, Value], ...] = ()
+    line: int = 0
+
+
+class AttributeValue(msgspec.Struct, frozen=True, tag="attribute"):
+    """An attribute of something that is not a dotted name: ``make().lock``."""
+
+    of: Value
+    name: str
+
+
+class Choice(msgspec.Struct, frozen=True, tag="choice"):
+    """One of several: ``a or b``, ``a if c else b``."""
+
+    options: tuple[Value, ...]
+
+
+class Items(msgspec.Struct, frozen=True, tag="items"):
+    """A list, tuple, set, dict or comprehension: the values of its elements.
+
+    ``keys`` are the literal keys of a dict display (as `repr` text), in the order of ``elements``.
+    """
+
+    elements: tuple[Value, ...]
+    keys: tuple[str, ...] = ()
+
+
+class Element(msgspec.Struct, frozen=True, tag="element"):
+    """A subscript, or what iterating gives; ``key`` is the `repr` of a literal key, else None."""
+
+    of: Value
+    key: str | None = None
+
+
+class Generic(msgspec.Struct, frozen=True, tag="generic"):
+    """A subscript whose index holds types: ``dict[str, Lock]``, ``Optional[Lock]``."""
+
+    of: Value
+    arguments: tuple[Value, ...]
+
+
+class Literal(msgspec.Struct, frozen=True, tag="literal"):
+    """A constant, as `repr` text (``None``, ``True``, ``'x'``, ``5``)."""
+
+    text: str
+
+
+class LambdaValue(msgspec.Struct, frozen=True, tag="lambda"):
+    """A lambda without parameters that matter: what it returns."""
+
+    body: Value
+
+
+class Awaited(msgspec.Struct, frozen=True, tag="awaited"):
+    """The result of awaiting a value."""
+
+    of: Value
+
+
+class Entered(msgspec.Struct, frozen=True, tag="entered"):
+    """What ``with value as name`` binds."""
+
+    of: Value
+
+
+class Opaque(msgspec.Struct, frozen=True, tag="opaque"):
+    """Anything else."""
+
+
+Value: TypeAlias = (
+    Ref
+    | CallValue
+    | AttributeValue
+    | Choice
+    | Items
+    | Element
+    | Generic
+    | Literal
+    | LambdaValue
+    | Awaited
+    | Entered
+    | Opaque
+)
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """One assignment to a name or attribute.
+
+    ``function`` is the qualname of the function that does it (empty: the module's or class's own
+    body). ``annotation`` is the annotation as a value, where there is one. ``element`` says that
+    the value is put into the container that the name holds (``x[k] = v``, ``x.append(v)``).
+    ``receiver`` is ``x`` in a store ``x.attr = value`` where x is not the first parameter.
+    """
+
+    value: Value
+    line: int
+    function: str = ""
+    annotation: Value | None = None
+    element: bool = False
+    receiver: Value | None = None
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """A parameter; ``star`` is ``*`` or ``**``; ``keyword_only`` is after the star."""
+
+    name: str
+    annotation: Value | None = None
+    default: Value | None = None
+    star: str = ""
+    keyword_only: bool = False
+
+
+class FunctionDecl(msgspec.Struct, frozen=True):
+    """A function: everything that can be said without lowering it.
+
+    ``qualname`` is dotted with ``<locals>`` left out (``Class.method``, ``outer.inner``); a second
+    definition of the same name in a scope is ``name@line``. ``class_name`` is the qualname of the
+    class whose body holds it, ``parent`` the qualname of the enclosing function. ``locals`` are the
+    bindings of its own scope, the targets of its comprehensions included where no other local has
+    that name (nested functions and classes are bound to their own qualnames in ``inner``).
+    ``self_bindings`` are assignments to attributes of its first parameter, those of functions
+    nested in it included.
+    ``called`` are the bare last names of everything that it calls (its nested functions' not),
+    ``mentions_lock`` says that its own body holds an attribute or call that may touch a lock, or a
+    ``with``. ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`.
+    """
+
+    qualname: str
+    name: str
+    span: Span  # with decorators
+    name_span: Span
+    parameters: tuple[Parameter, ...]
+    class_name: str | None = None
+    parent: str | None = None
+    is_async: bool = False
+    is_generator: bool = False
+    decorators: tuple[Value, ...] = ()
+    returns_annotation: Value | None = None
+    returns: tuple[Value, ...] = ()
+    yields: tuple[Value, ...] = ()
+    locals: dict[str, tuple[Binding, ...]] = {}
+    inner: dict[str, str] = {}
+    globals: tuple[str, ...] = ()
+    nonlocals: tuple[str, ...] = ()
+    imports: dict[str, str] = {}  # made in its own body
+    self_bindings: dict[str, tuple[Binding, ...]] = {}
+    called: frozenset[str] = frozenset()
+    mentions_lock: bool = False
+    is_abstract: bool = False
+
+
+class ClassDecl(msgspec.Struct, frozen=True):
+    """A class: bases as written, class-level bindings, and its methods by name (qualnames)."""
+
+    qualname: str
+    name: str
+    span: Span
+    bases: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...] = ()
+    decorators: tuple[Value, ...] = ()
+    attributes: dict[str, tuple[Binding, ...]] = {}
+    methods: dict[str, str] = {}
+    parent: str | None = None  # qualname of the function or class that holds it
+
+
+class CallSite(msgspec.Struct, frozen=True):
+    """A call whose callee's last name is a function or class of the same file.
+
+    Calls of ``cls``, ``__class__`` and ``__init__`` count too, and a function that is handed on
+    together with its arguments (``Thread(target=f, args=(lock,))``) counts as a call of it.
+    """
+
+    function: str  # qualname of the function that calls, empty for module code
+    call: CallValue
+    name: str  # the callee's last name
+
+
+class ModuleIndex(msgspec.Struct, frozen=True):
+    """All declarations of one file.
+
+    ``imports`` maps local names to absolute dotted targets (relative imports resolved), function
+    level ones included (a module-level one of that name wins); ``other_imports`` are the further
+    targets of a name that is imported in several ways; ``star_imports`` are the modules imported
+    with ``*``.
+    ``module_statements`` are the spans of top-level statements, other than functions and classes,
+    that may touch a lock.
+    """
+
+    module: str
+    path: str
+    is_package: bool
+    imports: dict[str, str] = {}
+    star_imports: tuple[str, ...] = ()
+    other_imports: dict[str, tuple[str, ...]] = {}
+    bindings: dict[str, tuple[Binding, ...]] = {}
+    functions: dict[str, FunctionDecl] = {}
+    classes: dict[str, ClassDecl] = {}
+    call_sites: tuple[CallSite, ...] = ()
+    module_statements: tuple[Span, ...] = ()
+    called: frozenset[str] = frozenset()
+    attribute_stores: dict[str, tuple[Binding, ...]] = {}  # `x.attr = value`, x not self, by attr
+    exports: tuple[str, ...] = ()
+    unique: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of the file in keys of functions: unlike ``module`` no two files share it."""
+        return self.unique or self.module

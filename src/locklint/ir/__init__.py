@@ -1,0 +1,1 @@
+"""The intermediate representation: a control-flow graph per function, closed and printable."""

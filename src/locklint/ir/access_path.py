@@ -1,0 +1,83 @@
+"""Access paths: how code names a value.
+
+An access path is a root variable followed by at most `MAX_FIELDS` fields, so that recursion over
+linked structures ends. Fields are plain strings: an attribute ``lock``, an element ``[0]``,
+``['key']`` or ``[i]`` (an element chosen by a variable or by anything else that can be written
+down), ``[*]`` (some element), and a call's result ``()`` or ``(x)`` (its arguments as text).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+MAX_FIELDS = 6
+
+
+class Root(Enum):
+    """Where the first name of a path is bound."""
+
+    LOCAL = "local"
+    PARAMETER = "parameter"
+    SELF = "self"  # the first parameter of a method, or ``cls`` of a class method
+    CLOSURE = "closure"  # a local or parameter of an enclosing function
+    GLOBAL = "global"  # a name of the module, or a builtin
+    TEMP = "temp"  # the result of a call, a condition or a display
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPath:
+    """A root variable and the fields that lead from it to a value."""
+
+    root_name: str
+    fields: tuple[str, ...] = ()
+    root: Root = Root.GLOBAL
+
+    def __post_init__(self) -> None:
+        if len(self.fields) > MAX_FIELDS:
+            object.__setattr__(self, "fields", (*self.fields[: MAX_FIELDS - 1], "*"))
+
+    def __lt__(self, other: AccessPath) -> bool:
+        return (self.root_name, self.fields, self.root.value) < (
+            other.root_name,
+            other.fields,
+            other.root.value,
+        )
+
+    def __str__(self) -> str:
+        text = self.root_name
+        for field in self.fields:
+            text += field if field[0] in "[(" else f".{field}"
+        return text
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the path is a bare variable."""
+        return not self.fields
+
+    @property
+    def last(self) -> str:
+        """The last field, or the variable's name where there is none."""
+        return self.fields[-1] if self.fields else self.root_name
+
+    def field(self, name: str) -> AccessPath:
+        """The path of a field of this value."""
+        return AccessPath(self.root_name, (*self.fields, name), self.root)
+
+    def parent(self) -> AccessPath:
+        """The path without its last field; raises `ValueError` on a bare variable."""
+        if not self.fields:
+            raise ValueError(f"{self} has no parent")
+        return AccessPath(self.root_name, self.fields[:-1], self.root)
+
+    def starts_with(self, prefix: AccessPath) -> bool:
+        """Whether this path is ``prefix`` or goes through it."""
+        return (
+            self.root is prefix.root
+            and self.root_name == prefix.root_name
+            and self.fields[: len(prefix.fields)] == prefix.fields
+        )
+
+    def replace_prefix(self, prefix: AccessPath, new: AccessPath) -> AccessPath:
+        """This path with ``prefix`` exchanged for ``new``."""
+        return AccessPath(new.root_name, new.fields + self.fields[len(prefix.fields) :], new.root)

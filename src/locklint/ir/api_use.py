@@ -1,0 +1,44 @@
+"""Uses of a lock's interface that are wrong, or may be, by their form alone.
+
+`frontend.apply_effects` notes them while it knows both the expression and the lock; the rules on
+misuse judge them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from locklint.core.source import Span
+from locklint.ir.instruction import BlockId, Use
+from locklint.ir.lock import LockKind, LockRef
+
+
+class UseKind(Enum):
+    """What was done with the lock."""
+
+    METHOD_STATEMENT = "a method named as a statement, not called"
+    METHOD_TESTED = "a method tested, not called"
+    LOCK_TESTED = "the lock's own truth tested"
+    WITH_ACQUIRE = "with over an acquire call"
+    WRONG_WITH = "with of the wrong kind"
+    WITH_CLASS = "with over the class"
+    AWAITED_WITH = "with over an awaited asynchronous lock"
+    NOT_AWAITED = "a coroutine that is not awaited"
+    BAD_ARGUMENTS = "arguments that raise"
+    LOCKED_TESTED = "a branch on whether the lock is held"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUse:
+    """One use; ``detail`` completes a message, ``branch`` is the block that decides on it."""
+
+    kind: UseKind
+    span: Span
+    lock: LockRef | None
+    method: str = ""
+    detail: str = ""
+    use: Use | None = None
+    is_async: bool = False
+    lock_kind: LockKind | None = None
+    branch: BlockId | None = None

@@ -1,0 +1,110 @@
+"""Functions as control-flow graphs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.api_use import ApiUse
+from locklint.ir.instruction import (
+    BlockId,
+    Branch,
+    Catch,
+    Instruction,
+    Jump,
+    Terminator,
+)
+
+
+class FunctionKind(Enum):
+    """What kind of scope a graph was made from."""
+
+    FUNCTION = "function"
+    METHOD = "method"
+    CLASS_METHOD = "class method"
+    STATIC_METHOD = "static method"
+    LAMBDA = "lambda"
+    GENERATOR_EXPRESSION = "generator expression"
+    MODULE = "module"
+
+
+@dataclass(frozen=True, slots=True)
+class BasicBlock:
+    """Instructions without a branch in between.
+
+    ``on_exception`` is where an exception of any instruction here (or of a `Raise` at its end)
+    goes: a block that ends in `Catch` or that runs a clean-up. None: out of the function.
+    """
+
+    id: BlockId
+    instructions: tuple[Instruction, ...]
+    terminator: Terminator
+    on_exception: BlockId | None = None
+
+    def successors(self) -> tuple[BlockId, ...]:
+        """The blocks that control may reach next, exceptions left out."""
+        match self.terminator:
+            case Jump(target):
+                return (target,)
+            case Branch(then=then, otherwise=otherwise):
+                return (then, otherwise)
+            case Catch(handlers=handlers, uncaught=uncaught):
+                return (*(handler.target for handler in handlers), uncaught)
+            case _:
+                return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decorator:
+    """A decorator: its dotted path (None where it is not plain) and whether it is called."""
+
+    path: AccessPath | None
+    called: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function, lambda or module body.
+
+    ``key`` is ``module:qualname``, unique in a program (`<module>` for the module's own code; two
+    definitions of one name in a scope get ``name@line`` from the second on). ``class_name`` is the
+    qualified name of the class whose method it is. ``globals`` and ``nonlocals`` are the declared
+    names. ``entry`` is the id of the first block.
+    """
+
+    key: str
+    qualname: str
+    module: str
+    path: str
+    kind: FunctionKind
+    span: Span
+    name_span: Span
+    parameters: tuple[str, ...]
+    blocks: dict[BlockId, BasicBlock]
+    entry: BlockId = 0
+    class_name: str | None = None
+    parent: str | None = None  # qualname of the enclosing function
+    decorators: tuple[Decorator, ...] = ()
+    is_async: bool = False
+    is_generator: bool = False
+    globals: tuple[str, ...] = ()
+    nonlocals: tuple[str, ...] = ()
+    docstring: str = ""
+    too_complex: bool = False  # the graph was cut short at the bound; nothing may be concluded
+    api_uses: tuple[ApiUse, ...] = ()
+    mentions: frozenset[str] = frozenset()  # paths of lock methods that are passed on, not called
+
+    @property
+    def name(self) -> str:
+        """The bare name."""
+        return self.qualname.rsplit(".", 1)[-1].split("@", 1)[0]
+
+    @property
+    def self_name(self) -> str | None:
+        """The name of the first parameter of a method, else None."""
+        if self.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD) and self.parameters:
+            return self.parameters[0].lstrip("*")
+        return None

@@ -1,0 +1,424 @@
+"""The instructions and terminators of the intermediate representation.
+
+A closed union, matched with ``match``; there are no visitor classes. The front end lowers source to
+`Call`, `Enter`, `Exit` and the rest; `frontend.apply_effects` then exchanges those that touch locks
+for `Acquire`, `Release`, `Wait` and `Notify`, so that nothing later needs to know a library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeAlias
+
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.lock import AcquireForm, LockRef, Mode
+
+BlockId: TypeAlias = int
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal."""
+
+    value: bool | int | float | str | bytes | None
+
+    def __str__(self) -> str:
+        return repr(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """A list, tuple, set or dict display; of a dict, the values."""
+
+    kind: str
+    items: tuple[Operand, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind}({', '.join(map(str, self.items))})"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """A nested function, lambda or generator expression, not yet called.
+
+    ``captures`` are the paths of the enclosing scopes that its body mentions, lock methods
+    included (`lock.release` is captured as just that path).
+    """
+
+    qualname: str
+    captures: tuple[AccessPath, ...] = ()
+
+    def __str__(self) -> str:
+        return f"function {self.qualname}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is not tracked; ``mentions`` are the paths that went into it."""
+
+    mentions: tuple[AccessPath, ...] = ()
+
+    def __str__(self) -> str:
+        return f"?({', '.join(map(str, self.mentions))})" if self.mentions else "?"
+
+
+Operand: TypeAlias = "AccessPath | Constant | Display | FunctionRef | Unknown"
+
+
+class Use(Enum):
+    """What becomes of a call's result."""
+
+    DISCARDED = "discarded"  # an expression statement
+    TESTED = "tested"  # directly the condition of a branch, `not` included
+    BOUND = "bound"  # assigned to a name
+    AWAITED = "awaited"
+    ENTERED = "entered"  # a with item
+    RETURNED = "returned"
+    PASSED = "passed"  # an argument, an element, an operand
+
+
+@dataclass(frozen=True, slots=True)
+class CallArgument:
+    """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``)."""
+
+    value: Operand
+    name: str | None = None
+    star: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call something; ``callee`` is None where it cannot be written as a path.
+
+    ``targets`` and ``external`` are filled in by name resolution: functions of the project
+    (``module:qualname``), or the dotted name of something outside it.
+    """
+
+    span: Span
+    result: AccessPath | None
+    callee: AccessPath | None
+    arguments: tuple[CallArgument, ...] = ()
+    use: Use = Use.PASSED
+    use_name: str | None = None  # the variable that it is bound to
+    targets: tuple[str, ...] = ()
+    external: str | None = None
+    constructs: str | None = None  # the class of the project that the call makes an instance of
+    lock: LockRef | None = None  # the lock whose method it calls, where that changes no state
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Suspend until ``value`` is done; may raise, and may be cancelled."""
+
+    span: Span
+    value: Operand
+    what: str = "await"  # or `async for`, `async with`
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """Suspend a generator; the consumer may throw in, or close it."""
+
+    span: Span
+    value: Operand
+    is_from: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Bind ``target`` (a variable, attribute or element); storing to a field may raise."""
+
+    span: Span
+    target: AccessPath
+    value: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Load an attribute or element, which may raise; ``discarded``: a whole expression statement."""
+
+    span: Span
+    path: AccessPath
+    discarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operate:
+    """An operator, comparison, unpacking, formatting or import that may raise."""
+
+    span: Span
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """What a context manager that is not a lock runs.
+
+    Keys of ``__enter__`` and ``__exit__`` of the project and the path of their receiver, the key of
+    a ``@contextmanager`` function and the call that made it, or an external dotted name.
+    """
+
+    enter: str | None = None
+    exit: str | None = None
+    generator: str | None = None
+    external: str | None = None
+    call: Call | None = None
+    receiver: AccessPath | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Enter a context manager; the result goes to ``result``."""
+
+    span: Span
+    context: Operand
+    result: AccessPath | None = None
+    is_async: bool = False
+    empty_body: bool = False  # the body is `pass` or `...` alone
+    commented: bool = False  # and a comment says why
+    manager: Manager | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Leave a context manager, after an exception or not; ``span`` is that of its `Enter`."""
+
+    span: Span
+    context: Operand
+    exceptional: bool
+    is_async: bool = False
+    manager: Manager | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Take a lock, waiting as long as it takes; if it raises, nothing is held.
+
+    ``how`` is the method's name, or ``with``. ``call`` is what it was lowered from.
+    """
+
+    span: Span
+    lock: LockRef
+    how: str
+    mode: Mode = Mode.EXCLUSIVE
+    form: AcquireForm | None = None
+    call: Call | None = None
+    enter: Enter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TryAcquire:
+    """Try to take a lock; the result, where there is one, is true iff it is held afterwards.
+
+    ``timed``: it waits for a while. Forms that raise instead of returning false are lowered to
+    `Acquire`, for after them the lock is held.
+    """
+
+    span: Span
+    lock: LockRef
+    how: str
+    timed: bool
+    result: AccessPath | None
+    mode: Mode = Mode.EXCLUSIVE
+    form: AcquireForm | None = None
+    call: Call | None = None
+    certain: bool = True  # it cannot wait for ever, whatever its arguments turn out to be
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give a lock back; cannot raise while the lock is held."""
+
+    span: Span
+    lock: LockRef
+    how: str
+    mode: Mode | None = None
+    call: Call | None = None
+    exceptional: bool = False  # the way out of a `with` after an exception
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait on a condition, event or barrier; a condition gives its lock back and takes it again."""
+
+    span: Span
+    lock: LockRef
+    method: str
+    timed: bool
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Notify waiters of a condition."""
+
+    span: Span
+    lock: LockRef
+    method: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Leave the release of ``lock`` to a stack of clean-ups (`contextlib.ExitStack`).
+
+    ``lock`` None: the whole stack is handed to somebody else (`pop_all`). ``reacquires``: what was
+    registered is an acquire, not a release.
+    """
+
+    span: Span
+    stack: AccessPath
+    lock: LockRef | None
+    reacquires: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unwind:
+    """Run everything that was left to a stack of clean-ups (`stack.close()`)."""
+
+    span: Span
+    stack: AccessPath
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The lock, or a way to release it, is given away: from here on somebody else may release."""
+
+    span: Span
+    lock: LockRef
+
+
+Instruction: TypeAlias = (
+    "Call | Await | Yield | Assign | Read | Operate | Enter | Exit | Acquire | TryAcquire"
+    " | Release | Wait | Notify | Defer | Unwind | HandOver"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The truth of a value."""
+
+    value: Operand
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class IsNone:
+    """Whether a value is None."""
+
+    value: Operand
+
+    def __str__(self) -> str:
+        return f"{self.value} is None"
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """Whether a value equals, or is, a constant other than None."""
+
+    value: Operand
+    constant: Constant
+
+    def __str__(self) -> str:
+        return f"{self.value} == {self.constant}"
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Any other pure test, known by its text, which holds until something it mentions is bound.
+
+    ``text`` is None where two evaluations need not agree (it calls something unknown).
+    """
+
+    text: str | None
+    mentions: tuple[AccessPath, ...] = ()
+
+    def __str__(self) -> str:
+        return f"<{self.text}>" if self.text else "<?>"
+
+
+@dataclass(frozen=True, slots=True)
+class Swallows:
+    """Whether a context manager swallows the exception with which it is left."""
+
+    context: Operand
+
+    def __str__(self) -> str:
+        return f"{self.context} swallows"
+
+
+Condition: TypeAlias = "Truth | IsNone | Equals | Opaque | Swallows"
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Go on elsewhere."""
+
+    target: BlockId
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Go one of two ways; evaluating the condition raises nothing, its calls came before."""
+
+    span: Span
+    condition: Condition
+    then: BlockId
+    otherwise: BlockId
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Leave the function; ``implicit``: by falling off its end."""
+
+    span: Span
+    value: Operand
+    implicit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """Raise; ``exception`` is the class's dotted name where it is plain.
+
+    ``reraise``: the exception in flight goes on (a bare ``raise``, the end of a ``finally``, a
+    ``with`` that does not swallow).
+    """
+
+    span: Span
+    exception: str | None = None
+    reraise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One ``except`` clause: the dotted names that it catches; empty: everything."""
+
+    types: tuple[str, ...]
+    target: BlockId
+    is_group: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """Dispatch the exception in flight: the first handler that takes it, or ``uncaught``."""
+
+    span: Span
+    handlers: tuple[Handler, ...]
+    uncaught: BlockId
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Control does not get here; used for the two exits that every graph ends in."""
+
+    what: str = field(default="")
+
+
+Terminator: TypeAlias = "Jump | Branch | Return | Raise | Catch | Unreachable"

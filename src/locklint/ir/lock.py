@@ -1,0 +1,190 @@
+"""What a lock is: its kind (data from the model tables) and one reference to it in code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from locklint.core.diagnostic import Confidence
+from locklint.ir.access_path import AccessPath
+
+
+class LockRole(Enum):
+    """What the primitive is for."""
+
+    LOCK = "lock"
+    SEMAPHORE = "semaphore"
+    CONDITION = "condition"
+    EVENT = "event"
+    BARRIER = "barrier"
+    QUEUE = "queue"
+    READ_WRITE = "read-write"
+
+
+class Owner(Enum):
+    """Who has to release what was acquired."""
+
+    ANYONE = "anyone"
+    THREAD = "thread"
+    TASK = "task"
+    PROCESS = "process"
+    INSTANCE = "instance"
+
+
+class Failure(Enum):
+    """What an acquire does that gives up (non-blocking, or its timeout has passed)."""
+
+    RETURNS_FALSE = "returns false"
+    RAISES = "raises"
+    NEVER = "never"  # there is no such form
+
+
+class Gives(Enum):
+    """What a successful acquire returns."""
+
+    BOOL = "bool"
+    NONE = "none"
+    CONTEXT = "context manager"  # `with lock.acquire():` is legal and releases
+    OTHER = "other"
+
+
+class Mode(Enum):
+    """How the lock is held."""
+
+    EXCLUSIVE = "exclusive"
+    SHARED = "shared"
+
+
+class UnheldRelease(Enum):
+    """What a release of a lock that nobody holds does."""
+
+    RAISES = "raises"
+    IGNORED = "ignored"  # a counting semaphore, or a library that shrugs
+
+
+class Refused(Enum):
+    """Arguments of an acquire that raise at once, whatever the lock's state."""
+
+    UNBLOCKED_TIMEOUT = "a timeout beside blocking=False"  # ValueError; the default value is allowed
+    NEGATIVE_TIMEOUT = "a negative timeout other than the default"  # ValueError
+    NONE_TIMEOUT = "timeout=None"  # TypeError
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """Where an acquire form takes an argument, and what it means when it is left out."""
+
+    name: str
+    position: int | None  # counted without self; None: keyword only
+    default: bool | float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcquireForm:
+    """A method that acquires."""
+
+    name: str
+    mode: Mode = Mode.EXCLUSIVE
+    is_async: bool = False  # its call gives a coroutine, nothing is locked before the await
+    blocking: Argument | None = None
+    timeout: Argument | None = None
+    always_tries: bool = False  # never blocks, whatever its arguments (`acquire_nowait`)
+    failure: Failure = Failure.RETURNS_FALSE
+    gives: Gives = Gives.BOOL
+    refuses: tuple[Refused, ...] = ()
+    timeout_raises: bool = False  # a timeout that passes raises, though a refused try gives False
+    result_decides: bool = False  # even a plain call may give False: the constructor's settings
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseForm:
+    """A method that releases; ``mode`` None: whichever mode is held."""
+
+    name: str
+    mode: Mode | None = None
+    is_async: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContextForm:
+    """A method or attribute that gives a context manager over the lock (`rw.read_lock()`)."""
+
+    name: str
+    mode: Mode = Mode.EXCLUSIVE
+    is_async: bool = False
+    is_attribute: bool = False  # `rw.reader` without a call
+
+
+@dataclass(frozen=True, slots=True)
+class LockKind:
+    """One row of the model tables: everything that the analysis has to know of a kind of lock."""
+
+    name: str  # canonical dotted name, e.g. ``threading.Lock``
+    role: LockRole = LockRole.LOCK
+    reentrant: bool = False
+    owner: Owner = Owner.ANYONE
+    constructors: tuple[str, ...] = ()  # dotted names of classes or factories that make one
+    with_ok: bool = True
+    async_with_ok: bool = False
+    with_mode: Mode = Mode.EXCLUSIVE
+    acquire_forms: tuple[AcquireForm, ...] = ()
+    release_forms: tuple[ReleaseForm, ...] = ()
+    context_forms: tuple[ContextForm, ...] = ()
+    unheld_release: UnheldRelease = UnheldRelease.RAISES
+    underlying: Argument | None = None  # the argument that is the lock of a condition
+    waits: tuple[str, ...] = ()  # methods that wait (condition, event, barrier, queue)
+    notifies: tuple[str, ...] = ()
+    locked_method: str | None = None  # `locked`
+    cross_process: bool = False
+
+    def acquire_form(self, method: str) -> AcquireForm | None:
+        """The acquire form of that method name."""
+        return next((form for form in self.acquire_forms if form.name == method), None)
+
+    def release_form(self, method: str) -> ReleaseForm | None:
+        """The release form of that method name."""
+        return next((form for form in self.release_forms if form.name == method), None)
+
+    def context_form(self, name: str) -> ContextForm | None:
+        """The context form of that method or attribute name."""
+        return next((form for form in self.context_forms if form.name == name), None)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether its plain acquire is a coroutine."""
+        return any(form.is_async for form in self.acquire_forms)
+
+
+class Exactness(Enum):
+    """How many objects one identity may stand for."""
+
+    ONE = "one object"  # a module global, a class attribute
+    PER_INSTANCE = "one of each instance"  # an attribute set in a method
+    ELEMENT = "element of a container"
+    FRESH = "made on the spot"  # the constructor call itself, or a local that holds it
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LockRef:
+    """A lock as one piece of code names it.
+
+    ``path`` is canonical within the function: aliases of attributes and conditions over a lock are
+    replaced by the lock itself, so that equal paths (with no rebinding in between) are the same
+    object (must-equal). ``identity`` is the name across the program (class-equal), e.g.
+    ``bank.Account._lock``.
+    """
+
+    path: AccessPath
+    identity: str
+    kind: LockKind
+    exactness: Exactness = Exactness.UNKNOWN
+    confidence: Confidence = Confidence.HIGH
+    may_be_none: bool = False  # some assignment to it is None
+    view_kind: LockKind | None = None  # the condition or read/write view through which it is used
+    mode: Mode | None = None  # fixed by a read/write view
+
+    @property
+    def api(self) -> LockKind:
+        """The kind whose methods this reference has."""
+        return self.view_kind or self.kind

@@ -1,0 +1,122 @@
+"""Which paths instructions, terminators and operands use and define."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.ir.access_path import AccessPath
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Await,
+    Branch,
+    Call,
+    Defer,
+    Display,
+    Enter,
+    Equals,
+    Exit,
+    FunctionRef,
+    HandOver,
+    Instruction,
+    IsNone,
+    Notify,
+    Opaque,
+    Operand,
+    Read,
+    Release,
+    Return,
+    Swallows,
+    Terminator,
+    Truth,
+    TryAcquire,
+    Unknown,
+    Unwind,
+    Wait,
+    Yield,
+)
+
+
+def operand_paths(operand: Operand) -> Iterator[AccessPath]:
+    """The paths in a value, captures and mentions included."""
+    match operand:
+        case AccessPath():
+            yield operand
+        case Display(items=items):
+            for item in items:
+                yield from operand_paths(item)
+        case FunctionRef(captures=paths) | Unknown(mentions=paths):
+            yield from paths
+        case _:
+            pass
+
+
+def used_paths(instruction: Instruction) -> Iterator[AccessPath]:
+    """The paths that an instruction reads. Of an assignment to a field, the receiver too."""
+    match instruction:
+        case Call(callee=callee, arguments=arguments):
+            if callee is not None:
+                yield callee
+            for argument in arguments:
+                yield from operand_paths(argument.value)
+        case Await(value=value) | Yield(value=value):
+            yield from operand_paths(value)
+        case Assign(target=target, value=value):
+            yield from operand_paths(value)
+            if target.fields:
+                yield target.parent()
+        case Read(path=path):
+            yield path
+        case Enter(context=context) | Exit(context=context):
+            yield from operand_paths(context)
+        case Acquire(lock=lock, call=call) | TryAcquire(lock=lock, call=call):
+            yield lock.path
+            if call is not None:
+                yield from used_paths(call)
+        case Release(lock=lock, call=call):
+            yield lock.path
+            if call is not None:
+                yield from used_paths(call)
+        case Wait(lock=lock, call=call) | Notify(lock=lock, call=call):
+            yield lock.path
+            yield from used_paths(call)
+        case Defer(stack=stack):
+            yield stack
+        case Unwind(stack=stack):
+            yield stack
+        case HandOver(lock=lock):
+            yield lock.path
+        case _:
+            pass
+
+
+def defined_path(instruction: Instruction) -> AccessPath | None:
+    """The path that an instruction binds, if any."""
+    match instruction:
+        case Call(result=result) | Enter(result=result) | TryAcquire(result=result):
+            return result
+        case Assign(target=target):
+            return target
+        case Acquire(call=call, enter=enter):
+            if call is not None:
+                return call.result
+            return enter.result if enter is not None else None
+        case Release(call=call) if call is not None:
+            return call.result
+        case Wait(call=call) | Notify(call=call):
+            return call.result
+        case _:
+            return None
+
+
+def terminator_paths(terminator: Terminator) -> Iterator[AccessPath]:
+    """The paths that a terminator reads."""
+    match terminator:
+        case Return(value=value):
+            yield from operand_paths(value)
+        case Branch(condition=Truth(value) | IsNone(value) | Equals(value) | Swallows(value)):
+            yield from operand_paths(value)
+        case Branch(condition=Opaque(mentions=paths)):
+            yield from paths
+        case _:
+            pass

@@ -1,0 +1,185 @@
+"""The text form of graphs: what tests and `locklint debug ir` show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from locklint.core.source import Span
+from locklint.ir.cfg import BasicBlock, Function, FunctionKind
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Await,
+    Branch,
+    Call,
+    Catch,
+    Defer,
+    Enter,
+    Exit,
+    Handler,
+    HandOver,
+    Instruction,
+    Jump,
+    Notify,
+    Operate,
+    Raise,
+    Read,
+    Release,
+    Return,
+    Terminator,
+    TryAcquire,
+    Unreachable,
+    Unwind,
+    Use,
+    Wait,
+    Yield,
+)
+from locklint.ir.lock import LockRef, Mode
+
+_PLACE_WIDTH = 6
+
+
+def print_functions(functions: Sequence[Function]) -> str:
+    """Several functions, an empty line between them."""
+    return "\n\n".join(print_function(function) for function in functions)
+
+
+def print_function(function: Function) -> str:
+    """One function: a heading, then its blocks in the order of their numbers."""
+    lines = [_heading(function)]
+    for decorator in function.decorators:
+        lines.append(f"  decorator {decorator.text}")
+    if function.too_complex:
+        lines.append("  too complex")
+        return "\n".join(lines)
+    for block in function.blocks.values():
+        lines += print_block(block).split("\n")
+    return "\n".join(lines)
+
+
+def _heading(function: Function) -> str:
+    kind = "" if function.kind is FunctionKind.FUNCTION else f" [{function.kind.value}]"
+    flags = ""
+    if function.is_async:
+        flags += " async"
+    if function.is_generator:
+        flags += " generator"
+    parameters = ", ".join(function.parameters)
+    key = f"{function.module}:{function.qualname}"
+    return f"function {key} ({parameters}){kind}{flags}  {function.name_span}"
+
+
+def print_block(block: BasicBlock) -> str:
+    """One block: its number, where exceptions go, its instructions, how it ends."""
+    handler = "" if block.on_exception is None else f"  on-exception b{block.on_exception}"
+    lines = [f"  b{block.id}{handler}"]
+    lines += [_line(each.span, print_instruction(each)) for each in block.instructions]
+    span = None if isinstance(block.terminator, (Jump, Unreachable)) else block.terminator.span
+    lines.append(_line(span, print_terminator(block.terminator)))
+    return "\n".join(lines)
+
+
+def _line(span: Span | None, text: str) -> str:
+    place = "" if span is None else str(span)
+    return f"    {place:>{_PLACE_WIDTH}}  {text}"
+
+
+def print_instruction(instruction: Instruction) -> str:
+    """One instruction, without its place."""
+    match instruction:
+        case Call():
+            return _call(instruction)
+        case Await(value=value, what=what):
+            return f"{what} {value}"
+        case Yield(value=value, is_from=is_from):
+            return f"yield from {value}" if is_from else f"yield {value}"
+        case Assign(target=target, value=value):
+            return f"{target} = {value}"
+        case Read(path=path, discarded=discarded):
+            return f"read {path}{'  [discarded]' if discarded else ''}"
+        case Operate(what=what):
+            return f"operate {what}"
+        case Enter():
+            return _enter(instruction)
+        case Exit(context=context, exceptional=exceptional, is_async=is_async):
+            flags = _flags(exceptional=exceptional, **{"async": is_async})
+            return f"exit {context}{flags}"
+        case Acquire(lock=lock, how=how, mode=mode):
+            return f"acquire {_lock(lock)} by {how}{_mode(mode)}"
+        case TryAcquire(lock=lock, how=how, timed=timed, result=result, mode=mode):
+            into = f"{result} = " if result is not None else ""
+            kind = "timed" if timed else "try"
+            return f"{into}{kind}-acquire {_lock(lock)} by {how}{_mode(mode)}"
+        case Release(lock=lock, how=how, mode=held, exceptional=exceptional):
+            flags = _flags(exceptional=exceptional)
+            return f"release {_lock(lock)} by {how}{_mode(held)}{flags}"
+        case Wait(lock=lock, method=method, timed=timed):
+            return f"wait {_lock(lock)} by {method}{_flags(timed=timed)}"
+        case Notify(lock=lock, method=method):
+            return f"notify {_lock(lock)} by {method}"
+        case Defer(stack=stack, lock=deferred, reacquires=reacquires):
+            what = _lock(deferred) if deferred is not None else "something"
+            return f"defer release of {what} to {stack}{_flags(reacquires=reacquires)}"
+        case Unwind(stack=stack):
+            return f"unwind {stack}"
+        case HandOver(lock=lock):
+            return f"hand over {_lock(lock)}"
+
+
+def _call(call: Call) -> str:
+    into = f"{call.result} = " if call.result is not None else ""
+    arguments = ", ".join(map(str, call.arguments))
+    what = f"{into}call {call.callee or '?'}({arguments})"
+    if call.use is not Use.PASSED:
+        name = f" to {call.use_name}" if call.use_name else ""
+        what += f"  [{call.use.value}{name}]"
+    if call.targets:
+        what += f"  -> {', '.join(call.targets)}"
+    if call.external:
+        what += f"  -> {call.external} (external)"
+    return what
+
+
+def _enter(enter: Enter) -> str:
+    into = f"{enter.result} = " if enter.result is not None else ""
+    flags = _flags(
+        **{"async": enter.is_async, "empty body": enter.empty_body, "commented": enter.commented}
+    )
+    return f"{into}enter {enter.context}{flags}"
+
+
+def _flags(**flags: bool) -> str:
+    on = [name for name, value in flags.items() if value]
+    return f"  [{', '.join(on)}]" if on else ""
+
+
+def _mode(mode: Mode | None) -> str:
+    return f"  [{mode.value}]" if mode is Mode.SHARED else ""
+
+
+def _lock(lock: LockRef) -> str:
+    return f"{lock.path} <{lock.identity}: {lock.kind.name}>"
+
+
+def print_terminator(terminator: Terminator) -> str:
+    """How a block ends, without its place."""
+    match terminator:
+        case Jump(target):
+            return f"-> b{target}"
+        case Branch(condition=condition, then=then, otherwise=otherwise):
+            return f"if {condition} -> b{then} else b{otherwise}"
+        case Return(value=value, implicit=implicit):
+            return f"return {value}{'  [implicit]' if implicit else ''}"
+        case Raise(exception=exception, reraise=reraise):
+            return "reraise" if reraise else f"raise {exception or '?'}"
+        case Catch(handlers=handlers, uncaught=uncaught):
+            caught = [_handler(handler) for handler in handlers]
+            return f"catch {', '.join([*caught, f'else b{uncaught}'])}"
+        case Unreachable(what):
+            return f"unreachable {what}".rstrip()
+
+
+def _handler(handler: Handler) -> str:
+    star = "* " if handler.is_group else ""
+    types = "|".join(handler.types) or "everything"
+    return f"{star}{types} -> b{handler.target}"

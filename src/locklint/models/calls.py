@@ -1,0 +1,420 @@
+"""What is known of calls that touch no lock: whether they raise, end the process, or call back.
+
+Nearly everything in Python may raise; a finding that depends on `len` raising would not be
+believed. So each callable has a grade:
+
+- ``NEVER``: cannot raise whatever it is given (short of MemoryError and KeyboardInterrupt);
+- ``UNLIKELY``: raises only on a programming error (a wrong type, a missing argument), or calls code
+  of an object's own class (``__eq__``, ``__repr__``) that is expected not to raise;
+- ``LIKELY``: everything else, anything unknown included.
+
+A method is graded by its bare name only where its receiver is unknown and the name is one of the
+containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class CallGrade(IntEnum):
+    """How likely it is that a call raises."""
+
+    NEVER = 0
+    UNLIKELY = 1
+    LIKELY = 2
+
+
+_NEVER = frozenset(
+    {
+        "builtins.callable",
+        "builtins.globals",
+        "builtins.id",
+        "builtins.locals",
+        "builtins.object",
+        "gc.isenabled",
+        "os.getpid",
+        "os.getppid",
+        "sys.exc_info",
+        "sys.getrefcount",
+        "threading.active_count",
+        "threading.get_ident",
+        "threading.get_native_id",
+        "threading.main_thread",
+        "_thread.get_ident",
+        "time.monotonic",
+        "time.monotonic_ns",
+        "time.perf_counter",
+        "time.perf_counter_ns",
+        "time.process_time",
+        "time.process_time_ns",
+        "time.thread_time",
+        "time.time",
+        "time.time_ns",
+    }
+)
+
+# With the arguments that these are written with, only a programming error makes them raise.
+_UNLIKELY = frozenset(
+    {
+        "asyncio.Condition",
+        "asyncio.Event",
+        "asyncio.Lock",
+        "asyncio.Semaphore",
+        "asyncio.current_task",
+        "asyncio.get_running_loop",
+        "builtins.BaseException",
+        "builtins.Exception",
+        "builtins.KeyError",
+        "builtins.RuntimeError",
+        "builtins.TypeError",
+        "builtins.ValueError",
+        "builtins.abs",
+        "builtins.bool",
+        "builtins.bytearray",
+        "builtins.dict",
+        "builtins.dir",
+        "builtins.enumerate",
+        "builtins.frozenset",
+        "builtins.getattr",  # with a default; without one it is graded as reading the attribute
+        "builtins.hasattr",
+        "builtins.hash",
+        "builtins.isinstance",
+        "builtins.issubclass",
+        "builtins.iter",
+        "builtins.len",
+        "builtins.list",
+        "builtins.print",
+        "builtins.range",
+        "builtins.repr",
+        "builtins.reversed",
+        "builtins.set",
+        "builtins.slice",
+        "builtins.str",
+        "builtins.super",
+        "builtins.tuple",
+        "builtins.type",
+        "builtins.vars",
+        "builtins.zip",
+        "builtins.filter",
+        "builtins.map",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.deque",
+        "contextlib.ExitStack",
+        "contextlib.nullcontext",
+        "contextlib.suppress",
+        "contextvars.copy_context",
+        "copy.copy",
+        "datetime.datetime.now",
+        "datetime.datetime.utcnow",
+        "functools.partial",
+        "gc.disable",
+        "gc.enable",
+        "inspect.currentframe",
+        "itertools.chain",
+        "itertools.count",
+        "itertools.repeat",
+        "logging.getLogger",
+        "os.fspath",
+        "queue.LifoQueue",
+        "queue.PriorityQueue",
+        "queue.Queue",
+        "queue.SimpleQueue",
+        "random.randint",
+        "random.random",
+        "sys.getsizeof",
+        "sys._getframe",
+        "threading.BoundedSemaphore",
+        "threading.Condition",
+        "threading.Event",
+        "threading.Lock",
+        "threading.RLock",
+        "threading.Semaphore",
+        "threading.Thread",
+        "threading.current_thread",
+        "threading.currentThread",
+        "threading.enumerate",
+        "threading.local",
+        "time.gmtime",
+        "time.localtime",
+        "time.sleep",
+        "typing.cast",
+        "warnings.warn",
+        "weakref.ref",
+    }
+)
+
+# logging swallows what its handlers raise (`logging.raiseExceptions` only prints it).
+_LOGGING_FUNCTIONS = frozenset(
+    {
+        "critical",
+        "debug",
+        "error",
+        "exception",
+        "fatal",
+        "info",
+        "log",
+        "warn",
+        "warning",
+    }
+)
+_LOGGER_METHODS = _LOGGING_FUNCTIONS | {
+    "addHandler",
+    "getChild",
+    "getEffectiveLevel",
+    "isEnabledFor",
+    "removeHandler",
+    "setLevel",
+}
+_LOGGER_TYPES = frozenset({"logging.Logger", "logging.LoggerAdapter", "logging.RootLogger"})
+
+# Names under which programs keep their loggers; `log.error(...)` is believed to be logging where
+# its receiver's type is unknown. Nothing is reported because of these names, only left out.
+_LOGGER_NAMES = frozenset(
+    {"log", "_log", "LOG", "logger", "_logger", "LOGGER", "__log", "__logger", "logging"}
+)
+
+# Methods of containers, strings, events and conditions that raise only on a programming error.
+# `remove`, `index`, `pop`, `popleft`, `popitem` and `put` are not among them: they raise on a
+# container's ordinary states. `get` is, although a queue's or a client's may raise: most are
+# mappings', and where the receiver's type is known it decides instead.
+_UNLIKELY_METHODS = frozenset(
+    {
+        "add",
+        "append",
+        "appendleft",
+        "casefold",
+        "clear",
+        "copy",
+        "count",
+        "difference",
+        "difference_update",
+        "discard",
+        "endswith",
+        "extend",
+        "extendleft",
+        "get",
+        "get_name",
+        "getName",
+        "insert",
+        "intersection",
+        "intersection_update",
+        "isSet",
+        "is_alive",
+        "is_set",
+        "isdigit",
+        "isdisjoint",
+        "issubset",
+        "issuperset",
+        "items",
+        "join",
+        "keys",
+        "locked",
+        "lower",
+        "lstrip",
+        "move_to_end",
+        "notify",
+        "notifyAll",
+        "notify_all",
+        "partition",
+        "qsize",
+        "replace",
+        "reverse",
+        "rpartition",
+        "rsplit",
+        "rstrip",
+        "set",
+        "setdefault",
+        "setDaemon",
+        "sort",
+        "split",
+        "splitlines",
+        "startswith",
+        "strip",
+        "symmetric_difference",
+        "task_done",
+        "title",
+        "union",
+        "update",
+        "upper",
+        "values",
+    }
+)
+
+# Known external methods, where the receiver's type was found.
+_UNLIKELY_TYPED = frozenset(
+    {
+        "asyncio.Event.clear",
+        "asyncio.Event.is_set",
+        "asyncio.Event.set",
+        "asyncio.Lock.locked",
+        "multiprocessing.Event.clear",
+        "multiprocessing.Event.is_set",
+        "multiprocessing.Event.set",
+        "queue.Queue.empty",
+        "queue.Queue.full",
+        "queue.Queue.qsize",
+        "queue.SimpleQueue.put",
+        "threading.Event.clear",
+        "threading.Event.is_set",
+        "threading.Event.set",
+        "threading.Event.wait",
+        "threading.Lock.locked",
+        "threading.Thread.is_alive",
+    }
+)
+
+_ENDS_PROCESS = frozenset(
+    {
+        "builtins.exit",
+        "builtins.quit",
+        "os._exit",
+        "os.abort",
+        "os.execl",
+        "os.execle",
+        "os.execlp",
+        "os.execlpe",
+        "os.execv",
+        "os.execve",
+        "os.execvp",
+        "os.execvpe",
+        "site.exit",
+        "site.quit",
+        "sys.exit",
+    }
+)
+
+# By raising SystemExit: `finally` runs, a bare `except` or `except BaseException` catches it.
+_ENDS_BY_RAISING = frozenset(
+    {"builtins.exit", "builtins.quit", "site.exit", "site.quit", "sys.exit"}
+)
+
+# Callables that call what they are given before they return. `map`, `filter` and the functions of
+# itertools are lazy and are not among them; `sorted` over a `map` calls through the iteration.
+IMMEDIATE_CALLERS: frozenset[str] = frozenset(
+    {
+        "asyncio.run",
+        "bisect.bisect",
+        "bisect.bisect_left",
+        "bisect.bisect_right",
+        "bisect.insort",
+        "bisect.insort_left",
+        "bisect.insort_right",
+        "builtins.max",
+        "builtins.min",
+        "builtins.sorted",
+        "contextvars.Context.run",
+        "functools.reduce",
+        "heapq.nlargest",
+        "heapq.nsmallest",
+        "builtins.list.sort",
+        "re.sub",
+        "re.subn",
+        "threading.Condition.wait_for",
+        "multiprocessing.Condition.wait_for",
+        "asyncio.Condition.wait_for",
+    }
+)
+
+# These consume the iterable that they are given, so a generator expression runs at once.
+IMMEDIATE_CONSUMERS: frozenset[str] = frozenset(
+    {
+        "builtins.all",
+        "builtins.any",
+        "builtins.bytearray",
+        "builtins.bytes",
+        "builtins.dict",
+        "builtins.frozenset",
+        "builtins.list",
+        "builtins.max",
+        "builtins.min",
+        "builtins.set",
+        "builtins.sorted",
+        "builtins.sum",
+        "builtins.tuple",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.deque",
+        "functools.reduce",
+        "heapq.nlargest",
+        "heapq.nsmallest",
+        "math.fsum",
+        "math.prod",
+    }
+)
+
+
+def name_grade(dotted: str) -> CallGrade:
+    """How likely the external callable of that absolute dotted name is to raise.
+
+    Builtins are ``builtins.len`` or plainly ``len``; a method of a known external type is
+    ``type.method`` (``threading.Event.set``).
+    """
+    name = dotted if "." in dotted else f"builtins.{dotted}"
+    if name in _NEVER:
+        return CallGrade.NEVER
+    if name in _UNLIKELY or name in _UNLIKELY_TYPED:
+        return CallGrade.UNLIKELY
+    owner, _, method = name.rpartition(".")
+    if owner == "logging" and method in _LOGGING_FUNCTIONS:
+        return CallGrade.UNLIKELY
+    if owner in _LOGGER_TYPES and method in _LOGGER_METHODS:
+        return CallGrade.UNLIKELY
+    if owner in _CONTAINER_TYPES and method in _UNLIKELY_METHODS:
+        return CallGrade.UNLIKELY
+    return CallGrade.LIKELY
+
+
+_CONTAINER_TYPES = frozenset(
+    {
+        "builtins.bytearray",
+        "builtins.bytes",
+        "builtins.dict",
+        "builtins.frozenset",
+        "builtins.list",
+        "builtins.set",
+        "builtins.str",
+        "builtins.tuple",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.deque",
+        "weakref.WeakKeyDictionary",
+        "weakref.WeakSet",
+        "weakref.WeakValueDictionary",
+    }
+)
+
+
+def method_grade(method: str, receiver: str = "") -> CallGrade:
+    """How likely a method is to raise where its receiver's type is unknown.
+
+    ``receiver`` is the last name of the receiver as written (``log`` of ``self.log.error(...)``).
+    """
+    if method in _UNLIKELY_METHODS:
+        return CallGrade.UNLIKELY
+    if receiver in _LOGGER_NAMES and method in _LOGGER_METHODS:
+        return CallGrade.UNLIKELY
+    return CallGrade.LIKELY
+
+
+def ends_process(dotted: str) -> bool:
+    """Whether calling it ends the process, or means to (``sys.exit`` raises SystemExit)."""
+    return (dotted if "." in dotted else f"builtins.{dotted}") in _ENDS_PROCESS
+
+
+def ends_by_raising(dotted: str) -> bool:
+    """Whether it ends the process by raising SystemExit, so that handlers still run."""
+    return (dotted if "." in dotted else f"builtins.{dotted}") in _ENDS_BY_RAISING
+
+
+def calls_at_once(dotted: str) -> bool:
+    """Whether it calls the callable that it is given before it returns."""
+    return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CALLERS
+
+
+def consumes_at_once(dotted: str) -> bool:
+    """Whether it runs through the iterable that it is given before it returns."""
+    return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CONSUMERS

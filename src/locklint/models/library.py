@@ -1,0 +1,70 @@
+"""The rows of which a library's model is made. Names are absolute dotted names throughout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from locklint.ir.lock import LockKind
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryMethod:
+    """A method, of instances of a known external type, that gives a lock.
+
+    ``fresh``: each call makes a lock; otherwise every call on one object gives the same lock.
+    ``view``: what it gives is one side of the object itself (the reader of a read-write lock).
+    """
+
+    type_names: tuple[str, ...]
+    method: str
+    kind_name: str
+    fresh: bool = True
+    view: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypeAttribute:
+    """An attribute, of instances of a known external type, that is a lock.
+
+    ``alias_of`` names the attribute of the same object whose lock it shares (a condition made over
+    it), so that holding one is holding the other. ``view``: it is one side of the object itself
+    (the reader of a read-write lock).
+    """
+
+    type_names: tuple[str, ...]
+    attribute: str
+    kind_name: str
+    alias_of: str | None = None
+    view: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleLock:
+    """A lock that a library keeps in a module global: ``logging._lock``."""
+
+    name: str
+    kind_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What calling something external gives: an instance of a type that other rows speak of."""
+
+    callables: tuple[str, ...]
+    type_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Everything that one model file says."""
+
+    kinds: tuple[LockKind, ...] = ()
+    factory_methods: tuple[FactoryMethod, ...] = ()
+    attributes: tuple[TypeAttribute, ...] = ()
+    module_locks: tuple[ModuleLock, ...] = ()
+    results: tuple[CallResult, ...] = ()
+
+
+def dotted(modules: tuple[str, ...], *names: str) -> tuple[str, ...]:
+    """Each of the names in each of the modules, as dotted names, in that order."""
+    return tuple(f"{module}.{name}" for module in modules for name in names)

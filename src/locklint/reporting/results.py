@@ -1,0 +1,58 @@
+"""What reporters read of a run's report.
+
+The report itself belongs to the engine, a layer above; reporters ask for no more than this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from locklint.core.diagnostic import Diagnostic
+    from locklint.core.source import SourceFile
+
+
+class Counts(Protocol):
+    """How much was analysed."""
+
+    @property
+    def files(self) -> int:
+        """Files found."""
+
+    @property
+    def candidates(self) -> int:
+        """Files that mention locks."""
+
+    @property
+    def functions(self) -> int:
+        """Functions analysed."""
+
+    @property
+    def locks(self) -> int:
+        """Locks known."""
+
+    @property
+    def edges(self) -> int:
+        """Edges of the lock-order graph."""
+
+    @property
+    def suppressed(self) -> int:
+        """Findings that comments silence."""
+
+
+class Results(Protocol):
+    """Findings in output order, counts, and the texts for snippets."""
+
+    @property
+    def diagnostics(self) -> Sequence[Diagnostic]:
+        """The findings to show."""
+
+    @property
+    def statistics(self) -> Counts:
+        """How much was analysed."""
+
+    @property
+    def sources(self) -> Mapping[str, SourceFile]:
+        """The files that findings and their steps point into, by the path in the finding."""

@@ -1,0 +1,78 @@
+"""What a rule is: documentation, metadata and one pure function over a program's facts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.core.source import Span
+from locklint.ir.cfg import Function
+from locklint.ir.lock import LockRef
+
+if TYPE_CHECKING:
+    from locklint.analysis.program import Program
+
+CODE = re.compile(r"LCK\d{3}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as a value.
+
+    ``summary`` is one line; ``page`` the rule's page in Markdown (the module's docstring);
+    ``severity`` the highest that it gives. ``subsumed_by`` are the codes of stronger rules: where
+    one of them, selected too, stands at the same place, this finding is left out.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    summary: str
+    page: str
+    check: Callable[[Program], Iterator[Diagnostic]]
+    subsumed_by: tuple[str, ...] = ()
+    fixable: str = ""  # "", "safe", "unsafe"
+
+    def __post_init__(self) -> None:
+        if not CODE.fullmatch(self.code):
+            raise ValueError(f"{self.code!r} is not a rule code")
+
+    def finding(
+        self,
+        function: Function,
+        span: Span,
+        message: str,
+        *,
+        severity: Severity | None = None,
+        confidence: Confidence = Confidence.HIGH,
+        locks: Iterable[LockRef] = (),
+        steps: Iterable[Step] = (),
+        help: str = "",
+        anchors: Iterable[Span] = (),
+    ) -> Diagnostic:
+        """A finding of this rule in a function; ``severity`` is the rule's own unless given."""
+        locks = tuple(locks)
+        if locks:
+            confidence = min(confidence, *(lock.confidence for lock in locks))
+        return Diagnostic(
+            code=self.code,
+            name=self.name,
+            severity=self.severity if severity is None else severity,
+            confidence=confidence,
+            path=function.path,
+            span=span,
+            message=message,
+            function=function.qualname,
+            locks=tuple(lock.identity for lock in locks),
+            steps=tuple(steps),
+            help=help,
+            anchors=tuple(anchors),
+        )
+
+    @property
+    def default(self) -> bool:
+        """Whether the rule is on without being asked for."""
+        return self.severity > Severity.INFO

@@ -1,0 +1,48 @@
+"""All rules, explicitly."""
+
+from __future__ import annotations
+
+from locklint.rule import Rule
+from locklint.rules import (
+    acquire_inside_try,
+    acquire_not_awaited,
+    acquire_not_called,
+    acquire_result_ignored,
+    check_then_acquire,
+    empty_critical_section,
+    gap_before_try,
+    invalid_acquire_arguments,
+    leaky_enter,
+    manual_acquire,
+    never_released,
+    release_unheld,
+    syntax_error,
+    unprotected_context_manager,
+    unreleased_on_exception,
+    unreleased_on_path,
+    useless_lock,
+    with_acquire_call,
+    wrong_with,
+)
+
+ALL_RULES: tuple[Rule, ...] = (
+    manual_acquire.RULE,
+    unreleased_on_exception.RULE,
+    unreleased_on_path.RULE,
+    never_released.RULE,
+    gap_before_try.RULE,
+    acquire_inside_try.RULE,
+    release_unheld.RULE,
+    unprotected_context_manager.RULE,
+    leaky_enter.RULE,
+    acquire_result_ignored.RULE,
+    acquire_not_called.RULE,
+    with_acquire_call.RULE,
+    wrong_with.RULE,
+    acquire_not_awaited.RULE,
+    useless_lock.RULE,
+    empty_critical_section.RULE,
+    check_then_acquire.RULE,
+    invalid_acquire_arguments.RULE,
+    syntax_error.RULE,
+)

@@ -1,0 +1,98 @@
+"""## What it does
+
+Finds an acquire inside the `try` whose `finally` (or handler) releases unconditionally.
+
+## Why is this bad?
+
+If the acquire fails, or something before it in the `try` does, the clean-up releases a lock that is
+not held: a `RuntimeError` that hides the first exception, or, worse, a lock that another thread holds
+is freed under its feet.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def work(job):
+    try:
+        lock.acquire()
+        job()
+    finally:
+        lock.release()
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def work(job):
+    with lock:
+        job()
+```
+
+## Known limits
+
+Silent where the release asks for the acquire's result first.
+
+## References
+
+- [Lock.release](https://docs.python.org/3/library/threading.html#threading.Lock.release)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name, step
+from locklint.analysis.unheld import early_releases
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each acquisition whose clean-up also runs where it has not happened."""
+    for states in program.solved():
+        for early in early_releases(states):
+            if early.is_handler_only:
+                continue
+            fate = early.fate
+            function = states.function
+            name = display_name(fate.lock)
+            cause = early.cause
+            own = cause.span == fate.span
+            what = "the acquire fails" if own else f"`{cause.what}` raises" if cause.what else "this raises"
+            yield RULE.finding(
+                function,
+                fate.span,
+                f"`{name}` is acquired inside the `try` that releases it",
+                locks=(fate.lock,),
+                steps=(
+                    step(function, "raise", cause.span, f"if {what}, the lock is not held"),
+                    step(
+                        function,
+                        "release",
+                        early.release,
+                        "but it is released all the same",
+                        fate.lock,
+                    ),
+                ),
+                help="acquire before the `try`, or use `with`",
+            )
+
+
+RULE = Rule(
+    code="LCK106",
+    name="acquire-inside-try",
+    severity=Severity.WARNING,
+    summary="the clean-up releases a lock that a failed acquire did not take",
+    page=__doc__,
+    check=check,
+)

@@ -1,0 +1,104 @@
+"""## What it does
+
+Finds `lock.acquire` or `lock.release` as a statement of its own, `if lock.acquire:`, and `if lock:` on
+a lock that is never None.
+
+## Why is this bad?
+
+Without the parentheses nothing is called. A bound method and a lock object are always true, whatever
+the state of the lock.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def finish():
+    lock.acquire()
+    try:
+        print("done")
+    finally:
+        lock.release
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def finish():
+    with lock:
+        print("done")
+```
+
+## Known limits
+
+A lock that some assignment leaves as None may be tested.
+
+## References
+
+- [Truth value testing](https://docs.python.org/3/library/stdtypes.html#truth-value-testing)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.access_path import Root
+from locklint.ir.api_use import ApiUse, UseKind
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report lock methods that are named but not called."""
+    for function in program.ordered_functions():
+        for use in function.api_uses:
+            message = _message(use)
+            if message is None or use.lock is None:
+                continue
+            yield RULE.finding(
+                function,
+                use.span,
+                message,
+                severity=(
+                    Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
+                ),
+                locks=(use.lock,),
+                help="call the method" if use.method else "call `locked()` or `acquire()`",
+            )
+
+
+def _message(use: ApiUse) -> str | None:
+    if use.lock is None:
+        return None
+    name = display_name(use.lock)
+    match use.kind:
+        case UseKind.METHOD_STATEMENT:
+            return f"`{name}.{use.method}` is named but not called"
+        case UseKind.METHOD_TESTED:
+            return f"`{name}.{use.method}` is not called, and a method is always true"
+        case UseKind.LOCK_TESTED:
+            if use.lock.confidence < Confidence.HIGH or use.lock.path.root is Root.PARAMETER:
+                return None
+            return f"`{name}` is a lock, which is always true, whether it is held or not"
+        case _:
+            return None
+
+
+RULE = Rule(
+    code="LCK202",
+    name="acquire-not-called",
+    severity=Severity.ERROR,
+    summary="a lock's method is named without being called, or the lock's own truth is tested",
+    page=__doc__,
+    check=check,
+)

@@ -1,0 +1,137 @@
+"""## What it does
+
+Finds an acquire that may give up (`acquire(timeout=…)`, `acquire(False)`) and whose result nobody
+looks at. It is an error where the lock is released afterwards, for then it may be released without
+having been taken.
+
+## Why is this bad?
+
+When the lock could not be had, the section runs all the same, and its release frees the lock of
+whoever does hold it.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def flush(rows):
+    lock.acquire(timeout=5)
+    try:
+        rows.clear()
+    finally:
+        lock.release()
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def flush(rows):
+    if not lock.acquire(timeout=5):
+        raise TimeoutError("the rows are in use")
+    try:
+        rows.clear()
+    finally:
+        lock.release()
+```
+
+## Known limits
+
+Libraries that raise instead of returning false need no test. Where a variable is passed that may
+turn out to mean "for ever", it is a warning at most.
+
+## References
+
+- [Lock.acquire](https://docs.python.org/3/library/threading.html#threading.Lock.acquire)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.events import LockStates
+from locklint.analysis.lockset import Why
+from locklint.analysis.program import Program
+from locklint.analysis.results import ignored_tries
+from locklint.analysis.story import display_name, step
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.source import Span
+from locklint.ir.api_use import UseKind
+from locklint.ir.instruction import TryAcquire
+from locklint.ir.lock import LockRole
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each try-acquire whose outcome nobody asks for."""
+    for states in program.solved():
+        function = states.function
+        asked = {
+            use.lock.identity
+            for use in function.api_uses
+            if use.kind is UseKind.LOCKED_TESTED and use.lock is not None
+        }
+        for span, attempt in sorted(ignored_tries(function).items()):
+            if attempt.lock.identity in asked:
+                continue
+            release = _release_after_failure(states, span)
+            if not _is_worth_saying(attempt, release):
+                continue
+            name = display_name(attempt.lock)
+            steps = [step(function, "acquire", span, f"`{name}` may not be acquired", attempt.lock)]
+            if release is not None:
+                steps.append(
+                    step(function, "release", release, "but it is released here", attempt.lock)
+                )
+            proven = (
+                release is not None
+                and attempt.certain
+                and attempt.lock.confidence > Confidence.LOW
+            )
+            yield RULE.finding(
+                function,
+                span,
+                f"the result of `{name}.{attempt.how}()` is ignored, so the section may run without"
+                " the lock",
+                severity=Severity.ERROR if proven else Severity.WARNING,
+                locks=(attempt.lock,),
+                steps=steps,
+                help="test the result, or acquire without a timeout",
+            )
+
+
+def _release_after_failure(states: LockStates, span: Span) -> Span | None:
+    return min(
+        (
+            given.span
+            for given in states.given
+            if given.before.why is Why.TRY_FAILED and given.before.where == span
+        ),
+        default=None,
+    )
+
+
+def _is_worth_saying(attempt: TryAcquire, release: Span | None) -> bool:
+    if release is not None:
+        return True
+    if attempt.lock.kind.role is LockRole.SEMAPHORE:
+        # Taking what is left of a semaphore without asking how much is how it is drained.
+        return False
+    return attempt.certain or attempt.timed
+
+
+RULE = Rule(
+    code="LCK201",
+    name="acquire-result-ignored",
+    severity=Severity.ERROR,
+    summary="an acquire that may give up is not asked whether it did",
+    page=__doc__,
+    check=check,
+)

@@ -1,0 +1,130 @@
+"""## What it does
+
+Finds a decision on `lock.locked()` after which the same lock is acquired.
+
+## Why is this bad?
+
+Between the question and the acquire any other thread may take the lock: the answer is old by the time
+that it is used. What was meant not to wait then waits.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def refresh(cache):
+    if not lock.locked():
+        with lock:
+            cache.clear()
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def refresh(cache):
+    if lock.acquire(blocking=False):
+        try:
+            cache.clear()
+        finally:
+            lock.release()
+```
+
+## Known limits
+
+Asking an asyncio lock is fine while there is no `await` in between, and is not reported then.
+
+## References
+
+- [Lock.locked](https://docs.python.org/3/library/threading.html#threading.Lock.locked)
+- [CWE-367: Time-of-check Time-of-use Race Condition](https://cwe.mitre.org/data/definitions/367.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name, step
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.source import Span
+from locklint.dataflow.order import all_successors
+from locklint.ir.api_use import ApiUse, UseKind
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Acquire, Await, BlockId, Branch
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report acquires that a test of `locked()` decides on."""
+    for function in program.ordered_functions():
+        for use in function.api_uses:
+            if use.kind is not UseKind.LOCKED_TESTED or use.lock is None or use.branch is None:
+                continue
+            place = _acquired_after(function, use)
+            if place is None:
+                continue
+            name = display_name(use.lock)
+            yield RULE.finding(
+                function,
+                use.span,
+                f"`{name}.locked()` is asked before `{name}` is acquired, and may be out of date"
+                " by then",
+                locks=(use.lock,),
+                steps=(
+                    step(function, "test", use.span, "asked here", use.lock),
+                    step(function, "acquire", place, "acquired here, perhaps after a wait", use.lock),
+                ),
+                help="use `acquire(blocking=False)` and test its result",
+            )
+
+
+def _acquired_after(function: Function, use: ApiUse) -> Span | None:
+    assert use.branch is not None and use.lock is not None
+    branch = function.blocks[use.branch].terminator
+    if not isinstance(branch, Branch):
+        return None
+    for side, other in ((branch.then, branch.otherwise), (branch.otherwise, branch.then)):
+        around = _reachable(function, function.entry, {use.branch: other})
+        for block_id in sorted(_reachable(function, side, {}) - around):
+            awaited = False
+            for instruction in function.blocks[block_id].instructions:
+                awaited = awaited or isinstance(instruction, Await)
+                if (
+                    isinstance(instruction, Acquire)
+                    and instruction.lock.path == use.lock.path
+                    and not instruction.lock.kind.is_async
+                ):
+                    return instruction.span
+    return None
+
+
+def _reachable(function: Function, start: BlockId, only: dict[BlockId, BlockId]) -> set[BlockId]:
+    """The blocks reachable from ``start``; a block in ``only`` goes that one way."""
+    seen = {start}
+    work = [start]
+    while work:
+        block = work.pop()
+        targets = (only[block],) if block in only else all_successors(function.blocks[block])
+        for target in targets:
+            if target not in seen:
+                seen.add(target)
+                work.append(target)
+    return seen
+
+
+RULE = Rule(
+    code="LCK211",
+    name="check-then-acquire",
+    severity=Severity.WARNING,
+    summary="a decision on `locked()` is out of date when the lock is acquired",
+    page=__doc__,
+    check=check,
+)

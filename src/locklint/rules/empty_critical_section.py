@@ -1,0 +1,137 @@
+"""## What it does
+
+Finds a lock that is taken and given back with nothing in between.
+
+## Why is this bad?
+
+It guards nothing. Either the statement that it should guard stands outside, or the lock serves as a
+barrier, which deserves a comment that says so.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def touch():
+    with lock:
+        pass
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def touch():
+    with lock:
+        pass  # wait until whoever is writing has finished
+```
+
+## Known limits
+
+Any comment in or at the section counts as a reason.
+
+## References
+
+- [Lock objects](https://docs.python.org/3/library/threading.html#lock-objects)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Jump, Operate, Release
+from locklint.ir.lock import LockRef, LockRole
+from locklint.core.source import Span
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report sections with nothing in them."""
+    for function in program.ordered_functions():
+        for span, lock in sorted(_empty_sections(function, program).items()):
+            name = display_name(lock)
+            yield RULE.finding(
+                function,
+                span,
+                f"nothing is done while `{name}` is held",
+                locks=(lock,),
+                help="move the guarded statements in, or say in a comment what this waits for",
+            )
+
+
+def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]:
+    found: dict[Span, LockRef] = {}
+    for block in function.blocks.values():
+        previous: Instruction | None = None
+        for index, instruction in enumerate(block.instructions):
+            if not isinstance(instruction, Acquire) or instruction.lock.kind.role in (
+                LockRole.SEMAPHORE,
+                LockRole.EVENT,
+            ):
+                previous = instruction
+                continue
+            enter = instruction.enter
+            if enter is not None:
+                if enter.empty_body and not enter.commented and not _wakes(previous):
+                    found[instruction.span] = instruction.lock
+            else:
+                follower = _next(function, block.id, index)
+                if (
+                    isinstance(follower, Release)
+                    and follower.lock.path == instruction.lock.path
+                    and follower.call is not None
+                    and not _wakes(previous)
+                    and not _is_commented(function, instruction.span, follower.span, program)
+                ):
+                    found[instruction.span] = instruction.lock
+            previous = instruction
+    return found
+
+
+def _is_commented(function: Function, first: Span, last: Span, program: Program) -> bool:
+    source = program.sources.get(function.path)
+    if source is None:
+        return False
+    return any("#" in source.line(n) for n in range(first.line - 1, last.line + 1))
+
+
+def _next(function: Function, block: BlockId, index: int) -> Instruction | None:
+    for _ in range(4):
+        here = function.blocks[block]
+        for instruction in here.instructions[index + 1 :]:
+            if not (isinstance(instruction, Operate) and not instruction.what):
+                return instruction
+        if not isinstance(here.terminator, Jump):
+            return None
+        block, index = here.terminator.target, -1
+    return None
+
+
+def _wakes(instruction: Instruction | None) -> bool:
+    """Whether an event is set just before: then the empty section waits for who saw it."""
+    return (
+        isinstance(instruction, Call)
+        and instruction.lock is not None
+        and instruction.lock.kind.role is LockRole.EVENT
+    )
+
+
+RULE = Rule(
+    code="LCK210",
+    name="empty-critical-section",
+    severity=Severity.INFO,
+    summary="nothing is done while the lock is held",
+    page=__doc__,
+    check=check,
+)

@@ -1,0 +1,80 @@
+"""## What it does
+
+Finds constant arguments with which an acquire raises: a timeout beside `blocking=False`, a negative
+timeout other than -1.
+
+## Why is this bad?
+
+It raises a `ValueError` each time that it runs.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def poll():
+    return lock.acquire(False, timeout=1)
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def poll():
+    return lock.acquire(timeout=1)
+```
+
+## Known limits
+
+Only constants are read.
+
+## References
+
+- [Lock.acquire](https://docs.python.org/3/library/threading.html#threading.Lock.acquire)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.api_use import UseKind
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report acquires that raise because of their constant arguments."""
+    for function in program.ordered_functions():
+        for use in function.api_uses:
+            if use.kind is not UseKind.BAD_ARGUMENTS or use.lock is None:
+                continue
+            name = display_name(use.lock)
+            yield RULE.finding(
+                function,
+                use.span,
+                f"`{name}.{use.method}()` with {use.detail} raises as soon as it is called",
+                severity=(
+                    Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
+                ),
+                locks=(use.lock,),
+                help="pass either `blocking=False` or a timeout of 0 or more",
+            )
+
+
+RULE = Rule(
+    code="LCK212",
+    name="invalid-acquire-arguments",
+    severity=Severity.ERROR,
+    summary="the arguments of an acquire make it raise",
+    page=__doc__,
+    check=check,
+)

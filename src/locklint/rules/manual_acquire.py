@@ -1,0 +1,124 @@
+"""## What it does
+
+Finds a blocking `acquire()` whose `release()` stands in the same function, where `with` would say
+the same. A correct `try`/`finally` is reported as information only.
+
+## Why is this bad?
+
+By hand, each way out of the section needs its own release, and sooner or later an exception or a new
+`return` finds the one that was forgotten. `with` releases on every way out.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+total = 0
+
+
+def add(n):
+    global total
+    lock.acquire()
+    total = n
+    lock.release()
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+total = 0
+
+
+def add(n):
+    global total
+    with lock:
+        total = n
+```
+
+## Known limits
+
+Silent where `with` cannot say the same: arguments or a used result, a release in another function or
+under another condition, hand-over-hand locking, a lock that is released and taken again.
+
+## References
+
+- [Using locks in the with statement](https://docs.python.org/3/library/threading.html#using-locks-conditions-and-semaphores-in-the-with-statement)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.acquisitions import Fate, fates
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name, step
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.instruction import Acquire, Use
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each acquisition by hand that a `with` statement could replace."""
+    for states in program.solved():
+        for fate in fates(states):
+            if not _with_would_do(fate):
+                continue
+            name = display_name(fate.lock)
+            protected = any(given.exception is not None for given in fate.releases)
+            release = fate.first_release or fate.release_spans[0]
+            function = states.function
+            keyword = "async with" if fate.lock.api.is_async else "with"
+            yield RULE.finding(
+                function,
+                fate.span,
+                f"`{name}` is acquired and released by hand",
+                severity=Severity.INFO if protected else Severity.WARNING,
+                locks=(fate.lock,),
+                steps=(
+                    step(function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
+                    step(function, "release", release, "released here", fate.lock),
+                ),
+                help=f"use `{keyword} {name}:`, which releases on every way out",
+            )
+
+
+def _with_would_do(fate: Fate) -> bool:
+    instruction = fate.instruction
+    if not isinstance(instruction, Acquire) or instruction.call is None:
+        return False
+    if instruction.call.arguments or instruction.call.use not in (Use.DISCARDED, Use.AWAITED):
+        return False
+    if not fate.releases or fate.kept:
+        return False
+    if not fate.lock.api.with_ok and not fate.lock.api.async_with_ok:
+        return False
+    for given in fate.releases:
+        if given.how != "release" or not given.last:
+            return False
+        if given.before.levels[-1] != frozenset({fate.acquisition}):
+            return False
+        if given.span.line < fate.span.line or given.span.column < fate.span.column:
+            return False
+    # A release that is also reached without this acquisition belongs to more than this section.
+    places = set(fate.release_spans)
+    return not any(
+        given.span in places and given.key == fate.key and given.before.count <= 0
+        for given in fate.states.given
+        if given.exception is None
+    )
+
+
+RULE = Rule(
+    code="LCK101",
+    name="manual-acquire",
+    severity=Severity.WARNING,
+    summary="a lock is acquired and released by hand where `with` would do",
+    page=__doc__,
+    check=check,
+    subsumed_by=("LCK102", "LCK103", "LCK104", "LCK105", "LCK106", "LCK210"),
+    fixable="",
+)

@@ -1,0 +1,103 @@
+"""## What it does
+
+Finds a lock that is acquired by hand and that nothing in the function, the class, the module or the
+rest of what is analysed releases.
+
+## Why is this bad?
+
+The second acquire hangs.
+
+## Example
+
+```python
+import threading
+
+session_lock = threading.Lock()
+
+
+def main():
+    session_lock.acquire()
+    print("busy")
+```
+
+## Use instead
+
+```python
+import threading
+
+session_lock = threading.Lock()
+
+
+def main():
+    with session_lock:
+        print("busy")
+```
+
+## Known limits
+
+A release of an object that could not be resolved counts for each lock of the same name, and a release
+method that is passed on counts as a release. Semaphores, locks that are made locked on purpose, and
+file locks held for the life of the process are not reported.
+
+## References
+
+- [Lock objects](https://docs.python.org/3/library/threading.html#lock-objects)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.acquisitions import Fate, fates
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name, step
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.access_path import Root
+from locklint.ir.lock import Exactness, LockRole
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each acquisition that nothing gives back."""
+    for states in program.solved():
+        for fate in fates(states):
+            if fate.releases or not fate.kept or not _needs_release(fate):
+                continue
+            if program.is_released_elsewhere(fate.lock):
+                continue
+            function = states.function
+            name = display_name(fate.lock)
+            place = min(exit_.span for exit_ in fate.kept)
+            yield RULE.finding(
+                function,
+                fate.span,
+                f"`{name}` is acquired but never released",
+                locks=(fate.lock,),
+                steps=(
+                    step(function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
+                    step(function, "exit", place, "left here with the lock held", None, (name,)),
+                ),
+                help=f"hold it with `with {name}:`",
+            )
+
+
+def _needs_release(fate: Fate) -> bool:
+    if fate.instruction is None or fate.acquisition.how in ("__enter__", "__aenter__"):
+        return False
+    if fate.states.function.name in ("__enter__", "__aenter__"):
+        return False
+    lock = fate.lock
+    if lock.kind.role not in (LockRole.LOCK, LockRole.READ_WRITE) or lock.kind.cross_process:
+        return False
+    return lock.exactness is not Exactness.FRESH and lock.path.root is not Root.PARAMETER
+
+
+RULE = Rule(
+    code="LCK104",
+    name="never-released",
+    severity=Severity.WARNING,
+    summary="a lock is acquired and nothing releases it",
+    page=__doc__,
+    check=check,
+    subsumed_by=("LCK103",),
+)

@@ -1,0 +1,50 @@
+"""## What it does
+
+Reports a file that could not be analysed: it does not parse, cannot be decoded, or cannot be read.
+
+## Why is this bad?
+
+What was not analysed was not checked. A file is never skipped without a word.
+
+## Example
+
+```text
+def broken(:
+    pass
+```
+
+## Use instead
+
+Mend the file, or exclude it in the configuration.
+
+## Known limits
+
+A file in which nothing mentions a lock is not parsed, and so not reported.
+
+## References
+
+- [PEP 263: source encodings](https://peps.python.org/pep-0263/)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Pass on what went wrong while files were read and parsed."""
+    yield from program.problems
+
+
+RULE = Rule(
+    code="LCK901",
+    name="syntax-error",
+    severity=Severity.ERROR,
+    summary="a file cannot be analysed",
+    page=__doc__,
+    check=check,
+)

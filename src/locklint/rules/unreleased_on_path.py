@@ -1,0 +1,112 @@
+"""## What it does
+
+Finds a way through a function that returns with a lock held while another way releases it: a
+`return`, `break`, `continue` or branch that goes past the release.
+
+## Why is this bad?
+
+A caller cannot know which way was taken, so nobody releases the lock after that one, and the next
+thread that asks for it hangs.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+free = {"a"}
+
+
+def take(name):
+    lock.acquire()
+    if name not in free:
+        return False
+    free.remove(name)
+    lock.release()
+    return True
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+free = {"a"}
+
+
+def take(name):
+    with lock:
+        if name not in free:
+            return False
+        free.remove(name)
+        return True
+```
+
+## Known limits
+
+Silent where the result tells the caller that the lock is held, and where another function releases
+the same lock without having acquired it: such pairs are taken to belong together.
+
+## References
+
+- [CWE-667: Improper Locking](https://cwe.mitre.org/data/definitions/667.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.acquisitions import Fate, fates, result_tells
+from locklint.analysis.guards import is_guarded_release
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name, step
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each acquisition that one way releases and another one keeps."""
+    for states in program.solved():
+        for fate in fates(states):
+            if not fate.kept or not fate.releases or not _other_way(fate):
+                continue
+            if result_tells(fate) or program.is_released_elsewhere(fate.lock):
+                continue
+            if is_guarded_release(fate):
+                continue
+            function = states.function
+            name = display_name(fate.lock)
+            place = min(exit_.span for exit_ in fate.kept)
+            release = fate.first_release
+            steps = [
+                step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
+                step(function, "exit", place, "left here with the lock held", None, (name,)),
+            ]
+            if release is not None:
+                steps.append(
+                    step(function, "release", release, "only this way releases it", fate.lock)
+                )
+            yield RULE.finding(
+                function,
+                fate.span,
+                f"`{name}` is not released on every way out of `{function.name}`",
+                severity=fate.severity(proven=True),
+                locks=(fate.lock,),
+                steps=steps,
+                help=f"hold it with `with {name}:`, or release it in a `finally`",
+            )
+
+
+def _other_way(fate: Fate) -> bool:
+    return bool(fate.given_back) or any(given.exception is None for given in fate.releases)
+
+
+RULE = Rule(
+    code="LCK103",
+    name="unreleased-on-path",
+    severity=Severity.ERROR,
+    summary="one way out of the function keeps the lock that another one releases",
+    page=__doc__,
+    check=check,
+)

@@ -1,0 +1,83 @@
+"""## What it does
+
+Finds `with lock.acquire():`, where `acquire` returns a bool, None or a coroutine.
+
+## Why is this bad?
+
+The lock is taken, then `with` raises a `TypeError` (an `AttributeError` before Python 3.11) for a bool
+is no context manager, and the lock stays held.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def work(job):
+    with lock.acquire():
+        job()
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def work(job):
+    with lock:
+        job()
+```
+
+## Known limits
+
+Silent for libraries whose acquire gives a context manager.
+
+## References
+
+- [The with statement](https://docs.python.org/3/reference/compound_stmts.html#the-with-statement)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.api_use import UseKind
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report `with` over an acquire call."""
+    for function in program.ordered_functions():
+        for use in function.api_uses:
+            if use.kind is not UseKind.WITH_ACQUIRE or use.lock is None:
+                continue
+            name = display_name(use.lock)
+            keyword = "async with" if use.lock.api.async_with_ok else "with"
+            yield RULE.finding(
+                function,
+                use.span,
+                f"`with` over `{name}.{use.method}()`, which gives no context manager",
+                severity=(
+                    Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
+                ),
+                locks=(use.lock,),
+                help=f"write `{keyword} {name}:`",
+            )
+
+
+RULE = Rule(
+    code="LCK203",
+    name="with-acquire-call",
+    severity=Severity.ERROR,
+    summary="`with` is given the result of an acquire instead of the lock",
+    page=__doc__,
+    check=check,
+)

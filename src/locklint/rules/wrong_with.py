@@ -1,0 +1,101 @@
+"""## What it does
+
+Finds `with` on a lock that needs `async with`, `async with` on one that needs `with`, `with` on the
+class instead of a lock (`with Lock:`), and `with` on primitives that have no such protocol (`Event`,
+`Barrier`).
+
+## Why is this bad?
+
+It raises a `TypeError` (an `AttributeError` before Python 3.11) as soon as it runs.
+
+## Example
+
+```python
+import asyncio
+
+lock = asyncio.Lock()
+
+
+async def work(job):
+    with lock:
+        await job()
+```
+
+## Use instead
+
+```python
+import asyncio
+
+lock = asyncio.Lock()
+
+
+async def work(job):
+    async with lock:
+        await job()
+```
+
+## Known limits
+
+Silent for classes with both protocols.
+
+## References
+
+- [asyncio.Lock](https://docs.python.org/3/library/asyncio-sync.html#asyncio.Lock)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.api_use import ApiUse, UseKind
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report `with` statements of the wrong kind."""
+    for function in program.ordered_functions():
+        for use in function.api_uses:
+            if use.kind not in (UseKind.WRONG_WITH, UseKind.WITH_CLASS, UseKind.AWAITED_WITH):
+                continue
+            sure = use.lock is None or use.lock.confidence > Confidence.LOW
+            message, advice = _message(use)
+            yield RULE.finding(
+                function,
+                use.span,
+                message,
+                severity=Severity.ERROR if sure else Severity.WARNING,
+                locks=(use.lock,) if use.lock is not None else (),
+                help=advice,
+            )
+
+
+def _message(use: ApiUse) -> tuple[str, str]:
+    statement = "async with" if use.is_async else "with"
+    if use.kind is UseKind.WITH_CLASS or use.lock is None:
+        return (f"`{statement}` over the class `{use.detail}`, not over a lock", "make a lock first")
+    name, kind = display_name(use.lock), use.lock.api
+    if use.kind is UseKind.AWAITED_WITH:
+        return (
+            f"`with await {name}` no longer works since Python 3.9",
+            f"write `async with {name}:`",
+        )
+    if not kind.acquire_forms:
+        return (
+            f"`{statement}` on `{name}`, a `{kind.name}`, which is no context manager",
+            "call its methods",
+        )
+    other = "with" if use.is_async else "async with"
+    return (f"`{statement}` on `{name}`, a `{kind.name}`", f"write `{other} {name}:`")
+
+
+RULE = Rule(
+    code="LCK204",
+    name="wrong-with",
+    severity=Severity.ERROR,
+    summary="the `with` statement does not fit the kind of lock",
+    page=__doc__,
+    check=check,
+)

@@ -1,0 +1,67 @@
+"""A command line whose analysis is made up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+import locklint.engine
+from locklint.cli import main
+from locklint.core.config import Config
+from locklint.engine.progress import Progress
+from locklint.engine.report import Report
+from tests.cli.rules import RULES
+
+
+class CommandLine:
+    """Runs the command line in this process, and notes what it asks the analysis for."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+        self.report = Report()
+        self.error: BaseException | None = None
+        self.paths: tuple[str, ...] = ()
+        self.config = Config()
+
+    def analyse(
+        self, paths: Sequence[str], config: Config, *, progress: Progress | None = None
+    ) -> Report:
+        """Stand in for the analysis."""
+        self.paths, self.config = tuple(paths), config
+        if self.error is not None:
+            raise self.error
+        return self.report
+
+    def __call__(self, *words: str) -> SimpleNamespace:
+        """The exit status, standard output and standard error of one command."""
+        status = main(words)
+        captured = self._capture.readouterr()
+        return SimpleNamespace(status=status, out=captured.out, err=captured.err)
+
+
+class MadeUpUsageError(Exception):
+    """Stands for the analysis's complaint about what the user asked for."""
+
+
+@pytest.fixture
+def locklint_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> CommandLine:
+    """A command line in an empty folder, without the environment's wishes for colour."""
+    for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LOCKLINT_OUTPUT_FORMAT"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    line = CommandLine(capsys)
+    pipeline = ModuleType("locklint.engine.pipeline")
+    vars(pipeline).update(check=line.analyse, UsageError=MadeUpUsageError)
+    rules = ModuleType("locklint.rules")
+    vars(rules).update(ALL_RULES=RULES)
+    monkeypatch.setitem(sys.modules, "locklint.engine.pipeline", pipeline)
+    monkeypatch.setattr(locklint.engine, "pipeline", pipeline, raising=False)
+    monkeypatch.setitem(sys.modules, "locklint.rules", rules)
+    monkeypatch.setattr(locklint, "rules", rules, raising=False)
+    return line

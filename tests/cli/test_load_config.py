@@ -1,0 +1,122 @@
+"""Settings files: which one counts, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from locklint.core.config import Config, LockType
+from locklint.core.diagnostic import Severity
+from locklint.engine.load_config import SettingsError, load_config
+
+
+def error_of(folder: Path, text: str, name: str = "locklint.toml") -> str:
+    """The message about a settings file, without the path in front."""
+    path = folder / name
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_config(folder)
+    message = str(caught.value)
+    assert message.startswith(f"{path.resolve()}: ")
+    return message.removeprefix(f"{path.resolve()}: ")
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("""
+[tool.locklint]
+select = ["LCK1"]
+ignore = ["LCK101"]
+extend-select = ["LCK210"]
+extend-ignore = ["LCK105"]
+exclude = ["a"]
+extend-exclude = ["b"]
+force-exclude = true
+respect-gitignore = false
+min-severity = "warning"
+fail-level = "error"
+source-roots = ["src"]
+immediate-callers = ["pkg.each"]
+[tool.locklint.lock-types."pkg.Latch"]
+acquire = ["down"]
+async = true
+""")
+    assert load_config(tmp_path).config == Config(
+        select=("LCK1",),
+        ignore=("LCK101",),
+        extend_select=("LCK210",),
+        extend_ignore=("LCK105",),
+        exclude=("a",),
+        extend_exclude=("b",),
+        force_exclude=True,
+        respect_gitignore=False,
+        min_severity=Severity.WARNING,
+        fail_level=Severity.ERROR,
+        source_roots=("src",),
+        immediate_callers=("pkg.each",),
+        lock_types={"pkg.Latch": LockType(acquire=("down",), is_async=True)},
+    )
+
+
+def test_the_nearest_file_counts_alone(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / "locklint.toml").write_text('select = ["LCK1"]\nforce-exclude = true\n')
+    assert load_config(inner).path == (tmp_path / "locklint.toml").resolve()
+    (tmp_path / "a" / "pyproject.toml").write_text('[tool.locklint]\nignore = ["LCK2"]\n')
+    assert load_config(inner).config == Config(ignore=("LCK2",))
+
+
+def test_in_one_folder_the_most_special_file_counts(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.locklint]\nselect = ["LCK3"]\n')
+    (tmp_path / "locklint.toml").write_text('select = ["LCK2"]\n')
+    assert load_config(tmp_path).config.select == ("LCK2",)
+    (tmp_path / ".locklint.toml").write_text('select = ["LCK1"]\n')
+    assert load_config(tmp_path).config.select == ("LCK1",)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[tool.ruff]\n", "not toml", '[project]\nname = "locklint"\n']
+)
+def test_a_pyproject_of_others_is_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "pyproject.toml").write_text(text)
+    (tmp_path / ".locklint.toml").write_text("\ufeffforce-exclude = true\n", encoding="utf-8")
+    assert load_config(tmp_path / "a").config == Config(force_exclude=True)
+
+
+def test_unknown_settings(tmp_path: Path) -> None:
+    assert error_of(tmp_path, "selct = []") == "unknown setting `selct` (did you mean `select`?)"
+    assert error_of(tmp_path, "extend_select = []") == (
+        "unknown setting `extend_select` (did you mean `extend-select`?)"
+    )
+    assert error_of(tmp_path, "zzz = 1") == "unknown setting `zzz`"
+    assert error_of(tmp_path, '[lock-types."a.B"]\nreentrent = true') == (
+        'unknown setting `lock-types."a.B".reentrent` (did you mean `reentrant`?)'
+    )
+
+
+def test_wrong_values(tmp_path: Path) -> None:
+    assert error_of(tmp_path, 'select = "LCK1"') == "`select`: expected `array`, got `str`"
+    assert re.fullmatch(
+        r"`ignore\[.+\]`: expected `str`, got `int`", error_of(tmp_path, "ignore = [1]")
+    )
+    assert error_of(tmp_path, 'min-severity = "warn"') == (
+        "`min-severity` is one of info, warning, error, not 'warn' (did you mean `warning`?)"
+    )
+    assert error_of(tmp_path, "fail-level = 2") == (
+        "`fail-level` is one of info, warning, error, not 2"
+    )
+    assert error_of(tmp_path, "lock-types = 3") == "`lock-types`: expected `object`, got `int`"
+
+
+def test_files_that_are_no_settings(tmp_path: Path) -> None:
+    assert error_of(tmp_path, "select = [").startswith("is not valid TOML: ")
+    (tmp_path / "locklint.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="is not UTF-8 text"):
+        load_config(tmp_path)
+    (tmp_path / "locklint.toml").unlink()
+    assert error_of(tmp_path, "tool.locklint = 1", "pyproject.toml") == (
+        "`tool.locklint` is not a table"
+    )

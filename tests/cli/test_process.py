@@ -1,0 +1,138 @@
+"""What can only be seen from outside of the process: imports, pipes, encodings, terminals."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from locklint.cli.terminal_progress import TerminalProgress
+
+ROOT = Path(__file__).parents[2]
+
+HEAVY = ("libcst", "astroid", "rich", "networkx")
+
+IMPORTED = f"""
+import sys
+from locklint.cli import main
+status = main(sys.argv[1:])
+heavy = [name for name in {HEAVY!r} if name in sys.modules]
+print("heavy:", *heavy, file=sys.stderr)
+sys.exit(status)
+"""
+
+
+def run(*words: str, code: str = IMPORTED, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | variables,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", [("--help",), ("check", "--help"), ("version",), ("-V",)])
+def test_help_and_version_import_nothing_heavy(words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.returncode == 0
+    assert result.stderr == "heavy:\n"
+
+
+CANNED = """
+import sys
+from locklint.reporting import render
+from locklint.reporting.options import RenderOptions
+from tests.reporting.canned import Canned, leak
+options = RenderOptions(color=False)
+findings = [leak()] if "leak" in sys.argv else []
+sys.stdout.write(render(sys.argv[1], Canned().report(*findings), options))
+heavy = [name for name in sys.modules if name.partition(".")[0] == "rich"]
+print("heavy:", *heavy, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", [("full",), ("concise", "leak"), ("json", "leak")])
+def test_plain_formats_and_clean_runs_do_not_import_rich(words: tuple[str, ...]) -> None:
+    assert run(*words, code=CANNED).stderr == "heavy:\n"
+
+
+def test_module_and_function_are_the_same_command() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "locklint", "version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == run("version").stdout
+
+
+LONG = """
+import sys
+from locklint.cli.output import write_result
+write_result("line\\n" * 1_000_000)
+sys.stderr.write("went on")
+"""
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "line\n"
+    process.stdout.close()
+    assert process.stderr.read() == "went on"
+    assert process.wait(timeout=60) == 0
+    process.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_an_error() -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "locklint", "rule"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert result.stderr == "error: standard output: cannot be written: no space left on device\n"
+
+
+def test_output_in_other_encodings_is_escaped_not_lost() -> None:
+    code = "from locklint.cli.output import write_result; write_result('a\u00e9①\\n')"
+    assert run(code=code, PYTHONIOENCODING="ascii").stdout == "a\\xe9\\u2460\n"
+
+
+def test_progress_does_not_show_in_short_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    progress = TerminalProgress(patience=60)
+    progress.begin("analysing", 3)
+    progress.advance()
+    progress.end()
+    assert capfd.readouterr().err == ""
+
+
+def test_progress_shows_in_long_runs(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    progress = TerminalProgress(patience=0)
+    progress.begin("reading", 10)
+    progress.advance(10)
+    progress.begin("analysing", 300)
+    progress.advance(200)
+    time.sleep(0.3)
+    progress.end()
+    progress.end()
+    progress.advance()
+    written = capfd.readouterr().err
+    assert "analysing" in written
+    assert "/300" in written

@@ -1,0 +1,116 @@
+"""The other verbs: ``rule``, ``debug`` and ``version``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import ModuleType
+
+import pytest
+
+import locklint.engine
+from locklint import __version__
+from tests.cli.conftest import CommandLine
+
+PAGE = """\
+# manual-acquire (LCK101)
+
+Severity: **warning** · on by default
+
+Why manual-acquire is bad.
+"""
+
+
+@pytest.mark.parametrize("words", [("version",), ("--version",), ("-V",)])
+def test_version(locklint_command: CommandLine, words: tuple[str, ...]) -> None:
+    result = locklint_command(*words)
+    assert (result.status, result.out) == (0, f"locklint {__version__}\n")
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help(locklint_command: CommandLine, word: str) -> None:
+    result = locklint_command(word)
+    assert result.status == 0
+    for verb in ("check", "rule", "debug", "version"):
+        assert f"  {verb} " in result.out
+        assert locklint_command(verb, word).status == 0
+
+
+@pytest.mark.parametrize("word", ["LCK101", "lck101", "manual-acquire"])
+@pytest.mark.parametrize("output_format", ["text", "markdown"])
+def test_the_page_of_a_rule(locklint_command: CommandLine, word: str, output_format: str) -> None:
+    result = locklint_command("rule", word, "--output-format", output_format)
+    assert (result.status, result.out) == (0, PAGE)
+
+
+def test_the_pages_of_several_rules(locklint_command: CommandLine) -> None:
+    out = locklint_command("rule", "--all").out
+    assert out.startswith(PAGE)
+    assert out.count("# ") == 5
+    assert locklint_command("rule", "LCK1").out.count("# ") == 2
+
+
+def test_a_page_on_a_terminal_is_laid_out(
+    locklint_command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    out = locklint_command("rule", "LCK101").out
+    assert "\x1b[1m" in out
+    assert "**" not in out
+    assert locklint_command("rule", "LCK101", "--output-format=markdown").out == PAGE
+
+
+def test_the_list_of_rules(locklint_command: CommandLine) -> None:
+    assert locklint_command("rule").out.splitlines()[:2] == [
+        "LCK101  manual-acquire           warning  Finds manual-acquire.",
+        "LCK102  unreleased-on-exception  error    Finds unreleased-on-exception.",
+    ]
+    table = locklint_command("rule", "--output-format", "markdown").out.splitlines()
+    assert table[2] == "| LCK101 | manual-acquire | warning | Finds manual-acquire. |"
+
+
+def test_rules_as_json(locklint_command: CommandLine) -> None:
+    assert json.loads(locklint_command("rule", "LCK210", "--output-format=json").out) == {
+        "code": "LCK210",
+        "name": "empty-critical-section",
+        "severity": "info",
+        "default": False,
+        "fix": None,
+        "summary": "Finds empty-critical-section.",
+        "explanation": "Why empty-critical-section is bad.",
+    }
+    for words in (("rule",), ("rule", "--all")):
+        assert len(json.loads(locklint_command(*words, "--output-format=json").out)) == 5
+
+
+def test_an_unknown_rule(locklint_command: CommandLine) -> None:
+    result = locklint_command("rule", "manual-aquire")
+    assert result.status == 2
+    assert result.err == (
+        "error: there is no rule `manual-aquire` (did you mean `manual-acquire`?)\n"
+    )
+
+
+def test_debug_prints_a_stage(
+    locklint_command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def print_stage(stage: str, path: str, function: str | None) -> str:
+        if path == "gone.py":
+            raise FileNotFoundError(2, "No such file or directory")
+        if path == "bad.py":
+            raise SyntaxError("invalid syntax")
+        return f"{stage} {path} {function}"
+
+    module = ModuleType("locklint.engine.debug")
+    vars(module).update(print_stage=print_stage)
+    monkeypatch.setitem(sys.modules, "locklint.engine.debug", module)
+    monkeypatch.setattr(locklint.engine, "debug", module, raising=False)
+    assert locklint_command("debug", "ir", "a.py").out == "ir a.py None\n"
+    assert locklint_command("debug", "locks", "a.py", "--function", "f").out == "locks a.py f\n"
+    for path, message in (
+        ("gone.py", "gone.py: cannot be read: no such file or directory"),
+        ("bad.py", "bad.py: invalid syntax"),
+        (".", ".: is a folder, not a file"),
+    ):
+        result = locklint_command("debug", "ir", path)
+        assert (result.status, result.err) == (2, f"error: {message}\n")

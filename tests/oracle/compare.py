@@ -1,0 +1,181 @@
+"""The static answer beside the ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tests.oracle.execute import EXCEPTION, NORMAL, Discarded, Truth, execute
+from tests.oracle.machine import World
+
+WAYS_OUT = (NORMAL, EXCEPTION)
+FORGOTTEN = "forgotten"
+UNSOUND = "unsound"
+IMPRECISE = "imprecise"
+
+ANALYSED = World(
+    callers_hold=True,
+    unheld_release_raises=True,
+    acquire_raises=True,
+    iteration_raises=True,
+)
+"""The world as the analysis takes it: counts are relative, and nearly everything may raise."""
+
+_LARGER_BOUNDS = (4, 6)
+_LARGER_PATHS = 40_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the analysis says of ``program``.
+
+    ``exits``: per way out and lock the held counts; None where the lock is forgotten. A lock that
+    is not named was not touched. ``leaks``: per acquire line, by which exits its lock
+    stays held.
+    """
+
+    exits: Mapping[str, Mapping[str, frozenset[int] | None]]
+    unheld_releases: frozenset[int] = frozenset()
+    leaks: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, order=True)
+class Mismatch:
+    """One disagreement: something real that the analysis misses, or something it makes up."""
+
+    kind: str  # unsound, imprecise
+    aspect: str  # normal, exception, unheld release, leak by normal exit, leak by exception
+    where: str  # the lock or the line
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.aspect} of {self.where}: {self.detail}"
+
+    @property
+    def family(self) -> tuple[str, str]:
+        """What a smaller program has to share with this one."""
+        return (self.kind, self.aspect)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All disagreements on one program, and how many exits of locks were forgotten."""
+
+    mismatches: tuple[Mismatch, ...]
+    forgotten: int = 0
+    compared: int = 0
+
+    @property
+    def outcome(self) -> str:
+        """One word: the gravest disagreement, or ``forgotten``, or ``agree``."""
+        kinds = {mismatch.kind for mismatch in self.mismatches}
+        for kind in (UNSOUND, IMPRECISE):
+            if kind in kinds:
+                return kind
+        return FORGOTTEN if self.forgotten else "agree"
+
+
+def compare(truth: Truth, answer: Answer, *, complete: bool = True) -> Comparison:
+    """Put the two side by side.
+
+    ``complete`` says that the truth holds everything that can happen; else, as loops may go round
+    without bound, what the analysis says beyond it is let pass.
+    """
+    found: list[Mismatch] = []
+    forgotten: dict[str, set[str]] = {way_out: set() for way_out in WAYS_OUT}
+    compared = 0
+
+    def check(aspect: str, where: str, real: Iterable[object], said: Iterable[object]) -> None:
+        real, said = set(real), set(said)
+        for kind, extra in ((UNSOUND, real - said), (IMPRECISE, said - real)):
+            if extra and (complete or kind is UNSOUND):
+                listed = ", ".join(sorted(map(str, extra)))
+                found.append(Mismatch(kind, aspect, where, listed))
+
+    for way_out in WAYS_OUT:
+        for lock in truth.locks:
+            real = truth.counts(way_out, lock)
+            said = answer.exits.get(way_out, {}).get(lock, real & {0})
+            compared += 1
+            if said is None:
+                forgotten[way_out].add(lock)
+            else:
+                check(way_out, lock, real, said)
+    unknown = forgotten[NORMAL] | forgotten[EXCEPTION]
+    for line in sorted(truth.unheld_releases | answer.unheld_releases):
+        if not truth.locks_of_line.get(line, set()) & unknown:
+            check(
+                "unheld release",
+                f"line {line}",
+                {line} & truth.unheld_releases,
+                {line} & answer.unheld_releases,
+            )
+    for line in sorted(truth.leaks.keys() | answer.leaks.keys()):
+        for way_out in WAYS_OUT:
+            if not truth.locks_of_line.get(line, set()) & forgotten[way_out]:
+                real_leaks = truth.leaks.get(line, set()) & {way_out}
+                said_leaks = answer.leaks.get(line, frozenset()) & {way_out}
+                check(f"leak by {way_out}", f"line {line}", real_leaks, said_leaks)
+    return Comparison(tuple(sorted(found)), sum(map(len, forgotten.values())), compared)
+
+
+def judge(
+    text: str,
+    answer_of: Callable[[str], Answer],
+    world: World = ANALYSED,
+    *,
+    watch: bool = False,
+) -> Comparison:
+    """Compare a program's answer with its truth; raises `Discarded` where there is no truth.
+
+    Loops make two rounds at first. Where that does not settle the matter, or the answer says more
+    than was seen, they make more, before the answer is called imprecise.
+    """
+    truth = execute(text, world, watch=watch)
+    answer = answer_of(text)
+    comparison = compare(truth, answer)
+    loops = "while" in text or "for " in text
+    if loops and (not truth.settled or any(m.kind == IMPRECISE for m in comparison.mismatches)):
+        for bound in ANALYSED = World(
+    callers_hold=True,
+    unheld_release_raises=True,
+    acquire_raises=True,
+    iteration_raises=True,
+)
+"""The world as the analysis takes it: counts are relative, and nearly everything may raise."""
+
+_LARGER_BOUNDS:
+            try:
+                truth = execute(text, world, bound=bound, maximum_paths=_LARGER_PATHS)
+            except Discarded:
+                return compare(truth, answer, complete=False)
+            comparison = compare(truth, answer)
+            if truth.settled and not comparison.mismatches:
+                return comparison
+        if not truth.settled:
+            return compare(truth, answer, complete=False)
+    return comparison
+
+
+def static_answer(text: str) -> Answer:
+    """Ask the analysis; lines are 1-based."""
+    from locklint.engine.debug import analyse_text
+
+    states = analyse_text(text)
+    ways = ((NORMAL, states.normal_exits), (EXCEPTION, states.exception_exits))
+    return Answer(
+        exits={
+            way_out: {
+                _short(lock): None if FORGOTTEN in counts else frozenset(counts)
+                for lock, counts in exits.items()
+            }
+            for way_out, exits in ways
+        },
+        unheld_releases=frozenset(states.unheld_releases),
+        leaks={line: frozenset(ways_out) for line, ways_out in states.leaks.items()},
+    )
+
+
+def _short(lock: str) -> str:
+    """The name that the ground truth uses: ``module.L0`` and ``module.Box.l0`` are ``L0``."""
+    return lock.rsplit(".", 1)[-1].upper()

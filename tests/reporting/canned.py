@@ -1,0 +1,118 @@
+"""Results made by hand, so that reporters can be tested without an analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.core.source import SourceFile, Span
+from locklint.engine.report import Report, Statistics
+from locklint.reporting import render
+from locklint.reporting.options import RenderOptions
+
+PORT = """\
+import threading
+
+
+class Port:
+    def __init__(self, serial):
+        self._lock = threading.Lock()
+        self.serial = serial
+
+    def send(self, data):
+        self._lock.acquire()
+        self.serial.write(data)
+        # The answer comes at once.
+        # It is never longer than a line.
+        # So there is nothing to loop over.
+        self._lock.release()
+"""
+
+BANK = """\
+def move(port):
+    with port._lock:
+        port.flush()
+"""
+
+
+def span(text: str, part: str, occurrence: int = 1) -> Span:
+    """The place of the n-th occurrence of a part of a text, within one line."""
+    index = -1
+    for _ in range(occurrence):
+        index = text.index(part, index + 1)
+    line = text.count("\n", 0, index) + 1
+    column = index - text.rfind("\n", 0, index)
+    return Span(line, column, line, column + len(part))
+
+
+def step(path: str, place: Span, message: str, held: Sequence[str] = (), role: str = "") -> Step:
+    """A step that holds some locks."""
+    return Step(role or "note", path, place, message, "Port.send", "port.Port._lock", tuple(held))
+
+
+def finding(
+    path: str, place: Span, message: str, *steps: Step, code: str = "LCK102", advice: str = ""
+) -> Diagnostic:
+    """An error of rule LCK102, or of another."""
+    return Diagnostic(
+        code,
+        "unreleased-on-exception" if code == "LCK102" else "some-rule",
+        Severity.ERROR,
+        Confidence.HIGH,
+        path,
+        place,
+        message,
+        steps=steps,
+        help=advice,
+    )
+
+
+@dataclass
+class Canned:
+    """Files, and findings in them; `text` renders them without the closing lines."""
+
+    files: dict[str, str] = field(default_factory=lambda: {"src/port.py": PORT})
+
+    def report(self, *findings: Diagnostic) -> Report:
+        """A report of the findings over all of the files."""
+        sources = {
+            path: SourceFile(path, path.removesuffix(".py").rpartition("/")[2], text)
+            for path, text in self.files.items()
+        }
+        statistics = Statistics(files=120, candidates=34, functions=410, locks=57)
+        return Report(findings, statistics, (), sources)
+
+    def text(
+        self,
+        *findings: Diagnostic,
+        width: int | None = 80,
+        encoding: str = "utf-8",
+        color: bool = False,
+    ) -> str:
+        """The findings as `full` output of a width."""
+        options = RenderOptions(width=width, encoding=encoding, color=color, closing=False)
+        return render("full", self.report(*findings), options)
+
+
+def leak() -> Diagnostic:
+    """The usual finding: acquired, something raises, the release is skipped."""
+    held = ("port.Port._lock",)
+    acquire = span(PORT, "self._lock.acquire()")
+    return Diagnostic(
+        "LCK102",
+        "unreleased-on-exception",
+        Severity.ERROR,
+        Confidence.HIGH,
+        "src/port.py",
+        acquire,
+        "`self._lock` stays locked if `self.serial.write(data)` raises",
+        function="Port.send",
+        locks=held,
+        steps=(
+            step("src/port.py", acquire, "acquired here", held, "acquire"),
+            step("src/port.py", span(PORT, "self.serial.write(data)"), "can raise", held, "raise"),
+            step("src/port.py", span(PORT, "self._lock.release()"), "skipped then", (), "release"),
+        ),
+        help="put the section into `with self._lock:`",
+    )
