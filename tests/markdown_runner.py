@@ -309,14 +309,20 @@ def write_files(case: Case, folder: Path) -> None:
 def run(case: Case, folder: Path) -> tuple[str, ...]:
     """Analyse the files of a test, which are in ``folder``, the current directory.
 
-    Gives the problems; internal errors of the analysis are among them.
+    Gives the problems, which are internal errors of the analysis alone where there are any.
     """
     from locklint.engine.load_config import decode_config
     from locklint.engine.pipeline import check
 
     settings = {"select": ["ALL"], **case.settings}
     report = check(["."], decode_config(settings, case.suite.name))
-    problems = [f"internal error in {error.path}:\n{error.traceback}" for error in report.errors]
+    if report.errors:
+        # Findings of a file that broke off say nothing.
+        return tuple(
+            f"internal error in {error.path}: {error.message}\n"
+            + "\n".join(error.traceback.rstrip().split("\n")[-8:])
+            for error in report.errors
+        )
     found = [
         Found(
             os.path.relpath(folder / diagnostic.path, folder),
@@ -327,7 +333,7 @@ def run(case: Case, folder: Path) -> tuple[str, ...]:
         )
         for diagnostic in report.diagnostics
     ]
-    return (*problems, *compare(case, found))
+    return compare(case, found)
 
 
 def stage_outputs(case: Case, folder: Path) -> tuple[tuple[StageFence, str], ...]:

@@ -143,6 +143,7 @@ def test_internal_errors_in_files_do_not_hide_findings(locklint_command: Command
     result = locklint_command("--exit-zero")
     assert result.status == 2
     assert "error[LCK102]" in result.out
+    assert "Found 1 error (1 file with findings), 1 internal error.\n" in result.out
     assert result.err == "error: src/odd.py: internal error, a defect of locklint: KeyError: 'x'\n"
     assert "Traceback: somewhere" in locklint_command("-v").err
 

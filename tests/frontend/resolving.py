@@ -8,7 +8,7 @@ as comments in the function, or module code, where they are asked::
     #? with self.locked() -> generator m:A.locked
     #? class Lock -> threading.Lock
 
-``-`` is the answer "nothing".
+``-`` is the answer "nothing". A long answer stands on a line of its own, after ``#>``.
 """
 
 from __future__ import annotations
@@ -103,11 +103,14 @@ def check(source: str, external: ExternalResolver | None = None) -> None:
 
 def _questions(path: str, text: str, index: ModuleIndex) -> list[Question]:
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
         _, mark, rest = line.partition("#? ")
         if not mark:
             continue
-        question, _, expected = rest.partition(" -> ")
+        question, arrow, expected = rest.partition(" -> ")
+        if not arrow:
+            expected = lines[number].partition("#> ")[2]
         what, _, expression = question.partition(" ")
         if what not in ("call", "with", "class"):
             what, expression = "lock", question

@@ -235,7 +235,8 @@ def test_class_level_and_lazily_made() -> None:
                 #? self.shared -> self.shared m.A.shared threading.Lock, one, high
                 #? A.shared -> A.shared m.A.shared threading.Lock, one, high
                 #? type(self).shared -> type(self).shared m.A.shared threading.Lock, one, high
-                #? self.__class__.shared -> self.__class__.shared m.A.shared threading.Lock, one, high
+                #? self.__class__.shared
+                #> self.__class__.shared m.A.shared threading.Lock, one, high
         class B:
             lock = None
             def start(self):
@@ -357,12 +358,17 @@ def test_conditions_over_a_lock() -> None:
                 self._made = make_condition(self._lock)
             def f(self):
                 local = self._cond
-                #? self._cond -> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
-                #? local -> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
-                #? self._named -> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
-                #? self._inline -> self._inline m.A._inline threading.Lock as threading.Condition, instance, high
+                #? self._cond
+                #> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
+                #? local
+                #> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
+                #? self._named
+                #> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
+                #? self._inline
+                #> self._inline m.A._inline threading.Lock as threading.Condition, instance, high
                 #? self._plain -> self._plain m.A._plain threading.Condition, instance, high
-                #? self._made -> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
+                #? self._made
+                #> self._lock m.A._lock threading.Lock as threading.Condition, instance, high
                 #? ready -> mutex m.mutex threading.Lock as threading.Condition, one, high
         class B:
             def __init__(self):
@@ -371,15 +377,18 @@ def test_conditions_over_a_lock() -> None:
                 self.full = Condition(lock)
             def f(self):
                 pass
-                #? self.empty -> self.empty m.B.empty threading.RLock as threading.Condition, instance, high
-                #? self.full -> self.empty m.B.empty threading.RLock as threading.Condition, instance, high
+                #? self.empty
+                #> self.empty m.B.empty threading.RLock as threading.Condition, instance, high
+                #? self.full
+                #> self.empty m.B.empty threading.RLock as threading.Condition, instance, high
         class C:
             def __init__(self, lock):
                 self.lock = lock
                 self.cond = Condition(lock)
             def f(self):
                 pass
-                #? self.cond -> self.lock m.C.lock threading.Lock as threading.Condition, instance, medium
+                #? self.cond
+                #> self.lock m.C.lock threading.Lock as threading.Condition, instance, medium
                 #? self.lock -> self.lock m.C.lock threading.Lock, instance, medium
         C(Lock())
         #? ready -> mutex m.mutex threading.Lock as threading.Condition, one, high
@@ -453,11 +462,15 @@ def test_containers() -> None:
                 #? self.times[3] -> self.times[3] m.A.times[*] threading.Lock, element, high
                 #? self.dict['b'] -> self.dict['b'] m.A.dict[*] threading.RLock, element, high
                 #? self.filled[key] -> self.filled[key] m.A.filled[*] threading.Lock, element, high
-                #? self.appended[0] -> self.appended[0] m.A.appended[*] threading.Lock, element, high
-                #? self.default[key] -> self.default[key] m.A.default[*] threading.Lock, element, high
+                #? self.appended[0]
+                #> self.appended[0] m.A.appended[*] threading.Lock, element, high
+                #? self.default[key]
+                #> self.default[key] m.A.default[*] threading.Lock, element, high
                 #? self.weak[key] -> self.weak[key] m.A.weak[*] threading.Lock, element, high
-                #? self.by_key.get(key) -> self.by_key[key] m.A.by_key[*] threading.Lock, element, high, or None
-                #? self.filled.setdefault(key, Lock()) -> self.filled[key] m.A.filled[*] threading.Lock, element, high
+                #? self.by_key.get(key)
+                #> self.by_key[key] m.A.by_key[*] threading.Lock, element, high, or None
+                #? self.filled.setdefault(key, Lock())
+                #> self.filled[key] m.A.filled[*] threading.Lock, element, high
                 #? self.numbers[0] -> -
                 #? self.filled -> -
                 for lock in self.list:
@@ -500,7 +513,8 @@ def test_constructor_arguments() -> None:
                 self.worker = Worker(self._mutex, 1)
             def f(self):
                 pass
-                #? self.worker._lock -> self.worker._lock m.Worker._lock threading.Lock, instance, medium
+                #? self.worker._lock
+                #> self.worker._lock m.Worker._lock threading.Lock, instance, medium
         class Unsure:
             def __init__(self, lock):
                 self._lock = lock
@@ -575,15 +589,22 @@ def test_chains_through_instances() -> None:
             def f(self):
                 with Client() as five:
                     pass
-                    #? five._lock -> five._lock net.client.Client._lock threading.Lock, instance, high
-                #? self.one._lock -> self.one._lock net.client.Client._lock threading.Lock, instance, high
-                #? self.two._lock -> self.two._lock net.client.Client._lock threading.Lock, instance, high
-                #? self.three._lock -> self.three._lock net.client.Client._lock threading.Lock, instance, high
-                #? self.four._lock -> self.four._lock net.client.Client._lock threading.Lock, instance, high
-                #? self.all[0]._lock -> self.all[0]._lock net.client.Client._lock threading.Lock, instance, high
+                    #? five._lock
+                    #> five._lock net.client.Client._lock threading.Lock, instance, high
+                #? self.one._lock
+                #> self.one._lock net.client.Client._lock threading.Lock, instance, high
+                #? self.two._lock
+                #> self.two._lock net.client.Client._lock threading.Lock, instance, high
+                #? self.three._lock
+                #> self.three._lock net.client.Client._lock threading.Lock, instance, high
+                #? self.four._lock
+                #> self.four._lock net.client.Client._lock threading.Lock, instance, high
+                #? self.all[0]._lock
+                #> self.all[0]._lock net.client.Client._lock threading.Lock, instance, high
                 for client in self.all:
                     client.close()
-                    #? client._lock -> client._lock net.client.Client._lock threading.Lock, instance, high
+                    #? client._lock
+                    #> client._lock net.client.Client._lock threading.Lock, instance, high
         """
     )
 
@@ -714,7 +735,8 @@ def test_library_helpers() -> None:
                 #? self.weak()._lock -> self.weak()._lock m.A._lock threading.Lock, instance, high
                 #? self.proxy._lock -> self.proxy._lock m.A._lock threading.Lock, instance, high
                 #? self.cast._lock -> self.cast._lock m.A._lock threading.Lock, instance, high
-                #? getattr(self.proxy, '_lock', None) -> getattr(self.proxy, '_lock', None) m.A._lock threading.Lock, instance, high, or None
+                #? getattr(self.proxy, '_lock')
+                #> getattr(self.proxy, '_lock') m.A._lock threading.Lock, instance, high
                 made = self.make()
                 #? made -> made m.B.f.<locals>.made threading.Lock, fresh, high
                 lazy = self.lazy()

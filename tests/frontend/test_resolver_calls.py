@@ -28,7 +28,7 @@ def test_functions_and_imports() -> None:
             #? call len() -> external builtins.len
             #? call thing() -> -
             #? call thing.method() -> -
-            #? call short() -> -
+            #? call short() -> pkg.impl:run.<lambda@8:13>
             #? call missing_name() -> -
         ## pkg/other.py
         import pkg
@@ -136,10 +136,10 @@ def test_context_managers() -> None:
             def __exit__(self, *exc): pass
         class Special(Transaction):
             def __exit__(self, *exc): pass
-        class Async:
+        class Aio:
             async def __aenter__(self): pass
             async def __aexit__(self, *exc): pass
-        class Both(Transaction, Async): pass
+        class Both(Transaction, Aio): pass
         def begin():
             return Transaction()
         @contextmanager
@@ -157,8 +157,10 @@ def test_context_managers() -> None:
                 own = ExitStack()
                 #? with Transaction() -> m:Transaction.__enter__ m:Transaction.__exit__
                 #? with Special() -> m:Transaction.__enter__ m:Special.__exit__
-                #? with Async() -> m:Async.__aenter__ m:Async.__aexit__ async m:Async.__aenter__ m:Async.__aexit__
-                #? with Both() -> m:Transaction.__enter__ m:Transaction.__exit__ async m:Async.__aenter__ m:Async.__aexit__
+                #? with Aio()
+                #> m:Aio.__aenter__ m:Aio.__aexit__ async m:Aio.__aenter__ m:Aio.__aexit__
+                #? with Both()
+                #> m:Transaction.__enter__ m:Transaction.__exit__ async m:Aio.__aenter__ m:Aio.__aexit__
                 #? with begin() -> m:Transaction.__enter__ m:Transaction.__exit__
                 #? with self.held() -> generator m:A.held
                 #? with locked(self._lock) -> generator m:locked

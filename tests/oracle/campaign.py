@@ -14,7 +14,16 @@ from tests.oracle.machine import World
 from tests.oracle.shrink import shrink
 from tests.oracle.writer import Options
 
-OUTCOMES = ("agree", "forgotten", "unsound", "imprecise", "crashed", "discarded", "described")
+OUTCOMES = (
+    "agree",
+    "forgotten",
+    "silent",
+    "unsound",
+    "imprecise",
+    "crashed",
+    "discarded",
+    "described",
+)
 CHUNK = 200  # programs of one task
 _KEPT = 200  # disagreements that are remembered
 

@@ -19,6 +19,8 @@ class Interrupt(BaseException):
 class UnheldRelease(RuntimeError):
     """What releasing a lock raises that is not held."""
 
+    unlikely = True
+
 
 class PathEnded(BaseException):
     """Ends a path that reaches no exit."""
@@ -29,13 +31,14 @@ class World:
     """What is assumed of the world that a program runs in.
 
     ``callers_hold``: whoever calls the program may hold its locks, so that counts are relative, may
-    be negative, and a release is wrong only where the path itself shows that the lock is free
+    be negative, and a release goes wrong only where the path itself shows that the lock is free
     (it has had it before, or has tried for it in vain). ``unheld_release_raises``: such a release
     raises, as it does in Python; else the path ends there.
     ``interrupts``: unknown calls may raise what ``except Exception`` does not catch.
     ``iteration_raises``: so may iterating over ``items``. ``acquire_raises``: so may an acquire,
-    and then nothing is held. ``repeated_try_fails``: a try-acquire of a re-entrant lock that the
-    thread holds already may fail (really, it cannot).
+    and then nothing is held; it is unlikely, so that where such an exception leaves the program,
+    this does not count as an exit. ``repeated_try_fails``: a try-acquire of a re-entrant lock that
+    the thread holds already may fail (really, it cannot).
     """
 
     callers_hold: bool = False
@@ -116,13 +119,16 @@ class Machine:
             frame = frame.f_back
         return 0
 
-    def decide(self, values: int) -> int:
-        """One of ``values`` results, or an exception."""
+    def decide(self, values: int, unlikely: bool = False) -> int:
+        """One of ``values`` results, or an exception, which may be an ``unlikely`` one."""
         if self.dead:
             raise PathEnded
         choice = self.tape.choose(values + len(self.raised))
         if choice >= values:
-            raise self.raised[choice - values]
+            error = self.raised[choice - values]()
+            if unlikely:
+                error.unlikely = True  # type: ignore[attr-defined]
+            raise error
         return choice
 
     def may_raise(self) -> None:
@@ -216,7 +222,7 @@ class Lock:
         line = machine.line()
         machine.touched.add((line, self.name))
         if machine.world.acquire_raises:
-            machine.decide(1)
+            machine.decide(1, unlikely=True)
         if blocking and timeout == -1:
             if self.free is False and not self.reentrant:
                 machine.deadlocks.add(line)
@@ -241,7 +247,7 @@ class Lock:
             raise PathEnded
         line = machine.line()
         machine.touched.add((line, self.name))
-        machine.releases.add((line, self.free is not True))
+        machine.releases.add((line, self.count > 0))
         if self.free:
             if machine.world.unheld_release_raises:
                 raise UnheldRelease

@@ -45,6 +45,7 @@ def test_json() -> None:
             "warnings": 0,
             "infos": 0,
             "suppressed": 0,
+            "internal_errors": 0,
             "files_with_findings": 1,
             "files": 120,
             "files_mentioning_locks": 34,

@@ -49,7 +49,9 @@ from locklint.ir.instruction import (
     Jump,
     Manager,
     Operand,
+    Operate,
     Raise,
+    Read,
     Release,
     Return,
     Truth,
@@ -198,7 +200,7 @@ class Transfer:
         self, instruction: Instruction, disjunct: Disjunct, raised: list[Disjunct]
     ) -> None:
         likely = grade(instruction, self._function, self._raises)
-        if likely is Grade.NEVER:
+        if likely is Grade.NEVER or _is_known_good(instruction, disjunct):
             return
         what = _describe(instruction)
         cause = Cause(instruction.span, what)
@@ -641,6 +643,14 @@ def _dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disju
     yield catch.uncaught, disjunct
 
 
+def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:
+    """Whether it loads what has to be there: part of the way to a lock that is held."""
+    return isinstance(instruction, Read) and any(
+        hold.count > 0 and key.path.starts_with(instruction.path)
+        for key, hold in disjunct.holds.items()
+    )
+
+
 def _is_cleanup(terminator: object) -> bool:
     return isinstance(terminator, Catch) or (isinstance(terminator, Raise) and terminator.reraise)
 
@@ -655,5 +665,9 @@ def _describe(instruction: Instruction) -> str:
             return "yield"
         case Acquire() | TryAcquire():
             return "acquire"
+        case Read(path=path):
+            return str(path)
+        case Operate(what=what):
+            return what
         case _:
             return ""

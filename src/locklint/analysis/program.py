@@ -12,7 +12,7 @@ from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call
-from locklint.ir.lock import LockRef
+from locklint.ir.lock import LockRef, LockRole, Mode
 
 RELEASE_NAMES = ("release", "release_read_lock", "release_write_lock", "__exit__")
 
@@ -54,7 +54,7 @@ class Program:
             found |= states.function.mentions
             for given in states.given:
                 if given.before.count <= 0 and not given.before.known:
-                    found.add(given.lock.identity)
+                    found.add(_held_as(given.lock, given.key.mode))
         return frozenset(found)
 
     @cached_property
@@ -71,10 +71,11 @@ class Program:
                         found.add(callee.parent().last)
         return frozenset(found)
 
-    def is_released_elsewhere(self, lock: LockRef) -> bool:
+    def is_released_elsewhere(self, lock: LockRef, mode: Mode = Mode.EXCLUSIVE) -> bool:
         """Whether another function may give the lock back."""
         return (
             lock.identity in self.loose_releases
+            or _held_as(lock, mode) in self.loose_releases
             or lock.identity.rsplit(".", 1)[-1] in self.loose_release_names
         )
 
@@ -83,3 +84,8 @@ class Program:
         return frozenset(
             lock.identity for states in self.states.values() for lock in states.locks.values()
         )
+
+
+def _held_as(lock: LockRef, mode: Mode) -> str:
+    """The identity, and for a read-write lock the mode: releasing one side leaves the other."""
+    return f"{lock.identity}/{mode.value}" if lock.kind.role is LockRole.READ_WRITE else lock.identity

@@ -55,8 +55,8 @@ def grade(
             if len(path.fields) == 1 and path.root is Root.SELF and path.fields[0][0] not in "[(":
                 return Grade.ACQUIRE
             return Grade.UNLIKELY
-        case Operate():
-            return Grade.UNLIKELY
+        case Operate(with_literal=with_literal):
+            return Grade.ACQUIRE if with_literal else Grade.UNLIKELY
         case Acquire(form=form, call=call):
             fails = form is not None and form.failure is Failure.RAISES and call and call.arguments
             return Grade.LIKELY if fails else Grade.ACQUIRE

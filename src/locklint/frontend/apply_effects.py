@@ -176,6 +176,9 @@ class EffectPass:
             case Read(path=path, discarded=True):
                 self._discarded(path, instruction.span)
                 yield instruction
+            case Read(path=path) if self._method(path) is not None:
+                # A lock has its methods: naming one cannot fail.
+                return
             case Assign(target=target, value=value):
                 if target.fields or isinstance(value, Display):
                     yield from self._hand_over(value, instruction.span, stored=True)

@@ -202,7 +202,7 @@ class Attributes:
         ]
         if not stores:
             return UNKNOWN
-        identity = f"{index.module}.{function.qualname}.{name}"
+        identity = f"{index.key}.{function.qualname}.{name}"
         return settle(self.inference.bindings(stores, index, []), identity, Exactness.ONE)
 
     # Classes
@@ -261,7 +261,7 @@ class Attributes:
                 types = self.inference.calls.results((function,))
                 if _is_cached(function.decl):
                     owner = ClassRef(function.path, function.decl.class_name or "", function.index)
-                    types = settle(types, f"{owner.dotted}.{name}", Exactness.PER_INSTANCE)
+                    types = settle(types, f"{owner.identity}.{name}", Exactness.PER_INSTANCE)
                 return types
             if not slot.places:
                 return (function,)
@@ -272,7 +272,7 @@ class Attributes:
 
     def _from_places(self, cls: ClassRef, slot: Slot, name: str) -> Types:
         places = slot.places
-        identity = f"{slot.home.dotted}.{name}" if slot.home else name
+        identity = f"{slot.home.identity}.{name}" if slot.home else name
         types = self._bound(places)
         for place in places:
             override = self._descriptor(place, cls)
@@ -373,7 +373,7 @@ class Attributes:
             return ()
         types = inference.bindings([*instance, *shared], index, [])
         exactness = Exactness.PER_INSTANCE if instance else Exactness.ONE
-        return settle(types, f"{cls.dotted}.{name}", exactness)
+        return settle(types, f"{cls.identity}.{name}", exactness)
 
     def _related(self, one: ClassRef, other: ClassRef) -> bool:
         project = self.inference.project
@@ -395,7 +395,7 @@ class Attributes:
         if not places:
             return self._outside(cls, slot, name)
         home = places[-1].owner
-        return settle(self._bound(places), f"{home.dotted}.{name}", Exactness.ONE)
+        return settle(self._bound(places), f"{home.identity}.{name}", Exactness.ONE)
 
     def _of_super(self, cls: ClassRef, name: str, of_class: bool) -> Types:
         receiver: InstanceType | ClassType = ClassType(cls) if of_class else InstanceType(cls)

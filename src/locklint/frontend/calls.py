@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locklint.core.diagnostic import Confidence
+from locklint.frontend.library_calls import LibraryCalls
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
@@ -31,9 +32,8 @@ from locklint.frontend.value_types import (
     scope_of,
     settle,
     union,
-    without_none,
 )
-from locklint.index.declarations import CallValue, Literal, ModuleIndex, Ref, Value
+from locklint.index.declarations import CallValue, ModuleIndex, Ref, Value
 from locklint.ir.lock import Exactness, LockKind, Mode
 
 if TYPE_CHECKING:
@@ -43,44 +43,9 @@ _LOCK_METHODS = frozenset(
     ("acquire", "release", "__enter__", "__exit__", "__aenter__", "__aexit__")
 )
 
-_CONTAINERS = {
-    "builtins.list": "list",
-    "builtins.tuple": "tuple",
-    "builtins.set": "set",
-    "builtins.frozenset": "frozenset",
-    "builtins.dict": "dict",
-    "builtins.sorted": "list",
-    "builtins.reversed": "list",
-    "builtins.iter": "list",
-    "builtins.filter": "list",
-    "collections.deque": "deque",
-    "collections.OrderedDict": "dict",
-    "collections.defaultdict": "dict",
-    "weakref.WeakValueDictionary": "dict",
-    "weakref.WeakKeyDictionary": "dict",
-    "weakref.WeakSet": "set",
-    "types.MappingProxyType": "dict",
-    "itertools.chain": "list",
-    "itertools.cycle": "list",
-}
-_SAME = frozenset(
-    (
-        "copy.copy",
-        "weakref.proxy",
-        "contextlib.closing",
-        "asyncio.shield",
-        "asyncio.ensure_future",
-        "asyncio.create_task",
-        "asyncio.wait_for",
-        "functools.wraps",
-        "sys.intern",
-        "contextlib.aclosing",
-    )
-)
 _ELEMENTS = frozenset(
     ("get", "pop", "popleft", "setdefault", "__getitem__", "popitem", "peek", "get_nowait")
 )
-_FIELDS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Factory"))
 _NO_ARGUMENTS = CallValue(Ref(()))
 _NOWHERE = scope_of(ModuleIndex(module="", path="", is_package=False))
 
@@ -90,6 +55,7 @@ class Calls:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
+        self.library = LibraryCalls(inference)
 
     def callee_types(self, call: CallValue, scope: Scope) -> Types:
         """What is called; ``super()`` is made out here, for it depends on where it is written."""
@@ -123,7 +89,7 @@ class Calls:
         """What calling one alternative gives; ``call`` None: the arguments are not known."""
         match callee:
             case NameType(dotted=dotted):
-                return self._external(dotted, callee.member, call, scope)
+                return self.library.result(dotted, callee.member, call, scope)
             case ClassType(cls=cls):
                 return self.construct(cls, call, scope)
             case FunctionType():
@@ -136,7 +102,7 @@ class Calls:
                 form = lock.api.context_form(method)
                 if form is not None and not form.is_attribute:
                     return (self.viewed(lock, form.mode),)
-                return self._factory(lock.api.name, method)
+                return self.factory(lock.api.name, method)
             case ContainerMethod(container=container, method=method):
                 return self._container_method(container, method, call, scope)
             case InstanceType():
@@ -161,7 +127,7 @@ class Calls:
             return (InstanceType(cls),)
         if self.inference.attributes.method(cls, "__init__") is not None:
             call = None  # Its own constructor decides what becomes of the arguments.
-        made = self._make(kind, call, scope or _NOWHERE)
+        made = self.make(kind, call, scope or _NOWHERE)
         return tuple(
             replace(item, cls=cls) if isinstance(item, LockValue) else item for item in made
         )
@@ -189,7 +155,7 @@ class Calls:
                 return None
         return None
 
-    def _make(self, kind: LockKind, call: CallValue | None, scope: Scope) -> Types:
+    def make(self, kind: LockKind, call: CallValue | None, scope: Scope) -> Types:
         plain = LockValue(kind.name, kind)
         if kind.cross_process and call is not None and (call.arguments or call.keywords):
             # A lock by a file's or key's name is shared with whoever else makes it by that name.
@@ -201,7 +167,7 @@ class Calls:
             return (plain,)
         return _over(kind, self.inference.value(argument, scope))
 
-    def _factory(self, type_name: str, method: str) -> Types:
+    def factory(self, type_name: str, method: str) -> Types:
         factory = self.inference.table.factory_method(type_name, method)
         dotted = f"{type_name}.{method}"
         if factory is None:
@@ -243,7 +209,7 @@ class Calls:
         elif not decl.returns:
             return NONE
         if any(_last_name(decorator) in ("lru_cache", "cache") for decorator in decl.decorators):
-            identity = f"{function.index.module}.{function.qualname}()"
+            identity = f"{function.index.key}.{function.qualname}()"
             alone = len(decl.parameters) == (1 if decl.class_name else 0)
             types = settle(types, identity, Exactness.ONE if alone else Exactness.ELEMENT)
         return types or UNKNOWN
@@ -336,120 +302,6 @@ class Calls:
                 return (kind,)
             case _:
                 return UNKNOWN
-
-    # What is outside the project
-
-    def _external(self, dotted: str, member: bool, call: CallValue | None, scope: Scope) -> Types:
-        table = self.inference.table
-        kind = table.kind_for_constructor(dotted)
-        if kind is not None:
-            type_name, _, method = dotted.rpartition(".")
-            if table.factory_method(type_name, method) is not None:
-                return self._factory(type_name, method)
-            return self._make(kind, call, scope)
-        known = table.result_type(dotted)
-        if known is not None:
-            return (ExternalInstance(known),)
-        if call is not None and not member:
-            special = self._special(dotted, call, scope)
-            if special is not None:
-                return special
-        elif dotted in _CONTAINERS:
-            return (ContainerType(_CONTAINERS[dotted]),)
-        return (ExternalInstance(dotted if not member else f"{dotted}()"),)
-
-    def _special(self, dotted: str, call: CallValue, scope: Scope) -> Types | None:
-        """Functions of the standard library that give back what they are given, or part of it."""
-        inference = self.inference
-        arguments = call.arguments
-        first = arguments[0] if arguments else None
-        if dotted == "collections.defaultdict":
-            factory = inference.value(first, scope) if first is not None else ()
-            items = union(*[self.call(kind, _NO_ARGUMENTS, scope) for kind in factory])
-            return (ContainerType("dict", (without_none(items),) if items else ()),)
-        if dotted in _CONTAINERS:
-            name = _CONTAINERS[dotted]
-            given = inference.value(first, scope) if first is not None else ()
-            items = union(*[self._contents(kind) for kind in given])
-            keyed = tuple(inference.value(value, scope) for _, value in call.keywords)
-            if name != "dict" or dotted == "builtins.sorted":
-                keyed = ()
-            return (ContainerType(name, (items, *keyed) if items else keyed),)
-        if dotted.rpartition(".")[2] in _FIELDS:
-            return self._field(call, scope)
-        if first is None:
-            return None
-        if dotted in _SAME:
-            return inference.value(first, scope)
-        if dotted in ("typing.cast", "typing_extensions.cast") and len(arguments) == 2:
-            return inference.annotations.types(first, scope)
-        if dotted == "weakref.ref" or dotted == "weakref.WeakMethod":
-            return (CallableType(inference.value(first, scope)),)
-        if dotted == "functools.partial" or dotted == "functools.partialmethod":
-            return self._partial(inference.value(first, scope))
-        if dotted in ("builtins.next", "builtins.min", "builtins.max", "builtins.anext"):
-            return inference.iterated(inference.value(first, scope))
-        if dotted == "builtins.enumerate":
-            items = inference.iterated(inference.value(first, scope))
-            pair = ContainerType("tuple", ((ExternalInstance("builtins.int"),), items), ("0", "1"))
-            return (ContainerType("list", ((pair,),)),)
-        if dotted == "builtins.zip":
-            parts = tuple(inference.iterated(inference.value(value, scope)) for value in arguments)
-            keys = tuple(str(place) for place in range(len(parts)))
-            return (ContainerType("list", ((ContainerType("tuple", parts, keys),),)),)
-        if dotted == "builtins.map":
-            return (ContainerType("list", (self.results(inference.value(first, scope)),)),)
-        if dotted == "builtins.getattr" and len(arguments) >= 2:
-            return self._getattr(call, scope)
-        if dotted == "builtins.type" and len(arguments) == 1:
-            return (
-                tuple(
-                    ClassType(kind.cls)
-                    for kind in inference.value(first, scope)
-                    if isinstance(kind, InstanceType)
-                )
-                or UNKNOWN
-            )
-        if dotted == "builtins.super":
-            return UNKNOWN
-        if dotted == "builtins.object.__new__":
-            return self.results(inference.value(first, scope))
-        return None
-
-    def _field(self, call: CallValue, scope: Scope) -> Types | None:
-        """A field of a dataclass, of attrs or of pydantic, by its default or its default's maker.
-
-        ``attr.Factory(make)`` takes the maker as its argument.
-        """
-        inference = self.inference
-        callee = call.callee.names[-1] if isinstance(call.callee, Ref) else ""
-        makers = [value for name, value in call.keywords if name in ("default_factory", "factory")]
-        if callee == "Factory" and call.arguments:
-            makers.append(call.arguments[0])
-        found: list[Types] = []
-        for maker in makers:
-            for kind in inference.value(maker, scope):
-                found.append(self.call(kind, _NO_ARGUMENTS, scope))
-        for name, value in call.keywords:
-            if name == "default":
-                found.append(inference.value(value, scope))
-        return union(*found) or None
-
-    def _partial(self, functions: Types) -> Types:
-        return tuple(
-            CallableType(self.results((kind,))) if isinstance(kind, (ClassType, NameType)) else kind
-            for kind in functions
-        )
-
-    def _getattr(self, call: CallValue, scope: Scope) -> Types:
-        of, name = call.arguments[0], call.arguments[1]
-        if not isinstance(name, Literal) or name.text[:1] not in "'\"":
-            return UNKNOWN
-        types = self.inference.value(of, scope)
-        found = self.inference.attribute_of_all(types, name.text[1:-1])
-        if len(call.arguments) > 2:
-            return union(found, self.inference.value(call.arguments[2], scope))
-        return found
 
     # Containers
 

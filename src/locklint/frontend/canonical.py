@@ -79,6 +79,8 @@ class Walker:
                 alias = self._root_alias(path.root_name, scope, types, hops)
                 if alias is not None:
                     current = alias
+                    if path.root is Root.CLOSURE and alias.root is not Root.GLOBAL:
+                        current = AccessPath(alias.root_name, alias.fields, Root.CLOSURE)
         receiver = current
         for field in fields:
             before = current
@@ -109,6 +111,8 @@ class Walker:
         decl = scope.decl
         own = True
         while decl is not None:
+            if name in decl.comprehensions and not declares(decl, name):
+                return Root.LOCAL if own else Root.CLOSURE
             if name in decl.globals:
                 return Root.GLOBAL
             if name not in decl.nonlocals and declares(decl, name):
@@ -129,7 +133,7 @@ class Walker:
         index = scope.index
         decl = scope.decl
         while decl is not None:
-            if name in decl.globals:
+            if "%" in name or name in decl.globals or name in decl.comprehensions:
                 return None
             if name not in decl.nonlocals and declares(decl, name):
                 return self._local_alias(name, decl, scope, types, hops)

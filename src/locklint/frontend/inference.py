@@ -205,7 +205,11 @@ class Inference:
         self._steps += 1
         index = scope.index
         decl = scope.decl
+        # Lowering sets the variables of comprehensions apart: ``lock%3``.
+        name, _, apart = name.partition("%")
         while decl is not None:
+            if name in decl.comprehensions and (apart or not declares(decl, name)):
+                return self._comprehension(name, decl, index)
             if name in decl.globals:
                 return self.global_name(name, index)
             if name not in decl.nonlocals and declares(decl, name):
@@ -232,9 +236,17 @@ class Inference:
         key = ("local", index.path, decl.qualname, name)
         return self.memoised(key, lambda: self._local(name, decl, index))
 
+    def _comprehension(self, name: str, decl: FunctionDecl, index: ModuleIndex) -> Types:
+        key = ("comprehension", index.path, decl.qualname, name)
+        identity = f"{index.key}.{decl.qualname}.<locals>.{name}"
+        bindings = decl.comprehensions[name]
+        return self.memoised(
+            key, lambda: settle(self.bindings(bindings, index, []), identity, Exactness.FRESH)
+        )
+
     def _local(self, name: str, decl: FunctionDecl, index: ModuleIndex) -> Types:
         parts: list[Types] = []
-        identity = f"{index.module}.{decl.qualname}.<locals>.{name}"
+        identity = f"{index.key}.{decl.qualname}.<locals>.{name}"
         for position, parameter in enumerate(decl.parameters):
             if parameter.name == name:
                 found = self.arguments.parameter(decl, parameter, position, index)
@@ -266,7 +278,7 @@ class Inference:
         if name in index.bindings:
             found = self.bindings(index.bindings[name], index, parts)
             # A name that is also imported stands for the import first.
-            return settle(found, f"{index.module}.{name}", Exactness.ONE)
+            return settle(found, f"{index.key}.{name}", Exactness.ONE)
         if parts:
             return union(*parts)
         return self._starred(name, index)

@@ -76,7 +76,10 @@ def compare(low: Lowering, node: cst.Comparison) -> list[Operand]:
     for target in node.comparisons:
         values.append(low.value(target.comparator))
         if not isinstance(target.operator, (cst.Is, cst.IsNot)):
-            low.emit(Operate(low.span(node), operator_text(target.operator)))
+            literal = isinstance(target.operator, (cst.Equal, cst.NotEqual)) or any(
+                isinstance(operand, Constant) for operand in values[-2:]
+            )
+            low.emit(Operate(low.span(node), operator_text(target.operator), literal))
     return values
 
 
@@ -94,9 +97,7 @@ def boolean_operands(node: cst.BooleanOperation) -> list[cst.BaseExpression]:
     return operands
 
 
-def _boolean(
-    low: Lowering, node: cst.BooleanOperation, then: BlockId, otherwise: BlockId
-) -> None:
+def _boolean(low: Lowering, node: cst.BooleanOperation, then: BlockId, otherwise: BlockId) -> None:
     graph = low.graph
     is_and = isinstance(node.operator, cst.And)
     *others, last = boolean_operands(node)
@@ -121,9 +122,7 @@ def _choice(low: Lowering, node: cst.IfExp, then: BlockId, otherwise: BlockId) -
             low.condition(branch, then, otherwise)
 
 
-def _comparison(
-    low: Lowering, node: cst.Comparison, then: BlockId, otherwise: BlockId
-) -> None:
+def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: BlockId) -> None:
     graph, span = low.graph, low.span(node)
     known = _with_constant(node)
     if known is None:

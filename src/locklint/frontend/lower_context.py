@@ -1,4 +1,4 @@
-"""What the parts of the lowering share: one session per piece of source, one context per function."""
+"""What the parts of the lowering share: a session per piece of source, a context per function."""
 
 from __future__ import annotations
 

@@ -21,8 +21,9 @@ from locklint.frontend.lower_scope import (
 )
 from locklint.frontend.lower_target import store_name
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Decorator, Function, FunctionKind
+from locklint.ir.cfg import BasicBlock, Decorator, Function, FunctionKind
 from locklint.ir.instruction import (
+    BlockId,
     Constant,
     FunctionRef,
     Operand,
@@ -51,9 +52,9 @@ class Heading:
     parent: str | None = None
 
 
-def lower_definition(session: Session, node: cst.FunctionDef, around: Scope, head: Heading) -> (
-    Function
-):
+def lower_definition(
+    session: Session, node: cst.FunctionDef, around: Scope, head: Heading
+) -> Function:
     """Lower a function and whatever is nested in it; ``around`` is the scope that defines it."""
     bindings = bindings_of(node.body)
     parameters, first = parameter_names(node.params)
@@ -101,7 +102,7 @@ def _graph(
     head: Heading,
     bindings: Bindings,
     body: Callable[[Lowering], None],
-) -> tuple[dict, bool]:  # type: ignore[type-arg]
+) -> tuple[dict[BlockId, BasicBlock], bool]:
     """The graph of a body; the second value says that it was beyond the bound."""
     lines = definition_lines(session, bindings)
     names = definition_names(bindings, head.qualname, session.known_names, lines)
@@ -168,20 +169,32 @@ def _function_reference(low: Lowering, node: cst.FunctionDef) -> FunctionRef:
     if low.scope.kind is ScopeKind.MODULE:
         # The functions of a module are lowered by themselves.
         return FunctionRef(qualname)
-    span = low.span(node)
+    class_name = low.scope.qualname if low.scope.kind is ScopeKind.CLASS else None
+    head = definition_heading(session, node, qualname, class_name, low.function_qualname)
+    return _reference(low, node, lower_definition(session, node, low.scope, head))
+
+
+def definition_heading(
+    session: Session,
+    node: cst.FunctionDef,
+    qualname: str,
+    class_name: str | None,
+    parent: str | None,
+) -> Heading:
+    """The heading of a definition, with the places of the whole and of the name."""
+    span = session.spans.of(node) or Span(1, 1, 1, 1)
     first_line = span.line
     if node.decorators:
-        first_line = min(first_line, low.span(node.decorators[0].decorator).line)
-    class_name = low.scope.qualname if low.scope.kind is ScopeKind.CLASS else None
-    head = Heading(
+        decorated = session.spans.of(node.decorators[0].decorator)
+        first_line = min(first_line, decorated.line) if decorated else first_line
+    return Heading(
         qualname,
         function_kind(node, class_name),
         Span(first_line, span.column, span.end_line, span.end_column),
         _name_span(session, span, node.name.value),
         class_name,
-        low.function_qualname,
+        parent,
     )
-    return _reference(low, node, lower_definition(session, node, low.scope, head))
 
 
 def lower_class_definition(low: Lowering, node: cst.ClassDef) -> None:
@@ -198,9 +211,7 @@ def lower_class_definition(low: Lowering, node: cst.ClassDef) -> None:
         own = bindings.names - bindings.globals - bindings.nonlocals
         names = {name: f"{name}%{serial}" for name in own}
         lines = definition_lines(low.session, bindings)
-        low.definitions.update(
-            definition_names(bindings, qualname, low.session.known_names, lines)
-        )
+        low.definitions.update(definition_names(bindings, qualname, low.session.known_names, lines))
         low.scope = Scope(ScopeKind.CLASS, outer, names, qualname=qualname)
         low.body(node.body)
         low.scope = outer
@@ -219,7 +230,12 @@ def lower_lambda(low: Lowering, node: cst.Lambda, use: Use, name: str | None) ->
     bindings = bindings_of(node.body)
     parameters, _ = parameter_names(node.params)
     head = Heading(
-        _anonymous(low, "lambda", span), FunctionKind.LAMBDA, span, span, None, low.function_qualname
+        _anonymous(low, "lambda", span),
+        FunctionKind.LAMBDA,
+        span,
+        span,
+        None,
+        low.function_qualname,
     )
     scope = Scope(
         ScopeKind.FUNCTION,
@@ -285,7 +301,7 @@ def _anonymous_function(
     session: Session,
     head: Heading,
     parameters: tuple[str, ...],
-    blocks: dict,  # type: ignore[type-arg]
+    blocks: dict[BlockId, BasicBlock],
     is_cut: bool,
     is_generator: bool,
 ) -> Function:

@@ -134,9 +134,7 @@ def lower_yield(low: Lowering, node: cst.Yield, use: Use, name: str | None) -> O
     return Unknown()
 
 
-def lower_binary(
-    low: Lowering, node: cst.BinaryOperation, use: Use, name: str | None
-) -> Operand:
+def lower_binary(low: Lowering, node: cst.BinaryOperation, use: Use, name: str | None) -> Operand:
     """An arithmetic operator; a long chain is taken apart without recursion."""
     chain: list[cst.BinaryOperation] = []
     left: cst.BaseExpression = node
@@ -148,7 +146,8 @@ def lower_binary(
         right = low.value(operation.right)
         known = folded(operation.operator, value, right)
         if known is None:
-            low.emit(Operate(low.span(operation), operator_text(operation.operator)))
+            literal = isinstance(value, Constant) or isinstance(right, Constant)
+            low.emit(Operate(low.span(operation), operator_text(operation.operator), literal))
         value = known or Unknown(mentions(value, right))
     return value
 
@@ -195,9 +194,7 @@ def _test_value(low: Lowering, node: cst.BaseExpression, use: Use) -> Operand:
     return Unknown(mentions(*compare(low, node)))
 
 
-def lower_boolean(
-    low: Lowering, node: cst.BooleanOperation, use: Use, name: str | None
-) -> Operand:
+def lower_boolean(low: Lowering, node: cst.BooleanOperation, use: Use, name: str | None) -> Operand:
     """``a and b``, ``a or b`` as values: a branch after each operand but the last."""
     graph = low.graph
     is_and = isinstance(node.operator, cst.And)
@@ -283,9 +280,7 @@ def _element(low: Lowering, element: cst.BaseElement) -> Operand:
     return value
 
 
-def lower_starred(
-    low: Lowering, node: cst.StarredElement, use: Use, name: str | None
-) -> Operand:
+def lower_starred(low: Lowering, node: cst.StarredElement, use: Use, name: str | None) -> Operand:
     """``*x`` where it stands alone."""
     return Unknown(mentions(low.value(node.value)))
 

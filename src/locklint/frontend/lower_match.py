@@ -67,13 +67,19 @@ def _pattern(
             return
     condition = _test(low, pattern, subject, span)
     matched = graph.new_block()
-    graph.branch(span, condition, matched, otherwise)
+    if isinstance(condition, bool):
+        graph.jump(matched if condition else otherwise)
+    else:
+        graph.branch(span, condition, matched, otherwise)
     graph.start(matched)
-    for name in _captured(pattern):
-        store_name(low, name, Unknown(mentions(subject)), span)
+    for captured in _captured(pattern):
+        store_name(low, captured, Unknown(mentions(subject)), span)
 
 
-def _test(low: Lowering, pattern: cst.MatchPattern, subject: Operand, span: Span) -> Condition:
+def _test(
+    low: Lowering, pattern: cst.MatchPattern, subject: Operand, span: Span
+) -> Condition | bool:
+    """Whether the pattern matches; true or false where that is known."""
     value = None
     if isinstance(pattern, (cst.MatchValue, cst.MatchSingleton)):
         value = constant(pattern.value)
@@ -82,6 +88,8 @@ def _test(low: Lowering, pattern: cst.MatchPattern, subject: Operand, span: Span
     if value is None:
         low.emit(Operate(span, "match"))
         return Opaque(None, mentions(subject))
+    if isinstance(subject, Constant):
+        return subject.value == value.value
     if not isinstance(subject, AccessPath) or subject.last == ANY_ELEMENT:
         return Opaque(None, mentions(subject))
     return IsNone(subject) if value == Constant(None) else Equals(subject, value)

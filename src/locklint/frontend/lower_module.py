@@ -7,76 +7,25 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import libcst as cst
 
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
-from locklint.frontend.lower_comprehension import lower_comprehension
-from locklint.frontend.lower_condition import lower_condition
-from locklint.frontend.lower_context import (
-    ExpressionLowering,
-    Lowering,
-    Session,
-    StatementLowering,
-    Tables,
-)
+from locklint.frontend.lower_context import Lowering, Session
 from locklint.frontend.lower_definition import (
     Heading,
+    definition_heading,
     definition_lines,
     function_kind,
-    lower_class_definition,
     lower_definition,
-    lower_function_definition,
-    lower_generator,
-    lower_lambda,
 )
-from locklint.frontend.lower_expr import (
-    lower_attribute,
-    lower_await,
-    lower_binary,
-    lower_boolean,
-    lower_call,
-    lower_choice,
-    lower_comparison,
-    lower_concatenated,
-    lower_dict,
-    lower_display,
-    lower_formatted,
-    lower_literal,
-    lower_name,
-    lower_starred,
-    lower_subscript,
-    lower_unary,
-    lower_walrus,
-    lower_yield,
-)
-from locklint.frontend.lower_match import lower_match
 from locklint.frontend.lower_scope import Scope, ScopeKind, bindings_of, definition_names
-from locklint.frontend.lower_stmt import (
-    lower_annotated_assign,
-    lower_assert,
-    lower_assign,
-    lower_augmented_assign,
-    lower_break,
-    lower_continue,
-    lower_delete,
-    lower_expression_statement,
-    lower_for,
-    lower_if,
-    lower_import,
-    lower_line,
-    lower_nothing,
-    lower_raise,
-    lower_return,
-    lower_type_alias,
-    lower_while,
-)
-from locklint.frontend.lower_try import lower_try, lower_with
+from locklint.frontend.lower_tables import TABLES
 from locklint.frontend.parse import (
     LoweringProblem,
-    ParsedStatement,
     parse_function,
     parse_statement,
     parse_whole,
@@ -93,70 +42,6 @@ _RECURSION_LIMIT = 20_000
 Python's own calls do not use the machine's stack, so that a high limit is safe for as long as
 nothing but the lowering runs under it.
 """
-
-_EXPRESSIONS: dict[type[cst.CSTNode], ExpressionLowering] = {
-    cst.Attribute: lower_attribute,
-    cst.Await: lower_await,
-    cst.BinaryOperation: lower_binary,
-    cst.BooleanOperation: lower_boolean,
-    cst.Call: lower_call,
-    cst.Comparison: lower_comparison,
-    cst.ConcatenatedString: lower_concatenated,
-    cst.Dict: lower_dict,
-    cst.DictComp: lower_comprehension,
-    cst.Ellipsis: lower_literal,
-    cst.Float: lower_literal,
-    cst.FormattedString: lower_formatted,
-    cst.GeneratorExp: lower_generator,
-    cst.IfExp: lower_choice,
-    cst.Imaginary: lower_literal,
-    cst.Integer: lower_literal,
-    cst.Lambda: lower_lambda,
-    cst.List: lower_display,
-    cst.ListComp: lower_comprehension,
-    cst.Name: lower_name,
-    cst.NamedExpr: lower_walrus,
-    cst.Set: lower_display,
-    cst.SetComp: lower_comprehension,
-    cst.SimpleString: lower_literal,
-    cst.StarredElement: lower_starred,
-    cst.Subscript: lower_subscript,
-    cst.TemplatedString: lower_formatted,
-    cst.Tuple: lower_display,
-    cst.UnaryOperation: lower_unary,
-    cst.Yield: lower_yield,
-}
-
-_STATEMENTS: dict[type[cst.CSTNode], StatementLowering] = {
-    cst.AnnAssign: lower_annotated_assign,
-    cst.Assert: lower_assert,
-    cst.Assign: lower_assign,
-    cst.AugAssign: lower_augmented_assign,
-    cst.Break: lower_break,
-    cst.ClassDef: lower_class_definition,
-    cst.Continue: lower_continue,
-    cst.Del: lower_delete,
-    cst.Expr: lower_expression_statement,
-    cst.For: lower_for,
-    cst.FunctionDef: lower_function_definition,
-    cst.Global: lower_nothing,
-    cst.If: lower_if,
-    cst.Import: lower_import,
-    cst.ImportFrom: lower_import,
-    cst.Match: lower_match,
-    cst.Nonlocal: lower_nothing,
-    cst.Pass: lower_nothing,
-    cst.Raise: lower_raise,
-    cst.Return: lower_return,
-    cst.SimpleStatementLine: lower_line,
-    cst.Try: lower_try,
-    cst.TryStar: lower_try,
-    cst.TypeAlias: lower_type_alias,
-    cst.While: lower_while,
-    cst.With: lower_with,
-}
-
-TABLES = Tables(_EXPRESSIONS, _STATEMENTS, lower_condition)
 
 _Result = TypeVar("_Result")
 
@@ -189,16 +74,15 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
     `LoweringProblem`, a function whose graph would be too large has ``too_complex`` set.
     """
     source = function.source
-    spans = Spans(source)
     parsed = parse_function(source, function.span, function.node)
     if isinstance(parsed, LoweringProblem):
-        found = _find_in_whole(source, function.name_span, spans)
+        found = _find_in_whole(source, function)
         if found is None:
             return parsed
-        node = found
+        node, spans = found
     else:
         assert isinstance(parsed.statement, cst.FunctionDef)
-        node = parsed.statement
+        node, spans = parsed.statement, Spans(source)
         spans.add(parsed, function.node)
     session = Session(source, spans, TABLES, function.names)
     around = Scope(ScopeKind.MODULE)
@@ -231,67 +115,119 @@ def lower_module_code(
 
     ``nodes`` are the `ast` nodes of the statements in the order of ``spans``. Functions and classes
     among the statements are bound, not lowered. The functions of lambdas and generator expressions
-    follow.
+    follow. A statement that cannot be parsed is left out; a problem is returned if all are.
     """
     places = Spans(source)
     bodies: list[cst.BaseStatement] = []
+    problem: LoweringProblem | None = None
     for index, span in enumerate(spans):
         node = nodes[index] if nodes is not None else None
         parsed = parse_statement(source, span, node)
         if isinstance(parsed, LoweringProblem):
-            return parsed
+            problem = parsed
+            continue
         places.add(parsed, node)
         bodies.append(parsed.statement)
+    if problem is not None and not bodies:
+        return problem
     session = Session(source, places, TABLES, names or {})
-    bindings = bindings_of(*bodies)
-    whole = Span(1, 1, len(source.lines), len(source.lines[-1]) + 1)
-    start = Span(1, 1, 1, 1)
+    end = spans[-1] if spans else Span(1, 1, 1, 1)
+    return _deeply(lambda: (_module_function(session, bodies, end), *session.functions))
+
+
+def lower_whole(source: SourceFile) -> tuple[Function, ...] | LoweringProblem:
+    """All functions of a file, ``<module>`` first, without the help of `ast` and the index.
+
+    For files of a newer syntax than that of the running Python; slow.
+    """
+    parsed = _whole(source)
+    if isinstance(parsed, LoweringProblem):
+        return parsed
+    module, spans = parsed
+    session = Session(source, spans, TABLES, {})
 
     def run() -> tuple[Function, ...]:
-        lines = definition_lines(session, bindings)
-        named = definition_names(bindings, "", session.known_names, lines)
-        is_cut = False
-        try:
-            low = Lowering(session, Scope(ScopeKind.MODULE), start, named, None)
-            low.body(bodies)
-            low.graph.leave(Return(spans[-1] if spans else start, Constant(None), implicit=True))
-            blocks = low.graph.finish()
-        except TooComplexError:
-            blocks, is_cut = too_complex_graph(), True
-        own = Function(
-            key=f"{source.key}:{MODULE_QUALNAME}",
-            qualname=MODULE_QUALNAME,
-            module=source.module,
-            path=source.path,
-            kind=FunctionKind.MODULE,
-            span=whole,
-            name_span=start,
-            parameters=(),
-            blocks=blocks,
-            too_complex=is_cut,
-        )
+        end = Span(len(source.lines), 1, len(source.lines), 1)
+        statements = [each for each in module.body if isinstance(each, cst.BaseStatement)]
+        own = _module_function(session, statements, end)
+        _definitions(session, module, "", is_class=False)
         return (own, *session.functions)
 
     return _deeply(run)
 
 
-def _find_in_whole(source: SourceFile, name_span: Span, spans: Spans) -> cst.FunctionDef | None:
-    """A function by the place of its name, where its lines alone are no code that parses."""
+def _module_function(session: Session, bodies: Sequence[cst.BaseStatement], end: Span) -> Function:
+    source = session.source
+    bindings = bindings_of(*bodies)
+    names = definition_names(bindings, "", session.known_names, definition_lines(session, bindings))
+    is_cut = False
+    start = Span(1, 1, 1, 1)
+    try:
+        low = Lowering(session, Scope(ScopeKind.MODULE), start, names, None)
+        low.body(bodies)
+        low.graph.leave(Return(end, Constant(None), implicit=True))
+        blocks = low.graph.finish()
+    except TooComplexError:
+        blocks, is_cut = too_complex_graph(), True
+    return Function(
+        key=f"{source.module}:{MODULE_QUALNAME}",
+        qualname=MODULE_QUALNAME,
+        module=source.module,
+        path=source.path,
+        kind=FunctionKind.MODULE,
+        span=Span(1, 1, len(source.lines), len(source.lines[-1]) + 1),
+        name_span=start,
+        parameters=(),
+        blocks=blocks,
+        too_complex=is_cut,
+    )
+
+
+def _definitions(session: Session, body: cst.CSTNode, prefix: str, is_class: bool) -> None:
+    """Lower the functions of a module or class body, and of the classes in it."""
+    bindings = bindings_of(body)
+    names = definition_names(bindings, prefix, {}, definition_lines(session, bindings))
+    for node in bindings.definitions:
+        qualname = names[id(node)]
+        if isinstance(node, cst.ClassDef):
+            _definitions(session, node.body, qualname, is_class=True)
+            continue
+        head = definition_heading(session, node, qualname, prefix if is_class else None, None)
+        # The function comes before those nested in it.
+        position = len(session.functions)
+        function = lower_definition(session, node, Scope(ScopeKind.MODULE), head)
+        session.functions.insert(position, function)
+
+
+@lru_cache(maxsize=1)
+def _whole(source: SourceFile) -> tuple[cst.Module, Spans] | LoweringProblem:
+    """The tree of a whole file, kept for its next function."""
     module = parse_whole(source)
     if isinstance(module, LoweringProblem):
-        return None
+        return module
+    spans = Spans(source)
     spans.add_with_provider(module)
+    return module, spans
+
+
+def _find_in_whole(
+    source: SourceFile, function: FunctionSource
+) -> tuple[cst.FunctionDef, Spans] | None:
+    """A function whose lines alone do not parse, in the tree of its whole file."""
+    whole = _whole(source)
+    if isinstance(whole, LoweringProblem):
+        return None
+    module, spans = whole
     stack: list[cst.CSTNode] = [module]
     while stack:
-        node = stack.pop()
-        if isinstance(node, cst.FunctionDef):
+        for node in bindings_of(stack.pop()).definitions:
             span = spans.of(node)
-            if span is not None and span.line == name_span.line:
-                return node
-        if isinstance(node, (cst.BaseCompoundStatement, cst.BaseSuite, cst.Module)):
-            stack.extend(node.children)
-        elif isinstance(node, (cst.Else, cst.Finally, cst.ExceptHandler, cst.MatchCase)):
-            stack.extend(node.children)
+            if span is None:
+                continue
+            if isinstance(node, cst.FunctionDef) and span.line == function.name_span.line:
+                return node, spans
+            if span.line <= function.span.line <= span.end_line:
+                stack.append(node.body)
     return None
 
 
@@ -315,7 +251,7 @@ __all__ = [
     "MODULE_QUALNAME",
     "FunctionSource",
     "LoweringProblem",
-    "ParsedStatement",
     "lower_function",
     "lower_module_code",
+    "lower_whole",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import libcst as cst
 
 from locklint.frontend.lower_scope import Scope
@@ -171,9 +173,7 @@ def dotted_name(node: cst.BaseExpression) -> str | None:
     return ".".join([node.value, *reversed(parts)])
 
 
-def pure_text(
-    scope: Scope, node: cst.BaseExpression
-) -> tuple[str, tuple[AccessPath, ...]] | None:
+def pure_text(scope: Scope, node: cst.BaseExpression) -> tuple[str, tuple[AccessPath, ...]] | None:
     """The normalised text of an expression that gives the same value when repeated.
 
     With it the paths on which the value depends. None where it calls something that might answer
@@ -223,19 +223,22 @@ def _pieces(node: cst.CSTNode) -> list[str | cst.CSTNode] | None:
                 pieces += [f" {operator_text(target.operator)} ", target.comparator]
             return [*pieces, ")"]
         case cst.Call(func=cst.Name(value=name), args=args) if name in _PURE_CALLS:
-            pieces = [f"{name}("]
-            for argument in args:
-                if argument.star or argument.keyword is not None:
-                    return None
-                pieces += [argument.value, ", "]
-            return [*pieces, ")"]
-        case cst.Tuple(elements=elements) | cst.List(elements=elements) | cst.Set(elements=elements):
-            pieces = ["["]
-            for element in elements:
-                pieces += [element.value, ", "]
-            return [*pieces, "]"]
+            if any(argument.star or argument.keyword is not None for argument in args):
+                return None
+            return [f"{name}(", *_listed([argument.value for argument in args]), ")"]
+        case (
+            cst.Tuple(elements=elements) | cst.List(elements=elements) | cst.Set(elements=elements)
+        ):
+            return ["[", *_listed([element.value for element in elements]), "]"]
         case _:
             return None
+
+
+def _listed(nodes: Sequence[cst.CSTNode]) -> list[str | cst.CSTNode]:
+    pieces: list[str | cst.CSTNode] = []
+    for node in nodes:
+        pieces += [", ", node] if pieces else [node]
+    return pieces
 
 
 _OPERATORS: dict[type[cst.CSTNode], str] = {

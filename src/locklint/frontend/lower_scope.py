@@ -54,7 +54,8 @@ class Scope:
     ) -> None:
         self.kind = kind
         self.parent = parent
-        self.qualname = qualname if parent is None or qualname else parent.qualname
+        inherited = parent.qualname if parent is not None else ""
+        self.qualname: str = qualname or inherited
         self.parameters = frozenset(parameters)
         self.globals = frozenset(bindings.globals) if bindings else frozenset()
         self.nonlocals = frozenset(bindings.nonlocals) if bindings else frozenset()
@@ -112,7 +113,6 @@ class Scope:
 
 
 _SCOPE_NODES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
-_COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 
 
 def bindings_of(*bodies: cst.CSTNode) -> Bindings:

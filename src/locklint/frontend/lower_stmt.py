@@ -90,7 +90,7 @@ def lower_augmented_assign(low: Lowering, node: cst.AugAssign) -> None:
     if target.fields:
         low.emit(Read(low.span(node.target), target))
     value = low.value(node.value)
-    low.emit(Operate(span, operator_text(node.operator)))
+    low.emit(Operate(span, operator_text(node.operator), isinstance(value, Constant)))
     low.emit(Assign(span, target, Unknown(mentions(target, value))))
 
 
@@ -256,5 +256,3 @@ def _loop_body(
     low.body(node.body)
     low.regions.exit()
     graph.jump(header)
-
-

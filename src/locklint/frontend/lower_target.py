@@ -41,13 +41,11 @@ def element_of(iterable: Operand) -> Operand:
     return Unknown(mentions(iterable))
 
 
-def _unpack(
-    low: Lowering, elements: Sequence[cst.BaseElement], value: Operand, span: Span
-) -> None:
+def _unpack(low: Lowering, elements: Sequence[cst.BaseElement], value: Operand, span: Span) -> None:
     starred = [isinstance(element, cst.StarredElement) for element in elements]
     if isinstance(value, Display) and len(value.items) == len(elements) and not any(starred):
-        for element, item in zip(elements, _held(low, elements, value.items, span), strict=True):
-            store(low, element.value, item, span)
+        for element, held in zip(elements, _held(low, elements, value.items, span), strict=True):
+            store(low, element.value, held, span)
         return
     low.emit(Operate(span, "unpack"))
     before_star = True

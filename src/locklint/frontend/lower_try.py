@@ -108,9 +108,7 @@ def _group_handlers(low: Lowering, node: cst.TryStar, after: BlockId) -> None:
         graph.leave(Raise(low.span(node), None, reraise=True))
 
 
-def _dispatch(
-    low: Lowering, node: cst.Try | cst.TryStar, handlers: tuple[Handler, ...]
-) -> None:
+def _dispatch(low: Lowering, node: cst.Try | cst.TryStar, handlers: tuple[Handler, ...]) -> None:
     graph = low.graph
     if graph.handler is not None:
         graph.catch(low.span(node), handlers, graph.handler)
@@ -204,9 +202,7 @@ def _with_items(low: Lowering, node: cst.With, index: int) -> None:
 
 def _header_span(low: Lowering, node: cst.With) -> Span:
     span = low.span(node)
-    return Span(
-        span.line, span.column, span.line, len(low.session.source.line(span.line)) + 1
-    )
+    return Span(span.line, span.column, span.line, len(low.session.source.line(span.line)) + 1)
 
 
 def _bound(
@@ -251,8 +247,7 @@ def _has_comment(node: cst.With) -> bool:
         return True
     for statement in body.body:
         if isinstance(statement, cst.SimpleStatementLine) and (
-            statement.trailing_whitespace.comment is not None
-            or _comments(statement.leading_lines)
+            statement.trailing_whitespace.comment is not None or _comments(statement.leading_lines)
         ):
             return True
     return False
@@ -260,5 +255,3 @@ def _has_comment(node: cst.With) -> bool:
 
 def _comments(lines: Sequence[cst.EmptyLine]) -> bool:
     return any(line.comment is not None for line in lines)
-
-

@@ -66,11 +66,14 @@ def parse_statement(
     of a newer syntax. Never raises for bad input: whatever libcst says against it comes back as a
     problem at ``span``.
     """
-    depth = tree_depth(node) if node is not None else _bracket_depth(source, span)
+    if node is not None:
+        depth, cheap_depth = tree_depth(node)
+    else:
+        depth, cheap_depth = _bracket_depth(source, span), 0
     if depth > MAX_DEPTH:
         return LoweringProblem("the code is nested too deeply to be analysed", span)
     text, line_offset = _slice(source, span)
-    stack_is_safe = node is not None and depth <= SAFE_DEPTH
+    stack_is_safe = node is not None and depth + cheap_depth <= SAFE_DEPTH
     parsed = _guarded(lambda: cst.parse_module(text), stack_is_safe)
     if isinstance(parsed, str):
         return LoweringProblem(f"libcst cannot parse this code: {parsed}", span)
@@ -102,11 +105,11 @@ def parse_whole(source: SourceFile) -> cst.Module | LoweringProblem:
     return parsed
 
 
-def tree_depth(node: ast.AST) -> int:
-    """About how deep libcst's tree of some code is, without recursion.
+def tree_depth(node: ast.AST) -> tuple[int, int]:
+    """How deep a tree is, and how much deeper libcst's may be; without recursion.
 
     libcst nests the operands of ``a and b and c …`` and adjacent string literals, which `ast` keeps
-    flat; both are cheap for it, so that they do not count in full.
+    flat. That takes it no longer, but for the machine's stack it counts.
     """
     deepest = extra = 0
     level: list[ast.AST] = [node]
@@ -117,14 +120,20 @@ def tree_depth(node: ast.AST) -> int:
             for child in ast.iter_child_nodes(parent):
                 if isinstance(child, ast.expr):
                     if isinstance(child, ast.BoolOp):
-                        extra = max(extra, len(child.values) // 4)
+                        extra = max(extra, len(child.values))
                     elif isinstance(child, (ast.Constant, ast.JoinedStr)):
-                        extra = max(extra, ((child.end_lineno or 0) - child.lineno) // 8)
+                        extra = max(extra, _string_pieces(child))
                     following.append(child)
                 elif not isinstance(child, (ast.expr_context, ast.operator, ast.cmpop)):
                     following.append(child)
         level = following
-    return deepest + extra
+    return deepest, extra
+
+
+def _string_pieces(node: ast.Constant | ast.JoinedStr) -> int:
+    """An upper bound, nearly always, of the adjacent literals that make up a string."""
+    lines = (node.end_lineno or node.lineno) - node.lineno
+    return lines or ((node.end_col_offset or 0) - node.col_offset) // 3
 
 
 def _slice(source: SourceFile, span: Span) -> tuple[str, int]:

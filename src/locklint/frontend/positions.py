@@ -173,9 +173,13 @@ _RANK_COUNT = len(_KINDS)
 _CONSTANT_NAMES = frozenset({"True", "False", "None"})
 
 _NO_CODE = frozenset(
-    ("arg", "asname", "attr", "cls_name", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs")
-    + ("level", "module", "names", "op", "ops", "rest", "simple", "str", "tag", "type_comment")
+    (
+        "arg asname attr conversion ctx id is_async kind kwd_attrs level module names op ops rest"
+        " simple str type_comment"
+    ).split()
 )
+"""Fields of `ast` nodes that hold no code."""
+
 _AST_CHILDREN: dict[type[ast.AST], tuple[str, ...]] = {
     ast.Constant: (),
     ast.Name: (),

@@ -64,6 +64,7 @@ class Project:
 
     def __init__(self, modules: Iterable[ModuleIndex] = (), load: Loader | None = None) -> None:
         self._modules: dict[str, list[ModuleIndex]] = {}
+        self._by_key: dict[str, ModuleIndex] = {}
         self._load = load
         self._asked: set[str] = set()
         self._packages: set[str] = set()
@@ -77,6 +78,7 @@ class Project:
         known = self._modules.setdefault(index.module, [])
         known[:] = [other for other in known if other.path != index.path]
         known.append(index)
+        self._by_key[index.key] = index
         known.sort(key=lambda other: other.path)
         parts = index.module.split(".")
         for length in range(1, len(parts)):
@@ -87,6 +89,11 @@ class Project:
         """All modules, sorted by name and path."""
         for name in sorted(self._modules):
             yield from self._modules[name]
+
+    def by_key(self, key: str) -> ModuleIndex | None:
+        """The file whose functions have that key before the colon."""
+        found = self._by_key.get(key)
+        return found if found is not None else self.module(key)
 
     def module(self, dotted: str, near: ModuleIndex | None = None) -> ModuleIndex | None:
         """The module of that name, as the file ``near`` sees it."""

@@ -17,6 +17,7 @@ from locklint.frontend.value_types import (
     ExternalInstance,
     FunctionType,
     InstanceType,
+    LambdaType,
     LockMethod,
     LockValue,
     ManagerType,
@@ -121,6 +122,10 @@ class StaticResolver:
                     if initialiser is not None:
                         targets.setdefault(initialiser.key)
                         bound = True
+                case LambdaType(body=body, scope=where):
+                    holder = f"{where.function}." if where.function else ""
+                    name = f"{holder}<lambda@{body.line}:{body.column}>"
+                    targets.setdefault(f"{where.index.key}:{name}")
                 case InstanceType(cls=cls):
                     method = self.inference.attributes.method(cls, "__call__")
                     if method is not None:
@@ -156,7 +161,7 @@ class StaticResolver:
         module, _, qualname = function.rpartition(":")
         index = self._file
         if index is None or index.key != module:
-            index = self.project.module(module)
+            index = self.project.by_key(module)
         if index is None:
             return None
         if qualname in index.functions:
@@ -208,7 +213,7 @@ class StaticResolver:
             identity = homes[0] if len(homes) == 1 else ""
             exactness = Exactness.UNKNOWN
         if not identity:
-            where = ".".join(filter(None, (scope.index.module, scope.function)))
+            where = ".".join(filter(None, (scope.index.key, scope.function)))
             separator = ".<locals>." if scope.function else "."
             identity = f"{where}{separator}{walked.path}"
         if walked.path.root is Root.CLOSURE and exactness is Exactness.FRESH:
@@ -242,7 +247,7 @@ class StaticResolver:
             found = self.inference.calls.lock_kind_of_class(kind.cls)
             if found is not None:
                 return LockValue(
-                    found.name, found, kind.cls.dotted, Exactness.PER_INSTANCE, cls=kind.cls
+                    found.name, found, kind.cls.identity, Exactness.PER_INSTANCE, cls=kind.cls
                 )
         return None
 

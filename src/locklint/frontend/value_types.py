@@ -34,8 +34,13 @@ class ClassRef:
 
     @property
     def dotted(self) -> str:
-        """The absolute dotted name."""
+        """The absolute dotted name, as other files import it."""
         return f"{self.index.module}.{self.qualname}"
+
+    @property
+    def identity(self) -> str:
+        """The dotted name that no other class of the run has."""
+        return f"{self.index.key}.{self.qualname}"
 
     @property
     def key(self) -> str:

@@ -158,8 +158,6 @@ class FunctionScope(Scope):
     def freeze(self, source: SourceFile) -> FunctionDecl:
         """The finished declaration."""
         node = self.node
-        for name, bindings in self.comprehensions.items():
-            self.bindings.setdefault(name, bindings)
         parent = self.enclosing_function
         return FunctionDecl(
             qualname=self.qualname,
@@ -184,6 +182,7 @@ class FunctionScope(Scope):
             called=frozenset(self.called),
             mentions_lock=self.mentions_lock,
             is_abstract=_is_abstract(node),
+            comprehensions=freeze(self.comprehensions),
         )
 
 

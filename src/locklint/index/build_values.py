@@ -220,7 +220,9 @@ def _binary(node: ast.BinOp, depth: int) -> Value:
 
 
 def _lambda(node: ast.Lambda, depth: int) -> Value:
-    return LambdaValue(value_of(node.body, depth - 1)) if depth > 0 else OPAQUE
+    if depth <= 0:
+        return OPAQUE
+    return LambdaValue(value_of(node.body, depth - 1), node.lineno, node.col_offset + 1)
 
 
 def _await(node: ast.Await, depth: int) -> Value:

@@ -72,9 +72,11 @@ class Literal(msgspec.Struct, frozen=True, tag="literal"):
 
 
 class LambdaValue(msgspec.Struct, frozen=True, tag="lambda"):
-    """A lambda without parameters that matter: what it returns."""
+    """A lambda without parameters that matter: what it returns, and where it stands."""
 
     body: Value
+    line: int = 0
+    column: int = 0
 
 
 class Awaited(msgspec.Struct, frozen=True, tag="awaited"):
@@ -142,8 +144,8 @@ class FunctionDecl(msgspec.Struct, frozen=True):
     ``qualname`` is dotted with ``<locals>`` left out (``Class.method``, ``outer.inner``); a second
     definition of the same name in a scope is ``name@line``. ``class_name`` is the qualname of the
     class whose body holds it, ``parent`` the qualname of the enclosing function. ``locals`` are the
-    bindings of its own scope, the targets of its comprehensions included where no other local has
-    that name (nested functions and classes are bound to their own qualnames in ``inner``).
+    bindings of its own scope (nested functions and classes are bound to their own qualnames in
+    ``inner``), ``comprehensions`` those of the targets of its comprehensions.
     ``self_bindings`` are assignments to attributes of its first parameter, those of functions
     nested in it included.
     ``called`` are the bare last names of everything that it calls (its nested functions' not),
@@ -173,6 +175,7 @@ class FunctionDecl(msgspec.Struct, frozen=True):
     called: frozenset[str] = frozenset()
     mentions_lock: bool = False
     is_abstract: bool = False
+    comprehensions: dict[str, tuple[Binding, ...]] = {}
 
 
 class ClassDecl(msgspec.Struct, frozen=True):
@@ -226,9 +229,9 @@ class ModuleIndex(msgspec.Struct, frozen=True):
     called: frozenset[str] = frozenset()
     attribute_stores: dict[str, tuple[Binding, ...]] = {}  # `x.attr = value`, x not self, by attr
     exports: tuple[str, ...] = ()
-    unique: str = ""
+    unique: str = ""  # set where another file of the run has the same module name
 
     @property
     def key(self) -> str:
-        """The name of the file in keys of functions: unlike ``module`` no two files share it."""
+        """The name of the file in keys of functions and identities of locks."""
         return self.unique or self.module

@@ -47,7 +47,9 @@ def print_value(value: Value) -> str:
             return f"[{', '.join(map(print_value, elements))}]"
         case Items(elements=elements, keys=keys):
             pairs = zip(keys, elements, strict=False)
-            return "{" + ", ".join(f"{key or '?'}: {print_value(item)}" for key, item in pairs) + "}"
+            return (
+                "{" + ", ".join(f"{key or '?'}: {print_value(item)}" for key, item in pairs) + "}"
+            )
         case Element(of=of, key=key):
             return f"{print_value(of)}[{'*' if key is None else key}]"
         case Generic(of=of, arguments=arguments):
@@ -133,6 +135,7 @@ def _function(function: FunctionDecl) -> Iterator[str]:
     for name, qualname in function.inner.items():
         yield f"  inner {name} = {qualname}"
     yield from _bindings("  ", function.locals)
+    yield from _bindings("  for ", function.comprehensions)
     yield from _bindings("  self.", function.self_bindings)
     for value in function.returns:
         yield f"  return {print_value(value)}"

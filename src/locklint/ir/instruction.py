@@ -149,10 +149,15 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Operate:
-    """An operator, comparison, unpacking, formatting or import that may raise."""
+    """An operator, comparison, unpacking, formatting or import that may raise.
+
+    ``with_literal``: one operand is a literal, so that it fails only for a value of the wrong type
+    altogether (``count += 1``, ``name == "x"``).
+    """
 
     span: Span
     what: str
+    with_literal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

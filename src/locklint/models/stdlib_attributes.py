@@ -41,6 +41,7 @@ LIBRARY = Library(
         ModuleLock("logging._lock", "threading.RLock"),
         ModuleLock("threading._active_limbo_lock", "threading.RLock"),
         ModuleLock("tempfile._once_lock", "threading.Lock"),
-    ),  # A logger's methods raise nothing: see `locklint.models.calls`.
+    ),
+    # What a logger's methods do is in `locklint.models.calls`.
     results=(CallResult(("logging.getLogger", "logging.Logger.getChild"), "logging.Logger"),),
 )

@@ -42,6 +42,7 @@ def _summary(results: Results, options: RenderOptions) -> dict[str, Any]:
         "warnings": severities[Severity.WARNING],
         "infos": severities[Severity.INFO],
         "suppressed": counts.suppressed,
+        "internal_errors": len(results.errors),
         "files_with_findings": len({diagnostic.path for diagnostic in results.diagnostics}),
         "files": counts.files,
         "files_mentioning_locks": counts.candidates,

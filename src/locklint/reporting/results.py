@@ -50,6 +50,10 @@ class Results(Protocol):
         """The findings to show."""
 
     @property
+    def errors(self) -> Sequence[object]:
+        """Errors of locklint's own, each of which may have cost findings."""
+
+    @property
     def statistics(self) -> Counts:
         """How much was analysed."""
 

@@ -29,12 +29,14 @@ def found_line(results: Results) -> str:
         if by_severity[severity]
     ]
     suppressed = results.statistics.suppressed
-    silence = f", {suppressed} suppressed" if suppressed else ""
+    rest = f", {suppressed} suppressed" if suppressed else ""
+    if results.errors:
+        rest += f", {_counted(len(results.errors), 'internal error', 'internal errors')}"
     if not parts:
-        return f"Found nothing to report{silence}."
+        return f"Found nothing to report{rest}."
     files = len({diagnostic.path for diagnostic in results.diagnostics})
     with_findings = _counted(files, "file with findings", "files with findings")
-    return f"Found {', '.join(parts)} ({with_findings}){silence}."
+    return f"Found {', '.join(parts)} ({with_findings}){rest}."
 
 
 def analysed_line(counts: Counts) -> str:

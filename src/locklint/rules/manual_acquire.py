@@ -119,6 +119,6 @@ RULE = Rule(
     summary="a lock is acquired and released by hand where `with` would do",
     page=__doc__,
     check=check,
-    subsumed_by=("LCK102", "LCK103", "LCK104", "LCK105", "LCK106", "LCK210"),
+    subsumed_by=("LCK102", "LCK103", "LCK104", "LCK105", "LCK106", "LCK206", "LCK210"),
     fixable="",
 )
