@@ -170,7 +170,11 @@ def static_answer(text: str) -> Answer:
     return Answer(
         exits={
             way_out: {
-                _short(lock): None if FORGOTTEN in counts else frozenset(counts)
+                _short(lock): (
+                    None
+                    if FORGOTTEN in counts
+                    else frozenset(count for count in counts if isinstance(count, int))
+                )
                 for lock, counts in exits.items()
             }
             for way_out, exits in ways

@@ -57,10 +57,9 @@ class Truth:
     """What happened, over all paths.
 
     ``exits``: per way out (normal, exception) the vectors of held counts in the order of
-    ``locks``. ``unheld_releases``: lines that release a lock that is not held (by the
-    program itself); ``releases``: per
-    line, whether it was held (both may occur). ``leaks``: per acquire line, by which exits it
-    leaves its lock held.
+    ``locks``. ``unheld_releases``: lines that release a lock that is certainly not held;
+    ``releases``: per line, whether it was held (both may occur). ``leaks``: per acquire line, by
+    which exits it leaves its lock held.
     ``locks_of_line``: the locks that a line touches. ``settled``: the last round of loops taught
     nothing new. Lines are those of ``program`` itself: what a helper does is put down to its call.
     """

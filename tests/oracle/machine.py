@@ -247,7 +247,7 @@ class Lock:
             raise PathEnded
         line = machine.line()
         machine.touched.add((line, self.name))
-        machine.releases.add((line, self.count > 0))
+        machine.releases.add((line, self.free is not True))
         if self.free:
             if machine.world.unheld_release_raises:
                 raise UnheldRelease

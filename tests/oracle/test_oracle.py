@@ -179,12 +179,9 @@ def test_method_style() -> None:
 
 def test_caller_may_hold() -> None:
     world = World(callers_hold=True)
-    assert shown(run("L0.release()", world=world)) == "normal: -1; unheld 1"
-    assert shown(run("L0.release()\nL0.release()", world=world)) == "unheld 1; unheld 2"
-    assert (
-        shown(run("L0.release()\nL0.acquire()\nL0.acquire()", world=world))
-        == "unheld 1; deadlock 3"
-    )
+    assert shown(run("L0.release()", world=world)) == "normal: -1"
+    assert shown(run("L0.release()\nL0.release()", world=world)) == "unheld 2"
+    assert shown(run("L0.release()\nL0.acquire()\nL0.acquire()", world=world)) == "deadlock 3"
     assert shown(run("with L0:\n    pass\nL0.release()", world=world)) == "unheld 3"
     tried = "if L0.acquire(False):\n    return\nL0.release()"
     assert shown(run(tried, world=world)) == "normal: 1; leak 1 normal; unheld 3"
@@ -334,8 +331,14 @@ def test_statements_can_be_left_out() -> None:
 
 def test_the_analysis_agrees_on_a_short_slice() -> None:
     wrong = []
+    outcomes: Counter[str] = Counter()
     for number in range(300):
         seed = program_seed(1, number)
-        comparison = judge(generate(seed), static_answer)
+        try:
+            comparison = judge(generate(seed), static_answer)
+        except Discarded:
+            continue
+        outcomes[comparison.outcome] += 1
         wrong += [f"program {seed}: {mismatch}" for mismatch in comparison.mismatches]
     assert not wrong
+    assert outcomes["agree"] > 250, outcomes

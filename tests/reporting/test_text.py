@@ -111,6 +111,12 @@ error[LCK102] unreleased-on-exception: no
     )
 
 
+def test_neighbours_that_say_nothing_are_left_out() -> None:
+    text = '    """\nlock.acquire\n)\n'
+    rows = Canned({"t.py": text}).text(finding("t.py", span(text, "lock"), "no")).splitlines()
+    assert rows[3:] == ["2 │ lock.acquire", "  │ ^^^^", ""]
+
+
 def test_small_gaps_are_filled_and_a_single_step_has_no_number() -> None:
     first = span(PORT, "threading.Lock()")
     last = step("src/port.py", span(PORT, "send"), "used here")

@@ -91,7 +91,9 @@ class Fate:
         protected = [
             given.exception.cause.span
             for given in self.releases
-            if given.exception is not None and given.exception.grade > Grade.ACQUIRE
+            if given.exception is not None
+            and given.exception.grade > Grade.ACQUIRE
+            and given.how != "ExitStack"
         ]
         if not leaks or not protected:
             return False

@@ -58,6 +58,7 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
                 and instruction.enter is not None
                 and instruction.lock.exactness is Exactness.FRESH
                 and instruction.lock.path.root is Root.TEMP
+                and not instruction.lock.kind.cross_process
             ):
                 yield FreshLock(
                     instruction.lock,
@@ -106,6 +107,8 @@ def _local(function: Function) -> Iterator[FreshLock]:
         if own and not others and variable in released:
             first = min(own, key=lambda instruction: instruction.span)
             by_hand = {i.span for i in own if not (isinstance(i, Acquire) and i.enter)}
+            if first.lock.kind.cross_process:
+                continue
             if len(by_hand) > 1 or first.lock.kind.role not in (LockRole.LOCK, LockRole.CONDITION):
                 continue
             yield FreshLock(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from locklint.analysis.acquisitions import Fate
 from locklint.core.source import Span
-from locklint.dataflow.order import predecessors
-from locklint.ir.cfg import Function
+from locklint.dataflow.order import all_successors, predecessors
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import BlockId, Branch, Call, Release
 
 
@@ -17,10 +17,37 @@ def is_guarded_release(fate: Fate) -> bool:
     """
     function = fate.states.function
     spans = set(fate.release_spans)
-    return bool(spans) and all(_is_guarded(function, span) for span in spans)
+    return (
+        bool(spans)
+        and all(guards_release(function, span) for span in spans)
+        and not all(comes_first(function, fate.span, span) for span in spans)
+    )
 
 
-def _is_guarded(function: Function, span: Span) -> bool:
+def comes_first(function: Function, first: Span, then: Span) -> bool:
+    """Whether each way from the entry to the instruction at ``then`` goes through ``first``."""
+    around = {block.id for block in function.blocks.values() if _holds(block, first)}
+    if function.entry in around:
+        return True
+    seen = {function.entry}
+    work = [function.entry]
+    while work:
+        block = function.blocks[work.pop()]
+        if _holds(block, then):
+            return False
+        for successor in all_successors(block):
+            if successor not in seen and successor not in around:
+                seen.add(successor)
+                work.append(successor)
+    return True
+
+
+def _holds(block: BasicBlock, span: Span) -> bool:
+    return any(instruction.span == span for instruction in block.instructions)
+
+
+def guards_release(function: Function, span: Span) -> bool:
+    """Whether the release at ``span`` stands under a test past which the function goes on."""
     before = predecessors(function, lambda block: block.successors())
     found = False
     for block in function.blocks.values():

@@ -10,6 +10,7 @@ from locklint.analysis.events import Recorder
 from locklint.analysis.lockset import (
     FORGOTTEN,
     MAX_COUNT,
+    UNTOUCHED,
     Acquisition,
     Cause,
     Disjunct,
@@ -60,7 +61,7 @@ from locklint.ir.instruction import (
     Use,
     Yield,
 )
-from locklint.ir.lock import LockRef, LockRole, Mode, UnheldRelease
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
 from locklint.models.calls import ends_by_raising, ends_process
 
 _VARIABLES = (Root.LOCAL, Root.TEMP, Root.PARAMETER, Root.GLOBAL, Root.CLOSURE)
@@ -233,9 +234,11 @@ class Transfer:
         if lock.kind.role is LockRole.LOCK and not lock.kind.reentrant and hold.count > 0:
             taken = []
         failed = disjunct
-        if not hold.forgotten and hold.count == 0 and not lock.kind.reentrant:
+        if not hold.forgotten and hold.count == 0:
+            # A re-entrant lock that could not be had may still be held by the caller: not known.
+            known = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
             failed = disjunct.with_hold(
-                key, replace(hold, known=True, why=Why.TRY_FAILED, where=instruction.span)
+                key, replace(hold, known=known, why=Why.TRY_FAILED, where=instruction.span)
             )
         result = instruction.result
         if result is None:
@@ -295,6 +298,10 @@ class Transfer:
             if disjunct.hold(shared).count > 0 and disjunct.hold(key).count <= 0:
                 key = shared
         hold = disjunct.hold(key)
+        if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
+            # It was made in this function, and nobody else has seen it.
+            hold = replace(hold, known=lock.path.root is Root.LOCAL and not lock.kind.reentrant)
+            disjunct = disjunct.with_hold(key, hold)
         if self._recorder:
             self._recorder.releases(key, lock, span, how, disjunct)
         if hold.forgotten:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from locklint.analysis.events import LockStates
+from locklint.analysis.acquisitions import Fate
+from locklint.analysis.events import Given, LockStates
+from locklint.analysis.interprocedural import callees
 from locklint.analysis.summary import Summary
 from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile
@@ -44,18 +46,20 @@ class Program:
         yield from sorted(self.functions.values(), key=lambda f: (f.path, f.span, f.key))
 
     @cached_property
-    def loose_releases(self) -> frozenset[str]:
-        """Identities of locks that some function releases without having acquired them there.
+    def loose_releases(self) -> Mapping[str, frozenset[str]]:
+        """The locks that functions release without having acquired them there, and which these are.
 
-        Those whose release method is passed on or stored are among them.
+        Those whose release method is passed on or stored are among them, and so are those that a
+        callee acquired.
         """
-        found: set[str] = set()
-        for states in self.states.values():
-            found |= states.function.mentions
+        found: dict[str, set[str]] = {}
+        for key, states in self.states.items():
+            for identity in states.function.mentions:
+                found.setdefault(identity, set()).add(key)
             for given in states.given:
-                if given.before.count <= 0 and not given.before.known:
-                    found.add(_held_as(given.lock, given.key.mode))
-        return frozenset(found)
+                if _is_loose(given):
+                    found.setdefault(_held_as(given.lock, given.key.mode), set()).add(key)
+        return {identity: frozenset(keys) for identity, keys in found.items()}
 
     @cached_property
     def loose_release_names(self) -> frozenset[str]:
@@ -71,11 +75,22 @@ class Program:
                         found.add(callee.parent().last)
         return frozenset(found)
 
-    def is_released_elsewhere(self, lock: LockRef, mode: Mode = Mode.EXCLUSIVE) -> bool:
-        """Whether another function may give the lock back."""
+    def is_released_elsewhere(self, fate: Fate) -> bool:
+        """Whether another function may give back what an acquisition took.
+
+        Where a callee took it, the callees of the same function are not others: they are what it
+        acquires and releases with.
+        """
+        lock = fate.lock
+        loose = self.loose_releases
+        others = loose.get(lock.identity, frozenset()) | loose.get(
+            _held_as(lock, fate.key.mode), frozenset()
+        )
+        others -= {fate.states.function.key}
+        if fate.instruction is None:
+            others -= set(callees(fate.states.function))
         return (
-            lock.identity in self.loose_releases
-            or _held_as(lock, mode) in self.loose_releases
+            bool(others)
             or lock.identity.rsplit(".", 1)[-1] in self.loose_release_names
         )
 
@@ -84,6 +99,13 @@ class Program:
         return frozenset(
             lock.identity for states in self.states.values() for lock in states.locks.values()
         )
+
+
+def _is_loose(given: Given) -> bool:
+    before = given.before
+    if before.count <= 0:
+        return not before.known
+    return any(a.how.endswith("()") for level in before.levels[-1:] for a in level)
 
 
 def _held_as(lock: LockRef, mode: Mode) -> str:

@@ -19,6 +19,7 @@ from locklint.ir.instruction import (
     Enter,
     Exit,
     Instruction,
+    Manager,
     Operate,
     Read,
     Release,
@@ -34,6 +35,16 @@ _GRADES = {
     CallGrade.UNLIKELY: Grade.UNLIKELY,
     CallGrade.LIKELY: Grade.LIKELY,
 }
+
+
+_HARMLESS_MANAGERS = frozenset(
+    {
+        "contextlib.suppress",
+        "contextlib.nullcontext",
+        "contextlib.ExitStack",
+        "contextlib.AsyncExitStack",
+    }
+)
 
 
 def grade(
@@ -63,8 +74,10 @@ def grade(
         case TryAcquire():
             return Grade.ACQUIRE
         case Enter(manager=manager):
-            return Grade.NEVER if manager and manager.external == "contextlib.ExitStack" else Grade.LIKELY
-        case Exit() | Wait():
+            return Grade.NEVER if _is_harmless(manager) else Grade.LIKELY
+        case Exit(manager=manager):
+            return Grade.NEVER if _is_harmless(manager) else Grade.UNLIKELY
+        case Wait():
             return Grade.UNLIKELY
         case Release():
             return Grade.NEVER
@@ -76,11 +89,17 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.targets:
         grades = [raises(target) for target in call.targets]
         return max((Grade.LIKELY if g is None else g) for g in grades)
+    if call.external in _HARMLESS_MANAGERS:
+        return Grade.NEVER
     if call.external is not None:
         return _GRADES[name_grade(call.external)]
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         return _GRADES[method_grade(call.callee.last)]
     return Grade.LIKELY
+
+
+def _is_harmless(manager: Manager | None) -> bool:
+    return manager is not None and manager.external in _HARMLESS_MANAGERS
 
 
 def is_context_manager(function: Function) -> bool:

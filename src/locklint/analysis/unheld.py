@@ -9,11 +9,12 @@ from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.lockset import Cause, Flow, Grade, LockKey, Why
 from locklint.analysis.results import ignored_tries
+from locklint.analysis.expected import is_expected
+from locklint.analysis.guards import guards_release
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Catch, Release
-from locklint.ir.lock import LockRef, LockRole, UnheldRelease as Unheld
+from locklint.ir.lock import LockRef, LockRole
+from locklint.ir.lock import UnheldRelease as Unheld
 
 _EXPECTED = frozenset(
     {"RuntimeError", "ThreadError", "error", "ValueError", "AssertionError", "LockError"}
@@ -55,10 +56,12 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     result: dict[tuple[Span, LockKey], UnheldRelease] = {}
     for (span, key), events in sorted(by_place.items(), key=lambda item: (item[0][0], str(item[0][1]))):
         bad = [given for given in events if _is_bad(given) and given.before.where not in ignored]
-        if not bad or _is_expected(states.function, span):
+        if not bad and _is_held_on_one_way_only(states, events):
+            bad = [given for given in events if given.before.count == 0]
+        if not bad or is_expected(states.function, span, _EXPECTED):
             continue
         lock = bad[0].lock
-        certain = len(bad) == len(events) and not lock.kind.reentrant
+        certain = any(_is_proof(given) for given in bad) and not lock.kind.reentrant
         certain = certain and lock.confidence > Confidence.LOW
         severity = Severity.ERROR if certain else Severity.WARNING
         before = min((given.before.where for given in bad if given.before.where), default=None)
@@ -79,24 +82,38 @@ def _is_bad(given: Given) -> bool:
     before = given.before
     if before.forgotten or before.handed_over or before.count > 0:
         return False
+    if given.exception is not None and given.exception.grade <= Grade.ACQUIRE:
+        # That an acquire itself fails is what `early_releases` is about.
+        return False
     if before.count == 0 and before.known:
         return True
     return before.why is Why.RELEASED and (before.count == 0 or not lock.kind.reentrant)
 
 
-def _is_expected(function: Function, span: Span) -> bool:
-    """Whether an error of the release is caught by name: somebody counts on it."""
-    for block in function.blocks.values():
-        if not any(isinstance(i, Release) and i.span == span for i in block.instructions):
-            continue
-        handler: BasicBlock | None = (
-            function.blocks[block.on_exception] if block.on_exception is not None else None
-        )
-        if handler is not None and isinstance(handler.terminator, Catch):
-            for clause in handler.terminator.handlers:
-                if any(name.rsplit(".", 1)[-1] in _EXPECTED for name in clause.types):
-                    return True
-    return False
+def _is_proof(given: Given) -> bool:
+    """Whether the way to the release is one that programs do go."""
+    likely = given.exception is None or given.exception.grade >= Grade.LIKELY
+    return likely and (given.before.known or given.before.count < 0)
+
+
+def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
+    """Whether a plain release follows both an acquire and a way around that acquire."""
+    lock = events[0].lock
+    if lock.kind.role is LockRole.SEMAPHORE or lock.kind.unheld_release is Unheld.IGNORED:
+        return False
+    plain = [given for given in events if given.exception is None]
+    here = [given for given in plain if given.before.count > 0 and given.before.levels]
+    untouched = [
+        given
+        for given in plain
+        if given.before.count == 0
+        and given.before.why is None
+        and not given.before.forgotten
+        and not given.before.handed_over
+    ]
+    if not here or not untouched:
+        return False
+    return not guards_release(states.function, events[0].span)
 
 
 def early_releases(states: LockStates) -> list[EarlyRelease]:

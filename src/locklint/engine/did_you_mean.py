@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os.path import commonprefix
 
 # Of difflib's ratio; below it two words are not alike.
 LIKENESS = 0.6
@@ -22,11 +21,15 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
         matcher.set_seq1(candidate.casefold())
         if matcher.real_quick_ratio() < best_score[0]:
             continue
-        beginning = len(commonprefix((candidate.casefold(), word.casefold())))
-        score = (matcher.ratio(), beginning)
+        score = (matcher.ratio(), _common_beginning(candidate.casefold(), word.casefold()))
         if score > best_score:
             best, best_score = candidate, score
     return best
+
+
+def _common_beginning(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

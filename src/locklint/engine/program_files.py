@@ -42,6 +42,8 @@ class ProgramFiles:
         self._words = configured_words(config)
         self._names = ModuleNames(config.source_roots)
         self._trees: dict[str, ast.Module] = {}
+        # The trees of files in a newer syntax are not those of their text: see `newer_syntax`.
+        self._newer: set[str] = set()
         self._modules: dict[str, str] = {}
 
     def read(self, path: str, shown: str) -> AnalysedFile | None:
@@ -80,8 +82,12 @@ class ProgramFiles:
                 warnings.simplefilter("ignore")
                 return ast.parse(source.text)
         except (SyntaxError, ValueError) as error:
-            found = self._parse_newer(source)
-            if found is None:
+            from locklint.frontend.newer_syntax import parse_newer
+
+            found = parse_newer(source)
+            if found is not None:
+                self._newer.add(source.path)
+            else:
                 line = getattr(error, "lineno", None) or 1
                 column = getattr(error, "offset", None) or 1
                 message = getattr(error, "msg", None) or str(error)
@@ -90,14 +96,6 @@ class ProgramFiles:
         except (RecursionError, MemoryError):
             self._problem(source.path, "the code is nested too deeply to be analysed", 1)
             return None
-
-    def _parse_newer(self, source: SourceFile) -> ast.Module | None:
-        """The declarations of a file in a newer syntax than the running Python's."""
-        try:
-            from locklint.frontend.newer_syntax import parse_newer
-        except ImportError:
-            return None
-        return parse_newer(source)
 
     # -- lowering ---------------------------------------------------------------------------
 
@@ -178,7 +176,10 @@ class ProgramFiles:
         self._trees.clear()
 
     def _tree(self, file: AnalysedFile) -> ast.Module | None:
+        """The syntax tree of a file; None where it cannot tell the places of the text."""
         path = file.source.path
+        if path in self._newer:
+            return None
         if path not in self._trees:
             tree = self._parse(file.source)
             if tree is None:

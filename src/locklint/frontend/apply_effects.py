@@ -65,6 +65,7 @@ _SUPPRESSING = {
     "unittest.case.TestCase.assertRaises": (),
     "unittest.case.TestCase.assertRaisesRegex": (),
 }
+_MANAGERS = (Gives.CONTEXT, Gives.OTHER)
 _AWAITING = ("wait_for", "shield")
 
 
@@ -324,7 +325,7 @@ class EffectPass:
             call = self._definitions.call(context)
             if call is not None and call.callee is not None:
                 form = lock.api.acquire_form(call.callee.last)
-            if form is None or form.gives is not Gives.CONTEXT:
+            if form is None or form.gives not in _MANAGERS:
                 self._use(UseKind.WITH_ACQUIRE, enter.span, lock, form.name if form else "acquire")
             return
         lock = self._lock(context)
@@ -358,7 +359,7 @@ class EffectPass:
             if found is not None:
                 lock, method = found
                 form = lock.api.acquire_form(method)
-                if form is not None and form.gives is not Gives.CONTEXT:
+                if form is not None and form.gives not in _MANAGERS:
                     self._use(UseKind.WITH_ACQUIRE, enter.span, lock, method)
             return
         path = self._definitions.expand(context)

@@ -130,7 +130,7 @@ class Attributes:
     def _of_name(self, dotted: str, name: str, member: bool) -> Types:
         full = f"{dotted}.{name}"
         if member:
-            return (NameType(full, member=True),)
+            return self._member(full)
         inference = self.inference
         attribute = inference.table.attribute(dotted, name)
         if attribute is not None:
@@ -162,7 +162,18 @@ class Attributes:
                     view_name=view.name if view else "",
                 ),
             )
-        return (NameType(f"{dotted}.{name}", member=True),)
+        return self._member(f"{dotted}.{name}")
+
+    def _member(self, dotted: str) -> Types:
+        """An attribute of an instance of a type outside the project."""
+        kind = self.inference.learnt.get(dotted)
+        if kind is None:
+            return (NameType(dotted, member=True),)
+        return (
+            LockValue(
+                kind.name, kind, dotted, Exactness.PER_INSTANCE, confidence=Confidence.MEDIUM
+            ),
+        )
 
     def _of_lock(self, lock: LockValue, name: str) -> Types:
         if lock.cls is not None:
@@ -351,7 +362,7 @@ class Attributes:
         if stored:
             return stored
         if slot.external is not None:
-            return (NameType(f"{slot.external}.{name}", member=True),)
+            return self._member(f"{slot.external}.{name}")
         return UNKNOWN
 
     def _stored_elsewhere(self, cls: ClassRef, name: str) -> Types:

@@ -53,7 +53,7 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
-from locklint.ir.lock import Exactness
+from locklint.ir.lock import Exactness, LockKind
 from locklint.models.table import LockTable
 
 MAX_STEPS = 4_000
@@ -77,6 +77,7 @@ class Inference:
         self.arguments = arguments.Arguments(self)
         self.attributes = attributes.Attributes(self)
         self.calls = calls.Calls(self)
+        self.learnt: dict[str, LockKind] = {}
         self._memo: dict[Key, Types] = {}
         self._stack: dict[Key, int] = {}
         self._lowest_cut = 1 << 30
@@ -89,6 +90,12 @@ class Inference:
         self._depth = 0
         self._lowest_cut = 1 << 30
         self._stack.clear()
+
+    def learn(self, dotted: str, kind: LockKind) -> None:
+        """Take in that something outside the project makes, or is, a lock."""
+        if dotted not in self.learnt:
+            self.learnt[dotted] = kind
+            self._memo.clear()
 
     @property
     def exhausted(self) -> bool:
@@ -111,6 +118,7 @@ class Inference:
         if self._depth >= MAX_DEPTH or self.exhausted:
             self._steps = MAX_STEPS + 1
             return UNKNOWN
+        self._steps += 1
         position = len(self._stack)
         self._stack[key] = position
         self._depth += 1

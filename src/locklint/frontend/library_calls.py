@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from locklint.core.diagnostic import Confidence
 from locklint.frontend.value_types import (
     UNKNOWN,
     CallableType,
@@ -12,6 +13,7 @@ from locklint.frontend.value_types import (
     ContainerType,
     ExternalInstance,
     InstanceType,
+    LockValue,
     NameType,
     Scope,
     Type,
@@ -80,6 +82,9 @@ class LibraryCalls:
             if table.factory_method(type_name, method) is not None:
                 return calls.factory(type_name, method)
             return calls.make(kind, call, scope)
+        learnt = self.inference.learnt.get(dotted)
+        if learnt is not None:
+            return (LockValue(learnt.name, learnt, confidence=Confidence.MEDIUM),)
         known = table.result_type(dotted)
         if known is not None:
             return (ExternalInstance(known),)

@@ -15,7 +15,7 @@ from locklint.ir.instruction import Await, Opaque, Operand, Operate, Unknown, Us
 
 def lower_comprehension(
     low: Lowering,
-    node: cst.ListComp | cst.SetComp | cst.DictComp,
+    node: cst.ListComp | cst.SetComp | cst.DictComp | cst.StarredDictComp,
     use: Use,
     name: str | None,
 ) -> Operand:
@@ -31,8 +31,10 @@ def lower_comprehension(
         if isinstance(node, cst.DictComp):
             low.value(node.key)
             values.append(low.value(node.value))
-        else:
+        elif isinstance(node, (cst.ListComp, cst.SetComp)):
             values.append(low.value(node.elt))
+        else:
+            values.append(low.value(node.value))
 
     lower_loops(low, node.for_in, first, element)
     low.scope = outer

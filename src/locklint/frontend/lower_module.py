@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -31,17 +29,11 @@ from locklint.frontend.parse import (
     parse_whole,
 )
 from locklint.frontend.positions import Spans
+from locklint.frontend.recursion import room_for_recursion
 from locklint.ir.cfg import Function, FunctionKind
 from locklint.ir.instruction import Constant, Return
 
 MODULE_QUALNAME = "<module>"
-
-_RECURSION_LIMIT = 20_000
-"""Trees are at most `parse.MAX_DEPTH` deep, and each level takes a few calls of ours.
-
-Python's own calls do not use the machine's stack, so that a high limit is safe for as long as
-nothing but the lowering runs under it.
-"""
 
 _Result = TypeVar("_Result")
 
@@ -233,18 +225,8 @@ def _find_in_whole(
 
 def _deeply(run: Callable[[], _Result]) -> _Result:
     """Run with room for deep recursion."""
-    with _recursion_limit():
+    with room_for_recursion():
         return run()
-
-
-@contextmanager
-def _recursion_limit() -> Iterator[None]:
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _RECURSION_LIMIT))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
 
 
 __all__ = [

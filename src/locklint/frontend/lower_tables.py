@@ -130,4 +130,10 @@ _STATEMENTS: dict[type[cst.CSTNode], StatementLowering] = {
     cst.With: lower_with,
 }
 
+# Nodes that older versions of libcst do not have.
+if hasattr(cst, "StarredDictComp"):
+    _EXPRESSIONS[cst.StarredDictComp] = lower_comprehension
+if hasattr(cst, "LazyImport"):
+    _STATEMENTS[cst.LazyImport] = _STATEMENTS[cst.LazyImportFrom] = lower_nothing
+
 TABLES = Tables(_EXPRESSIONS, _STATEMENTS, lower_condition)

@@ -196,8 +196,12 @@ def _guarded(parse: Callable[[], _Result], stack_is_safe: bool) -> _Result | str
             results.append(parse())
         except cst.ParserSyntaxError as error:
             results.append(error.message.strip().split("\n")[0])
-        except (RecursionError, MemoryError, ValueError, UnicodeError) as error:
-            results.append(f"{type(error).__name__}: {error}")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            # The native parser has been seen to raise `CSTLogicError`, and it may panic, which
+            # arrives as a `BaseException`.
+            results.append(f"{type(error).__name__}: {error}".split("\n")[0])
 
     if stack_is_safe:
         run()

@@ -16,6 +16,7 @@ import libcst as cst
 
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.parse import ParsedStatement
+from locklint.frontend.recursion import room_for_recursion
 
 _FSTRINGS_HAVE_PLACES = sys.version_info >= (3, 12)
 
@@ -88,6 +89,7 @@ CST_CHILDREN: dict[type[cst.CSTNode], tuple[str, ...]] = {
     cst.SimpleStatementSuite: ("body",),
     cst.Slice: ("lower", "upper", "step"),
     cst.StarredDictElement: ("value",),
+    **({cst.StarredDictComp: ("value", "for_in")} if hasattr(cst, "StarredDictComp") else {}),
     cst.StarredElement: ("value",),
     cst.Subscript: ("value", "slice"),
     cst.SubscriptElement: ("slice",),
@@ -219,7 +221,8 @@ class Spans:
         """Take up a whole tree through libcst's slow but independent `PositionProvider`."""
         from libcst.metadata import MetadataWrapper, PositionProvider
 
-        ranges = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+        with room_for_recursion():
+            ranges = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
         for node, place in ranges.items():
             if type(node) in _RANKS:
                 self._spans[id(node)] = Span(

@@ -22,11 +22,15 @@ from locklint.index.declarations import (
 MAX_HOPS = 25
 """How many imports, re-exports and aliases are followed for one name."""
 
+MAX_QUESTIONS = 400
+"""How many modules are asked on the way to what one name means."""
+
 MAX_ANCESTORS = 60
 """How many ancestors of a class are kept."""
 
 Loader: TypeAlias = Callable[[str], ModuleIndex | None]
 Ancestor: TypeAlias = ClassRef | str
+Member: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Project:
         self._packages: set[str] = set()
         self._mro: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._in_progress: set[ClassRef] = set()
+        self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in modules:
             self.add(index)
 
@@ -84,6 +89,7 @@ class Project:
         for length in range(1, len(parts)):
             self._packages.add(".".join(parts[:length]))
         self._mro.clear()
+        self._members.clear()
 
     def modules(self) -> Iterable[ModuleIndex]:
         """All modules, sorted by name and path."""
@@ -126,11 +132,11 @@ class Project:
 
     def resolve(self, dotted: str, near: ModuleIndex | None = None) -> Found | None:
         """What an absolute dotted name leads to; None where it leads out of the project."""
-        return self._resolve(tuple(dotted.split(".")), near, MAX_HOPS)
+        return self._resolve(tuple(dotted.split(".")), near, None)
 
-    def _resolve(self, parts: tuple[str, ...], near: ModuleIndex | None, hops: int) -> Found | None:
-        if hops <= 0:
-            return None
+    def _resolve(
+        self, parts: tuple[str, ...], near: ModuleIndex | None, seen: set[Member] | None
+    ) -> Found | None:
         if self._load is None and parts[0] not in self._packages and parts[0] not in self._modules:
             return None
         for length in range(len(parts), 0, -1):
@@ -140,26 +146,48 @@ class Project:
             rest = parts[length:]
             if not rest:
                 return Found(index, "")
-            found = self._member(index, rest, hops)
+            found = self._member(index, rest, seen)
             if found is not None:
                 return found
         return None
 
-    def _member(self, index: ModuleIndex, names: tuple[str, ...], hops: int) -> Found | None:
+    def _member(
+        self, index: ModuleIndex, names: tuple[str, ...], seen: set[Member] | None
+    ) -> Found | None:
+        """What names in a module lead to; ``seen`` are the questions that led to this one.
+
+        Modules may import each other with a star: whoever comes back to a question learns nothing
+        new by it. Only the answer to the first question is kept, for the others may lack something.
+        """
+        key = (index.path, names)
+        if seen is None:
+            if key not in self._members:
+                self._members[key] = self._find_member(index, names, {key})
+            return self._members[key]
+        if key in self._members:
+            return self._members[key]
+        if key in seen or len(seen) > MAX_QUESTIONS:
+            return None
+        seen.add(key)
+        return self._find_member(index, names, seen)
+
+    def _find_member(
+        self, index: ModuleIndex, names: tuple[str, ...], seen: set[Member]
+    ) -> Found | None:
         name, rest = names[0], names[1:]
         if name in index.classes:
             return _nested(index, name, rest)
         if name in index.functions:
             return Found(index, name, rest)
         target = index.imports.get(name)
-        if target is not None and (target != f"{index.module}.{name}"):
-            found = self._resolve((*target.split("."), *rest), index, hops - 1)
+        if target is not None and target != f"{index.module}.{name}":
+            found = self._resolve((*target.split("."), *rest), index, seen)
             if found is not None:
                 return found
         if name in index.bindings:
             return Found(index, name, rest)
         for star in index.star_imports:
-            found = self._resolve((*star.split("."), name), index, hops - 1)
+            found = self._resolve((*star.split("."), name), index, seen)
             if found is not None and found.name:
                 return self._follow(found, rest)
         return None
@@ -220,7 +248,7 @@ class Project:
             if function is not None and names[0] in function.imports:
                 return self._absolute((*function.imports[names[0]].split("."), *names[1:]), index)
             scope = scope.rpartition(".")[0]
-        found = self._member(index, names, MAX_HOPS)
+        found = self._member(index, names, None)
         if found is not None:
             return found
         target = index.imports.get(names[0])
@@ -232,7 +260,7 @@ class Project:
         return ".".join(("builtins", *names))
 
     def _absolute(self, parts: tuple[str, ...], index: ModuleIndex) -> Found | str:
-        found = self._resolve(parts, index, MAX_HOPS)
+        found = self._resolve(parts, index, None)
         if found is not None:
             return found
         return self.external_name(".".join(parts), index)

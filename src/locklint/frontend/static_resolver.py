@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Protocol
 
@@ -33,6 +34,8 @@ from locklint.index.declarations import ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
 from locklint.models.table import LockTable
+
+_STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
 
 
 class ExternalResolver(Protocol):
@@ -187,13 +190,13 @@ class StaticResolver:
     def _lock(self, scope: Scope, path: AccessPath) -> LockRef | None:
         self.inference.begin()
         walked = self.walker.walk(scope, path)
+        if self._ask_outside(walked.types):
+            self.inference.begin()
+            walked = self.walker.walk(scope, path)
         types = walked.types
         locks = [value for kind in types if (value := self._as_lock(kind)) is not None]
         if not locks:
-            outside = self._external_lock(types)
-            if outside is None:
-                return None
-            locks = [outside]
+            return None
         if walked.path != path:
             locks = self._by_canonical_path(scope, walked.path, locks)
         chosen = _choose(locks)
@@ -259,28 +262,27 @@ class StaticResolver:
                 return Confidence.MEDIUM
         return Confidence.LOW
 
-    def _external_lock(self, types: Types) -> LockValue | None:
+    def _ask_outside(self, types: Types) -> bool:
+        """Ask what the names outside the project are; whether a lock was found that was not known.
+
+        What is found is told to the inference, so that it becomes part of what places hold.
+        """
         if self.external is None:
-            return None
+            return False
+        found = False
         for kind in types:
             if isinstance(kind, ExternalInstance) or (isinstance(kind, NameType) and kind.member):
                 dotted = kind.dotted
             else:
                 continue
-            if dotted.startswith("builtins.") or dotted.endswith(")"):
+            if dotted.endswith(")") or dotted.partition(".")[0] in _STANDARD:
                 continue
             constructor = self.external.kind_of_external(dotted)
-            found = self.table.kind_for_constructor(constructor) if constructor else None
-            if found is not None:
-                member = isinstance(kind, NameType)
-                return LockValue(
-                    found.name,
-                    found,
-                    dotted if member else "",
-                    Exactness.PER_INSTANCE if member else Exactness.FRESH,
-                    Confidence.MEDIUM,
-                )
-        return None
+            lock = self.table.kind_for_constructor(constructor) if constructor else None
+            if lock is not None:
+                self.inference.learn(dotted, lock)
+                found = True
+        return found
 
     # Callees
 

@@ -104,11 +104,11 @@ def snippet(source: SourceFile, marks: Sequence[Mark], frame: Frame) -> list[Lin
 
 
 def _shown_numbers(marked: Sequence[int], source: SourceFile) -> Iterator[int | None]:
-    """The lines to show, None for a gap. A single marked line gets its neighbours."""
+    """The lines to show, None for a gap; around a single one its neighbours, if they say something."""
     if len(marked) == 1:
         number = marked[0]
         for neighbour in (number - 1, number, number + 1):
-            if neighbour == number or source.line(neighbour).strip():
+            if neighbour == number or any(map(str.isalnum, source.line(neighbour))):
                 yield neighbour
         return
     previous = marked[0]

@@ -119,12 +119,14 @@ def _release_after_failure(states: LockStates, span: Span) -> Span | None:
 
 
 def _is_worth_saying(attempt: TryAcquire, release: Span | None) -> bool:
+    if not (attempt.certain or attempt.timed):
+        return False
     if release is not None:
         return True
     if attempt.lock.kind.role is LockRole.SEMAPHORE:
         # Taking what is left of a semaphore without asking how much is how it is drained.
         return False
-    return attempt.certain or attempt.timed
+    return True
 
 
 RULE = Rule(

@@ -93,17 +93,28 @@ def _acquired_after(function: Function, use: ApiUse) -> Span | None:
         return None
     for side, other in ((branch.then, branch.otherwise), (branch.otherwise, branch.then)):
         around = _reachable(function, function.entry, {use.branch: other})
-        for block_id in sorted(_reachable(function, side, {}) - around):
-            awaited = False
-            for instruction in function.blocks[block_id].instructions:
-                awaited = awaited or isinstance(instruction, Await)
-                if (
-                    isinstance(instruction, Acquire)
-                    and instruction.lock.path == use.lock.path
-                    and not instruction.lock.kind.is_async
-                ):
-                    return instruction.span
+        decided = _reachable(function, side, {}) - around
+        acquires = [
+            instruction.span
+            for block_id in decided
+            for instruction in function.blocks[block_id].instructions
+            if isinstance(instruction, Acquire) and instruction.lock.path == use.lock.path
+        ]
+        if not acquires:
+            continue
+        place = min(acquires)
+        if not use.lock.kind.is_async or _is_suspended(function, decided, place):
+            return place
     return None
+
+
+def _is_suspended(function: Function, blocks: set[BlockId], acquire: Span) -> bool:
+    """Whether other tasks may run before the acquire: its own await is not meant."""
+    return any(
+        isinstance(instruction, Await) and instruction.span.end_line < acquire.line
+        for block_id in blocks
+        for instruction in function.blocks[block_id].instructions
+    )
 
 
 def _reachable(function: Function, start: BlockId, only: dict[BlockId, BlockId]) -> set[BlockId]:

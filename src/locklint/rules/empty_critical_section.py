@@ -83,7 +83,12 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
                 continue
             enter = instruction.enter
             if enter is not None:
-                if enter.empty_body and not enter.commented and not _wakes(previous):
+                if (
+                    enter.empty_body
+                    and not enter.commented
+                    and not _wakes(previous)
+                    and not _is_commented(function, instruction.span, instruction.span, program)
+                ):
                     found[instruction.span] = instruction.lock
             else:
                 follower = _next(function, block.id, index)
@@ -122,8 +127,8 @@ def _wakes(instruction: Instruction | None) -> bool:
     """Whether an event is set just before: then the empty section waits for who saw it."""
     return (
         isinstance(instruction, Call)
-        and instruction.lock is not None
-        and instruction.lock.kind.role is LockRole.EVENT
+        and instruction.callee is not None
+        and instruction.callee.last == "set"
     )
 
 

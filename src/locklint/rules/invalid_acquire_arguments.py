@@ -44,6 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.expected import is_expected
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
@@ -56,6 +57,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for function in program.ordered_functions():
         for use in function.api_uses:
             if use.kind is not UseKind.BAD_ARGUMENTS or use.lock is None:
+                continue
+            if is_expected(function, use.span, ("ValueError", "TypeError", "OverflowError")):
                 continue
             name = display_name(use.lock)
             yield RULE.finding(

@@ -54,10 +54,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, fates
+from locklint.analysis.guards import comes_first
 from locklint.analysis.program import Program
+from locklint.analysis.raising import is_context_manager
 from locklint.analysis.story import display_name, step
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.ir.instruction import Acquire, Use
+from locklint.ir.instruction import Acquire, Release, Use
 from locklint.rule import Rule
 
 
@@ -68,7 +70,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if not _with_would_do(fate):
                 continue
             name = display_name(fate.lock)
-            protected = any(given.exception is not None for given in fate.releases)
+            protected = _is_in_finally(fate)
             release = fate.first_release or fate.release_spans[0]
             function = states.function
             keyword = "async with" if fate.lock.api.is_async else "with"
@@ -92,7 +94,7 @@ def _with_would_do(fate: Fate) -> bool:
         return False
     if instruction.call.arguments or instruction.call.use not in (Use.DISCARDED, Use.AWAITED):
         return False
-    if not fate.releases or fate.kept:
+    if not fate.releases or fate.kept or is_context_manager(fate.states.function):
         return False
     if not fate.lock.api.with_ok and not fate.lock.api.async_with_ok:
         return False
@@ -101,7 +103,10 @@ def _with_would_do(fate: Fate) -> bool:
             return False
         if given.before.levels[-1] != frozenset({fate.acquisition}):
             return False
-        if given.span.line < fate.span.line or given.span.column < fate.span.column:
+        column = fate.span.column - (len("await ") if fate.lock.api.is_async else 0)
+        if given.span.line < fate.span.line or given.span.column < column:
+            return False
+        if not comes_first(fate.states.function, fate.span, given.span):
             return False
     # A release that is also reached without this acquisition belongs to more than this section.
     places = set(fate.release_spans)
@@ -110,6 +115,18 @@ def _with_would_do(fate: Fate) -> bool:
         for given in fate.states.given
         if given.exception is None
     )
+
+
+def _is_in_finally(fate: Fate) -> bool:
+    """Whether a release runs on several ways out: the lowering copies clean-ups once for each."""
+    places = set(fate.release_spans)
+    copies = [
+        instruction.span
+        for block in fate.states.function.blocks.values()
+        for instruction in block.instructions
+        if isinstance(instruction, Release) and instruction.span in places
+    ]
+    return len(copies) > len(set(copies))
 
 
 RULE = Rule(
