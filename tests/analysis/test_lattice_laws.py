@@ -60,7 +60,7 @@ def held(draw: st.DrawFn) -> Hold:
     return Hold(
         count=count,
         levels=tuple(draw(levels) for _ in range(max(count, 0))),
-        known=draw(st.booleans()),
+        free_at=draw(st.sampled_from([None, 0, 1])),
         why=why,
         where=draw(spans) if why else None,
         handed_over=draw(st.booleans()),
@@ -113,7 +113,7 @@ def covers_hold(general: Hold, special: Hold) -> bool:
         and general.count == special.count
         and len(general.levels) == len(special.levels)
         and all(s <= g for g, s in zip(general.levels, special.levels, strict=True))
-        and general.known <= special.known
+        and general.free_at in (None, special.free_at)
         and general.why in (None, special.why)
         and special.handed_over <= general.handed_over
     )

@@ -48,14 +48,21 @@ class Question(NamedTuple):
     expected: str
 
 
-def index_files(files: Mapping[str, str]) -> dict[str, ModuleIndex]:
-    """The declarations of files by their paths; a module's name is its path with dots."""
-    found = {}
+def index_files(files: Mapping[str, str], loose: bool = False) -> dict[str, ModuleIndex]:
+    """The declarations of files by their paths; a module's name is its path with dots.
+
+    ``loose``: the files are scripts, and their folders no packages.
+    """
+    found: dict[str, ModuleIndex] = {}
     for path, text in files.items():
         module = path.removesuffix(".py").replace("/", ".")
         is_package = module.endswith("__init__")
         module = module.removesuffix(".__init__")
-        source = SourceFile(path, module, text, is_package)
+        if loose:
+            module = module.rpartition(".")[2]
+        taken = any(index.module == module for index in found.values())
+        unique = f"{module}@{path}" if taken else ""
+        source = SourceFile(path, module, text, is_package, unique)
         found[path] = build_index(ast.parse(text), source)
     return found
 

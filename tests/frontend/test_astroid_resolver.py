@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from locklint.frontend.astroid_resolver import AstroidResolver
 from locklint.models.table import default_table
-
 from tests.frontend.resolving import check
 
 PACKAGE = {

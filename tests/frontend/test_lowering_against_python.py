@@ -69,6 +69,7 @@ class World:
 
     def over(self) -> bool:
         """Whether the run is long enough: each round of a loop asks first."""
+        self.note("over")
         return len(self.trace) > MAX_STEPS
 
     def truth(self) -> bool:

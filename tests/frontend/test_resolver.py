@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.frontend.resolving import check
+from locklint.frontend.project import Project
+from locklint.frontend.static_resolver import StaticResolver
+from locklint.index.declarations import ModuleIndex
+from locklint.ir.access_path import AccessPath
+from locklint.models.table import default_table
+from tests.frontend.resolving import check, index_files
 
 
 def test_attribute_of_self() -> None:
@@ -807,3 +812,118 @@ def test_what_is_no_lock() -> None:
                 #? open('lock') -> -
         """
     )
+
+
+def test_constructor_arguments_from_other_files() -> None:
+    check(
+        """
+        ## pkg/worker.py
+        import weakref
+        class Worker:
+            def __init__(self, client, lock):
+                self.client = client
+                self.weak = weakref.proxy(client)
+                self.lock = lock
+            def f(self):
+                pass
+                #? self.client.lock
+                #> self.client.lock pkg.client.Client.lock threading.Lock, instance, medium
+                #? self.weak.lock
+                #> self.weak.lock pkg.client.Client.lock threading.Lock, instance, medium
+                #? self.lock -> self.lock pkg.worker.Worker.lock threading.RLock, instance, medium
+        def helper(client):
+            pass
+            #? client.lock -> client.lock pkg.client.Client.lock threading.Lock, instance, medium
+        ## pkg/client.py
+        import threading
+        from pkg import worker
+        from .worker import Worker, helper
+        class Client:
+            def __init__(self):
+                self.lock = threading.Lock()
+                self.worker = Worker(self, threading.RLock())
+                helper(self)
+        """
+    )
+
+
+def test_what_a_mixin_leaves_to_its_subclasses() -> None:
+    check(
+        """
+        ## m.py
+        class Mixin:
+            def f(self):
+                pass
+                #? self.lock -> self.lock n.Only.lock threading.Lock, instance, medium
+                #? self.both -> self.both m.Mixin.both threading.RLock, instance, medium
+        ## n.py
+        import threading
+        from m import Mixin
+        class Only(Mixin):
+            def __init__(self):
+                self.lock = threading.Lock()
+                self.both = threading.Lock()
+        class Other(Mixin):
+            def __init__(self):
+                self.both = threading.RLock()
+        """
+    )
+
+
+def test_descriptors_of_the_project() -> None:
+    check(
+        """
+        import threading
+        class once:
+            def __init__(self, function): self.function = function
+            def __get__(self, instance, owner): return self.function(instance)
+        class A:
+            @once
+            def lock(self):
+                return threading.Lock()
+            def f(self):
+                pass
+                #? self.lock -> self.lock m.A.lock threading.Lock, instance, high
+        """
+    )
+
+
+def test_two_files_with_one_module_name() -> None:
+    files = index_files(
+        {
+            "one/client.py": "import threading\nlock = threading.Lock()\nimport helper\n",
+            "one/helper.py": "import threading\nhelp = threading.Lock()\n",
+            "two/client.py": "import threading\nlock = threading.RLock()\nimport helper\n",
+            "two/helper.py": "import threading\nhelp = threading.RLock()\n",
+        },
+        loose=True,
+    )
+    resolver = StaticResolver(Project(files.values()), default_table())
+    for folder, kind in (("one", "threading.Lock"), ("two", "threading.RLock")):
+        own = resolver.for_file(files[f"{folder}/client.py"])
+        key = f"{files[f'{folder}/client.py'].key}:<module>"
+        for path in (AccessPath("lock"), AccessPath("helper", ("help",))):
+            ref = own.lock(key, path)
+            assert ref is not None
+            assert ref.kind.name == kind
+
+
+def test_modules_are_loaded_on_demand() -> None:
+    files = index_files(
+        {
+            "app.py": "import far.away\nfrom far.away import Client\nclient = Client()\n",
+            "far/away.py": "import threading\nclass Client:\n"
+            "    def __init__(self):\n        self.lock = threading.Lock()\n",
+        }
+    )
+    asked: list[str] = []
+
+    def load(dotted: str) -> ModuleIndex | None:
+        asked.append(dotted)
+        return files["far/away.py"] if dotted == "far.away" else None
+
+    resolver = StaticResolver(Project([files["app.py"]], load), default_table())
+    ref = resolver.lock("app:<module>", AccessPath("client", ("lock",)))
+    assert ref is not None
+    assert ref.identity == "far.away.Client.lock"
+    assert len(asked) == len(set(asked))

@@ -130,18 +130,18 @@ def test_context_managers() -> None:
         """
         import contextlib, threading
         from contextlib import contextmanager, ExitStack
-        class Transaction:
+        class Work:
             def __enter__(self):
                 return self
             def __exit__(self, *exc): pass
-        class Special(Transaction):
+        class Special(Work):
             def __exit__(self, *exc): pass
         class Aio:
             async def __aenter__(self): pass
             async def __aexit__(self, *exc): pass
-        class Both(Transaction, Aio): pass
+        class Both(Work, Aio): pass
         def begin():
-            return Transaction()
+            return Work()
         @contextmanager
         def locked(lock):
             with lock:
@@ -155,13 +155,13 @@ def test_context_managers() -> None:
                     yield self
             def f(self, stack):
                 own = ExitStack()
-                #? with Transaction() -> m:Transaction.__enter__ m:Transaction.__exit__
-                #? with Special() -> m:Transaction.__enter__ m:Special.__exit__
+                #? with Work() -> m:Work.__enter__ m:Work.__exit__
+                #? with Special() -> m:Work.__enter__ m:Special.__exit__
                 #? with Aio()
                 #> m:Aio.__aenter__ m:Aio.__aexit__ async m:Aio.__aenter__ m:Aio.__aexit__
                 #? with Both()
-                #> m:Transaction.__enter__ m:Transaction.__exit__ async m:Aio.__aenter__ m:Aio.__aexit__
-                #? with begin() -> m:Transaction.__enter__ m:Transaction.__exit__
+                #> m:Work.__enter__ m:Work.__exit__ async m:Aio.__aenter__ m:Aio.__aexit__
+                #? with begin() -> m:Work.__enter__ m:Work.__exit__
                 #? with self.held() -> generator m:A.held
                 #? with locked(self._lock) -> generator m:locked
                 #? with ExitStack() -> external contextlib.ExitStack

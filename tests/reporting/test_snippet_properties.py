@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -26,7 +26,7 @@ def _span(numbers: tuple[int, int, int, int]) -> Span:
     return Span(line, column, line + more, end if more else max(column, end))
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(TEXTS, min_size=1, max_size=6),
     st.lists(SPANS, min_size=1, max_size=5),

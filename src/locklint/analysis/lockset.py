@@ -107,14 +107,15 @@ class Hold:
 
     ``count`` is the number of acquires minus that of releases since the function's entry;
     ``levels`` are the acquisitions behind each level that this function added, outermost first.
-    ``known``: a count of 0 means that the lock is not held at all by this execution, for it was
-    seen to be free. ``why`` and ``where`` say how it came to be free. ``forgotten``: nothing is
-    known any more. ``handed_over``: somebody else may release it.
+    ``free_at`` is the count at which this execution does not hold the lock at all, where that is
+    known: an acquire that came back has shown that the lock was free before. ``why`` and ``where``
+    say how it came to be free. ``forgotten``: nothing is known any more. ``handed_over``: somebody
+    else may release it.
     """
 
     count: int = 0
     levels: tuple[frozenset[Acquisition], ...] = ()
-    known: bool = False
+    free_at: int | None = None
     why: Why | None = None
     where: Span | None = None
     forgotten: bool = False
@@ -122,7 +123,39 @@ class Hold:
 
     def identity(self) -> tuple[object, ...]:
         """What tells disjuncts apart; witnesses do not."""
-        return (self.count, len(self.levels), self.known, self.why, self.forgotten, self.handed_over)
+        return (
+            self.count,
+            len(self.levels),
+            self.free_at,
+            self.why,
+            self.forgotten,
+            self.handed_over,
+        )
+
+    @property
+    def is_free(self) -> bool:
+        """Whether this execution certainly does not hold the lock."""
+        return self.free_at is not None and self.count <= self.free_at and not self.forgotten
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this execution certainly holds the lock."""
+        return self.free_at is not None and self.count > self.free_at and not self.forgotten
+
+    def covers(self, other: Hold) -> bool:
+        """Whether all that this says of a lock is true where ``other`` is."""
+        if self.forgotten:
+            return True
+        return (
+            not other.forgotten
+            and self.count == other.count
+            and len(self.levels) == len(other.levels)
+            and all(x <= y for x, y in zip(other.levels, self.levels, strict=True))
+            and self.free_at in (None, other.free_at)
+            and self.why in (None, other.why)
+            and self.where in (None, other.where)
+            and other.handed_over <= self.handed_over
+        )
 
     def acquisitions(self) -> frozenset[Acquisition]:
         """All acquisitions that are held."""
@@ -181,6 +214,22 @@ class Disjunct:
             self.exception and (self.exception.flow, self.exception.type),
         )
 
+    def covers(self, other: Disjunct) -> bool:
+        """Whether all that this says is true of the executions that ``other`` stands for."""
+        if self.exception_identity() != other.exception_identity():
+            return False
+        if not (
+            self.values.items() <= other.values.items()
+            and self.facts.items() <= other.facts.items()
+        ):
+            return False
+        if self.exception is not None and other.exception is not None:
+            if self.exception.better(other.exception) != self.exception:
+                return False
+        return all(hold.covers(other.hold(key)) for key, hold in self.holds.items()) and all(
+            key in self.holds or UNTOUCHED.covers(hold) for key, hold in other.holds.items()
+        )
+
     def exception_identity(self) -> tuple[object, ...]:
         """What is never merged: the kind of exception, and what waits to be cleaned up."""
         return (
@@ -201,7 +250,7 @@ def _join_holds(a: Hold, b: Hold) -> Hold:
     return Hold(
         count=a.count,
         levels=tuple(x | y for x, y in zip(a.levels, b.levels, strict=True)),
-        known=a.known and b.known,
+        free_at=a.free_at if a.free_at == b.free_at else None,
         why=a.why if same_why else None,
         where=_least(a.where, b.where) if same_why else None,
         handed_over=a.handed_over or b.handed_over,
@@ -233,12 +282,17 @@ def join_disjuncts(a: Disjunct, b: Disjunct) -> Disjunct:
 
 
 class State:
-    """A bounded set of disjuncts."""
+    """A bounded set of disjuncts.
 
-    __slots__ = ("_members",)
+    Once it had to merge, what a member covers is not added again: else a loop could bring back,
+    round after round, what the bound has just merged away.
+    """
+
+    __slots__ = ("_members", "_merged")
 
     def __init__(self, disjuncts: Iterable[Disjunct] = (), bound: int = MAX_DISJUNCTS) -> None:
         members = _collect(disjuncts, Disjunct.identity)
+        self._merged = len(members) > bound
         if len(members) > bound:
             members = _collect(members.values(), Disjunct.lock_identity)
         if len(members) > bound:
@@ -259,7 +313,15 @@ class State:
 
     def join(self, other: State) -> State:
         """The upper bound of both, or this very object where the other adds nothing."""
-        joined = State([*self, *other])
+        new = [
+            disjunct
+            for disjunct in other
+            if not (self._merged and any(member.covers(disjunct) for member in self))
+        ]
+        if not new:
+            return self
+        joined = State([*self, *new])
+        joined._merged = joined._merged or self._merged
         return self if joined == self else joined
 
 

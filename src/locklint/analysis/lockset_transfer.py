@@ -231,14 +231,26 @@ class Transfer:
                 taken = [self._set(result, Constant(True), one) for one in taken]
             return taken
         hold = disjunct.hold(key)
-        if lock.kind.role is LockRole.LOCK and not lock.kind.reentrant and hold.count > 0:
+        if _is_exclusive(lock) and (hold.count > 0 or hold.is_held) and not hold.forgotten:
             taken = []
         failed = disjunct
+        if lock.kind.reentrant and hold.count > 0 and taken and lock.kind.role is LockRole.LOCK:
+            # Whoever holds a re-entrant lock gets it again.
+            result = instruction.result
+            return [
+                one if result is None else self._set(result, Constant(True), one) for one in taken
+            ]
         if not hold.forgotten and hold.count == 0:
             # A re-entrant lock that could not be had may still be held by the caller: not known.
-            known = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
+            surely = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
             failed = disjunct.with_hold(
-                key, replace(hold, known=known, why=Why.TRY_FAILED, where=instruction.span)
+                key,
+                replace(
+                    hold,
+                    free_at=0 if surely else hold.free_at,
+                    why=Why.TRY_FAILED,
+                    where=instruction.span,
+                ),
             )
         result = instruction.result
         if result is None:
@@ -263,8 +275,8 @@ class Transfer:
             return [disjunct]
         if hold.count >= MAX_COUNT:
             return [disjunct.with_hold(key, FORGOTTEN)]
-        exclusive = lock.kind.role is LockRole.LOCK and not lock.kind.reentrant
-        if exclusive and hold.count > 0 and not hold.handed_over:
+        exclusive = _is_exclusive(lock)
+        if exclusive and (hold.count > 0 or hold.is_held) and not hold.handed_over:
             # It waits for itself: nothing after this place is reached.
             return [] if isinstance(instruction, Acquire) else [disjunct.with_hold(key, FORGOTTEN)]
         levels = (*hold.levels, frozenset({acquisition}))
@@ -276,7 +288,7 @@ class Transfer:
                 Hold(
                     count=hold.count + 1,
                     levels=levels,
-                    known=hold.known or (exclusive and hold.count == 0),
+                    free_at=hold.count if exclusive else hold.free_at,
                     handed_over=hold.handed_over,
                 ),
             )
@@ -300,7 +312,8 @@ class Transfer:
         hold = disjunct.hold(key)
         if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
             # It was made in this function, and nobody else has seen it.
-            hold = replace(hold, known=lock.path.root is Root.LOCAL and not lock.kind.reentrant)
+            own = lock.path.root is Root.LOCAL and not lock.kind.reentrant
+            hold = replace(hold, free_at=0 if own else None)
             disjunct = disjunct.with_hold(key, hold)
         if self._recorder:
             self._recorder.releases(key, lock, span, how, disjunct)
@@ -314,13 +327,13 @@ class Transfer:
                     Hold(
                         count=hold.count - 1,
                         levels=hold.levels[:-1],
-                        known=hold.known,
+                        free_at=hold.free_at,
                         why=Why.RELEASED if free else None,
                         where=span if free else None,
                     ),
                 )
             ]
-        if hold.known and hold.count == 0 and lock.kind.role is not LockRole.SEMAPHORE:
+        if hold.is_free and lock.kind.role is not LockRole.SEMAPHORE:
             if lock.kind.unheld_release is UnheldRelease.RAISES:
                 if raised is not None:
                     cause = Cause(span, "release of a lock that is not held")
@@ -336,7 +349,13 @@ class Transfer:
             return [disjunct.with_hold(key, FORGOTTEN)]
         return [
             disjunct.with_hold(
-                key, Hold(count=hold.count - 1, why=Why.RELEASED, where=span)
+                key,
+                Hold(
+                    count=hold.count - 1,
+                    free_at=hold.count - 1 if _is_exclusive(lock) else None,
+                    why=Why.RELEASED,
+                    where=span,
+                ),
             )
         ]
 
@@ -346,7 +365,7 @@ class Transfer:
             return disjunct
         if hold.count > 0:
             return disjunct.with_hold(key, FORGOTTEN)
-        return disjunct.with_hold(key, replace(hold, handed_over=True, known=False))
+        return disjunct.with_hold(key, replace(hold, handed_over=True, free_at=None))
 
     # -- values -----------------------------------------------------------------------------
 
@@ -417,11 +436,21 @@ class Transfer:
         known = self._evaluate(condition, disjunct)
         if known is not None:
             return disjunct if known is outcome else None
-        fact = facts_of(condition)
-        if fact is None or fact not in self._relevance.repeated:
-            return disjunct
-        facts = {**disjunct.facts, fact: outcome}
-        return replace(disjunct, facts=facts)
+        facts = dict(disjunct.facts)
+        for one in {condition, self._followed(condition, disjunct)}:
+            fact = facts_of(one)
+            if fact is not None and fact in self._relevance.repeated:
+                facts[fact] = outcome
+        return disjunct if facts == disjunct.facts else replace(disjunct, facts=facts)
+
+    def _followed(self, condition: Condition, disjunct: Disjunct) -> Condition:
+        """The condition as one on what an aliased variable stands for."""
+        match condition:
+            case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
+                value = self._value(path, disjunct)
+                if isinstance(value, AccessPath) and value != path:
+                    return replace(condition, value=value)
+        return condition
 
     def _evaluate(self, condition: Condition, disjunct: Disjunct) -> bool | None:
         match condition:
@@ -435,6 +464,14 @@ class Transfer:
                             return known.value is None
                         case Equals(constant=constant):
                             return bool(known.value == constant.value)
+        outcome = self._fact_outcome(condition, disjunct)
+        if outcome is None:
+            followed = self._followed(condition, disjunct)
+            if followed != condition:
+                outcome = self._fact_outcome(followed, disjunct)
+        return outcome
+
+    def _fact_outcome(self, condition: Condition, disjunct: Disjunct) -> bool | None:
         fact = facts_of(condition)
         if fact is None:
             return None
@@ -636,6 +673,11 @@ class Transfer:
                 following += self._release(span, lock, key.mode, "ExitStack", one, raised)
             current = following
         return current
+
+def _is_exclusive(lock: LockRef) -> bool:
+    """Whether whoever holds the lock cannot get it again."""
+    return lock.kind.role is LockRole.LOCK and not lock.kind.reentrant
+
 
 def _dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjunct]]:
     exception = disjunct.exception

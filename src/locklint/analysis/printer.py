@@ -64,7 +64,7 @@ def _hold(hold: Hold) -> str:
             " or ".join(str(a.span) for a in sorted(level)) for level in hold.levels
         )
         return f"held {hold.count}x since {places}" if places else f"held {hold.count}x"
-    if hold.count == 0 and hold.known:
+    if hold.is_free:
         return f"not held ({hold.why.value if hold.why else 'free'})"
     return "as at entry" if hold.count == 0 else f"held {hold.count}x"
 

@@ -104,7 +104,7 @@ class Program:
 def _is_loose(given: Given) -> bool:
     before = given.before
     if before.count <= 0:
-        return not before.known
+        return not before.is_free
     return any(a.how.endswith("()") for level in before.levels[-1:] for a in level)
 
 

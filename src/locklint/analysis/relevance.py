@@ -122,6 +122,19 @@ class Relevance:
                     uses[str(source)].add(block_id)
                     changed = True
 
+        # A test of a copy is a test of what was copied.
+        changed = True
+        while changed:
+            changed = False
+            for target, source, _ in copies:
+                for kind in ("truth", "none"):
+                    tested = Fact(kind, str(target), (target,))
+                    copied = Fact(kind, str(source), (source,))
+                    if tested in tests and not tests[tested] <= tests[copied]:
+                        tests[copied] |= tests[tested]
+                        tested_blocks[copied] |= tested_blocks[tested]
+                        changed = True
+
         before = predecessors(function)
         by_path: dict[str, set[Span]] = defaultdict(set)
         for fact, spans in tests.items():

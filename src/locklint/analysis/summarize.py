@@ -62,12 +62,11 @@ def _effect(
     key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]
 ) -> Effect | None:
     deltas = _deltas(exits, key)
-    if deltas <= {0}:
-        return None
-    normal = _only(deltas)
-    # Where an exception leaves the lock as it was in some cases, callers are given the benefit.
     raised = _deltas(likely, key)
-    exceptional = 0 if 0 in raised or not raised else _only(raised)
+    if deltas <= {0} and raised <= {0}:
+        return None
+    normal = _only(deltas) if deltas else 0
+    exceptional = _only(raised) if raised else 0
     if normal is not None:
         return Effect(lock, key.mode, normal, exceptional)
     by_truth: dict[bool, set[int | None]] = {True: set(), False: set()}

@@ -62,7 +62,7 @@ class Summary:
     @property
     def is_neutral(self) -> bool:
         """Whether callers need not know about it."""
-        return not self.effects and not self.context_effects
+        return not self.context_effects and all(effect.normal == 0 for effect in self.effects)
 
 
 class Binding:

@@ -85,15 +85,15 @@ def _is_bad(given: Given) -> bool:
     if given.exception is not None and given.exception.grade <= Grade.ACQUIRE:
         # That an acquire itself fails is what `early_releases` is about.
         return False
-    if before.count == 0 and before.known:
+    if before.is_free:
         return True
-    return before.why is Why.RELEASED and (before.count == 0 or not lock.kind.reentrant)
+    return lock.kind.reentrant and before.count == 0 and before.why is Why.RELEASED
 
 
 def _is_proof(given: Given) -> bool:
     """Whether the way to the release is one that programs do go."""
     likely = given.exception is None or given.exception.grade >= Grade.LIKELY
-    return likely and (given.before.known or given.before.count < 0)
+    return likely and given.before.is_free
 
 
 def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
@@ -110,6 +110,7 @@ def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
         and given.before.why is None
         and not given.before.forgotten
         and not given.before.handed_over
+        and not given.before.is_free
     ]
     if not here or not untouched:
         return False

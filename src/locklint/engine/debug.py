@@ -80,8 +80,10 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
     if analysis.errors:
         raise RuntimeError(analysis.errors[0].traceback)
     states = next(
-        s for s in analysis.interprocedural.states.values() if s.function.qualname == name
+        (s for s in analysis.interprocedural.states.values() if s.function.qualname == name), None
     )
+    if states is None:
+        raise LookupError(f"no function named {name} touches a lock")
     result = TextStates()
     if not states.complete:
         raise RuntimeError("the analysis gave up")
@@ -105,7 +107,7 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
             target.setdefault(lock.identity, set()).update(counts)
     for given in states.given:
         before = given.before
-        if before.count <= 0 and not before.forgotten:
+        if before.is_free:
             result.unheld_releases.add(given.span.line)
     return result
 

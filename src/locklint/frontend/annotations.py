@@ -59,7 +59,7 @@ class Annotations:
         if types and not any(isinstance(kind, (UnknownType, NoneType)) for kind in types):
             if not any(isinstance(kind, ContainerType) and not kind.items for kind in types):
                 return types
-        said = weaken(self.types(annotation, scope), Confidence.MEDIUM)
+        said = weaken(self.types(annotation, scope), Confidence.MEDIUM, locks_only=True)
         if all(isinstance(kind, UnknownType) for kind in said):
             return types
         if any(isinstance(kind, LockValue) for kind in types):

@@ -62,7 +62,7 @@ class Arguments:
             )
         if parameter.annotation is not None:
             said = self.inference.annotations.types(parameter.annotation, scope)
-            said = weaken(said, Confidence.MEDIUM)
+            said = weaken(said, Confidence.MEDIUM, locks_only=True)
             if not all(isinstance(kind, UnknownType) for kind in said):
                 return union(said, [kind for kind in default if isinstance(kind, NoneType)])
         passed = self._from_calls(decl, parameter, position, index)
@@ -77,36 +77,49 @@ class Arguments:
     ) -> Types:
         """What the calls in the same file pass; empty where there are none that pass anything."""
         found: list[Types] = []
-        for site, bound in self._call_sites(decl, index):
+        for where, site, bound in self._call_sites(decl, index):
             argument = _argument(site, parameter, position - (1 if bound else 0))
             if argument is None:
                 continue
-            found.append(self.inference.value(argument, scope_of(index, site.function)))
+            found.append(self.inference.value(argument, scope_of(where, site.function)))
         types = union(*found)
         if not has_lock(types):
-            return types
+            return weaken(types, Confidence.MEDIUM)
         unsure = any(isinstance(kind, UnknownType) for kind in types) or () in found
         return weaken(types, Confidence.LOW if unsure else Confidence.MEDIUM)
 
-    def _call_sites(self, decl: FunctionDecl, index: ModuleIndex) -> list[tuple[CallSite, bool]]:
-        """The calls of a function, and whether each passes the receiver of itself."""
+    def _call_sites(
+        self, decl: FunctionDecl, index: ModuleIndex
+    ) -> list[tuple[ModuleIndex, CallSite, bool]]:
+        """The calls of a function, where they are, and whether each passes the receiver itself.
+
+        Calls in other files are looked for where the function is a constructor, or no method.
+        """
         names = [decl.name]
         if decl.name == "__init__" and decl.class_name:
             bare = decl.class_name.rpartition(".")[2].partition("@")[0]
             names = [bare, "cls", "__class__", "__init__"]
             own = ClassRef(index.path, decl.class_name, index)
             names.extend(sub.decl.name for sub in self.inference.project.subclasses(own))
-        result: list[tuple[CallSite, bool]] = []
-        for name in names:
-            for site in self._sites_of(index).get(name, ()):
-                bound = self._calls(site, decl, index)
-                if bound is not None:
-                    result.append((site, bound))
+        sites = [(index, site) for name in names for site in self._sites_of(index).get(name, ())]
+        if decl.name == "__init__" and decl.class_name:
+            names = [name for name in names if name not in ("cls", "__class__")]
+        elif decl.class_name or decl.parent:
+            names = []
+        for name in dict.fromkeys(names):
+            sites.extend(self.inference.project.call_sites(name, index))
+        result: list[tuple[ModuleIndex, CallSite, bool]] = []
+        for where, site in sites:
+            bound = self._calls(where, site, decl, index)
+            if bound is not None:
+                result.append((where, site, bound))
         return result
 
-    def _calls(self, site: CallSite, decl: FunctionDecl, index: ModuleIndex) -> bool | None:
+    def _calls(
+        self, where: ModuleIndex, site: CallSite, decl: FunctionDecl, index: ModuleIndex
+    ) -> bool | None:
         """Whether a call site calls the function: None if not, else whether it is bound."""
-        scope = scope_of(index, site.function)
+        scope = scope_of(where, site.function)
         for kind in self.inference.value(site.call.callee, scope):
             match kind:
                 case FunctionType(path=path, qualname=qualname, bound=bound):

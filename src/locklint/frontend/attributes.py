@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _PROPERTIES = frozenset(
     ("property", "cached_property", "abstractproperty", "classproperty", "reify", "lazyproperty")
 )
-_CACHED = frozenset(("cached_property", "reify", "lazyproperty"))
 _NO_ATTRIBUTES = frozenset(
     (
         "builtins.object",
@@ -91,8 +90,9 @@ class Attributes:
     def of(self, kind: Type, name: str) -> Types:
         """An attribute of one alternative."""
         match kind:
-            case InstanceType(cls=cls):
-                return self.of_instance(cls, name)
+            case InstanceType(cls=cls, confidence=confidence):
+                found = self.of_instance(cls, name)
+                return found if confidence is Confidence.HIGH else weaken(found, confidence)
             case ClassType(cls=cls):
                 if name == "__new__":
                     return UNKNOWN
@@ -268,9 +268,9 @@ class Attributes:
         slot = self.slot(cls, name)
         if slot.method is not None:
             function = self.bind(slot.method, InstanceType(cls))
-            if is_property(function.decl):
+            if self.is_property(function):
                 types = self.inference.calls.results((function,))
-                if _is_cached(function.decl):
+                if not is_plain_property(function.decl):
                     owner = ClassRef(function.path, function.decl.class_name or "", function.index)
                     types = settle(types, f"{owner.identity}.{name}", Exactness.PER_INSTANCE)
                 return types
@@ -358,7 +358,7 @@ class Attributes:
             if isinstance(ancestor, str):
                 if self.inference.table.attribute(ancestor, name) is not None:
                     return self._of_external(ancestor, name)
-        stored = self._stored_elsewhere(cls, name)
+        stored = self._stored_elsewhere(cls, name) or self._from_subclasses(cls, name)
         if stored:
             return stored
         if slot.external is not None:
@@ -385,6 +385,21 @@ class Attributes:
         types = inference.bindings([*instance, *shared], index, [])
         exactness = Exactness.PER_INSTANCE if instance else Exactness.ONE
         return settle(types, f"{cls.identity}.{name}", exactness)
+
+    def _from_subclasses(self, cls: ClassRef, name: str) -> Types:
+        """What a mixin or abstract class leaves to its subclasses to bind."""
+        found: list[Types] = []
+        homes: dict[str, None] = {}
+        for subclass in self.inference.project.subclasses(cls):
+            places = tuple(p for p in self.slot(subclass, name).places if p.owner == subclass)
+            if places:
+                found.append(self._bound(places))
+                homes.setdefault(subclass.identity)
+        if not found:
+            return ()
+        home = next(iter(homes)) if len(homes) == 1 else cls.identity
+        types = settle(union(*found), f"{home}.{name}", Exactness.PER_INSTANCE)
+        return weaken(types, Confidence.MEDIUM)
 
     def _related(self, one: ClassRef, other: ClassRef) -> bool:
         project = self.inference.project
@@ -419,7 +434,7 @@ class Attributes:
             if qualname is not None:
                 function = FunctionType(ancestor.path, qualname, ancestor.index)
                 function = self.bind(function, receiver)
-                if is_property(function.decl):
+                if self.is_property(function):
                     return self.inference.calls.results((function,))
                 return (function,)
             if name in ancestor.decl.attributes:
@@ -429,6 +444,21 @@ class Attributes:
     def method(self, cls: ClassRef, name: str) -> FunctionType | None:
         """The method of that name that an instance of the class has, if the project defines it."""
         return self.slot(cls, name).method
+
+    def is_property(self, function: FunctionType) -> bool:
+        """Whether reading the attribute calls the function: by its decorator, which may be a
+        descriptor of the project's own.
+        """
+        for decorator in function.decl.decorators:
+            name = _decorator_name(decorator)
+            if name in _PROPERTIES or name.endswith("property"):
+                return True
+            if isinstance(decorator, Ref) and name not in ("staticmethod", "classmethod"):
+                scope = scope_of(function.index, cls=function.decl.class_name or "")
+                for kind in self.inference.value(decorator, scope):
+                    if isinstance(kind, ClassType) and self.method(kind.cls, "__get__"):
+                        return True
+        return False
 
     def bind(self, function: FunctionType, receiver: InstanceType | ClassType) -> FunctionType:
         """A function as it is reached through an instance or a class."""
@@ -468,13 +498,12 @@ def _by_class(index: ModuleIndex) -> dict[str, list[FunctionDecl]]:
     return table
 
 
-def is_property(decl: FunctionDecl) -> bool:
-    """Whether reading the attribute calls the function."""
-    return any(_decorator_name(decorator) in _PROPERTIES for decorator in decl.decorators)
-
-
-def _is_cached(decl: FunctionDecl) -> bool:
-    return any(_decorator_name(decorator) in _CACHED for decorator in decl.decorators)
+def is_plain_property(decl: FunctionDecl) -> bool:
+    """Whether each reading of the attribute calls the function anew."""
+    return any(
+        _decorator_name(decorator) in ("property", "abstractproperty")
+        for decorator in decl.decorators
+    )
 
 
 def _decorator_name(decorator: Value) -> str:

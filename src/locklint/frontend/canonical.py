@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from locklint.frontend.attributes import Place, is_property
+from locklint.frontend.attributes import Place
 from locklint.frontend.inference import Inference, declares
 from locklint.frontend.value_types import (
     ContainerMethod,
@@ -224,7 +224,7 @@ class Walker:
         if not isinstance(kind, InstanceType):
             return None
         slot = self.inference.attributes.slot(kind.cls, name)
-        if slot.method is not None and is_property(slot.method.decl):
+        if slot.method is not None and self.inference.attributes.is_property(slot.method):
             return self._getter_alias(scope, slot.method, base, hops)
         if slot.method is not None:
             return None

@@ -10,6 +10,8 @@ from locklint.ir.cfg import Function
 from locklint.ir.instruction import Assign, Call, FunctionRef, Operand
 
 _DEPTH = 8
+_LONGEST = 1000
+"""How many characters of arguments may be written out."""
 
 
 class Definitions:
@@ -60,6 +62,8 @@ class Definitions:
                 if call.callee is None:
                     return None
                 arguments = ", ".join(str(argument) for argument in call.arguments)
+                if len(arguments) > _LONGEST:
+                    return None
                 path = path.replace_prefix(root, call.callee.field(f"({arguments})"))
                 continue
             value = self._only(root)

@@ -14,6 +14,7 @@ MAX_MENTIONS = 16
 """How many paths an untracked value remembers."""
 
 _MAX_TEXT = 400
+_MOST_DIGITS = 400
 
 _CONSTANT_NAMES: dict[str, bool | None] = {
     "True": True,
@@ -50,9 +51,11 @@ def constant(node: cst.BaseExpression) -> Constant | None:
         case cst.Name(value=text):
             return Constant(_CONSTANT_NAMES[text]) if text in _CONSTANT_NAMES else None
         case cst.Integer(value=text):
+            if len(text) > _MOST_DIGITS:
+                return None
             try:
                 return Constant(int(text.replace("_", ""), 0))
-            except ValueError:  # More digits than the interpreter converts.
+            except ValueError:  # Python refuses `0777`, but that is not for libcst to say.
                 return None
         case cst.Float(value=text):
             return Constant(float(text.replace("_", "")))

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
+    CallSite,
     CallValue,
     Element,
     FunctionDecl,
@@ -27,6 +28,12 @@ MAX_QUESTIONS = 400
 
 MAX_ANCESTORS = 60
 """How many ancestors of a class are kept."""
+
+MAX_SUBCLASSES = 60
+"""How many descendants of a class are kept."""
+
+MAX_CALL_SITES = 16
+"""How many calls of one function in other files are looked at."""
 
 Loader: TypeAlias = Callable[[str], ModuleIndex | None]
 Ancestor: TypeAlias = ClassRef | str
@@ -74,6 +81,11 @@ class Project:
         self._packages: set[str] = set()
         self._mro: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._in_progress: set[ClassRef] = set()
+        # Valid for as long as something is in progress: a cycle may have cut them short.
+        self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
+        self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
+        self._by_base: dict[str, list[ClassRef]] | None = None
+        self._sites: dict[str, list[tuple[ModuleIndex, CallSite]]] | None = None
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in modules:
             self.add(index)
@@ -89,6 +101,9 @@ class Project:
         for length in range(1, len(parts)):
             self._packages.add(".".join(parts[:length]))
         self._mro.clear()
+        self._subclasses.clear()
+        self._by_base = None
+        self._sites = None
         self._members.clear()
 
     def modules(self) -> Iterable[ModuleIndex]:
@@ -320,10 +335,10 @@ class Project:
 
         C3 where it works out, else depth first. Classes outside the project are dotted names.
         """
-        known = self._mro.get(cls)
+        known = self._mro.get(cls) or self._partial.get(cls)
         if known is not None:
             return known
-        if cls in self._in_progress:
+        if cls in self._in_progress or len(self._in_progress) >= MAX_ANCESTORS:
             return (cls,)
         self._in_progress.add(cls)
         try:
@@ -337,18 +352,56 @@ class Project:
             result = (cls, *[item for item in order if item != cls])[:MAX_ANCESTORS]
         finally:
             self._in_progress.discard(cls)
-        if not self._in_progress:
+        if self._in_progress:
+            self._partial[cls] = result
+        else:
             self._mro[cls] = result
+            self._partial.clear()
         return result
 
     def subclasses(self, cls: ClassRef) -> tuple[ClassRef, ...]:
-        """The classes of the same file that descend from it."""
-        found = []
-        for qualname in cls.index.classes:
-            other = ClassRef(cls.index.path, qualname, cls.index)
-            if other != cls and cls in self.mro(other):
-                found.append(other)
-        return tuple(found)
+        """The classes of the project that descend from it, by module and place; bounded."""
+        known = self._subclasses.get(cls)
+        if known is None:
+            found: dict[ClassRef, None] = {}
+            work = [cls]
+            while work and len(found) < MAX_SUBCLASSES:
+                for other in self._heirs(work.pop()):
+                    if other not in found and other != cls and cls in self.mro(other):
+                        found[other] = None
+                        work.append(other)
+            known = self._subclasses[cls] = tuple(found)
+        return known
+
+    def _heirs(self, cls: ClassRef) -> list[ClassRef]:
+        """The classes one of whose bases is spelt with the class's name."""
+        if self._by_base is None:
+            self._by_base = {}
+            for index in self.modules():
+                for qualname, decl in index.classes.items():
+                    own = ClassRef(index.path, qualname, index)
+                    for base in decl.bases:
+                        name = _base_name(base)
+                        if name:
+                            self._by_base.setdefault(name, []).append(own)
+        return self._by_base.get(cls.decl.name, [])
+
+    def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
+        """The calls by that last name in other files, by module, bounded."""
+        if self._sites is None:
+            self._sites = {}
+            for index in self.modules():
+                for site in index.call_sites:
+                    self._sites.setdefault(site.name, []).append((index, site))
+        found = [pair for pair in self._sites.get(name, ()) if pair[0].path != but.path]
+        return found[:MAX_CALL_SITES]
+
+
+def _base_name(base: Value) -> str:
+    """The last name of a base as written."""
+    if isinstance(base, (Generic, Element)):
+        base = base.of
+    return base.names[-1] if isinstance(base, Ref) else ""
 
 
 def _nested(index: ModuleIndex, name: str, rest: tuple[str, ...]) -> Found:

@@ -112,9 +112,10 @@ class LockMethod:
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """An instance of a class of the project."""
+    """An instance of a class of the project; ``confidence`` is how sure that is."""
 
     cls: ClassRef
+    confidence: Confidence = Confidence.HIGH
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,14 +298,21 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
     return union(settled)
 
 
-def weaken(types: Types, confidence: Confidence) -> Types:
-    """Cap the confidence of the locks among the alternatives."""
+def weaken(types: Types, confidence: Confidence, locks_only: bool = False) -> Types:
+    """Cap the confidence of the locks and instances among the alternatives."""
+    capped = LockValue if locks_only else (LockValue, InstanceType)
     weakened: list[Type] = []
     for kind in types:
-        if isinstance(kind, LockValue) and kind.confidence > confidence:
+        if (
+            isinstance(kind, (LockValue, InstanceType))
+            and isinstance(kind, capped)
+            and kind.confidence > confidence
+        ):
             kind = replace(kind, confidence=confidence)
         elif isinstance(kind, ContainerType):
-            kind = replace(kind, items=tuple(weaken(item, confidence) for item in kind.items))
+            kind = replace(
+                kind, items=tuple(weaken(item, confidence, locks_only) for item in kind.items)
+            )
         weakened.append(kind)
     return tuple(weakened)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -141,17 +142,34 @@ class _Builder:
         names = {scope.node.name for scope in self.functions}
         names.update(scope.node.name for scope in self.classes)
         names.update(("cls", "__class__", "__init__"))
+        imported = self._project_imports()
         count: dict[str, int] = {}
         sites: list[CallSite] = []
         for pending in self.calls:
             name = pending.name
-            if name not in names or count.get(name, 0) >= MAX_CALL_SITES:
+            if name not in names and pending.root() not in imported:
+                continue
+            if count.get(name, 0) >= MAX_CALL_SITES:
                 continue
             call = pending.synthetic or value_of(pending.node, 3)
             if isinstance(call, CallValue):
                 count[name] = count.get(name, 0) + 1
                 sites.append(CallSite(pending.function, call, name))
         return tuple(sites)
+
+    def _project_imports(self) -> set[str]:
+        """The imported names that may be of the same project: of the same top package, that is.
+
+        A file outside of any package imports its neighbours by their plain names.
+        """
+        top, dot, _ = self.source.module.partition(".")
+        imports = {**self.imports}
+        for scope in self.functions:
+            imports.update(scope.imports)
+        if dot or self.source.is_package:
+            return {name for name, to in imports.items() if to.partition(".")[0] == top}
+        standard = sys.stdlib_module_names
+        return {name for name, to in imports.items() if to.partition(".")[0] not in standard}
 
     # Simple statements
 

@@ -12,6 +12,7 @@ from locklint.index.declarations import (
     ClassDecl,
     FunctionDecl,
     Parameter,
+    Ref,
     Value,
 )
 
@@ -198,6 +199,16 @@ class PendingCall:
         self.name = name
         self.node = node
         self.synthetic = synthetic
+
+    def root(self) -> str | None:
+        """The first name of what is called, where it is a dotted name."""
+        if self.synthetic is not None:
+            callee = self.synthetic.callee
+            return callee.names[0] if isinstance(callee, Ref) else None
+        node: ast.expr = self.node.func
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return node.id if isinstance(node, ast.Name) else None
 
 
 def span_of(node: ast.stmt | ast.expr, source: SourceFile) -> Span:

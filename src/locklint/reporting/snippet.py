@@ -104,7 +104,7 @@ def snippet(source: SourceFile, marks: Sequence[Mark], frame: Frame) -> list[Lin
 
 
 def _shown_numbers(marked: Sequence[int], source: SourceFile) -> Iterator[int | None]:
-    """The lines to show, None for a gap; around a single one its neighbours, if they say something."""
+    """The lines to show, None for a gap; beside a single one, neighbours that say something."""
     if len(marked) == 1:
         number = marked[0]
         for neighbour in (number - 1, number, number + 1):
