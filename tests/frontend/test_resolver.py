@@ -927,3 +927,43 @@ def test_modules_are_loaded_on_demand() -> None:
     assert ref is not None
     assert ref.identity == "far.away.Client.lock"
     assert len(asked) == len(set(asked))
+
+
+def test_getters_that_subclasses_define() -> None:
+    check(
+        """
+        import abc, threading
+        class Base(abc.ABC):
+            @abc.abstractmethod
+            def guard(self) -> threading.RLock: ...
+            def f(self):
+                pass
+                #? self.guard() -> self.guard() m.Pool._lock threading.RLock, instance, high
+        class Pool(Base):
+            def __init__(self):
+                self._lock = threading.RLock()
+            def guard(self):
+                return self._lock
+        """
+    )
+
+
+def test_a_local_that_may_come_from_elsewhere_is_not_fresh() -> None:
+    check(
+        """
+        import asyncio
+        from asyncio import Semaphore
+        class A:
+            def __init__(self):
+                self.known: dict[str, asyncio.Semaphore] = {}
+                self.filled = {}
+            def f(self, key, given=None):
+                one = self.known.setdefault(key, Semaphore(1))
+                two = self.filled.get(key, Semaphore(1))
+                three = given or Semaphore(1)
+                self.filled[key] = Semaphore(1)
+                #? one -> one m.A.known[*] asyncio.Semaphore, element, high
+                #? two -> two m.A.f.<locals>.two asyncio.Semaphore, unknown, high
+                #? three -> three m.A.f.<locals>.three asyncio.Semaphore, unknown, medium
+        """
+    )

@@ -268,11 +268,11 @@ class Transfer:
         disjunct: Disjunct,
         instruction: Instruction | None = None,
     ) -> list[Disjunct]:
-        hold = disjunct.hold(key)
+        hold = FORGOTTEN if "[*]" in key.path.fields else disjunct.hold(key)
         if self._recorder:
             self._recorder.acquires(key, lock, acquisition, disjunct, instruction)
         if hold.forgotten:
-            return [disjunct]
+            return [disjunct.with_hold(key, FORGOTTEN)]
         if hold.count >= MAX_COUNT:
             return [disjunct.with_hold(key, FORGOTTEN)]
         exclusive = _is_exclusive(lock)
@@ -309,10 +309,10 @@ class Transfer:
             shared = LockKey(key.path, Mode.SHARED)
             if disjunct.hold(shared).count > 0 and disjunct.hold(key).count <= 0:
                 key = shared
-        hold = disjunct.hold(key)
+        hold = FORGOTTEN if "[*]" in key.path.fields else disjunct.hold(key)
         if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
             # It was made in this function, and nobody else has seen it.
-            own = lock.path.root is Root.LOCAL and not lock.kind.reentrant
+            own = lock.path.root in (Root.LOCAL, Root.TEMP) and not lock.kind.reentrant
             hold = replace(hold, free_at=0 if own else None)
             disjunct = disjunct.with_hold(key, hold)
         if self._recorder:
@@ -372,7 +372,7 @@ class Transfer:
     def _assign(self, target: AccessPath, value: Operand, disjunct: Disjunct) -> Disjunct:
         known = self._value(value, disjunct)
         disjunct = self._rebind(target, disjunct)
-        if isinstance(known, AccessPath) and known.starts_with(target):
+        if isinstance(known, AccessPath) and (known.starts_with(target) or "[*]" in known.fields):
             return disjunct
         if isinstance(known, Constant) or (isinstance(known, AccessPath) and target.is_variable):
             return self._set(target, known, disjunct)

@@ -105,6 +105,8 @@ def _is_loose(given: Given) -> bool:
     before = given.before
     if before.count <= 0:
         return not before.is_free
+    if given.how.endswith("()"):
+        return False
     return any(a.how.endswith("()") for level in before.levels[-1:] for a in level)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import traceback
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -40,6 +39,11 @@ class ProgramFiles:
         self.errors: list[InternalError] = []
         self.files: dict[str, AnalysedFile] = {}
         self._words = configured_words(config)
+        self._methods = frozenset(
+            name
+            for kind in config.lock_types.values()
+            for name in (*kind.acquire, *kind.release)
+        )
         self._names = ModuleNames(config.source_roots)
         self._trees: dict[str, ast.Module] = {}
         # The trees of files in a newer syntax are not those of their text: see `newer_syntax`.
@@ -78,9 +82,7 @@ class ProgramFiles:
 
     def _parse(self, source: SourceFile) -> ast.Module | None:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return ast.parse(source.text)
+            return ast.parse(source.text)
         except (SyntaxError, ValueError) as error:
             from locklint.frontend.newer_syntax import parse_newer
 
@@ -105,7 +107,7 @@ class ProgramFiles:
         wanted = {
             outermost(index, declaration).qualname
             for declaration in index.functions.values()
-            if declaration.mentions_lock
+            if declaration.mentions_lock or not self._methods.isdisjoint(declaration.called)
         }
         functions = self.lower(file, wanted)
         if index.module_statements:

@@ -132,6 +132,9 @@ class EffectPass:
         lock = self._resolver.lock(self._function.key, path)
         if lock is None and path != operand:
             return None
+        if lock is not None and _is_any_element(lock.path) and not _is_any_element(operand):
+            # In `for lock in locks` the variable names one element, `locks[*]` none in particular.
+            return replace(lock, path=operand)
         if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
             return replace(lock, path=operand)
         return lock
@@ -463,7 +466,7 @@ class EffectPass:
             return
         lock = self._lock(path)
         if lock is not None and not lock.may_be_none:
-            self._use(UseKind.LOCK_TESTED, span, lock)
+            self._use(UseKind.LOCK_TESTED, span, lock, branch=block)
 
     # -- giving away ------------------------------------------------------------------------
 
@@ -499,6 +502,10 @@ class EffectPass:
                     yield HandOver(span, lock)
             case _:
                 return
+
+
+def _is_any_element(path: AccessPath) -> bool:
+    return "[*]" in path.fields or "*" in path.fields
 
 
 def _releases(method: tuple[LockRef, str]) -> bool:

@@ -445,6 +445,22 @@ class Attributes:
         """The method of that name that an instance of the class has, if the project defines it."""
         return self.slot(cls, name).method
 
+    def overriding(self, function: FunctionType) -> tuple[FunctionType, ...]:
+        """The methods of subclasses that take the place of an abstract one."""
+        decl = function.decl
+        if not decl.class_name:
+            return ()
+        owner = ClassRef(function.path, decl.class_name, function.index)
+        found: list[FunctionType] = []
+        for subclass in self.inference.project.subclasses(owner):
+            qualname = subclass.decl.methods.get(decl.name)
+            if qualname is not None and not subclass.index.functions[qualname].is_abstract:
+                method = FunctionType(subclass.path, qualname, subclass.index)
+                found.append(
+                    self.bind(method, InstanceType(subclass)) if function.bound else method
+                )
+        return tuple(found)
+
     def is_property(self, function: FunctionType) -> bool:
         """Whether reading the attribute calls the function: by its decorator, which may be a
         descriptor of the project's own.

@@ -29,6 +29,7 @@ from locklint.frontend.value_types import (
     Type,
     Types,
     UnknownType,
+    has_lock,
     scope_of,
     settle,
     union,
@@ -185,6 +186,10 @@ class Calls:
         names = {_last_name(decorator) for decorator in decl.decorators}
         if "contextmanager" in names or "asynccontextmanager" in names:
             return (ManagerType(function),)
+        if decl.is_abstract:
+            overriding = self.inference.attributes.overriding(function)
+            if overriding:
+                return union(*[self._function(other, call, scope) for other in overriding])
         key = ("returns", function.path, function.qualname, _receiver_key(function))
         if call is not None:
             passed = self._passed_through(function, call, scope)
@@ -315,6 +320,8 @@ class Calls:
         if method in _ELEMENTS:
             if method == "get" and (call is None or len(call.arguments) < 2):
                 return union(items, NONE) if items else UNKNOWN
+            if method == "setdefault" and has_lock(items):
+                return items  # The default, if it is taken, is among what was put in.
             if method in ("get", "pop", "setdefault") and call and len(call.arguments) == 2:
                 return union(items, self.inference.value(call.arguments[1], scope))
             if method == "popitem":

@@ -27,11 +27,13 @@ class CleanupFrame:
     """A region whose clean-up runs on every way out.
 
     ``outer_handler`` is where exceptions of the clean-up itself go, ``emit`` writes the clean-up of
-    a way out that is no exception. ``copies`` are those that exist, by destination.
+    a way out that is no exception. ``binds`` are the names that it binds. ``copies`` are those that
+    exist, by destination.
     """
 
     outer_handler: BlockId | None
     emit: Callable[[], None]
+    binds: frozenset[str] = frozenset()
     copies: dict[object, BlockId] = field(default_factory=dict)
 
 
@@ -52,6 +54,10 @@ class Regions:
     def exit(self) -> None:
         """Leave the innermost region by its end; its clean-up is the caller's affair."""
         self._frames.pop()
+
+    def rebinds(self, name: str) -> bool:
+        """Whether a clean-up on the way out of the function binds a name."""
+        return any(isinstance(each, CleanupFrame) and name in each.binds for each in self._frames)
 
     def leave_function(self, terminator: Terminator) -> None:
         """Leave every region, then the function."""

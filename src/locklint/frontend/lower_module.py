@@ -15,7 +15,6 @@ from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
 from locklint.frontend.lower_context import Lowering, Session
 from locklint.frontend.lower_definition import (
     Heading,
-    definition_heading,
     definition_lines,
     function_kind,
     lower_definition,
@@ -23,10 +22,14 @@ from locklint.frontend.lower_definition import (
 from locklint.frontend.lower_scope import Scope, ScopeKind, bindings_of, definition_names
 from locklint.frontend.lower_tables import TABLES
 from locklint.frontend.parse import (
+    MAX_NODES,
+    TOO_DEEP,
+    TOO_LARGE,
     LoweringProblem,
     parse_function,
     parse_statement,
     parse_whole,
+    tree_size,
 )
 from locklint.frontend.positions import Spans
 from locklint.frontend.recursion import room_for_recursion
@@ -112,8 +115,12 @@ def lower_module_code(
     places = Spans(source)
     bodies: list[cst.BaseStatement] = []
     problem: LoweringProblem | None = None
+    room = MAX_NODES
     for index, span in enumerate(spans):
         node = nodes[index] if nodes is not None else None
+        room -= tree_size(node).nodes if node is not None else span.end_line - span.line + 1
+        if room < 0:
+            return LoweringProblem(TOO_LARGE, span)
         parsed = parse_statement(source, span, node)
         if isinstance(parsed, LoweringProblem):
             problem = parsed
@@ -125,27 +132,6 @@ def lower_module_code(
     session = Session(source, places, TABLES, names or {})
     end = spans[-1] if spans else Span(1, 1, 1, 1)
     return _deeply(lambda: (_module_function(session, bodies, end), *session.functions))
-
-
-def lower_whole(source: SourceFile) -> tuple[Function, ...] | LoweringProblem:
-    """All functions of a file, ``<module>`` first, without the help of `ast` and the index.
-
-    For files of a newer syntax than that of the running Python; slow.
-    """
-    parsed = _whole(source)
-    if isinstance(parsed, LoweringProblem):
-        return parsed
-    module, spans = parsed
-    session = Session(source, spans, TABLES, {})
-
-    def run() -> tuple[Function, ...]:
-        end = Span(len(source.lines), 1, len(source.lines), 1)
-        statements = [each for each in module.body if isinstance(each, cst.BaseStatement)]
-        own = _module_function(session, statements, end)
-        _definitions(session, module, "", is_class=False)
-        return (own, *session.functions)
-
-    return _deeply(run)
 
 
 def _module_function(session: Session, bodies: Sequence[cst.BaseStatement], end: Span) -> Function:
@@ -173,22 +159,6 @@ def _module_function(session: Session, bodies: Sequence[cst.BaseStatement], end:
         blocks=blocks,
         too_complex=is_cut,
     )
-
-
-def _definitions(session: Session, body: cst.CSTNode, prefix: str, is_class: bool) -> None:
-    """Lower the functions of a module or class body, and of the classes in it."""
-    bindings = bindings_of(body)
-    names = definition_names(bindings, prefix, {}, definition_lines(session, bindings))
-    for node in bindings.definitions:
-        qualname = names[id(node)]
-        if isinstance(node, cst.ClassDef):
-            _definitions(session, node.body, qualname, is_class=True)
-            continue
-        head = definition_heading(session, node, qualname, prefix if is_class else None, None)
-        # The function comes before those nested in it.
-        position = len(session.functions)
-        function = lower_definition(session, node, Scope(ScopeKind.MODULE), head)
-        session.functions.insert(position, function)
 
 
 @lru_cache(maxsize=1)
@@ -235,5 +205,4 @@ __all__ = [
     "LoweringProblem",
     "lower_function",
     "lower_module_code",
-    "lower_whole",
 ]

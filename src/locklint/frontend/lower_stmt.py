@@ -120,6 +120,10 @@ def lower_return(low: Lowering, node: cst.Return) -> None:
     value: Operand = Constant(None)
     if node.value is not None:
         value = low.value(node.value, Use.RETURNED)
+    if isinstance(value, AccessPath) and low.regions.rebinds(value.root_name):
+        held = low.graph.temporary()
+        low.emit(Assign(span, held, value))
+        value = held
     low.regions.leave_function(Return(span, value))
 
 

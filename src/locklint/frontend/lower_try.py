@@ -10,6 +10,7 @@ from locklint.core.source import Span
 from locklint.frontend.cleanup import CleanupFrame
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import constant, dotted_name
+from locklint.frontend.lower_scope import bindings_of
 from locklint.frontend.lower_target import store, store_name
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import (
@@ -35,7 +36,8 @@ def lower_try(low: Lowering, node: cst.Try | cst.TryStar) -> None:
     graph, regions = low.graph, low.regions
     outer = graph.handler
     after, exceptional = graph.new_block(), graph.new_block()
-    regions.enter(CleanupFrame(outer, lambda: low.body(final.body)))
+    binds = frozenset(bindings_of(final.body).names)
+    regions.enter(CleanupFrame(outer, lambda: low.body(final.body), binds))
     graph.handler = exceptional
     graph.start_new()
     _handled(low, node)

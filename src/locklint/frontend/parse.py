@@ -20,12 +20,32 @@ from locklint.core.source import SourceFile, Span
 MAX_DEPTH = 1000
 """How deep a tree may be; libcst takes seconds, or the whole stack, for deeper ones."""
 
+MAX_BRACKETS = 200
+"""How deep brackets may be nested: Python's own tokenizer refuses more, in all versions."""
+
+MAX_NODES = 50_000
+"""How many nodes a statement may have: some 5,000 lines of code, or a table of 10,000 rows.
+
+libcst takes ten times the time of `ast` and 7 KB for each.
+"""
+
 SAFE_DEPTH = 150
 """Up to this depth the thread's own stack is surely large enough for libcst's parser."""
 
+TOO_DEEP = "the code is nested too deeply to be analysed"
+TOO_LARGE = "the code is too large to be analysed"
+
 _STACK_BYTES = 256 * 1024 * 1024
 _PREFIX = "if 1:\n"
-_BRACKET = re.compile(r"[()\[\]{}]")
+_NOT_CODE = (
+    r"#.*"
+    r'|"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*"""'
+    r"|'''[^'\\]*(?:(?:\\[\s\S]|'(?!''))[^'\\]*)*'''"
+    r'|"[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*"'
+    r"|'[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'"
+)
+_BRACKET = re.compile(rf"{_NOT_CODE}|[()\[\]{{}}]")
+_SEPARATORS = ",.(=\n"
 
 _Result = TypeVar("_Result")
 
@@ -66,14 +86,16 @@ def parse_statement(
     of a newer syntax. Never raises for bad input: whatever libcst says against it comes back as a
     problem at ``span``.
     """
-    if node is not None:
-        depth, cheap_depth = tree_depth(node)
-    else:
-        depth, cheap_depth = _bracket_depth(source, span), 0
-    if depth > MAX_DEPTH:
-        return LoweringProblem("the code is nested too deeply to be analysed", span)
     text, line_offset = _slice(source, span)
-    stack_is_safe = node is not None and depth + cheap_depth <= SAFE_DEPTH
+    if node is not None:
+        size = tree_size(node)
+        problem = _tree_too_deep_or_large(size)
+        stack_is_safe = size.depth + size.cheap_depth <= SAFE_DEPTH
+    else:
+        problem = _text_too_deep_or_large(text)
+        stack_is_safe = False
+    if problem:
+        return LoweringProblem(problem, span)
     parsed = _guarded(lambda: cst.parse_module(text), stack_is_safe)
     if isinstance(parsed, str):
         return LoweringProblem(f"libcst cannot parse this code: {parsed}", span)
@@ -97,24 +119,49 @@ def parse_whole(source: SourceFile) -> cst.Module | LoweringProblem:
     """Parse a whole file: only for files that `ast` refuses."""
     lines = source.lines
     span = Span(1, 1, len(lines), len(lines[-1]) + 1)
-    if _bracket_depth(source, span) > MAX_DEPTH:
-        return LoweringProblem("the code is nested too deeply to be analysed", span)
+    problem = _text_too_deep_or_large(source.text, 3 * MAX_NODES)
+    if problem:
+        return LoweringProblem(problem, span)
     parsed = _guarded(lambda: cst.parse_module(source.text), stack_is_safe=False)
     if isinstance(parsed, str):
         return LoweringProblem(f"libcst cannot parse this file: {parsed}", span)
     return parsed
 
 
-def tree_depth(node: ast.AST) -> tuple[int, int]:
-    """How deep a tree is, and how much deeper libcst's may be; without recursion.
+def _tree_too_deep_or_large(size: TreeSize) -> str | None:
+    if size.depth > MAX_DEPTH:
+        return TOO_DEEP
+    return TOO_LARGE if size.nodes > MAX_NODES else None
+
+
+def _text_too_deep_or_large(text: str, most_nodes: int = MAX_NODES) -> str | None:
+    if _bracket_depth(text) > MAX_BRACKETS:
+        return TOO_DEEP
+    # Most nodes come with a character of their own.
+    nodes = sum(text.count(each) for each in _SEPARATORS)
+    return TOO_LARGE if nodes > most_nodes else None
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSize:
+    """How large a tree is, and how much deeper libcst's may be.
 
     libcst nests the operands of ``a and b and c …`` and adjacent string literals, which `ast` keeps
-    flat. That takes it no longer, but for the machine's stack it counts.
+    flat. That takes it no longer, but for the machine's stack it counts as ``cheap_depth``.
     """
-    deepest = extra = 0
+
+    depth: int
+    cheap_depth: int
+    nodes: int
+
+
+def tree_size(node: ast.AST) -> TreeSize:
+    """Measure a tree, without recursion."""
+    deepest = extra = nodes = 0
     level: list[ast.AST] = [node]
-    while level:
+    while level and nodes <= MAX_NODES:
         deepest += 1
+        nodes += len(level)
         following: list[ast.AST] = []
         for parent in level:
             for child in ast.iter_child_nodes(parent):
@@ -127,7 +174,7 @@ def tree_depth(node: ast.AST) -> tuple[int, int]:
                 elif not isinstance(child, (ast.expr_context, ast.operator, ast.cmpop)):
                     following.append(child)
         level = following
-    return deepest, extra
+    return TreeSize(deepest, extra, nodes)
 
 
 def _string_pieces(node: ast.Constant | ast.JoinedStr) -> int:
@@ -170,16 +217,16 @@ def _as_statement(node: cst.CSTNode) -> cst.BaseStatement | None:
     return node if isinstance(node, cst.BaseStatement) else None
 
 
-def _bracket_depth(source: SourceFile, span: Span) -> int:
-    """The deepest nesting of brackets in some lines; strings and comments are not told apart."""
+def _bracket_depth(text: str) -> int:
+    """The deepest nesting of brackets in a text, those of strings and comments left out."""
     depth = deepest = 0
-    for line in source.lines[span.line - 1 : span.end_line]:
-        for match in _BRACKET.finditer(line):
-            if match.group() in "([{":
-                depth += 1
-                deepest = max(deepest, depth)
-            else:
-                depth = max(0, depth - 1)
+    for match in _BRACKET.finditer(text):
+        found = match.group()
+        if found in ("(", "[", "{"):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif found in (")", "]", "}"):
+            depth = max(0, depth - 1)
     return deepest
 
 

@@ -116,7 +116,7 @@ class StaticResolver:
         for kind in walked.types:
             match kind:
                 case FunctionType():
-                    for target in self._overrides(kind, scope):
+                    for target in self._overrides(kind):
                         targets.setdefault(target)
                     bound = bound or kind.bound
                 case ClassType(cls=cls):
@@ -286,25 +286,13 @@ class StaticResolver:
 
     # Callees
 
-    def _overrides(self, function: FunctionType, scope: Scope) -> tuple[str, ...]:
+    def _overrides(self, function: FunctionType) -> tuple[str, ...]:
         """A method, or where it is abstract, the methods that override it."""
-        decl = function.decl
-        if not decl.is_abstract or not decl.class_name:
-            return (function.key,)
-        owner = ClassRef(function.path, decl.class_name, function.index)
-        candidates = list(self.project.subclasses(owner))
-        if scope.path != function.path:
-            candidates.extend(
-                other
-                for qualname in scope.index.classes
-                if owner in self.project.mro(other := ClassRef(scope.path, qualname, scope.index))
-            )
-        found: dict[str, None] = {}
-        for subclass in candidates:
-            qualname = subclass.decl.methods.get(decl.name)
-            if qualname is not None and not subclass.index.functions[qualname].is_abstract:
-                found.setdefault(f"{subclass.index.key}:{qualname}")
-        return tuple(found) or (function.key,)
+        if function.decl.is_abstract:
+            overriding = self.inference.attributes.overriding(function)
+            if overriding:
+                return tuple(dict.fromkeys(other.key for other in overriding))
+        return (function.key,)
 
     def _methods(self, cls: ClassRef) -> ContextManager:
         method = self.inference.attributes.method
@@ -344,8 +332,9 @@ def _external_name(kind: Type) -> str | None:
 
 
 def _choose(locks: list[LockValue]) -> LockValue:
-    """The alternative that stands for all: a re-entrant one where any is, then the first."""
-    return next((lock for lock in locks if lock.kind.reentrant), locks[0])
+    """The alternative that stands for all: a re-entrant one where any is, then the surest."""
+    reentrant = [lock for lock in locks if lock.kind.reentrant]
+    return max(reentrant or locks, key=lambda lock: lock.confidence)
 
 
 def _common_mode(locks: list[LockValue]) -> Mode | None:

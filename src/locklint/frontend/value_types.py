@@ -280,6 +280,9 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
         (kind.identity if kind.is_named else "") for kind in types if isinstance(kind, LockValue)
     }
     keep = len(homes) == 1 and "" not in homes
+    elsewhere = homes != {""} or UNKNOWN_TYPE in types
+    if exactness is Exactness.FRESH and elsewhere:
+        exactness = Exactness.UNKNOWN  # Perhaps made here, perhaps had from elsewhere.
     settled: list[Type] = []
     for kind in types:
         if isinstance(kind, LockValue):

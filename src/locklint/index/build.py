@@ -10,7 +10,7 @@ from typing import Any
 from locklint.core.source import SourceFile, Span
 from locklint.index.build_bindings import TargetBinder
 from locklint.index.build_expressions import ExpressionScan
-from locklint.index.build_lock_use import may_be_lock
+from locklint.index.build_lock_use import is_lock_test, may_be_lock
 from locklint.index.build_scopes import (
     ClassScope,
     FunctionScope,
@@ -297,6 +297,8 @@ class _Builder:
             self.work.append((iter(body), scope))
 
     def _test(self, node: ast.If | ast.While, scope: Scope) -> None:
+        if is_lock_test(node.test):
+            (scope.function or self.module).mentions_lock = True
         self.scan(node.test, scope)
         self._push(node.orelse, scope)
         self._push(node.body, scope)

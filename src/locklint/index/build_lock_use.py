@@ -48,6 +48,14 @@ def is_lock_word(name: str) -> bool:
     return known
 
 
+def is_lock_test(test: ast.expr) -> bool:
+    """Whether a condition may test a lock object itself; the name only decides where to look."""
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test = test.operand
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    return isinstance(name, str) and name.lower().endswith(("lock", "mutex", "semaphore"))
+
+
 def may_be_lock(item: ast.expr, imports: Mapping[str, str]) -> bool:
     """Whether a with item may be a lock; ``imports`` are those of the module."""
     if item.__class__ is not ast.Call:

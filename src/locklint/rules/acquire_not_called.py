@@ -39,7 +39,8 @@ def finish():
 
 ## Known limits
 
-A lock that some assignment leaves as None may be tested.
+A lock that some assignment leaves as None may be tested, and so may one that is used right after:
+there the test only asks whether there is a lock.
 
 ## References
 
@@ -55,6 +56,8 @@ from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import ApiUse, UseKind
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Branch
 from locklint.rule import Rule
 
 
@@ -63,7 +66,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for function in program.ordered_functions():
         for use in function.api_uses:
             message = _message(use)
-            if message is None or use.lock is None:
+            if message is None or use.lock is None or _guards_use(function, use):
                 continue
             yield RULE.finding(
                 function,
@@ -75,6 +78,21 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 locks=(use.lock,),
                 help="call the method" if use.method else "call `locked()` or `acquire()`",
             )
+
+
+def _guards_use(function: Function, use: ApiUse) -> bool:
+    """Whether a test of the lock only asks whether there is one, as its use right after shows."""
+    if use.kind is not UseKind.LOCK_TESTED or use.branch is None or use.lock is None:
+        return False
+    branch = function.blocks[use.branch].terminator
+    if not isinstance(branch, Branch):
+        return False
+    for side in (branch.then, branch.otherwise):
+        for instruction in function.blocks[side].instructions:
+            lock = getattr(instruction, "lock", None)
+            if lock is not None and lock.path == use.lock.path:
+                return True
+    return False
 
 
 def _message(use: ApiUse) -> str | None:

@@ -50,7 +50,7 @@ from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Jump, Operate, Release
+from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Jump, Operate, Read, Release
 from locklint.ir.lock import LockRef, LockRole
 from locklint.core.source import Span
 from locklint.rule import Rule
@@ -100,7 +100,8 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
                     and not _is_commented(function, instruction.span, follower.span, program)
                 ):
                     found[instruction.span] = instruction.lock
-            previous = instruction
+            if not isinstance(instruction, Read):
+                previous = instruction
     return found
 
 

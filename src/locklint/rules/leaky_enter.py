@@ -66,11 +66,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import fates
-from locklint.analysis.events import LockStates
-from locklint.analysis.lockset import Grade
+from locklint.analysis.events import Exit, LockStates
+from locklint.analysis.lockset import Grade, LockKey
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.access_path import Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Branch
+from locklint.ir.operands import terminator_paths
 from locklint.rule import Rule
 
 _ENTER = ("__enter__", "__aenter__")
@@ -83,7 +87,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
         if states.function.name in _ENTER:
             yield from _enter(states)
         elif states.function.name in _EXIT:
-            yield from _exit(states)
+            yield from _exit(states, _partner(program, states.function))
+
+
+def _partner(program: Program, function: Function) -> LockStates | None:
+    """The `__enter__` that belongs to an `__exit__`."""
+    name = _ENTER[_EXIT.index(function.name)]
+    return program.states.get(f"{function.key.rpartition('.')[0]}.{name}")
 
 
 def _enter(states: LockStates) -> Iterator[Diagnostic]:
@@ -117,35 +127,58 @@ def _enter(states: LockStates) -> Iterator[Diagnostic]:
         )
 
 
-def _exit(states: LockStates) -> Iterator[Diagnostic]:
+def _exit(states: LockStates, partner: LockStates | None) -> Iterator[Diagnostic]:
+    if partner is None:
+        return
     function = states.function
-    for key, lock in sorted(states.locks.items(), key=lambda item: str(item[0])):
-        normal = [exit_.holds.get(key) for exit_ in states.normal_exits]
-        if not normal or not all(h is not None and not h.forgotten and h.count < 0 for h in normal):
+    for fate in fates(partner):
+        if fate.given_back or not fate.kept or fate.key not in states.locks:
             continue
-        skipping = [
-            exit_
-            for exit_ in states.exceptional_exits
-            if exit_.exception is not None
-            and exit_.exception.grade >= Grade.LIKELY
-            and ((hold := exit_.holds.get(key)) is None or (hold.count == 0 and not hold.forgotten))
-        ]
-        if not skipping:
+        releases = [g.span for g in states.given if g.key == fate.key and g.before.count == 0]
+        skipped = _skipping(states, fate.key)
+        if not releases or skipped is None:
             continue
-        worst = min(skipping, key=lambda exit_: exit_.span)
-        release = min(given.span for given in states.given if given.key == key)
-        name = display_name(lock)
+        name = display_name(fate.lock)
+        why = "left here without a release"
+        if skipped.exception is not None:
+            why = f"{raising_phrase(skipped)}, and then the release is skipped"
         yield RULE.finding(
             function,
-            release,
-            f"`{name}` is not released if `{function.name}` raises before",
-            locks=(lock,),
+            fate.span,
+            f"`{name}` is acquired here, and `{function.name}` does not release it on every way",
+            locks=(fate.lock,),
             steps=(
-                step(function, "raise", worst.span, raising_phrase(worst), None, (name,)),
-                step(function, "release", release, "then this release is skipped", lock, (name,)),
+                step(partner.function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
+                step(function, "exit", skipped.span, why, None, (name,)),
+                step(function, "release", min(releases), "only this releases it", fate.lock),
             ),
-            help="release in a `finally`",
+            help=f"release first thing in `{function.name}`, or in a `finally`",
         )
+
+
+def _skipping(states: LockStates, key: LockKey) -> Exit | None:
+    """The most convincing way out of an `__exit__` that goes past the release."""
+    candidates = list(states.normal_exits) if _asks_only_arguments(states.function) else []
+    candidates += [
+        exit_
+        for exit_ in states.exceptional_exits
+        if exit_.exception is not None and exit_.exception.grade >= Grade.LIKELY
+    ]
+    kept = [
+        exit_
+        for exit_ in candidates
+        if (hold := exit_.holds.get(key)) is None or (hold.count == 0 and not hold.forgotten)
+    ]
+    return min(kept, key=lambda exit_: exit_.span, default=None)
+
+
+def _asks_only_arguments(function: Function) -> bool:
+    """Whether all tests are of the arguments; one of the object may know that it is not held."""
+    for block in function.blocks.values():
+        if isinstance(block.terminator, Branch):
+            if any(path.root is not Root.PARAMETER for path in terminator_paths(block.terminator)):
+                return False
+    return True
 
 
 RULE = Rule(

@@ -60,13 +60,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for use in function.api_uses:
             if use.kind not in (UseKind.WRONG_WITH, UseKind.WITH_CLASS, UseKind.AWAITED_WITH):
                 continue
-            sure = use.lock is None or use.lock.confidence > Confidence.LOW
+            if use.lock is not None and use.lock.confidence is Confidence.LOW:
+                # One of several kinds, or a guess: the statement may be right.
+                continue
             message, advice = _message(use)
             yield RULE.finding(
                 function,
                 use.span,
                 message,
-                severity=Severity.ERROR if sure else Severity.WARNING,
                 locks=(use.lock,) if use.lock is not None else (),
                 help=advice,
             )
