@@ -490,3 +490,19 @@ def test_many_blocks_in_each_other() -> None:
     found = build_index(tree, SourceFile("m.py", "m", "with lock: pass\n"))
     assert len(found.module_statements) == 1
     assert found.called == {"f"}
+
+
+def test_functions_that_ask_whether_a_lock_is_true() -> None:
+    found = index(
+        """
+        class A:
+            def f(self):
+                if not self._lock: pass
+            def g(self):
+                if self.other: pass
+        def h():
+            while lock: pass
+        """
+    )
+    marked = {name for name, function in found.functions.items() if function.mentions_lock}
+    assert marked == {"A.f", "h"}

@@ -51,6 +51,12 @@ def fresh_locks(function: Function) -> list[FreshLock]:
 
 
 def _anonymous(function: Function) -> Iterator[FreshLock]:
+    calls = {
+        instruction.result: instruction
+        for block in function.blocks.values()
+        for instruction in block.instructions
+        if isinstance(instruction, Call)
+    }
     for block in function.blocks.values():
         for instruction in block.instructions:
             if (
@@ -59,6 +65,7 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
                 and instruction.lock.exactness is Exactness.FRESH
                 and instruction.lock.path.root is Root.TEMP
                 and not instruction.lock.kind.cross_process
+                and _makes(calls.get(instruction.lock.path), instruction.lock)
             ):
                 yield FreshLock(
                     instruction.lock,
@@ -72,6 +79,7 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
 def _local(function: Function) -> Iterator[FreshLock]:
     made: dict[AccessPath, list[tuple[Span, BlockId]]] = {}
     results: dict[AccessPath, Call] = {}
+    calls: dict[AccessPath, Call] = {}
     acquires: dict[AccessPath, list[Acquire | TryAcquire]] = {}
     released: set[AccessPath] = set()
     mentions: dict[AccessPath, list[tuple[Instruction | Terminator, BlockId]]] = {}
@@ -83,6 +91,7 @@ def _local(function: Function) -> Iterator[FreshLock]:
                 case Assign(target=target, value=AccessPath() as value) if value in results:
                     if target.is_variable and target.root is Root.LOCAL:
                         made.setdefault(target, []).append((results[value].span, block.id))
+                        calls[target] = results[value]
                         continue
                 case Acquire(lock=lock) | TryAcquire(lock=lock) if _is_own(lock):
                     acquires.setdefault(lock.path, []).append(instruction)
@@ -107,7 +116,7 @@ def _local(function: Function) -> Iterator[FreshLock]:
         if own and not others and variable in released:
             first = min(own, key=lambda instruction: instruction.span)
             by_hand = {i.span for i in own if not (isinstance(i, Acquire) and i.enter)}
-            if first.lock.kind.cross_process:
+            if first.lock.kind.cross_process or not _makes(calls[variable], first.lock):
                 continue
             if len(by_hand) > 1 or first.lock.kind.role not in (LockRole.LOCK, LockRole.CONDITION):
                 continue
@@ -160,6 +169,11 @@ def _one_each(
         "and given to one thread here",
         Severity.WARNING,
     )
+
+
+def _makes(call: Call | None, lock: LockRef) -> bool:
+    """Whether the call is that of the lock's class, not of something that may keep what it gives."""
+    return call is not None and not call.targets and call.external in lock.api.constructors
 
 
 def _is_own(lock: LockRef) -> bool:

@@ -6,10 +6,13 @@ editors and SARIF expect. Byte offsets, which `ast` reports, are converted here 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
+
+_LONG_LINE = 1000
 
 
 class Span(msgspec.Struct, frozen=True, order=True):
@@ -65,4 +68,26 @@ class SourceFile:
         text = self.line(line)
         if text.isascii():
             return offset + 1
-        return len(text.encode("utf-8")[:offset].decode("utf-8", "ignore")) + 1
+        skipped = 0
+        if len(text) > _LONG_LINE:
+            marks = self._marks(line)
+            mark = bisect_right(marks, offset) - 1
+            skipped = mark * _LONG_LINE
+            text = text[skipped : skipped + _LONG_LINE]
+            offset -= marks[mark]
+        return skipped + len(text.encode("utf-8")[:offset].decode("utf-8", "ignore")) + 1
+
+    def _marks(self, line: int) -> list[int]:
+        """The byte offset of every `_LONG_LINE`-th character of a line."""
+        marks = self._marks_by_line.get(line)
+        if marks is None:
+            text = self.line(line)
+            marks = [0]
+            for start in range(0, len(text) - _LONG_LINE + 1, _LONG_LINE):
+                marks.append(marks[-1] + len(text[start : start + _LONG_LINE].encode("utf-8")))
+            self._marks_by_line[line] = marks
+        return marks
+
+    @cached_property
+    def _marks_by_line(self) -> dict[int, list[int]]:
+        return {}

@@ -21,6 +21,7 @@ _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _NO_CODE = re.compile(rb"^[ \t\f]*(?:#.*)?$")
 # The encodings of domain names: decoding takes time that grows with the square of the length.
 _QUADRATIC = frozenset(["idna", "punycode"])
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -63,7 +64,7 @@ def decode(data: bytes) -> str:
     """The text of a source file, with ``\\n`` line ends and without a byte-order mark.
 
     Raises `ReadProblem`, with the line, for a null byte, for bytes that are not of the file's
-    encoding, and for an encoding that Python does not know.
+    encoding or are half of a surrogate pair, and for an encoding that Python does not know.
     """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ReadProblem(
@@ -95,6 +96,11 @@ def decode(data: bytes) -> str:
         raise ReadProblem(
             f"the file cannot be decoded as {declared}: {error}", declared_line
         ) from None
+    if codec != "utf-8":
+        surrogate = _SURROGATE.search(text)
+        if surrogate:
+            line = len(re.findall(r"\r\n|\r|\n", text[: surrogate.start()])) + 1
+            raise ReadProblem("the file holds half of a surrogate pair, which is no character", line)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text

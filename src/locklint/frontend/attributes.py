@@ -86,6 +86,7 @@ class Attributes:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self._slots: dict[tuple[ClassRef, str], Slot] = {}
+        self._by_class: dict[str, dict[str, list[FunctionDecl]]] = {}
 
     def of(self, kind: Type, name: str) -> Types:
         """An attribute of one alternative."""
@@ -252,10 +253,20 @@ class Attributes:
     def _stored(self, cls: ClassRef, name: str) -> list[Place]:
         """The bindings that the class's own methods make."""
         found: list[Place] = []
-        for function in methods_of(cls):
+        for function in self._methods(cls):
             for binding in function.self_bindings.get(name, ()):
                 found.append(Place(cls, binding, on_class=_binds_class(function)))
         return sorted(found, key=lambda place: place.binding.line)
+
+    def _methods(self, cls: ClassRef) -> list[FunctionDecl]:
+        """All functions that the class's body defines, redefinitions (setters) included."""
+        table = self._by_class.get(cls.path)
+        if table is None:
+            table = self._by_class[cls.path] = {}
+            for function in cls.index.functions.values():
+                if function.class_name:
+                    table.setdefault(function.class_name, []).append(function)
+        return table.get(cls.qualname, [])
 
     def of_instance(self, cls: ClassRef, name: str) -> Types:
         """An attribute of an instance of a project class."""
@@ -490,28 +501,6 @@ class Attributes:
 
 
 FIELD_MAKERS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Factory"))
-
-
-def methods_of(cls: ClassRef) -> list[FunctionDecl]:
-    """All functions that the class's body defines, redefinitions (setters) included."""
-    return list(_by_class(cls.index).get(cls.qualname, ()))
-
-
-_CACHE: dict[int, tuple[ModuleIndex, dict[str, list[FunctionDecl]]]] = {}
-
-
-def _by_class(index: ModuleIndex) -> dict[str, list[FunctionDecl]]:
-    known = _CACHE.get(id(index))
-    if known is not None and known[0] is index:
-        return known[1]
-    table: dict[str, list[FunctionDecl]] = {}
-    for function in index.functions.values():
-        if function.class_name:
-            table.setdefault(function.class_name, []).append(function)
-    if len(_CACHE) > 5_000:
-        _CACHE.clear()
-    _CACHE[id(index)] = (index, table)
-    return table
 
 
 def is_plain_property(decl: FunctionDecl) -> bool:

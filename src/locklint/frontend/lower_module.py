@@ -71,6 +71,8 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
     source = function.source
     parsed = parse_function(source, function.span, function.node)
     if isinstance(parsed, LoweringProblem):
+        if parsed.message in (TOO_DEEP, TOO_LARGE):
+            return parsed
         found = _find_in_whole(source, function)
         if found is None:
             return parsed
@@ -78,7 +80,10 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
     else:
         assert isinstance(parsed.statement, cst.FunctionDef)
         node, spans = parsed.statement, Spans(source)
-        spans.add(parsed, function.node)
+        try:
+            spans.add(parsed, function.node)
+        except RecursionError:
+            return LoweringProblem(TOO_DEEP, function.span)
     session = Session(source, spans, TABLES, function.names)
     around = Scope(ScopeKind.MODULE)
     if function.enclosing_names:
@@ -97,7 +102,7 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
         own = lower_definition(session, node, around, head)
         return (own, *session.functions)
 
-    return _deeply(run)
+    return _deeply(run, function.span)
 
 
 def lower_module_code(
@@ -125,13 +130,17 @@ def lower_module_code(
         if isinstance(parsed, LoweringProblem):
             problem = parsed
             continue
-        places.add(parsed, node)
+        try:
+            places.add(parsed, node)
+        except RecursionError:
+            problem = LoweringProblem(TOO_DEEP, span)
+            continue
         bodies.append(parsed.statement)
     if problem is not None and not bodies:
         return problem
     session = Session(source, places, TABLES, names or {})
     end = spans[-1] if spans else Span(1, 1, 1, 1)
-    return _deeply(lambda: (_module_function(session, bodies, end), *session.functions))
+    return _deeply(lambda: (_module_function(session, bodies, end), *session.functions), end)
 
 
 def _module_function(session: Session, bodies: Sequence[cst.BaseStatement], end: Span) -> Function:
@@ -193,10 +202,13 @@ def _find_in_whole(
     return None
 
 
-def _deeply(run: Callable[[], _Result]) -> _Result:
+def _deeply(run: Callable[[], _Result], place: Span) -> _Result | LoweringProblem:
     """Run with room for deep recursion."""
-    with room_for_recursion():
-        return run()
+    try:
+        with room_for_recursion():
+            return run()
+    except RecursionError:
+        return LoweringProblem(TOO_DEEP, place)
 
 
 __all__ = [

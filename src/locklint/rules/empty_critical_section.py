@@ -79,7 +79,8 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
                 LockRole.SEMAPHORE,
                 LockRole.EVENT,
             ):
-                previous = instruction
+                if not isinstance(instruction, Read):
+                    previous = instruction
                 continue
             enter = instruction.enter
             if enter is not None:
