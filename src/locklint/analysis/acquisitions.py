@@ -6,12 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
-from locklint.analysis.lockset import Acquisition, Grade, LockKey
+from locklint.analysis.lockset import Acquisition, Grade, LockKey, Why
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
+from locklint.ir.access_path import Root
 from locklint.ir.instruction import Acquire, Constant, TryAcquire
-from locklint.ir.lock import LockRef
+from locklint.ir.lock import LockRef, LockRole
 
 
 @dataclass
@@ -46,7 +47,19 @@ class Fate:
         """Whether some ordinary way through the function gives the lock back."""
         if not self.releases:
             return False
-        return bool(self.given_back) or not self.states.normal_exits
+        if self.lock.kind.role is LockRole.SEMAPHORE and self._is_handed_on():
+            return False
+        return not self.states.normal_exits or any(
+            (hold := exit_.holds.get(self.key)) is not None
+            and hold.count == 0
+            and hold.why is Why.RELEASED
+            for exit_ in self.given_back
+        )
+
+    def _is_handed_on(self) -> bool:
+        """Whether some ordinary way keeps a slot of a semaphore: whoever uses it then gives it back."""
+        holds = (exit_.holds.get(self.key) for exit_ in self.states.normal_exits)
+        return any(hold is not None and (hold.forgotten or hold.count > 0) for hold in holds)
 
     @property
     def release_spans(self) -> list[Span]:
@@ -100,8 +113,14 @@ class Fate:
         return max(exit_.span for exit_ in leaks) < min(protected)
 
     def severity(self, proven: bool) -> Severity:
-        """Error where the fault is proven and the lock is surely one, else warning."""
+        """Error where the fault is proven and the lock is surely one, else warning.
+
+        What a callee takes on another object may be that object's protocol, such as a transaction
+        in two phases, and is no more than a warning.
+        """
         sure = self.lock.confidence > Confidence.LOW
+        if self.instruction is None and self.lock.path.root in (Root.PARAMETER, Root.LOCAL):
+            sure = sure and self.lock.confidence is Confidence.HIGH
         return Severity.ERROR if proven and sure else Severity.WARNING
 
 

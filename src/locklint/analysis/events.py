@@ -30,6 +30,7 @@ class Exit:
     value: Operand | None
     exception: InFlight | None
     holds: dict[LockKey, Hold]
+    improbable: bool = False  # only reached because an acquire itself raised, and was handled
 
     @property
     def returns_truth(self) -> bool | None:
@@ -82,8 +83,10 @@ class LockStates:
 
     @property
     def normal_exits(self) -> list[Exit]:
-        """The exits by return."""
-        return [exit_ for exit_ in self.exits if exit_.exception is None]
+        """The exits by return, but for those that no program takes in practice."""
+        return [
+            exit_ for exit_ in self.exits if exit_.exception is None and not exit_.improbable
+        ]
 
     @property
     def exceptional_exits(self) -> list[Exit]:
@@ -140,7 +143,9 @@ class Recorder:
 
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
         """Note a return."""
-        self.states.exits.append(Exit(span, value, None, dict(disjunct.holds)))
+        self.states.exits.append(
+            Exit(span, value, None, dict(disjunct.holds), disjunct.exception is not None)
+        )
 
     def raises(self, disjunct: Disjunct) -> None:
         """Note that an exception leaves the function."""

@@ -140,7 +140,7 @@ class Transfer:
             values = {k: v for k, v in disjunct.values.items() if relevance.value_live(k, block)}
             facts = {k: v for k, v in disjunct.facts.items() if relevance.fact_live(k, block)}
             exception = disjunct.exception
-            if exception is not None and not keep_exception:
+            if exception is not None and not keep_exception and exception.grade > Grade.ACQUIRE:
                 target = self._function.blocks[block]
                 # On the way to a clean-up the exception is still needed to know that it is one.
                 exception = None if not _is_cleanup(target.terminator) else exception
@@ -155,8 +155,10 @@ class Transfer:
         if bare in ("CancelledError", "GeneratorExit"):
             flow = Flow.CANCEL
         cause = Cause(terminator.span, f"raise {bare}" if bare else "raise")
+        # An assertion states what its author knows to be true.
+        likely = Grade.UNLIKELY if bare == "AssertionError" else Grade.CERTAIN
         known = bare if bare and bare[:1].isupper() else None
-        return replace(disjunct, exception=InFlight(flow, known, Grade.CERTAIN, cause))
+        return replace(disjunct, exception=InFlight(flow, known, likely, cause))
 
     # -- instructions -----------------------------------------------------------------------
 
@@ -253,6 +255,10 @@ class Transfer:
                 ),
             )
         result = instruction.result
+        call = instruction.call
+        if call is not None and call.use is Use.PASSED and result not in self._relevance.tracked:
+            # Something else looks at the result, and may go on only where it likes it.
+            return [disjunct.with_hold(key, FORGOTTEN)]
         if result is None:
             return [*taken, failed]
         return [
@@ -486,6 +492,12 @@ class Transfer:
     # -- calls and context managers -----------------------------------------------------------
 
     def _call(self, call: Call, disjunct: Disjunct, raised: list[Disjunct]) -> list[Disjunct]:
+        if call.lock is not None and call.result is not None and call.callee is not None:
+            if call.callee.last == call.lock.api.locked_method:
+                lock = self._canonical_lock(call.lock, disjunct)
+                if disjunct.hold(key_of(lock)).count > 0:
+                    return [self._set(call.result, Constant(True), disjunct)]
+            return [disjunct]
         if not call.targets:
             return [disjunct]
         if call.use is not Use.PASSED and all(self._never_returns(t) for t in call.targets):

@@ -89,7 +89,7 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.targets:
         grades = [raises(target) for target in call.targets]
         return max((Grade.LIKELY if g is None else g) for g in grades)
-    if call.external in _HARMLESS_MANAGERS:
+    if call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
     if call.external is not None:
         return _GRADES[name_grade(call.external)]

@@ -8,7 +8,7 @@ stack of clean-ups. And each matters only where such a use can still be reached.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from locklint.analysis.lockset import Fact
 from locklint.core.source import Span
@@ -23,13 +23,13 @@ from locklint.ir.instruction import (
     Call,
     Catch,
     Condition,
-    Constant,
     Defer,
     Enter,
     Equals,
     Exit,
     HandOver,
     IsNone,
+    Manager,
     Opaque,
     Raise,
     Release,
@@ -87,13 +87,16 @@ class Relevance:
                         use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
                     case Defer(stack=stack) | Unwind(stack=stack):
                         use(stack, block.id)
-                    case Enter(context=AccessPath() as path) | Exit(context=AccessPath() as path):
-                        use(path, block.id)
-                    case Call(callee=AccessPath() as callee, targets=targets) if targets:
-                        use(AccessPath(callee.root_name, (), callee.root), block.id)
-                        for argument in instruction.arguments:
-                            if isinstance(argument.value, AccessPath):
-                                use(argument.value, block.id)
+                    case Enter(context=context, manager=manager) | Exit(
+                        context=context, manager=manager
+                    ):
+                        if isinstance(context, AccessPath):
+                            use(context, block.id)
+                        for path in _named_by(manager):
+                            use(path, block.id)
+                    case Call(targets=targets) if targets:
+                        for path in _passed(instruction):
+                            use(path, block.id)
             match block.terminator:
                 case Branch(span=span, condition=condition):
                     fact = facts_of(condition)
@@ -174,6 +177,17 @@ class Relevance:
         return block in self._exception_live
 
 
-def constants(values: Iterable[object]) -> bool:
-    """Whether all values are constants."""
-    return all(isinstance(value, Constant) for value in values)
+def _passed(call: Call) -> Iterator[AccessPath]:
+    """The variables through which a callee may come to a lock: its receiver and its arguments."""
+    if call.callee is not None:
+        yield AccessPath(call.callee.root_name, (), call.callee.root)
+    for argument in call.arguments:
+        if isinstance(argument.value, AccessPath):
+            yield argument.value
+
+
+def _named_by(manager: Manager | None) -> Iterator[AccessPath]:
+    if manager is not None and manager.call is not None:
+        yield from _passed(manager.call)
+    if manager is not None and manager.receiver is not None:
+        yield manager.receiver

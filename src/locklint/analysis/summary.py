@@ -75,7 +75,7 @@ class Binding:
         names = [name for name in callee.parameters if not name.startswith("*")]
         if callee.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD) and names:
             if receiver is None and call is not None:
-                receiver = receiver_of(caller, call)
+                receiver = receiver_of(caller, callee, call)
             if receiver is not None:
                 self._roots[names[0]] = receiver
                 names = names[1:]
@@ -117,14 +117,20 @@ class Binding:
         return Root.CLOSURE
 
 
-def receiver_of(caller: Function, call: Call) -> AccessPath | None:
-    """What a call passes as ``self``: the object before the last dot; ``super()`` is the caller's."""
-    callee = call.callee
-    if callee is None or not callee.fields:
+def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | None:
+    """What a call passes as ``self``: the object before the last dot; ``super()`` is the caller's.
+
+    A constructor's is the call's result. None for a bound method that goes by another name, for
+    then the object that it is bound to does not stand in the call.
+    """
+    path = call.callee
+    if path is None or callee.name == "__init__":
         return call.result
-    if callee.root_name == "super" and callee.fields[0].startswith("("):
+    if not path.fields or path.last != callee.name:
+        return None
+    if path.root_name == "super" and path.fields[0].startswith("("):
         return AccessPath(caller.self_name, (), Root.SELF) if caller.self_name else None
-    return callee.parent()
+    return path.parent()
 
 
 def is_nameable(lock: LockRef) -> bool:

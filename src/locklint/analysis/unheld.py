@@ -138,6 +138,9 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
             and given.exception.cause.span <= fate.span
             and _same_try(given, fate)
         ]
+        if not early or is_expected(states.function, early[0].span, _EXPECTED):
+            continue
+        early = [g for g in early if not guards_release(states.function, g.span)]
         if not early:
             continue
         worst = min(early, key=_by_conviction)

@@ -88,10 +88,12 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
     if not states.complete:
         raise RuntimeError("the analysis gave up")
     for key, lock in states.locks.items():
-        for way, exits in (("normal", states.normal_exits), ("exception", states.exits)):
+        for way, exits in (("normal", states.exits), ("exception", states.exits)):
             counts: set[int | str] = set()
             for exit_ in exits:
                 exception = exit_.exception
+                if way == "normal" and exception is not None:
+                    continue
                 if way == "exception" and (
                     exception is None
                     or exception.grade <= Grade.ACQUIRE

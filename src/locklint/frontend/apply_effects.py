@@ -172,7 +172,8 @@ class EffectPass:
             case Await(value=AccessPath() as value) if value in self._pending:
                 call, acquire = self._pending[value]
                 yield replace(instruction, what=f"await {call.callee}()")
-                yield acquire
+                # What the await gives is the result, be it of a call around the acquire's.
+                yield replace(acquire, call=replace(call, result=value))
             case Enter():
                 yield from self._enter(instruction)
             case Exit():
@@ -199,10 +200,11 @@ class EffectPass:
         if found is not None:
             lock, method = found
             form = lock.api.acquire_form(method)
-            if form is not None and form.is_async:
+            if method == "__aenter__" or (form is not None and form.is_async):
+                mode = lock.mode or (form.mode if form else Mode.EXCLUSIVE)
                 self._pending[call.result] = (
                     call,
-                    Acquire(call.span, lock, method, lock.mode or form.mode, form, call),
+                    Acquire(call.span, lock, method, mode, form, call),
                 )
         elif call.callee is not None and call.callee.last in _AWAITING:
             for argument in call.arguments:
@@ -261,7 +263,10 @@ class EffectPass:
                 self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
             yield Release(call.span, lock, method, lock.mode or release.mode, call)
             return
-        if method in ("__enter__", "__aenter__"):
+        if method == "__aenter__":
+            yield replace(call, lock=lock, external=f"{api.name}.{method}")
+            return
+        if method == "__enter__":
             yield Acquire(call.span, lock, method, lock.mode or Mode.EXCLUSIVE, None, call)
             return
         if method in ("__exit__", "__aexit__"):

@@ -12,6 +12,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import (
+    Assign,
     BlockId,
     Branch,
     Catch,
@@ -44,6 +45,12 @@ class _Draft:
         self.terminator: Terminator | None = None
         self.on_exception: BlockId | None = None
         self.reached = False
+
+    def may_raise(self) -> bool:
+        """Whether anything here can raise: all but binding variables and going on."""
+        return isinstance(self.terminator, Raise) or any(
+            not isinstance(each, Assign) or each.target.fields for each in self.instructions
+        )
 
 
 class GraphBuilder:
@@ -136,7 +143,7 @@ class GraphBuilder:
         for draft in drafts:
             if draft.terminator is None:
                 draft.terminator = Unreachable("unfinished")
-            if not draft.instructions and not isinstance(draft.terminator, Raise):
+            if not draft.may_raise():
                 draft.on_exception = None
         forward = _jump_threads(drafts)
         for draft in drafts:
@@ -234,8 +241,8 @@ def _merge_lines(drafts: list[_Draft], entry: BlockId) -> None:
             other = drafts[following]
             if incoming[following] != 1 or other is draft:
                 break
-            if other.instructions or isinstance(other.terminator, Raise):
-                if draft.instructions and other.on_exception != draft.on_exception:
+            if other.may_raise():
+                if draft.may_raise() and other.on_exception != draft.on_exception:
                     break
                 draft.on_exception = other.on_exception
             draft.instructions += other.instructions

@@ -287,8 +287,18 @@ def lower_generator(low: Lowering, node: cst.GeneratorExp, use: Use, name: str |
         inner.graph.leave(Return(span, Constant(None), implicit=True))
 
     blocks, is_cut = _graph(session, scope, head, bindings, body)
-    function = _anonymous_function(session, head, parameters, blocks, is_cut, True)
+    is_async = _is_async(node.for_in)
+    function = _anonymous_function(session, head, parameters, blocks, is_cut, True, is_async)
     return _reference(low, node, function)
+
+
+def _is_async(loop: cst.CompFor) -> bool:
+    following: cst.CompFor | None = loop
+    while following is not None:
+        if following.asynchronous is not None:
+            return True
+        following = following.inner_for_in
+    return False
 
 
 def _anonymous(low: Lowering, what: str, span: Span) -> str:
@@ -304,6 +314,7 @@ def _anonymous_function(
     blocks: dict[BlockId, BasicBlock],
     is_cut: bool,
     is_generator: bool,
+    is_async: bool = False,
 ) -> Function:
     return Function(
         key=f"{session.source.key}:{head.qualname}",
@@ -316,6 +327,7 @@ def _anonymous_function(
         parameters=parameters,
         blocks=blocks,
         parent=head.parent,
+        is_async=is_async,
         is_generator=is_generator,
         too_complex=is_cut,
     )

@@ -171,7 +171,7 @@ def _with_items(low: Lowering, node: cst.With, index: int) -> None:
         low.emit(Await(span, context, "async with"))
     result, target = _bound(low, item)
     is_empty = index == len(node.items) - 1 and _is_empty(node.body)
-    is_commented = is_empty and _has_comment(node)
+    is_commented = is_empty and (_has_comment(node) or _comment_follows(low, node))
     low.emit(Enter(span, context, result, is_async, is_empty, is_commented))
 
     outer = graph.handler
@@ -253,6 +253,14 @@ def _has_comment(node: cst.With) -> bool:
         ):
             return True
     return False
+
+
+def _comment_follows(low: Lowering, node: cst.With) -> bool:
+    """Whether a comment ends the body; libcst gives it to a block further out."""
+    span = low.span(node)
+    following = low.session.source.line(span.end_line + 1)
+    text = following.lstrip()
+    return text.startswith("#") and len(following) - len(text) >= span.column
 
 
 def _comments(lines: Sequence[cst.EmptyLine]) -> bool:

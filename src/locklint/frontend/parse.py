@@ -44,6 +44,9 @@ _NOT_CODE = (
     r'|"[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*"'
     r"|'[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'"
 )
+_FORM_FEED = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
+"""What Python does not count as indentation; libcst does."""
+
 _BRACKET = re.compile(rf"{_NOT_CODE}|[()\[\]{{}}]")
 _SEPARATORS = ",.(=\n"
 
@@ -194,9 +197,10 @@ def _slice(source: SourceFile, span: Span) -> tuple[str, int]:
     while lines and lines[-1].endswith("\\") and end < len(source.lines):
         lines.append(source.lines[end])
         end += 1
-    first = lines[0] if lines else ""
     text = "\n".join(lines) + "\n"
-    if first[:1] in (" ", "\t", "\f") and first.lstrip(" \t\f") != first.lstrip("\f"):
+    if "\f" in text:
+        text = _FORM_FEED.sub("", text)
+    if text[:1] in (" ", "\t"):
         return _PREFIX + text, span.line - 2
     return text, span.line - 1
 

@@ -50,6 +50,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.lockset import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, step
 from locklint.analysis.unheld import early_releases
@@ -67,7 +68,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             function = states.function
             name = display_name(fate.lock)
             cause = early.cause
-            own = cause.span == fate.span
+            own = cause.span == fate.span or early.grade <= Grade.ACQUIRE
             what = "the acquire fails" if own else f"`{cause.what}` raises" if cause.what else "this raises"
             yield RULE.finding(
                 function,

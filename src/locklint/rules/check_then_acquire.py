@@ -58,7 +58,7 @@ from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, Await, BlockId, Branch
+from locklint.ir.instruction import Acquire, Await, BlockId, Branch, Raise
 from locklint.rule import Rule
 
 
@@ -89,7 +89,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 def _acquired_after(function: Function, use: ApiUse) -> Span | None:
     assert use.branch is not None and use.lock is not None
     branch = function.blocks[use.branch].terminator
-    if not isinstance(branch, Branch):
+    if not isinstance(branch, Branch) or _is_assertion(function, branch):
         return None
     for side, other in ((branch.then, branch.otherwise), (branch.otherwise, branch.then)):
         around = _reachable(function, function.entry, {use.branch: other})
@@ -106,6 +106,15 @@ def _acquired_after(function: Function, use: ApiUse) -> Span | None:
         if not use.lock.kind.is_async or _is_suspended(function, decided, place):
             return place
     return None
+
+
+def _is_assertion(function: Function, branch: Branch) -> bool:
+    """Whether the answer is only asserted."""
+    for side in (branch.then, branch.otherwise):
+        terminator = function.blocks[side].terminator
+        if isinstance(terminator, Raise) and terminator.exception == "AssertionError":
+            return True
+    return False
 
 
 def _is_suspended(function: Function, blocks: set[BlockId], acquire: Span) -> bool:
