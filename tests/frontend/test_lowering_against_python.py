@@ -48,11 +48,11 @@ RUNS = 12
 MAX_STEPS = 150
 
 
-class One(Exception):  # noqa: N818
+class One(Exception):
     """An exception of the programs."""
 
 
-class Two(Exception):  # noqa: N818
+class Two(Exception):
     """Another one."""
 
 
@@ -189,7 +189,9 @@ class Programs:
     def _test(self, depth: int) -> str:
         kind = self._random.randint(0, 9)
         if depth == 0 or kind <= 2:
-            return self._random.choice(["c()", "c()", "a", "a is None", "a is not True", "c() == 1"])
+            return self._random.choice(
+                ["c()", "c()", "a", "a is None", "a is not True", "c() == 1"]
+            )
         inner = [f"({self._test(depth - 1)})" for _ in range(3)]
         match kind:
             case 3:

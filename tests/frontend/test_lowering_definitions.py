@@ -1,4 +1,4 @@
-"""Nested functions, lambdas, classes; which scope a name belongs to; what definitions are called."""
+"""Nested functions, lambdas, classes; which scope a name belongs to; names of definitions."""
 
 from __future__ import annotations
 

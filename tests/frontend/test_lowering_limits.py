@@ -221,6 +221,14 @@ def test_a_module_statement_that_libcst_refuses_is_left_out() -> None:
     assert blocks(found[0]).split("\n")[1] == "  %1 = call lock.acquire()  [discarded]"
 
 
+def test_a_module_statement_like_the_prefix_of_indented_functions() -> None:
+    text = "if 1:\n    a()\n    b()\n"
+    source = SourceFile("case.py", "case", text)
+    found = lower_module_code(source, [Span(1, 1, 3, 8)], ast.parse(text).body)
+    assert not isinstance(found, LoweringProblem)
+    assert [str(each.span) for each in found[0].blocks[0].instructions] == ["2:5", "3:5"]
+
+
 def test_newer_syntax_than_the_running_python() -> None:
     text = (
         "type Pair[T] = tuple[T, T]\n"
@@ -230,9 +238,7 @@ def test_newer_syntax_than_the_running_python() -> None:
         "        return f'{pair[f'{0}']}' + t'{pair.x}'\n"
     )
     source = SourceFile("case.py", "case", text)
-    found = lower_function(
-        FunctionSource(source, "first", Span(2, 1, 5, 47), Span(2, 5, 2, 10))
-    )
+    found = lower_function(FunctionSource(source, "first", Span(2, 1, 5, 47), Span(2, 5, 2, 10)))
     assert not isinstance(found, LoweringProblem)
     assert verify(found[0]) == []
     instructions = found[0].blocks[0].instructions

@@ -506,9 +506,7 @@ def test_places() -> None:
             for a in x: work()
         """
     )["f"]
-    places = [
-        str(each.span) for block in function.blocks.values() for each in block.instructions
-    ]
+    places = [str(each.span) for block in function.blocks.values() for each in block.instructions]
     assert places == ["2:5", "2:14", "4:13", "6:14", "6:9", "6:17"]
     ends = [
         str(block.terminator.span)

@@ -16,6 +16,8 @@ def is_expected(function: Function, span: Span, names: Collection[str]) -> bool:
             continue
         handler = function.blocks[block.on_exception].terminator
         if isinstance(handler, Catch):
+            if handler.expected:
+                return True
             for clause in handler.handlers:
                 if any(name.rsplit(".", 1)[-1] in names for name in clause.types):
                     return True

@@ -13,7 +13,7 @@ from locklint.analysis.summary import Summary
 from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call
+from locklint.ir.instruction import Call, Spawn
 from locklint.ir.lock import LockRef, LockRole, Mode
 
 RELEASE_NAMES = ("release", "release_read_lock", "release_write_lock", "__exit__")
@@ -92,6 +92,23 @@ class Program:
         return (
             bool(others)
             or lock.identity.rsplit(".", 1)[-1] in self.loose_release_names
+        )
+
+    def spawned(self, *, is_process: bool) -> frozenset[str]:
+        """The functions that are given to a new process, or to a new thread, to run."""
+        return frozenset(
+            target
+            for function in self.functions.values()
+            for block in function.blocks.values()
+            for instruction in block.instructions
+            if isinstance(instruction, Spawn) and instruction.is_process is is_process
+            for target in instruction.targets
+        )
+
+    def called(self) -> frozenset[str]:
+        """The functions that some analysed function calls."""
+        return frozenset(
+            target for function in self.functions.values() for target in callees(function)
         )
 
     def locks(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from locklint.rule import Rule
 
 _MAX_ROUNDS = 4
+_RECURSION_LIMIT = 10_000
 _TEST_FOLDERS = frozenset({"test", "tests"})
 
 
@@ -256,9 +258,14 @@ def _undisturbed() -> Iterator[None]:
     """
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 20, 50)
+    # Chains of names across modules are followed by recursion. Each kind of step has its own bound,
+    # and all of them together stay far below this one.
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         gc.set_threshold(*thresholds)
+        sys.setrecursionlimit(limit)

@@ -18,6 +18,10 @@ from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
 
 
+_MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
+"""Names of what makes locks, or processes that share none. They only decide where to look."""
+
+
 @dataclass
 class AnalysedFile:
     """A file that mentions locks: its text, its declarations, and what of it was lowered."""
@@ -107,7 +111,9 @@ class ProgramFiles:
         wanted = {
             outermost(index, declaration).qualname
             for declaration in index.functions.values()
-            if declaration.mentions_lock or not self._methods.isdisjoint(declaration.called)
+            if declaration.mentions_lock
+            or not self._methods.isdisjoint(declaration.called)
+            or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
         }
         functions = self.lower(file, wanted)
         if index.module_statements:

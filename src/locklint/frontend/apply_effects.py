@@ -41,6 +41,7 @@ from locklint.ir.instruction import (
     Read,
     Release,
     Return,
+    Spawn,
     Swallows,
     Terminator,
     Truth,
@@ -57,15 +58,18 @@ from locklint.models.table import LockTable
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _ENTER_METHODS = ("enter_context", "enter_async_context")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
-_SUPPRESSING = {
-    "contextlib.suppress": (),
-    "pytest.raises": (),
-    "unittest.TestCase.assertRaises": (),
-    "unittest.TestCase.assertRaisesRegex": (),
-    "unittest.case.TestCase.assertRaises": (),
-    "unittest.case.TestCase.assertRaisesRegex": (),
-}
+_EXPECTING = ("assertRaises", "assertRaisesRegex", "raises")
+"""Methods by which tests say that they expect an error; a wrong guess only makes locklint silent."""
+
 _MANAGERS = (Gives.CONTEXT, Gives.OTHER)
+_THREADS = ("threading.Thread", "threading.Timer")
+_STARTERS = (
+    *_THREADS,
+    "multiprocessing.Process",
+    "multiprocessing.process.BaseProcess",
+    "multiprocessing.context.Process",
+    "multiprocessing.context.BaseContext.Process",
+)
 _AWAITING = ("wait_for", "shield")
 
 
@@ -232,6 +236,12 @@ class EffectPass:
             for argument in call.arguments:
                 yield from self._hand_over(argument.value, call.span, stored=False)
         yield call
+        if call.external in _STARTERS:
+            for argument in call.arguments:
+                if argument.name == "target" and isinstance(argument.value, AccessPath):
+                    targets = self._callee(argument.value).targets
+                    if targets:
+                        yield Spawn(call.span, targets, call.external not in _THREADS)
 
     def _is_harmless(self, call: Call) -> bool:
         """Whether what is passed to the call does not outlive it, nor can be released by it."""
@@ -310,9 +320,10 @@ class EffectPass:
             found = self._method(first)
             if found is not None:
                 lock, name = found
-                self._mentions.add(str(first))
-                acquires = lock.api.acquire_form(name) is not None
-                yield Defer(call.span, stack, lock, reacquires=acquires)
+                if _releases(found):
+                    yield Defer(call.span, stack, lock)
+                else:
+                    yield call
                 return
             lock = self._lock(first)
             if lock is not None and lock.api.acquire_forms:
@@ -412,10 +423,13 @@ class EffectPass:
         match block.terminator:
             case Branch(span=span, condition=Swallows(context), then=then, otherwise=otherwise):
                 manager = self._manager(context)
-                if manager is not None and manager.external in _SUPPRESSING:
-                    types = self._suppressed(manager.call)
+                call = self._definitions.call(context) if isinstance(context, AccessPath) else None
+                is_test = call is not None and call.callee is not None
+                is_test = is_test and call.callee.last in _EXPECTING  # type: ignore[union-attr]
+                if is_test or (manager is not None and manager.external == "contextlib.suppress"):
+                    types = self._suppressed(call)
                     if types:
-                        return Catch(span, (Handler(types, then),), otherwise)
+                        return Catch(span, (Handler(types, then),), otherwise, is_test)
                 return Jump(otherwise)
             case Branch(span=span, condition=Truth(AccessPath() as path)) as branch:
                 self._tested(path, span, block.id)
@@ -491,6 +505,9 @@ class EffectPass:
                     if found is not None and _releases(found):
                         self._mentions.add(found[0].identity)
                         yield HandOver(span, found[0])
+                    elif found is None and (lock := self._lock(path)) is not None:
+                        # What is run later may pass the lock on to whoever releases it.
+                        yield HandOver(span, lock)
             case AccessPath() as path:
                 function = self._definitions.function(path)
                 if function is not None:

@@ -23,6 +23,17 @@ _CONSTANT_NAMES: dict[str, bool | None] = {
     "__debug__": True,
 }
 
+_LITERALS = frozenset(
+    {
+        cst.Name,
+        cst.Integer,
+        cst.Float,
+        cst.SimpleString,
+        cst.ConcatenatedString,
+        cst.UnaryOperation,
+    }
+)
+
 _PURE_CALLS = frozenset(
     ("bool", "callable", "hasattr", "id", "int", "isinstance", "issubclass", "len", "str", "type")
 )
@@ -47,6 +58,8 @@ def mentions(*operands: Operand) -> tuple[AccessPath, ...]:
 
 def constant(node: cst.BaseExpression) -> Constant | None:
     """The value of a literal; None where the node is no literal that is tracked."""
+    if type(node) not in _LITERALS:
+        return None
     match node:
         case cst.Name(value=text):
             return Constant(_CONSTANT_NAMES[text]) if text in _CONSTANT_NAMES else None

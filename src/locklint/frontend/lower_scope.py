@@ -8,7 +8,7 @@ from enum import Enum
 
 import libcst as cst
 
-from locklint.frontend.positions import CST_CHILDREN
+from locklint.frontend.positions import CST_CHILDREN, NO_NODES
 from locklint.ir.access_path import AccessPath, Root
 
 
@@ -112,7 +112,7 @@ class Scope:
         return scope
 
 
-_SCOPE_NODES = (cst.FunctionDef, cst.ClassDef, cst.Lambda)
+_SCOPE_NODES = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
 
 
 def bindings_of(*bodies: cst.CSTNode) -> Bindings:
@@ -130,16 +130,17 @@ def bindings_of(*bodies: cst.CSTNode) -> Bindings:
         fields = CST_CHILDREN.get(kind)
         if fields is None:
             continue
-        if isinstance(node, _SCOPE_NODES):
+        if kind in _SCOPE_NODES:
             fields = _outer_fields(node)
         elif kind is cst.CompFor:
             fields = ("iter", "ifs", "inner_for_in")
         for field_name in reversed(fields):
             child = getattr(node, field_name)
-            if isinstance(child, cst.CSTNode):
-                stack.append(child)
-            elif isinstance(child, (list, tuple)):
+            child_kind = type(child)
+            if child_kind is tuple or child_kind is list:
                 stack.extend(reversed(child))
+            elif child_kind not in NO_NODES:
+                stack.append(child)
     return found
 
 

@@ -50,6 +50,8 @@ _FORM_FEED = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 _BRACKET = re.compile(rf"{_NOT_CODE}|[()\[\]{{}}]")
 _SEPARATORS = ",.(=\n"
 
+_NOT_NODES = frozenset({int, str, type(None), ast.Load, ast.Store, ast.Del})
+
 _Result = TypeVar("_Result")
 
 
@@ -102,7 +104,7 @@ def parse_statement(
     parsed = _guarded(lambda: cst.parse_module(text), stack_is_safe)
     if isinstance(parsed, str):
         return LoweringProblem(f"libcst cannot parse this code: {parsed}", span)
-    statement = _only_statement(parsed, text)
+    statement = _only_statement(parsed, is_prefixed=line_offset < span.line - 1)
     if statement is None:
         return LoweringProblem("the code is not one statement", span)
     return ParsedStatement(parsed, statement, line_offset)
@@ -167,15 +169,17 @@ def tree_size(node: ast.AST) -> TreeSize:
         nodes += len(level)
         following: list[ast.AST] = []
         for parent in level:
-            for child in ast.iter_child_nodes(parent):
-                if isinstance(child, ast.expr):
-                    if isinstance(child, ast.BoolOp):
-                        extra = max(extra, len(child.values))
-                    elif isinstance(child, (ast.Constant, ast.JoinedStr)):
-                        extra = max(extra, _string_pieces(child))
+            for child in vars(parent).values():
+                kind = type(child)
+                if kind is list:
+                    following.extend([each for each in child if isinstance(each, ast.AST)])
+                elif kind not in _NOT_NODES and isinstance(child, ast.AST):
                     following.append(child)
-                elif not isinstance(child, (ast.expr_context, ast.operator, ast.cmpop)):
-                    following.append(child)
+        for each in following:
+            if isinstance(each, ast.BoolOp):
+                extra = max(extra, len(each.values))
+            elif isinstance(each, (ast.Constant, ast.JoinedStr)):
+                extra = max(extra, _string_pieces(each))
         level = following
     return TreeSize(deepest, extra, nodes)
 
@@ -205,11 +209,11 @@ def _slice(source: SourceFile, span: Span) -> tuple[str, int]:
     return text, span.line - 1
 
 
-def _only_statement(module: cst.Module, text: str) -> cst.BaseStatement | None:
+def _only_statement(module: cst.Module, is_prefixed: bool) -> cst.BaseStatement | None:
     body = module.body
     if len(body) != 1:
         return None
-    if not text.startswith(_PREFIX):
+    if not is_prefixed:
         return _as_statement(body[0])
     block = body[0].body if isinstance(body[0], cst.If) else None
     if isinstance(block, cst.IndentedBlock) and len(block.body) == 1:

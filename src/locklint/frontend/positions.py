@@ -114,6 +114,9 @@ Names that are no expressions (of parameters, keywords, attributes, imports) are
 `ast` has them as plain strings.
 """
 
+NO_NODES = frozenset({type(None), str, cst.MaybeSentinel})
+"""What stands in a field without a child. (Asking each child whether it is a node takes longer.)"""
+
 _KINDS: dict[type[cst.CSTNode], tuple[type[ast.AST], ...]] = {
     cst.AnnAssign: (ast.AnnAssign,),
     cst.Assert: (ast.Assert,),
@@ -301,10 +304,11 @@ def _cst_nodes(tree: cst.CSTNode) -> list[list[cst.CSTNode]]:
             continue
         for field in reversed(fields):
             child = getattr(node, field)
-            if isinstance(child, cst.CSTNode):
-                stack.append(child)
-            elif isinstance(child, (list, tuple)):
+            kind = type(child)
+            if kind is tuple or kind is list:
                 stack.extend(reversed(child))
+            elif kind not in NO_NODES:
+                stack.append(child)
     return found
 
 

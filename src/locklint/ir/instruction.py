@@ -272,14 +272,12 @@ class Notify:
 class Defer:
     """Leave the release of ``lock`` to a stack of clean-ups (`contextlib.ExitStack`).
 
-    ``lock`` None: the whole stack is handed to somebody else (`pop_all`). ``reacquires``: what was
-    registered is an acquire, not a release.
+    ``lock`` None: the whole stack is handed to somebody else (`pop_all`).
     """
 
     span: Span
     stack: AccessPath
     lock: LockRef | None
-    reacquires: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +296,18 @@ class HandOver:
     lock: LockRef
 
 
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Make a thread or a process that will run a function of the project; keys in ``targets``."""
+
+    span: Span
+    targets: tuple[str, ...]
+    is_process: bool
+
+
 Instruction: TypeAlias = (
     "Call | Await | Yield | Assign | Read | Operate | Enter | Exit | Acquire | TryAcquire"
-    " | Release | Wait | Notify | Defer | Unwind | HandOver"
+    " | Release | Wait | Notify | Defer | Unwind | HandOver | Spawn"
 )
 
 
@@ -412,11 +419,15 @@ class Handler:
 
 @dataclass(frozen=True, slots=True)
 class Catch:
-    """Dispatch the exception in flight: the first handler that takes it, or ``uncaught``."""
+    """Dispatch the exception in flight: the first handler that takes it, or ``uncaught``.
+
+    ``expected``: the handlers stand for a test that expects the exception.
+    """
 
     span: Span
     handlers: tuple[Handler, ...]
     uncaught: BlockId
+    expected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from locklint.ir.instruction import (
     Read,
     Release,
     Return,
+    Spawn,
     Terminator,
     TryAcquire,
     Unreachable,
@@ -117,11 +118,14 @@ def print_instruction(instruction: Instruction) -> str:
             return f"wait {_lock(lock)} by {method}{_flags(timed=timed)}"
         case Notify(lock=lock, method=method):
             return f"notify {_lock(lock)} by {method}"
-        case Defer(stack=stack, lock=deferred, reacquires=reacquires):
+        case Defer(stack=stack, lock=deferred):
             what = _lock(deferred) if deferred is not None else "something"
-            return f"defer release of {what} to {stack}{_flags(reacquires=reacquires)}"
+            return f"defer release of {what} to {stack}"
         case Unwind(stack=stack):
             return f"unwind {stack}"
+        case Spawn(targets=targets, is_process=is_process):
+            kind = "process" if is_process else "thread"
+            return f"spawn {kind} {', '.join(targets)}"
         case HandOver(lock=lock):
             return f"hand over {_lock(lock)}"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import BlockId, Catch, Raise, Return, Unreachable
+from locklint.ir.instruction import Assign, BlockId, Catch, Instruction, Unreachable
 from locklint.ir.operands import defined_path, terminator_paths, used_paths
 
 
 def verify(function: Function) -> list[str]:
     """What is wrong with a graph, one sentence each; empty if nothing is.
 
-    Every target exists, every block is reachable, the code of an exception's way ends by going on
-    somewhere, and each temporary is defined on every path to its uses.
+    Every target exists, every block is finished and reachable, and each temporary is defined on
+    every path to its uses.
     """
     problems: list[str] = []
     blocks = function.blocks
@@ -26,13 +26,14 @@ def verify(function: Function) -> list[str]:
                 problems.append(f"b{block_id} leads to b{target}, which does not exist")
         if isinstance(block.terminator, Unreachable) and not function.too_complex:
             problems.append(f"b{block_id} is unfinished")
+        if block.on_exception == block_id:
+            problems.append(f"b{block_id} handles its own exceptions")
         if isinstance(block.terminator, Catch) and not block.terminator.handlers:
             problems.append(f"b{block_id} catches nothing")
     if problems:
         return problems
     reached = _reachable(function)
     problems += [f"b{block_id} is unreachable" for block_id in blocks if block_id not in reached]
-    problems += _dispatch_problems(function)
     problems += _temporary_problems(function, reached)
     return problems
 
@@ -54,34 +55,11 @@ def _reachable(function: Function) -> list[BlockId]:
     return list(seen)
 
 
-def _dispatch_problems(function: Function) -> list[str]:
-    """Exceptions must not vanish: each handler leads to a `Catch`, `Raise`, `Return` or a loop."""
-    problems: list[str] = []
-    ends: set[BlockId] = set()
-    before: dict[BlockId, list[BlockId]] = {}
-    for block in function.blocks.values():
-        for target in block.successors():
-            before.setdefault(target, []).append(block.id)
-        if isinstance(block.terminator, (Catch, Raise, Return)):
-            ends.add(block.id)
-    stack = list(ends)
-    while stack:
-        for source in before.get(stack.pop(), ()):
-            if source not in ends:
-                ends.add(source)
-                stack.append(source)
-    for block in function.blocks.values():
-        handler = block.on_exception
-        if handler is not None and handler == block.id and not block.instructions:
-            problems.append(f"b{block.id} handles its own exceptions")
-    return problems
-
-
 def _temporary_problems(function: Function, reached: list[BlockId]) -> list[str]:
     """Temporaries that are used where they may not have been defined.
 
-    A forward analysis: what is defined on all paths to a block. An exception may come before any
-    instruction of a block, so that its handler knows what was defined at the block's start.
+    A forward analysis: what is defined on all paths to a block. A handler knows what was defined
+    before the first instruction that can raise.
     """
     every: set[str] = set()
     for block in function.blocks.values():
@@ -96,15 +74,18 @@ def _temporary_problems(function: Function, reached: list[BlockId]) -> list[str]
     work = list(reversed(reached))
     while work:
         block = function.blocks[work.pop()]
-        start = entry_of[block.id]
-        defined = set(start)
+        defined = set(entry_of[block.id])
+        before_raise: frozenset[str] | None = None
         for instruction in block.instructions:
             target = defined_path(instruction)
+            if before_raise is None and not _only_binds(instruction):
+                before_raise = frozenset(defined)
             if target is not None and _is_temporary(target) and not target.fields:
                 defined.add(target.root_name)
         ways = [(target, frozenset(defined)) for target in block.successors()]
         if block.on_exception is not None:
-            ways.append((block.on_exception, start))
+            known_there = frozenset(defined) if before_raise is None else before_raise
+            ways.append((block.on_exception, known_there))
         for target_id, known in ways:
             merged = entry_of[target_id] & known
             if merged != entry_of[target_id]:
@@ -124,6 +105,11 @@ def _temporary_problems(function: Function, reached: list[BlockId]) -> list[str]
             if _is_temporary(path) and path.root_name not in known_here:
                 problems.append(f"b{block.id} uses {path} before it is defined")
     return problems
+
+
+def _only_binds(instruction: Instruction) -> bool:
+    """Whether the instruction binds a variable, which cannot raise."""
+    return isinstance(instruction, Assign) and not instruction.target.fields
 
 
 def _is_temporary(path: AccessPath) -> bool:

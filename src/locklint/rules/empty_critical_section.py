@@ -44,16 +44,21 @@ Any comment in or at the section counts as a reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Jump, Operate, Read, Release
+from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Jump, Read, Release
 from locklint.ir.lock import LockRef, LockRole
 from locklint.core.source import Span
 from locklint.rule import Rule
+
+_BODY_LINES = 6
+_DIRECTIVE = re.compile(r"[\w-]+(\([^)]*\))?(\[[^\]]*\])?\s*:\s*\S+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
@@ -86,7 +91,6 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
             if enter is not None:
                 if (
                     enter.empty_body
-                    and not enter.commented
                     and not _wakes(previous)
                     and not _is_commented(function, instruction.span, instruction.span, program)
                 ):
@@ -107,17 +111,33 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
 
 
 def _is_commented(function: Function, first: Span, last: Span, program: Program) -> bool:
+    """Whether a comment above, beside or in the section gives a reason."""
     source = program.sources.get(function.path)
     if source is None:
         return False
-    return any("#" in source.line(n) for n in range(first.line - 1, last.line + 1))
+    numbers = list(range(first.line, last.line + 1))
+    if source.line(first.line - 1).lstrip().startswith("#"):
+        numbers.insert(0, first.line - 1)
+    for number in range(last.line + 1, last.line + _BODY_LINES):
+        text = source.line(number).strip()
+        if not text.startswith(("#", "pass", "...", '"')):
+            break
+        numbers.append(number)
+    return any(_is_reason(source.line(number)) for number in numbers)
+
+
+def _is_reason(line: str) -> bool:
+    """Whether a line's comments say anything, other than directives to tools (``noqa: E501``)."""
+    _, _, comment = line.partition("#")
+    prose = _DIRECTIVE.sub(" ", comment)
+    return _WORD.search(prose) is not None
 
 
 def _next(function: Function, block: BlockId, index: int) -> Instruction | None:
     for _ in range(4):
         here = function.blocks[block]
         for instruction in here.instructions[index + 1 :]:
-            if not (isinstance(instruction, Operate) and not instruction.what):
+            if not isinstance(instruction, Read):
                 return instruction
         if not isinstance(here.terminator, Jump):
             return None

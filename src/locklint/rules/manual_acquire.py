@@ -55,6 +55,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.guards import comes_first
+from locklint.analysis.lockset import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.story import display_name, step
@@ -70,7 +71,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if not _with_would_do(fate):
                 continue
             name = display_name(fate.lock)
-            protected = _is_in_finally(fate)
+            protected = _is_in_finally(fate) or any(
+                given.exception is not None and given.exception.grade > Grade.ACQUIRE
+                for given in fate.releases
+            )
             release = fate.first_release or fate.release_spans[0]
             function = states.function
             keyword = "async with" if fate.lock.api.is_async else "with"
@@ -95,6 +99,10 @@ def _with_would_do(fate: Fate) -> bool:
     if instruction.call.arguments or instruction.call.use not in (Use.DISCARDED, Use.AWAITED):
         return False
     if not fate.releases or fate.kept or is_context_manager(fate.states.function):
+        return False
+    if fate.lock.identity in fate.states.function.mentions:
+        return False
+    if all(given.exception is not None for given in fate.releases):
         return False
     if not fate.lock.api.with_ok and not fate.lock.api.async_with_ok:
         return False

@@ -55,6 +55,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import fates
+from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.lockset import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, raising_phrase, step
@@ -68,6 +69,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for fate in fates(states):
             leaks = fate.leaks()
             if not leaks or not fate.is_released_here or fate.is_gap():
+                continue
+            if is_guarded_release(fate):
                 continue
             worst = leaks[0]
             assert worst.exception is not None

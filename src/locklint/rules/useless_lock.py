@@ -51,9 +51,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.escape import fresh_locks
+from locklint.analysis.events import LockStates
 from locklint.analysis.program import Program
-from locklint.analysis.story import step
+from locklint.analysis.story import display_name, step
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.lock import Exactness, LockRole
 from locklint.rule import Rule
 
 
@@ -69,10 +71,49 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function,
                 fresh.used,
                 fresh.message,
+                severity=fresh.severity,
                 locks=(fresh.lock,),
                 steps=steps,
                 help="make the lock once, where all who need it can reach it",
                 anchors=(fresh.made,),
+            )
+    yield from _not_shared_by_processes(program)
+
+
+def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
+    """Report thread locks that are only taken in functions which run in processes of their own."""
+    in_processes = program.spawned(is_process=True)
+    elsewhere = program.spawned(is_process=False) | program.called()
+    holders: dict[str, list[LockStates]] = {}
+    for states in program.solved():
+        for identity in {taken.lock.identity for taken in states.taken}:
+            holders.setdefault(identity, []).append(states)
+    for identity, users in sorted(holders.items()):
+        keys = {states.function.key for states in users}
+        if not keys <= in_processes or keys & elsewhere:
+            continue
+        for states in users:
+            taken = min(
+                (t for t in states.taken if t.lock.identity == identity),
+                key=lambda t: t.acquisition,
+            )
+            lock = taken.lock
+            if lock.kind.cross_process or lock.exactness is not Exactness.ONE:
+                continue
+            if lock.kind.is_async or lock.kind.role is not LockRole.LOCK:
+                continue
+            name, function = display_name(lock), states.function
+            yield RULE.finding(
+                function,
+                taken.acquisition.span,
+                f"`{name}` is a `{lock.kind.name}`, and `{function.name}` only runs in processes of"
+                " its own, which do not share it",
+                severity=Severity.WARNING,
+                locks=(lock,),
+                steps=(
+                    step(function, "acquire", taken.acquisition.span, "each process has its own", lock),
+                ),
+                help="use a `multiprocessing.Lock`, and pass it to the processes",
             )
 
 
