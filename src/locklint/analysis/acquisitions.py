@@ -57,7 +57,7 @@ class Fate:
         )
 
     def _is_handed_on(self) -> bool:
-        """Whether some ordinary way keeps a slot of a semaphore: whoever uses it then gives it back."""
+        """Whether an ordinary way keeps a slot of a semaphore: whoever uses it gives it back."""
         holds = (exit_.holds.get(self.key) for exit_ in self.states.normal_exits)
         return any(hold is not None and (hold.forgotten or hold.count > 0) for hold in holds)
 
@@ -75,7 +75,8 @@ class Fate:
     def leaks(self) -> list[Exit]:
         """The exceptional ways out that keep it, most convincing first.
 
-        A generator that is a context manager may be left by its yield; that is `yields_unprotected`.
+        A generator that is a context manager may be left by its yield; see
+        `yields_unprotected`.
         """
         context = is_context_manager(self.states.function)
         found = [

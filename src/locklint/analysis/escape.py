@@ -172,9 +172,11 @@ def _one_each(
 
 
 def _makes(call: Call | None, lock: LockRef) -> bool:
-    """Whether the call is that of the lock's class, not of something that may keep what it gives."""
+    """Whether the call is that of the lock's class, not of what may keep the locks it gives."""
     return call is not None and not call.targets and call.external in lock.api.constructors
 
 
 def _is_own(lock: LockRef) -> bool:
-    return lock.exactness is Exactness.FRESH and lock.path.root is Root.LOCAL and lock.path.is_variable
+    return (
+        lock.exactness is Exactness.FRESH and lock.path.root is Root.LOCAL and lock.path.is_variable
+    )

@@ -84,9 +84,7 @@ class LockStates:
     @property
     def normal_exits(self) -> list[Exit]:
         """The exits by return, but for those that no program takes in practice."""
-        return [
-            exit_ for exit_ in self.exits if exit_.exception is None and not exit_.improbable
-        ]
+        return [exit_ for exit_ in self.exits if exit_.exception is None and not exit_.improbable]
 
     @property
     def exceptional_exits(self) -> list[Exit]:
@@ -153,9 +151,7 @@ class Recorder:
         if exception is None:
             span = self.states.function.name_span
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(span, "an exception"))
-        self.states.exits.append(
-            Exit(exception.cause.span, None, exception, dict(disjunct.holds))
-        )
+        self.states.exits.append(Exit(exception.cause.span, None, exception, dict(disjunct.holds)))
 
     def yields(self, span: Span, disjunct: Disjunct) -> None:
         """Note a yield."""

@@ -1,8 +1,8 @@
 """Lock states and summaries of many functions, callees first.
 
 Functions are taken in the postorder of the call graph's depth-first forest; where they call each
-other in a ring, the ring is solved again until its summaries stand still, or, at a bound, what still
-moves is forgotten. Results do not depend on the order in which functions are given.
+other in a ring, the ring is solved again until its summaries stand still, or, at a bound, what
+still moves is forgotten. Results do not depend on the order in which functions are given.
 """
 
 from __future__ import annotations
@@ -140,6 +140,3 @@ def solve(function: Function, lookup: Lookup) -> LockStates:
         for _ in recording.flow(block, state):
             pass
     return recorder.states
-
-
-

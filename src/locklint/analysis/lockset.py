@@ -2,8 +2,8 @@
 
 A state is a small bounded set of disjuncts, each of which stands for some of the executions that
 reach a place. A disjunct maps locks to how often this function holds them, relative to its entry,
-and knows those values and test outcomes on which the rest of the function depends. So the outcome of
-a try-acquire, a flag, or a repeated condition stays tied to the lock state that goes with it.
+and knows those values and test outcomes on which the rest of the function depends. So the outcome
+of a try-acquire, a flag, or a repeated condition stays tied to the lock state that goes with it.
 
 At the bound disjuncts are merged: first those that differ in values only, then all; a lock on which
 merged disjuncts disagree is forgotten, not guessed, and no rule speaks of it any more.
@@ -87,7 +87,7 @@ class LockKey:
 
 
 def key_of(lock: LockRef, mode: Mode | None = None) -> LockKey:
-    """The key of a lock; one object of the whole program goes by its identity, however it is named."""
+    """The key of a lock; one object of the whole program goes by its identity alone."""
     mode = lock.mode or mode or Mode.EXCLUSIVE
     if lock.exactness is Exactness.ONE:
         return LockKey(AccessPath(lock.identity), mode)
@@ -170,7 +170,7 @@ Value: TypeAlias = "Constant | AccessPath"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """The outcome of a test: of a path's truth, of its being None, or of a test known by its text."""
+    """A test: of a path's truth, of its being None, or one that is known by its text."""
 
     kind: str  # "truth", "none", "text"
     text: str
@@ -325,9 +325,7 @@ class State:
         return self if joined == self else joined
 
 
-def _collect(
-    disjuncts: Iterable[Disjunct], identity: object
-) -> dict[tuple[object, ...], Disjunct]:
+def _collect(disjuncts: Iterable[Disjunct], identity: object) -> dict[tuple[object, ...], Disjunct]:
     members: dict[tuple[object, ...], Disjunct] = {}
     for disjunct in disjuncts:
         name = identity(disjunct)  # type: ignore[operator]

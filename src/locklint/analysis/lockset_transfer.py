@@ -169,7 +169,9 @@ class Transfer:
             if ends_process(instruction.external):
                 if not ends_by_raising(instruction.external):
                     return []
-                exit_ = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, Cause(instruction.span, "exit"))
+                exit_ = InFlight(
+                    Flow.EXIT, "SystemExit", Grade.CERTAIN, Cause(instruction.span, "exit")
+                )
                 raised.append(replace(disjunct, exception=exit_))
                 return []
         self._may_raise(instruction, disjunct, raised)
@@ -214,7 +216,9 @@ class Transfer:
             before = self._exit(instruction, disjunct, None)
         for one in before:
             raised.append(replace(one, exception=InFlight(Flow.ERROR, None, likely, cause)))
-            if isinstance(instruction, Await) or (isinstance(instruction, Yield) and likely > Grade.UNLIKELY):
+            if isinstance(instruction, Await) or (
+                isinstance(instruction, Yield) and likely > Grade.UNLIKELY
+            ):
                 raised.append(replace(one, exception=InFlight(Flow.CANCEL, None, likely, cause)))
 
     def _raises(self, key: str) -> Grade | None:
@@ -238,9 +242,9 @@ class Transfer:
         failed = disjunct
         if lock.kind.reentrant and hold.count > 0 and taken and lock.kind.role is LockRole.LOCK:
             # Whoever holds a re-entrant lock gets it again.
-            result = instruction.result
+            name = instruction.result
             return [
-                one if result is None else self._set(result, Constant(True), one) for one in taken
+                one if name is None else self._set(name, Constant(True), one) for one in taken
             ]
         if not hold.forgotten and hold.count == 0:
             # A re-entrant lock that could not be had may still be held by the caller: not known.
@@ -254,16 +258,16 @@ class Transfer:
                     where=instruction.span,
                 ),
             )
-        result = instruction.result
+        outcome = instruction.result
         call = instruction.call
-        if call is not None and call.use is Use.PASSED and result not in self._relevance.tracked:
+        if call is not None and call.use is Use.PASSED and outcome not in self._relevance.tracked:
             # Something else looks at the result, and may go on only where it likes it.
             return [disjunct.with_hold(key, FORGOTTEN)]
-        if result is None:
+        if outcome is None:
             return [*taken, failed]
         return [
-            *(self._set(result, Constant(True), one) for one in taken),
-            self._set(result, Constant(False), failed),
+            *(self._set(outcome, Constant(True), one) for one in taken),
+            self._set(outcome, Constant(False), failed),
         ]
 
     def _take(
@@ -384,7 +388,9 @@ class Transfer:
             return self._set(target, known, disjunct)
         return disjunct
 
-    def _set(self, target: AccessPath, value: Constant | AccessPath, disjunct: Disjunct) -> Disjunct:
+    def _set(
+        self, target: AccessPath, value: Constant | AccessPath, disjunct: Disjunct
+    ) -> Disjunct:
         if target not in self._relevance.tracked:
             return disjunct
         return replace(disjunct, values={**disjunct.values, target: value})
@@ -513,7 +519,7 @@ class Transfer:
     def _apply_call(
         self, call: Call, disjunct: Disjunct, way: str, raised: list[Disjunct] | None
     ) -> list[Disjunct]:
-        """Apply the summaries of a call's targets for one way out, ``normal`` or ``exceptional``."""
+        """Apply the summaries of a call's targets: ``way`` is ``normal`` or ``exceptional``."""
         outcomes = [disjunct]
         for target in call.targets[:1]:
             found = self._lookup(target)
@@ -541,7 +547,14 @@ class Transfer:
                     for effect in correlated:
                         delta = effect.on_true if truth else effect.on_false
                         some = self._shift_all(
-                            binding, effect.lock, effect.mode, delta, call.span, callee, some, raised
+                            binding,
+                            effect.lock,
+                            effect.mode,
+                            delta,
+                            call.span,
+                            callee,
+                            some,
+                            raised,
                         )
                     if call.result is not None:
                         some = [self._set(call.result, Constant(truth), one) for one in some]
@@ -685,6 +698,7 @@ class Transfer:
                 following += self._release(span, lock, key.mode, "ExitStack", one, raised)
             current = following
         return current
+
 
 def _is_exclusive(lock: LockRef) -> bool:
     """Whether whoever holds the lock cannot get it again."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from locklint.analysis.events import LockStates
 from locklint.analysis.lockset import Hold, LockKey
 from locklint.analysis.summary import Summary
+from locklint.core.source import Span
 
 
 def print_states(states: LockStates, summary: Summary) -> str:
@@ -18,11 +19,14 @@ def _lines(states: LockStates, summary: Summary) -> Iterator[str]:
     if not states.complete:
         yield "  nothing may be concluded: a bound was reached"
         return
-    rows: set[tuple[object, str]] = set()
+    rows: set[tuple[Span, str]] = set()
     for taken in states.taken:
         held = ", ".join(str(key) for key in taken.held) or "nothing"
         rows.add(
-            (taken.acquisition.span, f"acquire {taken.key} ({taken.acquisition.how}) holding {held}")
+            (
+                taken.acquisition.span,
+                f"acquire {taken.key} ({taken.acquisition.how}) holding {held}",
+            )
         )
     for given in states.given:
         rows.add((given.span, f"release {given.key} ({given.how}), which is {_hold(given.before)}"))
@@ -35,11 +39,9 @@ def _lines(states: LockStates, summary: Summary) -> Iterator[str]:
             exception = exit_.exception
             name = exception.type or exception.flow.value
             grade = exception.grade.name.lower()
-            rows.add(
-                (exit_.span, f"raise {name} ({grade}) holding {_holds(exit_.holds)}")
-            )
-    for span, text in sorted(rows, key=str):
-        yield f"  {span}  {text}"
+            rows.add((exit_.span, f"raise {name} ({grade}) holding {_holds(exit_.holds)}"))
+    for place, text in sorted(rows):
+        yield f"  {place}  {text}"
     for effect in summary.effects:
         parts = [f"normal {_delta(effect.normal)}", f"exceptional {_delta(effect.exceptional)}"]
         if effect.correlated:
@@ -60,9 +62,7 @@ def _hold(hold: Hold) -> str:
     if hold.forgotten:
         return "forgotten"
     if hold.count > 0:
-        places = ", ".join(
-            " or ".join(str(a.span) for a in sorted(level)) for level in hold.levels
-        )
+        places = ", ".join(" or ".join(str(a.span) for a in sorted(level)) for level in hold.levels)
         return f"held {hold.count}x since {places}" if places else f"held {hold.count}x"
     if hold.is_free:
         return f"not held ({hold.why.value if hold.why else 'free'})"

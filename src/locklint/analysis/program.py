@@ -89,10 +89,7 @@ class Program:
         others -= {fate.states.function.key}
         if fate.instruction is None:
             others -= set(callees(fate.states.function))
-        return (
-            bool(others)
-            or lock.identity.rsplit(".", 1)[-1] in self.loose_release_names
-        )
+        return bool(others) or lock.identity.rsplit(".", 1)[-1] in self.loose_release_names
 
     def spawned(self, *, is_process: bool) -> frozenset[str]:
         """The functions that are given to a new process, or to a new thread, to run."""
@@ -129,4 +126,6 @@ def _is_loose(given: Given) -> bool:
 
 def _held_as(lock: LockRef, mode: Mode) -> str:
     """The identity, and for a read-write lock the mode: releasing one side leaves the other."""
-    return f"{lock.identity}/{mode.value}" if lock.kind.role is LockRole.READ_WRITE else lock.identity
+    return (
+        f"{lock.identity}/{mode.value}" if lock.kind.role is LockRole.READ_WRITE else lock.identity
+    )

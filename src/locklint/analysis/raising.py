@@ -59,7 +59,11 @@ def grade(
         case Yield():
             return Grade.LIKELY if is_context_manager(function) else Grade.UNLIKELY
         case Assign(target=target):
-            if target.is_variable or (len(target.fields) == 1 and target.root is Root.SELF and target.fields[0][0] not in "[("):
+            if target.is_variable or (
+                len(target.fields) == 1
+                and target.root is Root.SELF
+                and target.fields[0][0] not in "[("
+            ):
                 return Grade.NEVER
             return Grade.UNLIKELY
         case Read(path=path):
@@ -105,6 +109,7 @@ def _is_harmless(manager: Manager | None) -> bool:
 def is_context_manager(function: Function) -> bool:
     """Whether the function is a generator under ``@contextmanager`` or ``@asynccontextmanager``."""
     return function.is_generator and any(
-        decorator.path is not None and decorator.path.last in ("contextmanager", "asynccontextmanager")
+        decorator.path is not None
+        and decorator.path.last in ("contextmanager", "asynccontextmanager")
         for decorator in function.decorators
     )

@@ -87,8 +87,9 @@ class Relevance:
                         use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
                     case Defer(stack=stack) | Unwind(stack=stack):
                         use(stack, block.id)
-                    case Enter(context=context, manager=manager) | Exit(
-                        context=context, manager=manager
+                    case (
+                        Enter(context=context, manager=manager)
+                        | Exit(context=context, manager=manager)
                     ):
                         if isinstance(context, AccessPath):
                             use(context, block.id)

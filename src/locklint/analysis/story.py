@@ -42,7 +42,7 @@ def raising_phrase(exit_: Exit) -> str:
     what = exit_.exception.cause.what if exit_.exception else ""
     if what.startswith("raise"):
         return f"`{what}`"
-    if what.startswith("await") or what.startswith("async"):
+    if what.startswith(("await", "async")):
         return f"`{what}` may raise or be cancelled"
     if what:
         return f"`{what}` may raise"

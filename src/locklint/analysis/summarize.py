@@ -58,9 +58,7 @@ def _only(deltas: set[int | None]) -> int | None:
     return next(iter(deltas)) if len(deltas) == 1 else None
 
 
-def _effect(
-    key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]
-) -> Effect | None:
+def _effect(key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]) -> Effect | None:
     deltas = _deltas(exits, key)
     raised = _deltas(likely, key)
     if deltas <= {0} and raised <= {0}:
@@ -75,9 +73,7 @@ def _effect(
         if truth is None:
             return Effect(lock, key.mode, None, exceptional)
         by_truth[truth] |= _deltas([exit_], key)
-    return Effect(
-        lock, key.mode, None, exceptional, _only(by_truth[True]), _only(by_truth[False])
-    )
+    return Effect(lock, key.mode, None, exceptional, _only(by_truth[True]), _only(by_truth[False]))
 
 
 def _context_effect(key: LockKey, lock: LockRef, states: LockStates) -> ContextEffect | None:

@@ -68,7 +68,9 @@ class Summary:
 class Binding:
     """Exchanges a callee's own names for what a call passes."""
 
-    def __init__(self, caller: Function, callee: Function, call: Call | None, receiver: AccessPath | None) -> None:
+    def __init__(
+        self, caller: Function, callee: Function, call: Call | None, receiver: AccessPath | None
+    ) -> None:
         self._caller = caller
         self._callee = callee
         self._roots: dict[str, AccessPath] = {}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates
-from locklint.analysis.lockset import Cause, Flow, Grade, LockKey, Why
-from locklint.analysis.results import ignored_tries
 from locklint.analysis.expected import is_expected
 from locklint.analysis.guards import guards_release
+from locklint.analysis.lockset import Cause, Flow, Grade, LockKey, Why
+from locklint.analysis.results import ignored_tries
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.ir.lock import LockRef, LockRole
@@ -54,7 +54,9 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     for given in states.given:
         by_place[given.span, given.key].append(given)
     result: dict[tuple[Span, LockKey], UnheldRelease] = {}
-    for (span, key), events in sorted(by_place.items(), key=lambda item: (item[0][0], str(item[0][1]))):
+    for (span, key), events in sorted(
+        by_place.items(), key=lambda item: (item[0][0], str(item[0][1]))
+    ):
         bad = [given for given in events if _is_bad(given) and given.before.where not in ignored]
         if not bad and _is_held_on_one_way_only(states, events):
             bad = [given for given in events if given.before.count == 0]

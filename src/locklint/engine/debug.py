@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
@@ -112,5 +111,3 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
         if before.is_free:
             result.unheld_releases.add(given.span.line)
     return result
-
-

@@ -1,8 +1,8 @@
 """One run, from paths to a report.
 
-Each file is read, screened, indexed and lowered by itself; then all of them are resolved and analysed
-together. Functions without a word of locks in them are lowered too if they call something that turned
-out to acquire or release for its caller.
+Each file is read, screened, indexed and lowered by itself; then all of them are resolved and
+analysed together. Functions without a word of locks in them are lowered too if they call something
+that turned out to acquire or release for its caller.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def check(paths: Sequence[str], config: Config, *, progress: Progress | None = N
     finally:
         progress.end()
     diagnostics, more = run_rules(program, rules, config, paths)
-    diagnostics, suppressed = suppress.apply(diagnostics, program.sources)
-    shown = {step.path for d in diagnostics for step in d.steps} | {d.path for d in diagnostics}
+    kept, suppressed = suppress.apply(diagnostics, program.sources)
+    shown = {step.path for d in kept for step in d.steps} | {d.path for d in kept}
     return Report(
-        diagnostics=tuple(diagnostics),
+        diagnostics=kept,
         statistics=Statistics(
             files=len(discovery.files),
             candidates=len(files.files),
@@ -214,7 +214,9 @@ def run_rules(
             found.extend(rule.check(program))
         except Exception as error:
             details = "".join(traceback.format_exception(error))
-            errors.append(InternalError(f"<{rule.code}>", f"{type(error).__name__}: {error}", details))
+            errors.append(
+                InternalError(f"<{rule.code}>", f"{type(error).__name__}: {error}", details)
+            )
     stronger = {rule.code: rule.subsumed_by for rule in rules}
     places: dict[tuple[str, int, int], set[str]] = {}
     for diagnostic in found:

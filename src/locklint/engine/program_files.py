@@ -17,7 +17,6 @@ from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
 
-
 _MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
 """Names of what makes locks, or processes that share none. They only decide where to look."""
 
@@ -44,9 +43,7 @@ class ProgramFiles:
         self.files: dict[str, AnalysedFile] = {}
         self._words = configured_words(config)
         self._methods = frozenset(
-            name
-            for kind in config.lock_types.values()
-            for name in (*kind.acquire, *kind.release)
+            name for kind in config.lock_types.values() for name in (*kind.acquire, *kind.release)
         )
         self._names = ModuleNames(config.source_roots)
         self._trees: dict[str, ast.Module] = {}
@@ -121,7 +118,7 @@ class ProgramFiles:
         return functions
 
     def lower(self, file: AnalysedFile, qualnames: Iterable[str]) -> list[Function]:
-        """The graphs of some functions of a file, nested ones included, that were not lowered yet."""
+        """The graphs of those functions that were not lowered yet, nested ones included."""
         functions: list[Function] = []
         wanted = sorted(set(qualnames) - file.lowered)
         if not wanted:
@@ -243,7 +240,7 @@ def _definition_names(index: ModuleIndex) -> dict[tuple[int, str], str]:
 
 
 def _definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """All function definitions of a file. Definitions are statements, so expressions are skipped."""
+    """All function definitions of a file; expressions hold none and are skipped."""
     work: list[ast.AST] = [tree]
     while work:
         node = work.pop()

@@ -100,7 +100,9 @@ def decode(data: bytes) -> str:
         surrogate = _SURROGATE.search(text)
         if surrogate:
             line = len(re.findall(r"\r\n|\r|\n", text[: surrogate.start()])) + 1
-            raise ReadProblem("the file holds half of a surrogate pair, which is no character", line)
+            raise ReadProblem(
+                "the file holds half of a surrogate pair, which is no character", line
+            )
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text

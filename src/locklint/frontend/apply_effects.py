@@ -25,14 +25,13 @@ from locklint.ir.instruction import (
     Branch,
     Call,
     Catch,
-    Constant,
     Defer,
     Display,
     Enter,
     Exit,
     FunctionRef,
-    HandOver,
     Handler,
+    HandOver,
     Instruction,
     Jump,
     Manager,
@@ -59,7 +58,7 @@ _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _ENTER_METHODS = ("enter_context", "enter_async_context")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
 _EXPECTING = ("assertRaises", "assertRaisesRegex", "raises")
-"""Methods by which tests say that they expect an error; a wrong guess only makes locklint silent."""
+"""Methods by which tests say that they expect an error; a wrong guess makes locklint silent."""
 
 _MANAGERS = (Gives.CONTEXT, Gives.OTHER)
 _THREADS = ("threading.Thread", "threading.Timer")
@@ -319,9 +318,8 @@ class EffectPass:
         elif method in _PUSH_METHODS and isinstance(first, AccessPath):
             found = self._method(first)
             if found is not None:
-                lock, name = found
                 if _releases(found):
-                    yield Defer(call.span, stack, lock)
+                    yield Defer(call.span, stack, found[0])
                 else:
                     yield call
                 return
@@ -339,13 +337,7 @@ class EffectPass:
     def _enter(self, enter: Enter) -> Iterator[Instruction]:
         context = enter.context
         if isinstance(context, AccessPath) and context in self._given_by_acquire:
-            lock = self._given_by_acquire[context]
-            form = None
-            call = self._definitions.call(context)
-            if call is not None and call.callee is not None:
-                form = lock.api.acquire_form(call.callee.last)
-            if form is None or form.gives not in _MANAGERS:
-                self._use(UseKind.WITH_ACQUIRE, enter.span, lock, form.name if form else "acquire")
+            self._note_with_acquire(enter, self._given_by_acquire[context])
             return
         lock = self._lock(context)
         if lock is None:
@@ -361,6 +353,14 @@ class EffectPass:
             self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
         mode = lock.mode or lock.api.with_mode
         yield Acquire(enter.span, lock, "with", mode, None, None, enter)
+
+    def _note_with_acquire(self, enter: Enter, lock: LockRef) -> None:
+        assert isinstance(enter.context, AccessPath)
+        call = self._definitions.call(enter.context)
+        method = call.callee.last if call is not None and call.callee is not None else "acquire"
+        form = lock.api.acquire_form(method)
+        if form is None or form.gives not in _MANAGERS:
+            self._use(UseKind.WITH_ACQUIRE, enter.span, lock, method)
 
     def _note_odd_with(self, enter: Enter) -> None:
         context = enter.context
@@ -463,9 +463,7 @@ class EffectPass:
         is_async: bool = False,
         branch: BlockId | None = None,
     ) -> None:
-        self._uses.append(
-            ApiUse(kind, span, lock, method, detail, use, is_async, branch=branch)
-        )
+        self._uses.append(ApiUse(kind, span, lock, method, detail, use, is_async, branch=branch))
 
     def _discarded(self, path: AccessPath, span: Span) -> None:
         found = self._method(path)

@@ -140,7 +140,7 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Load an attribute or element, which may raise; ``discarded``: a whole expression statement."""
+    """Load an attribute or element, which may raise; ``discarded``: as a statement of its own."""
 
     span: Span
     path: AccessPath

@@ -65,7 +65,9 @@ class UnheldRelease(Enum):
 class Refused(Enum):
     """Arguments of an acquire that raise at once, whatever the lock's state."""
 
-    UNBLOCKED_TIMEOUT = "a timeout beside blocking=False"  # ValueError; the default value is allowed
+    UNBLOCKED_TIMEOUT = (
+        "a timeout beside blocking=False"  # ValueError; the default value is allowed
+    )
     NEGATIVE_TIMEOUT = "a negative timeout other than the default"  # ValueError
     NONE_TIMEOUT = "timeout=None"  # TypeError
 

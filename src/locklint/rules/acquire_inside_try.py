@@ -5,8 +5,8 @@ Finds an acquire inside the `try` whose `finally` (or handler) releases uncondit
 ## Why is this bad?
 
 If the acquire fails, or something before it in the `try` does, the clean-up releases a lock that is
-not held: a `RuntimeError` that hides the first exception, or, worse, a lock that another thread holds
-is freed under its feet.
+not held: a `RuntimeError` that hides the first exception, or, worse, a lock that another thread
+holds is freed under its feet.
 
 ## Example
 
@@ -69,7 +69,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
             name = display_name(fate.lock)
             cause = early.cause
             own = cause.span == fate.span or early.grade <= Grade.ACQUIRE
-            what = "the acquire fails" if own else f"`{cause.what}` raises" if cause.what else "this raises"
+            what = (
+                "the acquire fails"
+                if own
+                else f"`{cause.what}` raises"
+                if cause.what
+                else "this raises"
+            )
             yield RULE.finding(
                 function,
                 fate.span,

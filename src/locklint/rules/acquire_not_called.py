@@ -1,12 +1,12 @@
 """## What it does
 
-Finds `lock.acquire` or `lock.release` as a statement of its own, `if lock.acquire:`, and `if lock:` on
-a lock that is never None.
+Finds `lock.acquire` or `lock.release` as a statement of its own, `if lock.acquire:`, and `if lock:`
+on a lock that is never None.
 
 ## Why is this bad?
 
-Without the parentheses nothing is called. A bound method and a lock object are always true, whatever
-the state of the lock.
+Without the parentheses nothing is called. A bound method and a lock object are always true,
+whatever the state of the lock.
 
 ## Example
 

@@ -91,9 +91,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     step(function, "release", release, "but it is released here", attempt.lock)
                 )
             proven = (
-                release is not None
-                and attempt.certain
-                and attempt.lock.confidence > Confidence.LOW
+                release is not None and attempt.certain and attempt.lock.confidence > Confidence.LOW
             )
             yield RULE.finding(
                 function,
@@ -123,10 +121,8 @@ def _is_worth_saying(attempt: TryAcquire, release: Span | None) -> bool:
         return False
     if release is not None:
         return True
-    if attempt.lock.kind.role is LockRole.SEMAPHORE:
-        # Taking what is left of a semaphore without asking how much is how it is drained.
-        return False
-    return True
+    # Taking what is left of a semaphore without asking how much is how it is drained.
+    return attempt.lock.kind.role is not LockRole.SEMAPHORE
 
 
 RULE = Rule(

@@ -4,8 +4,8 @@ Finds a decision on `lock.locked()` after which the same lock is acquired.
 
 ## Why is this bad?
 
-Between the question and the acquire any other thread may take the lock: the answer is old by the time
-that it is used. What was meant not to wait then waits.
+Between the question and the acquire any other thread may take the lock: the answer is old by the
+time that it is used. What was meant not to wait then waits.
 
 ## Example
 
@@ -44,7 +44,8 @@ Asking an asyncio lock is fine while there is no `await` in between, and is not 
 ## References
 
 - [Lock.locked](https://docs.python.org/3/library/threading.html#threading.Lock.locked)
-- [CWE-367: Time-of-check Time-of-use Race Condition](https://cwe.mitre.org/data/definitions/367.html)
+- [CWE-367: Time-of-check Time-of-use Race
+Condition](https://cwe.mitre.org/data/definitions/367.html)
 """
 
 from __future__ import annotations
@@ -80,14 +81,17 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 locks=(use.lock,),
                 steps=(
                     step(function, "test", use.span, "asked here", use.lock),
-                    step(function, "acquire", place, "acquired here, perhaps after a wait", use.lock),
+                    step(
+                        function, "acquire", place, "acquired here, perhaps after a wait", use.lock
+                    ),
                 ),
                 help="use `acquire(blocking=False)` and test its result",
             )
 
 
 def _acquired_after(function: Function, use: ApiUse) -> Span | None:
-    assert use.branch is not None and use.lock is not None
+    assert use.branch is not None
+    assert use.lock is not None
     branch = function.blocks[use.branch].terminator
     if not isinstance(branch, Branch) or _is_assertion(function, branch):
         return None

@@ -50,10 +50,10 @@ from collections.abc import Iterator
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Jump, Read, Release
 from locklint.ir.lock import LockRef, LockRole
-from locklint.core.source import Span
 from locklint.rule import Rule
 
 _BODY_LINES = 6
@@ -105,8 +105,7 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
                     and not _is_commented(function, instruction.span, follower.span, program)
                 ):
                     found[instruction.span] = instruction.lock
-            if not isinstance(instruction, Read):
-                previous = instruction
+            previous = instruction
     return found
 
 

@@ -1,7 +1,7 @@
 """## What it does
 
-Finds an `__enter__` that acquires a lock and can still raise afterwards, and an `__exit__` in which an
-exception goes past the release.
+Finds an `__enter__` that acquires a lock and can still raise afterwards, and an `__exit__` in which
+an exception goes past the release.
 
 ## Why is this bad?
 

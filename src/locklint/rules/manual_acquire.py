@@ -5,8 +5,8 @@ the same. A correct `try`/`finally` is reported as information only.
 
 ## Why is this bad?
 
-By hand, each way out of the section needs its own release, and sooner or later an exception or a new
-`return` finds the one that was forgotten. `with` releases on every way out.
+By hand, each way out of the section needs its own release, and sooner or later an exception or a
+new `return` finds the one that was forgotten. `with` releases on every way out.
 
 ## Example
 
@@ -41,8 +41,8 @@ def add(n):
 
 ## Known limits
 
-Silent where `with` cannot say the same: arguments or a used result, a release in another function or
-under another condition, hand-over-hand locking, a lock that is released and taken again.
+Silent where `with` cannot say the same: arguments or a used result, a release in another function
+or under another condition, hand-over-hand locking, a lock that is released and taken again.
 
 ## References
 

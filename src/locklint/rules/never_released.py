@@ -35,9 +35,9 @@ def main():
 
 ## Known limits
 
-A release of an object that could not be resolved counts for each lock of the same name, and a release
-method that is passed on counts as a release. Semaphores, locks that are made locked on purpose, and
-file locks held for the life of the process are not reported.
+A release of an object that could not be resolved counts for each lock of the same name, and a
+release method that is passed on counts as a release. Semaphores, locks that are made locked on
+purpose, and file locks held for the life of the process are not reported.
 
 ## References
 

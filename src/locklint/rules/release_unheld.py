@@ -1,8 +1,8 @@
 """## What it does
 
-Finds a release on a way where the lock is certainly not held: a second release, one after the `with`
-block, one after a failed try-acquire, one in a handler that also runs for errors from before the
-acquire.
+Finds a release on a way where the lock is certainly not held: a second release, one after the
+`with` block, one after a failed try-acquire, one in a handler that also runs for errors from before
+the acquire.
 
 It is an error where each way to that place finds the lock free, and a warning where some do.
 
@@ -40,8 +40,8 @@ def work(job):
 
 ## Known limits
 
-A function that only releases is taken to give back its caller's lock. Semaphores are not reported, as
-releasing one is how it signals.
+A function that only releases is taken to give back its caller's lock. Semaphores are not reported,
+as releasing one is how it signals.
 
 ## References
 
@@ -93,7 +93,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
                         early.cause.span,
                         f"if `{early.cause.what or 'this'}` raises, the lock is not held yet",
                     ),
-                    step(function, "acquire", early.fate.span, "it is acquired here", early.fate.lock),
+                    step(
+                        function, "acquire", early.fate.span, "it is acquired here", early.fate.lock
+                    ),
                     step(function, "release", early.release, "but released here", early.fate.lock),
                 ),
                 help="let the `try` begin after the acquire, or use `with`",

@@ -1,8 +1,8 @@
 """## What it does
 
-Finds a lock that is made in the very scope that uses it and that nobody else can have: `with Lock():`,
-a local variable that does not leave the function, or a lock made anew for each thread that it is given
-to.
+Finds a lock that is made in the very scope that uses it and that nobody else can have: `with
+Lock():`, a local variable that does not leave the function, or a lock made anew for each thread
+that it is given to.
 
 ## Why is this bad?
 
@@ -38,8 +38,8 @@ def add(name, amount):
 
 ## Known limits
 
-A lock that is captured, returned, stored or passed on is taken to be shared, except one that is made
-in a loop and given to a single new thread each time.
+A lock that is captured, returned, stored or passed on is taken to be shared, except one that is
+made in a loop and given to a single new thread each time.
 
 ## References
 
@@ -111,7 +111,13 @@ def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
                 severity=Severity.WARNING,
                 locks=(lock,),
                 steps=(
-                    step(function, "acquire", taken.acquisition.span, "each process has its own", lock),
+                    step(
+                        function,
+                        "acquire",
+                        taken.acquisition.span,
+                        "each process has its own",
+                        lock,
+                    ),
                 ),
                 help="use a `multiprocessing.Lock`, and pass it to the processes",
             )

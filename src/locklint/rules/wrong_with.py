@@ -1,8 +1,8 @@
 """## What it does
 
 Finds `with` on a lock that needs `async with`, `async with` on one that needs `with`, `with` on the
-class instead of a lock (`with Lock:`), and `with` on primitives that have no such protocol (`Event`,
-`Barrier`).
+class instead of a lock (`with Lock:`), and `with` on primitives that have no such protocol
+(`Event`, `Barrier`).
 
 ## Why is this bad?
 
@@ -76,7 +76,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
 def _message(use: ApiUse) -> tuple[str, str]:
     statement = "async with" if use.is_async else "with"
     if use.kind is UseKind.WITH_CLASS or use.lock is None:
-        return (f"`{statement}` over the class `{use.detail}`, not over a lock", "make a lock first")
+        return (
+            f"`{statement}` over the class `{use.detail}`, not over a lock",
+            "make a lock first",
+        )
     name, kind = display_name(use.lock), use.lock.api
     if use.kind is UseKind.AWAITED_WITH:
         return (
