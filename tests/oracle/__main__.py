@@ -55,11 +55,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--show", type=int, default=3, help="disagreements to shrink, per kind")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--statements", type=int, default=Options.statements)
+    parser.add_argument(
+        "--one-function",
+        action="store_true",
+        help="no helper acquires or releases for the program: there the analysis is exact",
+    )
     parser.add_argument("--without", action="append", default=[], choices=sorted(STATEMENTS))
     parser.add_argument("--truth-only", action="store_true", help="describe the programs")
     parser.add_argument("--print", type=int, metavar="SEED", help="print one program and its truth")
     options = parser.parse_args(arguments)
-    program_options = Options(options.statements, without=frozenset(options.without))
+    program_options = Options(
+        options.statements,
+        without=frozenset(options.without),
+        one_function=options.one_function,
+    )
     world = ANALYSED
     if options.print is not None:
         print(_explain(generate(options.print, program_options), world))

@@ -8,6 +8,7 @@ are used on every path, so that no path fails for a reason that has nothing to d
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from tests.oracle.scope import Scope
 from tests.oracle.writer import HANDLERS, Options, Writer, ends, indent
@@ -15,7 +16,10 @@ from tests.oracle.writer import HANDLERS, Options, Writer, ends, indent
 
 def generate(seed: int, options: Options | None = None) -> str:
     """The program of that seed."""
-    return _Statements(random.Random(seed), options or Options(), STATEMENTS).program()
+    options = options or Options()
+    if options.one_function:
+        options = replace(options, without=options.without | {"helper"})
+    return _Statements(random.Random(seed), options, STATEMENTS).program()
 
 
 class _Statements(Writer):
@@ -73,7 +77,7 @@ class _Statements(Writer):
         number = self.free_lock(scope)
         items = [self.lock(number, scope)]
         inner = scope.inner()
-        if self.rng.random() < 0.15:
+        if self.uses_helper(0.15):
             items = [self.helpers.holding(number) + "()"]
         inner.held.append(number)
         if self.rng.random() < 0.15:

@@ -31,11 +31,15 @@ _ENDS = ("return", "raise", "break", "continue")
 
 @dataclass(frozen=True)
 class Options:
-    """How large programs are, and what to leave out (names of statements, see `generate`)."""
+    """How large programs are, and what to leave out (names of statements, see `generate`).
+
+    ``one_function``: no helper acquires or releases for the program.
+    """
 
     statements: int = 14
     depth: int = 4
     without: frozenset[str] = frozenset()
+    one_function: bool = False
 
 
 def indent(lines: list[str]) -> list[str]:
@@ -171,6 +175,9 @@ class Writer:
             return scope.held[-1] if self.rng.random() < 0.85 else self.rng.choice(scope.held)
         return self.rng.randrange(len(self.style.reentrant))
 
+    def uses_helper(self, chance: float) -> bool:
+        return self.rng.random() < chance and not self.options.one_function
+
     def lock(self, number: int, scope: Scope) -> str:
         names = [name for name, of in scope.aliases if of == number]
         if names and self.rng.random() < 0.6:
@@ -179,7 +186,7 @@ class Writer:
 
     def acquire(self, number: int, scope: Scope) -> str:
         scope.held.append(number)
-        if self.rng.random() < 0.08:
+        if self.uses_helper(0.08):
             return self.helpers.take(number) + "()"
         spelling = self.rng.choice((".acquire()",) * 8 + (".acquire(True)", ".acquire(timeout=-1)"))
         return self.lock(number, scope) + spelling
@@ -192,12 +199,12 @@ class Writer:
         names = [name for name, of in scope.releases if of == number]
         if names and self.rng.random() < 0.6:
             return self.rng.choice(names) + "()"
-        if self.rng.random() < 0.08:
+        if self.uses_helper(0.08):
             return self.helpers.drop(number) + "()"
         return self.lock(number, scope) + ".release()"
 
     def try_acquire(self, number: int, scope: Scope) -> str:
-        if self.rng.random() < 0.1:
+        if self.uses_helper(0.1):
             return self.helpers.attempt(number) + "()"
         return self.rng.choice(TRIES).format(self.lock(number, scope))
 

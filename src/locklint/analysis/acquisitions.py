@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
-from locklint.analysis.lockset import Acquisition, Grade, LockKey, Why
+from locklint.analysis.lockset import Acquisition, Grade, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
@@ -50,10 +50,7 @@ class Fate:
         if self.lock.kind.role is LockRole.SEMAPHORE and self._is_handed_on():
             return False
         return not self.states.normal_exits or any(
-            (hold := exit_.holds.get(self.key)) is not None
-            and hold.count == 0
-            and hold.why is Why.RELEASED
-            for exit_ in self.given_back
+            given.exception is None for given in self.releases
         )
 
     def _is_handed_on(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from dataclasses import replace
 from enum import Enum
 
 from locklint.analysis.lockset import Flow, InFlight
@@ -30,6 +31,10 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
     """Whether ``handler`` takes ``exception``; classes that are not builtin go by their name."""
     if not handler.types:
         return Verdict.YES
+    if exception.type is None and exception.caught:
+        names = [dotted.rsplit(".", 1)[-1] for dotted in handler.types]
+        if all(any(_is_kind_of(one, name) for name in names) for one in exception.caught):
+            return Verdict.YES
     best = Verdict.NO
     for dotted in handler.types:
         verdict = _takes_one(dotted.rsplit(".", 1)[-1], exception)
@@ -38,6 +43,33 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
         if verdict is Verdict.MAYBE:
             best = verdict
     return best
+
+
+def caught_by(handler: Handler, exception: InFlight) -> InFlight:
+    """The exception inside a handler that might have taken it and did."""
+    names = frozenset(dotted.rsplit(".", 1)[-1] for dotted in handler.types)
+    return exception if exception.type is not None else replace(exception, caught=names)
+
+
+def _is_kind_of(name: str, other: str) -> bool:
+    if name == other:
+        return True
+    left, right = _builtin(name), _builtin(other)
+    return left is not None and right is not None and issubclass(left, right)
+
+
+def pass_by(handler: Handler, exception: InFlight) -> InFlight:
+    """The exception after a handler that might have taken it did not."""
+    names = {dotted.rsplit(".", 1)[-1] for dotted in handler.types}
+    return replace(exception, excluded=exception.excluded | names)
+
+
+def _is_excluded(name: str, excluded: frozenset[str]) -> bool:
+    if name in excluded:
+        return True
+    caught = _builtin(name)
+    bases = (_builtin(other) for other in excluded)
+    return caught is not None and any(base and issubclass(caught, base) for base in bases)
 
 
 def _takes_one(name: str, exception: InFlight) -> Verdict:
@@ -52,7 +84,7 @@ def _takes_one(name: str, exception: InFlight) -> Verdict:
     if name in _CANCELS or name in _EXITS:
         return Verdict.NO
     if exception.type is None:
-        return Verdict.MAYBE
+        return Verdict.NO if _is_excluded(name, exception.excluded) else Verdict.MAYBE
     raised = exception.type.rsplit(".", 1)[-1]
     if raised == name:
         return Verdict.YES

@@ -53,12 +53,28 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """The exception in flight; ``type`` is its class's dotted name where it is known."""
+    """The exception in flight; ``type`` is its class's dotted name where it is known.
+
+    Where it is not, ``excluded`` are the classes whose handlers it has passed by, and ``caught`` the
+    classes of the handler that took it, of which it is one.
+    """
 
     flow: Flow
     type: str | None
     grade: Grade
     cause: Cause
+    excluded: frozenset[str] = frozenset()
+    caught: frozenset[str] = frozenset()
+
+    def identity(self) -> tuple[object, ...]:
+        """What is kept apart: what handlers ask for, and what no program expects to happen."""
+        return (
+            self.flow,
+            self.type,
+            self.grade <= Grade.ACQUIRE,
+            self.excluded,
+            self.caught,
+        )
 
     def better(self, other: InFlight) -> InFlight:
         """The more convincing of two witnesses; equal ones are told apart by place."""
@@ -211,7 +227,7 @@ class Disjunct:
         return (
             frozenset((key, hold.identity()) for key, hold in self.holds.items()),
             frozenset(self.deferred.items()),
-            self.exception and (self.exception.flow, self.exception.type),
+            self.exception and self.exception.identity(),
         )
 
     def covers(self, other: Disjunct) -> bool:
@@ -234,7 +250,7 @@ class Disjunct:
         """What is never merged: the kind of exception, and what waits to be cleaned up."""
         return (
             frozenset(self.deferred.items()),
-            self.exception and (self.exception.flow, self.exception.type),
+            self.exception and self.exception.identity(),
         )
 
 
@@ -271,6 +287,9 @@ def join_disjuncts(a: Disjunct, b: Disjunct) -> Disjunct:
         exception = a.exception.better(b.exception)
         if (a.exception.flow, a.exception.type) != (b.exception.flow, b.exception.type):
             exception = replace(exception, type=None)
+        excluded = a.exception.excluded & b.exception.excluded
+        caught = a.exception.caught if a.exception.caught == b.exception.caught else frozenset()
+        exception = replace(exception, excluded=excluded, caught=caught)
     return Disjunct(
         holds={key: _join_holds(a.hold(key), b.hold(key)) for key in keys},
         values={k: v for k, v in a.values.items() if b.values.get(k) == v},

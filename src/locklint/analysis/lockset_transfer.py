@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from locklint.analysis.catching import Verdict, takes
+from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
 from locklint.analysis.events import Recorder
 from locklint.analysis.lockset import (
     FORGOTTEN,
@@ -26,7 +26,7 @@ from locklint.analysis.lockset import (
 )
 from locklint.analysis.raising import grade
 from locklint.analysis.relevance import Relevance, facts_of
-from locklint.analysis.summary import Binding, Summary
+from locklint.analysis.summary import Binding, Effect, Summary
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
@@ -55,6 +55,7 @@ from locklint.ir.instruction import (
     Read,
     Release,
     Return,
+    Terminator,
     Truth,
     TryAcquire,
     Unwind,
@@ -100,6 +101,9 @@ class Transfer:
         raised: list[Disjunct] = []
         for instruction in block.instructions:
             after: list[Disjunct] = []
+            if _makes_exception(instruction, block.terminator):
+                # What is raised next tells more than that making it might fail.
+                continue
             for disjunct in current:
                 after += self._step(instruction, disjunct, raised)
             current = after if len(after) < 2 else list(State(after))
@@ -246,7 +250,7 @@ class Transfer:
             return [
                 one if name is None else self._set(name, Constant(True), one) for one in taken
             ]
-        if not hold.forgotten and hold.count == 0:
+        if not hold.forgotten and hold.count == 0 and not hold.is_held:
             # A re-entrant lock that could not be had may still be held by the caller: not known.
             surely = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
             failed = disjunct.with_hold(
@@ -288,7 +292,7 @@ class Transfer:
         exclusive = _is_exclusive(lock)
         if exclusive and (hold.count > 0 or hold.is_held) and not hold.handed_over:
             # It waits for itself: nothing after this place is reached.
-            return [] if isinstance(instruction, Acquire) else [disjunct.with_hold(key, FORGOTTEN)]
+            return []
         levels = (*hold.levels, frozenset({acquisition}))
         if hold.count < 0:
             levels = hold.levels
@@ -380,7 +384,11 @@ class Transfer:
     # -- values -----------------------------------------------------------------------------
 
     def _assign(self, target: AccessPath, value: Operand, disjunct: Disjunct) -> Disjunct:
+        if value == target:
+            return disjunct
         known = self._value(value, disjunct)
+        if known == target:
+            return disjunct
         disjunct = self._rebind(target, disjunct)
         if isinstance(known, AccessPath) and (known.starts_with(target) or "[*]" in known.fields):
             return disjunct
@@ -398,6 +406,7 @@ class Transfer:
     def _rebind(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
         """Forget everything that was known through the old value of ``target``."""
         mentions = f"[{target}]"
+        disjunct = self._keep_for_copies(target, disjunct)
         values = {
             path: value
             for path, value in disjunct.values.items()
@@ -418,6 +427,18 @@ class Transfer:
                 else:
                     disjunct = disjunct.with_hold(key, FORGOTTEN)
         return disjunct
+
+    def _keep_for_copies(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
+        """Before a variable is bound anew: what was known of it still holds for its copies."""
+        facts = dict(disjunct.facts)
+        for path, value in disjunct.values.items():
+            if value != target or path == target:
+                continue
+            for kind in ("truth", "none"):
+                outcome = facts.get(Fact(kind, str(target), (target,)))
+                if outcome is not None:
+                    facts[Fact(kind, str(path), (path,))] = outcome
+        return disjunct if facts == disjunct.facts else replace(disjunct, facts=facts)
 
     def _canonical(self, path: AccessPath, disjunct: Disjunct) -> AccessPath:
         """The path with aliased variables exchanged for what they stand for."""
@@ -546,6 +567,8 @@ class Transfer:
                     some = outcomes
                     for effect in correlated:
                         delta = effect.on_true if truth else effect.on_false
+                        if not truth and effect.tries:
+                            some = self._note_failures(binding, effect, call.span, some)
                         some = self._shift_all(
                             binding,
                             effect.lock,
@@ -561,6 +584,23 @@ class Transfer:
                     split += some
                 outcomes = split
         return outcomes
+
+    def _note_failures(
+        self, binding: Binding, effect: Effect, span: Span, disjuncts: list[Disjunct]
+    ) -> list[Disjunct]:
+        """What a callee that tried and failed has shown: that the lock was not to be had."""
+        here = binding.lock(effect.lock)
+        if here is None or not _is_exclusive(here):
+            return disjuncts
+        result: list[Disjunct] = []
+        for disjunct in disjuncts:
+            key = key_of(self._canonical_lock(here, disjunct), effect.mode)
+            hold = disjunct.hold(key)
+            if not hold.forgotten and hold.count == 0 and not hold.is_held:
+                failed = replace(hold, free_at=0, why=Why.TRY_FAILED, where=span)
+                disjunct = disjunct.with_hold(key, failed)
+            result.append(disjunct)
+        return result
 
     def _shift_all(
         self,
@@ -712,10 +752,23 @@ def _dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disju
     for handler in catch.handlers:
         verdict = takes(handler, exception)
         if verdict is not Verdict.NO:
-            yield handler.target, disjunct
+            taken = caught_by(handler, exception) if verdict is Verdict.MAYBE else exception
+            yield handler.target, replace(disjunct, exception=taken)
         if verdict is Verdict.YES:
             return
-    yield catch.uncaught, disjunct
+        if verdict is Verdict.MAYBE:
+            exception = pass_by(handler, exception)
+    yield catch.uncaught, replace(disjunct, exception=exception)
+
+
+def _makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
+    """Whether a call only makes the exception that the block raises at its end."""
+    return (
+        isinstance(terminator, Raise)
+        and isinstance(instruction, Call)
+        and instruction.callee is not None
+        and terminator.exception == str(instruction.callee)
+    )
 
 
 def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from locklint.analysis.lockset import Grade
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
     Acquire,
@@ -59,17 +59,9 @@ def grade(
         case Yield():
             return Grade.LIKELY if is_context_manager(function) else Grade.UNLIKELY
         case Assign(target=target):
-            if target.is_variable or (
-                len(target.fields) == 1
-                and target.root is Root.SELF
-                and target.fields[0][0] not in "[("
-            ):
-                return Grade.NEVER
-            return Grade.UNLIKELY
+            return Grade.NEVER if _is_own_attribute(target) else Grade.UNLIKELY
         case Read(path=path):
-            if len(path.fields) == 1 and path.root is Root.SELF and path.fields[0][0] not in "[(":
-                return Grade.ACQUIRE
-            return Grade.UNLIKELY
+            return Grade.NEVER if _is_own_attribute(path) else Grade.UNLIKELY
         case Operate(with_literal=with_literal):
             return Grade.ACQUIRE if with_literal else Grade.UNLIKELY
         case Acquire(form=form, call=call):
@@ -100,6 +92,13 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         return _GRADES[method_grade(call.callee.last)]
     return Grade.LIKELY
+
+
+def _is_own_attribute(path: AccessPath) -> bool:
+    """Whether it is a variable, or an attribute of ``self``: what a class knows to be there."""
+    if path.is_variable:
+        return True
+    return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("
 
 
 def _is_harmless(manager: Manager | None) -> bool:

@@ -8,7 +8,7 @@ stack of clean-ups. And each matters only where such a use can still be reached.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from locklint.analysis.lockset import Fact
 from locklint.core.source import Span
@@ -38,8 +38,6 @@ from locklint.ir.instruction import (
     TryAcquire,
     Unwind,
 )
-
-VARIABLES = (Root.LOCAL, Root.TEMP, Root.PARAMETER)
 
 
 def facts_of(condition: Condition) -> Fact | None:
@@ -134,8 +132,12 @@ class Relevance:
                 for kind in ("truth", "none"):
                     tested = Fact(kind, str(target), (target,))
                     copied = Fact(kind, str(source), (source,))
-                    if tested in tests and not tests[tested] <= tests[copied]:
-                        tests[copied] |= tests[tested]
+                    if tested not in tests:
+                        continue
+                    both = tests[copied] | tests[tested]
+                    if both != tests[copied] or both != tests[tested]:
+                        tests[copied] |= both
+                        tests[tested] |= both
                         tested_blocks[copied] |= tested_blocks[tested]
                         changed = True
 
@@ -149,6 +151,7 @@ class Relevance:
             fact
             for fact, spans in tests.items()
             if len(by_path[fact.text] if fact.kind != "text" else spans) > 1
+            or _is_asked_in_a_loop(fact, tested_blocks[fact], before)
         }
         self.tracked = wanted
         self._live_values = {name: reaching(blocks, before) for name, blocks in uses.items()}
@@ -176,6 +179,20 @@ class Relevance:
     def exception_live(self, block: BlockId) -> bool:
         """Whether the exception in flight may still be dispatched or raised again."""
         return block in self._exception_live
+
+
+def _is_asked_in_a_loop(
+    fact: Fact, blocks: set[BlockId], before: Mapping[BlockId, Iterable[BlockId]]
+) -> bool:
+    """Whether a loop asks the same of a variable again: only this function can change the answer.
+
+    What other threads can change (an attribute, a global) may be different in the next round.
+    """
+    if not fact.mentions or any(
+        path.fields or path.root not in (Root.LOCAL, Root.PARAMETER) for path in fact.mentions
+    ):
+        return False
+    return any(block in reaching(before[block], before) for block in blocks)
 
 
 def _passed(call: Call) -> Iterator[AccessPath]:

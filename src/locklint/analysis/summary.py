@@ -38,6 +38,12 @@ class Effect:
         return self.normal is None and self.on_true is not None and self.on_false is not None
 
 
+    @property
+    def tries(self) -> bool:
+        """Whether it is a try-acquire: true and held, or false and not."""
+        return self.on_true == 1 and self.on_false == 0
+
+
 @dataclass(frozen=True, slots=True)
 class ContextEffect:
     """What a ``@contextmanager`` function does to one lock before its yield and after it."""

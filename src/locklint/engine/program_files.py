@@ -17,6 +17,13 @@ from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
 
+_SEPARATORS = ",(\n;=.["
+_MOST_SEPARATORS = 500_000
+"""What bounds the size of a syntax tree, at 1 KB for each of these characters.
+
+The largest files that people publish have half as many.
+"""
+
 _MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
 """Names of what makes locks, or processes that share none. They only decide where to look."""
 
@@ -82,6 +89,9 @@ class ProgramFiles:
         return file
 
     def _parse(self, source: SourceFile) -> ast.Module | None:
+        if sum(map(source.text.count, _SEPARATORS)) > _MOST_SEPARATORS:
+            self._problem(source.path, "the file is too large to be analysed", 1)
+            return None
         try:
             return ast.parse(source.text)
         except (SyntaxError, ValueError) as error:

@@ -34,7 +34,7 @@ from locklint.frontend.value_types import (
     settle,
     union,
 )
-from locklint.index.declarations import CallValue, ModuleIndex, Ref, Value
+from locklint.index.declarations import CallValue, ModuleIndex, Opaque, Ref, Value
 from locklint.ir.lock import Exactness, LockKind, Mode
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _LOCK_METHODS = frozenset(
 _ELEMENTS = frozenset(
     ("get", "pop", "popleft", "setdefault", "__getitem__", "popitem", "peek", "get_nowait")
 )
-_NO_ARGUMENTS = CallValue(Ref(()))
+_NO_ARGUMENTS = CallValue(Opaque())
 _NOWHERE = scope_of(ModuleIndex(module="", path="", is_package=False))
 
 

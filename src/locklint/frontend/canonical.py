@@ -450,7 +450,7 @@ def _last_name(decorator: Value) -> str:
 def _call_value(field: str) -> CallValue | None:
     """The arguments of a call field, ``(name, default)``; None where they cannot be read."""
     if field == "()":
-        return CallValue(Ref(()))
+        return CallValue(Ref(("f",)))
     try:
         node = ast.parse(f"f{field}", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

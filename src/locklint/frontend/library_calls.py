@@ -21,7 +21,7 @@ from locklint.frontend.value_types import (
     union,
     without_none,
 )
-from locklint.index.declarations import CallValue, Literal, Ref
+from locklint.index.declarations import CallValue, Literal, Opaque, Ref
 
 if TYPE_CHECKING:
     from locklint.frontend.inference import Inference
@@ -60,7 +60,7 @@ _SAME = frozenset(
     )
 )
 _FIELDS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Factory"))
-_NO_ARGUMENTS = CallValue(Ref(()))
+_NO_ARGUMENTS = CallValue(Opaque())
 
 
 class LibraryCalls:

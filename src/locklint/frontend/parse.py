@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,12 +74,6 @@ class ParsedStatement:
     module: cst.Module
     statement: cst.BaseStatement
     line_offset: int
-
-    def small_statements(self) -> Sequence[cst.BaseSmallStatement]:
-        """The parts of a line of simple statements; empty for a compound statement."""
-        if isinstance(self.statement, cst.SimpleStatementLine):
-            return self.statement.body
-        return ()
 
 
 def parse_statement(
