@@ -51,7 +51,6 @@ from locklint.ir.instruction import (
     Wait,
 )
 from locklint.ir.lock import Exactness, Gives, LockRef, LockRole, Mode
-from locklint.models.calls import CallGrade, name_grade
 from locklint.models.table import LockTable
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
@@ -61,6 +60,12 @@ _EXPECTING = ("assertRaises", "assertRaisesRegex", "raises")
 """Methods by which tests say that they expect an error; a wrong guess makes locklint silent."""
 
 _MANAGERS = (Gives.CONTEXT, Gives.OTHER)
+_LOOKING = frozenset(
+    f"builtins.{name}"
+    for name in "bool callable getattr hasattr hash id isinstance len print repr str type".split()
+)
+"""Functions that look at what they are given, and keep nothing of it."""
+
 _THREADS = ("threading.Thread", "threading.Timer")
 _STARTERS = (
     *_THREADS,
@@ -250,7 +255,7 @@ class EffectPass:
             return False
         if self._resolver.lock_class(self._function.key, call.callee) if call.callee else None:
             return True
-        return name_grade(call.external) is not CallGrade.LIKELY
+        return call.external in _LOOKING or call.external.startswith("logging.")
 
     def _lock_call(self, call: Call, lock: LockRef, method: str) -> Iterator[Instruction]:
         api = lock.api
