@@ -92,7 +92,17 @@ def alike(draw: st.DrawFn, count: int) -> tuple[Disjunct, ...]:
     """Disjuncts that may be merged: the same kind of exception and the same clean-ups waiting."""
     kind = draw(st.one_of(st.none(), kinds))
     deferred = draw(st.sampled_from(({}, {STACK: KEYS[:1]}, {STACK: KEYS})))
-    return tuple(replace(draw(disjuncts(kind)), deferred=deferred) for _ in range(count))
+    drawn = [replace(draw(disjuncts(kind)), deferred=deferred) for _ in range(count)]
+    first = drawn[0].exception
+    if first is None:
+        return tuple(drawn)
+    # What hardly ever happens is kept apart from what does.
+    return tuple(
+        one
+        if one.exception is None or one.exception.identity() == first.identity()
+        else replace(one, exception=replace(one.exception, grade=first.grade))
+        for one in drawn
+    )
 
 
 @st.composite

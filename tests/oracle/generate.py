@@ -108,7 +108,7 @@ class _Statements(Writer):
         lines: list[str] = []
         for _ in range(self.rng.choice((1, 1, 1, 2))):
             (handler,) = self.rng.choices([h for h, _ in HANDLERS], [w for _, w in HANDLERS])
-            lines += [handler, *indent(self.block(scope.inner(in_handler=True)))]
+            lines += [handler, *indent(self.block(scope.inner(in_handler=True, in_cleanup=True)))]
             if handler == "except:":
                 break
         return lines
@@ -122,7 +122,7 @@ class _Statements(Writer):
             if self.rng.random() < 0.25:
                 lines += ["else:", *indent(self.block(scope.inner()))]
         if choice > 0.45:
-            lines += ["finally:", *indent(self.block(scope.inner(in_handler=False)))]
+            lines += ["finally:", *indent(self.block(scope.inner(in_handler=False, in_cleanup=True)))]
         return lines
 
     def try_then(self, scope: Scope) -> list[str]:

@@ -38,6 +38,7 @@ class Scope:
     stack: str | None = None  # an open ExitStack
     in_loop: bool = False
     in_handler: bool = False
+    in_cleanup: bool = False  # in a handler or a `finally`
     depth: int = 0
 
     def inner(self, **changes: bool | str | None) -> Scope:

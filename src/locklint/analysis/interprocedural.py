@@ -135,6 +135,10 @@ def solve(function: Function, lookup: Lookup) -> LockStates:
     except TooManyVisits:
         recorder.states.complete = False
         return recorder.states
+    if any(state.is_merged for state in before.values()):
+        # Which outcome went with which lock state was lost: whatever is said may be made up.
+        recorder.states.complete = False
+        return recorder.states
     recording = Transfer(function, relevance, lookup, recorder)
     for block, state in sorted(before.items()):
         for _ in recording.flow(block, state):

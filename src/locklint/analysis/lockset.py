@@ -21,7 +21,7 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Constant
 from locklint.ir.lock import Exactness, LockRef, Mode
 
-MAX_DISJUNCTS = 24
+MAX_DISJUNCTS = 64
 MAX_COUNT = 4
 
 
@@ -329,6 +329,11 @@ class State:
 
     def __hash__(self) -> int:
         return hash(frozenset(self._members))
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the bound was reached on the way here, so that outcomes came apart from locks."""
+        return self._merged
 
     def join(self, other: State) -> State:
         """The upper bound of both, or this very object where the other adds nothing."""

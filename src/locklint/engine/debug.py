@@ -85,7 +85,7 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
         raise LookupError(f"no function named {name} touches a lock")
     result = TextStates()
     if not states.complete:
-        raise RuntimeError("the analysis gave up")
+        raise LookupError("the analysis gave up at a bound")
     for key, lock in states.locks.items():
         for way, exits in (("normal", states.exits), ("exception", states.exits)):
             counts: set[int | str] = set()
