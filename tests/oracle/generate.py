@@ -122,7 +122,10 @@ class _Statements(Writer):
             if self.rng.random() < 0.25:
                 lines += ["else:", *indent(self.block(scope.inner()))]
         if choice > 0.45:
-            lines += ["finally:", *indent(self.block(scope.inner(in_handler=False, in_cleanup=True)))]
+            lines += [
+                "finally:",
+                *indent(self.block(scope.inner(in_handler=False, in_cleanup=True))),
+            ]
         return lines
 
     def try_then(self, scope: Scope) -> list[str]:

@@ -55,8 +55,8 @@ class Cause:
 class InFlight:
     """The exception in flight; ``type`` is its class's dotted name where it is known.
 
-    Where it is not, ``excluded`` are the classes whose handlers it has passed by, and ``caught`` the
-    classes of the handler that took it, of which it is one.
+    Where it is not, ``excluded`` are the classes whose handlers it has passed by, and ``caught``
+    those of the handler that took it: it is one of them.
     """
 
     flow: Flow
@@ -136,6 +136,7 @@ class Hold:
     where: Span | None = None
     forgotten: bool = False
     handed_over: bool = False
+    taken_last: bool = False  # nothing was given back since this function last took it
 
     def identity(self) -> tuple[object, ...]:
         """What tells disjuncts apart; witnesses do not."""
@@ -146,6 +147,7 @@ class Hold:
             self.why,
             self.forgotten,
             self.handed_over,
+            self.taken_last,
         )
 
     @property
@@ -171,6 +173,7 @@ class Hold:
             and self.why in (None, other.why)
             and self.where in (None, other.where)
             and other.handed_over <= self.handed_over
+            and self.taken_last <= other.taken_last
         )
 
     def acquisitions(self) -> frozenset[Acquisition]:
@@ -270,6 +273,7 @@ def _join_holds(a: Hold, b: Hold) -> Hold:
         why=a.why if same_why else None,
         where=_least(a.where, b.where) if same_why else None,
         handed_over=a.handed_over or b.handed_over,
+        taken_last=a.taken_last and b.taken_last,
     )
 
 

@@ -244,12 +244,11 @@ class Transfer:
         if _is_exclusive(lock) and (hold.count > 0 or hold.is_held) and not hold.forgotten:
             taken = []
         failed = disjunct
-        if lock.kind.reentrant and hold.count > 0 and taken and lock.kind.role is LockRole.LOCK:
+        certain = hold.count > 0 or hold.taken_last
+        if lock.kind.reentrant and certain and taken and lock.kind.role is LockRole.LOCK:
             # Whoever holds a re-entrant lock gets it again.
             name = instruction.result
-            return [
-                one if name is None else self._set(name, Constant(True), one) for one in taken
-            ]
+            return [one if name is None else self._set(name, Constant(True), one) for one in taken]
         if not hold.forgotten and hold.count == 0 and not hold.is_held:
             # A re-entrant lock that could not be had may still be held by the caller: not known.
             surely = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
@@ -304,6 +303,7 @@ class Transfer:
                     levels=levels,
                     free_at=hold.count if exclusive else hold.free_at,
                     handed_over=hold.handed_over,
+                    taken_last=lock.kind.reentrant and hold.count <= 0,
                 ),
             )
         ]

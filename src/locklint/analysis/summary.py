@@ -37,7 +37,6 @@ class Effect:
         """Whether the result tells what happened."""
         return self.normal is None and self.on_true is not None and self.on_false is not None
 
-
     @property
     def tries(self) -> bool:
         """Whether it is a try-acquire: true and held, or false and not."""
