@@ -162,8 +162,6 @@ def result_tells(fate: Fate) -> bool:
     others = [exit_.value for exit_ in fate.given_back]
     if all(isinstance(v, Constant) and v.value is True for v in kept):
         return all(isinstance(v, Constant) and not v.value for v in others)
-    if all(isinstance(v, Constant) and v.value is False for v in kept):
-        return all(isinstance(v, Constant) and v.value is True for v in others)
     if any(isinstance(v, Constant) for v in kept):
         return False
     return all(isinstance(v, Constant) and not v.value for v in others)

@@ -15,8 +15,14 @@ import threading
 lock = threading.Lock()
 
 
-def poll():
-    return lock.acquire(False, timeout=1)
+def poll(job):
+    if not lock.acquire(False, timeout=1):
+        return False
+    try:
+        job()
+    finally:
+        lock.release()
+    return True
 ```
 
 ## Use instead
@@ -27,8 +33,14 @@ import threading
 lock = threading.Lock()
 
 
-def poll():
-    return lock.acquire(timeout=1)
+def poll(job):
+    if not lock.acquire(timeout=1):
+        return False
+    try:
+        job()
+    finally:
+        lock.release()
+    return True
 ```
 
 ## Known limits
