@@ -245,10 +245,26 @@ def test_the_older_spelling_has_the_same_findings(tmp_path: Path) -> None:
         "f'{' + lock\n",
         "class A[: pass\n",
         "\x00\n",
+        # What would take the parser minutes, or all memory.
+        f"type X = {'not ' * 20_000}x\n",
+        f"type X = {'lambda: ' * 20_000}x\n",
+        f"type X = {'1 if x else ' * 20_000}x\n",
+        f"type X = {'-' * 20_000}x\n",
+        f"type X = {'x ** ' * 20_000}x\n",
+        f"type X = {'x + ' * 20_000}x\n",
+        f"type X = x{'[0]' * 20_000}\n",
+        f"type X = {'(' * 20_000}x{')' * 20_000}\n",
+        "type X = int\n" + "x, y = z\n" * 100_000,
     ],
 )
-def test_what_libcst_refuses_too(text: str) -> None:
+def test_what_is_refused(text: str) -> None:
     assert parse_newer(SourceFile("older.py", "older", text)) is None
+
+
+def test_many_operators_are_not_deep() -> None:
+    text = "type X = int\n" + "x = [\n" + "    a.b + -c ** d[0],\n" * 2000 + "]\n"
+    text += "x = '((((((((((' + y.z()\n" * 2000
+    assert parse_newer(SourceFile("newer.py", "newer", text)) is not None
 
 
 def test_python_2_is_one_clear_finding(tmp_path: Path) -> None:

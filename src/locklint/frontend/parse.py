@@ -47,7 +47,12 @@ _NOT_CODE = (
 _FORM_FEED = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 """What Python does not count as indentation; libcst does."""
 
-_BRACKET = re.compile(rf"{_NOT_CODE}|[()\[\]{{}}]")
+_OPERATORS = "-+*/%@&|^~."
+_NESTING = re.compile(
+    rf"{_NOT_CODE}|\\\n|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<next>[,;])"
+    rf"|(?P<operator>[{re.escape(_OPERATORS)}]+|\b(?:not|lambda|if|await)\b)"
+    r"|(?P<statement>\n[ \t]*(?:def|class|return|with|import|try|while|raise)\b)|(?P<end>\n)"
+)
 _SEPARATORS = ",.(=\n"
 
 _NOT_NODES = frozenset({int, str, type(None), ast.Load, ast.Store, ast.Del})
@@ -118,7 +123,7 @@ def parse_whole(source: SourceFile) -> cst.Module | LoweringProblem:
     """Parse a whole file: only for files that `ast` refuses."""
     lines = source.lines
     span = Span(1, 1, len(lines), len(lines[-1]) + 1)
-    problem = _text_too_deep_or_large(source.text, 3 * MAX_NODES)
+    problem = _text_too_deep_or_large(source.text, 2 * MAX_NODES)
     if problem:
         return LoweringProblem(problem, span)
     parsed = _guarded(lambda: cst.parse_module(source.text), stack_is_safe=False)
@@ -134,7 +139,8 @@ def _tree_too_deep_or_large(size: TreeSize) -> str | None:
 
 
 def _text_too_deep_or_large(text: str, most_nodes: int = MAX_NODES) -> str | None:
-    if _bracket_depth(text) > MAX_BRACKETS:
+    depth, brackets = text_depth(text)
+    if depth > MAX_DEPTH or brackets > MAX_BRACKETS:
         return TOO_DEEP
     # Most nodes come with a character of their own.
     nodes = sum(text.count(each) for each in _SEPARATORS)
@@ -219,17 +225,33 @@ def _as_statement(node: cst.CSTNode) -> cst.BaseStatement | None:
     return node if isinstance(node, cst.BaseStatement) else None
 
 
-def _bracket_depth(text: str) -> int:
-    """The deepest nesting of brackets in a text, those of strings and comments left out."""
-    depth = deepest = 0
-    for match in _BRACKET.finditer(text):
-        found = match.group()
-        if found in ("(", "[", "{"):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif found in (")", "]", "}"):
-            depth = max(0, depth - 1)
-    return deepest
+def text_depth(text: str) -> tuple[int, int]:
+    """How deep the expressions of a text and its brackets are nested, about; without parsing it.
+
+    Each operator and each bracket behind another counts as a level, up to the next comma or
+    statement. What looks like the beginning of a statement is taken for one, so that a bracket in a
+    string that was not recognised has no lasting consequences.
+    """
+    # The levels within each open bracket, the outermost, which is none, first.
+    levels = [0]
+    deepest = brackets = 0
+    for match in _NESTING.finditer(text):
+        kind = match.lastgroup
+        if kind == "operator":
+            levels[-1] += len(match.group()) if match.group()[0] in _OPERATORS else 1
+        elif kind == "open":
+            levels.append(levels[-1] + 1)
+            brackets = max(brackets, len(levels) - 1)
+        elif kind == "close":
+            if len(levels) > 1:
+                levels.pop()
+            levels[-1] += 1
+        elif kind == "next":
+            levels[-1] = levels[-2] + 1 if len(levels) > 1 else 0
+        elif kind == "statement" or (kind == "end" and len(levels) == 1):
+            levels = [0]
+        deepest = max(deepest, levels[-1])
+    return deepest, brackets
 
 
 def _guarded(parse: Callable[[], _Result], stack_is_safe: bool) -> _Result | str:

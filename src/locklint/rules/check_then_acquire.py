@@ -95,21 +95,21 @@ def _acquired_after(function: Function, use: ApiUse) -> Span | None:
     branch = function.blocks[use.branch].terminator
     if not isinstance(branch, Branch) or _is_assertion(function, branch):
         return None
-    for side, other in ((branch.then, branch.otherwise), (branch.otherwise, branch.then)):
-        around = _reachable(function, function.entry, {use.branch: other})
-        decided = _reachable(function, side, {}) - around
-        acquires = [
-            instruction.span
-            for block_id in decided
-            for instruction in function.blocks[block_id].instructions
-            if isinstance(instruction, Acquire) and instruction.lock.path == use.lock.path
-        ]
-        if not acquires:
-            continue
-        place = min(acquires)
-        if not use.lock.kind.is_async or _is_suspended(function, decided, place):
-            return place
-    return None
+    # What is done because the lock is held is no race: it says that the lock has to be held.
+    around = _reachable(function, function.entry, {use.branch: branch.then})
+    decided = _reachable(function, branch.otherwise, {}) - around
+    acquires = [
+        instruction.span
+        for block_id in decided
+        for instruction in function.blocks[block_id].instructions
+        if isinstance(instruction, Acquire) and instruction.lock.path == use.lock.path
+    ]
+    if not acquires:
+        return None
+    place = min(acquires)
+    if use.lock.kind.is_async and not _is_suspended(function, decided, place):
+        return None
+    return place
 
 
 def _is_assertion(function: Function, branch: Branch) -> bool:
