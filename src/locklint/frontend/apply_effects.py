@@ -236,8 +236,11 @@ class EffectPass:
             if done:
                 yield from done
                 return
-        if not self._is_harmless(call):
-            for argument in call.arguments:
+        keeps = not self._is_harmless(call)
+        for argument in call.arguments:
+            # What a function of the project does to a lock, its summary says; what it does with
+            # something to call, later perhaps, it does not.
+            if keeps or self._is_callable(argument.value):
                 yield from self._hand_over(argument.value, call.span, stored=False)
         yield call
         if call.external in _STARTERS:
@@ -246,6 +249,13 @@ class EffectPass:
                     targets = self._callee(argument.value).targets
                     if targets:
                         yield Spawn(call.span, targets, call.external not in _THREADS)
+
+    def _is_callable(self, operand: Operand) -> bool:
+        if isinstance(operand, FunctionRef):
+            return True
+        if not isinstance(operand, AccessPath):
+            return False
+        return self._definitions.function(operand) is not None or self._method(operand) is not None
 
     def _is_harmless(self, call: Call) -> bool:
         """Whether what is passed to the call does not outlive it, nor can be released by it."""
