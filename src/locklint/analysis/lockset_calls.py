@@ -1,0 +1,212 @@
+"""What calls and context managers of the program do to one disjunct, by their summaries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from locklint.analysis.lockset import FORGOTTEN, Acquisition, Disjunct, Why, key_of
+from locklint.analysis.lockset_holds import Holds, is_exclusive
+from locklint.analysis.summary import Binding, Effect
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Call, Constant, Enter, Exit, Manager, Use
+from locklint.ir.lock import LockRef, Mode
+
+_STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
+
+
+class Calls(Holds):
+    """Calls, and context managers that are no locks."""
+
+    def _call(self, call: Call, disjunct: Disjunct, raised: list[Disjunct]) -> list[Disjunct]:
+        if call.lock is not None and call.result is not None and call.callee is not None:
+            if call.callee.last == call.lock.api.locked_method:
+                lock = self._canonical_lock(call.lock, disjunct)
+                if disjunct.hold(key_of(lock)).count > 0:
+                    return [self._set(call.result, Constant(True), disjunct)]
+            return [disjunct]
+        if not call.targets:
+            return [disjunct]
+        if call.use is not Use.PASSED and all(self._never_returns(t) for t in call.targets):
+            return []
+        return list(self._apply_call(call, disjunct, "normal", raised))
+
+    def _never_returns(self, key: str) -> bool:
+        found = self._lookup(key)
+        if found is None or found[0].is_generator or found[0].is_async:
+            return False
+        return not found[1].returns
+
+    def _apply_call(
+        self, call: Call, disjunct: Disjunct, way: str, raised: list[Disjunct] | None
+    ) -> list[Disjunct]:
+        """Apply the summaries of a call's targets: ``way`` is ``normal`` or ``exceptional``."""
+        outcomes = [disjunct]
+        for target in call.targets[:1]:
+            found = self._lookup(target)
+            if found is None:
+                continue
+            callee, summary = found
+            if callee.is_generator or (callee.is_async and call.use is not Use.AWAITED):
+                # Calling it makes an object; its body runs later, if ever.
+                continue
+            binding = Binding(self._function, callee, call, None)
+            correlated = [effect for effect in summary.effects if effect.correlated]
+            for effect in summary.effects:
+                if way == "normal" and effect.correlated:
+                    continue
+                delta = effect.normal if way == "normal" else effect.exceptional
+                if len(call.targets) > 1 and delta != 0:
+                    delta = None
+                outcomes = self._shift_all(
+                    binding, effect.lock, effect.mode, delta, call.span, callee, outcomes, raised
+                )
+            if way == "normal" and correlated:
+                split: list[Disjunct] = []
+                for truth in (True, False):
+                    some = outcomes
+                    for effect in correlated:
+                        delta = effect.on_true if truth else effect.on_false
+                        if not truth and effect.tries:
+                            some = self._note_failures(binding, effect, call.span, some)
+                        some = self._shift_all(
+                            binding,
+                            effect.lock,
+                            effect.mode,
+                            delta,
+                            call.span,
+                            callee,
+                            some,
+                            raised,
+                        )
+                    if call.result is not None:
+                        some = [self._set(call.result, Constant(truth), one) for one in some]
+                    split += some
+                outcomes = split
+        return outcomes
+
+    def _note_failures(
+        self, binding: Binding, effect: Effect, span: Span, disjuncts: list[Disjunct]
+    ) -> list[Disjunct]:
+        """What a callee that tried and failed has shown: that the lock was not to be had."""
+        here = binding.lock(effect.lock)
+        if here is None or not is_exclusive(here):
+            return disjuncts
+        result: list[Disjunct] = []
+        for disjunct in disjuncts:
+            key = key_of(self._canonical_lock(here, disjunct), effect.mode)
+            hold = disjunct.hold(key)
+            if not hold.forgotten and hold.count == 0 and not hold.is_held:
+                failed = replace(hold, free_at=0, why=Why.TRY_FAILED, where=span)
+                disjunct = disjunct.with_hold(key, failed)
+            result.append(disjunct)
+        return result
+
+    def _shift_all(
+        self,
+        binding: Binding,
+        lock: LockRef,
+        mode: Mode,
+        delta: int | None,
+        span: Span,
+        callee: Function,
+        disjuncts: list[Disjunct],
+        raised: list[Disjunct] | None,
+    ) -> list[Disjunct]:
+        if delta == 0:
+            return disjuncts
+        here = binding.lock(lock)
+        if here is None:
+            return disjuncts
+        result: list[Disjunct] = []
+        for disjunct in disjuncts:
+            result += self._shift(here, mode, delta, span, callee, disjunct, raised)
+        return result
+
+    def _shift(
+        self,
+        lock: LockRef,
+        mode: Mode,
+        delta: int | None,
+        span: Span,
+        callee: Function,
+        disjunct: Disjunct,
+        raised: list[Disjunct] | None,
+    ) -> list[Disjunct]:
+        lock = self._canonical_lock(lock, disjunct)
+        key = key_of(lock, mode)
+        if delta is None:
+            return [disjunct.with_hold(key, FORGOTTEN)]
+        current = [disjunct]
+        how = f"{callee.name}()"
+        for _ in range(abs(delta)):
+            following: list[Disjunct] = []
+            for one in current:
+                if delta > 0:
+                    following += self._take(key, lock, Acquisition(span, how), one)
+                else:
+                    following += self._release(span, lock, mode, how, one, raised)
+            current = following
+        return current
+
+    def _enter(self, enter: Enter, disjunct: Disjunct) -> list[Disjunct]:
+        manager = enter.manager
+        if manager is None:
+            return [disjunct]
+        if manager.external in _STACKS and isinstance(enter.context, AccessPath):
+            disjunct = self._open_stack(enter, disjunct)
+        return self._managed(manager, enter.span, "enter", disjunct, None)
+
+    def _open_stack(self, enter: Enter, disjunct: Disjunct) -> Disjunct:
+        assert isinstance(enter.context, AccessPath)
+        stack = self._canonical(enter.context, disjunct)
+        if enter.result is not None:
+            disjunct = self._set(enter.result, stack, self._rebind(enter.result, disjunct))
+        return disjunct
+
+    def _exit(
+        self, exit_: Exit, disjunct: Disjunct, raised: list[Disjunct] | None
+    ) -> list[Disjunct]:
+        manager = exit_.manager
+        if manager is None:
+            return [disjunct]
+        if manager.external in _STACKS and isinstance(exit_.context, AccessPath):
+            return self._unwind(exit_.span, exit_.context, disjunct, raised)
+        way = "exit exceptional" if exit_.exceptional else "exit"
+        return self._managed(manager, exit_.span, way, disjunct, raised)
+
+    def _managed(
+        self,
+        manager: Manager,
+        span: Span,
+        way: str,
+        disjunct: Disjunct,
+        raised: list[Disjunct] | None,
+    ) -> list[Disjunct]:
+        outcomes = [disjunct]
+        if manager.generator is not None:
+            found = self._lookup(manager.generator)
+            if found is not None:
+                callee, summary = found
+                binding = Binding(self._function, callee, manager.call, None)
+                for effect in summary.context_effects:
+                    delta = {
+                        "enter": effect.enter,
+                        "exit": effect.exit,
+                        "exit exceptional": effect.exit_on_exception,
+                    }[way]
+                    outcomes = self._shift_all(
+                        binding, effect.lock, effect.mode, delta, span, callee, outcomes, raised
+                    )
+            return outcomes
+        key = manager.enter if way == "enter" else manager.exit
+        found = self._lookup(key) if key else None
+        if found is not None:
+            callee, summary = found
+            binding = Binding(self._function, callee, None, manager.receiver)
+            for other in summary.effects:
+                outcomes = self._shift_all(
+                    binding, other.lock, other.mode, other.normal, span, callee, outcomes, raised
+                )
+        return outcomes

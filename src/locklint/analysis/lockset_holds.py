@@ -1,0 +1,216 @@
+"""What acquires and releases do to one disjunct."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from locklint.analysis.lockset import (
+    FORGOTTEN,
+    MAX_COUNT,
+    UNTOUCHED,
+    Acquisition,
+    Cause,
+    Disjunct,
+    Flow,
+    Grade,
+    Hold,
+    InFlight,
+    LockKey,
+    Why,
+    key_of,
+)
+from locklint.analysis.lockset_values import Values
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.instruction import Acquire, Constant, Instruction, TryAcquire, Use
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
+
+
+class Holds(Values):
+    """Acquires, releases, and releases that are left to a stack of clean-ups."""
+
+    def _acquire(self, instruction: Acquire | TryAcquire, disjunct: Disjunct) -> list[Disjunct]:
+        lock = self._canonical_lock(instruction.lock, disjunct)
+        key = key_of(lock, instruction.mode)
+        taken = self._take(
+            key, lock, Acquisition(instruction.span, instruction.how), disjunct, instruction
+        )
+        if isinstance(instruction, Acquire):
+            if instruction.call is not None and instruction.call.result is not None:
+                result = instruction.call.result
+                taken = [self._set(result, Constant(True), one) for one in taken]
+            return taken
+        hold = disjunct.hold(key)
+        if is_exclusive(lock) and (hold.count > 0 or hold.is_held) and not hold.forgotten:
+            taken = []
+        failed = disjunct
+        certain = hold.count > 0 or hold.taken_last
+        if lock.kind.reentrant and certain and taken and lock.kind.role is LockRole.LOCK:
+            # Whoever holds a re-entrant lock gets it again.
+            name = instruction.result
+            return [one if name is None else self._set(name, Constant(True), one) for one in taken]
+        if not hold.forgotten and hold.count == 0 and not hold.is_held:
+            # A re-entrant lock that could not be had may still be held by the caller: not known.
+            surely = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
+            failed = disjunct.with_hold(
+                key,
+                replace(
+                    hold,
+                    free_at=0 if surely else hold.free_at,
+                    why=Why.TRY_FAILED,
+                    where=instruction.span,
+                ),
+            )
+        outcome = instruction.result
+        call = instruction.call
+        if call is not None and call.use is Use.PASSED and outcome not in self._relevance.tracked:
+            # Something else looks at the result, and may go on only where it likes it.
+            return [disjunct.with_hold(key, FORGOTTEN)]
+        if outcome is None:
+            return [*taken, failed]
+        return [
+            *(self._set(outcome, Constant(True), one) for one in taken),
+            self._set(outcome, Constant(False), failed),
+        ]
+
+    def _take(
+        self,
+        key: LockKey,
+        lock: LockRef,
+        acquisition: Acquisition,
+        disjunct: Disjunct,
+        instruction: Instruction | None = None,
+    ) -> list[Disjunct]:
+        hold = FORGOTTEN if "[*]" in key.path.fields else disjunct.hold(key)
+        if self._recorder:
+            self._recorder.acquires(key, lock, acquisition, disjunct, instruction)
+        if hold.forgotten:
+            return [disjunct.with_hold(key, FORGOTTEN)]
+        if hold.count >= MAX_COUNT:
+            return [disjunct.with_hold(key, FORGOTTEN)]
+        exclusive = is_exclusive(lock)
+        if exclusive and (hold.count > 0 or hold.is_held) and not hold.handed_over:
+            # It waits for itself: nothing after this place is reached.
+            return []
+        levels = (*hold.levels, frozenset({acquisition}))
+        if hold.count < 0:
+            levels = hold.levels
+        return [
+            disjunct.with_hold(
+                key,
+                Hold(
+                    count=hold.count + 1,
+                    levels=levels,
+                    free_at=hold.count if exclusive else hold.free_at,
+                    handed_over=hold.handed_over,
+                    taken_last=lock.kind.reentrant and hold.count <= 0,
+                ),
+            )
+        ]
+
+    def _release(
+        self,
+        span: Span,
+        lock: LockRef,
+        mode: Mode | None,
+        how: str,
+        disjunct: Disjunct,
+        raised: list[Disjunct] | None,
+    ) -> list[Disjunct]:
+        lock = self._canonical_lock(lock, disjunct)
+        key = key_of(lock, mode)
+        if mode is None and lock.mode is None:
+            shared = LockKey(key.path, Mode.SHARED)
+            if disjunct.hold(shared).count > 0 and disjunct.hold(key).count <= 0:
+                key = shared
+        hold = FORGOTTEN if "[*]" in key.path.fields else disjunct.hold(key)
+        if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
+            # It was made in this function, and nobody else has seen it.
+            own = lock.path.root in (Root.LOCAL, Root.TEMP) and not lock.kind.reentrant
+            hold = replace(hold, free_at=0 if own else None)
+            disjunct = disjunct.with_hold(key, hold)
+        if self._recorder:
+            self._recorder.releases(key, lock, span, how, disjunct)
+        if hold.forgotten:
+            return [disjunct]
+        if hold.count > 0:
+            free = hold.count == 1
+            return [
+                disjunct.with_hold(
+                    key,
+                    Hold(
+                        count=hold.count - 1,
+                        levels=hold.levels[:-1],
+                        free_at=hold.free_at,
+                        why=Why.RELEASED if free else None,
+                        where=span if free else None,
+                    ),
+                )
+            ]
+        if hold.is_free and lock.kind.role is not LockRole.SEMAPHORE:
+            if lock.kind.unheld_release is UnheldRelease.RAISES:
+                if raised is not None:
+                    cause = Cause(span, "release of a lock that is not held")
+                    raised.append(
+                        replace(
+                            disjunct,
+                            exception=InFlight(Flow.ERROR, "RuntimeError", Grade.ACQUIRE, cause),
+                        )
+                    )
+                return []
+            return [disjunct]
+        if hold.count <= -MAX_COUNT:
+            return [disjunct.with_hold(key, FORGOTTEN)]
+        return [
+            disjunct.with_hold(
+                key,
+                Hold(
+                    count=hold.count - 1,
+                    free_at=hold.count - 1 if is_exclusive(lock) else None,
+                    why=Why.RELEASED,
+                    where=span,
+                ),
+            )
+        ]
+
+    def _hand_over(self, key: LockKey, disjunct: Disjunct) -> Disjunct:
+        hold = disjunct.hold(key)
+        if hold.forgotten:
+            return disjunct
+        if hold.count > 0:
+            return disjunct.with_hold(key, FORGOTTEN)
+        return disjunct.with_hold(key, replace(hold, handed_over=True, free_at=None))
+
+    def _defer(self, stack: AccessPath, lock: LockRef | None, disjunct: Disjunct) -> Disjunct:
+        stack = self._canonical(stack, disjunct)
+        waiting = disjunct.deferred.get(stack, ())
+        if lock is None:
+            for key in waiting:
+                disjunct = self._hand_over(key, disjunct)
+            deferred = {k: v for k, v in disjunct.deferred.items() if k != stack}
+            return replace(disjunct, deferred=deferred)
+        key = key_of(self._canonical_lock(lock, disjunct), lock.mode)
+        self._deferred_locks[key] = lock
+        if len(waiting) > MAX_COUNT:
+            return self._hand_over(key, disjunct)
+        return replace(disjunct, deferred={**disjunct.deferred, stack: (*waiting, key)})
+
+    def _unwind(
+        self, span: Span, stack: AccessPath, disjunct: Disjunct, raised: list[Disjunct] | None
+    ) -> list[Disjunct]:
+        stack = self._canonical(stack, disjunct)
+        waiting = disjunct.deferred.get(stack, ())
+        deferred = {k: v for k, v in disjunct.deferred.items() if k != stack}
+        current = [replace(disjunct, deferred=deferred)]
+        for key in reversed(waiting):
+            following: list[Disjunct] = []
+            for one in current:
+                lock = self._deferred_locks[key]
+                following += self._release(span, lock, key.mode, "ExitStack", one, raised)
+            current = following
+        return current
+
+
+def is_exclusive(lock: LockRef) -> bool:
+    """Whether whoever holds the lock cannot get it again."""
+    return lock.kind.role is LockRole.LOCK and not lock.kind.reentrant

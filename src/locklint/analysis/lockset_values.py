@@ -1,0 +1,169 @@
+"""What variables stand for, and which way a test goes, in one disjunct."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from locklint.analysis.events import Recorder
+from locklint.analysis.lockset import FORGOTTEN, Disjunct, Fact, LockKey
+from locklint.analysis.relevance import Relevance, facts_of
+from locklint.analysis.summary import Summary
+from locklint.ir.access_path import AccessPath
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Condition, Constant, Equals, IsNone, Operand, Truth
+from locklint.ir.lock import LockRef
+
+Lookup = Callable[[str], tuple[Function, Summary] | None]
+
+
+class Values:
+    """Values, aliases and test outcomes of one function.
+
+    The first of the layers of `lockset_transfer.Transfer`. ``lookup`` gives a callee and its
+    summary by key. With a recorder the same walk, over solved states, notes what rules want to know.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        relevance: Relevance,
+        lookup: Lookup,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._function = function
+        self._relevance = relevance
+        self._lookup = lookup
+        self._recorder = recorder
+        self._deferred_locks: dict[LockKey, LockRef] = {}
+
+    def _assign(self, target: AccessPath, value: Operand, disjunct: Disjunct) -> Disjunct:
+        if value == target:
+            return disjunct
+        known = self._value(value, disjunct)
+        if known == target:
+            return disjunct
+        disjunct = self._rebind(target, disjunct)
+        if isinstance(known, AccessPath) and (known.starts_with(target) or "[*]" in known.fields):
+            return disjunct
+        if isinstance(known, Constant) or (isinstance(known, AccessPath) and target.is_variable):
+            return self._set(target, known, disjunct)
+        return disjunct
+
+    def _set(
+        self, target: AccessPath, value: Constant | AccessPath, disjunct: Disjunct
+    ) -> Disjunct:
+        if target not in self._relevance.tracked:
+            return disjunct
+        return replace(disjunct, values={**disjunct.values, target: value})
+
+    def _rebind(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
+        """Forget everything that was known through the old value of ``target``."""
+        mentions = f"[{target}]"
+        disjunct = self._keep_for_copies(target, disjunct)
+        values = {
+            path: value
+            for path, value in disjunct.values.items()
+            if not path.starts_with(target)
+            and not (isinstance(value, AccessPath) and value.starts_with(target))
+        }
+        facts = {
+            fact: outcome
+            for fact, outcome in disjunct.facts.items()
+            if not any(path.starts_with(target) for path in fact.mentions)
+        }
+        disjunct = replace(disjunct, values=values, facts=facts)
+        for key, hold in list(disjunct.holds.items()):
+            if key.path.starts_with(target) or mentions in key.path.fields:
+                if hold.count == 0 and not hold.forgotten:
+                    holds = {k: h for k, h in disjunct.holds.items() if k != key}
+                    disjunct = replace(disjunct, holds=holds)
+                else:
+                    disjunct = disjunct.with_hold(key, FORGOTTEN)
+        return disjunct
+
+    def _keep_for_copies(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
+        """Before a variable is bound anew: what was known of it still holds for its copies."""
+        facts = dict(disjunct.facts)
+        for path, value in disjunct.values.items():
+            if value != target or path == target:
+                continue
+            for kind in ("truth", "none"):
+                outcome = facts.get(Fact(kind, str(target), (target,)))
+                if outcome is not None:
+                    facts[Fact(kind, str(path), (path,))] = outcome
+        return disjunct if facts == disjunct.facts else replace(disjunct, facts=facts)
+
+    def _canonical(self, path: AccessPath, disjunct: Disjunct) -> AccessPath:
+        """The path with aliased variables exchanged for what they stand for."""
+        for _ in range(5):
+            root = AccessPath(path.root_name, (), path.root)
+            value = disjunct.values.get(root)
+            if not isinstance(value, AccessPath) or value == root:
+                return path
+            path = path.replace_prefix(root, value)
+        return path
+
+    def _canonical_lock(self, lock: LockRef, disjunct: Disjunct) -> LockRef:
+        path = self._canonical(lock.path, disjunct)
+        return lock if path == lock.path else replace(lock, path=path)
+
+    def _value(self, operand: Operand, disjunct: Disjunct) -> Operand:
+        if not isinstance(operand, AccessPath):
+            return operand
+        value = disjunct.values.get(operand)
+        if value is not None:
+            return value
+        return self._canonical(operand, disjunct)
+
+    def _assume(self, condition: Condition, outcome: bool, disjunct: Disjunct) -> Disjunct | None:
+        """The executions in which ``condition`` is ``outcome``; None where there are none."""
+        known = self._evaluate(condition, disjunct)
+        if known is not None:
+            return disjunct if known is outcome else None
+        facts = dict(disjunct.facts)
+        for one in {condition, self._followed(condition, disjunct)}:
+            fact = facts_of(one)
+            if fact is not None and fact in self._relevance.repeated:
+                facts[fact] = outcome
+        return disjunct if facts == disjunct.facts else replace(disjunct, facts=facts)
+
+    def _followed(self, condition: Condition, disjunct: Disjunct) -> Condition:
+        """The condition as one on what an aliased variable stands for."""
+        match condition:
+            case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
+                value = self._value(path, disjunct)
+                if isinstance(value, AccessPath) and value != path:
+                    return replace(condition, value=value)
+        return condition
+
+    def _evaluate(self, condition: Condition, disjunct: Disjunct) -> bool | None:
+        match condition:
+            case Truth(value) | IsNone(value) | Equals(value):
+                known = self._value(value, disjunct)
+                if isinstance(known, Constant):
+                    match condition:
+                        case Truth():
+                            return bool(known.value)
+                        case IsNone():
+                            return known.value is None
+                        case Equals(constant=constant):
+                            return bool(known.value == constant.value)
+        outcome = self._fact_outcome(condition, disjunct)
+        if outcome is None:
+            followed = self._followed(condition, disjunct)
+            if followed != condition:
+                outcome = self._fact_outcome(followed, disjunct)
+        return outcome
+
+    def _fact_outcome(self, condition: Condition, disjunct: Disjunct) -> bool | None:
+        fact = facts_of(condition)
+        if fact is None:
+            return None
+        outcome = disjunct.facts.get(fact)
+        if outcome is None and fact.kind in ("truth", "none"):
+            other = Fact("none" if fact.kind == "truth" else "truth", fact.text, fact.mentions)
+            # What is true is not None, and what is None is not true.
+            if disjunct.facts.get(other) is True:
+                return False
+        return outcome
