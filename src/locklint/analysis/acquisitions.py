@@ -129,6 +129,13 @@ def _by_conviction(exit_: Exit) -> tuple[int, Span]:
 
 def fates(states: LockStates) -> list[Fate]:
     """The fates of all acquisitions by hand of a function, in source order."""
+    if "fates" not in states.derived:
+        states.derived["fates"] = _fates(states)
+    found: list[Fate] = states.derived["fates"]
+    return found
+
+
+def _fates(states: LockStates) -> list[Fate]:
     taken: dict[tuple[LockKey, Acquisition], list[Taken]] = defaultdict(list)
     for event in states.taken:
         instruction = event.instruction
@@ -142,17 +149,20 @@ def fates(states: LockStates) -> list[Fate]:
         Fate(states, key, acquisition, events[0].lock, events, released.get((key, acquisition), []))
         for (key, acquisition), events in taken.items()
     ]
+    kept_by_exception: dict[tuple[LockKey, Acquisition], list[Exit]] = defaultdict(list)
+    for exit_ in states.exceptional_exits:
+        for key, hold in exit_.holds.items():
+            for acquisition in hold.acquisitions():
+                kept_by_exception[key, acquisition].append(exit_)
+    normal_exits = states.normal_exits
     for fate in result:
-        for exit_ in states.normal_exits:
-            hold = exit_.holds.get(fate.key)
-            if hold is not None and fate.acquisition in hold.acquisitions():
+        for exit_ in normal_exits:
+            last = exit_.holds.get(fate.key)
+            if last is not None and fate.acquisition in last.acquisitions():
                 fate.kept.append(exit_)
-            elif hold is None or not hold.forgotten:
+            elif last is None or not last.forgotten:
                 fate.given_back.append(exit_)
-        for exit_ in states.exceptional_exits:
-            hold = exit_.holds.get(fate.key)
-            if hold is not None and fate.acquisition in hold.acquisitions():
-                fate.kept_by_exception.append(exit_)
+        fate.kept_by_exception += kept_by_exception.get((fate.key, fate.acquisition), ())
     return sorted(result, key=lambda fate: (fate.span, str(fate.key)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 from locklint.analysis.lockset import (
     Acquisition,
@@ -80,6 +81,7 @@ class LockStates:
     yields: list[tuple[Span, dict[LockKey, Hold]]] = field(default_factory=list)
     locks: dict[LockKey, LockRef] = field(default_factory=dict)
     complete: bool = True
+    derived: dict[str, Any] = field(default_factory=dict)  # what is worked out once for all rules
 
     @property
     def normal_exits(self) -> list[Exit]:

@@ -21,6 +21,11 @@ from locklint.ir.instruction import BlockId, Call, Enter, Exit
 
 _MAX_ROUNDS = 3
 
+MAX_WORK = 3_000_000
+"""How much of states may be looked at for one function: some seconds of work."""
+
+_WORK_OF_BLOCK = 50
+
 
 def callees(function: Function) -> Iterator[str]:
     """The keys of all functions whose summaries the states of ``function`` depend on."""
@@ -127,11 +132,26 @@ def solve(function: Function, lookup: Lookup) -> LockStates:
     # Clean-up stacks release by key, and the recorder knows the locks behind keys.
     transfer = Transfer(function, relevance, lookup)
 
+    left = MAX_WORK
+
+    def spend(work: int) -> None:
+        nonlocal left
+        left -= work
+        if left < 0:
+            raise TooManyVisits(f"{function.key}: too much work")
+
+    def flow(block: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
+        spend(_WORK_OF_BLOCK + state.size * (2 + len(function.blocks[block].instructions)))
+        return transfer.flow(block, state)
+
     def join(_: BlockId, old: State | None, new: State) -> State:
-        return new if old is None else old.join(new)
+        if old is None:
+            return new
+        spend(len(old) * new.size)
+        return old.join(new)
 
     try:
-        before = Forward(function, transfer.flow, join).solve(State([EMPTY]))
+        before = Forward(function, flow, join).solve(State([EMPTY]))
     except TooManyVisits:
         recorder.states.complete = False
         return recorder.states

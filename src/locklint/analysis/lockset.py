@@ -328,6 +328,13 @@ class State:
     def __len__(self) -> int:
         return len(self._members)
 
+    @property
+    def size(self) -> int:
+        """How much there is in it to look at: what the disjuncts know."""
+        return sum(
+            1 + len(one.holds) + len(one.values) + len(one.facts) for one in self._members.values()
+        )
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self._members == other._members
 

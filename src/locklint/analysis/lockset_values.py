@@ -21,7 +21,7 @@ class Values:
     """Values, aliases and test outcomes of one function.
 
     The first of the layers of `lockset_transfer.Transfer`. ``lookup`` gives a callee and its
-    summary by key. With a recorder the same walk, over solved states, notes what rules want to know.
+    summary by key. With a recorder the same walk, over solved states, notes what the rules ask.
     """
 
     def __init__(

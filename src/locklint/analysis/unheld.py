@@ -122,17 +122,18 @@ def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
 def early_releases(states: LockStates) -> list[EarlyRelease]:
     """Clean-ups that release what may not have been acquired, one for each acquisition."""
     result: list[EarlyRelease] = []
+    at: dict[tuple[LockKey, Span], list[Given]] = defaultdict(list)
+    for given in states.given:
+        at[given.key, given.span].append(given)
     for fate in fates(states):
         if fate.instruction is None:
             continue
-        places = set(fate.release_spans)
         normal = {given.span for given in fate.releases if given.exception is None}
         early = [
             given
-            for given in states.given
-            if given.key == fate.key
-            and given.span in places
-            and given.before.count == 0
+            for place in fate.release_spans
+            for given in at[fate.key, place]
+            if given.before.count == 0
             and not given.before.forgotten
             and given.before.why is None
             and given.exception is not None
