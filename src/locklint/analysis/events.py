@@ -113,10 +113,6 @@ class Recorder:
     def __init__(self, function: Function) -> None:
         self.states = LockStates(function)
 
-    def lock_of(self, key: LockKey) -> LockRef | None:
-        """The lock behind a key that has been seen."""
-        return self.states.locks.get(key)
-
     def acquires(
         self,
         key: LockKey,

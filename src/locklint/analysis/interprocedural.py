@@ -129,7 +129,6 @@ def solve(function: Function, lookup: Lookup) -> LockStates:
         recorder.states.complete = False
         return recorder.states
     relevance = Relevance(function)
-    # Clean-up stacks release by key, and the recorder knows the locks behind keys.
     transfer = Transfer(function, relevance, lookup)
 
     left = MAX_WORK

@@ -138,8 +138,7 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
             and given.before.why is None
             and given.exception is not None
             and given.exception.flow is not Flow.EXIT
-            and given.exception.cause.span <= fate.span
-            and _same_try(given, fate)
+            and given.exception.cause.span <= fate.span < given.span
         ]
         if not early or is_expected(states.function, early[0].span, _EXPECTED):
             continue
@@ -158,10 +157,6 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
             )
         )
     return result
-
-
-def _same_try(given: Given, fate: Fate) -> bool:
-    return given.span > fate.span
 
 
 def _by_conviction(given: Given) -> tuple[int, Span]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from locklint.core.source import Span
-from locklint.frontend.acquire_call import AcquireCall, argument_value, read_acquire
+from locklint.frontend.acquire_call import AcquireCall, read_acquire
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.ir.access_path import AccessPath
@@ -553,4 +553,4 @@ def apply_effects(function: Function, resolver: Resolver, methods: frozenset[str
     return EffectPass(function, resolver, methods).apply()
 
 
-__all__ = ["apply_effects", "argument_value", "lock_method_names"]
+__all__ = ["apply_effects", "lock_method_names"]
