@@ -11,7 +11,8 @@ import pytest
 from locklint.cli.output import wants_color
 from locklint.core.config import Config
 from locklint.core.diagnostic import Severity
-from locklint.engine.report import InternalError, Report, Statistics
+from locklint.core.source import Span
+from locklint.engine.report import GivenUp, InternalError, Report, Statistics
 from tests.cli.conftest import CommandLine, MadeUpUsageError
 from tests.reporting.canned import Canned, leak
 
@@ -146,6 +147,21 @@ def test_internal_errors_in_files_do_not_hide_findings(locklint_command: Command
     assert "Found 1 error (1 file with findings), 1 internal error.\n" in result.out
     assert result.err == "error: src/odd.py: internal error, a defect of locklint: KeyError: 'x'\n"
     assert "Traceback: somewhere" in locklint_command("-v").err
+
+
+def test_functions_that_were_given_up_are_named_on_request(
+    locklint_command: CommandLine,
+) -> None:
+    given_up = GivenUp("src/odd.py", Span(12, 5, 12, 9), "Pool.grow")
+    locklint_command.report = Report(
+        statistics=Statistics(files=1, candidates=1, functions=3, too_complex=1),
+        too_complex=(given_up,),
+    )
+    result = locklint_command()
+    assert result.status == 0
+    assert "3 functions (1 too complex)" in result.out
+    assert result.err == ""
+    assert "src/odd.py:12:5: `Pool.grow` is too complex" in locklint_command("-v").err
 
 
 def test_a_crash_is_told_with_its_traceback(locklint_command: CommandLine) -> None:

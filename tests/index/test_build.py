@@ -112,7 +112,7 @@ def test_assignments() -> None:
         h = g @4
         i: Optional[threading.Lock] = None @5
         j: <Lock | None> = ? @6
-        l <- Lock() @8
+        l[0] <- Lock() @8
         __all__ = ['a', 'b'] @10
         store m.n = Lock() @9
         called Lock f
@@ -227,6 +227,34 @@ def test_functions_and_their_locals() -> None:
     )
 
 
+def test_what_is_put_into_a_parameter_is_put_into_the_attribute_that_keeps_it() -> None:
+    check(
+        """
+        class A:
+            def keep(self, state, rest, gone):
+                state["a"] = Lock()
+                self.state = state
+                rest.append(Lock())
+                self.rest, self.gone = rest, gone
+                gone = {}
+                gone["b"] = Lock()
+        """,
+        """
+        class A() @2:1
+          method keep = A.keep
+        def A.keep(self, state, rest, gone) in A @3:9
+          gone = {} @8 in A.keep
+          gone['b'] <- Lock() @9 in A.keep
+          self.state = state @5 in A.keep
+          self.state['a'] <- Lock() @4 in A.keep
+          self.rest = rest @7 in A.keep
+          self.rest <- Lock() @6 in A.keep
+          self.gone = gone @7 in A.keep
+          called Lock append
+        """,
+    )
+
+
 def test_attributes_of_self() -> None:
     check(
         """
@@ -261,7 +289,7 @@ def test_attributes_of_self() -> None:
           self.b = self.a @4 in A.__init__
           self.c = lock @5 in A.__init__
           self.d = None @5 in A.__init__
-          self.e <- Lock() @6 in A.__init__
+          self.e['k'] <- Lock() @6 in A.__init__
           self.f <- Lock() @7 in A.__init__
           self.g <- Lock() @8 in A.__init__
           self.h <- Lock() @9 in A.__init__

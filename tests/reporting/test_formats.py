@@ -50,6 +50,7 @@ def test_json() -> None:
             "files": 120,
             "files_mentioning_locks": 34,
             "functions": 410,
+            "functions_too_complex": 0,
             "locks": 57,
             "lock_order_edges": 0,
         },

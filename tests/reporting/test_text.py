@@ -271,5 +271,12 @@ def test_a_clean_run_says_what_was_analysed() -> None:
     )
 
 
+def test_functions_that_were_given_up_are_counted() -> None:
+    report = Report(statistics=Statistics(files=2, candidates=2, functions=9, too_complex=1))
+    assert render("full", report, RenderOptions()).endswith(
+        "Analysed 2 files (2 mention locks), 9 functions (1 too complex), 0 locks.\n"
+    )
+
+
 def test_without_closing_lines_a_clean_run_is_silent() -> None:
     assert render("full", Report(), RenderOptions(closing=False)) == ""

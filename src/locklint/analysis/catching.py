@@ -35,6 +35,8 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
         names = [dotted.rsplit(".", 1)[-1] for dotted in handler.types]
         if all(any(_is_kind_of(one, name) for name in names) for one in exception.caught):
             return Verdict.YES
+        if all(_are_strangers(one, name) for one in exception.caught for name in names):
+            return Verdict.NO
     best = Verdict.NO
     for dotted in handler.types:
         verdict = _takes_one(dotted.rsplit(".", 1)[-1], exception)
@@ -56,6 +58,14 @@ def _is_kind_of(name: str, other: str) -> bool:
         return True
     left, right = _builtin(name), _builtin(other)
     return left is not None and right is not None and issubclass(left, right)
+
+
+def _are_strangers(name: str, other: str) -> bool:
+    """Whether both are builtin and neither descends from the other."""
+    left, right = _builtin(name), _builtin(other)
+    if left is None or right is None:
+        return False
+    return not (issubclass(left, right) or issubclass(right, left))
 
 
 def pass_by(handler: Handler, exception: InFlight) -> InFlight:

@@ -22,7 +22,7 @@ from locklint.ir.instruction import Constant
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 MAX_DISJUNCTS = 64
-MAX_COUNT = 4
+MAX_COUNT = 8
 
 
 class Grade(IntEnum):
@@ -163,7 +163,7 @@ class Hold:
     def covers(self, other: Hold) -> bool:
         """Whether all that this says of a lock is true where ``other`` is."""
         if self.forgotten:
-            return True
+            return self.taken_last <= other.taken_last
         return (
             not other.forgotten
             and self.count == other.count
@@ -262,7 +262,7 @@ EMPTY = Disjunct({}, {}, {}, {})
 
 def _join_holds(a: Hold, b: Hold) -> Hold:
     if a.forgotten or b.forgotten or a.count != b.count or len(a.levels) != len(b.levels):
-        return FORGOTTEN
+        return replace(FORGOTTEN, taken_last=a.taken_last and b.taken_last)
     if a == b:
         return a
     same_why = a.why is b.why

@@ -84,10 +84,10 @@ class Holds(Values):
         hold = FORGOTTEN if "[*]" in key.path.fields else disjunct.hold(key)
         if self._recorder:
             self._recorder.acquires(key, lock, acquisition, disjunct, instruction)
-        if hold.forgotten:
-            return [disjunct.with_hold(key, FORGOTTEN)]
-        if hold.count >= MAX_COUNT:
-            return [disjunct.with_hold(key, FORGOTTEN)]
+        if hold.forgotten or hold.count >= MAX_COUNT:
+            # How often is not known any more; that it is held is.
+            surely = lock.kind.reentrant and "[*]" not in key.path.fields
+            return [disjunct.with_hold(key, replace(FORGOTTEN, taken_last=surely))]
         exclusive = is_exclusive(lock)
         if exclusive and (hold.count > 0 or hold.is_held) and not hold.handed_over:
             # It waits for itself: nothing after this place is reached.
@@ -132,7 +132,7 @@ class Holds(Values):
         if self._recorder:
             self._recorder.releases(key, lock, span, how, disjunct)
         if hold.forgotten:
-            return [disjunct]
+            return [disjunct.with_hold(key, FORGOTTEN)]
         if hold.count > 0:
             free = hold.count == 1
             return [

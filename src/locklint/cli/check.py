@@ -87,7 +87,9 @@ def _list_option(name: str, metavar: str, text: str) -> Callable[[Command], Comm
     help="Accepted; the analysis runs in one process yet.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print findings and errors, nothing else.")
-@click.option("--verbose", "-v", is_flag=True, help="Say which settings and rules are in force.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Name settings and rules in force, and skipped code."
+)
 @click.option(
     "--color",
     type=click.Choice(COLORS),
@@ -229,6 +231,10 @@ def _analyse(request: Request, config: Config) -> Report:
         write_error(f"{problem.path}: internal error, a defect of locklint: {problem.message}")
         if request.verbose:
             write_note(problem.traceback)
+    if request.verbose:
+        for one in report.too_complex:
+            place = f"{one.path}:{one.span.line}:{one.span.column}"
+            write_note(f"{place}: `{one.function}` is too complex, nothing is concluded about it")
     return report
 
 

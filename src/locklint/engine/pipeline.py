@@ -24,7 +24,7 @@ from locklint.engine import suppress
 from locklint.engine.discover import discover
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress
-from locklint.engine.report import InternalError, Report, Statistics
+from locklint.engine.report import GivenUp, InternalError, Report, Statistics
 from locklint.engine.selection import explicit_codes, is_shown, select_rules
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ def check(paths: Sequence[str], config: Config, *, progress: Progress | None = N
         progress.end()
     diagnostics, more = run_rules(program, rules, config, paths)
     kept, suppressed = suppress.apply(diagnostics, program.sources)
+    given_up = tuple(
+        GivenUp(function.path, function.name_span, function.qualname)
+        for function in program.ordered_functions()
+        if not program.states[function.key].complete
+    )
     shown = {step.path for d in kept for step in d.steps} | {d.path for d in kept}
     return Report(
         diagnostics=kept,
@@ -77,10 +82,12 @@ def check(paths: Sequence[str], config: Config, *, progress: Progress | None = N
             files=len(discovery.files),
             candidates=len(files.files),
             functions=len(program.functions),
+            too_complex=len(given_up),
             locks=len(program.locks()),
             suppressed=suppressed,
         ),
         errors=(*files.errors, *errors, *more),
+        too_complex=given_up,
         sources={path: program.sources[path] for path in shown if path in program.sources},
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from locklint.core.diagnostic import Diagnostic
-from locklint.core.source import SourceFile
+from locklint.core.source import SourceFile, Span
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,20 @@ class InternalError:
 
 
 @dataclass(frozen=True)
+class GivenUp:
+    """A function about which nothing is concluded: a bound of the analysis was reached in it."""
+
+    path: str
+    span: Span
+    function: str
+
+
+@dataclass(frozen=True)
 class Statistics:
-    """What was analysed: files found, files that mention locks, functions lowered, locks known."""
+    """What was analysed: files found, files that mention locks, functions lowered, locks known.
+
+    ``too_complex`` are those of the functions about which nothing is concluded.
+    """
 
     files: int = 0
     candidates: int = 0
@@ -28,6 +40,7 @@ class Statistics:
     locks: int = 0
     edges: int = 0
     suppressed: int = 0
+    too_complex: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,9 +48,11 @@ class Report:
     """Findings in output order, what was analysed, what went wrong, and the texts for snippets.
 
     ``sources`` holds at least every file that a finding or one of its steps points into.
+    ``too_complex`` are the functions that were given up at a bound, in the order of their places.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
     statistics: Statistics = Statistics()
     errors: tuple[InternalError, ...] = ()
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
+    too_complex: tuple[GivenUp, ...] = ()

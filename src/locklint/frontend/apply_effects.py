@@ -379,9 +379,9 @@ class EffectPass:
 
     def _note_odd_with(self, enter: Enter) -> None:
         context = enter.context
-        if isinstance(context, Unknown) and len(context.mentions) == 1:
-            # What `with await lock` enters; nothing else that mentions one lock alone is entered.
-            lock = self._lock(context.mentions[0])
+        awaited = self._awaited(context)
+        if awaited is not None:
+            lock = self._lock(awaited)
             if lock is not None and lock.api.async_with_ok and not enter.is_async:
                 self._use(UseKind.AWAITED_WITH, enter.span, lock)
             return
@@ -409,6 +409,22 @@ class EffectPass:
                     lock_kind=kind,
                 )
             )
+
+    def _awaited(self, context: Operand) -> AccessPath | None:
+        """What ``with await path:`` awaits: a value that mentions the path alone."""
+        values = [context]
+        if isinstance(context, AccessPath):
+            values = self._definitions.values(context)
+        if len(values) != 1 or not isinstance(values[0], Unknown):
+            return None
+        awaited = {
+            instruction.value
+            for block in self._function.blocks.values()
+            for instruction in block.instructions
+            if isinstance(instruction, Await)
+        }
+        mentions = values[0].mentions
+        return mentions[0] if len(mentions) == 1 and mentions[0] in awaited else None
 
     def _exit(self, exit_: Exit) -> Iterator[Instruction]:
         context = exit_.context

@@ -366,12 +366,15 @@ class Inference:
         ``cls`` is the class whose body makes those bindings that no function makes.
         """
         held: list[Types] = list(known)
-        filled: list[Types] = []
+        filled: list[tuple[str | None, Types]] = []
         for binding in bindings:
             types = self.binding(binding, index, cls)
-            (filled if binding.element else held).append(types)
+            if binding.element:
+                filled.append((binding.key, types))
+            else:
+                held.append(types)
         types = union(*held)
-        return _filled(types, union(*filled)) if filled else types
+        return _filled(types, filled) if filled else types
 
     def binding(self, binding: Binding, index: ModuleIndex, cls: str = "") -> Types:
         """What one binding gives; an annotation tells where the value itself does not."""
@@ -400,6 +403,8 @@ class Inference:
                 if key is not None and key in keys:
                     # What was put in without a key may have replaced it.
                     return union(items[keys.index(key)], *items[len(keys) :])
+                if key is not None and keys and kind.name == "object":
+                    return union(*items[len(keys) :]) or UNKNOWN
                 return kind.all_items() or UNKNOWN
             case InstanceType():
                 method = "__getitem__"
@@ -427,18 +432,29 @@ def declares(decl: FunctionDecl, name: str) -> bool:
     )
 
 
-def _filled(types: Types, filled: Types) -> Types:
-    """The containers among the alternatives, with what was put into them."""
+def _filled(types: Types, filled: list[tuple[str | None, Types]]) -> Types:
+    """The containers among the alternatives, with what was put into them.
+
+    Where the container itself comes from elsewhere, what is put in under a literal key says
+    nothing of what stands under other keys.
+    """
+    together = union(*[types for _, types in filled])
     result: list[Type] = []
     any_container = False
     for kind in types:
         if isinstance(kind, ContainerType):
             any_container = True
-            kind = replace(kind, items=(*kind.items, filled))
+            kind = replace(kind, items=(*kind.items, together))
         result.append(kind)
     if not any_container and not any(isinstance(kind, (InstanceType, LockValue)) for kind in types):
         result = [kind for kind in result if not isinstance(kind, UnknownType)]
-        result.append(ContainerType("object", (filled,)))
+        by_key: dict[str, Types] = {}
+        for key, put in filled:
+            if key is not None:
+                by_key[key] = union(by_key.get(key, ()), put)
+        rest = tuple(put for key, put in filled if key is None)
+        items = (*by_key.values(), union(*rest)) if rest else tuple(by_key.values())
+        result.append(ContainerType("object", items, tuple(by_key)))
     return tuple(result)
 
 

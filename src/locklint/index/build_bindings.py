@@ -37,7 +37,8 @@ class TargetBinder:
         elif kind is ast.Attribute:
             self._bind_attribute(target, value, line, scope, annotation)  # type: ignore[arg-type]
         elif kind is ast.Subscript:
-            self.fill(target.value, value, line, scope)  # type: ignore[attr-defined]
+            assert isinstance(target, ast.Subscript)
+            self.fill(target.value, value, line, scope, literal_key(target.slice))
         elif isinstance(target, (ast.Tuple, ast.List)) and depth < MAX_TARGET_DEPTH:
             self._bind_each(target, value, line, scope, source, depth)
         elif isinstance(target, ast.Starred):
@@ -95,6 +96,7 @@ class TargetBinder:
         scope: Scope,
         annotation: Value | None = None,
         element: bool = False,
+        key: str | None = None,
     ) -> None:
         receiver = target.value
         function = scope.function
@@ -102,28 +104,37 @@ class TargetBinder:
         if function is not None and isinstance(receiver, ast.Name):
             owner = function.owner_of_self(receiver.id)
             if owner is not None:
-                binding = Binding(value, line, where, annotation, element)
+                binding = Binding(value, line, where, annotation, element, key=key)
                 add_binding(owner.self_bindings, target.attr, binding)
                 return
         of = value_of(receiver, 2)
         if not isinstance(of, Opaque):
-            binding = Binding(value, line, where, annotation, element, of)
+            binding = Binding(value, line, where, annotation, element, of, key)
             add_binding(self.attribute_stores, target.attr, binding)
 
-    def fill(self, container: ast.expr, value: Value, line: int, scope: Scope) -> None:
-        """Record that a value is put into a container (a name or an attribute)."""
+    def fill(
+        self,
+        container: ast.expr,
+        value: Value,
+        line: int,
+        scope: Scope,
+        key: str | None = None,
+    ) -> None:
+        """Record that a value is put into a container (a name or an attribute).
+
+        ``key`` is the `repr` of a literal key.
+        """
         if isinstance(value, (Literal, Opaque)):
             return
         if container.__class__ is ast.Name:
             name = container.id
-            table = self._fill_table(name, scope)
-            if table is not None:
-                where = scope.function.qualname if scope.function is not None else ""
-                add_binding(table, name, Binding(value, line, where, element=True))
+            where = scope.function.qualname if scope.function is not None else ""
+            binding = Binding(value, line, where, element=True, key=key)
+            add_binding(self._fill_table(name, scope), name, binding)
         elif isinstance(container, ast.Attribute):
-            self._bind_attribute(container, value, line, scope, element=True)
+            self._bind_attribute(container, value, line, scope, element=True, key=key)
 
-    def _fill_table(self, name: str, scope: Scope) -> Bindings | None:
+    def _fill_table(self, name: str, scope: Scope) -> Bindings:
         """Whose container a name is: unlike binding, filling needs no `global` or `nonlocal`."""
         if not isinstance(scope, FunctionScope):
             return scope.bindings
@@ -132,7 +143,7 @@ class TargetBinder:
             if name in function.bindings:
                 return function.bindings
             if any(parameter.name == name for parameter in function.parameters):
-                return None
+                return function.parameter_fills
             function = function.enclosing_function
         return self.module.bindings
 
@@ -170,6 +181,11 @@ class TargetBinder:
                     stack.extend((inner, OPAQUE) for inner in (*patterns, *keyword_patterns))
                 case _:
                     pass
+
+
+def literal_key(node: ast.expr) -> str | None:
+    """The `repr` of a subscript's key, where that is a literal."""
+    return repr(node.value) if isinstance(node, ast.Constant) else None
 
 
 def reference(node: ast.expr) -> Ref | None:

@@ -112,6 +112,7 @@ class FunctionScope(Scope):
         "mentions_lock",
         "node",
         "nonlocals",
+        "parameter_fills",
         "parameters",
         "returns",
         "self_bindings",
@@ -132,6 +133,7 @@ class FunctionScope(Scope):
             self.first = None
         self.comprehensions: Bindings = {}
         self.self_bindings: Bindings = {}
+        self.parameter_fills: Bindings = {}
         self.globals: set[str] = set()
         self.nonlocals: set[str] = set()
         self.inner: dict[str, str] = {}
@@ -179,12 +181,29 @@ class FunctionScope(Scope):
             globals=tuple(sorted(self.globals)),
             nonlocals=tuple(sorted(self.nonlocals)),
             imports=self.imports,
-            self_bindings=freeze(self.self_bindings),
+            self_bindings=freeze(self._with_parameter_fills()),
             called=frozenset(self.called),
             mentions_lock=self.mentions_lock,
             is_abstract=_is_abstract(node),
             comprehensions=freeze(self.comprehensions),
         )
+
+    def _with_parameter_fills(self) -> Bindings:
+        """The bindings of attributes; what is put into a parameter is put into its attribute too.
+
+        After ``self.state = state`` both are the same container, unless the name is bound anew.
+        """
+        if not self.parameter_fills:
+            return self.self_bindings
+        found = {name: list(bindings) for name, bindings in self.self_bindings.items()}
+        for bindings in found.values():
+            for binding in tuple(bindings):
+                value = binding.value
+                if binding.element or not isinstance(value, Ref) or len(value.names) != 1:
+                    continue
+                if value.names[0] not in self.bindings:
+                    bindings += self.parameter_fills.get(value.names[0], ())
+        return found
 
 
 class PendingCall:

@@ -116,7 +116,8 @@ class Binding(msgspec.Struct, frozen=True):
 
     ``function`` is the qualname of the function that does it (empty: the module's or class's own
     body). ``annotation`` is the annotation as a value, where there is one. ``element`` says that
-    the value is put into the container that the name holds (``x[k] = v``, ``x.append(v)``).
+    the value is put into the container that the name holds (``x[k] = v``, ``x.append(v)``), under
+    ``key`` where that is a literal (as `repr` text).
     ``receiver`` is ``x`` in a store ``x.attr = value`` where x is not the first parameter.
     """
 
@@ -126,6 +127,7 @@ class Binding(msgspec.Struct, frozen=True):
     annotation: Value | None = None
     element: bool = False
     receiver: Value | None = None
+    key: str | None = None
 
 
 class Parameter(msgspec.Struct, frozen=True):

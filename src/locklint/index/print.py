@@ -165,5 +165,6 @@ def _bindings(prefix: str, table: Mapping[str, tuple[Binding, ...]]) -> Iterator
 def _binding(name: str, binding: Binding) -> str:
     annotation = f": {print_value(binding.annotation)}" if binding.annotation is not None else ""
     sign = "<-" if binding.element else "="
+    name = f"{name}[{binding.key}]" if binding.key is not None else name
     where = f" in {binding.function}" if binding.function else ""
     return f"{name}{annotation} {sign} {print_value(binding.value)} @{binding.line}{where}"

@@ -47,6 +47,7 @@ def _summary(results: Results, options: RenderOptions) -> dict[str, Any]:
         "files": counts.files,
         "files_mentioning_locks": counts.candidates,
         "functions": counts.functions,
+        "functions_too_complex": counts.too_complex,
         "locks": counts.locks,
         "lock_order_edges": counts.edges,
     }

@@ -30,6 +30,10 @@ class Counts(Protocol):
         """Functions analysed."""
 
     @property
+    def too_complex(self) -> int:
+        """Those of the functions about which nothing is concluded."""
+
+    @property
     def locks(self) -> int:
         """Locks known."""
 

@@ -40,11 +40,15 @@ def found_line(results: Results) -> str:
 
 
 def analysed_line(counts: Counts) -> str:
-    """For example ``Analysed 120 files (34 mention locks), 410 functions, 57 locks.``"""
+    """For example ``Analysed 120 files (34 mention locks), 410 functions, 57 locks.``
+
+    Of functions that are too complex it says so, for nothing was looked for in them.
+    """
+    beyond = f" ({counts.too_complex} too complex)" if counts.too_complex else ""
     mention = "mentions" if counts.candidates == 1 else "mention"
     parts = [
         f"{_counted(counts.files, 'file', 'files')} ({counts.candidates} {mention} locks)",
-        _counted(counts.functions, "function", "functions"),
+        _counted(counts.functions, "function", "functions") + beyond,
         _counted(counts.locks, "lock", "locks"),
     ]
     if counts.edges:
