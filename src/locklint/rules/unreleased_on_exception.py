@@ -116,5 +116,5 @@ RULE = Rule(
     summary="an exception can leave the function with the lock still held",
     page=__doc__,
     check=check,
-    subsumed_by=("LCK108",),
+    subsumed_by=("LCK108", "LCK206"),
 )

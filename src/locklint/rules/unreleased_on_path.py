@@ -109,4 +109,5 @@ RULE = Rule(
     summary="one way out of the function keeps the lock that another one releases",
     page=__doc__,
     check=check,
+    subsumed_by=("LCK206",),
 )
