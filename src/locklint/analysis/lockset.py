@@ -125,8 +125,8 @@ class Hold:
     ``levels`` are the acquisitions behind each level that this function added, outermost first.
     ``free_at`` is the count at which this execution does not hold the lock at all, where that is
     known: an acquire that came back has shown that the lock was free before. ``why`` and ``where``
-    say how it came to be free. ``forgotten``: nothing is known any more. ``handed_over``: somebody
-    else may release it.
+    say how it came to be free. ``forgotten``: nothing is known any more, but for ``taken_last``.
+    ``handed_over``: somebody else may release it.
     """
 
     count: int = 0

@@ -210,7 +210,8 @@ class ContainerType:
     """A container by its builtin's name, with the alternatives of each item it is known to hold.
 
     ``keys`` are the literal keys of a dict display, or the positions ``0``, ``1`` … of a tuple or
-    list; what is put in later has no key.
+    list; what is put in later has no key, but for an ``object``: a container of which nothing is
+    known but what was put in.
     """
 
     name: str
