@@ -91,6 +91,10 @@ CODE: dict[str, tuple[str, Findings]] = {
         + "def f(a, a):\n    nonlocal lock\n    break\n    await x\n    lock.release(*b, *c)\n",
         [],
     ),
+    "key of 5,000 digits": (
+        HEAD + f"locks = {{}}\nlocks[0x{'f' * 5000}] = lock\n",
+        [],
+    ),
     "integer of 5,000 digits": (
         HEAD + f"def f():\n    lock.acquire(timeout=0x{'f' * 5000})\n    lock.release()\n",
         ["4: LCK201"],

@@ -379,13 +379,13 @@ class EffectPass:
 
     def _note_odd_with(self, enter: Enter) -> None:
         context = enter.context
+        if not isinstance(context, AccessPath):
+            return
         awaited = self._awaited(context)
         if awaited is not None:
             lock = self._lock(awaited)
             if lock is not None and lock.api.async_with_ok and not enter.is_async:
                 self._use(UseKind.AWAITED_WITH, enter.span, lock)
-            return
-        if not isinstance(context, AccessPath):
             return
         call = self._definitions.call(context)
         if call is not None:
@@ -410,11 +410,9 @@ class EffectPass:
                 )
             )
 
-    def _awaited(self, context: Operand) -> AccessPath | None:
+    def _awaited(self, context: AccessPath) -> AccessPath | None:
         """What ``with await path:`` awaits: a value that mentions the path alone."""
-        values = [context]
-        if isinstance(context, AccessPath):
-            values = self._definitions.values(context)
+        values = self._definitions.values(context)
         if len(values) != 1 or not isinstance(values[0], Unknown):
             return None
         awaited = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from locklint.index.build_scopes import Bindings, FunctionScope, ModuleScope, Scope, add_binding
-from locklint.index.build_values import OPAQUE, dotted_names, value_of
+from locklint.index.build_values import OPAQUE, dotted_names, literal_key, value_of
 from locklint.index.declarations import Binding, Element, Items, Literal, Opaque, Ref, Value
 
 MAX_TARGET_DEPTH = 4
@@ -181,11 +181,6 @@ class TargetBinder:
                     stack.extend((inner, OPAQUE) for inner in (*patterns, *keyword_patterns))
                 case _:
                     pass
-
-
-def literal_key(node: ast.expr) -> str | None:
-    """The `repr` of a subscript's key, where that is a literal."""
-    return repr(node.value) if isinstance(node, ast.Constant) else None
 
 
 def reference(node: ast.expr) -> Ref | None:

@@ -178,10 +178,11 @@ def _subscript(node: ast.Subscript, depth: int) -> Value:
     index = node.slice
     if index.__class__ is ast.Slice:
         return Items((Element(of),))
-    return Element(of, _key(index))
+    return Element(of, literal_key(index))
 
 
-def _key(index: ast.expr) -> str | None:
+def literal_key(index: ast.expr) -> str | None:
+    """The `repr` of a subscript's key, where that is a literal that can be written down."""
     if index.__class__ is ast.UnaryOp and index.operand.__class__ is ast.Constant:
         literal = _unary(index, 1)
     elif index.__class__ is ast.Constant:
