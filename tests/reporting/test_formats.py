@@ -77,11 +77,14 @@ def test_json() -> None:
                         "function": "Port.send",
                         "lock": "port.Port._lock",
                         "message": message,
+                        "held": held,
+                        "thread": 0,
+                        "waits_for": "",
                     }
-                    for role, row, message in (
-                        ("acquire", 10, "acquired here"),
-                        ("raise", 11, "can raise"),
-                        ("release", 15, "skipped then"),
+                    for role, row, message, held in (
+                        ("acquire", 10, "acquired here", ["port.Port._lock"]),
+                        ("raise", 11, "can raise", ["port.Port._lock"]),
+                        ("release", 15, "skipped then", []),
                     )
                 ],
             }

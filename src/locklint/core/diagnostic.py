@@ -61,8 +61,10 @@ class Fix(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True):
     """One step of a finding's story: where, what happens, and what is held after it.
 
-    ``role`` is one of ``acquire``, ``release``, ``raise``, ``exit``, ``call``, ``test``, ``made``
-    or ``note``.
+    ``role`` is one of ``acquire``, ``release``, ``raise``, ``exit``, ``call``, ``test``, ``made``,
+    ``wait``, ``spawn`` or ``note``. ``thread`` numbers the threads of a story that needs several,
+    from 1; 0 is a step that belongs to no thread in particular. ``waits_for`` is the lock, as the
+    reader writes it, for which the thread waits at this step.
     """
 
     role: str
@@ -72,6 +74,8 @@ class Step(msgspec.Struct, frozen=True):
     function: str = ""
     lock: str = ""
     held: tuple[str, ...] = ()
+    thread: int = 0
+    waits_for: str = ""
 
 
 class Diagnostic(msgspec.Struct, frozen=True):

@@ -86,6 +86,9 @@ def _step(step: Step, options: RenderOptions) -> dict[str, Any]:
         "function": step.function,
         "lock": step.lock,
         "message": step.message,
+        "held": list(step.held),
+        "thread": step.thread,
+        "waits_for": step.waits_for,
     }
 
 
