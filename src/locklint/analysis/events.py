@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
+from locklint.analysis.binding import Binding
 from locklint.analysis.lockset import (
     Acquisition,
     Cause,
@@ -16,11 +18,13 @@ from locklint.analysis.lockset import (
     InFlight,
     LockKey,
     Why,
+    key_of,
 )
 from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Constant, Instruction, Operand
-from locklint.ir.lock import LockRef
+from locklint.ir.instruction import Call, Constant, Instruction, Operand
+from locklint.ir.lock import LockRef, Mode
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,68 @@ class Exit:
         return bool(self.value.value) if isinstance(self.value, Constant) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lock that is held: since when, where the function at hand took it itself."""
+
+    lock: LockRef
+    mode: Mode
+    since: Acquisition | None = None
+
+    @property
+    def key(self) -> LockKey:
+        """What it is must-equal to."""
+        return key_of(self.lock, self.mode)
+
+
 @dataclass(frozen=True)
 class Taken:
-    """One execution of an acquisition: what was held before it, outermost first."""
+    """One execution of an acquisition: what was held before it, outermost first.
+
+    ``released`` are the locks of callers that this function has given back.
+    """
 
     acquisition: Acquisition
     key: LockKey
     lock: LockRef
     before: Hold
-    held: tuple[LockKey, ...]
+    held: tuple[Held, ...]
     instruction: Instruction | None
+    released: tuple[LockKey, ...] = ()
+
+
+class Manner(Enum):
+    """How a call runs what it calls."""
+
+    DIRECT = "direct"
+    OVERRIDE = "override"  # only if the receiver is an instance of a subclass
+    CONCURRENT = "concurrent"  # in another thread or task, with nothing held
+
+
+@dataclass(frozen=True)
+class Called:
+    """One execution of a call of a function of the program, with what was held before it."""
+
+    span: Span
+    target: str
+    binding: Binding
+    held: tuple[Held, ...]
+    released: tuple[LockKey, ...]
+    manner: Manner
+    certain: bool
+    implicit: str = ""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """One execution of a call that leaves the program and may wait, or write to a log."""
+
+    span: Span
+    call: Call | None
+    name: str
+    path: AccessPath | None
+    held: tuple[Held, ...]
+    released: tuple[LockKey, ...]
 
 
 @dataclass(frozen=True)
@@ -72,9 +128,13 @@ class LockStates:
     """All facts about the locks of one function.
 
     ``complete`` is false where the analysis gave up at a bound; then nothing may be concluded.
+    ``wanted`` are the functions that are called and not lowered yet, and whether with a lock held.
     """
 
     function: Function
+    calls: list[Called] = field(default_factory=list)
+    outside: list[Outside] = field(default_factory=list)
+    wanted: dict[str, bool] = field(default_factory=dict)
     exits: list[Exit] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
@@ -112,6 +172,66 @@ class Recorder:
 
     def __init__(self, function: Function) -> None:
         self.states = LockStates(function)
+        self._seen: set[tuple[object, ...]] = set()
+
+    def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
+        found: list[Held] = []
+        for key in disjunct.order:
+            hold = disjunct.hold(key)
+            lock = self.states.locks.get(key)
+            if hold.count > 0 and not hold.forgotten and hold.levels and lock is not None:
+                found.append(Held(lock, key.mode, min(hold.levels[0], default=None)))
+        return tuple(found)
+
+    @staticmethod
+    def _released(disjunct: Disjunct) -> tuple[LockKey, ...]:
+        return tuple(
+            sorted(
+                (key for key, hold in disjunct.holds.items() if hold.count < 0),
+                key=str,
+            )
+        )
+
+    def calls(
+        self,
+        span: Span,
+        target: str,
+        binding: Binding,
+        disjunct: Disjunct,
+        manner: Manner,
+        certain: bool,
+        implicit: str,
+    ) -> None:
+        """Note the call of a function of the program."""
+        held = () if manner is Manner.CONCURRENT else self._held(disjunct)
+        released = self._released(disjunct)
+        roots = tuple(sorted(binding.roots.items()))
+        seen = (span, target, roots, manner, tuple((h.key, h.since) for h in held), released)
+        if seen not in self._seen:
+            self._seen.add(seen)
+            self.states.calls.append(
+                Called(span, target, binding, held, released, manner, certain, implicit)
+            )
+
+    def wants(self, target: str, disjunct: Disjunct) -> None:
+        """Note the call of a function that is not lowered yet."""
+        known = self.states.wanted.get(target, False)
+        self.states.wanted[target] = known or bool(disjunct.order)
+
+    def leaves(
+        self,
+        span: Span,
+        name: str,
+        path: AccessPath | None,
+        disjunct: Disjunct,
+        call: Call | None = None,
+    ) -> None:
+        """Note a call of something outside the program that may wait."""
+        held, released = self._held(disjunct), self._released(disjunct)
+        seen = (span, name, tuple((h.key, h.since) for h in held), released)
+        if seen not in self._seen:
+            self._seen.add(seen)
+            self.states.outside.append(Outside(span, call, name, path, held, released))
 
     def acquires(
         self,
@@ -124,7 +244,15 @@ class Recorder:
         """Note an acquisition."""
         self.states.locks.setdefault(key, lock)
         self.states.taken.append(
-            Taken(acquisition, key, lock, disjunct.hold(key), disjunct.order, instruction)
+            Taken(
+                acquisition,
+                key,
+                lock,
+                disjunct.hold(key),
+                self._held(disjunct),
+                instruction,
+                self._released(disjunct),
+            )
         )
 
     def releases(

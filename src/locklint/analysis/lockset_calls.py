@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from locklint.analysis.binding import Binding
+from locklint.analysis.events import Manner
 from locklint.analysis.lockset import FORGOTTEN, Acquisition, Disjunct, Why, key_of
 from locklint.analysis.lockset_holds import Holds, is_exclusive
-from locklint.analysis.summary import Binding, Effect
+from locklint.analysis.summary import Effect
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Constant, Enter, Exit, Manager, Use
+from locklint.ir.instruction import Call, Constant, Enter, Exit, Manager, Spawn, Use
 from locklint.ir.lock import LockRef, Mode
+from locklint.models.calls import may_wait_or_log
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 
@@ -20,6 +23,8 @@ class Calls(Holds):
     """Calls, and context managers that are no locks."""
 
     def _call(self, call: Call, disjunct: Disjunct, raised: list[Disjunct]) -> list[Disjunct]:
+        if self._recorder:
+            self._note_call(call, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:
             if call.callee.last == call.lock.api.locked_method:
                 lock = self._canonical_lock(call.lock, disjunct)
@@ -31,6 +36,74 @@ class Calls(Holds):
         if call.use is not Use.PASSED and all(self._never_returns(t) for t in call.targets):
             return []
         return list(self._apply_call(call, disjunct, "normal", raised))
+
+    # -- what is noted for the program as a whole -------------------------------------------
+
+    def _note_call(self, call: Call, disjunct: Disjunct) -> None:
+        assert self._recorder is not None
+        if call.external is not None and may_wait_or_log(call.external):
+            path = call.callee.parent() if call.callee and call.callee.fields else None
+            path = path and self._canonical(path, disjunct)
+            self._recorder.leaves(call.span, call.external, path, disjunct, call)
+        for target in (*call.targets, *call.overrides):
+            found = self._lookup(target)
+            if found is None:
+                self._recorder.wants(target, disjunct)
+                continue
+            callee = found[0]
+            if callee.is_generator:
+                # Calling it makes an object; its body runs later, if ever.
+                continue
+            manner = Manner.DIRECT if target in call.targets else Manner.OVERRIDE
+            if callee.is_async and call.use is not Use.AWAITED:
+                manner = Manner.CONCURRENT
+            binding = Binding(self._function, callee, call, None)
+            self._note(call.span, binding, callee, disjunct, manner, call.certain, call.implicit)
+
+    def _note(
+        self,
+        span: Span,
+        binding: Binding,
+        callee: Function,
+        disjunct: Disjunct,
+        manner: Manner,
+        certain: bool = True,
+        implicit: str = "",
+    ) -> None:
+        assert self._recorder is not None
+        binding = binding.with_aliases(lambda path: self._canonical(path, disjunct))
+        self._recorder.calls(span, callee.key, binding, disjunct, manner, certain, implicit)
+
+    def _note_managed(
+        self, manager: Manager, span: Span, is_enter: bool, disjunct: Disjunct
+    ) -> None:
+        """A context manager: its generator runs on entering, up to the yield; so do methods."""
+        assert self._recorder is not None
+        key = (manager.generator or manager.enter) if is_enter else manager.exit
+        if key is None:
+            return
+        found = self._lookup(key)
+        if found is None:
+            self._recorder.wants(key, disjunct)
+            return
+        call = manager.call if key == manager.generator else None
+        receiver = None if key == manager.generator else manager.receiver
+        binding = Binding(self._function, found[0], call, receiver)
+        self._note(span, binding, found[0], disjunct, Manner.DIRECT, implicit="with")
+
+    def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:
+        if self._recorder is None or spawn.is_process:
+            return
+        for target in spawn.targets:
+            found = self._lookup(target)
+            if found is None:
+                self._recorder.wants(target, disjunct)
+                continue
+            callee = found[0]
+            binding = Binding.of_arguments(
+                self._function, callee, spawn.arguments, spawn.receiver
+            )
+            self._note(spawn.span, binding, callee, disjunct, Manner.CONCURRENT)
 
     def _never_returns(self, key: str) -> bool:
         found = self._lookup(key)
@@ -171,6 +244,11 @@ class Calls(Holds):
         manager = exit_.manager
         if manager is None:
             return [disjunct]
+        if self._recorder and manager.external is not None:
+            if may_wait_or_log(f"{manager.external}.__exit__"):
+                path = exit_.context if isinstance(exit_.context, AccessPath) else None
+                name = f"{manager.external}.__exit__"
+                self._recorder.leaves(exit_.span, name, path, disjunct)
         if manager.external in _STACKS and isinstance(exit_.context, AccessPath):
             return self._unwind(exit_.span, exit_.context, disjunct, raised)
         way = "exit exceptional" if exit_.exceptional else "exit"
@@ -184,6 +262,8 @@ class Calls(Holds):
         disjunct: Disjunct,
         raised: list[Disjunct] | None,
     ) -> list[Disjunct]:
+        if self._recorder:
+            self._note_managed(manager, span, way == "enter", disjunct)
         outcomes = [disjunct]
         if manager.generator is not None:
             found = self._lookup(manager.generator)
