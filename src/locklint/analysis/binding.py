@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from locklint.ir.access_path import AccessPath, Root
@@ -114,11 +113,6 @@ class Binding:
         if name in self._given or name in self.roots or self._is_open:
             return None
         return next((value for known, value in self._callee.defaults if known == name), None)
-
-    def with_aliases(self, canonical: Callable[[AccessPath], AccessPath]) -> Binding:
-        """This binding, with what is passed exchanged for what it is an alias of."""
-        self.roots = {name: canonical(path) for name, path in self.roots.items()}
-        return self
 
     def lock(self, lock: LockRef) -> LockRef | None:
         """The lock as the caller names it; None where the caller cannot name it."""

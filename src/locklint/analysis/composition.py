@@ -11,10 +11,11 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from locklint.analysis.binding import Binding
+from locklint.analysis.call_graph import CallGraph, Edge, doubtful_holds
 from locklint.analysis.critical_pair import (
     MAX_PATH,
     CriticalPair,
@@ -26,12 +27,11 @@ from locklint.analysis.critical_pair import (
     key_text,
     nameless,
 )
-from locklint.analysis.events import Called, Held, LockStates, Manner, Outside, Taken
-from locklint.analysis.lockset import LockKey, key_of
+from locklint.analysis.events import Held, Manner, Outside, Taken
+from locklint.analysis.lockset import LockKey
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function
 from locklint.ir.instruction import TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
@@ -51,44 +51,31 @@ class Composition:
     while it holds something, and, where ``exports`` has it, everything that its callers ask.
     """
 
-    def __init__(self, states: Mapping[str, LockStates]) -> None:
-        self._states = {key: one for key, one in states.items() if one.complete}
-        self._order = sorted(self._states)
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
         self._requirements: dict[str, Requirements] = {}
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
-        for members in components(self._order, self._callees):
+        for members in components(graph.states, graph.callees):
             self._solve(members)
-
-    def _callees(self, key: str) -> Iterator[str]:
-        yield from dict.fromkeys(called.target for called in self._states[key].calls)
 
     def _called_while_holding(self) -> frozenset[str]:
         """The functions that are reached by calls made with a lock held."""
         reached: set[str] = set()
-        work = [
-            called.target
-            for key in self._order
-            for called in self._states[key].calls
-            if called.held and called.target in self._states
-        ]
+        work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
         while work:
             key = work.pop()
             if key in reached:
                 continue
             reached.add(key)
-            work.extend(
-                called.target
-                for called in self._states[key].calls
-                if called.target in self._states and called.manner is not Manner.CONCURRENT
-            )
+            work.extend(self._graph.runs(key))
         return frozenset(reached)
 
     # -- one component ----------------------------------------------------------------------
 
     def _solve(self, members: tuple[str, ...]) -> None:
         found = {key: {pair.identity(): pair for pair in self._own(key)} for key in members}
-        ring = len(members) > 1 or members[0] in set(self._callees(members[0]))
+        ring = len(members) > 1 or members[0] in set(self._graph.callees(members[0]))
         for key in members:
             self.pairs[key] = tuple(found[key].values())
         for _ in range(_MAX_ROUNDS if ring else 1):
@@ -114,17 +101,28 @@ class Composition:
             )
 
     def _own(self, key: str) -> Iterator[CriticalPair]:
-        states = self._states[key]
-        requirements = self._requirements[key] = Requirements(states.function)
+        states = self._graph.states[key]
+        doubtful = doubtful_holds(states)
+        requirements = self._requirements_of(key)
         found: dict[tuple[object, ...], CriticalPair] = {}
         for pair in (*map(self._taken, states.taken), *map(self._outside, states.outside)):
             if pair is None:
                 continue
-            pair = replace(pair, function=key, requires=requirements.at(pair.span))
+            held = pair.held
+            if doubtful:
+                held = tuple([h for h in held if (h.key, h.since) not in doubtful])
+            requires = requirements.at(pair.span)
+            pair = replace(pair, function=key, held=held, requires=requires)
             old = found.get(pair.identity())
             if old is None or pair.rank() < old.rank():
                 found[pair.identity()] = pair
         yield from found.values()
+
+    def _requirements_of(self, key: str) -> Requirements:
+        known = self._requirements.get(key)
+        if known is None:
+            known = self._requirements[key] = Requirements(self._graph.function(key))
+        return known
 
     @staticmethod
     def _taken(taken: Taken) -> CriticalPair | None:
@@ -148,23 +146,20 @@ class Composition:
         return CriticalPair("", outside.span, event, outside.held, released=outside.released)
 
     def _through_calls(self, key: str) -> Iterator[CriticalPair]:
-        states = self._states[key]
         asked = key in self.exports
-        for called in states.calls:
-            for pair in self.pairs.get(called.target, ()):
+        for edge in self._graph.calls[key]:
+            for pair in self.pairs.get(edge.callee, ()):
                 # Without anything held here the callee has told all there is, unless it is asked
                 # for from further up, or holds locks that only a caller can name.
-                if asked or called.held or _is_open(pair):
-                    composed = self._compose(states.function, called, pair)
+                if asked or edge.held or _is_open(pair):
+                    composed = self._compose(edge, pair)
                     if composed is not None:
                         yield composed
 
-    def _compose(
-        self, function: Function, called: Called, pair: CriticalPair
-    ) -> CriticalPair | None:
+    def _compose(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
         """The callee's pair as the caller knows it; None where it cannot happen, or not matter."""
         binding = called.binding
-        requires = self._requires(function, called, pair)
+        requires = self._requires(called, pair)
         if requires is None:
             return None
         event = _event(pair.event, binding)
@@ -183,7 +178,7 @@ class Composition:
         if not concurrent and Manner.OVERRIDE in (called.manner, pair.manner):
             manner = Manner.OVERRIDE
         return CriticalPair(
-            function.key,
+            called.caller,
             called.span,
             event,
             own,
@@ -197,11 +192,9 @@ class Composition:
             pair.depth + 1,
         )
 
-    def _requires(
-        self, function: Function, called: Called, pair: CriticalPair
-    ) -> tuple[Requirement, ...] | None:
+    def _requires(self, called: Edge, pair: CriticalPair) -> tuple[Requirement, ...] | None:
         """What the caller's parameters have to be; None where the call itself rules it out."""
-        found = dict.fromkeys(self._requirements[function.key].at(called.span))
+        found = dict.fromkeys(self._requirements_of(called.caller).at(called.span))
         for requirement in pair.requires:
             constant = called.binding.constant(requirement.parameter)
             if constant is not None:
@@ -269,4 +262,4 @@ def keys_of(held: Iterable[Held]) -> frozenset[str]:
     return frozenset(key_text(one.lock, one.mode) for one in held)
 
 
-__all__ = ["Composition", "key_of", "keys_of", "same_lock"]
+__all__ = ["Composition", "keys_of", "same_lock"]

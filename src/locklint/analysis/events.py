@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from locklint.analysis.binding import Binding
 from locklint.analysis.lockset import (
     Acquisition,
     Cause,
@@ -23,7 +22,7 @@ from locklint.analysis.lockset import (
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Constant, Instruction, Operand
+from locklint.ir.instruction import Call, CallArgument, Constant, Instruction, Operand
 from locklint.ir.lock import LockRef, Mode
 
 
@@ -83,15 +82,22 @@ class Manner(Enum):
 
 @dataclass(frozen=True)
 class Called:
-    """One execution of a call of a function of the program, with what was held before it."""
+    """One execution of a call of a function of the program, with what was held before it.
+
+    ``call`` is the call with aliases resolved; None for methods of a context manager, whose
+    ``receiver`` is given instead, and for a thread, which gets the ``arguments``. ``implicit`` says
+    how it is called where no call is written.
+    """
 
     span: Span
     target: str
-    binding: Binding
+    call: Call | None
+    receiver: AccessPath | None
+    arguments: tuple[CallArgument, ...]
     held: tuple[Held, ...]
     released: tuple[LockKey, ...]
     manner: Manner
-    certain: bool
+    certain: bool = True
     implicit: str = ""
 
 
@@ -128,13 +134,11 @@ class LockStates:
     """All facts about the locks of one function.
 
     ``complete`` is false where the analysis gave up at a bound; then nothing may be concluded.
-    ``wanted`` are the functions that are called and not lowered yet, and whether with a lock held.
     """
 
     function: Function
     calls: list[Called] = field(default_factory=list)
     outside: list[Outside] = field(default_factory=list)
-    wanted: dict[str, bool] = field(default_factory=dict)
     exits: list[Exit] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
@@ -196,27 +200,37 @@ class Recorder:
         self,
         span: Span,
         target: str,
-        binding: Binding,
         disjunct: Disjunct,
         manner: Manner,
-        certain: bool,
-        implicit: str,
+        *,
+        call: Call | None = None,
+        receiver: AccessPath | None = None,
+        arguments: tuple[CallArgument, ...] = (),
+        certain: bool = True,
+        implicit: str = "",
     ) -> None:
         """Note the call of a function of the program."""
         held = () if manner is Manner.CONCURRENT else self._held(disjunct)
         released = self._released(disjunct)
-        roots = tuple(sorted(binding.roots.items()))
-        seen = (span, target, roots, manner, tuple((h.key, h.since) for h in held), released)
-        if seen not in self._seen:
-            self._seen.add(seen)
-            self.states.calls.append(
-                Called(span, target, binding, held, released, manner, certain, implicit)
+        passed = (call.callee, call.arguments) if call is not None else (receiver, arguments)
+        seen = (span, target, passed, manner, tuple((h.key, h.since) for h in held), released)
+        if seen in self._seen:
+            return
+        self._seen.add(seen)
+        self.states.calls.append(
+            Called(
+                span,
+                target,
+                call,
+                receiver,
+                arguments,
+                held,
+                released,
+                manner,
+                certain,
+                implicit,
             )
-
-    def wants(self, target: str, disjunct: Disjunct) -> None:
-        """Note the call of a function that is not lowered yet."""
-        known = self.states.wanted.get(target, False)
-        self.states.wanted[target] = known or bool(disjunct.order)
+        )
 
     def leaves(
         self,

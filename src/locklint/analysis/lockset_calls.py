@@ -12,7 +12,7 @@ from locklint.analysis.summary import Effect
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Constant, Enter, Exit, Manager, Spawn, Use
+from locklint.ir.instruction import Call, CallArgument, Constant, Enter, Exit, Manager, Spawn, Use
 from locklint.ir.lock import LockRef, Mode
 from locklint.models.calls import may_wait_or_log
 
@@ -45,65 +45,74 @@ class Calls(Holds):
             path = call.callee.parent() if call.callee and call.callee.fields else None
             path = path and self._canonical(path, disjunct)
             self._recorder.leaves(call.span, call.external, path, disjunct, call)
+        if not call.targets and not call.overrides:
+            return
+        bare = replace(
+            call,
+            callee=call.callee and self._canonical(call.callee, disjunct),
+            arguments=self._arguments(call.arguments, disjunct),
+        )
         for target in (*call.targets, *call.overrides):
-            found = self._lookup(target)
-            if found is None:
-                self._recorder.wants(target, disjunct)
-                continue
-            callee = found[0]
-            if callee.is_generator:
-                # Calling it makes an object; its body runs later, if ever.
-                continue
             manner = Manner.DIRECT if target in call.targets else Manner.OVERRIDE
-            if callee.is_async and call.use is not Use.AWAITED:
-                manner = Manner.CONCURRENT
-            binding = Binding(self._function, callee, call, None)
-            self._note(call.span, binding, callee, disjunct, manner, call.certain, call.implicit)
+            self._recorder.calls(
+                call.span,
+                target,
+                disjunct,
+                manner,
+                call=bare,
+                certain=call.certain,
+                implicit=call.implicit,
+            )
 
-    def _note(
-        self,
-        span: Span,
-        binding: Binding,
-        callee: Function,
-        disjunct: Disjunct,
-        manner: Manner,
-        certain: bool = True,
-        implicit: str = "",
-    ) -> None:
-        assert self._recorder is not None
-        binding = binding.with_aliases(lambda path: self._canonical(path, disjunct))
-        self._recorder.calls(span, callee.key, binding, disjunct, manner, certain, implicit)
+    def _arguments(
+        self, arguments: tuple[CallArgument, ...], disjunct: Disjunct
+    ) -> tuple[CallArgument, ...]:
+        """Arguments with aliases exchanged for what they stand for, and known values put in."""
+        found: list[CallArgument] = []
+        for argument in arguments:
+            value = self._value(argument.value, disjunct)
+            lock = argument.lock and self._canonical_lock(argument.lock, disjunct)
+            found.append(
+                argument
+                if value == argument.value and lock == argument.lock
+                else replace(argument, value=value, lock=lock)
+            )
+        return tuple(found)
 
     def _note_managed(
         self, manager: Manager, span: Span, is_enter: bool, disjunct: Disjunct
     ) -> None:
         """A context manager: its generator runs on entering, up to the yield; so do methods."""
         assert self._recorder is not None
-        key = (manager.generator or manager.enter) if is_enter else manager.exit
-        if key is None:
+        if is_enter and manager.generator is not None and manager.call is not None:
+            call = replace(
+                manager.call,
+                callee=manager.call.callee and self._canonical(manager.call.callee, disjunct),
+                arguments=self._arguments(manager.call.arguments, disjunct),
+            )
+            self._recorder.calls(
+                span, manager.generator, disjunct, Manner.DIRECT, call=call, implicit="with"
+            )
             return
-        found = self._lookup(key)
-        if found is None:
-            self._recorder.wants(key, disjunct)
-            return
-        call = manager.call if key == manager.generator else None
-        receiver = None if key == manager.generator else manager.receiver
-        binding = Binding(self._function, found[0], call, receiver)
-        self._note(span, binding, found[0], disjunct, Manner.DIRECT, implicit="with")
+        key = manager.enter if is_enter else manager.exit
+        if key is not None and manager.receiver is not None:
+            receiver = self._canonical(manager.receiver, disjunct)
+            self._recorder.calls(
+                span, key, disjunct, Manner.DIRECT, receiver=receiver, implicit="with"
+            )
 
     def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:
         if self._recorder is None or spawn.is_process:
             return
         for target in spawn.targets:
-            found = self._lookup(target)
-            if found is None:
-                self._recorder.wants(target, disjunct)
-                continue
-            callee = found[0]
-            binding = Binding.of_arguments(
-                self._function, callee, spawn.arguments, spawn.receiver
+            self._recorder.calls(
+                spawn.span,
+                target,
+                disjunct,
+                Manner.CONCURRENT,
+                receiver=spawn.receiver and self._canonical(spawn.receiver, disjunct),
+                arguments=self._arguments(spawn.arguments, disjunct),
             )
-            self._note(spawn.span, binding, callee, disjunct, Manner.CONCURRENT)
 
     def _never_returns(self, key: str) -> bool:
         found = self._lookup(key)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from locklint.analysis.acquisitions import Fate
+from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.interprocedural import callees
@@ -40,14 +41,19 @@ class Program:
     made: Mapping[str, tuple[str, Span]] = field(default_factory=dict)
 
     @cached_property
+    def call_graph(self) -> CallGraph:
+        """Who calls whom."""
+        return CallGraph(self.states)
+
+    @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
-        return Composition(self.states)
+        return Composition(self.call_graph)
 
     @cached_property
     def threads(self) -> Threads:
         """Which functions may run at the same time."""
-        return Threads(self.states)
+        return Threads(self.call_graph)
 
     @cached_property
     def lock_order(self) -> LockOrderGraph:

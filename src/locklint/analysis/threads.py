@@ -8,11 +8,11 @@ The code that starts threads runs beside them only between their start and their
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from locklint.analysis.events import Called, LockStates, Manner
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.events import Manner
 from locklint.analysis.lifetimes import Lifetimes
 from locklint.analysis.lock_name import lock_name
 from locklint.core.source import Span
@@ -51,14 +51,9 @@ class ThreadRoot:
 class Threads:
     """The roots of all functions of a program."""
 
-    def __init__(self, states: Mapping[str, LockStates]) -> None:
-        self._states = {key: one for key, one in sorted(states.items()) if one.complete}
-        self._sites: dict[str, list[tuple[str, Called]]] = defaultdict(list)
-        self._spawns: dict[str, list[tuple[str, Called]]] = defaultdict(list)
-        for key, one in self._states.items():
-            for called in one.calls:
-                table = self._spawns if called.manner is Manner.CONCURRENT else self._sites
-                table[called.target].append((key, called))
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
+        self._states = graph.states
         self._lifetimes: dict[str, Lifetimes] = {}
         self._reach: dict[str, frozenset[str]] = {}
         self._roots = self._find_roots()
@@ -76,12 +71,12 @@ class Threads:
         for key in self._states:
             found[key].update(self._own_roots(key))
         # Callers come before callees: what reaches a function is what reaches its callers.
-        order = list(components(self._states, self._direct_callees))
+        order = list(components(self._states, self._graph.runs))
         for members in reversed(order):
             every = set().union(*(found[key] for key in members))
             for key in members:
                 found[key] = every
-                for callee in self._direct_callees(key):
+                for callee in self._graph.runs(key):
                     if len(found[callee]) < MAX_ROOTS:
                         found[callee] |= every
         return {
@@ -91,14 +86,9 @@ class Threads:
             for key, roots in found.items()
         }
 
-    def _direct_callees(self, key: str) -> Iterator[str]:
-        for called in self._states[key].calls:
-            if called.manner is not Manner.CONCURRENT and called.target in self._states:
-                yield called.target
-
     def _own_roots(self, key: str) -> Iterator[ThreadRoot]:
         function = self._states[key].function
-        spawns = {(caller, called.span) for caller, called in self._spawns.get(key, ())}
+        spawns = {(edge.caller, edge.span) for edge in self._graph.spawns.get(key, ())}
         for caller, span in sorted(spawns):
             several = len(spawns) > 1 or self._lifetimes_of(caller).repeats(span)
             yield ThreadRoot(key, "thread", several, caller, span)
@@ -108,9 +98,9 @@ class Threads:
             yield ThreadRoot(key, "unknown", function.name not in _DRIVERS)
 
     def _is_entered_from_outside(self, function: Function, is_spawned: bool) -> bool:
-        if function.name in _CONSTRUCTORS and self._sites.get(function.key):
+        if function.name in _CONSTRUCTORS and self._graph.callers.get(function.key):
             return False
-        callers = [caller for caller, _ in self._sites.get(function.key, ())]
+        callers = [edge.caller for edge in self._graph.callers.get(function.key, ())]
         if all(caller == function.key for caller in callers) and not is_spawned:
             return True
         if function.class_name is None or function.kind in (
@@ -156,11 +146,9 @@ class Threads:
         if place == thread.spawner:
             return lifetimes.lives_at(thread.span, span)
         calls = [
-            called.span
-            for called in self._states[thread.spawner].calls
-            if called.manner is not Manner.CONCURRENT
-            and called.target in self._states
-            and place in self._reached_from(called.target)
+            edge.span
+            for edge in self._graph.calls[thread.spawner]
+            if edge.manner is not Manner.CONCURRENT and place in self._reached_from(edge.callee)
         ]
         return not calls or any(lifetimes.lives_at(thread.span, each) for each in calls)
 
@@ -170,7 +158,7 @@ class Threads:
             seen = {key}
             work = [key]
             while work:
-                for callee in self._direct_callees(work.pop()):
+                for callee in self._graph.runs(work.pop()):
                     if callee not in seen:
                         seen.add(callee)
                         work.append(callee)
@@ -201,11 +189,11 @@ class Threads:
                 if entry[key] == frozenset():
                     continue
                 known: frozenset[str] | None = None
-                for caller, called in self._sites.get(key, ()):
-                    above = entry.get(caller)
+                for edge in self._graph.callers.get(key, ()):
+                    above = entry.get(edge.caller)
                     if above is None:
                         continue
-                    here = above | {lock_name(h.lock) for h in called.held}
+                    here = above | {lock_name(h.lock) for h in edge.held}
                     known = here if known is None else known & here
                 if known is not None and known != entry[key]:
                     old = entry[key]
@@ -227,8 +215,8 @@ class Threads:
             if one.function.name in _CONSTRUCTORS
             or (
                 one.function.class_name is not None
-                and self._sites.get(key)
-                and not self._spawns.get(key)
+                and self._graph.callers.get(key)
+                and not self._graph.spawns.get(key)
                 and one.function.name.startswith("_")
                 and not one.function.name.endswith("__")
             )
@@ -239,11 +227,11 @@ class Threads:
             for key in sorted(confined):
                 if self._states[key].function.name in _CONSTRUCTORS:
                     continue
-                for caller, called in self._sites.get(key, ()):
-                    receiver = next(iter(called.binding.roots.values()), None)
+                for edge in self._graph.callers.get(key, ()):
+                    receiver = next(iter(edge.binding.roots.values()), None)
                     own = receiver is not None and receiver.is_variable
                     own = own and receiver is not None and receiver.root is Root.SELF
-                    if caller not in confined or not own:
+                    if edge.caller not in confined or not own:
                         confined.discard(key)
                         changed = True
                         break
