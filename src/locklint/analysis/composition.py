@@ -29,9 +29,10 @@ from locklint.analysis.critical_pair import (
 )
 from locklint.analysis.events import Held, Manner, Outside, Taken
 from locklint.analysis.lockset import LockKey
+from locklint.analysis.objects import Objects
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import Root
 from locklint.ir.instruction import TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
@@ -53,6 +54,7 @@ class Composition:
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
+        self._objects = Objects(graph)
         self._requirements: dict[str, Requirements] = {}
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
@@ -130,9 +132,7 @@ class Composition:
             return None  # A callee took it: the call tells.
         kind = EventKind.TRY if isinstance(taken.instruction, TryAcquire) else EventKind.ACQUIRE
         event = Event(kind, taken.lock, taken.key.mode)
-        return CriticalPair(
-            "", taken.acquisition.span, event, taken.held, released=taken.released
-        )
+        return CriticalPair("", taken.acquisition.span, event, taken.held, released=taken.released)
 
     @staticmethod
     def _outside(outside: Outside) -> CriticalPair | None:
@@ -163,12 +163,13 @@ class Composition:
         if asked is None:
             return None
         requires, is_clear = asked
-        event = _event(pair.event, binding)
+        event = self._event(called, pair.event)
         if event is None:
             return None
         inside: list[Held] = []
         for held in pair.all_held():
-            lock = _lock(held.lock, binding) or replace(held.lock, path=nameless(held.lock))
+            lock = self._lock(called, held.lock)
+            lock = lock or replace(held.lock, path=nameless(held.lock))
             inside.append(Held(lock, held.mode))
         if len(inside) > MAX_INSIDE:
             return None
@@ -192,6 +193,27 @@ class Composition:
             called.certain and pair.certain and is_clear,
             pair.depth + 1,
         )
+
+    def _event(self, called: Edge, event: Event) -> Event | None:
+        if event.lock is not None:
+            lock = self._lock(called, event.lock)
+            return None if lock is None else replace(event, lock=lock)
+        if event.path is not None:
+            return replace(event, path=called.binding.path(event.path))
+        return event
+
+    def _lock(self, called: Edge, lock: LockRef) -> LockRef | None:
+        """A callee's lock as the caller names it; None where it is of no concern to others."""
+        if lock.exactness is Exactness.ONE:
+            return lock
+        here = called.binding.lock(lock)
+        if here is None:
+            return replace(lock, path=nameless(lock)) if is_known(lock) else None
+        path = self._objects.resolve(called.caller, here.path)
+        here = here if path == here.path else replace(here, path=path)
+        if len(here.path.fields) > MAX_PATH:
+            return replace(here, path=nameless(here)) if is_known(here) else None
+        return here
 
     def _requires(
         self, called: Edge, pair: CriticalPair
@@ -221,27 +243,6 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
-
-
-def _event(event: Event, binding: Binding) -> Event | None:
-    if event.lock is not None:
-        lock = _lock(event.lock, binding)
-        return None if lock is None else replace(event, lock=lock)
-    if event.path is not None:
-        return replace(event, path=binding.path(event.path))
-    return event
-
-
-def _lock(lock: LockRef, binding: Binding) -> LockRef | None:
-    """A callee's lock as the caller names it; None where it is of no concern to anybody else."""
-    if lock.exactness is Exactness.ONE:
-        return lock
-    here = binding.lock(lock)
-    if here is None:
-        return replace(lock, path=nameless(lock)) if is_known(lock) else None
-    if len(here.path.fields) > MAX_PATH:
-        return replace(here, path=nameless(here)) if is_known(here) else None
-    return here
 
 
 def _key(key: LockKey, binding: Binding) -> LockKey | None:
