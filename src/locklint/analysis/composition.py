@@ -110,11 +110,12 @@ class Composition:
         for pair in (*map(self._taken, states.taken), *map(self._outside, states.outside)):
             if pair is None:
                 continue
-            held = pair.held
-            if doubtful:
-                held = tuple([h for h in held if (h.key, h.since) not in doubtful])
+            held = self._graph.held(states.function, pair.held, doubtful)
+            event = pair.event
+            if event.lock is not None:
+                event = replace(event, lock=self._graph.named(states.function, event.lock))
             requires = requirements.at(pair.span)
-            pair = replace(pair, function=key, held=held, requires=requires)
+            pair = replace(pair, function=key, event=event, held=held, requires=requires)
             old = found.get(pair.identity())
             if old is None or pair.rank() < old.rank():
                 found[pair.identity()] = pair
@@ -132,7 +133,14 @@ class Composition:
             return None  # A callee took it: the call tells.
         kind = EventKind.TRY if isinstance(taken.instruction, TryAcquire) else EventKind.ACQUIRE
         event = Event(kind, taken.lock, taken.key.mode)
-        return CriticalPair("", taken.acquisition.span, event, taken.held, released=taken.released)
+        return CriticalPair(
+            "",
+            taken.acquisition.span,
+            event,
+            taken.held,
+            released=taken.released,
+            free=taken.free,
+        )
 
     @staticmethod
     def _outside(outside: Outside) -> CriticalPair | None:
@@ -143,7 +151,14 @@ class Composition:
             if outside.call is not None and outside.call.arguments:
                 return None  # With a timeout, or told not to wait.
             event = Event(EventKind.JOIN, name=method, path=outside.path)
-        return CriticalPair("", outside.span, event, outside.held, released=outside.released)
+        return CriticalPair(
+            "",
+            outside.span,
+            event,
+            outside.held,
+            released=outside.released,
+            free=outside.free,
+        )
 
     def _through_calls(self, key: str) -> Iterator[CriticalPair]:
         asked = key in self.exports
@@ -174,6 +189,9 @@ class Composition:
         if len(inside) > MAX_INSIDE:
             return None
         released = [key for old in pair.released if (key := _key(old, binding)) is not None]
+        free = [key for old in pair.free if (key := _key(old, binding)) is not None]
+        if any(one.key in free for one in called.held):
+            return None  # The callee has had the lock before: it is another way through here.
         concurrent = called.manner is Manner.CONCURRENT or pair.is_concurrent
         own = () if concurrent else tuple([h for h in called.held if h.key not in released])
         manner = Manner.CONCURRENT if concurrent else Manner.DIRECT
@@ -186,6 +204,7 @@ class Composition:
             own,
             tuple(inside),
             tuple(dict.fromkeys((*released, *(() if concurrent else called.released)))),
+            () if concurrent else tuple(dict.fromkeys((*free, *called.free))),
             requires,
             pair,
             called.implicit,
@@ -211,6 +230,7 @@ class Composition:
             return replace(lock, path=nameless(lock)) if is_known(lock) else None
         path = self._objects.resolve(called.caller, here.path)
         here = here if path == here.path else replace(here, path=path)
+        here = self._graph.named(self._graph.function(called.caller), here)
         if len(here.path.fields) > MAX_PATH:
             return replace(here, path=nameless(here)) if is_known(here) else None
         return here
@@ -231,6 +251,8 @@ class Composition:
                     return None
                 is_clear = is_clear and requirement.is_plain
                 continue
+            if _is_left_out(requirement, called.binding):
+                return None
             passed = called.binding.roots.get(requirement.parameter)
             if passed is not None and passed.root is Root.PARAMETER and passed.is_variable:
                 mine = replace(requirement, parameter=passed.root_name)
@@ -243,6 +265,18 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
+
+
+def _is_left_out(requirement: Requirement, binding: Binding) -> bool:
+    """Whether an argument would have to be missing that is passed.
+
+    Who passes something for a parameter that may be left out has it, as a rule.
+    """
+    if requirement.outcome is (requirement.kind == "truth") or not requirement.is_about_presence:
+        return False
+    return binding.is_passed(requirement.parameter) and binding.may_be_left_out(
+        requirement.parameter
+    )
 
 
 def _key(key: LockKey, binding: Binding) -> LockKey | None:

@@ -46,7 +46,7 @@ class Program:
     @cached_property
     def call_graph(self) -> CallGraph:
         """Who calls whom."""
-        return CallGraph(self.states)
+        return CallGraph(self.states, self.summaries)
 
     @cached_property
     def composition(self) -> Composition:
