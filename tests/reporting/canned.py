@@ -116,3 +116,130 @@ def leak() -> Diagnostic:
         ),
         help="put the section into `with self._lock:`",
     )
+
+
+ACCOUNTS = """\
+import threading
+
+accounts = threading.Lock()
+
+
+def move(amount):
+    with accounts:
+        check(amount)
+        log(amount)
+
+
+def log(amount):
+    from audit import ledger
+
+    with ledger:
+        ledger_lines.append(f"moved {amount}")
+"""
+
+AUDIT = """\
+import threading
+
+from accounts import accounts
+
+ledger = threading.Lock()
+
+
+class Audit:
+    def run(self):
+        with ledger:
+            total = self.sum()
+        return total
+
+    def sum(self):
+        with accounts:
+            return sum(each.amount for each in self.accounts if each.is_open and not each.is_frozen)
+"""
+
+CYCLE_FILES = {"src/accounts.py": ACCOUNTS, "src/audit.py": AUDIT}
+
+
+def cycle() -> Diagnostic:
+    """Two threads that take two locks in opposite orders; in `CYCLE_FILES`."""
+
+    def happens(
+        thread: int,
+        path: str,
+        place: Span,
+        role: str,
+        message: str,
+        function: str,
+        held: Sequence[str] = (),
+        waits_for: str = "",
+    ) -> Step:
+        lock = waits_for or "accounts"
+        return Step(role, path, place, message, function, lock, tuple(held), thread, waits_for)
+
+    one, two = "src/accounts.py", "src/audit.py"
+    return Diagnostic(
+        "LCK301",
+        "lock-order-cycle",
+        Severity.ERROR,
+        Confidence.HIGH,
+        one,
+        span(ACCOUNTS, "accounts", 2),
+        "`accounts` and `ledger` are taken in opposite orders, so that two threads can wait for "
+        "each other for ever",
+        function="move",
+        locks=("accounts.accounts", "audit.ledger"),
+        steps=(
+            happens(
+                1,
+                one,
+                span(ACCOUNTS, "accounts", 2),
+                "acquire",
+                "takes `accounts`",
+                "move",
+                ["accounts"],
+            ),
+            happens(
+                1, one, span(ACCOUNTS, "log(amount)"), "call", "calls `log`", "move", ["accounts"]
+            ),
+            happens(
+                1,
+                one,
+                span(ACCOUNTS, "ledger", 2),
+                "wait",
+                "wants `ledger`",
+                "log",
+                ["accounts"],
+                "ledger",
+            ),
+            happens(
+                2,
+                two,
+                span(AUDIT, "ledger", 2),
+                "acquire",
+                "takes `ledger`",
+                "Audit.run",
+                ["ledger"],
+            ),
+            happens(
+                2,
+                two,
+                span(AUDIT, "self.sum()"),
+                "call",
+                "calls `self.sum`",
+                "Audit.run",
+                ["ledger"],
+            ),
+            happens(
+                2,
+                two,
+                span(AUDIT, "accounts", 3),
+                "wait",
+                "wants `accounts`",
+                "Audit.sum",
+                ["ledger"],
+                "accounts",
+            ),
+            happens(0, one, span(ACCOUNTS, "threading.Lock()"), "made", "`accounts` is made", ""),
+            happens(0, two, span(AUDIT, "threading.Lock()"), "made", "`ledger` is made", ""),
+        ),
+        help="take the two always in the same order, or hold only one of them at a time",
+    )

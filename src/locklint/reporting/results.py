@@ -46,6 +46,18 @@ class Counts(Protocol):
         """Findings that comments silence."""
 
 
+class Defect(Protocol):
+    """An error of locklint's own."""
+
+    @property
+    def path(self) -> str:
+        """The file that was worked on."""
+
+    @property
+    def message(self) -> str:
+        """What went wrong, in one line."""
+
+
 class Results(Protocol):
     """Findings in output order, counts, and the texts for snippets."""
 
@@ -54,7 +66,7 @@ class Results(Protocol):
         """The findings to show."""
 
     @property
-    def errors(self) -> Sequence[object]:
+    def errors(self) -> Sequence[Defect]:
         """Errors of locklint's own, each of which may have cost findings."""
 
     @property
