@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
-from locklint.core.source import SourceFile, Span
+from locklint.core.diagnostic import (
+    Applicability,
+    Confidence,
+    Diagnostic,
+    Fix,
+    Severity,
+    Step,
+    TextEdit,
+)
+from locklint.core.source import Cell, SourceFile, Span
 from locklint.engine.report import Report, Statistics
 from locklint.reporting import render
 from locklint.reporting.options import RenderOptions
@@ -77,7 +85,12 @@ class Canned:
     def report(self, *findings: Diagnostic) -> Report:
         """A report of the findings over all of the files."""
         sources = {
-            path: SourceFile(path, path.removesuffix(".py").rpartition("/")[2], text)
+            path: SourceFile(
+                path,
+                path.removesuffix(".py").rpartition("/")[2],
+                text,
+                cells=NOTEBOOK_CELLS if path.endswith(".ipynb") else (),
+            )
             for path, text in self.files.items()
         }
         statistics = Statistics(files=120, candidates=34, functions=410, locks=57)
@@ -243,3 +256,59 @@ def cycle() -> Diagnostic:
         ),
         help="take the two always in the same order, or hold only one of them at a time",
     )
+
+
+ODD = """\
+naïve = threading.Lock()
+"Grüße", naïve.acquire()
+"""
+
+NOTEBOOK = """\
+import threading
+lock = threading.Lock()
+lock.acquire()
+work()
+"""
+
+# The second cell of the notebook is text, and so no part of its code.
+NOTEBOOK_CELLS = (Cell(1, 1), Cell(3, 3))
+
+ALL_FILES = {
+    "src/port.py": PORT,
+    **CYCLE_FILES,
+    "odd, 100%: [ü].py": ODD,
+    "try.ipynb": NOTEBOOK,
+}
+
+
+def every_kind() -> Report:
+    """What the snapshots of all formats show: each severity, a fix, a cycle, odd names, a cell."""
+    odd, notebook = "odd, 100%: [ü].py", "try.ipynb"
+    acquire = span(ODD, "naïve.acquire()")
+    findings = (
+        leak(),
+        cycle(),
+        Diagnostic(
+            "LCK104",
+            "never-released",
+            Severity.WARNING,
+            Confidence.MEDIUM,
+            odd,
+            acquire,
+            "`naïve` | <b> is never released;\nor * is it",
+            locks=("odd.naïve",),
+            fix=Fix("use `with`", (TextEdit(acquire, "with naïve: ..."),), Applicability.UNSAFE),
+        ),
+        Diagnostic(
+            "LCK101",
+            "manual-acquire",
+            Severity.INFO,
+            Confidence.HIGH,
+            notebook,
+            span(NOTEBOOK, "lock.acquire()"),
+            "`lock` is acquired by hand",
+            locks=("try.lock",),
+            steps=(step(notebook, span(NOTEBOOK, "work()"), "runs with it held", ["lock"]),),
+        ),
+    )
+    return Canned(ALL_FILES).report(*findings)

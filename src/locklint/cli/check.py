@@ -32,7 +32,7 @@ def check(paths: tuple[str, ...], **flags: Any) -> int:
     config = request.config()
     if request.show_files:
         return _show_files(request, config)
-    _reject_unwritable(request.output_file)
+    request.destinations()  # Refuses at once, not after a long run, what cannot be written.
     report = _analyse(request, config)
     request.write(report)
     return _status(report, config, request.exit_zero)
@@ -78,17 +78,6 @@ def _show_files(request: Request, config: Config) -> int:
         write_error(f"{problem.path}: {problem.message}")
     fatal = any(problem.fatal for problem in discovery.problems)
     return ExitStatus.TROUBLE if fatal else ExitStatus.CLEAN
-
-
-def _reject_unwritable(path: str | None) -> None:
-    """Say at once, not after a long run, that the result will have nowhere to go."""
-    if path is None:
-        return
-    folder = os.path.dirname(path) or os.curdir
-    if not os.path.isdir(folder):
-        raise Failure(f"{path}: cannot be written: there is no folder {folder}")
-    if os.path.isdir(path):
-        raise Failure(f"{path}: cannot be written: it is a folder")
 
 
 def _status(report: Report, config: Config, exit_zero: bool) -> int:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from locklint.cli.destinations import complete_formats, parse_formats
+from locklint.reporting import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Command = TypeVar("Command", bound="Callable[..., Any] | click.Command")
 
 SEVERITIES = ("info", "warning", "error")
-FORMATS = ("full", "concise", "json")
 COLORS = ("auto", "always", "never")
 
 
@@ -78,14 +80,20 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--output-format",
-        type=click.Choice(FORMATS),
-        default="full",
+        multiple=True,
+        callback=parse_formats,
+        shell_complete=complete_formats,
+        metavar="FORMAT[:FILE]",
         envvar="LOCKLINT_OUTPUT_FORMAT",
-        help="How findings are written.",
-        show_default=True,
+        help=f"How findings are written: {', '.join(FORMATS)}; full if not given. May be repeated, "
+        "with a file for each but one.",
     ),
     click.option(
-        "--output-file", "-o", type=click.Path(), metavar="FILE", help="Write findings to a file."
+        "--output-file",
+        "-o",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write findings to a file instead of standard output.",
     ),
     click.option(
         "--statistics", is_flag=True, help="Count findings by rule instead of showing them."

@@ -39,37 +39,38 @@ class Destination:
     path: str | None = None
 
 
-class FormatParameter(click.ParamType):
-    """The value of ``--output-format``."""
+def parse_formats(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[Destination, ...]:
+    """Take each ``FORMAT`` or ``FORMAT:FILE`` apart; say what was meant by a mistyped format."""
+    from locklint.engine.did_you_mean import did_you_mean
+    from locklint.reporting import FORMATS
 
-    name = "format"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Destination:
-        """Take ``FORMAT`` or ``FORMAT:PATH`` apart; say what was meant by a mistyped format."""
-        from locklint.engine.did_you_mean import did_you_mean
-        from locklint.reporting import FORMATS
-
-        if isinstance(value, Destination):
-            return value
-        name, colon, path = str(value).partition(":")
+    found: list[Destination] = []
+    for value in values:
+        name, colon, path = value.partition(":")
         if name not in FORMATS:
             hint = did_you_mean(name, FORMATS)
-            self.fail(f"there is no format {name!r}{hint}; there are {', '.join(FORMATS)}", param)
+            raise click.BadParameter(
+                f"there is no format `{name}`{hint}; there are {', '.join(FORMATS)}",
+                context,
+                parameter,
+            )
         if colon and not path:
-            self.fail(f"no file is named behind the colon of {value!r}", param)
-        return Destination(name, path or None)
+            raise click.BadParameter(
+                f"no file is named behind the colon of `{value}`", context, parameter
+            )
+        found.append(Destination(name, path or None))
+    return tuple(found)
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
-        """The formats that begin as typed."""
-        from click.shell_completion import CompletionItem
 
-        from locklint.reporting import FORMATS
+def complete_formats(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """The formats that begin as typed, for shells."""
+    from locklint.reporting import FORMATS
 
-        return [CompletionItem(name) for name in FORMATS if name.startswith(incomplete)]
+    return [name for name in FORMATS if name.startswith(incomplete)]
 
 
 def destinations(given: Sequence[Destination], output_file: str | None) -> list[Destination]:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locklint.cli.output import (
-    Failure,
-    encoding_of,
-    wants_color,
-    width_of,
-    write_note,
-    write_result,
-)
+from locklint.cli.destinations import Destination, destinations, write_all
+from locklint.cli.output import Failure, write_note
 
 if TYPE_CHECKING:
     from locklint.core.config import Config
     from locklint.engine.report import Report
-    from locklint.reporting.options import RenderOptions
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ class Request:
     quiet: bool
     verbose: bool
     color: str
-    output_format: str
+    output_format: tuple[Destination, ...]
     output_file: str | None
     statistics: bool
     show_files: bool
@@ -86,26 +77,19 @@ class Request:
             write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
         return config
 
+    def destinations(self) -> list[Destination]:
+        """Where the result goes; raises `Failure` where it cannot."""
+        return destinations(self.output_format, self.output_file)
+
     def write(self, report: Report) -> None:
         """Write a report where it was asked for."""
-        from locklint.reporting import render
-        from locklint.reporting.summary import closing_lines
+        from locklint.rules import ALL_RULES
 
-        text = render(self.output_format, report, self._render_options())
-        write_result(text, self.output_file)
-        if self.output_file is not None and not self.quiet:
-            for line in closing_lines(report):
-                write_note(line)
-
-    def _render_options(self) -> RenderOptions:
-        from locklint.reporting.options import RenderOptions
-
-        stream = sys.stdout if self.output_file is None else None
-        return RenderOptions(
-            width=width_of(stream),
-            color=wants_color(self.color, stream, os.environ),
-            encoding=encoding_of(stream),
-            root=os.getcwd(),
+        write_all(
+            report,
+            self.destinations(),
+            rules=ALL_RULES,
+            color=self.color,
             statistics=self.statistics,
-            closing=not self.quiet,
+            quiet=self.quiet,
         )

@@ -17,6 +17,7 @@ STYLES = {
     "step": "bright_blue",
     "number": "bold",
     "holding": "magenta",
+    "waiting": "bold magenta",
     "help": "bold green",
     "faint": "dim",
 }
