@@ -159,7 +159,8 @@ def test_an_unknown_format_is_an_error() -> None:
 
 
 def _fingerprint(line: str, **changes: object) -> str:
-    place = Span(line.count("\n") + 1, 1, line.count("\n") + 1, 2)
+    row, last = line.count("\n") + 1, line.rpartition("\n")[2]
+    place = Span(row, len(last) - len(last.lstrip()) + 1, row, len(last) + 1)
     diagnostic = msgspec.structs.replace(leak(), span=place, **changes)
     return fingerprint(diagnostic, SourceFile("src/port.py", "port", line))
 

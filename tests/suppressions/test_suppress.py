@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity
 from locklint.core.source import SourceFile, Span
-from locklint.engine.suppress import apply
+from locklint.engine.suppress import Silencer
 
 TEXT = """\
 self.lock = Lock()  # locklint: ignore[LCK102] made here
@@ -26,16 +26,18 @@ SOURCES = {"a.py": SourceFile("a.py", "a", TEXT)}
 
 def test_findings_that_no_comment_silences_stay_in_order() -> None:
     findings = [finding(4), finding(2), finding(3)]
-    assert apply(findings, SOURCES) == ((findings[0], findings[2]), 1)
+    assert Silencer(SOURCES).split(findings) == ((findings[0], findings[2]), 1)
 
 
 def test_a_comment_at_an_anchor_counts() -> None:
     leak = finding(3, "LCK102", "unreleased-on-exception")
-    anchored = msgspec.structs.replace(leak, anchors=(Span(4, 1, 4, 2), Span(1, 1, 1, 5)))
-    assert apply([leak, anchored], SOURCES) == ((leak,), 1)
+    anchored = msgspec.structs.replace(
+        leak, anchors=(Anchor("a.py", Span(4, 1, 4, 2)), Anchor("a.py", Span(1, 1, 1, 5)))
+    )
+    assert Silencer(SOURCES).split([leak, anchored]) == ((leak,), 1)
 
 
 def test_findings_in_files_without_text_stay() -> None:
     lost = msgspec.structs.replace(finding(2), path="gone.py")
-    assert apply([lost], SOURCES) == ((lost,), 0)
-    assert apply([], SOURCES) == ((), 0)
+    assert Silencer(SOURCES).split([lost]) == ((lost,), 0)
+    assert Silencer(SOURCES).split([]) == ((), 0)

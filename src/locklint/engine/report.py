@@ -49,6 +49,8 @@ class Report:
 
     ``sources`` holds at least every file that a finding or one of its steps points into.
     ``too_complex`` are the functions that were given up at a bound, in the order of their places.
+    ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
+    ``noqa`` comment in them names a rule.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -56,3 +58,5 @@ class Report:
     errors: tuple[InternalError, ...] = ()
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
     too_complex: tuple[GivenUp, ...] = ()
+    files: tuple[str, ...] = ()
+    noqa: bool = False
