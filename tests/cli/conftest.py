@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ class CommandLine:
         self.config = Config()
 
     def analyse(
-        self, paths: Sequence[str], config: Config, *, progress: Progress | None = None
+        self, paths: Sequence[str], config: Config, *, progress: Progress | None = None, **_: Any
     ) -> Report:
         """Stand in for the analysis."""
         self.paths, self.config = tuple(paths), config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from locklint.cli.output import Failure, is_terminal, write_error, write_note, w
 from locklint.cli.request import Request
 
 if TYPE_CHECKING:
+    from locklint.cli.scope import Scope
     from locklint.cli.terminal_progress import TerminalProgress
     from locklint.core.config import Config
     from locklint.engine.report import Report
@@ -25,26 +27,32 @@ if TYPE_CHECKING:
 def check(paths: tuple[str, ...], **flags: Any) -> int:
     """Analyse files and folders (by default the current one) and report what is found.
 
+    A path of `-` is standard input.
+
     Exits with 0 if nothing is found, with 1 if there are findings of severity warning or above,
     and with 2 if something is wrong with the command line, the settings or locklint itself.
     """
-    request = Request(paths=paths or (os.curdir,), **flags)
+    request = Request(paths=paths, **flags)
     config = request.config()
     if request.show_files:
         return _show_files(request, config)
     request.destinations()  # Refuses at once, not after a long run, what cannot be written.
-    report = _analyse(request, config)
+    report = _analyse(request, config, request.scope())
     request.write(report)
     return _status(report, config, request.exit_zero)
 
 
-def _analyse(request: Request, config: Config) -> Report:
+def _analyse(request: Request, config: Config, scope: Scope) -> Report:
     from locklint.engine import pipeline
     from locklint.engine.load_config import SettingsError
+    from locklint.engine.report import Report
 
+    if scope.is_empty:
+        return Report()
     progress = _progress(request)
     try:
-        report = pipeline.check(request.paths, config, progress=progress)
+        report = pipeline.check(scope.paths, config, progress=progress, stdin=scope.stdin)
+        report = replace(report, diagnostics=scope.of(report.diagnostics))
     except (pipeline.UsageError, SettingsError) as error:
         raise Failure(str(error)) from None
     finally:
@@ -72,7 +80,7 @@ def _progress(request: Request) -> TerminalProgress | None:
 def _show_files(request: Request, config: Config) -> int:
     from locklint.engine.discover import discover
 
-    discovery = discover(request.paths, config)
+    discovery = discover(request.paths or (os.curdir,), config)
     write_result("".join(f"{found.shown}\n" for found in discovery.files), request.output_file)
     for problem in discovery.problems:
         write_error(f"{problem.path}: {problem.message}")

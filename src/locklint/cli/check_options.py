@@ -96,6 +96,18 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Write findings to a file instead of standard output.",
     ),
     click.option(
+        "--report-only-for",
+        is_flag=True,
+        help="Analyse the whole project, but report only what has to do with PATHS: by its own "
+        "place, a step of its story, or where the lock is made.",
+    ),
+    click.option(
+        "--stdin-filename",
+        type=click.Path(),
+        metavar="FILE",
+        help="Analyse standard input, which is meant by `-` too, in the place of this file.",
+    ),
+    click.option(
         "--statistics", is_flag=True, help="Count findings by rule instead of showing them."
     ),
     click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from locklint.cli.destinations import Destination, destinations, write_all
 from locklint.cli.output import Failure, write_note
+from locklint.cli.scope import Scope, scope
 
 if TYPE_CHECKING:
     from locklint.core.config import Config
@@ -37,6 +38,8 @@ class Request:
     color: str
     output_format: tuple[Destination, ...]
     output_file: str | None
+    report_only_for: bool
+    stdin_filename: str | None
     statistics: bool
     show_files: bool
 
@@ -76,6 +79,15 @@ class Request:
             write_note(f"settings: {loaded.path or 'the defaults'}")
             write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
         return config
+
+    def scope(self) -> Scope:
+        """What is analysed and reported; reads standard input if it is asked for."""
+        return scope(
+            self.paths,
+            only_for=self.report_only_for,
+            stdin_filename=self.stdin_filename,
+            isolated=self.isolated,
+        )
 
     def destinations(self) -> list[Destination]:
         """Where the result goes; raises `Failure` where it cannot."""

@@ -61,6 +61,9 @@ DEFAULT_EXCLUDES = (
 )
 """Directories that hold no code of the project's own, as ``.gitignore`` patterns."""
 
+SUFFIXES = (".py", ".ipynb")
+"""The ends of the names of files that hold Python code."""
+
 _SPECIAL = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -114,8 +117,9 @@ def printable_path(path: str) -> str:
 def discover(paths: Sequence[str], config: Config, root: str | None = None) -> Discovery:
     """Find the Python files under the given paths.
 
-    A directory gives its ``*.py`` files, except what git ignores and what the settings exclude. A
-    path that the user names is taken, whatever its name and whether or not it is ignored, unless
+    A directory gives its ``*.py`` files and notebooks, except what git ignores and what the
+    settings exclude. A path that the user names is taken, whatever its name and whether or not it
+    is ignored, unless
     ``config.force_exclude`` is set: then it is taken only if a walk from ``root`` would find it.
     ``root`` is the directory to which patterns with a slash are relative, by default the working
     directory; those that begin with a slash are absolute. Never raises for anything that is wrong
@@ -224,7 +228,7 @@ class _Search:
     ) -> bool:
         name = entry.name
         is_directory = entry.is_dir(follow_symlinks=False)
-        if not is_directory and not name.endswith(".py"):
+        if not is_directory and not name.endswith(SUFFIXES):
             return False
         if _ignored(directory.real, name, is_directory, rules):
             self._passed_over = True

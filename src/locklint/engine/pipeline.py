@@ -20,7 +20,7 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic
-from locklint.engine.discover import discover
+from locklint.engine.discover import Discovery, discover
 from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
@@ -28,6 +28,7 @@ from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import GivenUp, InternalError, Report, Statistics
 from locklint.engine.run_rules import run_rules, visible
 from locklint.engine.settings import RuleSelection, Settings
+from locklint.engine.stdin import StdinText, with_stdin
 from locklint.engine.suppress import UNUSED_SUPPRESSION, Silencer
 from locklint.reporting.fingerprint import identity
 
@@ -50,11 +51,13 @@ def check(
     *,
     progress: Progress | None = None,
     settings: Settings | None = None,
+    stdin: StdinText | None = None,
 ) -> Report:
     """Analyse the Python files under ``paths``.
 
     ``config`` holds the settings of the whole run; ``settings`` says what counts for each file,
-    by default the same. Raises `UsageError` for a named path that does not exist or where nothing
+    by default the same. ``stdin`` takes the place of a file, or comes to those that are found.
+    Raises `UsageError` for a named path that does not exist or where nothing
     is to be analysed, and `locklint.engine.load_config.SettingsError` for an unknown rule.
     """
     from locklint.rules import ALL_RULES
@@ -63,13 +66,16 @@ def check(
     settings = settings or Settings(LoadedConfig(config))
     selection = RuleSelection(settings, ALL_RULES)
     discovery = discover(paths, config, settings.folder)
+    if stdin is not None:
+        found_files = with_stdin(discovery.files, stdin, config, settings.folder)
+        discovery = Discovery(found_files, discovery.problems)
     fatal = [problem for problem in discovery.problems if problem.fatal]
     if fatal:
         raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
     if not discovery.files and not discovery.problems and paths and not config.force_exclude:
         raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
     selection.prepare(found.path for found in discovery.files)
-    files = ProgramFiles(config)
+    files = ProgramFiles(config, stdin)
     for problem in discovery.problems:
         files.problem(problem.path, problem.message)
     try:
@@ -175,7 +181,10 @@ def analyse(
             functions=analysis.interprocedural.functions,
             states=analysis.interprocedural.states,
             summaries=analysis.interprocedural.summaries,
-            sources={path: file.source for path, file in files.files.items()},
+            sources={
+                **files.unparsed,
+                **{path: file.source for path, file in files.files.items()},
+            },
             problems=tuple(files.problems),
         ),
         analysis.errors,
