@@ -9,6 +9,7 @@ import click
 
 from locklint import __version__
 from locklint.cli.check import check
+from locklint.cli.config import config
 from locklint.cli.debug import debug
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.output import silence_stdout, write_error
@@ -32,6 +33,7 @@ def command() -> None:
 
 command.add_command(check)
 command.add_command(rule)
+command.add_command(config)
 command.add_command(debug)
 
 

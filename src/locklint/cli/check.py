@@ -8,48 +8,58 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locklint.cli.check_options import check_options
+from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.request import Request
+from locklint.cli.show_settings import show_settings
 
 if TYPE_CHECKING:
     from locklint.cli.terminal_progress import TerminalProgress
     from locklint.core.config import Config
     from locklint.engine.report import Report
+    from locklint.engine.settings import Settings
 
 
-@click.command()
+@click.command(cls=CheckCommand)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @check_options
-def check(paths: tuple[str, ...], **flags: Any) -> int:
+def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> int:
     """Analyse files and folders (by default the current one) and report what is found.
 
     Exits with 0 if nothing is found, with 1 if there are findings of severity warning or above,
     and with 2 if something is wrong with the command line, the settings or locklint itself.
     """
-    request = Request(paths=paths or (os.curdir,), **flags)
-    config = request.config()
+    if not paths and not nothing_named:
+        paths = (os.curdir,)
+    request = Request(paths=paths, **flags)
+    settings = request.settings()
+    if request.show_settings:
+        return show_settings(request, settings)
     if request.show_files:
-        return _show_files(request, config)
+        return _show_files(request, settings)
     _reject_unwritable(request.output_file)
-    report = _analyse(request, config)
+    report = _analyse(request, settings)
     request.write(report)
-    return _status(report, config, request.exit_zero)
+    return _status(report, settings.config, request.exit_zero)
 
 
-def _analyse(request: Request, config: Config) -> Report:
+def _analyse(request: Request, settings: Settings) -> Report:
     from locklint.engine import pipeline
     from locklint.engine.load_config import SettingsError
 
     progress = _progress(request)
     try:
-        report = pipeline.check(request.paths, config, progress=progress)
+        report = pipeline.check(
+            request.paths, settings.config, progress=progress, settings=settings
+        )
     except (pipeline.UsageError, SettingsError) as error:
         raise Failure(str(error)) from None
     finally:
         if progress is not None:
             progress.end()
+    if not request.quiet:
+        _tell(report, settings)
     for problem in report.errors:
         write_error(f"{problem.path}: internal error, a defect of locklint: {problem.message}")
         if request.verbose:
@@ -61,6 +71,19 @@ def _analyse(request: Request, config: Config) -> Report:
     return report
 
 
+def _tell(report: Report, settings: Settings) -> None:
+    """Say once what the user should know of settings and comments."""
+    from locklint.engine.foreign_settings import keeps_foreign_codes
+
+    for note in settings.notes:
+        write_note(f"note: {note}")
+    if report.noqa and not keeps_foreign_codes(os.path.realpath(settings.folder or os.curdir)):
+        write_note(
+            "note: a `noqa` comment names a rule of locklint's; ruff deletes such codes unless its"
+            ' settings hold `lint.external = ["LCK"]`'
+        )
+
+
 def _progress(request: Request) -> TerminalProgress | None:
     if request.quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         return None
@@ -69,10 +92,10 @@ def _progress(request: Request) -> TerminalProgress | None:
     return TerminalProgress()
 
 
-def _show_files(request: Request, config: Config) -> int:
+def _show_files(request: Request, settings: Settings) -> int:
     from locklint.engine.discover import discover
 
-    discovery = discover(request.paths, config)
+    discovery = discover(request.paths, settings.config, settings.folder)
     write_result("".join(f"{found.shown}\n" for found in discovery.files), request.output_file)
     for problem in discovery.problems:
         write_error(f"{problem.path}: {problem.message}")
