@@ -13,6 +13,7 @@ from locklint.cli.exit_status import ExitStatus
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.request import Request
 from locklint.cli.show_settings import show_settings
+from locklint.cli.triage import Triage, add_ignores
 
 if TYPE_CHECKING:
     from locklint.cli.terminal_progress import TerminalProgress
@@ -30,6 +31,14 @@ def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> 
     Exits with 0 if nothing is found, with 1 if there are findings of severity warning or above,
     and with 2 if something is wrong with the command line, the settings or locklint itself.
     """
+    return run(paths, nothing_named, **flags)
+
+
+def run(paths: tuple[str, ...], nothing_named: bool, **flags: Any) -> int:
+    """Do what the words of ``check`` ask for, and return the exit status.
+
+    Without paths the current folder is meant, unless a list was given in which nothing is named.
+    """
     if not paths and not nothing_named:
         paths = (os.curdir,)
     request = Request(paths=paths, **flags)
@@ -39,9 +48,13 @@ def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> 
     if request.show_files:
         return _show_files(request, settings)
     _reject_unwritable(request.output_file)
+    triage = Triage(request, settings)
     report = _analyse(request, settings)
-    request.write(report)
-    return _status(report, settings.config, request.exit_zero)
+    judged = triage.judge(report)
+    if request.add_ignore is not None:
+        return add_ignores(judged.report, request.add_ignore)
+    request.write(judged.report)
+    return max(judged.status, _status(judged.report, settings.config, request.exit_zero))
 
 
 def _analyse(request: Request, settings: Settings) -> Report:
