@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import click
 
 from locklint import __version__
+from locklint.cli.baseline import baseline
 from locklint.cli.check import check
+from locklint.cli.config import config
 from locklint.cli.debug import debug
+from locklint.cli.diff import diff
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.output import silence_stdout, write_error
 from locklint.cli.rule import rule
@@ -31,7 +34,10 @@ def command() -> None:
 
 
 command.add_command(check)
+command.add_command(baseline)
+command.add_command(diff)
 command.add_command(rule)
+command.add_command(config)
 command.add_command(debug)
 
 

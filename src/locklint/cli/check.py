@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locklint.cli.check_options import check_options
+from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.request import Request
+from locklint.cli.scope import Scope, scope
+from locklint.cli.show_settings import show_settings
+from locklint.cli.triage import Triage, add_ignores
 
 if TYPE_CHECKING:
-    from locklint.cli.scope import Scope
     from locklint.cli.terminal_progress import TerminalProgress
     from locklint.core.config import Config
     from locklint.engine.report import Report
+    from locklint.engine.settings import Settings
 
 
-@click.command()
+@click.command(cls=CheckCommand)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @check_options
-def check(paths: tuple[str, ...], **flags: Any) -> int:
+def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> int:
     """Analyse files and folders (by default the current one) and report what is found.
 
     A path of `-` is standard input.
@@ -32,32 +35,64 @@ def check(paths: tuple[str, ...], **flags: Any) -> int:
     Exits with 0 if nothing is found, with 1 if there are findings of severity warning or above,
     and with 2 if something is wrong with the command line, the settings or locklint itself.
     """
-    request = Request(paths=paths, **flags)
-    config = request.config()
+    return run(paths, nothing_named, **flags)
+
+
+def run(
+    paths: tuple[str, ...],
+    nothing_named: bool,
+    report_only_for: bool = False,
+    stdin_filename: str | None = None,
+    **flags: Any,
+) -> int:
+    """Do what the words of ``check`` ask for, and return the exit status.
+
+    Without paths the current folder is meant, unless a list was given in which nothing is named.
+    """
+    where = scope(
+        paths,
+        nothing_named=nothing_named,
+        only_for=report_only_for,
+        stdin_filename=stdin_filename,
+        isolated=flags["isolated"],
+    )
+    request = Request(paths=where.paths, **flags)
+    settings = request.settings()
+    if request.show_settings:
+        return show_settings(request, settings)
     if request.show_files:
-        return _show_files(request, config)
+        return _show_files(request, settings)
     request.destinations()  # Refuses at once, not after a long run, what cannot be written.
-    report = _analyse(request, config, request.scope())
+    triage = Triage(request, settings)
+    judged = triage.judge(_analyse(request, settings, where))
+    # Only now, because what a baseline holds is compared with all findings.
+    report = replace(judged.report, diagnostics=where.of(judged.report.diagnostics))
+    if request.add_ignore is not None:
+        return add_ignores(report, request.add_ignore)
     request.write(report)
-    return _status(report, config, request.exit_zero)
+    return max(judged.status, _status(report, settings.config, request.exit_zero))
 
 
-def _analyse(request: Request, config: Config, scope: Scope) -> Report:
+def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
     from locklint.engine import pipeline
     from locklint.engine.load_config import SettingsError
-    from locklint.engine.report import Report
 
-    if scope.is_empty:
-        return Report()
     progress = _progress(request)
     try:
-        report = pipeline.check(scope.paths, config, progress=progress, stdin=scope.stdin)
-        report = replace(report, diagnostics=scope.of(report.diagnostics))
+        report = pipeline.check(
+            request.paths,
+            settings.config,
+            progress=progress,
+            settings=settings,
+            stdin=where.stdin,
+        )
     except (pipeline.UsageError, SettingsError) as error:
         raise Failure(str(error)) from None
     finally:
         if progress is not None:
             progress.end()
+    if not request.quiet:
+        _tell(report, settings)
     for problem in report.errors:
         write_error(f"{problem.path}: internal error, a defect of locklint: {problem.message}")
         if request.verbose:
@@ -69,6 +104,19 @@ def _analyse(request: Request, config: Config, scope: Scope) -> Report:
     return report
 
 
+def _tell(report: Report, settings: Settings) -> None:
+    """Say once what the user should know of settings and comments."""
+    from locklint.engine.foreign_settings import keeps_foreign_codes
+
+    for note in settings.notes:
+        write_note(f"note: {note}")
+    if report.noqa and not keeps_foreign_codes(os.path.realpath(settings.folder or os.curdir)):
+        write_note(
+            "note: a `noqa` comment names a rule of locklint's; ruff deletes such codes unless its"
+            ' settings hold `lint.external = ["LCK"]`'
+        )
+
+
 def _progress(request: Request) -> TerminalProgress | None:
     if request.quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         return None
@@ -77,10 +125,10 @@ def _progress(request: Request) -> TerminalProgress | None:
     return TerminalProgress()
 
 
-def _show_files(request: Request, config: Config) -> int:
+def _show_files(request: Request, settings: Settings) -> int:
     from locklint.engine.discover import discover
 
-    discovery = discover(request.paths or (os.curdir,), config)
+    discovery = discover(request.paths, settings.config, settings.folder)
     write_result("".join(f"{found.shown}\n" for found in discovery.files), request.output_file)
     for problem in discovery.problems:
         write_error(f"{problem.path}: {problem.message}")

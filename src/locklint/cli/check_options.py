@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound="Callable[..., Any] | click.Command")
 
 SEVERITIES = ("info", "warning", "error")
+CONFIDENCES = ("low", "medium", "high")
+PROFILES = ("default", "strict")
 COLORS = ("auto", "always", "never")
 
 
@@ -36,6 +38,9 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _list_option("--ignore", "RULES", "Leave these rules out."),
     _list_option("--extend-select", "RULES", "Run these rules as well."),
     _list_option("--extend-ignore", "RULES", "Leave these rules out as well."),
+    _list_option(
+        "--per-file-ignores", "PATTERN:RULE", "Leave out rules in files that match a pattern."
+    ),
     _list_option("--exclude", "PATTERNS", "Leave out these paths instead of the built-in list."),
     _list_option("--extend-exclude", "PATTERNS", "Leave out these paths as well."),
     click.option(
@@ -51,8 +56,55 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--min-severity", type=click.Choice(SEVERITIES), help="Leave out findings below this."
     ),
+    click.option(
+        "--min-confidence", type=click.Choice(CONFIDENCES), help="Leave out findings below this."
+    ),
+    click.option(
+        "--profile",
+        type=click.Choice(PROFILES),
+        help="strict: run info rules too, and judge test code like any other.",
+    ),
+    click.option(
+        "--preview/--no-preview", default=None, help="Run rules that are still being tried out."
+    ),
+    click.option(
+        "--target-version",
+        metavar="VERSION",
+        help="The oldest Python that the code runs on, such as py311.",
+    ),
+    click.option(
+        "--baseline",
+        type=click.Path(),
+        metavar="FILE",
+        help="Leave out the findings that this file knows.",
+    ),
+    click.option(
+        "--update-baseline", is_flag=True, help="Write all findings to the baseline file."
+    ),
+    click.option(
+        "--error-stale-baseline",
+        is_flag=True,
+        help="Exit with 1 if the baseline names findings that are gone.",
+    ),
+    click.option(
+        "--changed-since",
+        metavar="REF",
+        help="Show findings that touch lines changed since this git revision.",
+    ),
+    click.option(
+        "--add-ignore",
+        metavar="[REASON]",
+        help="Write comments that silence all findings; =REASON goes with them.",
+    ),
     click.option("--exit-zero", "-e", is_flag=True, help="Exit with 0 even if there are findings."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
+    click.option(
+        "--config",
+        "config_words",
+        multiple=True,
+        metavar="FILE|KEY=VALUE",
+        help="A settings file instead of the nearest, or one setting in TOML.",
+    ),
     click.option("--no-cache", "-n", is_flag=True, help="Accepted; there is no cache yet."),
     click.option(
         "--cache-dir",
@@ -113,6 +165,7 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--show-files", is_flag=True, help="List the files that would be analysed, and stop."
     ),
+    click.option("--show-settings", is_flag=True, help="Print the settings that count, and stop."),
 )
 
 
@@ -121,3 +174,20 @@ def check_options(command: Command) -> Command:
     for option in reversed(CHECK_OPTIONS):
         command = option(command)
     return command
+
+
+class CheckCommand(click.Command):
+    """A command with an option whose value may be left out, and that knows an empty list."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the words apart.
+
+        ``--add-ignore`` takes a value only behind ``=``: a word after it is a path. A ``--`` with
+        nothing behind it is the list of a hook that has found nothing.
+        """
+        end = args.index("--") if "--" in args else len(args)
+        words = ["--add-ignore=" if word == "--add-ignore" else word for word in args[:end]]
+        ends_empty = args[end:] == ["--"]
+        rest = super().parse_args(ctx, [*words, *args[end:]])
+        ctx.params["nothing_named"] = ends_empty and not ctx.params["paths"]
+        return rest

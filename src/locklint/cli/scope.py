@@ -22,17 +22,12 @@ STDIN = "-"
 class Scope:
     """The paths to analyse, text that takes the place of a file, and what findings must touch.
 
-    ``named`` is None where everything is reported.
+    ``named`` is None where everything is reported; no paths at all are a list with nothing in it.
     """
 
     paths: tuple[str, ...]
     stdin: StdinText | None = None
     named: tuple[str, ...] | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing can be reported, because a hook has handed over no file."""
-        return self.named == ()
 
     def of(self, diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The findings to report."""
@@ -44,17 +39,24 @@ class Scope:
 
 
 def scope(
-    paths: Sequence[str], *, only_for: bool, stdin_filename: str | None, isolated: bool
+    paths: Sequence[str],
+    *,
+    nothing_named: bool,
+    only_for: bool,
+    stdin_filename: str | None,
+    isolated: bool,
 ) -> Scope:
     """Work out what to analyse; reads standard input if it is asked for.
 
+    Without paths the current folder is meant, unless a list was given in which nothing is named.
     Raises `Failure` for a name that does not exist, and for settings that cannot be used.
     """
     from_stdin = STDIN in paths or stdin_filename is not None
     named = tuple(path for path in paths if path != STDIN)
     stdin = _read(stdin_filename) if from_stdin else None
     if not only_for:
-        return Scope(named if named or from_stdin else (os.curdir,), stdin)
+        everything = not (named or from_stdin or nothing_named)
+        return Scope((os.curdir,) if everything else named, stdin)
     from locklint.engine.load_config import SettingsError
     from locklint.engine.narrow import project_folder
 

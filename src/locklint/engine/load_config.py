@@ -40,10 +40,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class LoadedConfig:
-    """Settings, the file they came from (None: no such file), and the keys that it wrote down.
-
-    Keys that come from a file that is extended are among them.
-    """
+    """Settings, the file they came from (None: no such file), and the keys written down in it."""
 
     config: Config
     path: Path | None = None
@@ -107,6 +104,19 @@ def decode_config(table: Mapping[str, Any], origin: str) -> Config:
     return config
 
 
+def decode_table(table: Mapping[str, Any], origin: str, folder: Path) -> dict[str, Any]:
+    """The values of the keys of a TOML table, by field of `Config`, its paths made absolute.
+
+    Raises `SettingsError` as `decode_config` does, and for ``extend``.
+    """
+    if "extend" in table:
+        raise SettingsError(f"{origin}: `extend` belongs into a settings file")
+    decode_config(table, origin)
+    config = decode_config(_with_places(table, folder), origin)
+    fields = {each.encode_name: each.name for each in msgspec.structs.fields(Config)}
+    return {fields[key]: getattr(config, fields[key]) for key in table}
+
+
 def check_lock_order(config: Config, origin: str) -> None:
     """Raise `SettingsError` for an order of locks that is badly written or contradicts itself."""
     followers: dict[str, set[str]] = {}
@@ -136,7 +146,7 @@ def _reachable(start: str, followers: Mapping[str, set[str]]) -> set[str]:
 
 def _loaded(path: Path, table: Mapping[str, Any]) -> LoadedConfig:
     merged = _extended(path, table, ())
-    return LoadedConfig(decode_config(merged, str(path)), path, frozenset(merged))
+    return LoadedConfig(decode_config(merged, str(path)), path, frozenset(table))
 
 
 def _extended(path: Path, table: Mapping[str, Any], behind: tuple[Path, ...]) -> dict[str, Any]:

@@ -55,19 +55,23 @@ _ROOT_FIELDS = tuple(
 def find_root(paths: Sequence[str]) -> LoadedConfig:
     """The settings of the project that paths belong to, or the defaults.
 
-    They are those of the nearest settings file from the working directory upwards, or, where some
-    path lies outside of that directory, from the folder that holds all of the paths. Raises
-    `SettingsError`.
+    They are those of the nearest settings file from the working directory upwards. Where some path
+    lies outside of that directory, or there is no such file, the search begins at the folder that
+    holds all of the paths. Raises `SettingsError`.
     """
     here = os.path.realpath(os.curdir)
     reals = [os.path.realpath(path) for path in paths]
-    folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in reals]
+    folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in reals] or [here]
     try:
-        outside = os.path.commonpath([here, *folders]) != here
-        start = os.path.commonpath(folders) if outside else here
+        above = os.path.commonpath(folders)
+        outside = os.path.commonpath([here, above]) != here
     except ValueError:  # On different drives.
-        start = here
-    return load_config(Path(start))
+        return load_config(Path(here))
+    if not outside:
+        loaded = load_config(Path(here))
+        if loaded.path is not None:
+            return loaded
+    return load_config(Path(above))
 
 
 class Settings:

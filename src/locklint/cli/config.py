@@ -1,0 +1,100 @@
+"""``locklint config``: what can be set, and how."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from locklint.cli.output import Failure, write_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locklint.engine.settings_table import Setting
+
+FORMATS = ("text", "json", "markdown", "json-schema")
+
+
+@click.command()
+@click.argument("key", required=False)
+@click.option(
+    "--output-format", type=click.Choice(FORMATS), default="text", help="How it is written."
+)
+def config(key: str | None, output_format: str) -> None:
+    """List what can be set in [tool.locklint], or explain one KEY.
+
+    json-schema is for editors: the schema of a locklint.toml, and of the table in pyproject.toml.
+    """
+    from locklint.engine.did_you_mean import did_you_mean
+    from locklint.engine.settings_table import json_schema, settings_table
+
+    rows = settings_table()
+    if key is not None:
+        known = [row.key for row in rows]
+        if key not in known:
+            raise Failure(f"there is no setting `{key}`{did_you_mean(key, known)}")
+        rows = tuple(row for row in rows if row.key == key)
+    if output_format == "json-schema":
+        schema = json_schema()
+        write_result(_json(schema["properties"][key] if key else schema))
+    elif output_format == "json":
+        records = [_record(row) for row in rows]
+        write_result(_json(records[0] if key else records))
+    elif output_format == "markdown":
+        write_result(markdown(rows))
+    elif key is None:
+        width = max(len(row.key) for row in rows)
+        write_result("".join(f"{row.key:<{width}}  {row.type}\n" for row in rows))
+    else:
+        write_result(_page(rows[0]))
+
+
+def markdown(rows: Iterable[Setting]) -> str:
+    """The table of settings for the documentation."""
+    parts = []
+    for row in rows:
+        example = f"\n```toml\n{row.example}\n```\n" if row.example else ""
+        parts.append(
+            f"## {row.key}\n\n{row.description}\n\n- Type: `{row.type}`\n"
+            f"- Default: {f'`{_default(row)}`' if row.default is not None else 'not set'}\n"
+            f"- Counts in: {row.place}\n{example}"
+        )
+    return "\n".join(parts)
+
+
+def _page(row: Setting) -> str:
+    lines = [
+        row.key,
+        "",
+        row.description,
+        "",
+        f"type:      {row.type}",
+        f"default:   {_default(row)}",
+        f"counts in: {row.place}",
+    ]
+    if row.example:
+        lines.append(f"example:   {row.example}")
+    return "\n".join(lines) + "\n"
+
+
+def _default(row: Setting) -> str:
+    from locklint.engine.settings_table import toml_value
+
+    return "not set" if row.default is None else toml_value(row.default)
+
+
+def _record(row: Setting) -> dict[str, object]:
+    return {
+        "key": row.key,
+        "type": row.type,
+        "default": row.default,
+        "scope": row.scope,
+        "description": row.description,
+        "example": row.example or None,
+    }
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
