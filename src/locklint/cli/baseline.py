@@ -11,7 +11,7 @@ from locklint.cli.check_options import CheckCommand, check_options
 
 
 @click.command(cls=CheckCommand)
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @check_options
 def baseline(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> int:
     """Write the findings in PATHS to the baseline, so that `check --baseline` reports others only.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=CheckCommand)
-@click.argument("paths", nargs=-1, metavar="[PATHS]...")
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @check_options
 def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> int:
     """Analyse files and folders (by default the current one) and report what is found.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from locklint.cli.destinations import complete_formats, parse_formats
+from locklint.cli.completion import complete_formats, complete_rules
+from locklint.cli.destinations import parse_formats
 from locklint.reporting import FORMATS
 
 if TYPE_CHECKING:
@@ -30,7 +31,14 @@ def _pieces(
 
 
 def _list_option(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
-    return click.option(name, multiple=True, metavar=metavar, callback=_pieces, help=text)
+    return click.option(
+        name,
+        multiple=True,
+        metavar=metavar,
+        callback=_pieces,
+        help=text,
+        shell_complete=complete_rules if metavar == "RULES" else None,
+    )
 
 
 CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (

@@ -64,15 +64,6 @@ def parse_formats(
     return tuple(found)
 
 
-def complete_formats(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    """The formats that begin as typed, for shells."""
-    from locklint.reporting import FORMATS
-
-    return [name for name in FORMATS if name.startswith(incomplete)]
-
-
 def destinations(given: Sequence[Destination], output_file: str | None) -> list[Destination]:
     """Where everything goes; ``output_file`` takes what would go to standard output.
 
