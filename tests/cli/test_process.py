@@ -46,6 +46,16 @@ def test_help_and_version_import_nothing_heavy(words: tuple[str, ...]) -> None:
     assert result.stderr == "heavy:\n"
 
 
+def test_a_scan_without_locks_imports_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("import os\n\n\ndef f():\n    return os.getcwd()\n")
+    (tmp_path / "notes.ipynb").write_text('{"cells": []}')
+    for words in ((), ("--output-format=sarif:out", "--output-format=github")):
+        result = run("check", str(tmp_path), *words)
+        assert result.returncode == 0
+        assert "Analysed 2 files (0 mention locks)" in result.stdout
+        assert result.stderr == "heavy:\n"
+
+
 CANNED = """
 import sys
 from locklint.reporting import render

@@ -174,6 +174,10 @@ def analyse(
             lowered.append((file, files.lower_relevant(file)))
             files.forget_trees()
         progress.advance()
+    if not files.files:
+        # Nothing mentions locks: what resolves and analyses need not even be imported.
+        sources = dict(files.unparsed)
+        return Program({}, {}, {}, sources, tuple(files.problems)), []
     analysis = WholeProgram(files, [path for path, _ in found], config)
     analysis.solve(lowered, progress)
     return (
