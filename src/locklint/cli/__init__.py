@@ -14,7 +14,7 @@ from locklint.cli.config import config
 from locklint.cli.debug import debug
 from locklint.cli.diff import diff
 from locklint.cli.exit_status import ExitStatus
-from locklint.cli.output import silence_stdout, write_error
+from locklint.cli.output import silence_stdout, write_error, write_note
 from locklint.cli.rule import rule
 from locklint.cli.verbs import VerbGroup
 
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
     except (click.Abort, KeyboardInterrupt):
+        write_note("interrupted")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         # Whoever reads has read enough, as `head` does.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
-from locklint.cli.output import Failure, write_result
+from locklint.cli.output import Failure, width_of, write_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from locklint.engine.settings_table import Setting
 
 FORMATS = ("text", "json", "markdown", "json-schema")
+
+# Prose is hard to read on lines that are longer.
+WIDEST_PAGE = 100
 
 
 @click.command()
@@ -65,10 +70,11 @@ def markdown(rows: Iterable[Setting]) -> str:
 
 
 def _page(row: Setting) -> str:
+    width = min(width_of(sys.stdout) or WIDEST_PAGE, WIDEST_PAGE)
     lines = [
         row.key,
         "",
-        row.description,
+        *textwrap.wrap(row.description, width, break_long_words=False, break_on_hyphens=False),
         "",
         f"type:      {row.type}",
         f"default:   {_default(row)}",

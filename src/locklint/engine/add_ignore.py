@@ -71,7 +71,8 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
             added.files.append(path)
         if count < len(findings):
             missing = len(findings) - count
-            added.problems.append(f"{path}: {missing} findings could not be silenced by a comment")
+            what = "1 finding" if missing == 1 else f"{missing} findings"
+            added.problems.append(f"{path}: {what} could not be silenced by a comment")
     return added
 
 

@@ -199,7 +199,10 @@ class _Search:
     def _walk(self, real: str, shown: str) -> bool:
         """Walk a directory that the user has named; tell whether any Python file was met."""
         rules = (self._excludes, *self._rules_above(real))
-        top = _Directory(real, shown, tuple(rule.admitting(real) for rule in rules))
+        if not self.config.force_exclude:
+            # Whoever names a directory wants to see what is in it.
+            rules = tuple(rule.admitting(real) for rule in rules)
+        top = _Directory(real, shown, rules)
         met = False
         pending = [top]
         while pending:

@@ -259,4 +259,6 @@ def _reworded(message: str) -> str:
     if not found:
         return message
     key = place.rstrip("`").removeprefix("$.")
+    if key == "target-version" and "matching regex" in problem:
+        return f"`{key}`: expected a version such as `py311`"
     return f"`{key}`: {problem[:1].lower()}{problem[1:]}"
