@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from importlib import resources
@@ -131,6 +132,13 @@ def test_addresses_are_relative_to_the_checkout_where_they_can_be() -> None:
     ]
     assert run["originalUriBaseIds"] == {"%SRCROOT%": {"uri": "file:///checkout/"}}
     assert run["columnKind"] == "unicodeCodePoints"
+
+
+def test_with_a_baseline_findings_are_new_to_it() -> None:
+    report = Canned().report(leak())
+    assert "baselineState" not in run_of(report)["results"][0]
+    compared = dataclasses.replace(report, compared=True)
+    assert run_of(compared)["results"][0]["baselineState"] == "new"
 
 
 def test_an_incomplete_run_is_no_success() -> None:

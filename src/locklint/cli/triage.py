@@ -55,7 +55,7 @@ class Triage:
             if self._request.update_baseline:
                 return self._update(self._baseline, report, was_analysed)
             judged = self._baseline.judge(report.diagnostics, was_analysed)
-            report = replace(report, diagnostics=judged.new)
+            report = replace(report, diagnostics=judged.new, compared=True)
             if judged.known:
                 self._note(f"{_counted(judged.known, 'known finding')} in the baseline not shown")
             status = self._stale(self._baseline, judged, complete=not report.errors)

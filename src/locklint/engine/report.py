@@ -50,7 +50,8 @@ class Report:
     ``sources`` holds at least every file that a finding or one of its steps points into.
     ``too_complex`` are the functions that were given up at a bound, in the order of their places.
     ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
-    ``noqa`` comment in them names a rule.
+    ``noqa`` comment in them names a rule. ``compared`` says that findings which a baseline knows
+    were taken out.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -60,3 +61,4 @@ class Report:
     too_complex: tuple[GivenUp, ...] = ()
     files: tuple[str, ...] = ()
     noqa: bool = False
+    compared: bool = False

@@ -74,5 +74,9 @@ class Results(Protocol):
         """How much was analysed."""
 
     @property
+    def compared(self) -> bool:
+        """Whether what a baseline knows was taken out, so that all findings are new."""
+
+    @property
     def sources(self) -> Mapping[str, SourceFile]:
         """The files that findings and their steps point into, by the path in the finding."""

@@ -139,6 +139,8 @@ def _findings(
             "locklint/v1": identity,
             "primaryLocationLineHash": f"{identity}:{seen[identity]}",
         }
+        if results.compared:
+            finding["baselineState"] = "new"
         found.append(finding)
     return found
 
