@@ -65,10 +65,14 @@ def give(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def test_names_narrow_the_report_and_not_the_analysis(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert Run(capsys, "port.py").findings == []  # What `lock` is cannot be told from here.
+    alone = Run(capsys, "port.py")
+    assert alone.findings == []  # What `lock` is cannot be told from here.
+    assert "note: no lock is made in the files that were named" in alone.err
+    assert Run(capsys, "port.py", "-q").err == ""
     run = Run(capsys, "--report-only-for", "port.py")
     assert run.status == 1
     assert run.findings[0].startswith("port.py:5:5: LCK102 ")
+    assert run.err == ""
     assert run.out.endswith("Analysed 3 files (2 mention locks), 1 function, 1 lock.\n")
     # The file that makes the lock has to do with it as well.
     assert Run(capsys, "--report-only-for", "shared.py").findings == run.findings

@@ -18,6 +18,8 @@ from locklint.cli.show_settings import show_settings
 from locklint.cli.triage import Triage, add_ignores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locklint.cli.terminal_progress import TerminalProgress
     from locklint.core.config import Config
     from locklint.engine.report import Report
@@ -93,6 +95,11 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
             progress.end()
     if not request.quiet:
         _tell(report, settings)
+        if _may_lack_files(request.paths, report):
+            write_note(
+                "note: no lock is made in the files that were named; to know those of the whole"
+                " project, name folders or add --report-only-for"
+            )
     for problem in report.errors:
         write_error(f"{problem.path}: internal error, a defect of locklint: {problem.message}")
         if request.verbose:
@@ -102,6 +109,12 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
             place = f"{one.path}:{one.span.line}:{one.span.column}"
             write_note(f"{place}: `{one.function}` is too complex, nothing is concluded about it")
     return report
+
+
+def _may_lack_files(paths: Sequence[str], report: Report) -> bool:
+    """Whether single files were named that mention locks and make none: a run that saw nothing."""
+    seen = report.statistics
+    return bool(paths and seen.candidates and not seen.locks) and all(map(os.path.isfile, paths))
 
 
 def _tell(report: Report, settings: Settings) -> None:
