@@ -14,7 +14,7 @@ import pytest
 
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.engine.report import InternalError, Report
+from locklint.engine.report import InternalError, Report, Silenced
 from locklint.reporting import render
 from locklint.reporting.options import RenderOptions
 from locklint.reporting.sarif import MOST_STEPS
@@ -139,6 +139,25 @@ def test_with_a_baseline_findings_are_new_to_it() -> None:
     assert "baselineState" not in run_of(report)["results"][0]
     compared = dataclasses.replace(report, compared=True)
     assert run_of(compared)["results"][0]["baselineState"] == "new"
+
+
+def test_hidden_findings_are_held_on_request_and_marked(schema: dict[str, Any]) -> None:
+    silenced = (Silenced(leak(), "one thread only"), Silenced(leak()))
+    report = dataclasses.replace(
+        Canned().report(leak()), silenced=silenced, known=(leak(),), compared=True
+    )
+    assert len(run_of(report)["results"]) == 1
+    run = run_of(report, hidden=True)
+    document = {"version": "2.1.0", "runs": [run]}
+    assert jsonschema.Draft4Validator(schema).is_valid(document)
+    marks = [(each["baselineState"], each.get("suppressions")) for each in run["results"]]
+    accepted = {"kind": "inSource", "status": "accepted"}
+    assert marks == [
+        ("new", None),
+        ("unchanged", None),
+        ("new", [{**accepted, "justification": "one thread only"}]),
+        ("new", [accepted]),
+    ]
 
 
 def test_an_incomplete_run_is_no_success() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,7 +67,7 @@ def run(
     triage = Triage(request, settings)
     judged = triage.judge(_analyse(request, settings, where))
     # Only now, because what a baseline holds is compared with all findings.
-    report = replace(judged.report, diagnostics=where.of(judged.report.diagnostics))
+    report = judged.report.only(where.of)
     if request.add_ignore is not None:
         return add_ignores(report, request.add_ignore)
     request.write(report)

@@ -168,6 +168,11 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Analyse standard input, which is meant by `-` too, in the place of this file.",
     ),
     click.option(
+        "--show-suppressed",
+        is_flag=True,
+        help="Hold in SARIF, marked so, what comments silence and what the baseline knows.",
+    ),
+    click.option(
         "--statistics", is_flag=True, help="Count findings by rule instead of showing them."
     ),
     click.option(

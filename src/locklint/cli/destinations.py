@@ -99,6 +99,7 @@ def write_all(
     rules: Sequence[Rule],
     color: str,
     statistics: bool,
+    hidden: bool,
     quiet: bool,
 ) -> None:
     """Write results to every destination, and say on standard error what no text on output says."""
@@ -107,7 +108,9 @@ def write_all(
 
     # Files first: whoever reads standard output may go away.
     for each in sorted(where, key=lambda each: each.path is None):
-        options = _options(each, rules, color=color, statistics=statistics, closing=not quiet)
+        options = _options(
+            each, rules, color=color, statistics=statistics, closing=not quiet, hidden=hidden
+        )
         write_result(render(each.output_format, results, options), each.path)
         if each.output_format == "github" and each.path is None:
             _write_step_summary(results, options, os.environ)
@@ -149,6 +152,7 @@ def _options(
     color: str,
     statistics: bool,
     closing: bool,
+    hidden: bool,
 ) -> RenderOptions:
     from locklint.reporting.options import RenderOptions
 
@@ -162,6 +166,7 @@ def _options(
         closing=closing,
         base=checkout_folder(os.getcwd(), os.environ),
         rules=tuple(rules),
+        hidden=hidden,
     )
 
 

@@ -53,6 +53,7 @@ class Request:
     color: str
     output_format: tuple[Destination, ...]
     output_file: str | None
+    show_suppressed: bool
     statistics: bool
     show_files: bool
     show_settings: bool
@@ -179,6 +180,7 @@ class Request:
             rules=ALL_RULES,
             color=self.color,
             statistics=self.statistics,
+            hidden=self.show_suppressed,
             quiet=self.quiet,
         )
 

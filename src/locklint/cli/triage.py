@@ -55,14 +55,17 @@ class Triage:
             if self._request.update_baseline:
                 return self._update(self._baseline, report, was_analysed)
             judged = self._baseline.judge(report.diagnostics, was_analysed)
-            report = replace(report, diagnostics=judged.new, compared=True)
+            new = {id(each) for each in judged.new}
+            known = tuple(each for each in report.diagnostics if id(each) not in new)
+            report = replace(report, diagnostics=judged.new, compared=True, known=known)
             if judged.known:
                 self._note(f"{_counted(judged.known, 'known finding')} in the baseline not shown")
             status = self._stale(self._baseline, judged, complete=not report.errors)
         if self._changes is not None:
-            touched = self._changes.touched_by(report.diagnostics, report.sources)
-            hidden = len(report.diagnostics) - len(touched)
-            report = replace(report, diagnostics=touched)
+            changes, sources = self._changes, report.sources
+            narrowed = report.only(lambda findings: changes.touched_by(findings, sources))
+            hidden = len(report.diagnostics) - len(narrowed.diagnostics)
+            report = narrowed
             if hidden:
                 self._note(
                     f"{_counted(hidden, 'finding')} on lines that have not changed since"

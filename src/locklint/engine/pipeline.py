@@ -25,7 +25,7 @@ from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress
-from locklint.engine.report import GivenUp, InternalError, Report, Statistics
+from locklint.engine.report import GivenUp, InternalError, Report, Silenced, Statistics
 from locklint.engine.run_rules import run_rules, visible
 from locklint.engine.settings import RuleSelection, Settings
 from locklint.engine.stdin import StdinText, with_stdin
@@ -111,14 +111,23 @@ def check(
         (*found.shown, *visible(idle, selection, paths)),
         key=Diagnostic.sort_key,
     )
-    kept, suppressed = silencer.split(with_anchors(diagnostic, places) for diagnostic in shown)
-    kept = tuple(
-        msgspec.structs.replace(
-            each, fingerprint=identity(each, program.sources.get(each.path), places.modules)
-        )
-        for each in kept
+    anchored = [with_anchors(diagnostic, places) for diagnostic in shown]
+    kept, suppressed = silencer.split(anchored)
+
+    def identified(diagnostic: Diagnostic) -> Diagnostic:
+        source = program.sources.get(diagnostic.path)
+        known_by = identity(diagnostic, source, places.modules)
+        return msgspec.structs.replace(diagnostic, fingerprint=known_by)
+
+    left = {id(each) for each in kept}
+    silenced = tuple(
+        Silenced(identified(each), silencer.reason(each))
+        for each in anchored
+        if id(each) not in left
     )
-    needed = {step.path for d in kept for step in d.steps} | {d.path for d in kept}
+    kept = tuple(map(identified, kept))
+    everything = (*kept, *(each.diagnostic for each in silenced))
+    needed = {step.path for d in everything for step in d.steps} | {d.path for d in everything}
     return Report(
         diagnostics=kept,
         statistics=Statistics(
@@ -134,6 +143,7 @@ def check(
         sources={path: program.sources[path] for path in needed if path in program.sources},
         files=tuple(found.shown for found in discovery.files),
         noqa=silencer.mentions_noqa(),
+        silenced=silenced,
     )
 
 

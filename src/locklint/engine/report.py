@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile, Span
@@ -25,6 +25,14 @@ class GivenUp:
     path: str
     span: Span
     function: str
+
+
+@dataclass(frozen=True)
+class Silenced:
+    """A finding that a comment silences, and the reason that the comment gives, or nothing."""
+
+    diagnostic: Diagnostic
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ class Report:
     ``too_complex`` are the functions that were given up at a bound, in the order of their places.
     ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
     ``noqa`` comment in them names a rule. ``compared`` says that findings which a baseline knows
-    were taken out.
+    were taken out: ``known``. ``silenced`` are those that comments have taken out.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -62,3 +70,15 @@ class Report:
     files: tuple[str, ...] = ()
     noqa: bool = False
     compared: bool = False
+    silenced: tuple[Silenced, ...] = ()
+    known: tuple[Diagnostic, ...] = ()
+
+    def only(self, choose: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]]) -> Report:
+        """The report with those findings alone, shown or not, that ``choose`` leaves in a list."""
+        silenced = {id(each) for each in choose([each.diagnostic for each in self.silenced])}
+        return replace(
+            self,
+            diagnostics=tuple(choose(self.diagnostics)),
+            silenced=tuple(each for each in self.silenced if id(each.diagnostic) in silenced),
+            known=tuple(choose(self.known)),
+        )

@@ -58,6 +58,14 @@ class Silencer:
                     self._used.add(_Use(path, index, selector))
         return found
 
+    def reason(self, diagnostic: Diagnostic) -> str:
+        """The reason that the first comment which silences a finding gives; empty without one."""
+        for path, line in sorted(diagnostic.places()):
+            found = self._suppressions(path).find_all(diagnostic.code, diagnostic.name, line)
+            if found:
+                return found[0].reason
+        return ""
+
     def split(self, diagnostics: Iterable[Diagnostic]) -> tuple[tuple[Diagnostic, ...], int]:
         """The findings that no comment silences, in their order, and the number of the others."""
         kept: list[Diagnostic] = []

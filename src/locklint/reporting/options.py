@@ -18,6 +18,7 @@ class RenderOptions:
     file names start from, and ``base`` the one that the file names written for other programs are
     relative to: that of the repository, if it is known, else ``root``. ``closing`` adds the lines
     that count findings and say what was analysed. ``rules`` are all that could have been applied.
+    With ``hidden``, formats that can mark them hold the findings that are not to be shown as well.
     """
 
     width: int | None = None
@@ -28,3 +29,4 @@ class RenderOptions:
     closing: bool = True
     base: str = ""
     rules: tuple[Rule, ...] = ()
+    hidden: bool = False

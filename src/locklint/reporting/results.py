@@ -58,6 +58,18 @@ class Defect(Protocol):
         """What went wrong, in one line."""
 
 
+class Hidden(Protocol):
+    """A finding that a comment silences."""
+
+    @property
+    def diagnostic(self) -> Diagnostic:
+        """The finding."""
+
+    @property
+    def reason(self) -> str:
+        """The reason that the comment gives, or nothing."""
+
+
 class Results(Protocol):
     """Findings in output order, counts, and the texts for snippets."""
 
@@ -76,6 +88,14 @@ class Results(Protocol):
     @property
     def compared(self) -> bool:
         """Whether what a baseline knows was taken out, so that all findings are new."""
+
+    @property
+    def silenced(self) -> Sequence[Hidden]:
+        """The findings that comments silence."""
+
+    @property
+    def known(self) -> Sequence[Diagnostic]:
+        """The findings that the baseline knows."""
 
     @property
     def sources(self) -> Mapping[str, SourceFile]:

@@ -68,7 +68,9 @@ def render(results: Results, options: RenderOptions) -> str:
 def _rules(results: Results, options: RenderOptions) -> list[dict[str, Any]]:
     rules = [_rule(rule) for rule in sorted(options.rules, key=lambda rule: rule.code)]
     known = {rule["id"] for rule in rules}
-    for diagnostic in sorted(results.diagnostics, key=lambda each: each.code):
+    reported = [*results.diagnostics, *results.known]
+    reported += [hidden.diagnostic for hidden in results.silenced]
+    for diagnostic in sorted(reported, key=lambda each: each.code):
         if diagnostic.code not in known:
             known.add(diagnostic.code)
             rules.append({"id": diagnostic.code, "name": diagnostic.name})
@@ -127,21 +129,31 @@ def _invocation(results: Results, options: RenderOptions) -> dict[str, Any]:
 def _findings(
     results: Results, options: RenderOptions, index: dict[str, int]
 ) -> list[dict[str, Any]]:
+    """The findings to show, worst first, and behind them, if wanted, the others, marked so."""
     seen: Counter[str] = Counter()
-    found: list[dict[str, Any]] = []
-    for diagnostic in places.worst_first(results):
+
+    def finding(diagnostic: Diagnostic, state: str) -> dict[str, Any]:
         identity = fingerprint(diagnostic, results.sources.get(diagnostic.path))
         seen[identity] += 1
-        finding = _finding(diagnostic, results, options)
-        finding["ruleIndex"] = index[diagnostic.code]
+        found = _finding(diagnostic, results, options)
+        found["ruleIndex"] = index[diagnostic.code]
         # GitHub follows a finding from run to run by the second of these, and by nothing else.
-        finding["partialFingerprints"] = {
+        found["partialFingerprints"] = {
             "locklint/v1": identity,
             "primaryLocationLineHash": f"{identity}:{seen[identity]}",
         }
         if results.compared:
-            finding["baselineState"] = "new"
-        found.append(finding)
+            found["baselineState"] = state
+        return found
+
+    found = [finding(each, "new") for each in places.worst_first(results)]
+    if options.hidden:
+        found += [finding(each, "unchanged") for each in results.known]
+        for hidden in results.silenced:
+            suppression = {"kind": "inSource", "status": "accepted"}
+            if hidden.reason:
+                suppression["justification"] = hidden.reason
+            found.append({**finding(hidden.diagnostic, "new"), "suppressions": [suppression]})
     return found
 
 
