@@ -10,6 +10,7 @@ import click
 
 from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
+from locklint.cli.interrupt import stop_if_interrupted
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.request import Request
 from locklint.cli.show_settings import show_settings
@@ -50,6 +51,7 @@ def run(paths: tuple[str, ...], nothing_named: bool, **flags: Any) -> int:
     _reject_unwritable(request.output_file)
     triage = Triage(request, settings)
     report = _analyse(request, settings)
+    stop_if_interrupted()
     judged = triage.judge(report)
     if request.add_ignore is not None:
         return add_ignores(judged.report, request.add_ignore)

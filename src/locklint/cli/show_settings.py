@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locklint.cli.exit_status import ExitStatus
-from locklint.cli.output import Failure, write_note, write_result
+from locklint.cli.output import Failure, write_error, write_note, write_result
 
 if TYPE_CHECKING:
     from locklint.cli.request import Request
@@ -38,4 +38,7 @@ def show_settings(request: Request, settings: Settings) -> int:
     write_result("\n".join(parts), request.output_file)
     for note in settings.notes:
         write_note(f"note: {note}")
-    return ExitStatus.CLEAN
+    for problem in discovery.problems:
+        write_error(f"{problem.path}: {problem.message}")
+    fatal = any(problem.fatal for problem in discovery.problems)
+    return ExitStatus.TROUBLE if fatal else ExitStatus.CLEAN

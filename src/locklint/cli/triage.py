@@ -55,9 +55,11 @@ class Triage:
             if self._request.update_baseline:
                 return self._update(self._baseline, report, was_analysed)
             judged = self._baseline.judge(report.diagnostics, was_analysed)
-            report = replace(report, diagnostics=judged.new)
+            report = replace(report, diagnostics=judged.new, known=judged.known)
             if judged.known:
-                self._note(f"{_counted(judged.known, 'known finding')} in the baseline not shown")
+                self._note(
+                    f"{_counted(len(judged.known), 'known finding')} in the baseline not shown"
+                )
             status = self._stale(self._baseline, judged, complete=not report.errors)
         if self._changes is not None:
             touched = self._changes.touched_by(report.diagnostics, report.sources)
@@ -113,8 +115,8 @@ class Triage:
             f"{renewed.path}: {_counted(len(after), 'finding')}"
             f" ({len(after - before)} added, {len(before - after)} removed)"
         )
-        known = renewed.judge(report.diagnostics, was_analysed)
-        return Outcome(replace(report, diagnostics=known.new))
+        judged = renewed.judge(report.diagnostics, was_analysed)
+        return Outcome(replace(report, diagnostics=judged.new, known=judged.known))
 
     def _stale(self, baseline: Baseline, judged: Judged, *, complete: bool) -> int:
         """Shorten a baseline that knows too much, or say so; the status for that."""

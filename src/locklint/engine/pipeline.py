@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from locklint.reporting.fingerprint import identity
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
+    from locklint.core.source import SourceFile
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.ir.cfg import Function
 
@@ -105,12 +106,8 @@ def check(
         (*found.shown, *visible(idle, selection, paths)),
         key=Diagnostic.sort_key,
     )
-    kept, suppressed = silencer.split(with_anchors(diagnostic, places) for diagnostic in shown)
-    kept = tuple(
-        msgspec.structs.replace(
-            each, fingerprint=identity(each, program.sources.get(each.path), places.modules)
-        )
-        for each in kept
+    kept, silenced = silencer.split(
+        completed(diagnostic, places, program.sources) for diagnostic in shown
     )
     needed = {step.path for d in kept for step in d.steps} | {d.path for d in kept}
     return Report(
@@ -121,13 +118,14 @@ def check(
             functions=len(program.functions),
             too_complex=len(given_up),
             locks=len(program.locks()),
-            suppressed=suppressed,
+            suppressed=len(silenced),
         ),
         errors=internal,
         too_complex=given_up,
         sources={path: program.sources[path] for path in needed if path in program.sources},
         files=tuple(found.shown for found in discovery.files),
         noqa=silencer.mentions_noqa(),
+        silenced=silenced,
     )
 
 
@@ -136,6 +134,15 @@ def with_anchors(diagnostic: Diagnostic, places: LockPlaces) -> Diagnostic:
     made = {anchor for lock in diagnostic.locks for anchor in places.of(lock)}
     anchors = (*diagnostic.anchors, *sorted(made - set(diagnostic.anchors)))
     return msgspec.structs.replace(diagnostic, anchors=anchors)
+
+
+def completed(
+    diagnostic: Diagnostic, places: LockPlaces, sources: Mapping[str, SourceFile]
+) -> Diagnostic:
+    """A finding with all its anchors and with its fingerprint."""
+    diagnostic = with_anchors(diagnostic, places)
+    mark = identity(diagnostic, sources.get(diagnostic.path), places.modules)
+    return msgspec.structs.replace(diagnostic, fingerprint=mark)
 
 
 def _judges_comments(path: str, paths: Sequence[str], selection: RuleSelection) -> bool:

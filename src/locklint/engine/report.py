@@ -28,6 +28,14 @@ class GivenUp:
 
 
 @dataclass(frozen=True)
+class Silenced:
+    """A finding that a comment silences, and the reason that stands there; empty if none does."""
+
+    diagnostic: Diagnostic
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Statistics:
     """What was analysed: files found, files that mention locks, functions lowered, locks known.
 
@@ -50,7 +58,8 @@ class Report:
     ``sources`` holds at least every file that a finding or one of its steps points into.
     ``too_complex`` are the functions that were given up at a bound, in the order of their places.
     ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
-    ``noqa`` comment in them names a rule.
+    ``noqa`` comment in them names a rule. ``silenced`` are the findings that comments silence,
+    ``known`` those that a baseline knows, both in output order; neither is among ``diagnostics``.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -60,3 +69,5 @@ class Report:
     too_complex: tuple[GivenUp, ...] = ()
     files: tuple[str, ...] = ()
     noqa: bool = False
+    silenced: tuple[Silenced, ...] = ()
+    known: tuple[Diagnostic, ...] = ()
