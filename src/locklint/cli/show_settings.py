@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locklint.cli.exit_status import ExitStatus
-from locklint.cli.output import Failure, write_error, write_note, write_result
+from locklint.cli.output import Failure, write_note, write_result
 
 if TYPE_CHECKING:
     from locklint.cli.request import Request
@@ -23,6 +23,9 @@ def show_settings(request: Request, settings: Settings) -> int:
     try:
         selection = RuleSelection(settings, ALL_RULES)
         discovery = discover(request.paths, settings.config, settings.folder)
+        fatal = [problem for problem in discovery.problems if problem.fatal]
+        if fatal:
+            raise Failure("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
         by_source = {settings.path: settings.config}
         for found in discovery.files:
             config, source = settings.source_of(found.path)
@@ -38,7 +41,4 @@ def show_settings(request: Request, settings: Settings) -> int:
     write_result("\n".join(parts), request.output_file)
     for note in settings.notes:
         write_note(f"note: {note}")
-    for problem in discovery.problems:
-        write_error(f"{problem.path}: {problem.message}")
-    fatal = any(problem.fatal for problem in discovery.problems)
-    return ExitStatus.TROUBLE if fatal else ExitStatus.CLEAN
+    return ExitStatus.CLEAN
