@@ -102,6 +102,7 @@ def test_the_baseline_of_the_settings(run: Run) -> None:
         (("--selct", "LCK1"), "--select"),
         (("--profile", "lax"), "'lax' is not one of"),
         (("config", "selct"), "did you mean `select`"),
+        (("--show-settings", "gone.py"), "gone.py: does not exist"),
         (("diff", "gone.json", "gone.json"), "cannot be read"),
     ],
 )
@@ -154,6 +155,7 @@ def test_settings_in_force(run: Run) -> None:
     ("words", "part"),
     [
         ((), 'profile            "default" | "strict"'),
+        (("lock-types",), "timeout-argument       The argument that says how long to wait."),
         (("lock-order",), "counts in: the settings of the project's root only"),
         (("--output-format", "json"), '"key": "extend"'),
         (("select", "--output-format", "json"), '"default": []'),

@@ -124,7 +124,7 @@ def test_a_baseline_knows_what_it_has_written(project: Path) -> None:
     assert entries[0].startswith("app/port.py\tLCK")
     assert ":10" not in entries[0]
     judged = Baseline.read("known.txt").judge(found, everything)
-    assert (judged.new, judged.known, judged.stale) == ((), len(found), ())
+    assert (judged.new, judged.known, judged.stale) == ((), found, ())
 
 
 def test_an_entry_follows_its_finding_to_a_renamed_file(project: Path) -> None:

@@ -159,3 +159,13 @@ def test_without_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(repository))
     with pytest.raises(SettingsError, match="git cannot be run"):
         changes_since("HEAD", ".")
+
+
+def test_within_a_hook(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "sub").mkdir()
+    (repository / "work.py").write_text(WORK.replace("job()\n", "job()  # \n", 1))
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
+    report = check(["."], Config())
+    found = changes_since("HEAD", "sub").touched_by(report.diagnostics, report.sources)
+    assert [each.function for each in found] == ["first"]

@@ -339,3 +339,14 @@ def test_rules_of_any_folder_are_run(tree: Path) -> None:
     assert "LCK210" not in {rule.code for rule in selection.rules()}
     selection.prepare([os.path.join("old", "b.py")])
     assert "LCK210" in {rule.code for rule in selection.rules()}
+
+
+def test_settings_reached_through_a_link(
+    tree: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    (tree / "locklint.toml").write_text('extend-exclude = ["old/deep/"]\n')
+    link = tmp_path_factory.mktemp("links") / "tree"
+    link.symlink_to(tree)
+    loaded = load_file(link / "locklint.toml")
+    report = check([str(link)], loaded.config)
+    assert [os.path.relpath(each.path, link) for each in report.diagnostics] == ["a.py", "old/b.py"]

@@ -6,6 +6,7 @@ import msgspec
 
 from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity
 from locklint.core.source import SourceFile, Span
+from locklint.engine.report import Silenced
 from locklint.engine.suppress import Silencer
 
 TEXT = """\
@@ -26,7 +27,10 @@ SOURCES = {"a.py": SourceFile("a.py", "a", TEXT)}
 
 def test_findings_that_no_comment_silences_stay_in_order() -> None:
     findings = [finding(4), finding(2), finding(3)]
-    assert Silencer(SOURCES).split(findings) == ((findings[0], findings[2]), 1)
+    assert Silencer(SOURCES).split(findings) == (
+        (findings[0], findings[2]),
+        (Silenced(findings[1], ""),),
+    )
 
 
 def test_a_comment_at_an_anchor_counts() -> None:
@@ -34,10 +38,13 @@ def test_a_comment_at_an_anchor_counts() -> None:
     anchored = msgspec.structs.replace(
         leak, anchors=(Anchor("a.py", Span(4, 1, 4, 2)), Anchor("a.py", Span(1, 1, 1, 5)))
     )
-    assert Silencer(SOURCES).split([leak, anchored]) == ((leak,), 1)
+    assert Silencer(SOURCES).split([leak, anchored]) == (
+        (leak,),
+        (Silenced(anchored, "made here"),),
+    )
 
 
 def test_findings_in_files_without_text_stay() -> None:
     lost = msgspec.structs.replace(finding(2), path="gone.py")
-    assert Silencer(SOURCES).split([lost]) == ((lost,), 0)
-    assert Silencer(SOURCES).split([]) == ((), 0)
+    assert Silencer(SOURCES).split([lost]) == ((lost,), ())
+    assert Silencer(SOURCES).split([]) == ((), ())

@@ -10,6 +10,7 @@ import click
 
 from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
+from locklint.cli.interrupt import stop_if_interrupted
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.request import Request
 from locklint.cli.scope import Scope, scope
@@ -65,7 +66,9 @@ def run(
         return _show_files(request, settings)
     request.destinations()  # Refuses at once, not after a long run, what cannot be written.
     triage = Triage(request, settings)
-    judged = triage.judge(_analyse(request, settings, where))
+    found = _analyse(request, settings, where)
+    stop_if_interrupted()
+    judged = triage.judge(found)
     # Only now, because what a baseline holds is compared with all findings.
     report = judged.report.only(where.of)
     if request.add_ignore is not None:

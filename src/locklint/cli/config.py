@@ -61,10 +61,16 @@ def markdown(rows: Iterable[Setting]) -> str:
     parts = []
     for row in rows:
         example = f"\n```toml\n{row.example}\n```\n" if row.example else ""
+        keys = "".join(
+            f"| `{each.key}` | {each.description} | `{_default(each)}` |\n" for each in row.inner
+        )
+        inner = (
+            f"\n| key of each table | meaning | default |\n|---|---|---|\n{keys}" if keys else ""
+        )
         parts.append(
             f"## {row.key}\n\n{row.description}\n\n- Type: `{row.type}`\n"
             f"- Default: {f'`{_default(row)}`' if row.default is not None else 'not set'}\n"
-            f"- Counts in: {row.place}\n{example}"
+            f"- Counts in: {row.place}\n{example}{inner}"
         )
     return "\n".join(parts)
 
@@ -82,6 +88,12 @@ def _page(row: Setting) -> str:
     ]
     if row.example:
         lines.append(f"example:   {row.example}")
+    if row.inner:
+        widest = max(len(each.key) for each in row.inner)
+        lines += ["", "keys of each table, with what they are by default:"]
+        lines += [
+            f"  {each.key:<{widest}}  {each.description} ({_default(each)})" for each in row.inner
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -99,6 +111,7 @@ def _record(row: Setting) -> dict[str, object]:
         "scope": row.scope,
         "description": row.description,
         "example": row.example or None,
+        "keys": [_record(each) for each in row.inner],
     }
 
 

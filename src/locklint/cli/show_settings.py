@@ -23,6 +23,9 @@ def show_settings(request: Request, settings: Settings) -> int:
     try:
         selection = RuleSelection(settings, ALL_RULES)
         discovery = discover(request.paths, settings.config, settings.folder)
+        fatal = [problem for problem in discovery.problems if problem.fatal]
+        if fatal:
+            raise Failure("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
         by_source = {settings.path: settings.config}
         for found in discovery.files:
             config, source = settings.source_of(found.path)

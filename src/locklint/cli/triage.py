@@ -55,11 +55,11 @@ class Triage:
             if self._request.update_baseline:
                 return self._update(self._baseline, report, was_analysed)
             judged = self._baseline.judge(report.diagnostics, was_analysed)
-            new = {id(each) for each in judged.new}
-            known = tuple(each for each in report.diagnostics if id(each) not in new)
-            report = replace(report, diagnostics=judged.new, compared=True, known=known)
+            report = replace(report, diagnostics=judged.new, known=judged.known, compared=True)
             if judged.known:
-                self._note(f"{_counted(judged.known, 'known finding')} in the baseline not shown")
+                self._note(
+                    f"{_counted(len(judged.known), 'known finding')} in the baseline not shown"
+                )
             status = self._stale(self._baseline, judged, complete=not report.errors)
         if self._changes is not None:
             changes, sources = self._changes, report.sources
@@ -116,8 +116,8 @@ class Triage:
             f"{renewed.path}: {_counted(len(after), 'finding')}"
             f" ({len(after - before)} added, {len(before - after)} removed)"
         )
-        known = renewed.judge(report.diagnostics, was_analysed)
-        return Outcome(replace(report, diagnostics=known.new))
+        judged = renewed.judge(report.diagnostics, was_analysed)
+        return Outcome(replace(report, diagnostics=judged.new, known=judged.known, compared=True))
 
     def _stale(self, baseline: Baseline, judged: Judged, *, complete: bool) -> int:
         """Shorten a baseline that knows too much, or say so; the status for that."""

@@ -50,13 +50,13 @@ class Entry:
 class Judged:
     """Findings compared with a baseline.
 
-    ``new`` are those that it does not know, in their order, ``known`` the number of the others.
+    ``new`` are those that it does not know, ``known`` the others, both in their order.
     ``stale`` are entries whose findings are gone; ``current`` is what the baseline would hold
     without these, with entries that followed their finding to another file.
     """
 
     new: tuple[Diagnostic, ...]
-    known: int
+    known: tuple[Diagnostic, ...]
     stale: tuple[Entry, ...]
     current: tuple[Entry, ...]
 
@@ -125,16 +125,19 @@ class Baseline:
         followed: set[str] = set()
         moved: list[Entry] = []
         new: list[Diagnostic] = []
+        old: list[Diagnostic] = []
         for diagnostic, entry in placed:
             known = (entry.fingerprint, entry.path) in exact
             if diagnostic.code in NEVER_KNOWN or not (known or entry.fingerprint in homeless):
                 new.append(diagnostic)
-            elif not known:
+                continue
+            old.append(diagnostic)
+            if not known:
                 followed.add(entry.fingerprint)
                 moved.append(entry)
         stale = tuple(entry for entry in vacant if entry.fingerprint not in followed)
         left = set(self.entries) - set(vacant)
-        return Judged(tuple(new), len(placed) - len(new), stale, tuple(sorted(left | set(moved))))
+        return Judged(tuple(new), tuple(old), stale, tuple(sorted(left | set(moved))))
 
     def renewed(
         self, diagnostics: Sequence[Diagnostic], was_analysed: Callable[[str], bool]

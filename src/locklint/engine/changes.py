@@ -27,6 +27,9 @@ _LETTERS = {
     b"f": b"\f",
     b"r": b"\r",
 }
+# Git tells its hooks where they are, in words that hold for one folder only; the folder is enough.
+_OF_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
+
 _DIFF = (
     "diff",
     "--unified=0",
@@ -179,6 +182,7 @@ def _git(folder: str, *words: str) -> bytes:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
+            env={key: value for key, value in os.environ.items() if key not in _OF_HOOKS},
         )
     except OSError as error:
         raise SettingsError(f"--changed-since: git cannot be run: {error.strerror}") from None

@@ -173,6 +173,7 @@ def _extended(path: Path, table: Mapping[str, Any], behind: tuple[Path, ...]) ->
 
 def _with_places(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The table with its patterns and paths, which are relative to its folder, made absolute."""
+    folder = folder.resolve()  # Files are compared with patterns by their real paths.
     placed = dict(table)
     for key in ("exclude", "extend-exclude"):
         if key in placed:

@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress
-from locklint.engine.report import GivenUp, InternalError, Report, Silenced, Statistics
+from locklint.engine.report import GivenUp, InternalError, Report, Statistics
 from locklint.engine.run_rules import run_rules, visible
 from locklint.engine.settings import RuleSelection, Settings
 from locklint.engine.stdin import StdinText, with_stdin
@@ -34,6 +34,7 @@ from locklint.reporting.fingerprint import identity
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
+    from locklint.core.source import SourceFile
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.ir.cfg import Function
 
@@ -111,21 +112,9 @@ def check(
         (*found.shown, *visible(idle, selection, paths)),
         key=Diagnostic.sort_key,
     )
-    anchored = [with_anchors(diagnostic, places) for diagnostic in shown]
-    kept, suppressed = silencer.split(anchored)
-
-    def identified(diagnostic: Diagnostic) -> Diagnostic:
-        source = program.sources.get(diagnostic.path)
-        known_by = identity(diagnostic, source, places.modules)
-        return msgspec.structs.replace(diagnostic, fingerprint=known_by)
-
-    left = {id(each) for each in kept}
-    silenced = tuple(
-        Silenced(identified(each), silencer.reason(each))
-        for each in anchored
-        if id(each) not in left
+    kept, silenced = silencer.split(
+        completed(diagnostic, places, program.sources) for diagnostic in shown
     )
-    kept = tuple(map(identified, kept))
     everything = (*kept, *(each.diagnostic for each in silenced))
     needed = {step.path for d in everything for step in d.steps} | {d.path for d in everything}
     return Report(
@@ -136,7 +125,7 @@ def check(
             functions=len(program.functions),
             too_complex=len(given_up),
             locks=len(program.locks()),
-            suppressed=suppressed,
+            suppressed=len(silenced),
         ),
         errors=internal,
         too_complex=given_up,
@@ -152,6 +141,15 @@ def with_anchors(diagnostic: Diagnostic, places: LockPlaces) -> Diagnostic:
     made = {anchor for lock in diagnostic.locks for anchor in places.of(lock)}
     anchors = (*diagnostic.anchors, *sorted(made - set(diagnostic.anchors)))
     return msgspec.structs.replace(diagnostic, anchors=anchors)
+
+
+def completed(
+    diagnostic: Diagnostic, places: LockPlaces, sources: Mapping[str, SourceFile]
+) -> Diagnostic:
+    """A finding with all its anchors and with its fingerprint."""
+    diagnostic = with_anchors(diagnostic, places)
+    mark = identity(diagnostic, sources.get(diagnostic.path), places.modules)
+    return msgspec.structs.replace(diagnostic, fingerprint=mark)
 
 
 def _judges_comments(path: str, paths: Sequence[str], selection: RuleSelection) -> bool:

@@ -29,7 +29,7 @@ class GivenUp:
 
 @dataclass(frozen=True)
 class Silenced:
-    """A finding that a comment silences, and the reason that the comment gives, or nothing."""
+    """A finding that a comment silences, and the reason that stands there; empty if none does."""
 
     diagnostic: Diagnostic
     reason: str = ""
@@ -58,8 +58,9 @@ class Report:
     ``sources`` holds at least every file that a finding or one of its steps points into.
     ``too_complex`` are the functions that were given up at a bound, in the order of their places.
     ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
-    ``noqa`` comment in them names a rule. ``compared`` says that findings which a baseline knows
-    were taken out: ``known``. ``silenced`` are those that comments have taken out.
+    ``noqa`` comment in them names a rule. ``silenced`` are the findings that comments silence,
+    ``known`` those that a baseline knows, both in output order; neither is among ``diagnostics``.
+    ``compared`` says that there was a baseline.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()

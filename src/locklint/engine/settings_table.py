@@ -32,6 +32,7 @@ class Setting:
     description: str
     scope: str
     example: str
+    inner: tuple[Setting, ...] = ()  # What may stand in each of its tables.
 
     @property
     def place(self) -> str:
@@ -96,17 +97,23 @@ def settings_table() -> tuple[Setting, ...]:
     """All settings, in the order of the table."""
     from locklint.engine.settings import scope_of
 
-    return tuple(
-        Setting(
+    schema = json_schema()
+
+    def row(key: str, value: dict[str, Any], scope: str) -> Setting:
+        entries = value.get("additionalProperties", {})
+        kind = entries.get("$ref", "").rpartition("/")[2] if isinstance(entries, dict) else ""
+        inner = schema["definitions"][kind]["properties"] if kind else {}
+        return Setting(
             key=key,
             type=_type(value),
             default=value.get("default"),
             description=value.get("description", ""),
-            scope=scope_of(key),
+            scope=scope,
             example=next((f"{key} = {toml_value(each)}" for each in value.get("examples", ())), ""),
+            inner=tuple(row(name, each, scope) for name, each in inner.items()),
         )
-        for key, value in json_schema()["properties"].items()
-    )
+
+    return tuple(row(key, value, scope_of(key)) for key, value in schema["properties"].items())
 
 
 def _type(value: dict[str, Any]) -> str:

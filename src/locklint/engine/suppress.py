@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locklint.engine.report import Silenced
 from locklint.engine.selection import find_rules, unknown_rule
 from locklint.frontend.suppressions import (
     ABOUT_SUPPRESSIONS,
@@ -48,34 +49,33 @@ class Silencer:
 
     def silences(self, diagnostic: Diagnostic) -> bool:
         """Tell whether comments silence a finding, and note down all that do."""
-        found = False
-        for path, line in diagnostic.places():
+        return bool(self._silencing(diagnostic))
+
+    def _silencing(self, diagnostic: Diagnostic) -> list[Pragma]:
+        found: list[Pragma] = []
+        for path, line in sorted(diagnostic.places()):
             suppressions = self._suppressions(path)
             for pragma in suppressions.find_all(diagnostic.code, diagnostic.name, line):
-                found = True
+                found.append(pragma)
                 index = suppressions.pragmas.index(pragma)
                 for selector in pragma.matching(diagnostic.code, diagnostic.name):
                     self._used.add(_Use(path, index, selector))
         return found
 
-    def reason(self, diagnostic: Diagnostic) -> str:
-        """The reason that the first comment which silences a finding gives; empty without one."""
-        for path, line in sorted(diagnostic.places()):
-            found = self._suppressions(path).find_all(diagnostic.code, diagnostic.name, line)
-            if found:
-                return found[0].reason
-        return ""
-
-    def split(self, diagnostics: Iterable[Diagnostic]) -> tuple[tuple[Diagnostic, ...], int]:
-        """The findings that no comment silences, in their order, and the number of the others."""
+    def split(
+        self, diagnostics: Iterable[Diagnostic]
+    ) -> tuple[tuple[Diagnostic, ...], tuple[Silenced, ...]]:
+        """The findings that no comment silences, and the others, both in their order."""
         kept: list[Diagnostic] = []
-        silenced = 0
+        silenced: list[Silenced] = []
         for diagnostic in diagnostics:
-            if self.silences(diagnostic):
-                silenced += 1
+            pragmas = self._silencing(diagnostic)
+            if pragmas:
+                reason = next((pragma.reason for pragma in pragmas if pragma.reason), "")
+                silenced.append(Silenced(diagnostic, reason))
             else:
                 kept.append(diagnostic)
-        return tuple(kept), silenced
+        return tuple(kept), tuple(silenced)
 
     def unused(
         self, path: str, running: frozenset[str], rules: Sequence[Rule]

@@ -41,7 +41,7 @@ def count(numbers):
 ## Known limits
 
 A blanket `# noqa` is left to the linters that it was written for, and silences nothing of
-locklint's. A comment in a file that nothing about locks is said in is not looked at.
+locklint's.
 
 ## References
 
