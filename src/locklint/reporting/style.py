@@ -19,6 +19,8 @@ STYLES = {
     "holding": "magenta",
     "waiting": "bold magenta",
     "help": "bold green",
+    "removed": "red",
+    "added": "green",
     "faint": "dim",
 }
 

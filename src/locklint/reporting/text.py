@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from locklint.reporting.fix_diff import fix_diff
 from locklint.reporting.glyphs import glyphs_for
 from locklint.reporting.interleaving import numbers, standstill, threads
 from locklint.reporting.lanes import lanes
@@ -77,6 +78,13 @@ def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
             yield from _without_source(here, frame)
     if diagnostic.help:
         yield from _note("help", diagnostic.help, frame)
+    if diagnostic.fix:
+        applies = diagnostic.fix.applicability.value
+        words = "" if applies == "safe" else f" ({applies})"
+        yield from _note("fix", f"{diagnostic.fix.message}{words}", frame)
+        source = results.sources.get(diagnostic.path)
+        if source is not None:
+            yield from fix_diff(source, diagnostic.fix, frame)
 
 
 def _rows(diagnostic: Diagnostic, results: Results) -> Iterator[int]:
