@@ -37,7 +37,6 @@ def test_a_fix_is_a_diff_below_the_help() -> None:
  ⋮
    │       # So there is nothing to loop over.
    │ -     self._lock.release()
-   │
 
 """
     )

@@ -46,6 +46,8 @@ def fix_diff(source: SourceFile, fix: Fix, frame: Frame) -> Iterator[Line]:
             if number:
                 yield [(f"{frame.glyphs.gap:>{frame.digits}}", "frame")]
             continue
+        if line[0] == " " and not line[1:].strip():
+            continue  # A blank line around the change says nothing.
         row = SourceRow(line[1:], frame.encoding, indent, max(frame.room - 2, 8))
         text = row.window(0, 0, frame.glyphs.clipped).text
         yield frame.row((f"{line[0]} {text}".rstrip(), _STYLES[line[0]]))
