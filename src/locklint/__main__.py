@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # With `-m` Python looks for modules in the working directory first. There lies the code that is
+    # to be analysed, and none of it may run, whatever names it has.
+    del sys.path[0]
+
+import os
 from typing import NoReturn
 
 from locklint.cli import main

@@ -155,3 +155,15 @@ def test_a_result_may_go_to_a_stream_by_its_name(folder: Path) -> None:
         )
         stream.seek(0)
         assert stream.read().startswith("error[LCK102]")
+
+
+@pytest.mark.parametrize("name", ["libcst", "typing", "tomllib", "msgspec", "click", "rich"])
+def test_modules_of_the_analysed_folder_are_never_run(folder: Path, name: str) -> None:
+    (folder / f"{name}.py").write_text("open('it_ran', 'w')\nraise SystemExit(7)\n")
+    (folder / "pyproject.toml").write_text("[tool.locklint]\n")
+    result = subprocess.run(
+        [*COMMAND, "."], cwd=folder, env=PLAIN, capture_output=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stdout.startswith(b"error[LCK102]")
+    assert not (folder / "it_ran").exists()

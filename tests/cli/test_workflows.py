@@ -58,7 +58,11 @@ def test_a_baseline_from_beginning_to_end(run: Run, monkeypatch: pytest.MonkeyPa
     assert run(*flags, "--error-stale-baseline", "--exit-zero").status == 0
     monkeypatch.setenv("CI", "false")
     assert run(*flags, "--error-stale-baseline").status == 1
-    assert run(*flags, "--ignore", "LCK1").status == 0
+    narrowed = run(*flags, "--ignore", "LCK1", "--error-stale-baseline")
+    assert narrowed.status == 0
+    assert "not looked for findings that are gone: flags narrow what is found" in narrowed.err
+    Path("other.toml").write_text("")
+    assert run(*flags, "--config", "other.toml", "--error-stale-baseline").status == 1
     assert Path("locklint-baseline.txt").read_text() == text
 
     shrunk = run(*flags)

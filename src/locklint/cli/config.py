@@ -27,7 +27,8 @@ WIDEST_PAGE = 100
 @click.option(
     "--output-format", type=click.Choice(FORMATS), default="text", help="How it is written."
 )
-def config(key: str | None, output_format: str) -> None:
+@click.option("--output-file", "-o", type=click.Path(), metavar="FILE", help="Write to a file.")
+def config(key: str | None, output_format: str, output_file: str | None) -> None:
     """List what can be set in [tool.locklint], or explain one KEY.
 
     json-schema is for editors: the schema of a locklint.toml, and of the table in pyproject.toml.
@@ -43,17 +44,18 @@ def config(key: str | None, output_format: str) -> None:
         rows = tuple(row for row in rows if row.key == key)
     if output_format == "json-schema":
         schema = json_schema()
-        write_result(_json(schema["properties"][key] if key else schema))
+        text = _json(schema["properties"][key] if key else schema)
     elif output_format == "json":
         records = [_record(row) for row in rows]
-        write_result(_json(records[0] if key else records))
+        text = _json(records[0] if key else records)
     elif output_format == "markdown":
-        write_result(markdown(rows))
+        text = markdown(rows)
     elif key is None:
         width = max(len(row.key) for row in rows)
-        write_result("".join(f"{row.key:<{width}}  {row.type}\n" for row in rows))
+        text = "".join(f"{row.key:<{width}}  {row.type}\n" for row in rows)
     else:
-        write_result(_page(rows[0]))
+        text = _page(rows[0])
+    write_result(text, output_file)
 
 
 def markdown(rows: Iterable[Setting]) -> str:

@@ -97,7 +97,8 @@ class Request:
             self.exclude,
             self.extend_exclude,
         )
-        return self.isolated or bool(self.config_words) or any(flag is not None for flag in flags)
+        values = any(_is_value(word) for word in self.config_words)
+        return self.isolated or values or any(flag is not None for flag in flags)
 
     def _files(self) -> tuple[LoadedConfig, bool, dict[str, Any]]:
         """The root's settings, whether folders may differ, and single values from ``--config``."""
@@ -111,7 +112,7 @@ class Request:
         named: list[str] = []
         values: dict[str, Any] = {}
         for word in words:
-            if "=" in word and not os.path.exists(word):
+            if _is_value(word):
                 values.update(_setting(word))
             else:
                 named.append(word)
@@ -183,6 +184,11 @@ class Request:
             hidden=self.show_suppressed,
             quiet=self.quiet,
         )
+
+
+def _is_value(word: str) -> bool:
+    """Whether a word behind ``--config`` is a setting and no file."""
+    return "=" in word and not os.path.exists(word)
 
 
 def _setting(word: str) -> dict[str, Any]:

@@ -123,6 +123,9 @@ class Triage:
         """Shorten a baseline that knows too much, or say so; the status for that."""
         strict = self._request.error_stale_baseline
         if self._request.narrows_rules or not complete:
+            if strict:
+                why = "flags narrow what is found" if complete else "the analysis is not complete"
+                self._note(f"{baseline.path}: not looked for findings that are gone: {why}")
             return ExitStatus.CLEAN
         if judged.current == baseline.entries:
             return ExitStatus.CLEAN

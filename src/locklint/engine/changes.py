@@ -178,7 +178,7 @@ def _function_around(source: SourceFile | None, line: int) -> tuple[int, int]:
 def _git(folder: str, *words: str) -> bytes:
     try:
         done = subprocess.run(
-            ["git", "-C", folder, *words],
+            ["git", "-C", folder, "-c", "core.fsmonitor=false", *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
