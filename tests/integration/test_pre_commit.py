@@ -40,6 +40,8 @@ def send(port):
         port.write()
 """
 
+_OF_TERMINALS = frozenset({"COLUMNS", "FORCE_COLOR", "NO_COLOR"})
+
 CONFIG = """\
 repos:
   - repo: {repo}
@@ -55,7 +57,12 @@ class Repository:
     def __init__(self, path: Path, home: Path) -> None:
         self.path = path
         path.mkdir()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        # Neither where git is at work around this test, nor how wide somebody's terminal is.
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("GIT_", "LOCKLINT_")) and name not in _OF_TERMINALS
+        }
         self._environment = kept | {
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
