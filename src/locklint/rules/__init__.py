@@ -8,6 +8,7 @@ from locklint.rules import (
     acquire_not_awaited,
     acquire_not_called,
     acquire_result_ignored,
+    blanket_suppression,
     check_then_acquire,
     empty_critical_section,
     gap_before_try,
@@ -23,6 +24,7 @@ from locklint.rules import (
     unprotected_context_manager,
     unreleased_on_exception,
     unreleased_on_path,
+    unused_suppression,
     useless_lock,
     with_acquire_call,
     wrong_with,
@@ -51,4 +53,6 @@ ALL_RULES: tuple[Rule, ...] = (
     self_deadlock.RULE,
     two_instances_of_one_lock_class.RULE,
     syntax_error.RULE,
+    unused_suppression.RULE,
+    blanket_suppression.RULE,
 )
