@@ -108,6 +108,12 @@ class WholeProgram:
         }
         return back_references(self._resolver.inference, frozenset(owners))
 
+    def log_handlers(self) -> frozenset[str]:
+        """The functions that `logging` calls with the lock of a handler held."""
+        from locklint.frontend.log_handlers import log_handlers
+
+        return log_handlers(self._resolver.inference)
+
     # -- what is lowered on demand ----------------------------------------------------------
 
     def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
