@@ -75,31 +75,32 @@ def orders_in(sources: Mapping[str, SourceFile]) -> Iterator[DeclaredOrder]:
 def violations(orders: Iterable[DeclaredOrder], graph: LockOrderGraph) -> Iterator[Violation]:
     """The edges that lead against a declared order, or against several of them together."""
     declared = list(orders)
-    after: dict[str, list[tuple[str, DeclaredOrder]]] = defaultdict(list)
-    locks = list(graph.locks)
+    after: dict[tuple[str, str], list[DeclaredOrder]] = defaultdict(list)
     for order in declared:
-        for first in locks:
-            if order.names(order.first, first):
-                for second in locks:
-                    if second != first and order.names(order.second, second):
-                        after[first].append((second, order))
+        after[order.module, order.first].append(order)
     for (source, target), edge in sorted(graph.edges.items()):
-        chain = _chain(target, source, after)
-        if chain is not None and edge.waits:
+        if not edge.waits or source == target:
+            continue
+        starts = [order for order in declared if order.names(order.first, target)]
+        chain = _chain(starts, source, after)
+        if chain is not None:
             yield Violation(chain, edge.witnesses[0], source, target)
 
 
 def _chain(
-    start: str, goal: str, after: Mapping[str, list[tuple[str, DeclaredOrder]]]
+    starts: Iterable[DeclaredOrder],
+    goal: str,
+    after: Mapping[tuple[str, str], list[DeclaredOrder]],
 ) -> tuple[DeclaredOrder, ...] | None:
-    """The declarations by which one lock comes before another; the shortest chain of them."""
-    work: list[tuple[str, tuple[DeclaredOrder, ...]]] = [(start, ())]
-    seen = {start}
-    for lock, chain in work:
-        if lock == goal and chain:
+    """The declarations by which some lock comes before another; the shortest chain of them."""
+    work: list[tuple[DeclaredOrder, ...]] = [(order,) for order in starts]
+    seen = {chain[0] for chain in work}
+    for chain in work:
+        last = chain[-1]
+        if last.names(last.second, goal):
             return chain
-        for following, order in after.get(lock, ()):
-            if following not in seen:
-                seen.add(following)
-                work.append((following, (*chain, order)))
+        for order in after.get((last.module, last.second), ()):
+            if order not in seen:
+                seen.add(order)
+                work.append((*chain, order))
     return None
