@@ -3,9 +3,8 @@
 Makes programs of so many functions (by default up to 200,000) straight as graphs, without text, in
 parts of 200 as modules are: each function calls two others of its part, some of them in rings, and
 one of a shared library of 1,000 functions with 20 locks; one in ten holds one of the three locks of
-its part meanwhile.
-Prints for each size the processor time of each stage, the peak of memory, and at the end the exponent
-with which the time grows, fitted by least squares over the logarithms.
+its part meanwhile. Prints for each size the processor time of each stage, the peak of memory, and
+at the end the exponent with which the time grows, fitted by least squares over the logarithms.
 """
 
 from __future__ import annotations
