@@ -70,7 +70,7 @@ class Rule:
             path=function.path,
             span=span,
             message=message,
-            function=function.qualname,
+            function=function.shown_name,
             locks=tuple(lock.identity for lock in locks),
             steps=tuple(steps),
             help=help,

@@ -38,7 +38,7 @@ def step(
         path=function.path,
         span=span,
         message=message,
-        function=function.qualname,
+        function=function.shown_name,
         lock=lock.identity if lock else "",
         held=held,
     )
@@ -81,7 +81,7 @@ def thread_steps(
                     function.path,
                     one.since.span,
                     f"takes `{name}`",
-                    function.qualname,
+                    function.shown_name,
                     one.lock.identity,
                     held,
                     thread,
@@ -89,14 +89,14 @@ def thread_steps(
             )
         inner = link.inner
         if inner is not None:
-            callee = program.functions[inner.function].qualname
+            callee = program.functions[inner.function].called_name
             steps.append(
                 Step(
                     "call",
                     function.path,
                     link.span,
                     _call_phrase(link, callee),
-                    function.qualname,
+                    function.shown_name,
                     "",
                     held,
                     thread,
@@ -109,7 +109,7 @@ def thread_steps(
                 function.path,
                 link.span,
                 f"waits for `{target}`" if event.lock is not None else waits,
-                function.qualname,
+                function.shown_name,
                 event.lock.identity if event.lock is not None else "",
                 held,
                 thread,
@@ -134,8 +134,16 @@ def _call_phrase(link: CriticalPair, callee: str) -> str:
 
 
 def short_name(lock: LockRef) -> str:
-    """The name of a lock across the program, without the module where a class says enough."""
-    return lock_name(lock)
+    """The name of a lock across the program, with no more of its module than its last part."""
+    return shortened(lock_name(lock))
+
+
+def shortened(name: str) -> str:
+    """A lock's name without the packages that its module is in: ``audit.Auditor._lock``."""
+    name, of, user = name.partition(" of ")
+    parts = name.split(".")
+    kept = 3 if parts[-2:-1] != ["<locals>"] else 4
+    return ".".join(parts[-kept:]) + of + user
 
 
 def made_step(program: Program, lock: LockRef) -> Step | None:
@@ -149,4 +157,4 @@ def made_step(program: Program, lock: LockRef) -> Step | None:
         text = source.line(span.line)
         start = len(text) - len(text.lstrip()) + 1
         span = Span(span.line, start, span.line, len(text.rstrip()) + 1)
-    return Step("made", path, span, f"`{lock_name(lock)}` is made", lock=lock.identity)
+    return Step("made", path, span, f"`{short_name(lock)}` is made", lock=lock.identity)

@@ -103,9 +103,9 @@ class Function:
     wrapper: str = ""
 
     @property
-    def code_name(self) -> str:
-        """The qualified name of the definition that the code stands in."""
-        return self.wrapper or self.qualname
+    def shown_name(self) -> str:
+        """The qualified name for people: for a wrapper that of its code, and what it is around."""
+        return f"{self.wrapper} around {self.called_name}" if self.wrapper else self.qualname
 
     @property
     def called_name(self) -> str:

@@ -63,7 +63,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.declared_order import Violation
 from locklint.analysis.program import Program
-from locklint.analysis.story import made_step, thread_steps
+from locklint.analysis.story import made_step, shortened, thread_steps
 from locklint.core.diagnostic import Diagnostic, Severity, Step
 from locklint.rule import Rule
 
@@ -78,11 +78,11 @@ def check(program: Program) -> Iterator[Diagnostic]:
         yield RULE.finding(
             function,
             found.witness.span,
-            f"`{found.target}` is asked for while `{found.source}` is held, against the declared"
-            f" order {_declared(found)}",
+            f"`{shortened(found.target)}` is asked for while `{shortened(found.source)}` is held,"
+            f" against the declared order {_declared(found)}",
             locks=locks,
             steps=[*steps, *_declarations(found)],
-            help=f"take `{found.target}` first",
+            help=f"take `{shortened(found.target)}` first",
         )
 
 

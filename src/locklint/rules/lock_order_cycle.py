@@ -74,7 +74,7 @@ from collections.abc import Iterator
 from locklint.analysis.lock_cycles import LockCycle
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
-from locklint.analysis.story import made_step, thread_steps
+from locklint.analysis.story import made_step, shortened, thread_steps
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
 from locklint.ir.lock import Exactness, LockRef
 from locklint.rule import Rule
@@ -106,7 +106,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 def _message(cycle: LockCycle) -> str:
     parts = [
-        f"`{source}` then `{target}`"
+        f"`{shortened(source)}` then `{shortened(target)}`"
         for source, target in zip(cycle.locks, (*cycle.locks[1:], cycle.locks[0]), strict=True)
     ]
     text = "; ".join(f"another {part}" if index else part for index, part in enumerate(parts))

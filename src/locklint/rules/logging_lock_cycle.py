@@ -71,9 +71,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, made_step, thread_steps
+from locklint.analysis.story import display_name, made_step, short_name, thread_steps
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -100,7 +99,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=Confidence.MEDIUM,
             locks=(lock,),
             steps=steps,
-            help=f"log when `{lock_name(lock)}` has been given back",
+            help=f"log when `{short_name(lock)}` has been given back",
         )
 
 

@@ -111,7 +111,7 @@ def _message(program: Program, found: SelfDeadlock) -> str:
     if pair.inner is None:
         return f"`{name}` is held already, and this waits for it: the thread hangs for ever"
     *_, last = pair.chain()
-    callee = program.functions[last.function].qualname
+    callee = program.functions[last.function].called_name
     return f"`{name}` is held here, and `{callee}` waits for it: the thread hangs for ever"
 
 

@@ -66,9 +66,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
-from locklint.analysis.story import made_step, thread_steps
+from locklint.analysis.story import made_step, short_name, thread_steps
 from locklint.analysis.two_instances import TwoInstances
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.ir.lock import Exactness
@@ -99,7 +98,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _message(found: TwoInstances) -> str:
-    name = lock_name(found.first.lock)
+    name = short_name(found.first.lock)
     if found.first.lock.exactness is Exactness.ELEMENT:
         return f"two locks of `{name}` are taken in no fixed order: threads can wait for each other"
     first, second = found.first.lock.path, found.second.lock.path
