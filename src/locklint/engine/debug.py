@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
+from locklint.engine.discover import discover
 from locklint.engine.program_files import ProgramFiles
 from locklint.engine.progress import NoProgress
 from locklint.engine.read import ReadProblem
@@ -37,6 +39,54 @@ def print_stage(stage: str, path: str, function: str | None = None) -> str:
     if stage == "ir":
         return "\n".join(print_function(known.functions[key]) for key in chosen)
     return "\n".join(print_states(known.states[key], known.summaries[key]) for key in chosen)
+
+
+@dataclass(frozen=True)
+class ProgramText:
+    """The text of a stage of a whole program, and what was wrong with its files."""
+
+    text: str
+    problems: tuple[str, ...] = ()
+
+
+def print_program_stage(
+    stage: str, paths: Sequence[str], function: str | None = None
+) -> ProgramText:
+    """The text of one stage (``summary``, ``calls`` or ``graph``) of all files under some paths.
+
+    Of the stages that go by function, ``function`` chooses one by its name; the graph has none.
+    Raises `FileNotFoundError` for a path that does not exist, and `LookupError` where there is no
+    Python file or no such function.
+    """
+    from locklint.analysis.call_graph_printer import print_calls
+    from locklint.analysis.composition_printer import print_summaries
+    from locklint.analysis.lock_order_printer import print_lock_order
+    from locklint.engine.pipeline import analyse
+
+    for path in paths:
+        if not os.path.exists(path):
+            raise FileNotFoundError(2, "there is no such file", path)
+    found = discover(paths, Config())
+    if not found.files:
+        raise LookupError("no Python file was found")
+    files = ProgramFiles(Config())
+    program, errors = analyse(files, [(each.path, each.shown) for each in found.files], Config())
+    problems = (
+        *(f"{each.path}: {each.message}" for each in found.problems),
+        *(f"{each.path}:{each.span.line}: {each.message}" for each in program.problems),
+        *(f"{each.path}: internal error: {each.message}" for each in (*files.errors, *errors)),
+    )
+    if stage == "graph":
+        return ProgramText(print_lock_order(program), problems)
+    chosen = [
+        each
+        for each in program.ordered_functions()
+        if function is None or function in (each.qualname, each.name)
+    ]
+    if function is not None and not chosen:
+        raise LookupError(f"no function named {function} touches a lock here")
+    print_functions = print_summaries if stage == "summary" else print_calls
+    return ProgramText(print_functions(program, chosen), problems)
 
 
 def _analyse(path: str) -> tuple[WholeProgram, list[str]]:
