@@ -348,7 +348,10 @@ def stage_outputs(case: Case, folder: Path) -> tuple[tuple[StageFence, str], ...
     Its files are in ``folder``, the current directory.
     """
     return tuple(
-        (fence, "\n".join(line.rstrip() for line in _printed(fence, folder).split("\n")).strip("\n"))
+        (
+            fence,
+            "\n".join(line.rstrip() for line in _printed(fence, folder).split("\n")).strip("\n"),
+        )
         for fence in case.stages
     )
 

@@ -54,13 +54,12 @@ def _print_file(stage: str, file: str, function: str | None) -> int:
 
 def _print_program(stage: str, files: tuple[str, ...], function: str | None) -> int:
     from locklint.engine.debug import print_program_stage
+    from locklint.engine.pipeline import UsageError
 
     try:
         found = print_program_stage(stage, files, function)
-    except OSError as error:
-        raise Failure(f"{error.filename}: cannot be read: {reason(error)}") from None
-    except LookupError as error:
-        raise Failure(f"{', '.join(files)}: {error}") from None
+    except (UsageError, LookupError) as error:
+        raise Failure(str(error)) from None
     write_result(found.text)
     for problem in found.problems:
         write_error(problem)

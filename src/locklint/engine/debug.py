@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
-from locklint.engine.discover import discover
 from locklint.engine.program_files import ProgramFiles
 from locklint.engine.progress import NoProgress
 from locklint.engine.read import ReadProblem
@@ -55,26 +54,19 @@ def print_program_stage(
     """The text of one stage (``summary``, ``calls`` or ``graph``) of all files under some paths.
 
     Of the stages that go by function, ``function`` chooses one by its name; the graph has none.
-    Raises `FileNotFoundError` for a path that does not exist, and `LookupError` where there is no
-    Python file or no such function.
+    Raises `locklint.engine.pipeline.UsageError` for a path that does not exist or holds no Python
+    file, and `LookupError` where there is no such function.
     """
     from locklint.analysis.call_graph_printer import print_calls
     from locklint.analysis.composition_printer import print_summaries
     from locklint.analysis.lock_order_printer import print_lock_order
-    from locklint.engine.pipeline import analyse
+    from locklint.engine.pipeline import solve
 
-    for path in paths:
-        if not os.path.exists(path):
-            raise FileNotFoundError(2, "there is no such file", path)
-    found = discover(paths, Config())
-    if not found.files:
-        raise LookupError("no Python file was found")
-    files = ProgramFiles(Config())
-    program, errors = analyse(files, [(each.path, each.shown) for each in found.files], Config())
+    solved = solve(paths, Config())
+    program = solved.program
     problems = (
-        *(f"{each.path}: {each.message}" for each in found.problems),
         *(f"{each.path}:{each.span.line}: {each.message}" for each in program.problems),
-        *(f"{each.path}: internal error: {each.message}" for each in (*files.errors, *errors)),
+        *(f"{each.path}: internal error: {each.message}" for each in solved.errors),
     )
     if stage == "graph":
         return ProgramText(print_lock_order(program), problems)
