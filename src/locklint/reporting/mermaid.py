@@ -58,5 +58,10 @@ def label(rows: list[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with numbers for the characters that have a meaning in a label."""
-    return _SPECIAL.sub(lambda match: f"#{ord(match[0])};", printable(text, "utf-8"))
+    """The text with numbers for the characters that have a meaning in a label.
+
+    Mermaid breaks the line at a backslash and an ``n`` even if they are written as numbers, so
+    something invisible is put between them.
+    """
+    numbered = _SPECIAL.sub(lambda match: f"#{ord(match[0])};", printable(text, "utf-8"))
+    return numbered.replace("#92;n", "#92;#8288;n")
