@@ -7,14 +7,26 @@ import json
 import re
 import shutil
 import subprocess
+from html.parser import HTMLParser
 
 import pytest
 
 from locklint.reporting import GRAPH_FORMATS, render_graph
-from locklint.reporting.lock_graph import LockGraph
+from locklint.reporting.graph_layout import NODE_HEIGHT, layout
+from locklint.reporting.lock_graph import GraphEdge, LockGraph
 from locklint.reporting.mermaid import escaped
 from locklint.reporting.options import RenderOptions
-from tests.reporting.graphs import ACCOUNT, BANK, GATE, LEDGER, ODD, ODD_NAMES, rendered
+from tests.reporting.graphs import (
+    ACCOUNT,
+    BANK,
+    GATE,
+    LEDGER,
+    ODD,
+    ODD_NAMES,
+    lock,
+    rendered,
+    witness,
+)
 
 TEXT = """\
 bank.Account._lock  threading.Lock, one of each instance, made at bank.py:11
@@ -202,6 +214,101 @@ def test_odd_names_in_mermaid() -> None:
     assert escaped('a <b> & "c" #d; `e` __init__') == (
         "a #60;b#62; #38; #34;c#34; #35;d#59; #96;e#96; #95;_init#95;#95;"
     )
+
+
+class _Page(HTMLParser):
+    """Checks that what is opened is closed, and collects what a reader sees."""
+
+    EMPTY = frozenset(("meta", "br", "path", "rect"))
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.EMPTY and tag != "th":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("text", "code", "li", "p"):
+            self.texts.append(data)
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        """The attributes of all elements of one kind."""
+        return [attributes for name, attributes in self.seen if name == tag]
+
+
+def test_html() -> None:
+    out = rendered("html", BANK)
+    page = _Page(out)
+    assert page.open == []
+    assert [each["class"] for each in page.of("a")] == ["cycle", "tries", "cycle", ""]
+    assert {each["href"] for each in page.of("a")} == {
+        f"#{each['id']}" for each in page.of("tr") if "id" in each
+    }
+    assert [each["class"] for each in page.of("g")] == ["cycle", "", "cycle"]
+    for text in (
+        f"{ACCOUNT} -> {LEDGER} -> {ACCOUNT}",
+        "bank.py:16:5 in Account.move via append, Log.write",
+        " (does not wait)",
+        "book.ipynb:cell 4:2",
+        CLOSING.strip(),
+    ):
+        assert text in page.texts
+
+
+def test_html_loads_nothing_and_runs_nothing() -> None:
+    out = rendered("html", ODD)
+    page = _Page(out)
+    assert "http" not in out.replace("http-equiv", "")
+    assert "default-src 'none'" in out
+    tags = {tag for tag, _ in page.seen}
+    assert tags.isdisjoint(("script", "link", "img", "iframe", "use", "image", "b"))
+    assert "url(" not in re.sub(r"url\(#(red)?tip\)", "", out)
+
+
+def test_odd_names_in_html() -> None:
+    out = rendered("html", ODD)
+    assert out.isascii()
+    page = _Page(out)
+    assert {name.replace("\n", "�") for name in ODD_NAMES} <= set(page.texts)
+
+
+def test_html_without_order() -> None:
+    page = _Page(rendered("html", LockGraph()))
+    assert page.open == []
+    assert page.texts == ["No lock is asked for while another one is held."]
+
+
+def test_no_two_locks_of_a_drawing_overlap() -> None:
+    placed = layout(ODD)
+    boxes = list(placed.boxes.values())
+    for index, one in enumerate(boxes):
+        assert 0 < one.x < one.x + one.width < placed.width
+        assert 0 < one.y < one.y + NODE_HEIGHT < placed.height
+        for other in boxes[index + 1 :]:
+            apart = one.x + one.width <= other.x or other.x + other.width <= one.x
+            assert apart or one.y + NODE_HEIGHT <= other.y or other.y + NODE_HEIGHT <= one.y
+
+
+def test_what_is_asked_for_later_stands_to_the_right() -> None:
+    names = ["a", "b", "c", "d", "e"]
+    pairs = [("d", "b"), ("b", "a"), ("a", "b"), ("a", "c"), ("d", "c"), ("e", "e")]
+    edges = tuple(GraphEdge(one, other, (witness(1),)) for one, other in pairs)
+    placed = layout(LockGraph(tuple(map(lock, names)), edges))
+    columns = {name: box.column for name, box in placed.boxes.items()}
+    assert columns == {"d": 0, "e": 0, "a": 1, "b": 2, "c": 3}
 
 
 @pytest.mark.parametrize("output_format", GRAPH_FORMATS)

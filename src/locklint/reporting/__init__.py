@@ -34,6 +34,7 @@ _GRAPH_RENDERERS = {
     "dot": "dot",
     "mermaid": "mermaid",
     "json": "graph_json",
+    "html": "graph_html",
 }
 
 FORMATS = tuple(_RENDERERS)
