@@ -178,7 +178,7 @@ def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
     program = solved.program
     statistics = Statistics(
         files=len(solved.discovery.files),
-        candidates=len(solved.files.files),
+        candidates=sum(file.mentions_locks for file in solved.files.files.values()),
         functions=len(program.functions),
         too_complex=len(solved.given_up),
         locks=len(program.locks()),
