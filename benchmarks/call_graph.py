@@ -1,9 +1,10 @@
 """How the analysis of whole programs grows: ``python -m benchmarks.call_graph [SIZES…]``.
 
-Makes programs of so many functions (by default up to 200,000) straight as graphs, without text: each
-calls three others, near and far, some of them in rings; one in ten holds one of many locks meanwhile.
-Prints for each size the processor time of each stage, the peak of memory, and at the end the exponent
-with which the time grows, fitted by least squares over the logarithms.
+Makes programs of so many functions (by default up to 200,000) straight as graphs, without text, in
+parts of 200 as modules are: each function calls two others of its part, some of them in rings, and
+one of a shared library of 1,000 functions with 20 locks; one in ten holds one of the three locks of
+its part meanwhile. Prints for each size the processor time of each stage, the peak of memory, and
+at the end the exponent with which the time grows, fitted by least squares over the logarithms.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from locklint.ir.instruction import Acquire, Call, Constant, Instruction, Releas
 from locklint.ir.lock import Exactness, LockRef
 from locklint.models.stdlib_threading import LOCK
 
+PART = 200
+LIBRARY = 1_000
 SIZES = (25_000, 50_000, 100_000, 200_000)
 
 _Result = TypeVar("_Result")
@@ -38,16 +41,17 @@ _Result = TypeVar("_Result")
 def functions(count: int) -> Iterator[Function]:
     """A program of so many functions, the same one for the same number."""
     chance = random.Random(count)
-    locks = max(count // 200, 2)
     for number in range(count):
+        part = number // PART * PART
+        end = min(part + PART, count) - 1
         callees = {
-            min(number + chance.randint(1, 9), count - 1),
-            chance.randint(number, count - 1),
+            min(number + chance.randint(1, 9), end),
             # Back by a little, which closes rings, or to the function itself.
-            max(number - chance.randint(0, 40), 0) if chance.random() < 0.2 else count - 1,
+            max(number - chance.randint(0, 20), part) if chance.random() < 0.1 else end,
+            chance.randint(number, LIBRARY - 1) if number < LIBRARY else chance.randrange(LIBRARY),
         }
         body: list[Instruction] = []
-        lock = _lock(chance.randrange(locks)) if chance.random() < 0.1 else None
+        lock = _lock(part * 3 // PART + chance.randrange(3)) if chance.random() < 0.1 else None
         if lock is not None:
             body.append(Acquire(_span(1), lock, "with"))
         for line, callee in enumerate(sorted(callees), start=2):

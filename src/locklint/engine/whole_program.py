@@ -185,7 +185,7 @@ class WholeProgram:
             self._add(fresh)
 
     def _logging_of_locked_texts(self) -> list[Function]:
-        """Where something is logged, if a lock under which others log makes its text: see LCK306."""
+        """Where something is logged, if its text may take a lock under which others log (LCK306)."""
         every = self.interprocedural.states.values()
         taken = {
             event.lock.identity
