@@ -14,7 +14,8 @@ assert known defects: a finding that should be there and is not, and the reverse
 taken out before the analysis sees the file, so that they are no comments of the code's.
 
 A ``locks`` or ``ir`` fence is compared with what ``locklint debug`` prints for the file before
-it, and rewritten in place where ``LOCKLINT_UPDATE=1`` is set. ``python -m tests.markdown_runner``
+it, a ``summary``, ``calls`` or ``graph`` fence with what it prints for all files of the section.
+They are rewritten in place where ``LOCKLINT_UPDATE=1`` is set. ``python -m tests.markdown_runner``
 counts the known defects.
 """
 
@@ -31,7 +32,9 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "mdtest"
 DEFAULT_FILE = "main.py"
-STAGES = ("ir", "locks")
+FILE_STAGES = ("ir", "locks")
+PROGRAM_STAGES = ("summary", "calls", "graph")
+STAGES = FILE_STAGES + PROGRAM_STAGES
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*\S)\s*")
 _FENCE = re.compile(r"(`{3,}|~{3,})\s*([\w+-]*)\s*")
@@ -74,7 +77,10 @@ class TestFile:
 
 @dataclass(frozen=True)
 class StageFence:
-    """What a stage prints for one file; ``start`` and ``end`` bound the fence's content lines."""
+    """What a stage prints; ``start`` and ``end`` bound the fence's content lines.
+
+    ``file`` is the file before it, which is of no concern to the stages of the whole program.
+    """
 
     stage: str
     file: str
@@ -337,19 +343,28 @@ def run(case: Case, folder: Path) -> tuple[str, ...]:
 
 
 def stage_outputs(case: Case, folder: Path) -> tuple[tuple[StageFence, str], ...]:
-    """Each stage fence of a test with what the stage prints now."""
-    from locklint.engine.debug import print_stage
+    """Each stage fence of a test with what the stage prints now.
 
+    Its files are in ``folder``, the current directory.
+    """
     return tuple(
         (
             fence,
-            "\n".join(
-                line.rstrip()
-                for line in print_stage(fence.stage, str(folder / fence.file), None).split("\n")
-            ).strip("\n"),
+            "\n".join(line.rstrip() for line in _printed(fence, folder).split("\n")).strip("\n"),
         )
         for fence in case.stages
     )
+
+
+def _printed(fence: StageFence, folder: Path) -> str:
+    from locklint.engine.debug import print_program_stage, print_stage
+
+    if fence.stage in FILE_STAGES:
+        return print_stage(fence.stage, str(folder / fence.file))
+    found = print_program_stage(fence.stage, ["."])
+    if found.problems:
+        raise SuiteError("; ".join(found.problems))
+    return found.text
 
 
 def update_suite(path: Path, outputs: Sequence[tuple[StageFence, str]]) -> None:

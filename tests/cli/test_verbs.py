@@ -31,7 +31,7 @@ def test_version(locklint_command: CommandLine, words: tuple[str, ...]) -> None:
 def test_help(locklint_command: CommandLine, word: str) -> None:
     result = locklint_command(word)
     assert result.status == 0
-    for verb in ("check", "rule", "debug", "version"):
+    for verb in ("check", "rule", "graph", "debug", "version"):
         assert f"  {verb} " in result.out
         assert locklint_command(verb, word).status == 0
 

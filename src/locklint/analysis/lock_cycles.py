@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice, product
 
 from locklint.analysis.events import Manner
@@ -21,7 +22,7 @@ MAX_COMPONENT = 12
 """Up to so many locks that lead to each other all simple cycles are looked at."""
 
 MAX_CYCLES = 300
-_MAX_CHOICES = 500
+MAX_CHOICES = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,23 @@ class LockCycle:
         )
 
 
+class ObstacleKind(Enum):
+    """Why the threads of a ring do not come to wait for each other."""
+
+    READERS = "readers do not wait for readers"
+    GATE = "both are behind one lock"
+    NOT_PARALLEL = "they do not run at the same time"
+
+
+@dataclass(frozen=True, eq=False)
+class Obstacle:
+    """What stands between two witnesses of a ring."""
+
+    kind: ObstacleKind
+    one: Witness
+    other: Witness
+
+
 def find_cycles(graph: LockOrderGraph, threads: Threads) -> tuple[LockCycle, ...]:
     """The cycles that can be run into, short ones first; one for each ring of locks.
 
@@ -49,17 +67,28 @@ def find_cycles(graph: LockOrderGraph, threads: Threads) -> tuple[LockCycle, ...
     the longer ones too, and the next run shows what is left.
     """
     found: list[LockCycle] = []
-    for ring in sorted(set(_rings(graph)), key=lambda ring: (len(ring), ring)):
+    for ring in rings(graph):
         if any(set(known.locks) <= set(ring) for known in found):
             continue
-        edges = [
-            graph.edges[lock, ring[(position + 1) % len(ring)]]
-            for position, lock in enumerate(ring)
-        ]
-        witnesses = _together(edges, threads)
+        witnesses = _together(ring_edges(graph, ring), threads)
         if witnesses is not None:
             found.append(LockCycle(ring, witnesses))
     return tuple(found)
+
+
+def rings(graph: LockOrderGraph) -> list[tuple[str, ...]]:
+    """The rings of locks that are looked at, whether they can be run into or not, short ones first.
+
+    Each begins with its least name.
+    """
+    return sorted(set(_rings(graph)), key=lambda ring: (len(ring), ring))
+
+
+def ring_edges(graph: LockOrderGraph, ring: Sequence[str]) -> list[LockOrderEdge]:
+    """The edges of a ring, in its order."""
+    return [
+        graph.edges[lock, ring[(position + 1) % len(ring)]] for position, lock in enumerate(ring)
+    ]
 
 
 def _rings(graph: LockOrderGraph) -> Iterator[tuple[str, ...]]:
@@ -117,22 +146,26 @@ def normalised(ring: Sequence[str]) -> tuple[str, ...]:
 def _together(edges: Sequence[LockOrderEdge], threads: Threads) -> tuple[Witness, ...] | None:
     """A witness for each edge such that all of them can wait for each other; the best ones."""
     choices = [[witness for witness in edge.witnesses if witness.waits] for edge in edges]
-    for chosen in islice(product(*choices), _MAX_CHOICES):
-        if _can_wait(chosen, threads):
+    for chosen in islice(product(*choices), MAX_CHOICES):
+        if obstacle(chosen, threads) is None:
             return chosen
     return None
 
 
-def _can_wait(chosen: Sequence[Witness], threads: Threads) -> bool:
+def obstacle(chosen: Sequence[Witness], threads: Threads) -> Obstacle | None:
+    """What keeps threads from waiting for each other in this way; None if nothing does.
+
+    ``chosen`` has a witness for each edge of a ring, in its order.
+    """
     for position, witness in enumerate(chosen):
         following = chosen[(position + 1) % len(chosen)]
         if witness.target.mode is following.source.mode is Mode.SHARED:
-            return False  # Readers do not wait for readers.
+            return Obstacle(ObstacleKind.READERS, witness, following)
         for other in chosen[position + 1 :]:
             if not witness.gates.isdisjoint(other.gates):
-                return False
+                return Obstacle(ObstacleKind.GATE, witness, other)
             if not threads.may_run_in_parallel(
                 witness.pair.function, witness.pair.span, other.pair.function, other.pair.span
             ):
-                return False
-    return True
+                return Obstacle(ObstacleKind.NOT_PARALLEL, witness, other)
+    return None

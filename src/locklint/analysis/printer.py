@@ -42,6 +42,11 @@ def _lines(states: LockStates, summary: Summary) -> Iterator[str]:
             rows.add((exit_.span, f"raise {name} ({grade}) holding {_holds(exit_.holds)}"))
     for place, text in sorted(rows):
         yield f"  {place}  {text}"
+    yield from effect_lines(summary)
+
+
+def effect_lines(summary: Summary) -> Iterator[str]:
+    """What a function does to its caller's locks, a line for each of them."""
     for effect in summary.effects:
         parts = [f"normal {_delta(effect.normal)}", f"exceptional {_delta(effect.exceptional)}"]
         if effect.correlated:

@@ -81,7 +81,7 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
     from locklint.engine import pipeline
     from locklint.engine.load_config import SettingsError
 
-    progress = _progress(request)
+    progress = progress_for(quiet=request.quiet)
     try:
         report = pipeline.check(
             request.paths,
@@ -132,8 +132,9 @@ def _tell(report: Report, settings: Settings) -> None:
         )
 
 
-def _progress(request: Request) -> TerminalProgress | None:
-    if request.quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+def progress_for(*, quiet: bool) -> TerminalProgress | None:
+    """What shows progress on the terminal; None where nobody wants to see it."""
+    if quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         return None
     from locklint.cli.terminal_progress import TerminalProgress
 

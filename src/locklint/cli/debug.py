@@ -1,4 +1,4 @@
-"""``locklint debug``: print a stage of the analysis of one file."""
+"""``locklint debug``: print a stage of the analysis."""
 
 from __future__ import annotations
 
@@ -6,17 +6,38 @@ import os.path
 
 import click
 
-from locklint.cli.output import Failure, reason, write_result
+from locklint.cli.exit_status import ExitStatus
+from locklint.cli.output import Failure, reason, write_error, write_result
 
-STAGES = ("ir", "locks")
+FILE_STAGES = ("ir", "locks")
+"""What is known of one file by itself."""
+
+PROGRAM_STAGES = ("summary", "calls", "graph")
+"""What is known of all files together."""
 
 
 @click.command()
-@click.argument("stage", type=click.Choice(STAGES))
-@click.argument("file", type=click.Path())
+@click.argument("stage", type=click.Choice((*FILE_STAGES, *PROGRAM_STAGES)))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 @click.option("--function", metavar="NAME", help="Print this function only.")
-def debug(stage: str, file: str, function: str | None) -> None:
-    """Print what the analysis makes of FILE: its control flow (ir), or what is held (locks)."""
+def debug(stage: str, files: tuple[str, ...], function: str | None) -> int:
+    """Print what the analysis makes of FILE.
+
+    Of one file: its control flow (ir), or what is held where (locks). Of one or more files and
+    folders together: what each function does that may wait and what is held then (summary), who
+    calls whom and where threads begin (calls), or which locks are asked for while others are held,
+    the cycles among them, and why other rings are none (graph).
+    """
+    if stage in FILE_STAGES:
+        if len(files) > 1:
+            raise Failure(f"the stage {stage} is printed of one file, not of {len(files)}")
+        return _print_file(stage, files[0], function)
+    if stage == "graph" and function is not None:
+        raise Failure("the lock-order graph is that of the whole program: leave --function off")
+    return _print_program(stage, files, function)
+
+
+def _print_file(stage: str, file: str, function: str | None) -> int:
     from locklint.engine.debug import print_stage
 
     if os.path.isdir(file):
@@ -28,3 +49,18 @@ def debug(stage: str, file: str, function: str | None) -> None:
     except (SyntaxError, LookupError, ValueError) as error:
         raise Failure(f"{file}: {error}") from None
     write_result(text if text.endswith("\n") or not text else f"{text}\n")
+    return ExitStatus.CLEAN
+
+
+def _print_program(stage: str, files: tuple[str, ...], function: str | None) -> int:
+    from locklint.engine.debug import print_program_stage
+    from locklint.engine.pipeline import UsageError
+
+    try:
+        found = print_program_stage(stage, files, function)
+    except (UsageError, LookupError) as error:
+        raise Failure(str(error)) from None
+    write_result(found.text)
+    for problem in found.problems:
+        write_error(problem)
+    return ExitStatus.TROUBLE if found.problems else ExitStatus.CLEAN

@@ -1,4 +1,4 @@
-"""What one ``locklint check`` was asked for, and the settings that follow from it."""
+"""What one run was asked for, and the settings that follow from it."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ class Request:
     """What was asked for on the command line; None where a flag was not given."""
 
     paths: tuple[str, ...]
-    select: tuple[str, ...] | None
-    ignore: tuple[str, ...] | None
-    extend_select: tuple[str, ...] | None
-    extend_ignore: tuple[str, ...] | None
-    per_file_ignores: tuple[str, ...] | None
-    exclude: tuple[str, ...] | None
-    extend_exclude: tuple[str, ...] | None
-    force_exclude: bool | None
-    respect_gitignore: bool | None
-    min_severity: str | None
-    min_confidence: str | None
-    profile: str | None
-    preview: bool | None
-    target_version: str | None
-    baseline: str | None
-    update_baseline: bool
-    error_stale_baseline: bool
-    changed_since: str | None
-    add_ignore: str | None
-    exit_zero: bool
-    isolated: bool
-    config_words: tuple[str, ...]
-    no_cache: bool
-    cache_dir: str | None
-    jobs: int | None
-    quiet: bool
-    verbose: bool
-    color: str
-    output_format: tuple[Destination, ...]
-    output_file: str | None
-    show_suppressed: bool
-    statistics: bool
-    show_files: bool
-    show_settings: bool
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] | None = None
+    extend_ignore: tuple[str, ...] | None = None
+    per_file_ignores: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] | None = None
+    extend_exclude: tuple[str, ...] | None = None
+    force_exclude: bool | None = None
+    respect_gitignore: bool | None = None
+    min_severity: str | None = None
+    min_confidence: str | None = None
+    profile: str | None = None
+    preview: bool | None = None
+    target_version: str | None = None
+    baseline: str | None = None
+    update_baseline: bool = False
+    error_stale_baseline: bool = False
+    changed_since: str | None = None
+    add_ignore: str | None = None
+    exit_zero: bool = False
+    isolated: bool = False
+    config_words: tuple[str, ...] = ()
+    no_cache: bool = False
+    cache_dir: str | None = None
+    jobs: int | None = None
+    quiet: bool = False
+    verbose: bool = False
+    color: str = "auto"
+    output_format: tuple[Destination, ...] = ()
+    output_file: str | None = None
+    show_suppressed: bool = False
+    statistics: bool = False
+    show_files: bool = False
+    show_settings: bool = False
 
     def settings(self) -> Settings:
         """The settings of the run: those of files, with the flags on top.

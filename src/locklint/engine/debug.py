@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
@@ -37,6 +38,47 @@ def print_stage(stage: str, path: str, function: str | None = None) -> str:
     if stage == "ir":
         return "\n".join(print_function(known.functions[key]) for key in chosen)
     return "\n".join(print_states(known.states[key], known.summaries[key]) for key in chosen)
+
+
+@dataclass(frozen=True)
+class ProgramText:
+    """The text of a stage of a whole program, and what was wrong with its files."""
+
+    text: str
+    problems: tuple[str, ...] = ()
+
+
+def print_program_stage(
+    stage: str, paths: Sequence[str], function: str | None = None
+) -> ProgramText:
+    """The text of one stage (``summary``, ``calls`` or ``graph``) of all files under some paths.
+
+    Of the stages that go by function, ``function`` chooses one by its name; the graph has none.
+    Raises `locklint.engine.pipeline.UsageError` for a path that does not exist or holds no Python
+    file, and `LookupError` where there is no such function.
+    """
+    from locklint.analysis.call_graph_printer import print_calls
+    from locklint.analysis.composition_printer import print_summaries
+    from locklint.analysis.lock_order_printer import print_lock_order
+    from locklint.engine.pipeline import solve
+
+    solved = solve(paths, Config())
+    program = solved.program
+    problems = (
+        *(f"{each.path}:{each.span.line}: {each.message}" for each in program.problems),
+        *(f"{each.path}: internal error: {each.message}" for each in solved.errors),
+    )
+    if stage == "graph":
+        return ProgramText(print_lock_order(program), problems)
+    chosen = [
+        each
+        for each in program.ordered_functions()
+        if function is None or function in (each.qualname, each.name)
+    ]
+    if function is not None and not chosen:
+        raise LookupError(f"no function named {function} touches a lock here")
+    print_functions = print_summaries if stage == "summary" else print_calls
+    return ProgramText(print_functions(program, chosen), problems)
 
 
 def _analyse(path: str) -> tuple[WholeProgram, list[str]]:

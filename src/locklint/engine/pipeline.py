@@ -10,9 +10,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -61,36 +64,21 @@ def check(
     """
     from locklint.rules import ALL_RULES
 
-    progress = progress or NoProgress()
     settings = settings or Settings(LoadedConfig(config))
     selection = RuleSelection(settings, ALL_RULES)
-    discovery = discover(paths, config, settings.folder)
-    if stdin is not None:
-        found_files = with_stdin(discovery.files, stdin, config, settings.folder)
-        discovery = Discovery(found_files, discovery.problems)
-    fatal = [problem for problem in discovery.problems if problem.fatal]
-    if fatal:
-        raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
-    if not discovery.files and not discovery.problems and paths and not config.force_exclude:
-        raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
-    selection.prepare(found.path for found in discovery.files)
-    files = ProgramFiles(config, stdin)
-    for problem in discovery.problems:
-        files.problem(problem.path, problem.message)
-    try:
-        with _undisturbed():
-            program, errors = analyse(
-                files, [(found.path, found.shown) for found in discovery.files], config, progress
-            )
-    finally:
-        progress.end()
-    found = run_rules(program, selection, paths)
-    given_up = tuple(
-        GivenUp(function.path, function.name_span, function.qualname)
-        for function in program.ordered_functions()
-        if not program.states[function.key].complete
+    solved = solve(
+        paths,
+        config,
+        progress=progress,
+        folder=settings.folder,
+        stdin=stdin,
+        prepare=selection.prepare,
     )
-    internal = (*files.errors, *errors, *found.errors)
+    files, program = solved.files, solved.program
+    found = run_rules(program, selection, paths)
+    statistics, order_errors = counted(solved)
+    given_up = solved.given_up
+    internal = (*solved.errors, *found.errors, *order_errors)
     places = LockPlaces(file.index for file in files.files.values())
     silencer = Silencer(program.sources)
     for diagnostic in found.all:
@@ -117,21 +105,90 @@ def check(
     needed = {step.path for d in everything for step in d.steps} | {d.path for d in everything}
     return Report(
         diagnostics=kept,
-        statistics=Statistics(
-            files=len(discovery.files),
-            candidates=sum(file.mentions_locks for file in files.files.values()),
-            functions=len(program.functions),
-            too_complex=len(given_up),
-            locks=len(program.locks()),
-            suppressed=len(silenced),
-        ),
+        statistics=replace(statistics, suppressed=len(silenced)),
         errors=internal,
         too_complex=given_up,
         sources={path: program.sources[path] for path in needed if path in program.sources},
-        files=tuple(found.shown for found in discovery.files),
+        files=tuple(found.shown for found in solved.discovery.files),
         noqa=silencer.mentions_noqa(),
         silenced=silenced,
     )
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Everything that is known of some files before rules look at it."""
+
+    discovery: Discovery
+    files: ProgramFiles
+    program: Program
+    errors: tuple[InternalError, ...]
+
+    @cached_property
+    def given_up(self) -> tuple[GivenUp, ...]:
+        """The functions about which nothing is concluded, in the order of their places."""
+        return tuple(
+            GivenUp(function.path, function.name_span, function.qualname)
+            for function in self.program.ordered_functions()
+            if not self.program.states[function.key].complete
+        )
+
+
+def solve(
+    paths: Sequence[str],
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    folder: str | None = None,
+    stdin: StdinText | None = None,
+    prepare: Callable[[Iterable[str]], None] = lambda paths: None,
+) -> Solved:
+    """Find the Python files under ``paths`` and analyse them as one program.
+
+    ``folder`` is that of the project's settings. ``prepare`` is called with the paths of the files
+    that were found, so that what is wrong with their settings is said before a long run. Raises
+    `UsageError` as `check` does.
+    """
+    progress = progress or NoProgress()
+    discovery = discover(paths, config, folder)
+    if stdin is not None:
+        found_files = with_stdin(discovery.files, stdin, config, folder)
+        discovery = Discovery(found_files, discovery.problems)
+    fatal = [problem for problem in discovery.problems if problem.fatal]
+    if fatal:
+        raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
+    if not discovery.files and not discovery.problems and paths and not config.force_exclude:
+        raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
+    prepare(found.path for found in discovery.files)
+    files = ProgramFiles(config, stdin)
+    for problem in discovery.problems:
+        files.problem(problem.path, problem.message)
+    try:
+        with _undisturbed():
+            program, errors = analyse(
+                files, [(found.path, found.shown) for found in discovery.files], config, progress
+            )
+    finally:
+        progress.end()
+    return Solved(discovery, files, program, (*files.errors, *errors))
+
+
+def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
+    """How much was analysed, and what went wrong in counting the edges of the lock-order graph."""
+    program = solved.program
+    statistics = Statistics(
+        files=len(solved.discovery.files),
+        candidates=sum(file.mentions_locks for file in solved.files.files.values()),
+        functions=len(program.functions),
+        too_complex=len(solved.given_up),
+        locks=len(program.locks()),
+    )
+    try:
+        return replace(statistics, edges=len(program.lock_order.edges)), ()
+    except Exception as error:
+        details = "".join(traceback.format_exception(error))
+        message = f"{type(error).__name__}: {error}"
+        return statistics, (InternalError("<lock-order graph>", message, details),)
 
 
 def with_anchors(diagnostic: Diagnostic, places: LockPlaces) -> Diagnostic:

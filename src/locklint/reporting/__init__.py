@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from locklint.reporting.lock_graph import LockGraph
     from locklint.reporting.options import RenderOptions
     from locklint.reporting.results import Results
 
@@ -28,7 +29,18 @@ _RENDERERS = {
     "markdown": ("markdown", "render"),
 }
 
+_GRAPH_RENDERERS = {
+    "text": "graph_text",
+    "dot": "dot",
+    "mermaid": "mermaid",
+    "json": "graph_json",
+    "html": "graph_html",
+}
+
 FORMATS = tuple(_RENDERERS)
+
+GRAPH_FORMATS = tuple(_GRAPH_RENDERERS)
+"""The formats of the lock-order graph."""
 
 FOR_PEOPLE = frozenset({"full", "concise"})
 """The formats that `RenderOptions.statistics` turns into a table of counts."""
@@ -51,4 +63,16 @@ def render(output_format: str, results: Results, options: RenderOptions) -> str:
     module, function = _RENDERERS[output_format]
     renderer = getattr(import_module(f"locklint.reporting.{module}"), function)
     text: str = renderer(results, options)
+    return text
+
+
+def render_graph(output_format: str, graph: LockGraph, options: RenderOptions) -> str:
+    """Render the lock-order graph in one of `GRAPH_FORMATS`; the text ends in a line end.
+
+    Raises ValueError for any other format.
+    """
+    if output_format not in GRAPH_FORMATS:
+        raise ValueError(f"{output_format!r} is not a format of the lock-order graph")
+    module = import_module(f"locklint.reporting.{_GRAPH_RENDERERS[output_format]}")
+    text: str = module.render(graph, options)
     return text

@@ -1,0 +1,135 @@
+"""``locklint graph``: which locks are asked for while others are held."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from locklint.cli.check import progress_for
+from locklint.cli.check_options import CHECK_OPTIONS
+from locklint.cli.destinations import reject_unwritable
+from locklint.cli.exit_status import ExitStatus
+from locklint.cli.interrupt import stop_if_interrupted
+from locklint.cli.output import (
+    Failure,
+    encoding_of,
+    wants_color,
+    width_of,
+    write_error,
+    write_note,
+    write_result,
+)
+from locklint.cli.request import Request
+from locklint.reporting import GRAPH_FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locklint.core.config import Config
+    from locklint.engine.lock_graph import GraphReport
+
+# Those options of `check` that say which files are analysed and by which settings.
+_SHARED = (
+    "exclude",
+    "extend_exclude",
+    "force_exclude",
+    "respect_gitignore",
+    "target_version",
+    "isolated",
+    "config_words",
+    "no_cache",
+    "cache_dir",
+    "jobs",
+    "quiet",
+    "verbose",
+    "color",
+)
+
+
+def _options(command: Callable[..., Any]) -> click.Command:
+    """A command with the options that it shares with ``check``, in the same order."""
+    probe = click.Command("check")
+    for option in reversed(CHECK_OPTIONS):
+        option(probe)
+    known = {parameter.name: parameter for parameter in probe.params}
+    found = click.command()(command)
+    found.params.extend(known[name] for name in _SHARED)
+    return found
+
+
+@_options
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
+@click.option(
+    "--output-format",
+    type=click.Choice(GRAPH_FORMATS),
+    default="text",
+    show_default=True,
+    help="How the graph is written.",
+)
+@click.option(
+    "--output-file",
+    "-o",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the graph to a file instead of standard output.",
+)
+def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, **flags: Any) -> int:
+    """Show in which order locks are taken in files and folders (by default the current one).
+
+    Each edge leads from a lock that is held to one that is asked for, with the place where that
+    happens. Cycles in which threads can wait for each other are marked.
+
+    Exits with 0, cycles or not, and with 2 if something is wrong with the command line, the
+    settings or locklint itself.
+    """
+    request = Request(paths=paths or (os.curdir,), **flags)
+    settings = request.settings()
+    reject_unwritable(output_file)
+    report = _analyse(request, settings.config, settings.folder)
+    stop_if_interrupted()
+    _write(report, output_format, output_file, request)
+    for problem in report.problems:
+        write_note(f"warning: {problem.path}:{problem.span.line}: {problem.message}")
+    for error in report.errors:
+        write_error(f"{error.path}: internal error, a defect of locklint: {error.message}")
+        if request.verbose:
+            write_note(error.traceback)
+    return ExitStatus.TROUBLE if report.errors else ExitStatus.CLEAN
+
+
+def _analyse(request: Request, config: Config, folder: str | None) -> GraphReport:
+    from locklint.engine.lock_graph import lock_graph
+    from locklint.engine.pipeline import UsageError
+
+    progress = progress_for(quiet=request.quiet)
+    try:
+        return lock_graph(request.paths, config, progress=progress, folder=folder)
+    except UsageError as error:
+        raise Failure(str(error)) from None
+    finally:
+        if progress is not None:
+            progress.end()
+
+
+def _write(
+    report: GraphReport, output_format: str, output_file: str | None, request: Request
+) -> None:
+    from locklint.reporting import render_graph
+    from locklint.reporting.options import RenderOptions
+    from locklint.reporting.summary import analysed_line
+
+    stream = sys.stdout if output_file is None else None
+    options = RenderOptions(
+        width=width_of(stream),
+        color=wants_color(request.color, stream, os.environ),
+        encoding=encoding_of(stream),
+        root=os.getcwd(),
+        closing=not request.quiet,
+    )
+    write_result(render_graph(output_format, report.graph, options), output_file)
+    said = output_format == "text" and output_file is None
+    if not said and not request.quiet and report.graph.statistics is not None:
+        write_note(analysed_line(report.graph.statistics))

@@ -1,0 +1,135 @@
+"""What the reporters of the lock-order graph read: plain values, made by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from locklint.core.source import Position
+    from locklint.reporting.results import Counts
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A file, as it is shown, and where in it, as users are told it."""
+
+    path: str
+    position: Position
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.position}"
+
+    @property
+    def line(self) -> str:
+        """The place without its column."""
+        position = self.position
+        cell = f"cell {position.cell}:" if position.cell else ""
+        return f"{self.path}:{cell}{position.row}"
+
+
+@dataclass(frozen=True)
+class GraphLock:
+    """A node: its name across the program, its kind, how many objects it may be, where it is made.
+
+    ``exactness`` is a phrase, such as ``one of each instance``; ``made`` None: not known.
+    """
+
+    name: str
+    kind: str
+    reentrant: bool
+    exactness: str
+    made: Place | None = None
+
+
+@dataclass(frozen=True)
+class GraphWitness:
+    """How one lock comes to be asked for while another is held.
+
+    ``place`` is the acquire, or the call that leads to it, in ``function``, which holds the first
+    lock; ``via`` are the functions that are called on the way, ``asked`` is the acquire itself.
+    ``held`` are all locks that are certainly held there. ``waits`` is false for an acquire that
+    gives up by itself.
+    """
+
+    place: Place
+    function: str
+    via: tuple[str, ...]
+    asked: Place
+    held: tuple[str, ...]
+    waits: bool
+
+
+@dataclass(frozen=True)
+class GraphEdge:
+    """Who holds ``source`` asks for ``target``; witnesses, the best first, say who that is."""
+
+    source: str
+    target: str
+    witnesses: tuple[GraphWitness, ...]
+
+    @property
+    def waits(self) -> bool:
+        """Whether some witness waits as long as it takes."""
+        return any(witness.waits for witness in self.witnesses)
+
+    @property
+    def best(self) -> GraphWitness:
+        """The witness that says most."""
+        return self.witnesses[0]
+
+
+@dataclass(frozen=True)
+class LockGraph:
+    """The graph of a run, in output order.
+
+    ``cycles`` are the rings of locks that threads can run into together, each from its least name.
+    """
+
+    locks: tuple[GraphLock, ...] = ()
+    edges: tuple[GraphEdge, ...] = ()
+    cycles: tuple[tuple[str, ...], ...] = ()
+    statistics: Counts | None = field(default=None, compare=False)
+
+    @cached_property
+    def cycles_of_edges(self) -> Mapping[tuple[str, str], Sequence[int]]:
+        """For each edge of a cycle the numbers of its cycles, counted from 1."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for number, cycle in enumerate(self.cycles, start=1):
+            for source, target in ring_pairs(cycle):
+                found.setdefault((source, target), []).append(number)
+        return found
+
+    @cached_property
+    def locks_in_cycles(self) -> frozenset[str]:
+        """The names of the locks of all cycles."""
+        return frozenset(name for cycle in self.cycles for name in cycle)
+
+    def is_in_cycle(self, edge: GraphEdge) -> bool:
+        """Whether an edge is one of a cycle's."""
+        return (edge.source, edge.target) in self.cycles_of_edges
+
+
+def ring_pairs(ring: Sequence[str]) -> list[tuple[str, str]]:
+    """Each name of a ring with the one after it."""
+    return list(zip(ring, (*ring[1:], ring[0]), strict=True))
+
+
+def ring_text(ring: Sequence[str]) -> str:
+    """A ring as one line that ends where it begins."""
+    return " -> ".join((*ring, ring[0]))
+
+
+def about(lock: GraphLock) -> str:
+    """The kind of a lock, and what it stands for if that is not one object."""
+    reentrant = " (reentrant)" if lock.reentrant else ""
+    several = "" if lock.exactness == "one object" else f", {lock.exactness}"
+    return f"{lock.kind}{reentrant}{several}"
+
+
+def way(witness: GraphWitness) -> str:
+    """Where and in which function, and through which calls."""
+    via = f" via {', '.join(witness.via)}" if witness.via else ""
+    return f"{witness.place} in {witness.function}{via}"
