@@ -107,19 +107,21 @@ def _rings(graph: LockOrderGraph) -> Iterator[tuple[str, ...]]:
 def _simple_rings(
     members: Sequence[str], inside: frozenset[str], graph: LockOrderGraph
 ) -> Iterator[tuple[str, ...]]:
-    """All simple rings, each from its least lock."""
-    import networkx
+    """All simple rings, those of two locks first, each from its least lock.
 
-    digraph = networkx.DiGraph()
-    digraph.add_nodes_from(members)
-    digraph.add_edges_from(
-        (node, other)
-        for node in members
-        for other in graph.successors.get(node, ())
-        if other in inside
-    )
-    for ring in networkx.simple_cycles(digraph):
-        yield normalised(ring)
+    A search of our own, because where it is cut off has to be the same in every run.
+    """
+    for length in range(2, len(members) + 1):
+        for start in members:
+            work: list[tuple[str, ...]] = [(start,)]
+            while work:
+                path = work.pop()
+                for other in reversed(graph.successors.get(path[-1], ())):
+                    if other == start and len(path) == length:
+                        yield path
+                    elif other > start and other in inside and len(path) < length:
+                        if other not in path:
+                            work.append((*path, other))
 
 
 def _short_rings(

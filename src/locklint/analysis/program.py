@@ -36,7 +36,8 @@ class Program:
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
     the file and the place. ``back_references`` are attributes that lead back to the object that
     made theirs, each with the identity of that object's class. ``declared_orders`` are those of
-    the settings, ``log_handlers`` the functions that run with the lock of a log handler held.
+    the settings, ``log_handlers`` the functions that run with the lock of a log handler held,
+    ``module_calls`` those that the code of a module calls.
     """
 
     functions: Mapping[str, Function]
@@ -48,6 +49,7 @@ class Program:
     back_references: frozenset[tuple[str, str]] = frozenset()
     declared_orders: tuple[DeclaredOrder, ...] = ()
     log_handlers: frozenset[str] = frozenset()
+    module_calls: frozenset[str] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -62,7 +64,7 @@ class Program:
     @cached_property
     def threads(self) -> Threads:
         """Which functions may run at the same time."""
-        return Threads(self.call_graph)
+        return Threads(self.call_graph, self.module_calls)
 
     @cached_property
     def lock_order(self) -> LockOrderGraph:

@@ -49,10 +49,14 @@ class ThreadRoot:
 
 
 class Threads:
-    """The roots of all functions of a program."""
+    """The roots of all functions of a program.
 
-    def __init__(self, graph: CallGraph) -> None:
+    ``module_calls`` are functions that the code of a module calls, whether that was lowered or not.
+    """
+
+    def __init__(self, graph: CallGraph, module_calls: frozenset[str] = frozenset()) -> None:
         self._graph = graph
+        self._module_calls = module_calls
         self._states = graph.states
         self._lifetimes: dict[str, Lifetimes] = {}
         self._reach: dict[str, frozenset[str]] = {}
@@ -92,7 +96,9 @@ class Threads:
         for caller, span in sorted(spawns):
             several = len(spawns) > 1 or self._lifetimes_of(caller).repeats(span)
             yield ThreadRoot(key, "thread", several, caller, span)
-        if function.kind is FunctionKind.MODULE:
+        if function.kind is FunctionKind.MODULE or (
+            function.kind is FunctionKind.FUNCTION and key in self._module_calls
+        ):
             yield ThreadRoot(key, "main", False)
         elif self._is_entered_from_outside(function, bool(spawns)):
             yield ThreadRoot(key, "unknown", function.name not in _DRIVERS)

@@ -258,6 +258,7 @@ def analyse(
             made=analysis.made(),
             back_references=analysis.back_references(),
             log_handlers=analysis.log_handlers(),
+            module_calls=analysis.module_calls(),
             declared_orders=tuple(
                 DeclaredOrder(first, second) for first, second in config.lock_order_pairs
             ),

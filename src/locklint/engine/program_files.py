@@ -87,7 +87,7 @@ class ProgramFiles:
             return None
         path, shown = found[0]
         try:
-            file = self.add_text(path, shown, decode(read_bytes(path)))
+            file = self.add_text(path, shown, decode(self._bytes(path)))
         except ReadProblem:
             return None
         self.forget_trees()

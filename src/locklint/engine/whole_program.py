@@ -117,6 +117,15 @@ class WholeProgram:
 
         return log_handlers(self._resolver.inference)
 
+    def module_calls(self) -> frozenset[str]:
+        """The functions that the code of their own module calls, by its bare names."""
+        return frozenset(
+            f"{file.index.key}:{name}"
+            for file in self.files.files.values()
+            for name in file.index.called
+            if name in file.index.functions
+        )
+
     # -- what is lowered on demand ----------------------------------------------------------
 
     def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
