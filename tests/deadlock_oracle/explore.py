@@ -62,7 +62,7 @@ class World:
     ``all_at_once``: every thread runs from the beginning and nothing waits for the end of another.
     ``attempts_wait``: to try a lock is to wait for it. ``free_branches``: a variable may be tested
     with another outcome each time. ``copies``: how many threads run what one does. ``only``: other
-    locks do not exist. ``past_self_deadlock``: who holds a lock can always take it again.
+    locks do not exist. ``past_self_deadlock``: who waits for a lock of his own goes on.
     """
 
     all_at_once: bool = False
@@ -107,7 +107,7 @@ class _Explorer:
         self.program = program
         self.nodes: list[tuple[Node, ...]] = [thread.nodes for thread in threads]
         self.names = [lock.name for lock in program.locks]
-        self.reentrant = [lock.reentrant or world.past_self_deadlock for lock in program.locks]
+        self.reentrant = [lock.reentrant for lock in program.locks]
         self.exists = [world.only is None or name in world.only for name in self.names]
         self.world = world
         self.maximum = maximum
@@ -158,6 +158,9 @@ class _Explorer:
         if not held or not self.exists[lock]:
             return True
         return held // _OWNER - 1 == thread and self.reentrant[lock]
+
+    def goes_past(self, state: _State, thread: int, lock: int) -> bool:
+        return self.world.past_self_deadlock and state[1][lock] // _OWNER - 1 == thread
 
     def note_deadlocks(self, state: _State) -> None:
         waits = {}
@@ -213,7 +216,9 @@ class _Explorer:
         succeeded = True
         match node.kind:
             case Kind.ACQUIRE | Kind.ATTEMPT if self.exists[node.subject]:
-                if self.can_take(state, thread, node.subject):
+                if self.can_take(state, thread, node.subject) or self.goes_past(
+                    state, thread, node.subject
+                ):
                     locks = self.taken(locks, thread, node.subject)
                 elif node.kind is Kind.ATTEMPT and not self.world.attempts_wait:
                     after = node.failed
