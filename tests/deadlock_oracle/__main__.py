@@ -13,7 +13,7 @@ from tests.deadlock_oracle.explore import Discarded, explore
 from tests.deadlock_oracle.generate import FEATURES, STATEMENTS, Options, generate
 from tests.deadlock_oracle.model import Program
 from tests.deadlock_oracle.real_threads import replay, run_at_random
-from tests.deadlock_oracle.writer import write
+from tests.deadlock_oracle.writer import shape, write
 from tests.oracle.campaign import program_seed
 
 
@@ -62,8 +62,8 @@ def _run_for_real(options: argparse.Namespace, program_options: Options) -> int:
             truth = explore(program)
         except Discarded:
             continue
-        alone = {(lock,): schedule for lock, schedule in truth.self_deadlocks.items()}
-        known = {**truth.cycles, **alone}
+        known = dict(truth.cycles)
+        known.update(((lock,), schedule) for lock, schedule in truth.self_deadlocks.items())
         for cycle, schedule in known.items():
             replayed += 1
             if cycle not in replay(program, schedule):
@@ -117,9 +117,13 @@ def main(arguments: list[str] | None = None) -> int:
         tally.add(part)
     _print_summary(tally, options.programs, time.monotonic() - began)
     for family, seeds in sorted(tally.found.items()):
-        for seed in seeds[: options.show]:
-            print(f"\n{': '.join(part for part in family if part)} (program {seed})")
-            print(_explain(shrunk(seed, family, program_options)))
+        shown: set[str] = set()
+        for seed in seeds[: 4 * options.show]:
+            program = shrunk(seed, family, program_options)
+            if len(shown) < options.show and shape(program) not in shown:
+                shown.add(shape(program))
+                print(f"\n{': '.join(part for part in family if part)} (program {seed})")
+                print(_explain(program))
     return 1 if tally.has_missed else 0
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
-from tests.deadlock_oracle.automaton import InvalidProgramError
 from tests.deadlock_oracle.explore import (
     REAL,
     Cycle,
@@ -138,19 +137,21 @@ def lock_name(identity: str) -> str:
     return name.replace("Box.", "box.", 1) if name.startswith("Box.") else name
 
 
+_ATTEMPTS = "an attempt does not wait"
 _LIBERTIES: dict[str, Callable[[World, Cycle], World]] = {
     "starts and joins keep the threads apart": lambda world, _: replace(world, all_at_once=True),
     "another lock keeps the threads apart": lambda world, locks: replace(
         world, only=frozenset(locks)
     ),
     "a condition has one outcome": lambda world, _: replace(world, free_branches=True),
-    "an attempt does not wait": lambda world, _: replace(world, attempts_wait=True),
+    _ATTEMPTS: lambda world, _: replace(world, attempts_wait=True),
     "the thread stops for ever before": lambda world, _: replace(world, past_self_deadlock=True),
     "one thread alone runs it": lambda world, _: replace(world, copies=2),
 }
 """Reasons why something cannot happen, each with the world in which that reason is none."""
 
-_STATES_OF_AN_EXPLANATION = 20_000
+_MAXIMUM_REASONS = 3
+_STATES_OF_AN_EXPLANATION = 10_000
 UNEXPLAINED = "unexplained"
 
 
@@ -160,21 +161,26 @@ def why_not(program: Program, locks: Cycle) -> str:
     A lock that keeps others out by itself can no longer be part of what it keeps out, and so on:
     each reason is tried by exploring the program in a world without it.
     """
-    for number in range(1, len(_LIBERTIES) + 1):
+    waiting = tuple(_LIBERTIES)
+    failing = tuple(reason for reason in _LIBERTIES if reason != _ATTEMPTS)
+    if all(_happens(program, locks, reasons) is False for reasons in (waiting, failing)):
+        return UNEXPLAINED  # All liberties together do not help, so fewer hardly would.
+    for number in range(1, _MAXIMUM_REASONS + 1):
         for reasons in combinations(_LIBERTIES, number):
-            world = REAL
-            for reason in reasons:
-                world = _LIBERTIES[reason](world, locks)
-            if _happens(program, locks, world):
+            if _happens(program, locks, reasons):
                 return "; ".join(reasons)
     return UNEXPLAINED
 
 
-def _happens(program: Program, locks: Cycle, world: World) -> bool:
+def _happens(program: Program, locks: Cycle, reasons: Iterable[str]) -> bool | None:
+    """Whether it happens in a world without those reasons; None where that is not known."""
+    world = REAL
+    for reason in reasons:
+        world = _LIBERTIES[reason](world, locks)
     try:
         truth = explore(program, world, _STATES_OF_AN_EXPLANATION)
-    except (Discarded, InvalidProgramError):
-        return False
+    except Discarded:
+        return None
     return locks in truth.cycles or (len(locks) == 1 and locks[0] in truth.self_deadlocks)
 
 

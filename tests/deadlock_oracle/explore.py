@@ -46,12 +46,13 @@ class Truth:
 
     ``cycles``: distinct threads each of which waits for a lock of the next. ``self_deadlocks``: a
     thread waits for a lock that it holds itself. ``hangs``: the program can come to a stop, for
-    whatever reason.
+    whatever reason. ``leaks``: a thread can end with a lock in hand.
     """
 
     cycles: Mapping[Cycle, Schedule] = field(default_factory=dict)
     self_deadlocks: Mapping[str, Schedule] = field(default_factory=dict)
     hangs: bool = False
+    leaks: bool = False
     states: int = 0
 
 
@@ -115,6 +116,7 @@ class _Explorer:
         self.cycles: dict[Cycle, Schedule] = {}
         self.self_deadlocks: dict[str, Schedule] = {}
         self.hangs = False
+        self.leaks = False
 
     def run(self) -> Truth:
         begun = 0 if self.world.all_at_once else _UNBORN
@@ -134,7 +136,7 @@ class _Explorer:
                     waiting.append(after)
             if not moved:
                 self.hangs |= any(self.is_stuck(state, t) for t in range(len(self.nodes)))
-        return Truth(self.cycles, self.self_deadlocks, self.hangs, len(self.parents))
+        return Truth(self.cycles, self.self_deadlocks, self.hangs, self.leaks, len(self.parents))
 
     def is_stuck(self, state: _State, thread: int) -> bool:
         node = state[0][thread]
@@ -201,6 +203,8 @@ class _Explorer:
             node = self.nodes[thread][number]
             for edge, succeeded, places, locks in self.moves(state, thread, node):
                 moved = (*places[:thread], edge.node, *places[thread + 1 :])
+                if self.nodes[thread][edge.node].kind is Kind.END:
+                    self.leaks |= any(held // _OWNER - 1 == thread for held in locks)
                 subject = ""
                 if node.kind in (Kind.START, Kind.JOIN):
                     subject = str(node.subject)
@@ -226,6 +230,8 @@ class _Explorer:
                 else:
                     return
             case Kind.RELEASE if self.exists[node.subject]:
+                if self.world.free_branches and locks[node.subject] // _OWNER - 1 != thread:
+                    return  # The program makes sure by its conditions that this does not happen.
                 locks = self.released(locks, thread, node.subject)
             case Kind.START if not self.world.all_at_once:
                 started = self.bodies_of(node.subject)

@@ -23,6 +23,7 @@ from tests.deadlock_oracle.model import (
     Statement,
     blocks_of,
     pruned,
+    walk,
 )
 from tests.oracle.shrink import smallest
 
@@ -72,6 +73,10 @@ def _candidates(program: Program) -> Iterator[Program]:
         if lock.name.startswith(BOX + "."):
             free = next(n for n in "abcdefgh" if n not in program.lock_names())
             yield _renamed(program, lock.name, free)
+    for index, function in enumerate(program.functions):
+        arguments = _arguments(program, function)
+        if function.parameters and len(arguments) == 1:
+            yield _without_parameters(program, index, arguments.pop())
     for index, thread in enumerate(program.threads):
         # A thread that only calls can run the callee.
         body = program.function(thread.function).body
@@ -102,6 +107,41 @@ def _without_thread(program: Program, number: int) -> Program:
     return replace(program, threads=threads, main=without(program.main))
 
 
+def _arguments(program: Program, function: Function) -> set[tuple[str, ...]]:
+    """All that a function is called with."""
+    blocks = (program.main, *(other.body for other in program.functions))
+    calls = [s for block in blocks for s in walk(block) if isinstance(s, Call)]
+    given = {call.arguments for call in calls if call.function == function.name}
+    return given | {t.arguments for t in program.threads if t.function == function.name}
+
+
+def _without_parameters(program: Program, index: int, arguments: tuple[str, ...]) -> Program:
+    """The program in which a function mentions those locks by itself."""
+    function = program.functions[index]
+    body = function.body
+    for parameter, argument in zip(function.parameters, arguments, strict=True):
+        body = _rename_in(body, parameter, argument)
+    changed = _with_function(program, index, replace(function, body=body, parameters=()))
+
+    def call(block: Block) -> Block:
+        return tuple(
+            replace(statement, arguments=())
+            if isinstance(statement, Call) and statement.function == function.name
+            else _with_blocks(statement, call)
+            for statement in block
+        )
+
+    return replace(
+        changed,
+        functions=tuple(replace(other, body=call(other.body)) for other in changed.functions),
+        threads=tuple(
+            replace(thread, arguments=()) if thread.function == function.name else thread
+            for thread in changed.threads
+        ),
+        main=call(changed.main),
+    )
+
+
 def _with_blocks(statement: Statement, change: Callable[[Block], Block]) -> Statement:
     changed = {name: change(block) for name, block in blocks_of(statement)}
     return replace(statement, **changed) if changed else statement  # type: ignore[arg-type]
@@ -112,17 +152,7 @@ def _renamed(program: Program, old: str, new: str) -> Program:
         return new if lock == old else lock
 
     def rename(block: Block) -> Block:
-        return tuple(map(statement, block))
-
-    def statement(given: Statement) -> Statement:
-        changed = _with_blocks(given, rename)
-        match changed:
-            case Section() | Attempt() | Acquire() | Release():
-                return replace(changed, lock=name(changed.lock))
-            case Call():
-                return replace(changed, arguments=tuple(map(name, changed.arguments)))
-            case _:
-                return changed
+        return _rename_in(block, old, new)
 
     return Program(
         tuple(replace(lock, name=name(lock.name)) for lock in program.locks),
@@ -135,18 +165,38 @@ def _renamed(program: Program, old: str, new: str) -> Program:
     )
 
 
+def _rename_in(block: Block, old: str, new: str) -> Block:
+    def name(lock: str) -> str:
+        return new if lock == old else lock
+
+    def statement(given: Statement) -> Statement:
+        changed = _with_blocks(given, lambda inner: _rename_in(inner, old, new))
+        match changed:
+            case Section() | Attempt() | Acquire() | Release():
+                return replace(changed, lock=name(changed.lock))
+            case Call():
+                return replace(changed, arguments=tuple(map(name, changed.arguments)))
+            case _:
+                return changed
+
+    return tuple(map(statement, block))
+
+
 def _edits(program: Program, block: Block) -> Iterator[Block]:
     """Blocks one step smaller or simpler."""
     for index, statement in enumerate(block):
         before, after = block[:index], block[index + 1 :]
-        yield (*before, *after)
+        if not isinstance(statement, Acquire | Release):
+            # These go in pairs only: a lock that nobody gives back would be another matter.
+            yield (*before, *after)
         for part in _instead(program, statement):
             yield (*before, *part, *after)
-        if isinstance(statement, Acquire):
+        lock = _taken_by(statement)
+        if lock:
             for end, other in enumerate(after):
-                if other == Release(statement.lock):
+                if other == _giving_back(statement, lock):
                     yield (*before, *after[:end], *after[end + 1 :])
-                    section = Section(statement.lock, after[:end])
+                    section = Section(lock, after[:end])
                     yield (*before, section, *after[end + 1 :])
                     break
     for index, statement in enumerate(block):
@@ -154,6 +204,21 @@ def _edits(program: Program, block: Block) -> Iterator[Block]:
             for changed in _edits(program, inner):
                 with_it: Statement = replace(statement, **{name: changed})  # type: ignore[arg-type]
                 yield (*block[:index], with_it, *block[index + 1 :])
+
+
+def _taken_by(statement: Statement) -> str:
+    """The lock that a statement takes and does not give back, if it does nothing else."""
+    match statement:
+        case Acquire(lock) | If((Acquire(lock),), ()):
+            return lock
+        case _:
+            return ""
+
+
+def _giving_back(statement: Statement, lock: str) -> Statement:
+    if isinstance(statement, If):
+        return replace(statement, body=(Release(lock),))
+    return Release(lock)
 
 
 def _instead(program: Program, statement: Statement) -> Iterator[Block]:

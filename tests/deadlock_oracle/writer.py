@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.deadlock_oracle.model import (
     BOX,
     WITH,
@@ -29,6 +31,22 @@ ENVIRONMENT = "environment"
 def write(program: Program) -> str:
     """The text of the program: a module with ``main``, which runs when it is the main module."""
     return _Writer(program).module()
+
+
+def shape(program: Program) -> str:
+    """The text of the program without its own choice of names, to tell which are alike."""
+    names = [lock.name.rpartition(".")[2] for lock in program.locks]
+    names += [function.name for function in program.functions]
+    numbers: dict[str, str] = {}
+
+    def numbered(match: re.Match[str]) -> str:
+        name = match.group()
+        return numbers.setdefault(name, f"name{len(numbers)}") if name in names else name
+
+    # Locks are made in whatever order they were thought of, so names are numbered by their uses.
+    text = write(program)
+    uses = text.partition("\n\n\n")[2]
+    return "\n".join(sorted(re.sub(r"\b[a-z]\w*", numbered, uses).split("\n\n\n")))
 
 
 def _indented(lines: list[str]) -> list[str]:
