@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from locklint.analysis.lockset import (
@@ -16,11 +17,13 @@ from locklint.analysis.lockset import (
     InFlight,
     LockKey,
     Why,
+    key_of,
 )
 from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Constant, Instruction, Operand
-from locklint.ir.lock import LockRef
+from locklint.ir.instruction import Call, CallArgument, Constant, Instruction, Operand
+from locklint.ir.lock import LockRef, Mode
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,75 @@ class Exit:
         return bool(self.value.value) if isinstance(self.value, Constant) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lock that is held: since when, where the function at hand took it itself."""
+
+    lock: LockRef
+    mode: Mode
+    since: Acquisition | None = None
+
+    @property
+    def key(self) -> LockKey:
+        """What it is must-equal to."""
+        return key_of(self.lock, self.mode)
+
+
 @dataclass(frozen=True)
 class Taken:
-    """One execution of an acquisition: what was held before it, outermost first."""
+    """One execution of an acquisition: what was held before it, outermost first.
+
+    ``released`` are the locks of callers that this function has given back.
+    """
 
     acquisition: Acquisition
     key: LockKey
     lock: LockRef
     before: Hold
-    held: tuple[LockKey, ...]
+    held: tuple[Held, ...]
     instruction: Instruction | None
+    released: tuple[LockKey, ...] = ()
+
+
+class Manner(Enum):
+    """How a call runs what it calls."""
+
+    DIRECT = "direct"
+    OVERRIDE = "override"  # only if the receiver is an instance of a subclass
+    CONCURRENT = "concurrent"  # in another thread or task, with nothing held
+
+
+@dataclass(frozen=True)
+class Called:
+    """One execution of a call of a function of the program, with what was held before it.
+
+    ``call`` is the call with aliases resolved; None for methods of a context manager, whose
+    ``receiver`` is given instead, and for a thread, which gets the ``arguments``. ``implicit`` says
+    how it is called where no call is written.
+    """
+
+    span: Span
+    target: str
+    call: Call | None
+    receiver: AccessPath | None
+    arguments: tuple[CallArgument, ...]
+    held: tuple[Held, ...]
+    released: tuple[LockKey, ...]
+    manner: Manner
+    certain: bool = True
+    implicit: str = ""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """One execution of a call that leaves the program and may wait, or write to a log."""
+
+    span: Span
+    call: Call | None
+    name: str
+    path: AccessPath | None
+    held: tuple[Held, ...]
+    released: tuple[LockKey, ...]
 
 
 @dataclass(frozen=True)
@@ -75,6 +137,8 @@ class LockStates:
     """
 
     function: Function
+    calls: list[Called] = field(default_factory=list)
+    outside: list[Outside] = field(default_factory=list)
     exits: list[Exit] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
@@ -112,6 +176,76 @@ class Recorder:
 
     def __init__(self, function: Function) -> None:
         self.states = LockStates(function)
+        self._seen: set[tuple[object, ...]] = set()
+
+    def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
+        found: list[Held] = []
+        for key in disjunct.order:
+            hold = disjunct.hold(key)
+            lock = self.states.locks.get(key)
+            if hold.count > 0 and not hold.forgotten and hold.levels and lock is not None:
+                found.append(Held(lock, key.mode, min(hold.levels[0], default=None)))
+        return tuple(found)
+
+    @staticmethod
+    def _released(disjunct: Disjunct) -> tuple[LockKey, ...]:
+        return tuple(
+            sorted(
+                (key for key, hold in disjunct.holds.items() if hold.count < 0),
+                key=str,
+            )
+        )
+
+    def calls(
+        self,
+        span: Span,
+        target: str,
+        disjunct: Disjunct,
+        manner: Manner,
+        *,
+        call: Call | None = None,
+        receiver: AccessPath | None = None,
+        arguments: tuple[CallArgument, ...] = (),
+        certain: bool = True,
+        implicit: str = "",
+    ) -> None:
+        """Note the call of a function of the program."""
+        held = () if manner is Manner.CONCURRENT else self._held(disjunct)
+        released = self._released(disjunct)
+        passed = (call.callee, call.arguments) if call is not None else (receiver, arguments)
+        seen = (span, target, passed, manner, tuple((h.key, h.since) for h in held), released)
+        if seen in self._seen:
+            return
+        self._seen.add(seen)
+        self.states.calls.append(
+            Called(
+                span,
+                target,
+                call,
+                receiver,
+                arguments,
+                held,
+                released,
+                manner,
+                certain,
+                implicit,
+            )
+        )
+
+    def leaves(
+        self,
+        span: Span,
+        name: str,
+        path: AccessPath | None,
+        disjunct: Disjunct,
+        call: Call | None = None,
+    ) -> None:
+        """Note a call of something outside the program that may wait."""
+        held, released = self._held(disjunct), self._released(disjunct)
+        seen = (span, name, tuple((h.key, h.since) for h in held), released)
+        if seen not in self._seen:
+            self._seen.add(seen)
+            self.states.outside.append(Outside(span, call, name, path, held, released))
 
     def acquires(
         self,
@@ -124,7 +258,15 @@ class Recorder:
         """Note an acquisition."""
         self.states.locks.setdefault(key, lock)
         self.states.taken.append(
-            Taken(acquisition, key, lock, disjunct.hold(key), disjunct.order, instruction)
+            Taken(
+                acquisition,
+                key,
+                lock,
+                disjunct.hold(key),
+                self._held(disjunct),
+                instruction,
+                self._released(disjunct),
+            )
         )
 
     def releases(

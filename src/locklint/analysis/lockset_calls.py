@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from locklint.analysis.binding import Binding
+from locklint.analysis.events import Manner
 from locklint.analysis.lockset import FORGOTTEN, Acquisition, Disjunct, Why, key_of
 from locklint.analysis.lockset_holds import Holds, is_exclusive
-from locklint.analysis.summary import Binding, Effect
+from locklint.analysis.summary import Effect
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Constant, Enter, Exit, Manager, Use
+from locklint.ir.instruction import Call, CallArgument, Constant, Enter, Exit, Manager, Spawn, Use
 from locklint.ir.lock import LockRef, Mode
+from locklint.models.calls import may_wait_or_log
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 
@@ -20,6 +23,8 @@ class Calls(Holds):
     """Calls, and context managers that are no locks."""
 
     def _call(self, call: Call, disjunct: Disjunct, raised: list[Disjunct]) -> list[Disjunct]:
+        if self._recorder:
+            self._note_call(call, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:
             if call.callee.last == call.lock.api.locked_method:
                 lock = self._canonical_lock(call.lock, disjunct)
@@ -31,6 +36,83 @@ class Calls(Holds):
         if call.use is not Use.PASSED and all(self._never_returns(t) for t in call.targets):
             return []
         return list(self._apply_call(call, disjunct, "normal", raised))
+
+    # -- what is noted for the program as a whole -------------------------------------------
+
+    def _note_call(self, call: Call, disjunct: Disjunct) -> None:
+        assert self._recorder is not None
+        if call.external is not None and may_wait_or_log(call.external):
+            path = call.callee.parent() if call.callee and call.callee.fields else None
+            path = path and self._canonical(path, disjunct)
+            self._recorder.leaves(call.span, call.external, path, disjunct, call)
+        if not call.targets and not call.overrides:
+            return
+        bare = replace(
+            call,
+            callee=call.callee and self._canonical(call.callee, disjunct),
+            arguments=self._arguments(call.arguments, disjunct),
+        )
+        for target in (*call.targets, *call.overrides):
+            manner = Manner.DIRECT if target in call.targets else Manner.OVERRIDE
+            self._recorder.calls(
+                call.span,
+                target,
+                disjunct,
+                manner,
+                call=bare,
+                certain=call.certain,
+                implicit=call.implicit,
+            )
+
+    def _arguments(
+        self, arguments: tuple[CallArgument, ...], disjunct: Disjunct
+    ) -> tuple[CallArgument, ...]:
+        """Arguments with aliases exchanged for what they stand for, and known values put in."""
+        found: list[CallArgument] = []
+        for argument in arguments:
+            value = self._value(argument.value, disjunct)
+            lock = argument.lock and self._canonical_lock(argument.lock, disjunct)
+            found.append(
+                argument
+                if value == argument.value and lock == argument.lock
+                else replace(argument, value=value, lock=lock)
+            )
+        return tuple(found)
+
+    def _note_managed(
+        self, manager: Manager, span: Span, is_enter: bool, disjunct: Disjunct
+    ) -> None:
+        """A context manager: its generator runs on entering, up to the yield; so do methods."""
+        assert self._recorder is not None
+        if is_enter and manager.generator is not None and manager.call is not None:
+            call = replace(
+                manager.call,
+                callee=manager.call.callee and self._canonical(manager.call.callee, disjunct),
+                arguments=self._arguments(manager.call.arguments, disjunct),
+            )
+            self._recorder.calls(
+                span, manager.generator, disjunct, Manner.DIRECT, call=call, implicit="with"
+            )
+            return
+        key = manager.enter if is_enter else manager.exit
+        if key is not None and manager.receiver is not None:
+            receiver = self._canonical(manager.receiver, disjunct)
+            self._recorder.calls(
+                span, key, disjunct, Manner.DIRECT, receiver=receiver, implicit="with"
+            )
+
+    def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:
+        if self._recorder is None or spawn.is_process:
+            return
+        for target in spawn.targets:
+            self._recorder.calls(
+                spawn.span,
+                target,
+                disjunct,
+                Manner.CONCURRENT,
+                receiver=spawn.receiver and self._canonical(spawn.receiver, disjunct),
+                arguments=self._arguments(spawn.arguments, disjunct),
+            )
 
     def _never_returns(self, key: str) -> bool:
         found = self._lookup(key)
@@ -171,6 +253,11 @@ class Calls(Holds):
         manager = exit_.manager
         if manager is None:
             return [disjunct]
+        if self._recorder and manager.external is not None:
+            if may_wait_or_log(f"{manager.external}.__exit__"):
+                path = exit_.context if isinstance(exit_.context, AccessPath) else None
+                name = f"{manager.external}.__exit__"
+                self._recorder.leaves(exit_.span, name, path, disjunct)
         if manager.external in _STACKS and isinstance(exit_.context, AccessPath):
             return self._unwind(exit_.span, exit_.context, disjunct, raised)
         way = "exit exceptional" if exit_.exceptional else "exit"
@@ -184,6 +271,8 @@ class Calls(Holds):
         disjunct: Disjunct,
         raised: list[Disjunct] | None,
     ) -> list[Disjunct]:
+        if self._recorder:
+            self._note_managed(manager, span, way == "enter", disjunct)
         outcomes = [disjunct]
         if manager.generator is not None:
             found = self._lookup(manager.generator)

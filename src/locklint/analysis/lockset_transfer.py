@@ -29,6 +29,7 @@ from locklint.ir.instruction import (
     Read,
     Release,
     Return,
+    Spawn,
     Terminator,
     TryAcquire,
     Unwind,
@@ -144,6 +145,9 @@ class Transfer(Calls):
                 return self._unwind(span, stack, disjunct, raised)
             case HandOver(lock=lock):
                 return [self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)]
+            case Spawn():
+                self._spawn(instruction, disjunct)
+                return [disjunct]
             case Yield(span=span):
                 if self._recorder:
                     self._recorder.yields(span, disjunct)

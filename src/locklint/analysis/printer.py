@@ -21,7 +21,7 @@ def _lines(states: LockStates, summary: Summary) -> Iterator[str]:
         return
     rows: set[tuple[Span, str]] = set()
     for taken in states.taken:
-        held = ", ".join(str(key) for key in taken.held) or "nothing"
+        held = ", ".join(str(held.key) for held in taken.held) or "nothing"
         rows.add(
             (
                 taken.acquisition.span,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from locklint.analysis.acquisitions import Fate
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.composition import Composition
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.interprocedural import callees
+from locklint.analysis.lock_cycles import LockCycle, find_cycles
+from locklint.analysis.lock_order import LockOrderGraph, lock_order
 from locklint.analysis.summary import Summary
+from locklint.analysis.threads import Threads
 from locklint.core.diagnostic import Diagnostic
-from locklint.core.source import SourceFile
+from locklint.core.source import SourceFile, Span
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Spawn
 from locklint.ir.lock import LockRef, LockRole, Mode
@@ -24,7 +29,8 @@ class Program:
     """The analysed functions of a run with their lock states and summaries.
 
     ``problems`` are the files that could not be analysed, as findings of LCK901. ``sources`` gives
-    the text of a file by its path.
+    the text of a file by its path. ``made`` says where locks are made, by identity: the path of
+    the file and the place.
     """
 
     functions: Mapping[str, Function]
@@ -32,6 +38,32 @@ class Program:
     summaries: Mapping[str, Summary]
     sources: Mapping[str, SourceFile]
     problems: tuple[Diagnostic, ...] = ()
+    made: Mapping[str, tuple[str, Span]] = field(default_factory=dict)
+
+    @cached_property
+    def call_graph(self) -> CallGraph:
+        """Who calls whom."""
+        return CallGraph(self.states)
+
+    @cached_property
+    def composition(self) -> Composition:
+        """The critical pairs of all functions."""
+        return Composition(self.call_graph)
+
+    @cached_property
+    def threads(self) -> Threads:
+        """Which functions may run at the same time."""
+        return Threads(self.call_graph)
+
+    @cached_property
+    def lock_order(self) -> LockOrderGraph:
+        """Which locks are asked for while which others are held."""
+        return lock_order(self.composition, self.threads)
+
+    @cached_property
+    def lock_cycles(self) -> tuple[LockCycle, ...]:
+        """The rings of locks that threads can run into together."""
+        return find_cycles(self.lock_order, self.threads)
 
     def solved(self) -> Iterator[LockStates]:
         """The states of each function that was analysed to its end, in the order of files."""

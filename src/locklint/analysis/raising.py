@@ -82,6 +82,8 @@ def grade(
 
 
 def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
+    if call.implicit:
+        return Grade.NEVER  # The read or the operator has a grade of its own.
     if call.targets:
         grades = [raises(target) for target in call.targets]
         return max((Grade.LIKELY if g is None else g) for g in grades)

@@ -35,5 +35,6 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     min_severity: Severity = Severity.INFO
     fail_level: Severity = Severity.WARNING
     source_roots: tuple[str, ...] = ()
+    lock_order: tuple[str, ...] = ()
     immediate_callers: tuple[str, ...] = ()
     lock_types: dict[str, LockType] = {}

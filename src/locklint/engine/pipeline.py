@@ -20,6 +20,7 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.source import Span
 from locklint.engine import suppress
 from locklint.engine.discover import discover
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
@@ -119,6 +120,7 @@ def analyse(
             summaries=analysis.interprocedural.summaries,
             sources={path: file.source for path, file in files.files.items()},
             problems=tuple(files.problems),
+            made=analysis.made(),
         ),
         analysis.errors,
     )
@@ -166,6 +168,17 @@ class WholeProgram:
             if not more:
                 break
             changed = self._add(more)
+
+    def made(self) -> dict[str, tuple[str, Span]]:
+        """Where the locks are made, by identity."""
+        found: dict[str, tuple[str, Span]] = {}
+        for states in self.interprocedural.states.values():
+            for lock in states.locks.values():
+                if lock.identity not in found:
+                    place = self._resolver.made(lock.identity)
+                    if place is not None:
+                        found[lock.identity] = place
+        return found
 
     def _add(self, functions: list[Function]) -> set[str]:
         changed = self.interprocedural.add(functions)

@@ -13,7 +13,9 @@ from dataclasses import replace
 from locklint.core.source import Span
 from locklint.frontend.acquire_call import AcquireCall, read_acquire
 from locklint.frontend.definitions import Definitions
+from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.resolver import Callee, Resolver
+from locklint.frontend.spawning import spawns
 from locklint.ir.access_path import AccessPath
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import BasicBlock, Function
@@ -40,7 +42,6 @@ from locklint.ir.instruction import (
     Read,
     Release,
     Return,
-    Spawn,
     Swallows,
     Terminator,
     Truth,
@@ -66,14 +67,6 @@ _LOOKING = frozenset(
 )
 """Functions that look at what they are given, and keep nothing of it."""
 
-_THREADS = ("threading.Thread", "threading.Timer")
-_STARTERS = (
-    *_THREADS,
-    "multiprocessing.Process",
-    "multiprocessing.process.BaseProcess",
-    "multiprocessing.context.Process",
-    "multiprocessing.context.BaseContext.Process",
-)
 _AWAITING = ("wait_for", "shield")
 
 
@@ -98,6 +91,7 @@ class EffectPass:
         self._resolver = resolver
         self._methods = methods
         self._definitions = Definitions(function)
+        self._implicit = ImplicitCalls(function.key, resolver, self._definitions)
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
         self._mentions: set[str] = set()
@@ -116,7 +110,9 @@ class EffectPass:
         for block in function.blocks.values():
             instructions: list[Instruction] = []
             for instruction in block.instructions:
-                instructions.extend(self._rewrite(instruction))
+                for rewritten in self._rewrite(instruction):
+                    instructions.append(rewritten)
+                    instructions.extend(self._implicit.of(rewritten))
             terminator = self._terminator(block, instructions)
             blocks[block.id] = replace(
                 block, instructions=tuple(instructions), terminator=terminator
@@ -225,12 +221,7 @@ class EffectPass:
             yield from self._lock_call(call, *found)
             return
         callee = self._callee(call.callee)
-        call = replace(
-            call,
-            targets=callee.targets,
-            external=callee.external,
-            constructs=callee.constructs,
-        )
+        call = self._with_callee(call, callee)
         if callee.external and callee.external.startswith(_STACKS):
             done = list(self._stack_call(call, callee.external.rsplit(".", 1)[-1]))
             if done:
@@ -243,12 +234,31 @@ class EffectPass:
             if keeps or self._is_callable(argument.value):
                 yield from self._hand_over(argument.value, call.span, stored=False)
         yield call
-        if call.external in _STARTERS:
-            for argument in call.arguments:
-                if argument.name == "target" and isinstance(argument.value, AccessPath):
-                    targets = self._callee(argument.value).targets
-                    if targets:
-                        yield Spawn(call.span, targets, call.external not in _THREADS)
+        module = self._function.key.rpartition(":")[0]
+        yield from spawns(call, callee, module, self._definitions, self._callee, self._lock)
+
+    def _with_callee(self, call: Call, callee: Callee) -> Call:
+        """A call that names what it calls, and the locks that it passes to functions of ours."""
+        arguments = call.arguments
+        if callee.targets:
+            arguments = tuple(
+                [
+                    argument
+                    if argument.star or (lock := self._lock(argument.value)) is None
+                    else replace(argument, lock=lock)
+                    for argument in arguments
+                ]
+            )
+        return replace(
+            call,
+            arguments=arguments,
+            targets=callee.targets,
+            external=callee.external,
+            constructs=callee.constructs,
+            overrides=callee.overrides,
+            bound=callee.bound or not callee.targets,
+            certain=callee.certain,
+        )
 
     def _is_callable(self, operand: Operand) -> bool:
         if isinstance(operand, FunctionRef):

@@ -34,7 +34,7 @@ from locklint.ir.lock import Exactness
 if TYPE_CHECKING:
     from locklint.frontend.inference import Inference
 
-_PROPERTIES = frozenset(
+PROPERTIES = frozenset(
     ("property", "cached_property", "abstractproperty", "classproperty", "reify", "lazyproperty")
 )
 _NO_ATTRIBUTES = frozenset(
@@ -338,7 +338,7 @@ class Attributes:
         value = place.binding.value
         if not (place.on_class and isinstance(value, CallValue) and value.arguments):
             return ()
-        if not (isinstance(value.callee, Ref) and value.callee.names[-1] in _PROPERTIES):
+        if not (isinstance(value.callee, Ref) and value.callee.names[-1] in PROPERTIES):
             return ()
         scope = scope_of(place.owner.index, cls=place.owner.qualname)
         getters = self.inference.value(value.arguments[0], scope)
@@ -478,7 +478,7 @@ class Attributes:
         """
         for decorator in function.decl.decorators:
             name = _decorator_name(decorator)
-            if name in _PROPERTIES or name.endswith("property"):
+            if name in PROPERTIES or name.endswith("property"):
                 return True
             if isinstance(decorator, Ref) and name not in ("staticmethod", "classmethod"):
                 scope = scope_of(function.index, cls=function.decl.class_name or "")

@@ -11,6 +11,7 @@ from locklint.frontend.lower_path import (
     dotted_name,
     mentions,
     operator_text,
+    paths_among,
     pure_text,
 )
 from locklint.ir.access_path import AccessPath
@@ -79,7 +80,10 @@ def compare(low: Lowering, node: cst.Comparison) -> list[Operand]:
             literal = isinstance(target.operator, (cst.Equal, cst.NotEqual)) or any(
                 isinstance(operand, Constant) for operand in values[-2:]
             )
-            low.emit(Operate(low.span(node), operator_text(target.operator), literal))
+            text = operator_text(target.operator)
+            # `in` asks the right operand, the other comparisons the left one.
+            asked = reversed(values[-2:]) if text.endswith("in") else values[-2:]
+            low.emit(Operate(low.span(node), text, literal, paths_among(*asked)))
     return values
 
 

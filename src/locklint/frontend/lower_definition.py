@@ -93,7 +93,19 @@ def lower_definition(
         nonlocals=tuple(sorted(bindings.nonlocals)),
         docstring=_docstring(node),
         too_complex=is_cut,
+        defaults=_literal_defaults(node.params),
     )
+
+
+def _literal_defaults(parameters: cst.Parameters) -> tuple[tuple[str, Constant], ...]:
+    """The parameters whose defaults are literals, with these."""
+    every = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+    found: list[tuple[str, Constant]] = []
+    for param in every:
+        known = constant(param.default) if param.default is not None else None
+        if known is not None:
+            found.append((param.name.value, known))
+    return tuple(found)
 
 
 def _graph(

@@ -16,6 +16,7 @@ from locklint.frontend.lower_path import (
     mentions,
     negated,
     operator_text,
+    paths_among,
 )
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import (
@@ -147,7 +148,8 @@ def lower_binary(low: Lowering, node: cst.BinaryOperation, use: Use, name: str |
         known = folded(operation.operator, value, right)
         if known is None:
             literal = isinstance(value, Constant) or isinstance(right, Constant)
-            low.emit(Operate(low.span(operation), operator_text(operation.operator), literal))
+            text = operator_text(operation.operator)
+            low.emit(Operate(low.span(operation), text, literal, paths_among(value, right)))
         value = known or Unknown(mentions(value, right))
     return value
 
@@ -291,7 +293,7 @@ def lower_formatted(
     """An f-string: its expressions, then the formatting. A t-string formats nothing."""
     values = _formatted_values(low, node.parts)
     if values and isinstance(node, cst.FormattedString):
-        low.emit(Operate(low.span(node), "format"))
+        low.emit(Operate(low.span(node), "format", operands=paths_among(*values)))
     return Unknown(mentions(*values))
 
 

@@ -17,13 +17,19 @@ class Callee:
     be told which; a class's constructor is its ``__init__``, and ``constructs`` names the class
     (``module:qualname``). ``external`` is the absolute dotted name of something outside the
     project (``os.path.join``; a method of a known external type is ``type.method``).
-    ``bound`` says that the receiver is passed as the first argument.
+    ``bound`` says that the receiver is passed as the first argument. ``overrides`` are methods of
+    subclasses of the receiver's class that may be called in place of the targets. ``runs`` are the
+    ``run`` methods of a thread's class that the call makes an instance of. ``certain``: nothing
+    else can be called, but for overrides.
     """
 
     targets: tuple[str, ...] = ()
     external: str | None = None
     constructs: str | None = None
     bound: bool = False
+    overrides: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,15 @@ class Resolver(Protocol):
 
     def callee(self, function: str, path: AccessPath) -> Callee:
         """What calling ``path`` calls; an empty `Callee` where that is unknown."""
+
+    def getter(self, function: str, path: AccessPath) -> Callee:
+        """What reading the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+
+    def setter(self, function: str, path: AccessPath) -> Callee:
+        """What binding the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+
+    def operator(self, function: str, path: AccessPath, method: str) -> Callee:
+        """The special method of that name that an operator calls on ``path``."""
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
         """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""

@@ -7,19 +7,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from locklint.core.diagnostic import Confidence
+from locklint.core.source import Span
 from locklint.frontend.canonical import Walked, Walker
+from locklint.frontend.dispatch import Dispatch
 from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
 from locklint.frontend.resolver import Callee, ContextManager
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
-    ContainerMethod,
     ExternalInstance,
-    FunctionType,
     InstanceType,
-    LambdaType,
-    LockMethod,
     LockValue,
     ManagerType,
     NameType,
@@ -30,11 +28,12 @@ from locklint.frontend.value_types import (
     UnknownType,
     scope_of,
 )
-from locklint.index.declarations import ModuleIndex
+from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
 from locklint.models.table import LockTable
 
+_NOTHING = Callee()
 _STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
 
 
@@ -69,7 +68,9 @@ class StaticResolver:
         self.inference = Inference(project, table)
         self.walker = Walker(self.inference)
         self._file = file
+        self.dispatch = Dispatch(self.inference)
         self._locks: dict[tuple[str, str, AccessPath], LockRef | None] = {}
+        self._callees: dict[tuple[str, str, str, AccessPath], Callee] = {}
 
     def for_file(self, file: ModuleIndex) -> StaticResolver:
         """The same resolver, all that it has learnt included, for the functions of one file."""
@@ -105,38 +106,47 @@ class StaticResolver:
 
     def callee(self, function: str, path: AccessPath) -> Callee:
         """What calling ``path`` calls; an empty `Callee` where that is unknown."""
+        return self._memoised("callee", function, path)
+
+    def getter(self, function: str, path: AccessPath) -> Callee:
+        """What reading the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+        if not path.fields or path.last not in self.dispatch.property_names():
+            return _NOTHING
+        return self._memoised("getter", function, path)
+
+    def setter(self, function: str, path: AccessPath) -> Callee:
+        """What binding the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+        if not path.fields or path.last not in self.dispatch.property_names():
+            return _NOTHING
+        return self._memoised("setter", function, path)
+
+    def operator(self, function: str, path: AccessPath, method: str) -> Callee:
+        """The special method of that name that an operator calls on ``path``."""
+        if method not in self.dispatch.special_names():
+            return _NOTHING
+        return self._memoised(method, function, path)
+
+    def _memoised(self, question: str, function: str, path: AccessPath) -> Callee:
         scope = self._scope(function, path)
-        walked = self._walk(function, path)
-        if scope is None or walked is None:
-            return Callee()
-        targets: dict[str, None] = {}
-        external: str | None = None
-        constructs: str | None = None
-        bound = False
-        for kind in walked.types:
-            match kind:
-                case FunctionType():
-                    for target in self._overrides(kind):
-                        targets.setdefault(target)
-                    bound = bound or kind.bound
-                case ClassType(cls=cls):
-                    constructs = constructs or cls.key
-                    initialiser = self.inference.attributes.method(cls, "__init__")
-                    if initialiser is not None:
-                        targets.setdefault(initialiser.key)
-                        bound = True
-                case LambdaType(body=body, scope=where):
-                    holder = f"{where.function}." if where.function else ""
-                    name = f"{holder}<lambda@{body.line}:{body.column}>"
-                    targets.setdefault(f"{where.index.key}:{name}")
-                case InstanceType(cls=cls):
-                    method = self.inference.attributes.method(cls, "__call__")
-                    if method is not None:
-                        targets.setdefault(method.key)
-                        bound = True
-                case _:
-                    external = external or _external_name(kind)
-        return Callee(tuple(targets), external, constructs, bound)
+        if scope is None:
+            return _NOTHING
+        key = (question, scope.path, scope.function, path)
+        known = self._callees.get(key)
+        if known is None:
+            known = self._callees[key] = self._find_callee(question, scope, path)
+        return known
+
+    def _find_callee(self, question: str, scope: Scope, path: AccessPath) -> Callee:
+        self.inference.begin()
+        match question:
+            case "callee":
+                return self.dispatch.call(scope, path, self.walker.walk(scope, path).types)
+            case "getter" | "setter":
+                receiver = self.walker.walk(scope, path.parent()).types
+                return self.dispatch.attribute(scope, path, receiver, question)
+            case _:
+                receiver = self.walker.walk(scope, path).types
+                return self.dispatch.special(receiver, question)
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
         """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""
@@ -155,6 +165,40 @@ class StaticResolver:
                 case _:
                     pass
         return ContextManager()
+
+    def made(self, identity: str) -> tuple[str, Span] | None:
+        """The file and place that binds a lock, by the lock's identity; None where it is unknown.
+
+        An identity is a module, then a class or function, then a name: ``bank.Account._lock``.
+        """
+        identity = identity.replace("[*]", "")
+        parts = identity.split(".")
+        for length in range(len(parts) - 1, 0, -1):
+            index = self.project.by_key(".".join(parts[:length]))
+            if index is None:
+                continue
+            binding = self._binding(index, parts[length:])
+            if binding is not None:
+                owner, line = binding
+                return owner, Span(line, 1, line, 1)
+        return None
+
+    def _binding(self, index: ModuleIndex, names: list[str]) -> tuple[str, int] | None:
+        *holder, name = names
+        if not holder:
+            bindings = index.bindings.get(name, ())
+            return (index.path, bindings[0].line) if bindings else None
+        if holder[-1] == "<locals>":
+            decl = index.functions.get(".".join(holder[:-1]))
+            bindings = decl.locals.get(name, ()) if decl is not None else ()
+            return (index.path, bindings[0].line) if bindings else None
+        cls = ClassRef(index.path, ".".join(holder), index)
+        if cls.qualname not in index.classes:
+            return None
+        places = self.inference.attributes.slot(cls, name).places
+        made = [place for place in places if isinstance(place.binding.value, CallValue)]
+        chosen = (made or list(places))[:1]
+        return (chosen[0].owner.path, chosen[0].binding.line) if chosen else None
 
     # Scopes
 
@@ -284,15 +328,7 @@ class StaticResolver:
                 found = True
         return found
 
-    # Callees
-
-    def _overrides(self, function: FunctionType) -> tuple[str, ...]:
-        """A method, or where it is abstract, the methods that override it."""
-        if function.decl.is_abstract:
-            overriding = self.inference.attributes.overriding(function)
-            if overriding:
-                return tuple(dict.fromkeys(other.key for other in overriding))
-        return (function.key,)
+    # Context managers
 
     def _methods(self, cls: ClassRef) -> ContextManager:
         method = self.inference.attributes.method
@@ -313,22 +349,6 @@ class StaticResolver:
             async_enter=async_enter,
             async_exit=async_leave,
         )
-
-
-def _external_name(kind: Type) -> str | None:
-    match kind:
-        case NameType(dotted=dotted):
-            return dotted
-        case LockMethod(lock=lock, method=method):
-            return f"{lock.api.name}.{method}"
-        case ContainerMethod(container=container, method=method):
-            if container.name in ("generator", "object"):
-                return None
-            if container.name == "deque":
-                return f"collections.deque.{method}"
-            return f"builtins.{container.name}.{method}"
-        case _:
-            return None
 
 
 def _choose(locks: list[LockValue]) -> LockValue:

@@ -317,6 +317,9 @@ def weaken(types: Types, confidence: Confidence, locks_only: bool = False) -> Ty
             kind = replace(
                 kind, items=tuple(weaken(item, confidence, locks_only) for item in kind.items)
             )
+        elif isinstance(kind, FunctionType) and isinstance(kind.receiver, InstanceType):
+            if not locks_only and kind.receiver.confidence > confidence:
+                kind = replace(kind, receiver=replace(kind.receiver, confidence=confidence))
         weakened.append(kind)
     return tuple(weakened)
 

@@ -12,6 +12,7 @@ from locklint.ir.instruction import (
     BlockId,
     Branch,
     Catch,
+    Constant,
     Instruction,
     Jump,
     Terminator,
@@ -72,7 +73,8 @@ class Function:
     ``key`` is ``module:qualname``, unique in a program (`<module>` for the module's own code; two
     definitions of one name in a scope get ``name@line`` from the second on). ``class_name`` is the
     qualified name of the class whose method it is. ``globals`` and ``nonlocals`` are the declared
-    names. ``entry`` is the id of the first block.
+    names. ``entry`` is the id of the first block. ``defaults`` are the parameters' defaults that
+    are literals.
     """
 
     key: str
@@ -96,6 +98,7 @@ class Function:
     too_complex: bool = False  # the graph was cut short at the bound; nothing may be concluded
     api_uses: tuple[ApiUse, ...] = ()
     mentions: frozenset[str] = frozenset()  # paths of lock methods that are passed on, not called
+    defaults: tuple[tuple[str, Constant], ...] = ()
 
     @property
     def name(self) -> str:

@@ -81,11 +81,15 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CallArgument:
-    """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``)."""
+    """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``).
+
+    ``lock`` is the lock that is passed, where name resolution found one.
+    """
 
     value: Operand
     name: str | None = None
     star: str = ""
+    lock: LockRef | None = None
 
     def __str__(self) -> str:
         return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
@@ -96,7 +100,9 @@ class Call:
     """Call something; ``callee`` is None where it cannot be written as a path.
 
     ``targets`` and ``external`` are filled in by name resolution: functions of the project
-    (``module:qualname``), or the dotted name of something outside it.
+    (``module:qualname``), or the dotted name of something outside it. The first target is what the
+    receiver's own class has; methods of its subclasses that may take its place are ``overrides``.
+    ``implicit`` says what calls where no call is written: ``property``, or an operator.
     """
 
     span: Span
@@ -109,6 +115,10 @@ class Call:
     external: str | None = None
     constructs: str | None = None  # the class of the project that the call makes an instance of
     lock: LockRef | None = None  # the lock whose method it calls, where that changes no state
+    overrides: tuple[str, ...] = ()
+    implicit: str = ""
+    bound: bool = True  # the receiver stands before the last dot, not among the arguments
+    certain: bool = False  # nothing else can be called, but for overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +162,14 @@ class Operate:
     """An operator, comparison, unpacking, formatting or import that may raise.
 
     ``with_literal``: one operand is a literal, so that it fails only for a value of the wrong type
-    altogether (``count += 1``, ``name == "x"``).
+    altogether (``count += 1``, ``name == "x"``). ``operands`` are those that are paths, the one
+    whose method Python asks first at the front.
     """
 
     span: Span
     what: str
     with_literal: bool = False
+    operands: tuple[AccessPath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +310,20 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Make a thread or a process that will run a function of the project; keys in ``targets``."""
+    """Make a thread, task or process that will run a function of the project.
+
+    ``targets`` are keys; ``arguments`` what the function will be called with, ``receiver`` what it
+    is bound to. ``result`` is the path of the thread, task or future. ``what`` says what is made:
+    ``thread``, ``timer``, ``process``, ``executor`` or ``task``.
+    """
 
     span: Span
     targets: tuple[str, ...]
     is_process: bool
+    what: str = "thread"
+    arguments: tuple[CallArgument, ...] = ()
+    receiver: AccessPath | None = None
+    result: AccessPath | None = None
 
 
 Instruction: TypeAlias = (

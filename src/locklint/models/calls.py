@@ -418,3 +418,21 @@ def calls_at_once(dotted: str) -> bool:
 def consumes_at_once(dotted: str) -> bool:
     """Whether it runs through the iterable that it is given before it returns."""
     return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CONSUMERS
+
+
+def may_wait_or_log(dotted: str) -> bool:
+    """Whether an external call waits for a thread, a future or an executor, or writes to a log."""
+    owner, _, method = dotted.rpartition(".")
+    if method in _WAITS:
+        return owner.startswith(_WAITABLE) and not owner.startswith("asyncio")
+    return is_logging(dotted)
+
+
+def is_logging(dotted: str) -> bool:
+    """Whether an external call hands a record to the handlers of a logger."""
+    owner, _, method = dotted.rpartition(".")
+    return owner in ("logging", *_LOGGER_TYPES) and method in _LOGGING_FUNCTIONS | {"handle"}
+
+
+_WAITS = frozenset(("join", "result", "exception", "shutdown", "__exit__"))
+_WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")

@@ -1,0 +1,193 @@
+"""What a callee's own names mean to its caller."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.instruction import Call, CallArgument, Constant
+from locklint.ir.lock import LockRef
+
+
+class Binding:
+    """Exchanges a callee's own names for what a call passes.
+
+    ``receiver`` is what the callee is bound to, where that does not stand in the call.
+    """
+
+    def __init__(
+        self, caller: Function, callee: Function, call: Call | None, receiver: AccessPath | None
+    ) -> None:
+        self._caller = caller
+        self._callee = callee
+        self.roots: dict[str, AccessPath] = {}
+        self.locks: dict[str, LockRef] = {}
+        self.constants: dict[str, Constant] = {}
+        self._given: set[str] = set()
+        self._is_open = False  # something starred is passed: any parameter may be given
+        names = list(callee.parameters)
+        if callee.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD) and names:
+            if receiver is None and call is not None:
+                receiver = receiver_of(caller, callee, call)
+            if receiver is not None:
+                self._receive(names, receiver)
+        if call is not None:
+            self._pass(names, call.arguments)
+
+    @classmethod
+    def of_arguments(
+        cls,
+        caller: Function,
+        callee: Function,
+        arguments: tuple[CallArgument, ...],
+        receiver: AccessPath | None,
+    ) -> Binding:
+        """The binding of a function that will be called with some arguments by somebody else."""
+        binding = cls(caller, callee, None, receiver)
+        names = list(callee.parameters)
+        if receiver is not None and callee.kind in (
+            FunctionKind.METHOD,
+            FunctionKind.CLASS_METHOD,
+        ):
+            names = names[1:]
+        binding._pass(names, arguments)
+        return binding
+
+    def _receive(self, names: list[str], receiver: AccessPath) -> None:
+        first = names[0]
+        if first.startswith("**"):
+            return
+        if first.startswith("*"):
+            self.roots[f"{first[1:]}[0]"] = receiver
+        else:
+            self.roots[names.pop(0)] = receiver
+
+    def _pass(self, names: list[str], arguments: tuple[CallArgument, ...]) -> None:
+        plain: list[str] = []
+        collecting = ""
+        for name in names:
+            if name.startswith("*"):
+                collecting = "" if name.startswith("**") else name[1:]
+                break
+            plain.append(name)
+        taken = sum(1 for known in self.roots if collecting and known.startswith(f"{collecting}["))
+        position = 0
+        for argument in arguments:
+            if argument.star == "*" and isinstance(argument.value, AccessPath):
+                self._spread(plain[position:], argument.value, collecting)
+                self._is_open = True
+                continue
+            if argument.star:
+                self._is_open = True
+                continue
+            if argument.name is not None:
+                self._bind(argument.name, argument)
+            elif position < len(plain):
+                self._bind(plain[position], argument)
+                position += 1
+            elif collecting:
+                self._bind(f"{collecting}[{taken}]", argument)
+                taken += 1
+
+    def _spread(self, names: list[str], source: AccessPath, collecting: str) -> None:
+        """``f(*args)``: the parameters are the elements, in order."""
+        for index, name in enumerate(names):
+            self.roots.setdefault(name, source.field(f"[{index}]"))
+        if collecting and not names:
+            self.roots.setdefault(collecting, source)
+
+    def _bind(self, name: str, argument: CallArgument) -> None:
+        self._given.add(name)
+        if isinstance(argument.value, AccessPath):
+            self.roots[name] = argument.value
+        elif isinstance(argument.value, Constant):
+            self.constants[name] = argument.value
+        if argument.lock is not None:
+            self.locks[name] = argument.lock
+
+    def constant(self, name: str) -> Constant | None:
+        """The literal that a parameter is, passed or by default; None where that is not known."""
+        if name in self.constants:
+            return self.constants[name]
+        if name in self._given or name in self.roots or self._is_open:
+            return None
+        return next((value for known, value in self._callee.defaults if known == name), None)
+
+    def lock(self, lock: LockRef) -> LockRef | None:
+        """The lock as the caller names it; None where the caller cannot name it."""
+        if lock.path.root is Root.PARAMETER and not lock.path.fields:
+            passed = self.locks.get(lock.path.root_name)
+            if passed is not None:
+                return replace(passed, mode=lock.mode or passed.mode)
+        path = self.path(lock.path)
+        return None if path is None else replace(lock, path=path)
+
+    def path(self, path: AccessPath) -> AccessPath | None:
+        """A path of the callee's as the caller names it; None where it cannot."""
+        match path.root:
+            case Root.SELF | Root.PARAMETER:
+                return self._of_parameter(path)
+            case Root.CLOSURE:
+                return AccessPath(path.root_name, path.fields, self._enclosing(path.root_name))
+            case Root.GLOBAL:
+                if self._callee.module == self._caller.module:
+                    return path
+                if ":" in path.root_name or "." in path.root_name:
+                    return path  # It says by itself which module it is of.
+                return replace(path, root_name=f"{self._callee.module}:{path.root_name}")
+            case _:
+                return None
+
+    def _of_parameter(self, path: AccessPath) -> AccessPath | None:
+        name, fields = path.root_name, path.fields
+        root = self.roots.get(name)
+        if root is None and fields and fields[0][0] == "[":
+            # An element of what a starred parameter collects.
+            root, fields = self.roots.get(f"{name}{fields[0]}"), fields[1:]
+        if root is None:
+            return None
+        translated = tuple([self._field(field) for field in fields])
+        return AccessPath(root.root_name, root.fields + translated, root.root)
+
+    def _field(self, field: str) -> str:
+        """A field whose text may name the callee's variables, as the caller would write it."""
+        if field[0] not in "[(" or field in ("()", "[*]"):
+            return field
+        inner = field[1:-1]
+        if field[0] == "[" and (inner[:1] in "'\"" or inner.lstrip("-").isdigit()):
+            return field
+        known = self.roots.get(inner)
+        if known is not None:
+            return f"{field[0]}{known}{field[-1]}"
+        constant = self.constants.get(inner)
+        if constant is not None:
+            return f"{field[0]}{constant}{field[-1]}"
+        return "[*]" if field[0] == "[" else "(*)"
+
+    def _enclosing(self, name: str) -> Root:
+        if name == self._caller.self_name:
+            return Root.SELF
+        if name in {parameter.lstrip("*") for parameter in self._caller.parameters}:
+            return Root.PARAMETER
+        if self._callee.parent == self._caller.qualname:
+            return Root.LOCAL
+        return Root.CLOSURE
+
+
+def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | None:
+    """What a call passes as ``self``: the object before the last dot; ``super()`` is the caller's.
+
+    A constructor's is the call's result. None for a bound method that goes by another name, for
+    then the object that it is bound to does not stand in the call.
+    """
+    path = call.callee
+    if not call.bound:
+        return None
+    if path is None or callee.name == "__init__":
+        return call.result
+    if not path.fields or path.last != callee.name:
+        return path if callee.name == "__call__" else None
+    if path.root_name == "super" and path.fields[0].startswith("("):
+        return AccessPath(caller.self_name, (), Root.SELF) if caller.self_name else None
+    return path.parent()

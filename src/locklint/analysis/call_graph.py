@@ -1,0 +1,134 @@
+"""Who calls whom, with what is passed, across the functions of a program."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from locklint.analysis.acquisitions import fates
+from locklint.analysis.binding import Binding
+from locklint.analysis.events import Called, Held, LockStates, Manner
+from locklint.analysis.guards import is_guarded_release
+from locklint.analysis.lockset import Acquisition, LockKey
+from locklint.analysis.raising import is_context_manager
+from locklint.core.source import Span
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Use
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Edge:
+    """One call: by ``caller``, of ``callee`` (keys), with its binding and what is held there."""
+
+    caller: str
+    callee: str
+    span: Span
+    binding: Binding
+    held: tuple[Held, ...]
+    released: tuple[LockKey, ...]
+    manner: Manner
+    certain: bool
+    implicit: str
+
+
+class CallGraph:
+    """The calls between those functions of a program that were analysed to their end."""
+
+    def __init__(self, states: Mapping[str, LockStates]) -> None:
+        self.states = {key: states[key] for key in sorted(states) if states[key].complete}
+        self.calls: dict[str, tuple[Edge, ...]] = {}
+        for key, one in self.states.items():
+            self.calls[key] = tuple(self._edges(one))
+
+    def _edges(self, states: LockStates) -> Iterator[Edge]:
+        doubtful = doubtful_holds(states)
+        for called in states.calls:
+            callee = self.states.get(called.target)
+            if callee is None:
+                continue
+            manner = _manner(called, callee.function)
+            if manner is None:
+                continue
+            held = called.held
+            if manner is Manner.CONCURRENT:
+                held = ()
+            elif doubtful:
+                held = tuple([h for h in held if (h.key, h.since) not in doubtful])
+            yield Edge(
+                states.function.key,
+                called.target,
+                called.span,
+                _binding(states.function, callee.function, called),
+                held,
+                called.released,
+                manner,
+                called.certain,
+                called.implicit,
+            )
+
+    def function(self, key: str) -> Function:
+        """The function with that key."""
+        return self.states[key].function
+
+    def callees(self, key: str) -> Iterator[str]:
+        """The functions that a function calls or starts, in the order of its calls."""
+        yield from dict.fromkeys(edge.callee for edge in self.calls[key])
+
+    def runs(self, key: str) -> Iterator[str]:
+        """The functions that a function calls in its own thread."""
+        yield from dict.fromkeys(
+            edge.callee for edge in self.calls[key] if edge.manner is not Manner.CONCURRENT
+        )
+
+    @cached_property
+    def callers(self) -> Mapping[str, Sequence[Edge]]:
+        """The calls of each function in the caller's thread."""
+        found: dict[str, list[Edge]] = defaultdict(list)
+        for edges in self.calls.values():
+            for edge in edges:
+                if edge.manner is not Manner.CONCURRENT:
+                    found[edge.callee].append(edge)
+        return found
+
+    @cached_property
+    def spawns(self) -> Mapping[str, Sequence[Edge]]:
+        """Where each function is started in a thread or task of its own."""
+        found: dict[str, list[Edge]] = defaultdict(list)
+        for edges in self.calls.values():
+            for edge in edges:
+                if edge.manner is Manner.CONCURRENT:
+                    found[edge.callee].append(edge)
+        return found
+
+
+def _manner(called: Called, callee: Function) -> Manner | None:
+    """How the callee runs; None where the call only makes an object, such as a generator."""
+    if callee.is_generator and not (called.implicit == "with" and is_context_manager(callee)):
+        return None
+    if called.manner is Manner.CONCURRENT or called.implicit == "with":
+        return called.manner
+    if callee.is_async and called.call is not None and called.call.use is not Use.AWAITED:
+        return Manner.CONCURRENT
+    return called.manner
+
+
+def _binding(caller: Function, callee: Function, called: Called) -> Binding:
+    if called.call is None and called.manner is Manner.CONCURRENT:
+        return Binding.of_arguments(caller, callee, called.arguments, called.receiver)
+    return Binding(caller, callee, called.call, called.receiver)
+
+
+def doubtful_holds(states: LockStates) -> frozenset[tuple[LockKey, Acquisition | None]]:
+    """Acquisitions that stand for a group of threads rather than for the one that made them.
+
+    ``if readers == 1: resource.acquire()`` and later ``if readers == 0: resource.release()``: the
+    first one in takes the lock, the last one out gives it back. In between nobody in particular
+    holds it, and whoever comes to the test while it is taken does not ask for it.
+    """
+    if all(taken.acquisition.how == "with" for taken in states.taken):
+        return frozenset()
+    return frozenset(
+        (fate.key, fate.acquisition) for fate in fates(states) if is_guarded_release(fate)
+    )

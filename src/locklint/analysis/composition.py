@@ -1,0 +1,265 @@
+"""From what each function does to what it does through others: critical pairs, bottom up.
+
+Functions are taken by strongly connected components of the call graph, callees first; within a
+component until nothing new is found. Pairs are known by what they say, and of those that say the
+same the best witness stays, so the result depends on no order.
+
+What a function does is told to its callers only if somebody holds a lock when it is called, or if
+it takes locks that only a caller can name. All else would be copied up to the program's entry for
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from locklint.analysis.binding import Binding
+from locklint.analysis.call_graph import CallGraph, Edge, doubtful_holds
+from locklint.analysis.critical_pair import (
+    MAX_PATH,
+    CriticalPair,
+    Event,
+    EventKind,
+    Requirement,
+    is_known,
+    is_vague,
+    key_text,
+    nameless,
+)
+from locklint.analysis.events import Held, Manner, Outside, Taken
+from locklint.analysis.lockset import LockKey
+from locklint.analysis.requirements import Requirements
+from locklint.dataflow.components import components
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.instruction import TryAcquire
+from locklint.ir.lock import Exactness, LockRef
+
+MAX_PAIRS = 400
+"""How many pairs of one function are kept."""
+
+MAX_INSIDE = 4
+"""With how many locks held by callees a pair is still followed."""
+
+_MAX_ROUNDS = 12
+
+
+class Composition:
+    """The critical pairs of all functions of a program.
+
+    ``pairs`` gives those of each function: what it does itself and what it does through calls
+    while it holds something, and, where ``exports`` has it, everything that its callers ask.
+    """
+
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
+        self._requirements: dict[str, Requirements] = {}
+        self.exports = self._called_while_holding()
+        self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
+        for members in components(graph.states, graph.callees):
+            self._solve(members)
+
+    def _called_while_holding(self) -> frozenset[str]:
+        """The functions that are reached by calls made with a lock held."""
+        reached: set[str] = set()
+        work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
+        while work:
+            key = work.pop()
+            if key in reached:
+                continue
+            reached.add(key)
+            work.extend(self._graph.runs(key))
+        return frozenset(reached)
+
+    # -- one component ----------------------------------------------------------------------
+
+    def _solve(self, members: tuple[str, ...]) -> None:
+        found = {key: {pair.identity(): pair for pair in self._own(key)} for key in members}
+        ring = len(members) > 1 or members[0] in set(self._graph.callees(members[0]))
+        for key in members:
+            self.pairs[key] = tuple(found[key].values())
+        for _ in range(_MAX_ROUNDS if ring else 1):
+            changed = False
+            for key in members:
+                known = found[key]
+                for pair in self._through_calls(key):
+                    identity = pair.identity()
+                    old = known.get(identity)
+                    if old is None:
+                        if len(known) >= MAX_PAIRS:
+                            continue
+                    elif old.rank() <= pair.rank():
+                        continue
+                    known[identity] = pair
+                    changed = True
+                self.pairs[key] = tuple(known.values())
+            if not changed:
+                break
+        for key in members:
+            self.pairs[key] = tuple(
+                sorted(found[key].values(), key=lambda p: (p.span, p.depth, str(p.identity())))
+            )
+
+    def _own(self, key: str) -> Iterator[CriticalPair]:
+        states = self._graph.states[key]
+        doubtful = doubtful_holds(states)
+        requirements = self._requirements_of(key)
+        found: dict[tuple[object, ...], CriticalPair] = {}
+        for pair in (*map(self._taken, states.taken), *map(self._outside, states.outside)):
+            if pair is None:
+                continue
+            held = pair.held
+            if doubtful:
+                held = tuple([h for h in held if (h.key, h.since) not in doubtful])
+            requires = requirements.at(pair.span)
+            pair = replace(pair, function=key, held=held, requires=requires)
+            old = found.get(pair.identity())
+            if old is None or pair.rank() < old.rank():
+                found[pair.identity()] = pair
+        yield from found.values()
+
+    def _requirements_of(self, key: str) -> Requirements:
+        known = self._requirements.get(key)
+        if known is None:
+            known = self._requirements[key] = Requirements(self._graph.function(key))
+        return known
+
+    @staticmethod
+    def _taken(taken: Taken) -> CriticalPair | None:
+        if taken.instruction is None:
+            return None  # A callee took it: the call tells.
+        kind = EventKind.TRY if isinstance(taken.instruction, TryAcquire) else EventKind.ACQUIRE
+        event = Event(kind, taken.lock, taken.key.mode)
+        return CriticalPair(
+            "", taken.acquisition.span, event, taken.held, released=taken.released
+        )
+
+    @staticmethod
+    def _outside(outside: Outside) -> CriticalPair | None:
+        method = outside.name.rpartition(".")[2]
+        if outside.name.startswith("logging."):
+            event = Event(EventKind.LOG, name="logging")
+        else:
+            if outside.call is not None and outside.call.arguments:
+                return None  # With a timeout, or told not to wait.
+            event = Event(EventKind.JOIN, name=method, path=outside.path)
+        return CriticalPair("", outside.span, event, outside.held, released=outside.released)
+
+    def _through_calls(self, key: str) -> Iterator[CriticalPair]:
+        asked = key in self.exports
+        for edge in self._graph.calls[key]:
+            for pair in self.pairs.get(edge.callee, ()):
+                # Without anything held here the callee has told all there is, unless it is asked
+                # for from further up, or holds locks that only a caller can name.
+                if asked or edge.held or _is_open(pair):
+                    composed = self._compose(edge, pair)
+                    if composed is not None:
+                        yield composed
+
+    def _compose(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
+        """The callee's pair as the caller knows it; None where it cannot happen, or not matter."""
+        binding = called.binding
+        requires = self._requires(called, pair)
+        if requires is None:
+            return None
+        event = _event(pair.event, binding)
+        if event is None:
+            return None
+        inside: list[Held] = []
+        for held in pair.all_held():
+            lock = _lock(held.lock, binding) or replace(held.lock, path=nameless(held.lock))
+            inside.append(Held(lock, held.mode))
+        if len(inside) > MAX_INSIDE:
+            return None
+        released = [key for old in pair.released if (key := _key(old, binding)) is not None]
+        concurrent = called.manner is Manner.CONCURRENT or pair.is_concurrent
+        own = () if concurrent else tuple([h for h in called.held if h.key not in released])
+        manner = Manner.CONCURRENT if concurrent else Manner.DIRECT
+        if not concurrent and Manner.OVERRIDE in (called.manner, pair.manner):
+            manner = Manner.OVERRIDE
+        return CriticalPair(
+            called.caller,
+            called.span,
+            event,
+            own,
+            tuple(inside),
+            tuple(dict.fromkeys((*released, *(() if concurrent else called.released)))),
+            requires,
+            pair,
+            called.implicit,
+            manner,
+            called.certain and pair.certain,
+            pair.depth + 1,
+        )
+
+    def _requires(self, called: Edge, pair: CriticalPair) -> tuple[Requirement, ...] | None:
+        """What the caller's parameters have to be; None where the call itself rules it out."""
+        found = dict.fromkeys(self._requirements_of(called.caller).at(called.span))
+        for requirement in pair.requires:
+            constant = called.binding.constant(requirement.parameter)
+            if constant is not None:
+                if requirement.contradicts(constant):
+                    return None
+                continue
+            passed = called.binding.roots.get(requirement.parameter)
+            if passed is not None and passed.root is Root.PARAMETER and passed.is_variable:
+                mine = replace(requirement, parameter=passed.root_name)
+                if replace(mine, outcome=not mine.outcome) in found:
+                    return None
+                found.setdefault(mine)
+        return tuple(found)
+
+
+def _event(event: Event, binding: Binding) -> Event | None:
+    if event.lock is not None:
+        lock = _lock(event.lock, binding)
+        return None if lock is None else replace(event, lock=lock)
+    if event.path is not None:
+        return replace(event, path=binding.path(event.path))
+    return event
+
+
+def _lock(lock: LockRef, binding: Binding) -> LockRef | None:
+    """A callee's lock as the caller names it; None where it is of no concern to anybody else."""
+    if lock.exactness is Exactness.ONE:
+        return lock
+    here = binding.lock(lock)
+    if here is None:
+        return replace(lock, path=nameless(lock)) if is_known(lock) else None
+    if len(here.path.fields) > MAX_PATH:
+        return replace(here, path=nameless(here)) if is_known(here) else None
+    return here
+
+
+def _key(key: LockKey, binding: Binding) -> LockKey | None:
+    path = binding.path(key.path)
+    return None if path is None else LockKey(path, key.mode)
+
+
+def _is_open(pair: CriticalPair) -> bool:
+    """Whether a caller can tell more about the locks of a pair, of which one is held."""
+    held = pair.all_held()
+    if not held or pair.event.lock is None:
+        return False
+    return any(not is_known(one) for one in (pair.event.lock, *[h.lock for h in held])) or any(
+        _is_element(one) for one in (pair.event.lock, *[h.lock for h in held])
+    )
+
+
+def _is_element(lock: LockRef) -> bool:
+    return lock.exactness is Exactness.ELEMENT and lock.path.root is Root.PARAMETER
+
+
+def same_lock(one: Held, other: Held) -> bool:
+    """Whether two locks of one function are certainly the same object, in the same mode."""
+    if is_vague(one.lock) or is_vague(other.lock):
+        return False
+    return one.key == other.key
+
+
+def keys_of(held: Iterable[Held]) -> frozenset[str]:
+    """Texts by which what is held can be compared within one function."""
+    return frozenset(key_text(one.lock, one.mode) for one in held)
+
+
+__all__ = ["Composition", "keys_of", "same_lock"]

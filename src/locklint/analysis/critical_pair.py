@@ -1,0 +1,173 @@
+"""Critical pairs: what is held when something happens that may wait.
+
+After Infer's starvation domain: an event, such as the acquisition of a lock, together with the
+locks that are held at that moment. A pair that comes from a callee is linked to the callee's, not
+copied, so that a chain of calls of any length costs one object for each function; the chain is
+walked when its story is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from locklint.analysis.events import Held, Manner
+from locklint.analysis.lockset import LockKey
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.instruction import Constant
+from locklint.ir.lock import Exactness, LockRef, Mode
+
+UNKNOWN_ROOT = "?"
+"""The root of a path that a function has no name for; it equals nothing."""
+
+MAX_PATH = 4
+"""How many fields of a path are followed through calls."""
+
+
+class EventKind(Enum):
+    """What happens."""
+
+    ACQUIRE = "acquire"  # waits as long as it takes
+    TRY = "try"  # gives up at once, or after a while
+    JOIN = "join"  # waits for a thread, a future or an executor
+    LOG = "log"  # hands a record to handlers, each of which has a lock
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that may wait, or that takes a lock.
+
+    ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
+    the program, and on what.
+    """
+
+    kind: EventKind
+    lock: LockRef | None = None
+    mode: Mode = Mode.EXCLUSIVE
+    name: str = ""
+    path: AccessPath | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a parameter must be for the event to happen.
+
+    ``kind`` is ``truth``, ``none`` or ``equals`` (to ``constant``).
+    """
+
+    parameter: str
+    kind: str
+    outcome: bool
+    constant: Constant | None = None
+
+    def sort_key(self) -> tuple[str, str, bool, str]:
+        """A fixed order."""
+        return (self.parameter, self.kind, self.outcome, str(self.constant))
+
+    def contradicts(self, value: Constant) -> bool:
+        """Whether a literal rules it out."""
+        match self.kind:
+            case "truth":
+                return bool(value.value) is not self.outcome
+            case "none":
+                return (value.value is None) is not self.outcome
+            case _:
+                same = self.constant is not None and value.value == self.constant.value
+                return same is not self.outcome
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CriticalPair:
+    """An event, and what is held when it happens, in the words of one function.
+
+    ``function`` is its key; ``span`` the place in it: the event itself, or the call that leads to
+    it, and then ``inner`` is the callee's pair. ``held`` are the locks that this function itself
+    holds there, outermost first, ``inside`` those that callees hold on top of them. ``released``
+    are locks of callers that were given back on the way. ``manner`` is the weakest link of the
+    chain, ``certain`` says that each of its calls can call nothing else.
+    """
+
+    function: str
+    span: Span
+    event: Event
+    held: tuple[Held, ...] = ()
+    inside: tuple[Held, ...] = ()
+    released: tuple[LockKey, ...] = ()
+    requires: tuple[Requirement, ...] = ()
+    inner: CriticalPair | None = None
+    implicit: str = ""  # how the call is made, where it is not written as one
+    manner: Manner = Manner.DIRECT
+    certain: bool = True
+    depth: int = 0
+
+    def identity(self) -> tuple[object, ...]:
+        """Equal for pairs of one function that say the same; their witnesses may differ."""
+        event = self.event
+        lock = None if event.lock is None else key_text(event.lock, event.mode)
+        return (
+            event.kind.value,
+            lock,
+            event.name,
+            str(event.path or ""),
+            tuple(sorted({key_text(h.lock, h.mode) for h in (*self.held, *self.inside)})),
+            tuple(map(str, self.released)),
+            self.manner is Manner.CONCURRENT,
+        )
+
+    def rank(self) -> tuple[object, ...]:
+        """The smaller, the better a witness: sure before unsure, short before long."""
+        return (
+            len(self.requires),
+            self.manner is Manner.OVERRIDE,
+            not self.certain,
+            self.depth,
+            self.span,
+            "" if self.inner is None else self.inner.function,
+        )
+
+    def chain(self) -> Iterator[CriticalPair]:
+        """This pair, then the callee's, down to the event itself."""
+        pair: CriticalPair | None = self
+        while pair is not None:
+            yield pair
+            pair = pair.inner
+
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether it happens in another thread than its function."""
+        return self.manner is Manner.CONCURRENT
+
+    def all_held(self) -> tuple[Held, ...]:
+        """Everything that is held, outermost first."""
+        return (*self.held, *self.inside)
+
+
+def key_text(lock: LockRef, mode: Mode = Mode.EXCLUSIVE) -> str:
+    """A text that is equal for locks that are the same to a function, and of one identity."""
+    side = "/shared" if (lock.mode or mode) is Mode.SHARED else ""
+    if lock.exactness is Exactness.ONE:
+        return f"{lock.identity}{side}"
+    return f"{lock.identity} at {lock.path}{side}"
+
+
+def is_vague(lock: LockRef) -> bool:
+    """Whether the path of a lock may stand for several objects, so that it equals nothing."""
+    if lock.exactness is Exactness.ONE:
+        return False
+    path = lock.path
+    if path.root_name == UNKNOWN_ROOT or not {"[*]", "*"}.isdisjoint(path.fields):
+        return True
+    # Two calls need not give the same object.
+    return any(field[0] == "(" for field in path.fields)
+
+
+def is_known(lock: LockRef) -> bool:
+    """Whether the lock has a name across the program: not a parameter's, nor a local's."""
+    return lock.exactness in (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.ELEMENT)
+
+
+def nameless(lock: LockRef) -> AccessPath:
+    """The path of a lock that the function at hand has no name for."""
+    return AccessPath(UNKNOWN_ROOT, (lock.path.last,), Root.TEMP)

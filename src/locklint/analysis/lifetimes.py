@@ -1,0 +1,120 @@
+"""When the threads that a function makes are alive, as seen from that function."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from locklint.core.source import Span
+from locklint.dataflow.order import all_successors
+from locklint.ir.access_path import AccessPath
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, BlockId, Call, Spawn
+
+_STARTED_AT_ONCE = frozenset(("executor", "task"))
+
+
+class Lifetimes:
+    """For each `Spawn` of a function, the places that control may reach while the thread runs.
+
+    A thread runs from its ``start()`` to a ``join()`` without a timeout. Where these cannot be told
+    to belong to it, for it was put into a list, the making counts as the start, and a join of
+    something unknown as the join of all of those.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._spawns: dict[Span, Spawn] = {}
+        self._names: dict[AccessPath, set[AccessPath]] = {}
+        self._starts: dict[AccessPath, list[Span]] = {}
+        self._joins: dict[AccessPath, list[Span]] = {}
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                match instruction:
+                    case Spawn(span=span):
+                        self._spawns.setdefault(span, instruction)
+                    case Assign(target=target, value=AccessPath() as value):
+                        self._names.setdefault(value, set()).add(target)
+                    case Call(callee=AccessPath() as callee, span=span) if callee.fields:
+                        if callee.last == "start" and not instruction.arguments:
+                            self._starts.setdefault(callee.parent(), []).append(span)
+                        elif callee.last == "join" and not instruction.arguments:
+                            self._joins.setdefault(callee.parent(), []).append(span)
+        named = {path for span in self._spawns for path in self._paths_of(span)}
+        self._loose_joins = {
+            span for path, spans in self._joins.items() if path not in named for span in spans
+        }
+        self._alive: dict[Span, frozenset[Span]] = {}
+
+    def lives_at(self, spawn: Span, place: Span) -> bool:
+        """Whether the thread that is made at ``spawn`` may be running at ``place``."""
+        return spawn not in self._spawns or place in self._places(spawn)
+
+    def repeats(self, spawn: Span) -> bool:
+        """Whether another thread may be started at the same place before this one has ended."""
+        if spawn not in self._spawns:
+            return True
+        return any(start in self._places(spawn) for start in self._start_of(spawn))
+
+    def overlap(self, one: Span, other: Span) -> bool:
+        """Whether two threads of the function may run at the same time."""
+        if one not in self._spawns or other not in self._spawns:
+            return True
+        return any(start in self._places(one) for start in self._start_of(other)) or any(
+            start in self._places(other) for start in self._start_of(one)
+        )
+
+    def _paths_of(self, spawn: Span) -> set[AccessPath]:
+        result = self._spawns[spawn].result
+        if result is None:
+            return set()
+        found = {result}
+        work = [result]
+        while work:
+            for path in self._names.get(work.pop(), ()):
+                if path not in found:
+                    found.add(path)
+                    work.append(path)
+        return found
+
+    def _start_of(self, spawn: Span) -> list[Span]:
+        if self._spawns[spawn].what in _STARTED_AT_ONCE:
+            return [spawn]
+        starts = [s for path in self._paths_of(spawn) for s in self._starts.get(path, ())]
+        return sorted(set(starts)) or [spawn]
+
+    def _places(self, spawn: Span) -> frozenset[Span]:
+        known = self._alive.get(spawn)
+        if known is None:
+            known = self._alive[spawn] = self._reached(spawn)
+        return known
+
+    def _reached(self, spawn: Span) -> frozenset[Span]:
+        """The places after the start that are reached without passing the join."""
+        starts = set(self._start_of(spawn))
+        joins = {s for path in self._paths_of(spawn) for s in self._joins.get(path, ())}
+        if spawn in starts or not joins:
+            joins |= self._loose_joins
+        blocks = self._function.blocks
+        work: deque[tuple[BlockId, int]] = deque()
+        for block in blocks.values():
+            for index, instruction in enumerate(block.instructions):
+                if instruction.span in starts and isinstance(instruction, (Call, Spawn)):
+                    work.append((block.id, index + 1))
+        found: set[Span] = set()
+        entered: set[BlockId] = set()
+        while work:
+            block_id, index = work.popleft()
+            if index == 0:
+                if block_id in entered:
+                    continue
+                entered.add(block_id)
+            block = blocks[block_id]
+            joined = False
+            for instruction in block.instructions[index:]:
+                if instruction.span in joins and isinstance(instruction, Call):
+                    joined = True
+                    break
+                found.add(instruction.span)
+            if not joined:
+                work.extend((successor, 0) for successor in all_successors(block))
+        return frozenset(found)

@@ -1,0 +1,140 @@
+"""Cycles of the lock-order graph that threads can run into together.
+
+A cycle alone is no deadlock. Each of its edges needs a thread of its own, and all of them must be
+able to stand there at the same time: they may run in parallel, and no lock is held by two of them
+(Infer's condition on critical pairs, for any number of threads).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+
+from locklint.analysis.events import Manner
+from locklint.analysis.lock_order import LockOrderEdge, LockOrderGraph, Witness
+from locklint.analysis.threads import Threads
+from locklint.dataflow.components import components
+from locklint.ir.lock import Exactness, Mode
+
+MAX_COMPONENT = 12
+"""Up to so many locks that lead to each other all simple cycles are looked at."""
+
+MAX_CYCLES = 300
+_MAX_CHOICES = 500
+
+
+@dataclass(frozen=True, eq=False)
+class LockCycle:
+    """Locks in a ring, the least name first, with a witness for each step to the next one."""
+
+    locks: tuple[str, ...]
+    witnesses: tuple[Witness, ...]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether each lock is one certain object, and each call can call nothing else."""
+        return all(
+            witness.source.lock.exactness is Exactness.ONE
+            and witness.pair.certain
+            and witness.pair.manner is not Manner.OVERRIDE
+            for witness in self.witnesses
+        )
+
+
+def find_cycles(graph: LockOrderGraph, threads: Threads) -> tuple[LockCycle, ...]:
+    """The cycles that can be run into, short ones first; one for each ring of locks.
+
+    Of rings around the same locks only the shortest are told: whoever breaks them has mostly broken
+    the longer ones too, and the next run shows what is left.
+    """
+    found: list[LockCycle] = []
+    for ring in sorted(set(_rings(graph)), key=lambda ring: (len(ring), ring)):
+        if any(set(known.locks) <= set(ring) for known in found):
+            continue
+        edges = [
+            graph.edges[lock, ring[(position + 1) % len(ring)]]
+            for position, lock in enumerate(ring)
+        ]
+        witnesses = _together(edges, threads)
+        if witnesses is not None:
+            found.append(LockCycle(ring, witnesses))
+    return tuple(found)
+
+
+def _rings(graph: LockOrderGraph) -> Iterator[tuple[str, ...]]:
+    successors = graph.successors
+    nodes = sorted({node for pair in graph.edges for node in pair})
+    for members in components(nodes, lambda node: successors.get(node, ())):
+        if len(members) < 2:
+            continue
+        inside = frozenset(members)
+        if len(members) <= MAX_COMPONENT:
+            yield from islice(_simple_rings(members, inside, graph), MAX_CYCLES)
+        else:
+            yield from _short_rings(members, inside, graph)
+
+
+def _simple_rings(
+    members: Sequence[str], inside: frozenset[str], graph: LockOrderGraph
+) -> Iterator[tuple[str, ...]]:
+    """All simple rings, each from its least lock."""
+    import networkx
+
+    digraph = networkx.DiGraph()
+    digraph.add_nodes_from(members)
+    digraph.add_edges_from(
+        (node, other)
+        for node in members
+        for other in graph.successors.get(node, ())
+        if other in inside
+    )
+    for ring in networkx.simple_cycles(digraph):
+        yield normalised(ring)
+
+
+def _short_rings(
+    members: Sequence[str], inside: frozenset[str], graph: LockOrderGraph
+) -> Iterator[tuple[str, ...]]:
+    """A shortest ring through each edge of a large component."""
+    import networkx
+
+    digraph = networkx.DiGraph()
+    for node in members:
+        for other in graph.successors.get(node, ()):
+            if other in inside:
+                digraph.add_edge(node, other)
+    for source, target in sorted(digraph.edges):
+        yield normalised(networkx.shortest_path(digraph, target, source))
+
+
+def normalised(ring: Sequence[str]) -> tuple[str, ...]:
+    """A ring turned so that the least name comes first."""
+    start = min(range(len(ring)), key=lambda position: ring[position])
+    return (*ring[start:], *ring[:start])
+
+
+def _together(
+    edges: Sequence[LockOrderEdge], threads: Threads
+) -> tuple[Witness, ...] | None:
+    """A witness for each edge such that all of them can wait for each other; the best ones."""
+    choices = [[witness for witness in edge.witnesses if witness.waits] for edge in edges]
+    for chosen in islice(product(*choices), _MAX_CHOICES):
+        if _can_wait(chosen, threads):
+            return chosen
+    return None
+
+
+def _can_wait(chosen: Sequence[Witness], threads: Threads) -> bool:
+    for position, witness in enumerate(chosen):
+        following = chosen[(position + 1) % len(chosen)]
+        if witness.target.mode is following.source.mode is Mode.SHARED:
+            return False  # Readers do not wait for readers.
+        for other in chosen[position + 1 :]:
+            if not witness.gates.isdisjoint(other.gates):
+                return False
+            if not threads.may_run_in_parallel(
+                witness.pair.function, witness.pair.span, other.pair.function, other.pair.span
+            ):
+                return False
+    return True

@@ -1,0 +1,172 @@
+"""The lock-order graph: which locks are asked for while which others are held, and who does it.
+
+A node is a lock by its class-equal name, an edge says that somebody who holds the one asks for the
+other. Every edge keeps its witnesses, best first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from locklint.analysis.composition import Composition
+from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known
+from locklint.analysis.events import Held
+from locklint.analysis.lock_name import lock_name
+from locklint.analysis.threads import Threads
+from locklint.core.source import Span
+from locklint.ir.lock import LockRef, Mode
+
+MAX_WITNESSES = 8
+"""How many witnesses of one edge are kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """How one lock comes to be asked for while another is held.
+
+    ``pair`` is a critical pair of the function from which the story is told. ``holder`` is the link
+    of its chain that takes the first lock, itself or by a call that returns holding it: there the
+    finding stands. ``gates`` are all locks that are held at that moment, the first among them, and
+    what is held whenever the function is called; shared ones are left out.
+    """
+
+    pair: CriticalPair
+    holder: CriticalPair
+    source: Held
+    target: Held
+    waits: bool
+    gates: frozenset[str]
+
+    @property
+    def function(self) -> str:
+        """The key of the function in which the finding stands."""
+        return self.holder.function
+
+    @property
+    def span(self) -> Span:
+        """The acquire, or the call that leads to it, in that function."""
+        return self.holder.span
+
+    def rank(self) -> tuple[object, ...]:
+        """The smaller, the better."""
+        return (not self.waits, *self.pair.rank(), self.function, len(self.gates))
+
+
+@dataclass(frozen=True, eq=False)
+class LockOrderEdge:
+    """One lock is asked for while another is held; ``witnesses`` say by whom, best first."""
+
+    source: str
+    target: str
+    witnesses: tuple[Witness, ...]
+
+    @property
+    def waits(self) -> bool:
+        """Whether some witness waits as long as it takes."""
+        return any(witness.waits for witness in self.witnesses)
+
+
+@dataclass(frozen=True)
+class LockOrderGraph:
+    """All edges by source and target; ``locks`` gives one reference for each name."""
+
+    edges: Mapping[tuple[str, str], LockOrderEdge] = field(default_factory=dict)
+    locks: Mapping[str, LockRef] = field(default_factory=dict)
+
+    @cached_property
+    def successors(self) -> Mapping[str, tuple[str, ...]]:
+        """The locks that are waited for under each lock, sorted."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for (source, target), edge in sorted(self.edges.items()):
+            if edge.waits and source != target:
+                found[source].append(target)
+        return {source: tuple(targets) for source, targets in found.items()}
+
+
+def lock_order(composition: Composition, threads: Threads) -> LockOrderGraph:
+    """The graph of a program."""
+    found: dict[tuple[str, str], dict[tuple[object, ...], Witness]] = defaultdict(dict)
+    locks: dict[str, LockRef] = {}
+    for key in sorted(composition.pairs):
+        for pair in composition.pairs[key]:
+            for witness in witnesses(pair, threads):
+                source = lock_name(witness.source.lock)
+                target = lock_name(witness.target.lock)
+                locks.setdefault(source, witness.source.lock)
+                locks.setdefault(target, witness.target.lock)
+                place = (witness.function, witness.span, witness.gates, witness.waits)
+                known = found[source, target].get(place)
+                if known is None or witness.rank() < known.rank():
+                    found[source, target][place] = witness
+    edges = {
+        (source, target): LockOrderEdge(source, target, _best(every.values()))
+        for (source, target), every in sorted(found.items())
+    }
+    return LockOrderGraph(edges, dict(sorted(locks.items())))
+
+
+def _best(every: Iterable[Witness]) -> tuple[Witness, ...]:
+    return tuple(sorted(every, key=lambda w: tuple(map(str, w.rank())))[:MAX_WITNESSES])
+
+
+def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
+    """The edges that a pair shows, as far as no callee's pair has shown them already."""
+    event = pair.event
+    if event.lock is None or event.kind not in (EventKind.ACQUIRE, EventKind.TRY):
+        return
+    if not is_known(event.lock) or threads.is_unshared(pair.function, event.lock.path):
+        return
+    target = Held(event.lock, event.mode)
+    held = pair.all_held()
+    if event.lock.kind.reentrant and any(_is_same(one, target) for one in held):
+        return  # It is had already, and nothing is waited for.
+    inner = _inner_held(pair)
+    gates = frozenset(lock_name(one.lock) for one in held if one.mode is not Mode.SHARED)
+    for index, one in enumerate(held):
+        if not is_known(one.lock) or threads.is_unshared(pair.function, one.lock.path):
+            continue
+        if index >= len(pair.held):
+            below = inner[index - len(pair.held)]
+            if not _says_more(pair, one, below):
+                continue
+        holder = _holder(pair, index)
+        yield Witness(
+            pair,
+            holder,
+            one,
+            target,
+            event.kind is EventKind.ACQUIRE,
+            gates | threads.held_on_entry(pair.function),
+        )
+
+
+def _is_same(one: Held, other: Held) -> bool:
+    return lock_name(one.lock) == lock_name(other.lock)
+
+
+def _inner_held(pair: CriticalPair) -> tuple[Held, ...]:
+    return () if pair.inner is None else pair.inner.all_held()
+
+
+def _says_more(pair: CriticalPair, here: Held, below: Held) -> bool:
+    """Whether this function can name the two locks and the callee could not."""
+    inner = pair.inner
+    if inner is None or inner.event.lock is None or pair.event.lock is None:
+        return False
+    known = is_known(below.lock) and is_known(inner.event.lock)
+    return not known or (
+        lock_name(below.lock) != lock_name(here.lock)
+        or lock_name(inner.event.lock) != lock_name(pair.event.lock)
+    )
+
+
+def _holder(pair: CriticalPair, index: int) -> CriticalPair:
+    """The link of the chain that holds the lock with that index itself."""
+    for link in pair.chain():
+        if index < len(link.held):
+            return link
+        index -= len(link.held)
+    return pair

@@ -1,0 +1,93 @@
+"""What the parameters of a function have to be for control to come to a place in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from locklint.analysis.critical_pair import Requirement
+from locklint.core.source import Span
+from locklint.dataflow.order import all_successors
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, BlockId, Branch, Constant, Equals, IsNone, Truth
+from locklint.ir.operands import defined_path
+
+_MOST_TESTS = 24
+
+
+class Requirements:
+    """The tests of parameters that control must have passed to come to each place.
+
+    A place requires an outcome if it cannot be reached from the entry without that way out of the
+    test. Only parameters that are never bound anew count.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._by_block: dict[BlockId, frozenset[Requirement]] = {}
+        self._blocks: dict[Span, list[BlockId]] = {}
+        tests = list(_tests(function))
+        if not tests or len(tests) > _MOST_TESTS:
+            return
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                self._blocks.setdefault(instruction.span, []).append(block.id)
+        found: dict[BlockId, set[Requirement]] = {}
+        for block_id, target, requirement in tests:
+            reached = _reached_without(function, block_id, target)
+            for other in function.blocks:
+                if other not in reached:
+                    found.setdefault(other, set()).add(requirement)
+        self._by_block = {block: frozenset(each) for block, each in found.items()}
+
+    def at(self, span: Span) -> tuple[Requirement, ...]:
+        """What must be so wherever an instruction with that place runs."""
+        if not self._by_block:
+            return ()
+        blocks = self._blocks.get(span, [])
+        every = [self._by_block.get(block, frozenset()) for block in blocks]
+        common = frozenset.intersection(*every) if every else frozenset()
+        return tuple(sorted(common, key=Requirement.sort_key))
+
+
+def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
+    """Each way out of each test of a parameter: its block, where it leads, what it means."""
+    rebound = {
+        path.root_name
+        for block in function.blocks.values()
+        for instruction in block.instructions
+        if (path := defined_path(instruction)) is not None
+        and path.is_variable
+        and isinstance(instruction, Assign)
+    }
+    for block in function.blocks.values():
+        branch = block.terminator
+        if not isinstance(branch, Branch) or branch.then == branch.otherwise:
+            continue
+        constant: Constant | None = None
+        match branch.condition:
+            case Truth(AccessPath(root=Root.PARAMETER, fields=()) as path):
+                kind = "truth"
+            case IsNone(AccessPath(root=Root.PARAMETER, fields=()) as path):
+                kind = "none"
+            case Equals(AccessPath(root=Root.PARAMETER, fields=()) as path, against):
+                kind, constant = "equals", against
+            case _:
+                continue
+        if path.root_name in rebound:
+            continue
+        yield block.id, branch.then, Requirement(path.root_name, kind, True, constant)
+        yield block.id, branch.otherwise, Requirement(path.root_name, kind, False, constant)
+
+
+def _reached_without(function: Function, source: BlockId, target: BlockId) -> set[BlockId]:
+    """The blocks that the entry reaches without going from one block to another."""
+    seen = {function.entry}
+    work = [function.entry]
+    while work:
+        block = function.blocks[work.pop()]
+        for successor in all_successors(block):
+            if successor in seen or (block.id == source and successor == target):
+                continue
+            seen.add(successor)
+            work.append(successor)
+    return seen

@@ -1,0 +1,71 @@
+"""Threads that wait for themselves: a lock is held, and asked for again on the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from locklint.analysis.composition import Composition, same_lock
+from locklint.analysis.critical_pair import CriticalPair, EventKind
+from locklint.analysis.events import Held, Manner
+from locklint.core.diagnostic import Confidence
+from locklint.core.source import Span
+from locklint.ir.lock import LockRef, LockRole, Mode
+
+
+@dataclass(frozen=True, eq=False)
+class SelfDeadlock:
+    """A lock that a thread waits for although it has it.
+
+    ``proven``: it is the same object, and nothing else can be called on the way.
+    """
+
+    pair: CriticalPair
+    held: Held
+    proven: bool
+
+
+def self_deadlocks(composition: Composition) -> Iterator[SelfDeadlock]:
+    """All of them, by function and place; one for each place and lock."""
+    for key in sorted(composition.pairs):
+        found: dict[tuple[Span, str], SelfDeadlock] = {}
+        for pair in composition.pairs[key]:
+            held = held_again(pair)
+            if held is None:
+                continue
+            proven = (
+                pair.certain
+                and pair.manner is Manner.DIRECT
+                and held.lock.confidence is Confidence.HIGH
+            )
+            place = (pair.span, held.lock.identity)
+            old = found.get(place)
+            if old is None or pair.rank() < old.pair.rank():
+                found[place] = SelfDeadlock(pair, held, proven)
+        yield from (found[place] for place in sorted(found))
+
+
+def held_again(pair: CriticalPair) -> Held | None:
+    """The held lock for which the pair's event waits in vain; None where there is none."""
+    event = pair.event
+    if event.kind is not EventKind.ACQUIRE or event.lock is None:
+        return None
+    if not waits_for_itself(event.lock):
+        return None
+    asked = Held(event.lock, event.mode)
+    below = () if pair.inner is None else pair.inner.all_held()
+    for index, held in enumerate(pair.all_held()):
+        if held.mode is Mode.SHARED or not same_lock(held, asked):
+            continue
+        inner = pair.inner
+        if index >= len(pair.held) and inner is not None and inner.event.lock is not None:
+            # Where the callee could tell as well, it is reported there.
+            if same_lock(below[index - len(pair.held)], Held(inner.event.lock, event.mode)):
+                continue
+        return held
+    return None
+
+
+def waits_for_itself(lock: LockRef) -> bool:
+    """Whether whoever holds the lock exclusively cannot get it again."""
+    return lock.kind.role in (LockRole.LOCK, LockRole.READ_WRITE) and not lock.kind.reentrant

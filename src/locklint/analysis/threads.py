@@ -1,0 +1,238 @@
+"""Which functions may run at the same time, and what is certainly held when they are called.
+
+A root is where a thread of control comes from: the module's own code (and what it calls), the
+target of a thread, timer, task or executor, or a caller that nobody knows, for whatever is public
+or is called nowhere in the program. Two places may run in parallel if they have roots that may.
+The code that starts threads runs beside them only between their start and their join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.events import Manner
+from locklint.analysis.lifetimes import Lifetimes
+from locklint.analysis.lock_name import lock_name
+from locklint.core.source import Span
+from locklint.dataflow.components import components
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function, FunctionKind
+
+_DRIVERS = frozenset(("main", "_main", "run_main", "__main__"))
+"""Functions that only one thread runs, by their names, if nobody calls them."""
+
+_CONSTRUCTORS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
+
+MAX_ROOTS = 12
+"""How many roots of one function are told apart; beyond them it may run beside anything."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ThreadRoot:
+    """Where a thread of control begins: in ``function``.
+
+    ``spawner`` and ``span`` say where a thread is made; both are empty for the main program and for
+    unknown callers. ``several``: more than one thread may be in it at the same time.
+    """
+
+    function: str
+    kind: str  # main, thread, unknown
+    several: bool
+    spawner: str = ""
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        where = f" made at {self.spawner} {self.span}" if self.spawner else ""
+        return f"{self.kind} {self.function}{where}{' (several)' if self.several else ''}"
+
+
+class Threads:
+    """The roots of all functions of a program."""
+
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
+        self._states = graph.states
+        self._lifetimes: dict[str, Lifetimes] = {}
+        self._reach: dict[str, frozenset[str]] = {}
+        self._roots = self._find_roots()
+        self._entry = self._held_on_entry()
+        self._confined = self._only_while_constructed()
+
+    # -- roots ------------------------------------------------------------------------------
+
+    def roots(self, key: str) -> frozenset[ThreadRoot]:
+        """The roots from which a function is reached."""
+        return self._roots.get(key, frozenset())
+
+    def _find_roots(self) -> dict[str, frozenset[ThreadRoot]]:
+        found: dict[str, set[ThreadRoot]] = {key: set() for key in self._states}
+        for key in self._states:
+            found[key].update(self._own_roots(key))
+        # Callers come before callees: what reaches a function is what reaches its callers.
+        order = list(components(self._states, self._graph.runs))
+        for members in reversed(order):
+            every = set().union(*(found[key] for key in members))
+            for key in members:
+                found[key] = every
+                for callee in self._graph.runs(key):
+                    if len(found[callee]) < MAX_ROOTS:
+                        found[callee] |= every
+        return {
+            key: frozenset(roots)
+            if len(roots) < MAX_ROOTS
+            else frozenset((ThreadRoot(key, "unknown", True),))
+            for key, roots in found.items()
+        }
+
+    def _own_roots(self, key: str) -> Iterator[ThreadRoot]:
+        function = self._states[key].function
+        spawns = {(edge.caller, edge.span) for edge in self._graph.spawns.get(key, ())}
+        for caller, span in sorted(spawns):
+            several = len(spawns) > 1 or self._lifetimes_of(caller).repeats(span)
+            yield ThreadRoot(key, "thread", several, caller, span)
+        if function.kind is FunctionKind.MODULE:
+            yield ThreadRoot(key, "main", False)
+        elif self._is_entered_from_outside(function, bool(spawns)):
+            yield ThreadRoot(key, "unknown", function.name not in _DRIVERS)
+
+    def _is_entered_from_outside(self, function: Function, is_spawned: bool) -> bool:
+        if function.name in _CONSTRUCTORS and self._graph.callers.get(function.key):
+            return False
+        callers = [edge.caller for edge in self._graph.callers.get(function.key, ())]
+        if all(caller == function.key for caller in callers) and not is_spawned:
+            return True
+        if function.class_name is None or function.kind in (
+            FunctionKind.LAMBDA,
+            FunctionKind.GENERATOR_EXPRESSION,
+        ):
+            return False
+        if is_spawned and function.name == "run":
+            return False
+        # Whoever has an object may call its public methods.
+        return not function.name.startswith("_") or function.name.endswith("__")
+
+    # -- parallel ---------------------------------------------------------------------------
+
+    def may_run_in_parallel(self, one: str, at: Span, other: str, beside: Span) -> bool:
+        """Whether two places, each in a function, may be reached by two threads at a time."""
+        return any(
+            self._parallel(left, one, at, right, other, beside)
+            for left in sorted(self.roots(one), key=str)
+            for right in sorted(self.roots(other), key=str)
+        )
+
+    def _parallel(
+        self, left: ThreadRoot, one: str, at: Span, right: ThreadRoot, other: str, beside: Span
+    ) -> bool:
+        if left == right:
+            return left.several
+        if "unknown" in (left.kind, right.kind):
+            return True
+        if left.kind == right.kind == "thread":
+            if left.spawner != right.spawner or left.span is None or right.span is None:
+                return True
+            return self._lifetimes_of(left.spawner).overlap(left.span, right.span)
+        if left.kind == right.kind == "main":
+            return False  # The modules of one program are run one after the other.
+        thread, place, span = (left, other, beside) if left.kind == "thread" else (right, one, at)
+        return self._beside(thread, place, span)
+
+    def _beside(self, thread: ThreadRoot, place: str, span: Span) -> bool:
+        """Whether a place of the main program is reached while the thread lives."""
+        assert thread.span is not None
+        lifetimes = self._lifetimes_of(thread.spawner)
+        if place == thread.spawner:
+            return lifetimes.lives_at(thread.span, span)
+        calls = [
+            edge.span
+            for edge in self._graph.calls[thread.spawner]
+            if edge.manner is not Manner.CONCURRENT and place in self._reached_from(edge.callee)
+        ]
+        return not calls or any(lifetimes.lives_at(thread.span, each) for each in calls)
+
+    def _reached_from(self, key: str) -> frozenset[str]:
+        known = self._reach.get(key)
+        if known is None:
+            seen = {key}
+            work = [key]
+            while work:
+                for callee in self._graph.runs(work.pop()):
+                    if callee not in seen:
+                        seen.add(callee)
+                        work.append(callee)
+            known = self._reach[key] = frozenset(seen)
+        return known
+
+    def _lifetimes_of(self, key: str) -> Lifetimes:
+        known = self._lifetimes.get(key)
+        if known is None:
+            known = self._lifetimes[key] = Lifetimes(self._states[key].function)
+        return known
+
+    # -- what is held on entry --------------------------------------------------------------
+
+    def held_on_entry(self, key: str) -> frozenset[str]:
+        """The locks, by name, that are held whenever the function is called: its gates."""
+        return self._entry.get(key) or frozenset()
+
+    def _held_on_entry(self) -> dict[str, frozenset[str] | None]:
+        entry: dict[str, frozenset[str] | None] = {}
+        for key in self._states:
+            open_ = any(root.function == key for root in self._roots[key])
+            entry[key] = frozenset() if open_ else None  # None: not called yet, as far as is known
+        changed = True
+        while changed:
+            changed = False
+            for key in self._states:
+                if entry[key] == frozenset():
+                    continue
+                known: frozenset[str] | None = None
+                for edge in self._graph.callers.get(key, ()):
+                    above = entry.get(edge.caller)
+                    if above is None:
+                        continue
+                    here = above | {lock_name(h.lock) for h in edge.held}
+                    known = here if known is None else known & here
+                if known is not None and known != entry[key]:
+                    old = entry[key]
+                    entry[key] = known if old is None else known & old
+                    changed = changed or entry[key] != old
+        return entry
+
+    # -- objects that nobody else has yet ---------------------------------------------------
+
+    def is_unshared(self, key: str, path: AccessPath) -> bool:
+        """Whether a path leads through an object that is still being made."""
+        return path.root is Root.SELF and key in self._confined
+
+    def _only_while_constructed(self) -> frozenset[str]:
+        """The constructors, and the methods that only they call on the object that they make."""
+        confined = {
+            key
+            for key, one in self._states.items()
+            if one.function.name in _CONSTRUCTORS
+            or (
+                one.function.class_name is not None
+                and self._graph.callers.get(key)
+                and not self._graph.spawns.get(key)
+                and one.function.name.startswith("_")
+                and not one.function.name.endswith("__")
+            )
+        }
+        changed = True
+        while changed:
+            changed = False
+            for key in sorted(confined):
+                if self._states[key].function.name in _CONSTRUCTORS:
+                    continue
+                for edge in self._graph.callers.get(key, ()):
+                    receiver = next(iter(edge.binding.roots.values()), None)
+                    own = receiver is not None and receiver.is_variable
+                    own = own and receiver is not None and receiver.root is Root.SELF
+                    if edge.caller not in confined or not own:
+                        confined.discard(key)
+                        changed = True
+                        break
+        return frozenset(confined)

@@ -1,0 +1,294 @@
+"""Which functions a call, an attribute or an operator may run: methods, overrides, properties.
+
+For a call through an object the methods of the subclasses count as well, because the object may be
+an instance of one. What is called through ``self`` is looked up in those classes only that run the
+calling method itself: a subclass that has put another method in its place does not come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from locklint.core.diagnostic import Confidence
+from locklint.frontend.attributes import PROPERTIES
+from locklint.frontend.inference import Inference
+from locklint.frontend.resolver import Callee
+from locklint.frontend.value_types import (
+    ClassRef,
+    ClassType,
+    ContainerMethod,
+    FunctionType,
+    InstanceType,
+    LambdaType,
+    LockMethod,
+    LockValue,
+    NameType,
+    NoneType,
+    Scope,
+    Type,
+    Types,
+)
+from locklint.index.declarations import CallValue, FunctionDecl, Ref, Value
+from locklint.ir.access_path import AccessPath, Root
+from locklint.models.spawns import THREAD_CLASSES
+
+MAX_OVERRIDES = 12
+"""How many methods of subclasses are looked at for one call."""
+
+
+class Dispatch:
+    """Finds the functions of the project that code comes to run."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self._property_names: frozenset[str] | None = None
+        self._special_names: frozenset[str] | None = None
+
+    def forget(self) -> None:
+        """Take in that there are more modules than before."""
+        self._property_names = None
+        self._special_names = None
+
+    def property_names(self) -> frozenset[str]:
+        """The names of all attributes that some class of the project computes."""
+        if self._property_names is None:
+            found: set[str] = set()
+            descriptors = {
+                cls.name
+                for index in self.inference.project.modules()
+                for cls in index.classes.values()
+                if "__get__" in cls.methods
+            }
+            for index in self.inference.project.modules():
+                for function in index.functions.values():
+                    if any(
+                        (name := _last_name(decorator)) in PROPERTIES
+                        or name.endswith("property")
+                        or name in descriptors
+                        for decorator in function.decorators
+                    ):
+                        found.add(function.name)
+            self._property_names = frozenset(found)
+        return self._property_names
+
+    def special_names(self) -> frozenset[str]:
+        """The names of the special methods that some class of the project has."""
+        if self._special_names is None:
+            self._special_names = frozenset(
+                name
+                for index in self.inference.project.modules()
+                for cls in index.classes.values()
+                for name in cls.methods
+                if name.startswith("__")
+            )
+        return self._special_names
+
+    def call(self, scope: Scope, path: AccessPath, types: Types) -> Callee:
+        """What calling ``path`` calls, which stands for ``types`` in ``scope``."""
+        targets: dict[str, None] = {}
+        overrides: dict[str, None] = {}
+        runs: dict[str, None] = {}
+        external: str | None = None
+        constructs: str | None = None
+        bound = False
+        known = [kind for kind in types if not isinstance(kind, NoneType)]
+        for kind in types:
+            match kind:
+                case FunctionType():
+                    for target in self._implementations(kind):
+                        targets.setdefault(target)
+                    bound = bound or kind.bound
+                    for method in self._overriding(scope, path, kind):
+                        overrides.setdefault(method.key)
+                case ClassType(cls=cls):
+                    constructs = constructs or cls.key
+                    initialiser = self.inference.attributes.method(cls, "__init__")
+                    if initialiser is not None:
+                        targets.setdefault(initialiser.key)
+                        bound = True
+                    runs.update(dict.fromkeys(self._run_methods(cls)))
+                case LambdaType(body=body, scope=where):
+                    holder = f"{where.function}." if where.function else ""
+                    name = f"{holder}<lambda@{body.line}:{body.column}>"
+                    targets.setdefault(f"{where.index.key}:{name}")
+                case InstanceType(cls=cls):
+                    called = self.inference.attributes.method(cls, "__call__")
+                    if called is not None:
+                        targets.setdefault(called.key)
+                        bound = True
+                case _:
+                    external = external or _external_name(kind)
+        if not targets:
+            for method in self._left_to_subclasses(scope, path):
+                overrides.setdefault(method.key)
+        return Callee(
+            tuple(targets),
+            external,
+            constructs,
+            bound,
+            tuple([key for key in overrides if key not in targets])[:MAX_OVERRIDES],
+            tuple(runs),
+            certain=len(known) == 1 and _is_sure(known[0]),
+        )
+
+    def attribute(self, scope: Scope, path: AccessPath, receiver: Types, way: str) -> Callee:
+        """The ``getter`` or ``setter`` that reading or binding an attribute calls."""
+        targets: dict[str, None] = {}
+        overrides: dict[str, None] = {}
+        known = [kind for kind in receiver if not isinstance(kind, NoneType)]
+        for kind in known:
+            if not isinstance(kind, (InstanceType, LockValue)) or kind.cls is None:
+                continue
+            method: FunctionType | None = self.inference.attributes.method(kind.cls, path.last)
+            if method is None or not self.inference.attributes.is_property(method):
+                continue
+            if way == "setter":
+                method = self._setter(method)
+            if method is None:
+                continue
+            targets.setdefault(method.key)
+            if way == "getter":
+                for other in self._overriding(scope, path, method):
+                    if self.inference.attributes.is_property(other):
+                        overrides.setdefault(other.key)
+        return Callee(
+            tuple(targets),
+            bound=True,
+            overrides=tuple([key for key in overrides if key not in targets])[:MAX_OVERRIDES],
+            certain=len(known) == 1 and _is_sure(known[0]),
+        )
+
+    def special(self, receiver: Types, name: str) -> Callee:
+        """The special method of that name, such as ``__len__``, of any of the alternatives."""
+        targets: dict[str, None] = {}
+        for kind in receiver:
+            if isinstance(kind, InstanceType):
+                method = self.inference.attributes.method(kind.cls, name)
+                if method is not None:
+                    targets.setdefault(method.key)
+        return Callee(
+            tuple(targets), bound=True, certain=len(receiver) == 1 and _is_sure(receiver[0])
+        )
+
+    # Methods
+
+    def _implementations(self, function: FunctionType) -> tuple[str, ...]:
+        """A method, or where it is abstract, the methods that override it."""
+        if function.decl.is_abstract:
+            overriding = self.inference.attributes.overriding(function)
+            if overriding:
+                return tuple(dict.fromkeys(other.key for other in overriding))
+        return (function.key,)
+
+    def _overriding(
+        self, scope: Scope, path: AccessPath, function: FunctionType
+    ) -> Iterator[FunctionType]:
+        """The methods that subclasses of the receiver's class have in place of one."""
+        receiver = function.receiver
+        cls: ClassRef | None = receiver.cls if isinstance(receiver, InstanceType) else None
+        if cls is None:
+            owner = function.decl.class_name
+            if owner is None or not path.fields:
+                return
+            cls = ClassRef(function.path, owner, function.index)
+        if path.root_name == "super":
+            return
+        method = self.inference.attributes.method
+        for subclass in self._possible_classes(scope, path, cls):
+            other = method(subclass, function.decl.name)
+            if other is not None and other.key != function.key and not other.decl.is_abstract:
+                yield other
+
+    def _left_to_subclasses(self, scope: Scope, path: AccessPath) -> Iterator[FunctionType]:
+        """The methods that a mixin calls through ``self`` and only its subclasses have."""
+        cls = _own_class(scope, path)
+        if cls is None or len(path.fields) != 1:
+            return
+        slot = self.inference.attributes.slot(cls, path.last)
+        if slot.method is not None or slot.places:
+            return
+        for subclass in self._possible_classes(scope, path, cls):
+            other = self.inference.attributes.method(subclass, path.last)
+            if other is not None and not other.decl.is_abstract:
+                yield other
+
+    def _possible_classes(
+        self, scope: Scope, path: AccessPath, cls: ClassRef
+    ) -> Iterator[ClassRef]:
+        """The subclasses of which the receiver may be an instance when the call is reached."""
+        own = _own_class(scope, path)
+        through_self = own is not None and len(path.fields) == 1
+        for subclass in self.inference.project.subclasses(own if through_self and own else cls):
+            if through_self and not self._runs(subclass, scope.decl):
+                continue
+            yield subclass
+
+    def _runs(self, cls: ClassRef, decl: FunctionDecl | None) -> bool:
+        """Whether an instance of the class runs that method, itself or by ``super()``."""
+        while decl is not None and decl.class_name is None:
+            return True
+        if decl is None:
+            return True
+        method = self.inference.attributes.method(cls, decl.name)
+        if method is None or method.qualname == decl.qualname:
+            return True
+        return decl.name in method.decl.called
+
+    def _setter(self, method: FunctionType) -> FunctionType | None:
+        decl = method.decl
+        for other in method.index.functions.values():
+            if (
+                other.name == decl.name
+                and other.class_name == decl.class_name
+                and any(_last_name(each) == "setter" for each in other.decorators)
+            ):
+                return FunctionType(method.path, other.qualname, method.index)
+        return None
+
+    def _run_methods(self, cls: ClassRef) -> Iterator[str]:
+        ancestors: Iterable[ClassRef | str] = self.inference.project.mro(cls)
+        if any(isinstance(one, str) and one in THREAD_CLASSES for one in ancestors):
+            method = self.inference.attributes.method(cls, "run")
+            if method is not None:
+                yield method.key
+
+
+def _own_class(scope: Scope, path: AccessPath) -> ClassRef | None:
+    """The class whose method the scope is, where the path goes through its receiver."""
+    decl = scope.decl
+    if path.root is not Root.SELF or decl is None or not decl.class_name:
+        return None
+    return ClassRef(scope.path, decl.class_name, scope.index)
+
+
+def _is_sure(kind: Type) -> bool:
+    match kind:
+        case FunctionType(receiver=InstanceType(confidence=confidence)):
+            return confidence is Confidence.HIGH
+        case InstanceType(confidence=confidence):
+            return confidence is Confidence.HIGH
+        case FunctionType() | ClassType() | LambdaType() | LockValue():
+            return True
+        case _:
+            return False
+
+
+def _last_name(decorator: Value) -> str:
+    callee = decorator.callee if isinstance(decorator, CallValue) else decorator
+    return callee.names[-1] if isinstance(callee, Ref) else ""
+
+
+def _external_name(kind: Type) -> str | None:
+    match kind:
+        case NameType(dotted=dotted):
+            return dotted
+        case LockMethod(lock=lock, method=method):
+            return f"{lock.api.name}.{method}"
+        case ContainerMethod(container=container, method=method):
+            if container.name in ("generator", "object"):
+                return None
+            if container.name == "deque":
+                return f"collections.deque.{method}"
+            return f"builtins.{container.name}.{method}"
+        case _:
+            return None

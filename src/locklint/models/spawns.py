@@ -1,0 +1,83 @@
+"""What makes a thread, a task or a process, and which of its arguments it will run.
+
+Facts are those of CPython 3.11 to 3.13. A name that is not here makes no root of its own: what it
+is given is then a function that somebody calls, nobody knows when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Spawner:
+    """A callable that lets a function run beside the caller.
+
+    ``position`` and ``name`` say which argument is the function. What it will be called with is
+    either the ``rest`` of the positional arguments, or what the argument ``args`` (at
+    ``args_position``) holds.
+    """
+
+    what: str  # thread, timer, process, executor, task
+    position: int | None
+    name: str | None = None
+    rest: bool = False
+    args_position: int | None = None
+
+    @property
+    def is_process(self) -> bool:
+        """Whether it shares no locks of threads with the caller."""
+        return self.what == "process"
+
+
+_THREAD = Spawner("thread", 1, "target", args_position=3)
+_TIMER = Spawner("timer", 1, "function", args_position=2)
+_PROCESS = Spawner("process", 1, "target", args_position=3)
+_SUBMIT = Spawner("executor", 0, rest=True)
+_APPLY = Spawner("executor", 0, "func", args_position=1)
+
+_SPAWNERS: dict[str, Spawner] = {
+    "threading.Thread": _THREAD,
+    "threading.Timer": _TIMER,
+    "_thread.start_new_thread": Spawner("thread", 0, args_position=1),
+    "multiprocessing.Process": _PROCESS,
+    "multiprocessing.process.BaseProcess": _PROCESS,
+    "multiprocessing.context.Process": _PROCESS,
+    "multiprocessing.context.BaseContext.Process": _PROCESS,
+    "asyncio.to_thread": _SUBMIT,
+    "gevent.spawn": Spawner("task", 0, rest=True),
+    "eventlet.spawn": Spawner("task", 0, rest=True),
+}
+
+_METHODS: dict[str, Spawner] = {
+    "submit": _SUBMIT,
+    "run_in_executor": Spawner("executor", 1, rest=True),
+    "apply_async": _APPLY,
+    "call_soon_threadsafe": Spawner("task", 0, rest=True),
+    "call_soon": Spawner("task", 0, rest=True),
+    "call_later": Spawner("task", 1, rest=True),
+}
+
+_EXECUTORS = (
+    "concurrent.futures.",
+    "multiprocessing.pool.ThreadPool",
+    "multiprocessing.dummy.",
+    "asyncio.",
+)
+
+THREAD_CLASSES = frozenset({"threading.Thread", "threading.Timer", "multiprocessing.dummy.Process"})
+"""Classes whose subclasses run their method ``run`` in a thread of its own."""
+
+WAITING_METHODS = frozenset({"join", "result", "shutdown", "exception"})
+"""Methods by which a thread, future or executor is waited for."""
+
+
+def spawner(dotted: str) -> Spawner | None:
+    """What a call of an external name makes; None where it makes nothing that runs beside it."""
+    known = _SPAWNERS.get(dotted)
+    if known is not None:
+        return known
+    owner, _, method = dotted.rpartition(".")
+    if method in _METHODS and f"{owner}.".startswith(_EXECUTORS):
+        return _METHODS[method]
+    return None

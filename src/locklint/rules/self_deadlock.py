@@ -1,0 +1,125 @@
+"""## What it does
+
+Finds a thread that waits for itself: it holds a lock that is not re-entrant, and on the same way asks
+for it again, directly or through calls, properties, operators, decorators, `super()` and overridden
+methods.
+
+## Why is this bad?
+
+The thread hangs for ever, and with it everybody else who wants the lock. No other thread is needed
+for that, and no bad luck: it happens each time this way is taken.
+
+## Example
+
+```python
+import threading
+
+
+class Till:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._coins = []
+
+    @property
+    def total(self):
+        with self._lock:
+            return sum(self._coins)
+
+    def pay(self, coin):
+        with self._lock:
+            self._coins.append(coin)
+            print(self.total)
+```
+
+## Use instead
+
+Ask before or after the section, split off a method that expects the lock to be held, or make it an
+`RLock`:
+
+```python
+import threading
+
+
+class Till:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._coins = []
+
+    @property
+    def total(self):
+        with self._lock:
+            return self._total()
+
+    def _total(self):
+        return sum(self._coins)
+
+    def pay(self, coin):
+        with self._lock:
+            self._coins.append(coin)
+            print(self._total())
+```
+
+## Known limits
+
+A warning where another method may be called instead, such as one that only a subclass has. Silent
+about re-entrant locks, semaphores, an acquire that gives up by itself, and locks of another instance.
+Parameters that are passed as literals (`self.close(locked=True)`) are followed through the tests of
+them.
+
+## References
+
+- [threading.Lock](https://docs.python.org/3/library/threading.html#lock-objects)
+- [CWE-764: Multiple Locks of a Critical Resource](https://cwe.mitre.org/data/definitions/764.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.self_deadlock import SelfDeadlock, self_deadlocks
+from locklint.analysis.story import display_name, made_step, thread_steps
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each place at which a thread comes to wait for itself."""
+    for found in self_deadlocks(program.composition):
+        pair, lock = found.pair, found.held.lock
+        function = program.functions[pair.function]
+        steps = thread_steps(program, pair)
+        made = made_step(program, lock)
+        since = found.held.since
+        yield RULE.finding(
+            function,
+            pair.span,
+            _message(program, found),
+            severity=Severity.ERROR if found.proven else Severity.WARNING,
+            confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
+            locks=(lock,),
+            steps=[*steps, made] if made is not None else steps,
+            help="ask outside the section, split off a function that expects the lock to be held,"
+            " or make the lock re-entrant",
+            anchors=() if since is None else (since.span,),
+        )
+
+
+def _message(program: Program, found: SelfDeadlock) -> str:
+    pair = found.pair
+    name = display_name(found.held.lock)
+    if pair.inner is None:
+        return f"`{name}` is held already, and this waits for it: the thread hangs for ever"
+    *_, last = pair.chain()
+    callee = program.functions[last.function].qualname
+    return f"`{name}` is held here, and `{callee}` waits for it: the thread hangs for ever"
+
+
+RULE = Rule(
+    code="LCK302",
+    name="self-deadlock",
+    severity=Severity.ERROR,
+    summary="a lock that is not re-entrant is asked for by the thread that holds it",
+    page=__doc__,
+    check=check,
+)
