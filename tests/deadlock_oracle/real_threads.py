@@ -262,7 +262,7 @@ def replay(program: Program, schedule: Schedule) -> set[Cycle]:
                 try:
                     conductor.step(actor.number)
                 except DivergedError:
-                    break  # It could go on, and came to a choice: no deadlock of its own.
+                    continue  # It could go on, and came to a choice: no deadlock of its own.
         return conductor.deadlocks()
 
 
