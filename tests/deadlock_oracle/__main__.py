@@ -49,7 +49,7 @@ def _print_summary(tally: Tally, programs: int, seconds: float) -> None:
     for code, count in sorted(tally.exact.items()):
         print(f"  {code} reported as it happens: {count}")
     for family, count in sorted(tally.families.items()):
-        print(f"  {count:>7} {': '.join(part for part in family if part)}")
+        print(f"  {count:>7} {': '.join(part for part in family if part)}", flush=True)
 
 
 def _run_for_real(options: argparse.Namespace, program_options: Options) -> int:
@@ -118,12 +118,14 @@ def main(arguments: list[str] | None = None) -> int:
     _print_summary(tally, options.programs, time.monotonic() - began)
     for family, seeds in sorted(tally.found.items()):
         shown: set[str] = set()
-        for seed in seeds[: 4 * options.show]:
+        for seed in seeds[: 3 * options.show]:
+            if len(shown) == options.show:
+                break
             program = shrunk(seed, family, program_options)
-            if len(shown) < options.show and shape(program) not in shown:
+            if shape(program) not in shown:
                 shown.add(shape(program))
                 print(f"\n{': '.join(part for part in family if part)} (program {seed})")
-                print(_explain(program))
+                print(_explain(program), flush=True)
     return 1 if tally.has_missed else 0
 
 

@@ -82,10 +82,14 @@ class Automaton:
 class Settings:
     """How a thread's choices are read.
 
-    With ``free_branches``, a test of a variable may go either way each time.
+    With ``free_branches``, a test of a variable may go either way each time. Locks besides those
+    ``only`` are always free; with ``all_at_once`` starts and joins are not there. What is not there
+    is no node, which keeps the automata small.
     """
 
     free_branches: bool = False
+    only: frozenset[str] | None = None
+    all_at_once: bool = False
 
 
 def automata(program: Program, settings: Settings | None = None) -> tuple[Automaton, ...]:
@@ -142,7 +146,9 @@ class _Compiler:
         self.emit(Kind.BEGIN)
         self.call(function, [self.lock(_Frame({}), name) for name in arguments])
         self.emit(Kind.END)
-        return _Folding(self.code, self.settings).automaton()
+        only = self.settings.only
+        absent = {self.locks[name] for name in self.locks if only is not None and name not in only}
+        return _Folding(self.code, self.settings, absent).automaton()
 
     def emit(self, code: _Code | Kind, subject: int = -1) -> int:
         if len(self.code) >= MAXIMUM_INSTRUCTIONS:
@@ -262,8 +268,9 @@ class _Compiler:
 class _Folding:
     """Turns instructions into nodes and edges."""
 
-    def __init__(self, code: list[_Instruction], settings: Settings) -> None:
+    def __init__(self, code: list[_Instruction], settings: Settings, absent: set[int]) -> None:
         self.code = code
+        self.absent = absent
         self.settings = settings
         self.numbers: dict[tuple[int, int], int] = {}
         self.waiting: list[tuple[int, int]] = []
@@ -289,6 +296,11 @@ class _Folding:
             self.numbers[place] = len(self.numbers)
             self.waiting.append(place)
         return self.numbers[place]
+
+    def is_absent(self, kind: Kind, subject: int) -> bool:
+        if kind in (Kind.START, Kind.JOIN):
+            return self.settings.all_at_once
+        return kind in (Kind.ACQUIRE, Kind.ATTEMPT, Kind.RELEASE) and subject in self.absent
 
     def edges(self, place: int, bits: int) -> tuple[Edge, ...]:
         """All operations that may come next, each with one way to get there."""
@@ -318,6 +330,8 @@ class _Folding:
                         stack.append((place + 1, bits, choices))
                     if not bits & bit or self.settings.free_branches:
                         stack.append((instruction.target, bits, choices))
+                case Kind() as kind if self.is_absent(kind, instruction.subject):
+                    stack.append((place + 1, bits, choices))
                 case Kind():
                     node = self.number((place, bits))
                     found.setdefault(node, Edge(node, choices))

@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.deadlock_oracle.automaton import InvalidProgramError
-from tests.deadlock_oracle.compare import CYCLE, MISSED, SELF_DEADLOCK, AnalysisError, judge
-from tests.deadlock_oracle.explore import Discarded, Truth, explore
+from tests.deadlock_oracle.compare import (
+    CYCLE,
+    MISSED,
+    SELF_DEADLOCK,
+    AnalysisError,
+    is_reason,
+    judge,
+)
+from tests.deadlock_oracle.explore import Cycle, Discarded, Truth, explore
 from tests.deadlock_oracle.generate import Options, generate
 from tests.deadlock_oracle.model import Program
 from tests.deadlock_oracle.shrink import shrink
@@ -115,9 +122,14 @@ def run_all(tasks: list[Task], jobs: int) -> Iterator[Tally]:
 def shrunk(seed: int, family: Family, options: Options) -> Program:
     """The smallest program found with the same kind of disagreement."""
 
+    _, _, reason = family
+
+    def explain(program: Program, locks: Cycle) -> str:
+        return reason if is_reason(program, locks, reason) else ""
+
     def keeps(program: Program) -> bool:
         try:
-            comparison = judge(program)
+            comparison = judge(program, explain=explain)
         except (Discarded, InvalidProgramError):
             return False
         except AnalysisError:

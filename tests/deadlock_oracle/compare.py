@@ -81,8 +81,16 @@ class Comparison:
         return next((kind for kind in (MISSED, FALSE_ALARM, COVERED) if kind in kinds), "exact")
 
 
-def judge(program: Program, answer_of: Callable[[Program], Answer] | None = None) -> Comparison:
-    """Compare; raises `Discarded` where there is no truth, and `AnalysisError`."""
+def judge(
+    program: Program,
+    answer_of: Callable[[Program], Answer] | None = None,
+    explain: Callable[[Program, Cycle], str] | None = None,
+) -> Comparison:
+    """Compare; raises `Discarded` where there is no truth, and `AnalysisError`.
+
+    ``explain`` gives the reason of a false alarm: `why_not`, unless told otherwise.
+    """
+    explain = explain or why_not
     truth = explore(program)
     answer = (answer_of or static_answer)(program)
     exact: list[str] = []
@@ -101,7 +109,7 @@ def judge(program: Program, answer_of: Callable[[Program], Answer] | None = None
             covered = any(set(other) < set(locks) for other in said)
             found.append(Mismatch(COVERED if covered else MISSED, code, locks))
         for locks in sorted(said - real):
-            found.append(Mismatch(FALSE_ALARM, code, locks, why_not(program, locks)))
+            found.append(Mismatch(FALSE_ALARM, code, locks, explain(program, locks)))
     return Comparison(truth, answer, tuple(exact), tuple(found))
 
 
@@ -151,6 +159,7 @@ _LIBERTIES: dict[str, Callable[[World, Cycle], World]] = {
 """Reasons why something cannot happen, each with the world in which that reason is none."""
 
 _MAXIMUM_REASONS = 3
+_AND = "; "
 _STATES_OF_AN_EXPLANATION = 10_000
 UNEXPLAINED = "unexplained"
 
@@ -168,8 +177,15 @@ def why_not(program: Program, locks: Cycle) -> str:
     for number in range(1, _MAXIMUM_REASONS + 1):
         for reasons in combinations(_LIBERTIES, number):
             if _happens(program, locks, reasons):
-                return "; ".join(reasons)
+                return _AND.join(reasons)
     return UNEXPLAINED
+
+
+def is_reason(program: Program, locks: Cycle, reason: str) -> bool:
+    """Whether a false alarm could have that reason; costs less than to look for one."""
+    if reason == UNEXPLAINED:
+        return why_not(program, locks) == reason
+    return _happens(program, locks, reason.split(_AND)) is True
 
 
 def _happens(program: Program, locks: Cycle, reasons: Iterable[str]) -> bool | None:

@@ -88,7 +88,8 @@ def explore(program: Program, world: World = REAL, maximum_states: int = MAXIMUM
 
     Raises `Discarded`, and `InvalidProgramError` for what is no program.
     """
-    threads = automata(program, Settings(free_branches=world.free_branches))
+    settings = Settings(world.free_branches, world.only, world.all_at_once)
+    threads = automata(program, settings)
     if world.copies > 1:
         threads = (threads[0], *(t for t in threads[1:] for _ in range(world.copies)))
     return _Explorer(program, threads, world, maximum_states).run()
@@ -109,7 +110,6 @@ class _Explorer:
         self.nodes: list[tuple[Node, ...]] = [thread.nodes for thread in threads]
         self.names = [lock.name for lock in program.locks]
         self.reentrant = [lock.reentrant for lock in program.locks]
-        self.exists = [world.only is None or name in world.only for name in self.names]
         self.world = world
         self.maximum = maximum
         self.parents: dict[_State, tuple[_State, Step] | None] = {}
@@ -157,7 +157,7 @@ class _Explorer:
 
     def can_take(self, state: _State, thread: int, lock: int) -> bool:
         held = state[1][lock]
-        if not held or not self.exists[lock]:
+        if not held:
             return True
         return held // _OWNER - 1 == thread and self.reentrant[lock]
 
@@ -219,7 +219,7 @@ class _Explorer:
         after = node.after
         succeeded = True
         match node.kind:
-            case Kind.ACQUIRE | Kind.ATTEMPT if self.exists[node.subject]:
+            case Kind.ACQUIRE | Kind.ATTEMPT:
                 if self.can_take(state, thread, node.subject) or self.goes_past(
                     state, thread, node.subject
                 ):
@@ -229,16 +229,16 @@ class _Explorer:
                     succeeded = False
                 else:
                     return
-            case Kind.RELEASE if self.exists[node.subject]:
+            case Kind.RELEASE:
                 if self.world.free_branches and locks[node.subject] // _OWNER - 1 != thread:
                     return  # The program makes sure by its conditions that this does not happen.
                 locks = self.released(locks, thread, node.subject)
-            case Kind.START if not self.world.all_at_once:
+            case Kind.START:
                 started = self.bodies_of(node.subject)
                 if any(places[body] != _UNBORN for body in started):
                     raise Discarded("a thread is started twice")
                 places = tuple(0 if t in started else place for t, place in enumerate(places))
-            case Kind.JOIN if not self.world.all_at_once:
+            case Kind.JOIN:
                 for body in self.bodies_of(node.subject):
                     if places[body] == _UNBORN:
                         raise Discarded("a thread is joined before it is started")
