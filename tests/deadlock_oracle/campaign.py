@@ -125,7 +125,7 @@ def shrunk(seed: int, family: Family, options: Options) -> Program:
     _, _, reason = family
 
     def explain(program: Program, locks: Cycle) -> str:
-        return reason if is_reason(program, locks, reason) else ""
+        return reason if reason and is_reason(program, locks, reason) else ""
 
     def keeps(program: Program) -> bool:
         try:

@@ -17,6 +17,7 @@ from tests.deadlock_oracle.explore import (
     World,
     explore,
     normalised,
+    orders,
 )
 from tests.deadlock_oracle.model import Program
 from tests.deadlock_oracle.writer import write
@@ -158,9 +159,10 @@ _LIBERTIES: dict[str, Callable[[World, Cycle], World]] = {
 }
 """Reasons why something cannot happen, each with the world in which that reason is none."""
 
-_MAXIMUM_REASONS = 3
+_MAXIMUM_REASONS = 2
 _AND = "; "
 _STATES_OF_AN_EXPLANATION = 10_000
+WRONG_ORDER = "no thread takes them in that order"
 UNEXPLAINED = "unexplained"
 
 
@@ -170,10 +172,8 @@ def why_not(program: Program, locks: Cycle) -> str:
     A lock that keeps others out by itself can no longer be part of what it keeps out, and so on:
     each reason is tried by exploring the program in a world without it.
     """
-    waiting = tuple(_LIBERTIES)
-    failing = tuple(reason for reason in _LIBERTIES if reason != _ATTEMPTS)
-    if all(_happens(program, locks, reasons) is False for reasons in (waiting, failing)):
-        return UNEXPLAINED  # All liberties together do not help, so fewer hardly would.
+    if _has_wrong_order(program, locks):
+        return WRONG_ORDER
     for number in range(1, _MAXIMUM_REASONS + 1):
         for reasons in combinations(_LIBERTIES, number):
             if _happens(program, locks, reasons):
@@ -181,8 +181,15 @@ def why_not(program: Program, locks: Cycle) -> str:
     return UNEXPLAINED
 
 
+def _has_wrong_order(program: Program, locks: Cycle) -> bool:
+    taken = orders(program)
+    return any(pair not in taken for pair in zip(locks, (*locks[1:], locks[0]), strict=True))
+
+
 def is_reason(program: Program, locks: Cycle, reason: str) -> bool:
     """Whether a false alarm could have that reason; costs less than to look for one."""
+    if reason == WRONG_ORDER:
+        return _has_wrong_order(program, locks)
     if reason == UNEXPLAINED:
         return why_not(program, locks) == reason
     return _happens(program, locks, reason.split(_AND)) is True

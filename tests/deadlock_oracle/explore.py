@@ -95,6 +95,23 @@ def explore(program: Program, world: World = REAL, maximum_states: int = MAXIMUM
     return _Explorer(program, threads, world, maximum_states).run()
 
 
+def orders(program: Program) -> frozenset[tuple[str, str]]:
+    """Pairs of locks of which one thread, alone and whatever its variables say, asks for the second
+    while it holds the first, be it by an attempt. Raises `Discarded` and `InvalidProgramError`.
+    """
+    world = World(all_at_once=True, attempts_wait=True, free_branches=True, past_self_deadlock=True)
+    found: set[tuple[str, str]] = set()
+    for automaton in automata(program, Settings(world.free_branches, None, world.all_at_once)):
+        alone = _Explorer(program, (automaton,), world, MAXIMUM_STATES)
+        alone.run()
+        for (place,), locks in alone.parents:
+            node = automaton.nodes[place]
+            if node.kind in (Kind.ACQUIRE, Kind.ATTEMPT):
+                asked = alone.names[node.subject]
+                found.update((alone.names[n], asked) for n, held in enumerate(locks) if held)
+    return frozenset(found)
+
+
 # A thread is the number of its node, or _UNBORN. A lock is 0 where it is free, else how often it is
 # held plus _OWNER for each number of its owner, counted from 1.
 _UNBORN = -1

@@ -19,6 +19,7 @@ from tests.deadlock_oracle.compare import (
     MISSED,
     SELF_DEADLOCK,
     UNEXPLAINED,
+    WRONG_ORDER,
     Answer,
     judge,
     lock_name,
@@ -94,7 +95,8 @@ def test_the_direction_of_a_ring_matters() -> None:
         ("a lock tried while held", "a", "an attempt does not wait"),
         ("variables that exclude each other", "a", "a condition has one outcome"),
         ("stopped by itself before", "ab", "the thread stops for ever before"),
-        ("one order", "ab", UNEXPLAINED),
+        ("one order", "ab", WRONG_ORDER),
+        ("hand over hand", "ac", WRONG_ORDER),
         ("an RLock twice", "r", UNEXPLAINED),
     ],
 )
