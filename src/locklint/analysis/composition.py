@@ -159,9 +159,10 @@ class Composition:
     def _compose(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
         """The callee's pair as the caller knows it; None where it cannot happen, or not matter."""
         binding = called.binding
-        requires = self._requires(called, pair)
-        if requires is None:
+        asked = self._requires(called, pair)
+        if asked is None:
             return None
+        requires, is_clear = asked
         event = _event(pair.event, binding)
         if event is None:
             return None
@@ -188,26 +189,38 @@ class Composition:
             pair,
             called.implicit,
             manner,
-            called.certain and pair.certain,
+            called.certain and pair.certain and is_clear,
             pair.depth + 1,
         )
 
-    def _requires(self, called: Edge, pair: CriticalPair) -> tuple[Requirement, ...] | None:
-        """What the caller's parameters have to be; None where the call itself rules it out."""
+    def _requires(
+        self, called: Edge, pair: CriticalPair
+    ) -> tuple[tuple[Requirement, ...], bool] | None:
+        """What the caller's parameters have to be; None where the call itself rules it out.
+
+        The second value tells whether what is passed is known to pass all tests of it.
+        """
+        is_clear = True
         found = dict.fromkeys(self._requirements_of(called.caller).at(called.span))
         for requirement in pair.requires:
             constant = called.binding.constant(requirement.parameter)
             if constant is not None:
                 if requirement.contradicts(constant):
                     return None
+                is_clear = is_clear and requirement.is_plain
                 continue
             passed = called.binding.roots.get(requirement.parameter)
             if passed is not None and passed.root is Root.PARAMETER and passed.is_variable:
                 mine = replace(requirement, parameter=passed.root_name)
-                if replace(mine, outcome=not mine.outcome) in found:
+                if mine.is_plain and replace(mine, outcome=not mine.outcome) in found:
                     return None
                 found.setdefault(mine)
-        return tuple(found)
+                continue
+            met = None if passed is None else requirement.is_met_by(passed)
+            if met is False:
+                return None
+            is_clear = is_clear and met is True
+        return tuple(found), is_clear
 
 
 def _event(event: Event, binding: Binding) -> Event | None:

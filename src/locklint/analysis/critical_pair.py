@@ -54,21 +54,36 @@ class Event:
 class Requirement:
     """What a parameter must be for the event to happen.
 
-    ``kind`` is ``truth``, ``none`` or ``equals`` (to ``constant``).
+    ``kind`` is ``truth``, ``none``, ``equals`` (to ``constant``), ``same`` (the object that the
+    path ``other`` leads to), or ``unclear`` for a test that cannot be followed to the caller.
     """
 
     parameter: str
     kind: str
     outcome: bool
     constant: Constant | None = None
+    other: str = ""
 
-    def sort_key(self) -> tuple[str, str, bool, str]:
+    @property
+    def is_plain(self) -> bool:
+        """Whether a literal decides it."""
+        return self.kind not in ("unclear", "same")
+
+    def sort_key(self) -> tuple[str, str, bool, str, str]:
         """A fixed order."""
-        return (self.parameter, self.kind, self.outcome, str(self.constant))
+        return (self.parameter, self.kind, self.outcome, str(self.constant), self.other)
+
+    def is_met_by(self, path: AccessPath) -> bool | None:
+        """Whether a value that is passed meets it; None where that is not known."""
+        if self.kind == "same" and path.root is Root.GLOBAL and str(path) == self.other:
+            return self.outcome
+        return None
 
     def contradicts(self, value: Constant) -> bool:
         """Whether a literal rules it out."""
         match self.kind:
+            case "unclear" | "same":
+                return False
             case "truth":
                 return bool(value.value) is not self.outcome
             case "none":

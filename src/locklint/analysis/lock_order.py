@@ -132,7 +132,7 @@ def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
             below = inner[index - len(pair.held)]
             if not _says_more(pair, one, below):
                 continue
-        holder = _holder(pair, index)
+        holder = holder_of(pair, index)
         yield Witness(
             pair,
             holder,
@@ -163,7 +163,7 @@ def _says_more(pair: CriticalPair, here: Held, below: Held) -> bool:
     )
 
 
-def _holder(pair: CriticalPair, index: int) -> CriticalPair:
+def holder_of(pair: CriticalPair, index: int) -> CriticalPair:
     """The link of the chain that holds the lock with that index itself."""
     for link in pair.chain():
         if index < len(link.held):

@@ -91,14 +91,26 @@ class Calls(Holds):
                 arguments=self._arguments(manager.call.arguments, disjunct),
             )
             self._recorder.calls(
-                span, manager.generator, disjunct, Manner.DIRECT, call=call, implicit="with"
+                span,
+                manager.generator,
+                disjunct,
+                Manner.DIRECT,
+                call=call,
+                certain=manager.certain,
+                implicit="with",
             )
             return
         key = manager.enter if is_enter else manager.exit
         if key is not None and manager.receiver is not None:
             receiver = self._canonical(manager.receiver, disjunct)
             self._recorder.calls(
-                span, key, disjunct, Manner.DIRECT, receiver=receiver, implicit="with"
+                span,
+                key,
+                disjunct,
+                Manner.DIRECT,
+                receiver=receiver,
+                certain=manager.certain,
+                implicit="with",
             )
 
     def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:

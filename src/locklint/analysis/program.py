@@ -15,6 +15,7 @@ from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, lock_order
 from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
+from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile, Span
 from locklint.ir.cfg import Function
@@ -64,6 +65,11 @@ class Program:
     def lock_cycles(self) -> tuple[LockCycle, ...]:
         """The rings of locks that threads can run into together."""
         return find_cycles(self.lock_order, self.threads)
+
+    @cached_property
+    def two_instances(self) -> tuple[TwoInstances, ...]:
+        """Where two locks of one name are held at a time, in no fixed order."""
+        return tuple(two_instances(self.composition, self.call_graph, self.threads))
 
     def solved(self) -> Iterator[LockStates]:
         """The states of each function that was analysed to its end, in the order of files."""

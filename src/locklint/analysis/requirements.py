@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from locklint.analysis.critical_pair import Requirement
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, BlockId, Branch, Constant, Equals, IsNone, Truth
-from locklint.ir.operands import defined_path
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    Branch,
+    Condition,
+    Constant,
+    Equals,
+    IsNone,
+    Opaque,
+    Truth,
+)
+from locklint.ir.operands import condition_paths, defined_path
 
 _MOST_TESTS = 24
+
+_SAMENESS = (("is", True), ("==", True), ("is not", False), ("!=", False))
 
 
 class Requirements:
@@ -71,12 +84,32 @@ def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]
                 kind = "none"
             case Equals(AccessPath(root=Root.PARAMETER, fields=()) as path, against):
                 kind, constant = "equals", against
-            case _:
+            case condition:
+                for requirement in _of_other_test(condition):
+                    yield block.id, branch.then, requirement
+                    negated = replace(requirement, outcome=not requirement.outcome)
+                    yield block.id, branch.otherwise, negated
                 continue
         if path.root_name in rebound:
-            continue
+            kind = "unclear"
         yield block.id, branch.then, Requirement(path.root_name, kind, True, constant)
         yield block.id, branch.otherwise, Requirement(path.root_name, kind, False, constant)
+
+
+def _of_other_test(condition: Condition) -> Iterator[Requirement]:
+    """What a test that is known by its text says of a parameter, if it has to do with one."""
+    paths = list(condition_paths(condition))
+    given = [path for path in paths if path.root is Root.PARAMETER]
+    if not given:
+        return
+    first = given[0]
+    if isinstance(condition, Opaque) and len(paths) == 2 and first.is_variable:
+        other = next((path for path in paths if path.root is Root.GLOBAL), None)
+        for operator, outcome in _SAMENESS:
+            if other is not None and condition.text == f"({first} {operator} {other})":
+                yield Requirement(first.root_name, "same", outcome, None, str(other))
+                return
+    yield Requirement(first.root_name, "unclear", True)
 
 
 def _reached_without(function: Function, source: BlockId, target: BlockId) -> set[BlockId]:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
-from locklint.engine.pipeline import WholeProgram
+from locklint.engine.whole_program import WholeProgram
 from locklint.engine.program_files import ProgramFiles
 from locklint.engine.progress import NoProgress
 from locklint.engine.read import ReadProblem
@@ -46,7 +46,7 @@ def _analyse(path: str) -> tuple[WholeProgram, list[str]]:
     except ReadProblem as problem:
         raise SyntaxError(problem.message) from None
     lowered = [(file, files.lower_relevant(file))] if file is not None else []
-    analysis = WholeProgram(files, [path], Config())
+    analysis = WholeProgram(files, Config())
     analysis.solve(lowered, NoProgress())
     return analysis, [problem.message for problem in files.problems]
 
@@ -74,7 +74,7 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
     if file is None:
         raise SyntaxError(files.problems[0].message)
     lowered = [(file, files.lower_relevant(file))]
-    analysis = WholeProgram(files, ["program.py"], Config())
+    analysis = WholeProgram(files, Config())
     analysis.solve(lowered, NoProgress())
     if analysis.errors:
         raise RuntimeError(analysis.errors[0].traceback)

@@ -20,21 +20,19 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.core.source import Span
 from locklint.engine import suppress
 from locklint.engine.discover import discover
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import GivenUp, InternalError, Report, Statistics
+from locklint.engine.whole_program import WholeProgram
 from locklint.engine.selection import explicit_codes, is_shown, select_rules
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
-    from locklint.frontend.static_resolver import StaticResolver
     from locklint.ir.cfg import Function
     from locklint.rule import Rule
 
-_MAX_ROUNDS = 4
 _RECURSION_LIMIT = 10_000
 _TEST_FOLDERS = frozenset({"test", "tests"})
 
@@ -111,7 +109,8 @@ def analyse(
             lowered.append((file, files.lower_relevant(file)))
             files.forget_trees()
         progress.advance()
-    analysis = WholeProgram(files, [path for path, _ in found], config)
+    files.leave_unread(found)
+    analysis = WholeProgram(files, config)
     analysis.solve(lowered, progress)
     return (
         Program(
@@ -124,101 +123,6 @@ def analyse(
         ),
         analysis.errors,
     )
-
-
-class WholeProgram:
-    """Resolves and solves the lowered functions of a run, and lowers more where they are needed."""
-
-    def __init__(self, files: ProgramFiles, paths: Sequence[str], config: Config) -> None:
-        from locklint.analysis.interprocedural import Interprocedural
-        from locklint.frontend.apply_effects import lock_method_names
-        from locklint.frontend.astroid_resolver import AstroidResolver
-        from locklint.frontend.project import Project
-        from locklint.frontend.static_resolver import StaticResolver
-        from locklint.models.table import table_with
-
-        self.files = files
-        self.errors: list[InternalError] = []
-        self.interprocedural = Interprocedural()
-        self._table = table_with(config.lock_types)
-        self._methods = lock_method_names(self._table)
-        self._project = Project([file.index for file in files.files.values()])
-        self._resolver = StaticResolver(
-            self._project,
-            self._table,
-            AstroidResolver(lambda name: self._table.kind_for_constructor(name) is not None),
-        )
-        self._resolvers: dict[str, StaticResolver] = {}
-
-    def solve(
-        self, lowered: Sequence[tuple[AnalysedFile, list[Function]]], progress: Progress
-    ) -> None:
-        """Solve the functions, and their callers for as long as these turn out to matter."""
-        progress.begin("analysing", len(lowered))
-        ready: list[Function] = []
-        for file, functions in lowered:
-            ready += self._with_effects(file, functions)
-            progress.advance()
-        changed = self._add(ready)
-        for _ in range(_MAX_ROUNDS):
-            more: list[Function] = []
-            for file, qualnames in self._callers(changed):
-                more += self._with_effects(file, self.files.lower(file, qualnames))
-                self.files.forget_trees()
-            if not more:
-                break
-            changed = self._add(more)
-
-    def made(self) -> dict[str, tuple[str, Span]]:
-        """Where the locks are made, by identity."""
-        found: dict[str, tuple[str, Span]] = {}
-        for states in self.interprocedural.states.values():
-            for lock in states.locks.values():
-                if lock.identity not in found:
-                    place = self._resolver.made(lock.identity)
-                    if place is not None:
-                        found[lock.identity] = place
-        return found
-
-    def _add(self, functions: list[Function]) -> set[str]:
-        changed = self.interprocedural.add(functions)
-        for function, error in self.interprocedural.take_errors():
-            self._internal(function.path, error)
-        return changed
-
-    def _with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
-        from locklint.frontend.apply_effects import apply_effects
-
-        path = file.source.path
-        if path not in self._resolvers:
-            self._resolvers[path] = self._resolver.for_file(file.index)
-        done: list[Function] = []
-        for function in functions:
-            try:
-                done.append(apply_effects(function, self._resolvers[path], self._methods))
-            except Exception as error:
-                self._internal(path, error)
-        return done
-
-    def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
-        """The functions not lowered yet that call something of the name of one of ``keys``."""
-        names = {key.rpartition(":")[2].rpartition(".")[2].partition("@")[0] for key in keys}
-        names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
-        if not names:
-            return
-        for path in sorted(self.files.files):
-            file = self.files.files[path]
-            wanted = {
-                outermost(file.index, declaration).qualname
-                for declaration in file.index.functions.values()
-                if not names.isdisjoint(declaration.called)
-            } - file.lowered
-            if wanted:
-                yield file, wanted
-
-    def _internal(self, path: str, error: Exception) -> None:
-        details = "".join(traceback.format_exception(error))
-        self.errors.append(InternalError(path, f"{type(error).__name__}: {error}", details))
 
 
 def run_rules(

@@ -57,6 +57,31 @@ class ProgramFiles:
         # The trees of files in a newer syntax are not those of their text: see `newer_syntax`.
         self._newer: set[str] = set()
         self._modules: dict[str, str] = {}
+        self._unread: dict[str, list[tuple[str, str]]] = {}
+
+    def leave_unread(self, found: Iterable[tuple[str, str]]) -> None:
+        """Note files that mention no lock, by their modules, so that `load` can fetch them."""
+        for path, shown in found:
+            if shown not in self.files:
+                self._unread.setdefault(self._names.name(path)[0], []).append((path, shown))
+
+    def load(self, module: str) -> ModuleIndex | None:
+        """Index the file of a module that mentions no lock; None where there is not just one."""
+        found = self._unread.pop(module, [])
+        if len(found) != 1:
+            return None
+        path, shown = found[0]
+        try:
+            file = self.add_text(path, shown, decode(read_bytes(path)))
+        except ReadProblem:
+            return None
+        self.forget_trees()
+        return file.index if file is not None else None
+
+    def has_module(self, dotted: str) -> bool:
+        """Whether a dotted name may lead into a file that was not read yet."""
+        parts = dotted.split(".")
+        return any(".".join(parts[:length]) in self._unread for length in range(len(parts), 0, -1))
 
     def read(self, path: str, shown: str) -> AnalysedFile | None:
         """Read, screen and index one file; None where it says nothing about locks, or cannot."""

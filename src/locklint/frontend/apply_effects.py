@@ -456,7 +456,15 @@ class EffectPass:
         call = self._definitions.call(context)
         if not (found.enter or found.exit or found.generator or found.external):
             return None
-        return Manager(found.enter, found.exit, found.generator, found.external, call, context)
+        return Manager(
+            found.enter,
+            found.exit,
+            found.generator,
+            found.external,
+            call,
+            context,
+            found.certain,
+        )
 
     def _terminator(self, block: BasicBlock, instructions: list[Instruction]) -> Terminator:
         match block.terminator:

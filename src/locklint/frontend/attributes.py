@@ -88,6 +88,10 @@ class Attributes:
         self._slots: dict[tuple[ClassRef, str], Slot] = {}
         self._by_class: dict[str, dict[str, list[FunctionDecl]]] = {}
 
+    def forget(self) -> None:
+        """Take in that there are more modules than before."""
+        self._slots.clear()
+
     def of(self, kind: Type, name: str) -> Types:
         """An attribute of one alternative."""
         match kind:
@@ -307,7 +311,7 @@ class Attributes:
 
     def _with_overrides(self, cls: ClassRef, name: str, types: Types) -> Types:
         """Where a subclass of the same file binds the attribute to another kind, it counts too."""
-        if not any(isinstance(kind, LockValue) for kind in types):
+        if not any(isinstance(kind, LockValue) or self._makes_locks(kind) for kind in types):
             return types
         found: list[Types] = []
         for subclass in self.inference.project.subclasses(cls):
@@ -315,6 +319,11 @@ class Attributes:
             if places:
                 found.append(weaken(self._bound(places), Confidence.MEDIUM))
         return union(types, *found) if found else types
+
+    def _makes_locks(self, kind: Type) -> bool:
+        """Whether it is the class of a lock: ``lock_class = threading.RLock`` in a subclass."""
+        table = self.inference.table
+        return isinstance(kind, NameType) and table.kind_for_constructor(kind.dotted) is not None
 
     def _bound(self, places: tuple[Place, ...]) -> Types:
         held: list[Types] = []

@@ -130,6 +130,8 @@ class Walker:
     # Variables
 
     def _root_alias(self, name: str, scope: Scope, types: Types, hops: int) -> AccessPath | None:
+        if scope.known(name) is not None:
+            return None
         index = scope.index
         decl = scope.decl
         while decl is not None:

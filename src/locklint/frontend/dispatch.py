@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.attributes import PROPERTIES
+from locklint.frontend.decorations import Decorations
 from locklint.frontend.inference import Inference
 from locklint.frontend.resolver import Callee
 from locklint.frontend.value_types import (
@@ -41,6 +42,7 @@ class Dispatch:
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
+        self.decorations = Decorations(inference)
         self._property_names: frozenset[str] | None = None
         self._special_names: frozenset[str] | None = None
 
@@ -48,6 +50,7 @@ class Dispatch:
         """Take in that there are more modules than before."""
         self._property_names = None
         self._special_names = None
+        self.decorations.forget()
 
     def property_names(self) -> frozenset[str]:
         """The names of all attributes that some class of the project computes."""
@@ -94,12 +97,14 @@ class Dispatch:
         known = [kind for kind in types if not isinstance(kind, NoneType)]
         for kind in types:
             match kind:
+                case FunctionType() if _is_what_it_replaced(scope, path, kind):
+                    continue
                 case FunctionType():
                     for target in self._implementations(kind):
                         targets.setdefault(target)
                     bound = bound or kind.bound
                     for method in self._overriding(scope, path, kind):
-                        overrides.setdefault(method.key)
+                        overrides.setdefault(self.decorations.called(method))
                 case ClassType(cls=cls):
                     constructs = constructs or cls.key
                     initialiser = self.inference.attributes.method(cls, "__init__")
@@ -120,7 +125,7 @@ class Dispatch:
                     external = external or _external_name(kind)
         if not targets:
             for method in self._left_to_subclasses(scope, path):
-                overrides.setdefault(method.key)
+                overrides.setdefault(self.decorations.called(method))
         return Callee(
             tuple(targets),
             external,
@@ -146,11 +151,11 @@ class Dispatch:
                 method = self._setter(method)
             if method is None:
                 continue
-            targets.setdefault(method.key)
+            targets.setdefault(self.decorations.called(method))
             if way == "getter":
                 for other in self._overriding(scope, path, method):
                     if self.inference.attributes.is_property(other):
-                        overrides.setdefault(other.key)
+                        overrides.setdefault(self.decorations.called(other))
         return Callee(
             tuple(targets),
             bound=True,
@@ -165,7 +170,7 @@ class Dispatch:
             if isinstance(kind, InstanceType):
                 method = self.inference.attributes.method(kind.cls, name)
                 if method is not None:
-                    targets.setdefault(method.key)
+                    targets.setdefault(self.decorations.called(method))
         return Callee(
             tuple(targets), bound=True, certain=len(receiver) == 1 and _is_sure(receiver[0])
         )
@@ -177,22 +182,17 @@ class Dispatch:
         if function.decl.is_abstract:
             overriding = self.inference.attributes.overriding(function)
             if overriding:
-                return tuple(dict.fromkeys(other.key for other in overriding))
-        return (function.key,)
+                return tuple(dict.fromkeys(map(self.decorations.called, overriding)))
+        return (self.decorations.called(function),)
 
     def _overriding(
         self, scope: Scope, path: AccessPath, function: FunctionType
     ) -> Iterator[FunctionType]:
         """The methods that subclasses of the receiver's class have in place of one."""
         receiver = function.receiver
-        cls: ClassRef | None = receiver.cls if isinstance(receiver, InstanceType) else None
-        if cls is None:
-            owner = function.decl.class_name
-            if owner is None or not path.fields:
-                return
-            cls = ClassRef(function.path, owner, function.index)
-        if path.root_name == "super":
-            return
+        if not isinstance(receiver, InstanceType) or path.root_name == "super":
+            return  # Called through the class, it is that one and no other.
+        cls = receiver.cls
         method = self.inference.attributes.method
         for subclass in self._possible_classes(scope, path, cls):
             other = method(subclass, function.decl.name)
@@ -259,6 +259,21 @@ def _own_class(scope: Scope, path: AccessPath) -> ClassRef | None:
     if path.root is not Root.SELF or decl is None or not decl.class_name:
         return None
     return ClassRef(scope.path, decl.class_name, scope.index)
+
+
+def _is_what_it_replaced(scope: Scope, path: AccessPath, function: FunctionType) -> bool:
+    """Whether a function seems to call itself by another name: ``original`` in a patch of it.
+
+    ``original = obj.hook; def hook(): original(); obj.hook = hook`` puts the function into the
+    attribute only after the variable was bound.
+    """
+    return (
+        function.path == scope.path
+        and function.qualname == scope.function
+        and path.is_variable
+        and path.root in (Root.CLOSURE, Root.GLOBAL)
+        and path.root_name != function.decl.name
+    )
 
 
 def _is_sure(kind: Type) -> bool:

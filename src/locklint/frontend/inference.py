@@ -97,6 +97,12 @@ class Inference:
             self.learnt[dotted] = kind
             self._memo.clear()
 
+    def forget(self) -> None:
+        """Take in that there are more modules than before."""
+        self._memo.clear()
+        self.attributes.forget()
+        self.arguments.forget()
+
     @property
     def exhausted(self) -> bool:
         """Whether the present question has used up its steps."""
@@ -211,6 +217,9 @@ class Inference:
     def name(self, name: str, scope: Scope) -> Types:
         """What a bare name means in a scope."""
         self._steps += 1
+        known = scope.known(name)
+        if known is not None:
+            return known
         index = scope.index
         decl = scope.decl
         # Lowering sets the variables of comprehensions apart: ``lock%3``.
@@ -348,7 +357,7 @@ class Inference:
             types = (ModuleType(index.path, index),)
         elif found.name in index.classes or found.name in index.functions:
             types = self.definition(index, found.name)
-            if found.name in index.bindings:
+            if found.name in index.bindings or found.name in index.imports:
                 types = self.global_name(found.name, index)
         else:
             types = self.global_name(found.name, index)

@@ -90,6 +90,13 @@ class Project:
         for index in modules:
             self.add(index)
 
+    def load_from(self, load: Loader) -> None:
+        """Ask, from now on, for modules that are not there."""
+        self._load = load
+        self._asked.clear()
+        self._members.clear()
+        self._mro.clear()
+
     def add(self, index: ModuleIndex) -> None:
         """Add a file's declarations; the same path again replaces them."""
         known = self._modules.setdefault(index.module, [])

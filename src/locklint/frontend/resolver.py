@@ -40,7 +40,7 @@ class ContextManager:
     the function under ``@contextmanager``; ``external`` the dotted name of the callee or type
     (``contextlib.suppress``, ``contextlib.ExitStack``, ``builtins.open``). ``async_enter`` and
     ``async_exit`` are the methods for ``async with``, where the class has any; a class that has no
-    others has them as ``enter`` and ``exit`` too.
+    others has them as ``enter`` and ``exit`` too. ``certain``: it is nothing else.
     """
 
     enter: str | None = None
@@ -49,6 +49,7 @@ class ContextManager:
     external: str | None = None
     async_enter: str | None = None
     async_exit: str | None = None
+    certain: bool = False
 
 
 class Resolver(Protocol):

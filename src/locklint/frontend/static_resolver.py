@@ -69,8 +69,8 @@ class StaticResolver:
         self.walker = Walker(self.inference)
         self._file = file
         self.dispatch = Dispatch(self.inference)
-        self._locks: dict[tuple[str, str, AccessPath], LockRef | None] = {}
-        self._callees: dict[tuple[str, str, str, AccessPath], Callee] = {}
+        self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
+        self._callees: dict[tuple[str, Scope, AccessPath], Callee] = {}
 
     def for_file(self, file: ModuleIndex) -> StaticResolver:
         """The same resolver, all that it has learnt included, for the functions of one file."""
@@ -79,6 +79,13 @@ class StaticResolver:
         other._file = file
         return other
 
+    def forget(self) -> None:
+        """Take in that there are more modules than before: answers may be others now."""
+        self.inference.forget()
+        self.dispatch.forget()
+        self._locks.clear()
+        self._callees.clear()
+
     # The protocol
 
     def lock(self, function: str, path: AccessPath) -> LockRef | None:
@@ -86,7 +93,7 @@ class StaticResolver:
         scope = self._scope(function, path)
         if scope is None:
             return None
-        key = (scope.path, scope.function, path)
+        key = (scope, path)
         if key not in self._locks:
             self._locks[key] = self._lock(scope, path)
         return self._locks[key]
@@ -130,7 +137,7 @@ class StaticResolver:
         scope = self._scope(function, path)
         if scope is None:
             return _NOTHING
-        key = (question, scope.path, scope.function, path)
+        key = (question, scope, path)
         known = self._callees.get(key)
         if known is None:
             known = self._callees[key] = self._find_callee(question, scope, path)
@@ -157,9 +164,11 @@ class StaticResolver:
         for kind in known:
             match kind:
                 case ManagerType(function=generator):
-                    return ContextManager(generator=generator.key)
-                case InstanceType(cls=cls):
-                    return self._methods(cls)
+                    key = self.dispatch.decorations.called(generator)
+                    return ContextManager(generator=key, certain=len(known) == 1)
+                case InstanceType(cls=cls, confidence=confidence):
+                    sure = len(walked.types) == 1 and confidence is Confidence.HIGH
+                    return replace(self._methods(cls), certain=sure)
                 case ExternalInstance(dotted=dotted):
                     return ContextManager(external=dotted)
                 case _:
@@ -205,6 +214,9 @@ class StaticResolver:
     def _scope(self, function: str, path: AccessPath) -> Scope | None:
         if path.root is Root.TEMP:
             return None
+        use = self.dispatch.decorations.uses.get(function)
+        if use is not None:
+            return use.scope
         module, _, qualname = function.rpartition(":")
         index = self._file
         if index is None or index.key != module:
@@ -335,7 +347,7 @@ class StaticResolver:
 
         def key(name: str) -> str | None:
             found = method(cls, name)
-            return found.key if found is not None else None
+            return self.dispatch.decorations.called(found) if found is not None else None
 
         enter, leave = key("__enter__"), key("__exit__")
         async_enter, async_leave = key("__aenter__"), key("__aexit__")

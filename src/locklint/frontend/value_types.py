@@ -53,13 +53,19 @@ class Scope:
     """Where a value is evaluated: a function's body, a class's body or a module's.
 
     ``function`` and ``cls`` are both empty for module code; ``cls`` is the class whose own body it
-    is, not that of a method.
+    is, not that of a method. ``given`` says what some of its names are in one certain use of the
+    function, such as the wrapper that a decorator makes of one method.
     """
 
     path: str
     function: str
     cls: str
     index: ModuleIndex = field(compare=False, repr=False)
+    given: tuple[tuple[str, Types], ...] = ()
+
+    def known(self, name: str) -> Types | None:
+        """What a name is in this use of the function, where that is said."""
+        return next((types for given, types in self.given if given == name), None)
 
     @property
     def decl(self) -> FunctionDecl | None:
@@ -137,7 +143,8 @@ class SuperType:
 class FunctionType:
     """A function of the project, bound where it was reached through an instance or class.
 
-    ``receiver`` is what it is bound to.
+    ``receiver`` is what it is bound to. ``through`` is the key of what is really called, where that
+    is known: the bare function behind a decorator, or the wrapper in front of it.
     """
 
     path: str
@@ -145,6 +152,7 @@ class FunctionType:
     index: ModuleIndex = field(compare=False, repr=False)
     bound: bool = False
     receiver: InstanceType | ClassType | None = None
+    through: str = ""
 
     @property
     def decl(self) -> FunctionDecl:
@@ -154,7 +162,7 @@ class FunctionType:
     @property
     def key(self) -> str:
         """``module:qualname``."""
-        return f"{self.index.key}:{self.qualname}"
+        return self.through or f"{self.index.key}:{self.qualname}"
 
 
 @dataclass(frozen=True, slots=True)

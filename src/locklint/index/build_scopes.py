@@ -43,7 +43,16 @@ class Scope:
     itself included (None at module or class level).
     """
 
-    __slots__ = ("bindings", "called", "defined", "enclosing", "function", "imports", "qualname")
+    __slots__ = (
+        "bindings",
+        "called",
+        "defined",
+        "enclosing",
+        "function",
+        "imports",
+        "qualname",
+        "reads",
+    )
 
     def __init__(self, qualname: str, enclosing: Scope | None) -> None:
         self.qualname = qualname
@@ -53,6 +62,7 @@ class Scope:
         self.defined: set[str] = set()
         self.imports: dict[str, str] = {}
         self.called: set[str] = set()
+        self.reads: set[str] = set()
 
     def child_name(self, name: str, line: int) -> str:
         """The qualname of a function or class of this scope, made unique by its line."""
@@ -183,6 +193,7 @@ class FunctionScope(Scope):
             imports=self.imports,
             self_bindings=freeze(self._with_parameter_fills()),
             called=frozenset(self.called),
+            reads=frozenset(self.reads),
             mentions_lock=self.mentions_lock,
             is_abstract=_is_abstract(node),
             comprehensions=freeze(self.comprehensions),

@@ -74,7 +74,8 @@ class Function:
     definitions of one name in a scope get ``name@line`` from the second on). ``class_name`` is the
     qualified name of the class whose method it is. ``globals`` and ``nonlocals`` are the declared
     names. ``entry`` is the id of the first block. ``defaults`` are the parameters' defaults that
-    are literals.
+    are literals. ``wrapper`` is set for the use of a decorator's wrapper in front of one function,
+    which is named after that function: it is the qualified name of the code that runs.
     """
 
     key: str
@@ -99,6 +100,17 @@ class Function:
     api_uses: tuple[ApiUse, ...] = ()
     mentions: frozenset[str] = frozenset()  # paths of lock methods that are passed on, not called
     defaults: tuple[tuple[str, Constant], ...] = ()
+    wrapper: str = ""
+
+    @property
+    def code_name(self) -> str:
+        """The qualified name of the definition that the code stands in."""
+        return self.wrapper or self.qualname
+
+    @property
+    def called_name(self) -> str:
+        """The qualified name by which it is called."""
+        return self.qualname.partition("@")[0]
 
     @property
     def name(self) -> str:

@@ -176,7 +176,7 @@ class Operate:
 class Manager:
     """What a context manager that is not a lock runs.
 
-    Keys of ``__enter__`` and ``__exit__`` of the project and the path of their receiver, the key of
+    ``certain``: it runs nothing else. Keys of ``__enter__`` and ``__exit__`` of the project and the path of their receiver, the key of
     a ``@contextmanager`` function and the call that made it, or an external dotted name.
     """
 
@@ -186,6 +186,7 @@ class Manager:
     external: str | None = None
     call: Call | None = None
     receiver: AccessPath | None = None
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

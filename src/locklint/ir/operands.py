@@ -11,6 +11,7 @@ from locklint.ir.instruction import (
     Await,
     Branch,
     Call,
+    Condition,
     Defer,
     Display,
     Enter,
@@ -109,14 +110,21 @@ def defined_path(instruction: Instruction) -> AccessPath | None:
             return None
 
 
+def condition_paths(condition: Condition) -> Iterator[AccessPath]:
+    """The paths on which the outcome of a test depends."""
+    match condition:
+        case Truth(value) | IsNone(value) | Equals(value) | Swallows(value):
+            yield from operand_paths(value)
+        case Opaque(mentions=paths):
+            yield from paths
+
+
 def terminator_paths(terminator: Terminator) -> Iterator[AccessPath]:
     """The paths that a terminator reads."""
     match terminator:
         case Return(value=value):
             yield from operand_paths(value)
-        case Branch(condition=Truth(value) | IsNone(value) | Equals(value) | Swallows(value)):
-            yield from operand_paths(value)
-        case Branch(condition=Opaque(mentions=paths)):
-            yield from paths
+        case Branch(condition=condition):
+            yield from condition_paths(condition)
         case _:
             pass

@@ -19,6 +19,7 @@ from locklint.rules import (
     release_unheld,
     self_deadlock,
     syntax_error,
+    two_instances_of_one_lock_class,
     unprotected_context_manager,
     unreleased_on_exception,
     unreleased_on_path,
@@ -48,5 +49,6 @@ ALL_RULES: tuple[Rule, ...] = (
     invalid_acquire_arguments.RULE,
     lock_order_cycle.RULE,
     self_deadlock.RULE,
+    two_instances_of_one_lock_class.RULE,
     syntax_error.RULE,
 )

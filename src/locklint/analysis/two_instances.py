@@ -1,0 +1,132 @@
+"""Two locks of one name that are held at a time: of two instances of a class, of two elements.
+
+Whoever calls with the instances exchanged takes them in the opposite order. What sets an order of
+its own is left out: a comparison of the two, sorting, a structure in which one is part of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.composition import Composition
+from locklint.analysis.critical_pair import CriticalPair, EventKind, is_vague
+from locklint.analysis.events import Held
+from locklint.analysis.lock_name import lock_name
+from locklint.analysis.lock_order import holder_of
+from locklint.analysis.threads import Threads
+from locklint.core.source import Span
+from locklint.ir.access_path import Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Branch, Call, Opaque
+from locklint.ir.lock import Exactness, LockRole, Mode
+
+_SORTING = ("sorted", "min", "max", "sort")
+
+
+@dataclass(frozen=True, eq=False)
+class TwoInstances:
+    """Two locks of one name; ``holder`` is the link of the pair's chain that holds the first."""
+
+    pair: CriticalPair
+    holder: CriticalPair
+    first: Held
+    second: Held
+
+
+def two_instances(
+    composition: Composition, graph: CallGraph, threads: Threads
+) -> Iterator[TwoInstances]:
+    """All of them, one for each place and lock, by function and place."""
+    found: dict[tuple[str, Span, str], TwoInstances] = {}
+    for key in sorted(composition.pairs):
+        for pair in composition.pairs[key]:
+            for one in _of_pair(pair):
+                if not _is_unordered(graph.function(key), one):
+                    continue
+                if _is_unordered_below(graph, one) and threads.may_run_in_parallel(
+                    key, pair.span, key, pair.span
+                ):
+                    place = (one.holder.function, one.holder.span, lock_name(one.first.lock))
+                    old = found.get(place)
+                    if old is None or pair.rank() < old.pair.rank():
+                        found[place] = one
+    yield from (found[place] for place in sorted(found))
+
+
+def _of_pair(pair: CriticalPair) -> Iterator[TwoInstances]:
+    event = pair.event
+    if event.kind is not EventKind.ACQUIRE or event.lock is None:
+        return
+    if event.lock.kind.role in (LockRole.SEMAPHORE, LockRole.EVENT, LockRole.QUEUE):
+        return
+    second = Held(event.lock, event.mode)
+    for index, first in enumerate(pair.all_held()):
+        if first.lock.identity != second.lock.identity or _are_readers(first, second):
+            continue
+        if any(_is_gate(other, first) for other in pair.all_held()):
+            continue
+        if _through_two_roots(first, second) or _of_two_elements(pair, first, second):
+            yield TwoInstances(pair, holder_of(pair, index), first, second)
+
+
+def _are_readers(first: Held, second: Held) -> bool:
+    return first.mode is second.mode is Mode.SHARED
+
+
+def _is_gate(other: Held, first: Held) -> bool:
+    """Whether another lock is held too, which lets only one thread come to take the two."""
+    return (
+        lock_name(other.lock) != lock_name(first.lock)
+        and other.lock.exactness is Exactness.ONE
+        and other.mode is not Mode.SHARED
+    )
+
+
+def _through_two_roots(first: Held, second: Held) -> bool:
+    """Whether both are the same attribute of two things that the caller has chosen."""
+    one, other = first.lock, second.lock
+    if one.exactness is not Exactness.PER_INSTANCE or is_vague(one) or is_vague(other):
+        return False
+    roots = (Root.SELF, Root.PARAMETER)
+    return (
+        one.path.root in roots
+        and other.path.root in roots
+        and one.path.root_name != other.path.root_name
+        and one.path.fields == other.path.fields
+        and bool(one.path.fields)
+    )
+
+
+def _of_two_elements(pair: CriticalPair, first: Held, second: Held) -> bool:
+    one, other = first.lock, second.lock
+    if one.exactness is not Exactness.ELEMENT or other.exactness is not Exactness.ELEMENT:
+        return False
+    if lock_name(one) != one.identity or lock_name(other) != other.identity:
+        return False  # Literal keys are locks of their own.
+    if is_vague(one) and is_vague(other):
+        return False
+    return one.path != other.path
+
+
+def _is_unordered_below(graph: CallGraph, one: TwoInstances) -> bool:
+    return all(_is_unordered(graph.function(link.function), one) for link in one.pair.chain())
+
+
+def _is_unordered(function: Function, one: TwoInstances) -> bool:
+    """Whether nothing in the function compares the two."""
+    elements = one.first.lock.exactness is Exactness.ELEMENT
+    wanted = {one.first.lock.path.root_name, one.second.lock.path.root_name}
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Call) and instruction.callee is not None:
+                if instruction.callee.last in _SORTING and elements:
+                    return False
+        condition = block.terminator
+        if isinstance(condition, Branch) and isinstance(condition.condition, Opaque):
+            roots = {path.root_name for path in condition.condition.mentions}
+            text = condition.condition.text or ""
+            if wanted <= roots or (elements and (" < " in text or " > " in text)):
+                return False
+    return True

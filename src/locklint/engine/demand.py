@@ -1,0 +1,89 @@
+"""Which functions have to be lowered although nothing in them mentions a lock.
+
+Whoever holds a lock and calls something may come to another lock by it, through files in which the
+word never occurs. To follow every call would mean to lower the whole program. So a function is
+worth it only if it is called with a lock held, directly or by others, and if by the bare names of
+what it calls and reads it may come to a function that does something with locks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from locklint.index.declarations import FunctionDecl, ModuleIndex
+
+if TYPE_CHECKING:
+    from locklint.analysis.events import LockStates
+
+class NameReach:
+    """The bare names by which some function that touches a lock may be reached.
+
+    ``properties`` are the names of attributes whose reading runs code.
+    """
+
+    def __init__(self, properties: frozenset[str]) -> None:
+        self._properties = properties
+        self._by_use: dict[str, list[FunctionDecl]] = defaultdict(list)
+        self._known: set[str] = set()
+        self._indexed: set[str] = set()
+
+    def add_files(self, indexes: Iterable[ModuleIndex]) -> None:
+        """Take in the functions of further files."""
+        fresh: list[FunctionDecl] = []
+        for index in indexes:
+            if index.path in self._indexed:
+                continue
+            self._indexed.add(index.path)
+            for decl in index.functions.values():
+                fresh.append(decl)
+                for name in decl.called | (decl.reads & self._properties):
+                    self._by_use[name].append(decl)
+        self._spread([decl.name for decl in fresh if self.reaches(decl)])
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Take in that functions of these names touch a lock."""
+        self._spread(list(names))
+
+    def _spread(self, names: list[str]) -> None:
+        work = names
+        while work:
+            name = work.pop()
+            if name in self._known:
+                continue
+            self._known.add(name)
+            work.extend(decl.name for decl in self._by_use.get(name, ()))
+
+    def reaches(self, decl: FunctionDecl) -> bool:
+        """Whether a function may come to a lock by what it calls or reads."""
+        return (
+            decl.name in self._known
+            or not self._known.isdisjoint(decl.called)
+            or not self._known.isdisjoint(decl.reads & self._properties)
+        )
+
+
+def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
+    """The functions, lowered or not, that calls with a lock held come to."""
+    found: set[str] = set()
+    work = [c.target for one in states.values() for c in one.calls if c.held]
+    while work:
+        key = work.pop()
+        if key in found:
+            continue
+        found.add(key)
+        known = states.get(key)
+        if known is not None:
+            work.extend(called.target for called in known.calls)
+    return found
+
+
+def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
+    """The lowered functions whose calls matter: they hold a lock, or are called with one held."""
+    reached = called_while_holding(states)
+    holders = {key for key, one in states.items() if any(c.held for c in one.calls) or one.taken}
+    return holders | (reached & states.keys())
+
+
+__all__ = ["NameReach", "called_while_holding", "holds_or_is_held"]

@@ -1,0 +1,276 @@
+"""From the lowered functions of each file to the lock states of the whole program."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from locklint.core.config import Config
+from locklint.core.source import Span
+from locklint.engine.demand import NameReach, called_while_holding, holds_or_is_held
+from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
+from locklint.engine.progress import Progress
+from locklint.engine.report import InternalError
+
+if TYPE_CHECKING:
+    from locklint.frontend.decorations import WrapperUse
+    from locklint.frontend.static_resolver import StaticResolver
+    from locklint.ir.cfg import Function
+
+_MAX_ROUNDS = 4
+_MAX_DEPTH = 12
+"""Through how many calls functions are lowered on demand."""
+
+_METHOD_DECORATORS = frozenset(
+    "property staticmethod classmethod setter getter deleter overload abstractmethod wraps"
+    " contextmanager asynccontextmanager override final cached_property".split()
+)
+
+
+class WholeProgram:
+    """Resolves and solves the lowered functions of a run, and lowers more where they are needed.
+
+    After the functions that mention locks come those that call what acquires or releases for its
+    caller, those behind decorators that do, and those that are called while a lock is held.
+    """
+
+    def __init__(self, files: ProgramFiles, config: Config) -> None:
+        from locklint.analysis.interprocedural import Interprocedural
+        from locklint.frontend.apply_effects import lock_method_names
+        from locklint.frontend.astroid_resolver import AstroidResolver
+        from locklint.frontend.project import Project
+        from locklint.frontend.static_resolver import StaticResolver
+        from locklint.models.table import table_with
+
+        self.files = files
+        self.errors: list[InternalError] = []
+        self.interprocedural = Interprocedural()
+        self._table = table_with(config.lock_types)
+        self._methods = lock_method_names(self._table)
+        self._project = Project([file.index for file in files.files.values()])
+        self._resolver = StaticResolver(
+            self._project,
+            self._table,
+            AstroidResolver(lambda name: self._table.kind_for_constructor(name) is not None),
+        )
+        self._resolvers: dict[str, StaticResolver] = {}
+        # Graphs as they were lowered, before anything in them was resolved.
+        self._raw: dict[str, Function] = {}
+
+    def solve(
+        self, lowered: Sequence[tuple[AnalysedFile, list[Function]]], progress: Progress
+    ) -> None:
+        """Solve the functions, and all others that turn out to matter to them."""
+        progress.begin("analysing", len(lowered))
+        ready: list[Function] = []
+        for file, functions in lowered:
+            ready += self._with_effects(file, functions)
+            progress.advance()
+        for file, qualnames in self._behind_locking_decorators():
+            ready += self._with_effects(file, self.files.lower(file, qualnames))
+        changed = self._add(ready)
+        for _ in range(_MAX_ROUNDS):
+            more: list[Function] = []
+            for file, qualnames in self._callers(changed):
+                more += self._with_effects(file, self.files.lower(file, qualnames))
+                self.files.forget_trees()
+            if not more:
+                break
+            changed = self._add(more)
+        self._follow_calls()
+
+    def made(self) -> dict[str, tuple[str, Span]]:
+        """Where the locks are made, by identity."""
+        found: dict[str, tuple[str, Span]] = {}
+        for states in self.interprocedural.states.values():
+            for lock in states.locks.values():
+                if lock.identity not in found:
+                    place = self._resolver.made(lock.identity)
+                    if place is not None:
+                        found[lock.identity] = place
+        return found
+
+    # -- what is lowered on demand ----------------------------------------------------------
+
+    def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
+        """The functions not lowered yet that call something of the name of one of ``keys``."""
+        names = {key.rpartition(":")[2].rpartition(".")[2].partition("@")[0] for key in keys}
+        names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
+        if not names:
+            return
+        for path in sorted(self.files.files):
+            file = self.files.files[path]
+            wanted = {
+                outermost(file.index, declaration).qualname
+                for declaration in file.index.functions.values()
+                if not names.isdisjoint(declaration.called)
+            } - file.lowered
+            if wanted:
+                yield file, wanted
+
+    def _behind_locking_decorators(self) -> Iterator[tuple[AnalysedFile, set[str]]]:
+        """The functions not lowered yet that a decorator of the project guards with a lock."""
+        from locklint.frontend.value_types import FunctionType
+
+        decorations = self._resolver.dispatch.decorations
+        for path in sorted(self.files.files):
+            file = self.files.files[path]
+            wanted: set[str] = set()
+            for qualname, decl in file.index.functions.items():
+                if not decl.decorators or outermost(file.index, decl).qualname in file.lowered:
+                    continue
+                use = decorations.uses.get(
+                    decorations.called(FunctionType(file.index.path, qualname, file.index))
+                )
+                while use is not None:
+                    if use.wrapper.decl.mentions_lock:
+                        wanted.add(outermost(file.index, decl).qualname)
+                        break
+                    use = self._next_use(use)
+            if wanted:
+                yield file, wanted
+
+    def _next_use(self, use: WrapperUse) -> WrapperUse | None:
+        """The wrapper that a wrapper is in front of; None where it is the function itself."""
+        return self._resolver.dispatch.decorations.uses.get(use.inner)
+
+    def _follow_calls(self) -> None:
+        """Lower what is called while a lock is held and may come to another one."""
+        states = self.interprocedural.states
+        if not any(called.held for one in states.values() for called in one.calls) and not any(
+            one.taken for one in states.values()
+        ):
+            return
+        self._project.load_from(self.files.load)
+        self._resolver.forget()
+        self._add(self._resolved_again(holds_or_is_held(states)))
+        reach = NameReach(self._resolver.dispatch.property_names())
+        for _ in range(_MAX_DEPTH):
+            reach.add_files([file.index for file in self.files.files.values()])
+            reach.add_names(
+                {one.function.name for one in states.values() if one.taken or one.outside}
+            )
+            fresh: list[Function] = []
+            for key in sorted(called_while_holding(states) - self.interprocedural.functions.keys()):
+                fresh += self._on_demand(key, reach)
+            if not fresh:
+                break
+            self._add(fresh)
+
+    def _resolved_again(self, keys: set[str]) -> list[Function]:
+        """Those functions among ``keys`` that call what may be in a file that was not read."""
+        from locklint.ir.instruction import Call
+
+        found: list[Function] = []
+        for key in sorted(keys):
+            function = self.interprocedural.functions[key]
+            for block in function.blocks.values():
+                if any(
+                    isinstance(instruction, Call)
+                    and not instruction.targets
+                    and instruction.lock is None
+                    and (
+                        instruction.external is None or self.files.has_module(instruction.external)
+                    )
+                    for instruction in block.instructions
+                ):
+                    raw = self._raw.get(key)
+                    file = self._file_of(function.path)
+                    if raw is not None and file is not None:
+                        found += self._resolved(file, [raw])
+                    break
+        return found
+
+    def _on_demand(self, key: str, reach: NameReach) -> list[Function]:
+        """A function by its key, and what is nested in it, if it may come to a lock."""
+        use = self._resolver.dispatch.decorations.uses.get(key)
+        if use is not None:
+            return self._use(use)
+        module, _, qualname = key.rpartition(":")
+        index = self._project.by_key(module)
+        if index is None or qualname not in index.functions:
+            return []
+        file = self._file_of(index.path)
+        if file is None or not reach.reaches(index.functions[qualname]):
+            return []
+        outer = outermost(index, index.functions[qualname]).qualname
+        functions = self.files.lower(file, {outer})
+        self.files.forget_trees()
+        return self._with_effects(file, functions)
+
+    # -- graphs -----------------------------------------------------------------------------
+
+    def _add(self, functions: list[Function]) -> set[str]:
+        changed = self.interprocedural.add(functions)
+        for function, error in self.interprocedural.take_errors():
+            self._internal(function.path, error)
+        return changed
+
+    def _with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
+        """Resolved functions, and the uses of wrappers that stand in front of them."""
+        functions = list(functions)
+        for function in functions:
+            self._raw[function.key] = function
+        done = self._resolved(file, functions)
+        for function in functions:
+            if function.decorators:
+                done += self._wrappers(file, function)
+        return done
+
+    def _resolved(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
+        from locklint.frontend.apply_effects import apply_effects
+
+        path = file.source.path
+        if path not in self._resolvers:
+            self._resolvers[path] = self._resolver.for_file(file.index)
+        done: list[Function] = []
+        for function in functions:
+            try:
+                done.append(apply_effects(function, self._resolvers[path], self._methods))
+            except Exception as error:
+                self._internal(path, error)
+        return done
+
+    def _wrappers(self, file: AnalysedFile, function: Function) -> list[Function]:
+        from locklint.frontend.value_types import FunctionType
+
+        if all(
+            decorator.path is not None and decorator.path.last in _METHOD_DECORATORS
+            for decorator in function.decorators
+        ):
+            return []
+        if function.qualname not in file.index.functions:
+            return []
+        decorations = self._resolver.dispatch.decorations
+        called = decorations.called(FunctionType(file.index.path, function.qualname, file.index))
+        use = decorations.uses.get(called)
+        return [] if use is None else self._use(use)
+
+    def _use(self, use: WrapperUse) -> list[Function]:
+        """The graph of a wrapper in front of a function, and those of further ones behind it."""
+        if use.key in self._raw:
+            return []
+        file = self._file_of(use.wrapper.path)
+        if file is None:
+            return []
+        more: list[Function] = []
+        key = f"{use.wrapper.index.key}:{use.wrapper.qualname}"
+        if key not in self._raw:
+            outer = outermost(file.index, use.wrapper.decl).qualname
+            more += self._with_effects(file, self.files.lower(file, {outer}))
+            self.files.forget_trees()
+        wrapper = self._raw.get(key)
+        if wrapper is None:
+            return more
+        own = use.function(wrapper)
+        self._raw[use.key] = own
+        inner = self._next_use(use)
+        return [*more, *self._resolved(file, [own]), *(self._use(inner) if inner else [])]
+
+    def _file_of(self, path: str) -> AnalysedFile | None:
+        return self.files.files.get(path)
+
+    def _internal(self, path: str, error: Exception) -> None:
+        details = "".join(traceback.format_exception(error))
+        self.errors.append(InternalError(path, f"{type(error).__name__}: {error}", details))

@@ -1,0 +1,182 @@
+"""Functions behind decorators of the project: what is called is the wrapper, with them inside.
+
+``@locked def close(self)`` calls the function that `locked` returns. Each such use of a wrapper is
+taken for a function of its own, named after the decorated one: in it the decorator's parameter is
+that function, and the wrapper's first parameter what the decorated one is a method of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from locklint.frontend.arguments import is_method, takes_class
+from locklint.frontend.inference import Inference
+from locklint.frontend.value_types import (
+    ClassRef,
+    ClassType,
+    ContainerType,
+    FunctionType,
+    InstanceType,
+    Scope,
+    Types,
+    scope_of,
+)
+from locklint.index.declarations import CallValue, FunctionDecl, Parameter, Ref, Value
+from locklint.ir.cfg import Function, FunctionKind
+
+_DEPTH = 3
+"""How many functions that return functions are followed for one decorator."""
+
+
+@dataclass(frozen=True)
+class WrapperUse:
+    """A wrapper in front of one function.
+
+    ``key`` is that of the use; ``wrapper`` and ``decorated`` are the two functions, ``inner`` the
+    key of what the wrapper calls: the decorated function, or another use in between. ``scope`` says
+    what the wrapper's names are here.
+    """
+
+    key: str
+    qualname: str
+    wrapper: FunctionType
+    decorated: FunctionType
+    inner: str
+    scope: Scope
+
+    def function(self, wrapper: Function) -> Function:
+        """The graph of the use, made from the wrapper's own, unresolved one."""
+        decl = self.decorated.decl
+        kind = wrapper.kind
+        if decl.class_name is not None and is_method(decl):
+            kind = FunctionKind.CLASS_METHOD if takes_class(decl) else FunctionKind.METHOD
+        return replace(
+            wrapper,
+            key=self.key,
+            qualname=self.qualname,
+            kind=kind,
+            class_name=decl.class_name,
+            parent=None,
+            wrapper=wrapper.qualname,
+        )
+
+
+class Decorations:
+    """Finds what stands in front of decorated functions; ``uses`` are all that were found."""
+
+    def __init__(self, inference: Inference) -> None:
+        self.inference = inference
+        self.uses: dict[str, WrapperUse] = {}
+        self._called: dict[str, str] = {}
+
+    def forget(self) -> None:
+        """Take in that there are more modules than before."""
+        self._called.clear()
+
+    def called(self, function: FunctionType) -> str:
+        """The key of what a call of a function runs first: it, or the outermost wrapper."""
+        if function.through:
+            return function.through
+        key = function.key
+        known = self._called.get(key)
+        if known is None:
+            self._called[key] = key  # A decorator that is decorated with itself ends here.
+            known = self._called[key] = self._wrapped(function)
+        return known
+
+    def _wrapped(self, function: FunctionType) -> str:
+        decl = function.decl
+        inner = replace(function, bound=False, receiver=None, through=function.key)
+        scope = scope_of(function.index, decl.parent or "", decl.class_name or "")
+        for decorator in reversed(decl.decorators):
+            use = self._use(decorator, scope, function, inner)
+            if use is not None:
+                self.uses.setdefault(use.key, use)
+                inner = replace(inner, through=use.key)
+        return inner.through
+
+    def _use(
+        self, decorator: Value, scope: Scope, function: FunctionType, inner: FunctionType
+    ) -> WrapperUse | None:
+        call = decorator if isinstance(decorator, CallValue) else None
+        named = call.callee if call is not None else decorator
+        if not isinstance(named, Ref):
+            return None
+        self.inference.begin()
+        for kind in self.inference.value(named, scope):
+            if isinstance(kind, FunctionType) and not kind.bound:
+                return self._of_function(kind, call, scope, function, inner)
+        return None
+
+    def _of_function(
+        self,
+        maker: FunctionType,
+        call: CallValue | None,
+        scope: Scope,
+        function: FunctionType,
+        inner: FunctionType,
+    ) -> WrapperUse | None:
+        given: list[tuple[str, Types]] = []
+        if call is not None:
+            # ``@locked(lock)`` calls the function that makes the decorator first.
+            given += self._arguments(maker.decl, call, scope)
+            made = _returned_function(maker)
+            if made is None:
+                return None
+            maker = made
+        parameters = _positional(maker.decl)
+        wrapper = _returned_function(maker)
+        if wrapper is None or not parameters:
+            return None
+        given.append((parameters[0].name, (inner,)))
+        given += self._receiver(wrapper.decl, function)
+        qualname = f"{function.qualname}@{maker.decl.name}"
+        return WrapperUse(
+            f"{function.index.key}:{qualname}",
+            qualname,
+            wrapper,
+            function,
+            inner.through,
+            replace(scope_of(wrapper.index, wrapper.qualname), given=tuple(given)),
+        )
+
+    def _arguments(
+        self, decl: FunctionDecl, call: CallValue, scope: Scope
+    ) -> list[tuple[str, Types]]:
+        found: list[tuple[str, Types]] = []
+        names = [parameter.name for parameter in _positional(decl)]
+        for name, value in (*zip(names, call.arguments, strict=False), *call.keywords):
+            self.inference.begin()
+            found.append((name, self.inference.value(value, scope)))
+        return found
+
+    @staticmethod
+    def _receiver(decl: FunctionDecl, function: FunctionType) -> list[tuple[str, Types]]:
+        """What the wrapper's first parameter is, where the decorated function is a method."""
+        own = function.decl
+        if own.class_name is None or not is_method(own) or not decl.parameters:
+            return []
+        cls = ClassRef(function.path, own.class_name, function.index)
+        receiver: Types = (ClassType(cls) if takes_class(own) else InstanceType(cls),)
+        first = decl.parameters[0]
+        if first.star == "*":
+            return [(first.name, (ContainerType("tuple", (receiver,), ("0",)),))]
+        return [] if first.star else [(first.name, receiver)]
+
+
+def _positional(decl: FunctionDecl) -> list[Parameter]:
+    return [p for p in decl.parameters if not p.star and not p.keyword_only]
+
+
+def _returned_function(function: FunctionType) -> FunctionType | None:
+    """The function defined inside another one that it returns, perhaps within another call."""
+    decl = function.decl
+    for value in decl.returns:
+        for _ in range(_DEPTH):
+            if isinstance(value, CallValue) and value.arguments:
+                value = value.arguments[0]
+        if isinstance(value, Ref) and len(value.names) == 1:
+            qualname = decl.inner.get(value.names[0])
+            if qualname is not None and qualname in function.index.functions:
+                return FunctionType(function.path, qualname, function.index)
+    return None

@@ -1,0 +1,120 @@
+"""## What it does
+
+Finds a function that holds the lock of one instance and asks for the same lock of another instance of
+the class, or holds one lock of a list or dict and asks for another one of it, where nothing says which
+of the two comes first.
+
+## Why is this bad?
+
+`transfer(a, b)` and `transfer(b, a)` in two threads take the two locks in opposite orders and wait for
+each other for ever. `transfer(a, a)` waits for itself, if the lock is not re-entrant.
+
+## Example
+
+```python
+import threading
+
+
+class Account:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.balance = 0
+
+
+def transfer(source: Account, target: Account, amount):
+    with source.lock:
+        with target.lock:
+            source.balance -= amount
+            target.balance += amount
+```
+
+## Use instead
+
+Take them in an order that does not depend on who is called with what:
+
+```python
+import threading
+
+
+class Account:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.balance = 0
+
+
+def transfer(source: Account, target: Account, amount):
+    if source is target:
+        return
+    first, second = sorted((source, target), key=id)
+    with first.lock, second.lock:
+        source.balance -= amount
+        target.balance += amount
+```
+
+## Known limits
+
+Silent where the two are compared or sorted, where one is part of the other (a parent and its child),
+and under a lock that lets only one thread come here. Only instances that come in through parameters
+and `self` count, for what is found in a data structure often has an order of its own.
+
+## References
+
+- [CWE-833: Deadlock](https://cwe.mitre.org/data/definitions/833.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.lock_name import lock_name
+from locklint.analysis.program import Program
+from locklint.analysis.story import made_step, thread_steps
+from locklint.analysis.two_instances import TwoInstances
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.lock import Exactness
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each place that asks for a second lock of one name."""
+    for found in program.two_instances:
+        lock = found.first.lock
+        function = program.functions[found.holder.function]
+        steps = thread_steps(program, found.pair)
+        made = made_step(program, lock)
+        if made is not None:
+            steps.append(made)
+        since = found.first.since
+        yield RULE.finding(
+            function,
+            found.holder.span,
+            _message(found),
+            severity=Severity.WARNING,
+            confidence=Confidence.MEDIUM,
+            locks=(lock,),
+            steps=steps,
+            help="take the two in an order that does not depend on the arguments, such as by `id()`",
+            anchors=() if since is None else (since.span,),
+        )
+
+
+def _message(found: TwoInstances) -> str:
+    name = lock_name(found.first.lock)
+    if found.first.lock.exactness is Exactness.ELEMENT:
+        return f"two locks of `{name}` are taken in no fixed order: threads can wait for each other"
+    first, second = found.first.lock.path, found.second.lock.path
+    return (
+        f"`{second}` is asked for while `{first}` is held, both `{name}`: with the two exchanged,"
+        " threads can wait for each other"
+    )
+
+
+RULE = Rule(
+    code="LCK303",
+    name="two-instances-of-one-lock-class",
+    severity=Severity.WARNING,
+    summary="the locks of two instances of a class are taken in no fixed order",
+    page=__doc__,
+    check=check,
+    subsumed_by=("LCK302",),
+)
