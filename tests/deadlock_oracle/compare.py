@@ -149,12 +149,12 @@ def lock_name(identity: str) -> str:
 _ATTEMPTS = "an attempt does not wait"
 _LIBERTIES: dict[str, Callable[[World, Cycle], World]] = {
     "starts and joins keep the threads apart": lambda world, _: replace(world, all_at_once=True),
+    "the thread stops for ever before": lambda world, _: replace(world, past_self_deadlock=True),
     "another lock keeps the threads apart": lambda world, locks: replace(
         world, only=frozenset(locks)
     ),
     "a condition has one outcome": lambda world, _: replace(world, free_branches=True),
     _ATTEMPTS: lambda world, _: replace(world, attempts_wait=True),
-    "the thread stops for ever before": lambda world, _: replace(world, past_self_deadlock=True),
     "one thread alone runs it": lambda world, _: replace(world, copies=2),
 }
 """Reasons why something cannot happen, each with the world in which that reason is none."""

@@ -186,8 +186,8 @@ def _edits(program: Program, block: Block) -> Iterator[Block]:
     """Blocks one step smaller or simpler."""
     for index, statement in enumerate(block):
         before, after = block[:index], block[index + 1 :]
-        if not isinstance(statement, Acquire | Release):
-            # These go in pairs only: a lock that nobody gives back would be another matter.
+        if not isinstance(statement, Acquire | Release | Start):
+            # What is acquired and never released, or never started, would be another matter.
             yield (*before, *after)
         for part in _instead(program, statement):
             yield (*before, *part, *after)
