@@ -106,6 +106,17 @@ class Binding:
         if argument.lock is not None:
             self.locks[name] = argument.lock
 
+    def is_passed(self, name: str) -> bool:
+        """Whether the call passes something for a parameter that is not the caller's own."""
+        path = self.roots.get(name)
+        if path is not None and path.root is Root.PARAMETER and path.is_variable:
+            return False  # Which may have been left out itself.
+        return name in self._given
+
+    def may_be_left_out(self, name: str) -> bool:
+        """Whether the parameter's default is a literal that stands for nothing."""
+        return any(known == name and not value.value for known, value in self._callee.defaults)
+
     def constant(self, name: str) -> Constant | None:
         """The literal that a parameter is, passed or by default; None where that is not known."""
         if name in self.constants:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from locklint.analysis.acquisitions import fates
@@ -13,9 +13,12 @@ from locklint.analysis.events import Called, Held, LockStates, Manner
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.lockset import Acquisition, LockKey
 from locklint.analysis.raising import is_context_manager
+from locklint.analysis.summary import Summary
+from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Use
+from locklint.ir.lock import LockRef
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -28,6 +31,7 @@ class Edge:
     binding: Binding
     held: tuple[Held, ...]
     released: tuple[LockKey, ...]
+    free: tuple[LockKey, ...]
     manner: Manner
     certain: bool
     implicit: str
@@ -36,8 +40,9 @@ class Edge:
 class CallGraph:
     """The calls between those functions of a program that were analysed to their end."""
 
-    def __init__(self, states: Mapping[str, LockStates]) -> None:
+    def __init__(self, states: Mapping[str, LockStates], summaries: Mapping[str, Summary]) -> None:
         self.states = {key: states[key] for key in sorted(states) if states[key].complete}
+        self._wrapped = wrapped_locks(self.states, summaries)
         self.calls: dict[str, tuple[Edge, ...]] = {}
         for key, one in self.states.items():
             self.calls[key] = tuple(self._edges(one))
@@ -54,8 +59,8 @@ class CallGraph:
             held = called.held
             if manner is Manner.CONCURRENT:
                 held = ()
-            elif doubtful:
-                held = tuple([h for h in held if (h.key, h.since) not in doubtful])
+            elif held:
+                held = self.held(states.function, held, doubtful)
             yield Edge(
                 states.function.key,
                 called.target,
@@ -63,10 +68,30 @@ class CallGraph:
                 _binding(states.function, callee.function, called),
                 held,
                 called.released,
+                called.free,
                 manner,
                 called.certain,
                 called.implicit,
             )
+
+    def held(
+        self,
+        function: Function,
+        held: tuple[Held, ...],
+        doubtful: frozenset[tuple[LockKey, Acquisition | None]],
+    ) -> tuple[Held, ...]:
+        """What a function certainly holds, by the names that the locks have for others."""
+        return tuple(
+            [
+                replace(one, lock=self.named(function, one.lock))
+                for one in held
+                if (one.key, one.since) not in doubtful
+            ]
+        )
+
+    def named(self, function: Function, lock: LockRef) -> LockRef:
+        """A lock of a function by the name that it has for others."""
+        return named_by_holder(lock, function, self._wrapped) if self._wrapped else lock
 
     def function(self, key: str) -> Function:
         """The function with that key."""

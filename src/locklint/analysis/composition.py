@@ -29,9 +29,10 @@ from locklint.analysis.critical_pair import (
 )
 from locklint.analysis.events import Held, Manner, Outside, Taken
 from locklint.analysis.lockset import LockKey
+from locklint.analysis.objects import Objects
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import Root
 from locklint.ir.instruction import TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
@@ -53,6 +54,7 @@ class Composition:
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
+        self._objects = Objects(graph)
         self._requirements: dict[str, Requirements] = {}
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
@@ -108,11 +110,12 @@ class Composition:
         for pair in (*map(self._taken, states.taken), *map(self._outside, states.outside)):
             if pair is None:
                 continue
-            held = pair.held
-            if doubtful:
-                held = tuple([h for h in held if (h.key, h.since) not in doubtful])
+            held = self._graph.held(states.function, pair.held, doubtful)
+            event = pair.event
+            if event.lock is not None:
+                event = replace(event, lock=self._graph.named(states.function, event.lock))
             requires = requirements.at(pair.span)
-            pair = replace(pair, function=key, held=held, requires=requires)
+            pair = replace(pair, function=key, event=event, held=held, requires=requires)
             old = found.get(pair.identity())
             if old is None or pair.rank() < old.rank():
                 found[pair.identity()] = pair
@@ -131,7 +134,12 @@ class Composition:
         kind = EventKind.TRY if isinstance(taken.instruction, TryAcquire) else EventKind.ACQUIRE
         event = Event(kind, taken.lock, taken.key.mode)
         return CriticalPair(
-            "", taken.acquisition.span, event, taken.held, released=taken.released
+            "",
+            taken.acquisition.span,
+            event,
+            taken.held,
+            released=taken.released,
+            free=taken.free,
         )
 
     @staticmethod
@@ -143,7 +151,14 @@ class Composition:
             if outside.call is not None and outside.call.arguments:
                 return None  # With a timeout, or told not to wait.
             event = Event(EventKind.JOIN, name=method, path=outside.path)
-        return CriticalPair("", outside.span, event, outside.held, released=outside.released)
+        return CriticalPair(
+            "",
+            outside.span,
+            event,
+            outside.held,
+            released=outside.released,
+            free=outside.free,
+        )
 
     def _through_calls(self, key: str) -> Iterator[CriticalPair]:
         asked = key in self.exports
@@ -163,16 +178,20 @@ class Composition:
         if asked is None:
             return None
         requires, is_clear = asked
-        event = _event(pair.event, binding)
+        event = self._event(called, pair.event)
         if event is None:
             return None
         inside: list[Held] = []
         for held in pair.all_held():
-            lock = _lock(held.lock, binding) or replace(held.lock, path=nameless(held.lock))
+            lock = self._lock(called, held.lock)
+            lock = lock or replace(held.lock, path=nameless(held.lock))
             inside.append(Held(lock, held.mode))
         if len(inside) > MAX_INSIDE:
             return None
         released = [key for old in pair.released if (key := _key(old, binding)) is not None]
+        free = [key for old in pair.free if (key := _key(old, binding)) is not None]
+        if any(one.key in free for one in called.held):
+            return None  # The callee has had the lock before: it is another way through here.
         concurrent = called.manner is Manner.CONCURRENT or pair.is_concurrent
         own = () if concurrent else tuple([h for h in called.held if h.key not in released])
         manner = Manner.CONCURRENT if concurrent else Manner.DIRECT
@@ -185,6 +204,7 @@ class Composition:
             own,
             tuple(inside),
             tuple(dict.fromkeys((*released, *(() if concurrent else called.released)))),
+            () if concurrent else tuple(dict.fromkeys((*free, *called.free))),
             requires,
             pair,
             called.implicit,
@@ -192,6 +212,28 @@ class Composition:
             called.certain and pair.certain and is_clear,
             pair.depth + 1,
         )
+
+    def _event(self, called: Edge, event: Event) -> Event | None:
+        if event.lock is not None:
+            lock = self._lock(called, event.lock)
+            return None if lock is None else replace(event, lock=lock)
+        if event.path is not None:
+            return replace(event, path=called.binding.path(event.path))
+        return event
+
+    def _lock(self, called: Edge, lock: LockRef) -> LockRef | None:
+        """A callee's lock as the caller names it; None where it is of no concern to others."""
+        if lock.exactness is Exactness.ONE:
+            return lock
+        here = called.binding.lock(lock)
+        if here is None:
+            return replace(lock, path=nameless(lock)) if is_known(lock) else None
+        path = self._objects.resolve(called.caller, here.path)
+        here = here if path == here.path else replace(here, path=path)
+        here = self._graph.named(self._graph.function(called.caller), here)
+        if len(here.path.fields) > MAX_PATH:
+            return replace(here, path=nameless(here)) if is_known(here) else None
+        return here
 
     def _requires(
         self, called: Edge, pair: CriticalPair
@@ -209,6 +251,8 @@ class Composition:
                     return None
                 is_clear = is_clear and requirement.is_plain
                 continue
+            if _is_left_out(requirement, called.binding):
+                return None
             passed = called.binding.roots.get(requirement.parameter)
             if passed is not None and passed.root is Root.PARAMETER and passed.is_variable:
                 mine = replace(requirement, parameter=passed.root_name)
@@ -223,25 +267,16 @@ class Composition:
         return tuple(found), is_clear
 
 
-def _event(event: Event, binding: Binding) -> Event | None:
-    if event.lock is not None:
-        lock = _lock(event.lock, binding)
-        return None if lock is None else replace(event, lock=lock)
-    if event.path is not None:
-        return replace(event, path=binding.path(event.path))
-    return event
+def _is_left_out(requirement: Requirement, binding: Binding) -> bool:
+    """Whether an argument would have to be missing that is passed.
 
-
-def _lock(lock: LockRef, binding: Binding) -> LockRef | None:
-    """A callee's lock as the caller names it; None where it is of no concern to anybody else."""
-    if lock.exactness is Exactness.ONE:
-        return lock
-    here = binding.lock(lock)
-    if here is None:
-        return replace(lock, path=nameless(lock)) if is_known(lock) else None
-    if len(here.path.fields) > MAX_PATH:
-        return replace(here, path=nameless(here)) if is_known(here) else None
-    return here
+    Who passes something for a parameter that may be left out has it, as a rule.
+    """
+    if requirement.outcome is (requirement.kind == "truth") or not requirement.is_about_presence:
+        return False
+    return binding.is_passed(requirement.parameter) and binding.may_be_left_out(
+        requirement.parameter
+    )
 
 
 def _key(key: LockKey, binding: Binding) -> LockKey | None:

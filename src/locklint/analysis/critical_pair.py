@@ -65,6 +65,11 @@ class Requirement:
     other: str = ""
 
     @property
+    def is_about_presence(self) -> bool:
+        """Whether it asks if there is something at all."""
+        return self.kind in ("truth", "none")
+
+    @property
     def is_plain(self) -> bool:
         """Whether a literal decides it."""
         return self.kind not in ("unclear", "same")
@@ -100,7 +105,8 @@ class CriticalPair:
     ``function`` is its key; ``span`` the place in it: the event itself, or the call that leads to
     it, and then ``inner`` is the callee's pair. ``held`` are the locks that this function itself
     holds there, outermost first, ``inside`` those that callees hold on top of them. ``released``
-    are locks of callers that were given back on the way. ``manner`` is the weakest link of the
+    are locks of callers that were given back on the way, ``free`` those that no caller can hold,
+    because they were had on the way. ``manner`` is the weakest link of the
     chain, ``certain`` says that each of its calls can call nothing else.
     """
 
@@ -110,6 +116,7 @@ class CriticalPair:
     held: tuple[Held, ...] = ()
     inside: tuple[Held, ...] = ()
     released: tuple[LockKey, ...] = ()
+    free: tuple[LockKey, ...] = ()
     requires: tuple[Requirement, ...] = ()
     inner: CriticalPair | None = None
     implicit: str = ""  # how the call is made, where it is not written as one
@@ -135,6 +142,7 @@ class CriticalPair:
         """The smaller, the better a witness: sure before unsure, short before long."""
         return (
             len(self.requires),
+            len(self.free),
             self.manner is Manner.OVERRIDE,
             not self.certain,
             self.depth,

@@ -60,7 +60,8 @@ class Held:
 class Taken:
     """One execution of an acquisition: what was held before it, outermost first.
 
-    ``released`` are the locks of callers that this function has given back.
+    ``released`` are the locks of callers that this function has given back, ``free`` those that it
+    has shown to be free by taking them before, so that no caller holds them.
     """
 
     acquisition: Acquisition
@@ -70,6 +71,7 @@ class Taken:
     held: tuple[Held, ...]
     instruction: Instruction | None
     released: tuple[LockKey, ...] = ()
+    free: tuple[LockKey, ...] = ()
 
 
 class Manner(Enum):
@@ -99,6 +101,7 @@ class Called:
     manner: Manner
     certain: bool = True
     implicit: str = ""
+    free: tuple[LockKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class Outside:
     path: AccessPath | None
     held: tuple[Held, ...]
     released: tuple[LockKey, ...]
+    free: tuple[LockKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,19 @@ class Recorder:
             )
         )
 
+    @staticmethod
+    def _free(disjunct: Disjunct) -> tuple[LockKey, ...]:
+        return tuple(
+            sorted(
+                (
+                    key
+                    for key, hold in disjunct.holds.items()
+                    if hold.count == 0 and hold.is_free and hold.why is Why.RELEASED
+                ),
+                key=str,
+            )
+        )
+
     def calls(
         self,
         span: Span,
@@ -211,9 +228,10 @@ class Recorder:
     ) -> None:
         """Note the call of a function of the program."""
         held = () if manner is Manner.CONCURRENT else self._held(disjunct)
-        released = self._released(disjunct)
+        released, free = self._released(disjunct), self._free(disjunct)
         passed = (call.callee, call.arguments) if call is not None else (receiver, arguments)
-        seen = (span, target, passed, manner, tuple((h.key, h.since) for h in held), released)
+        taken = tuple((h.key, h.since) for h in held)
+        seen = (span, target, passed, manner, taken, released, free)
         if seen in self._seen:
             return
         self._seen.add(seen)
@@ -229,6 +247,7 @@ class Recorder:
                 manner,
                 certain,
                 implicit,
+                free,
             )
         )
 
@@ -241,11 +260,11 @@ class Recorder:
         call: Call | None = None,
     ) -> None:
         """Note a call of something outside the program that may wait."""
-        held, released = self._held(disjunct), self._released(disjunct)
-        seen = (span, name, tuple((h.key, h.since) for h in held), released)
+        held, released, free = self._held(disjunct), self._released(disjunct), self._free(disjunct)
+        seen = (span, name, tuple((h.key, h.since) for h in held), released, free)
         if seen not in self._seen:
             self._seen.add(seen)
-            self.states.outside.append(Outside(span, call, name, path, held, released))
+            self.states.outside.append(Outside(span, call, name, path, held, released, free))
 
     def acquires(
         self,
@@ -266,6 +285,7 @@ class Recorder:
                 self._held(disjunct),
                 instruction,
                 self._released(disjunct),
+                self._free(disjunct),
             )
         )
 

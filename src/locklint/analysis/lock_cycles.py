@@ -114,9 +114,7 @@ def normalised(ring: Sequence[str]) -> tuple[str, ...]:
     return (*ring[start:], *ring[:start])
 
 
-def _together(
-    edges: Sequence[LockOrderEdge], threads: Threads
-) -> tuple[Witness, ...] | None:
+def _together(edges: Sequence[LockOrderEdge], threads: Threads) -> tuple[Witness, ...] | None:
     """A witness for each edge such that all of them can wait for each other; the best ones."""
     choices = [[witness for witness in edge.witnesses if witness.waits] for edge in edges]
     for chosen in islice(product(*choices), _MAX_CHOICES):

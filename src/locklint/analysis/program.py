@@ -31,7 +31,8 @@ class Program:
 
     ``problems`` are the files that could not be analysed, as findings of LCK901. ``sources`` gives
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
-    the file and the place.
+    the file and the place. ``back_references`` are attributes that lead back to the object that
+    made theirs, each with the identity of that object's class.
     """
 
     functions: Mapping[str, Function]
@@ -40,11 +41,12 @@ class Program:
     sources: Mapping[str, SourceFile]
     problems: tuple[Diagnostic, ...] = ()
     made: Mapping[str, tuple[str, Span]] = field(default_factory=dict)
+    back_references: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
         """Who calls whom."""
-        return CallGraph(self.states)
+        return CallGraph(self.states, self.summaries)
 
     @cached_property
     def composition(self) -> Composition:

@@ -10,6 +10,7 @@ from locklint.analysis.critical_pair import CriticalPair, EventKind
 from locklint.analysis.events import Held, Manner
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
+from locklint.ir.access_path import Root
 from locklint.ir.lock import LockRef, LockRole, Mode
 
 
@@ -25,16 +26,22 @@ class SelfDeadlock:
     proven: bool
 
 
-def self_deadlocks(composition: Composition) -> Iterator[SelfDeadlock]:
+def self_deadlocks(
+    composition: Composition, back_references: frozenset[tuple[str, str]]
+) -> Iterator[SelfDeadlock]:
     """All of them, by function and place; one for each place and lock."""
     for key in sorted(composition.pairs):
         found: dict[tuple[Span, str], SelfDeadlock] = {}
         for pair in composition.pairs[key]:
             held = held_again(pair)
+            same = held is not None
+            if held is None:
+                held = _held_by_the_maker(pair, back_references)
             if held is None:
                 continue
             proven = (
-                pair.certain
+                same
+                and pair.certain
                 and pair.manner is Manner.DIRECT
                 and held.lock.confidence is Confidence.HIGH
             )
@@ -63,6 +70,27 @@ def held_again(pair: CriticalPair) -> Held | None:
             if same_lock(below[index - len(pair.held)], Held(inner.event.lock, event.mode)):
                 continue
         return held
+    return None
+
+
+def _held_by_the_maker(
+    pair: CriticalPair, back_references: frozenset[tuple[str, str]]
+) -> Held | None:
+    """The held lock of an object, asked for by way of something that leads back to the object."""
+    event = pair.event
+    if event.kind is not EventKind.ACQUIRE or event.lock is None or pair.inner is None:
+        return None
+    path = event.lock.path
+    if len(path.fields) < 2 or not waits_for_itself(event.lock):
+        return None
+    owner = event.lock.identity.rpartition(".")[0]
+    if (path.fields[-2], owner) not in back_references or path.root is Root.PARAMETER:
+        return None
+    for held in pair.held:
+        own = held.lock.path
+        if held.lock.identity == event.lock.identity and len(own.fields) == 1:
+            if own.root is Root.SELF and held.mode is not Mode.SHARED:
+                return held
     return None
 
 

@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
-from locklint.engine.whole_program import WholeProgram
 from locklint.engine.program_files import ProgramFiles
 from locklint.engine.progress import NoProgress
 from locklint.engine.read import ReadProblem
+from locklint.engine.whole_program import WholeProgram
 
 
 def print_stage(stage: str, path: str, function: str | None = None) -> str:

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.ir.operands import receivers, returned_temporaries
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
+
 
 class NameReach:
     """The bare names by which some function that touches a lock may be reached.
@@ -79,6 +81,32 @@ def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
     return found
 
 
+def makers(states: Mapping[str, LockStates]) -> set[str]:
+    """The functions whose results holders of a lock go on to use, and what these return in turn.
+
+    What such an object has in its attributes may lead back to the lock that is held.
+    """
+    found: set[str] = set()
+    work = [one for one in states.values() if any(called.held for called in one.calls)]
+    for one in work:
+        used = receivers(one.function)
+        found.update(
+            called.target
+            for called in one.calls
+            if called.call is not None and called.call.result in used
+        )
+    for key in sorted(found):
+        maker = states.get(key)
+        if maker is not None:
+            returned = returned_temporaries(maker.function)
+            found.update(
+                called.target
+                for called in maker.calls
+                if called.call is not None and called.call.result in returned
+            )
+    return found
+
+
 def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
     """The lowered functions whose calls matter: they hold a lock, or are called with one held."""
     reached = called_while_holding(states)
@@ -86,4 +114,4 @@ def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
     return holders | (reached & states.keys())
 
 
-__all__ = ["NameReach", "called_while_holding", "holds_or_is_held"]
+__all__ = ["NameReach", "called_while_holding", "holds_or_is_held", "makers"]

@@ -22,11 +22,11 @@ from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.engine import suppress
 from locklint.engine.discover import discover
-from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
+from locklint.engine.program_files import AnalysedFile, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import GivenUp, InternalError, Report, Statistics
-from locklint.engine.whole_program import WholeProgram
 from locklint.engine.selection import explicit_codes, is_shown, select_rules
+from locklint.engine.whole_program import WholeProgram
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
@@ -120,6 +120,7 @@ def analyse(
             sources={path: file.source for path, file in files.files.items()},
             problems=tuple(files.problems),
             made=analysis.made(),
+            back_references=analysis.back_references(),
         ),
         analysis.errors,
     )

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from locklint.core.config import Config
 from locklint.core.source import Span
-from locklint.engine.demand import NameReach, called_while_holding, holds_or_is_held
+from locklint.engine.demand import (
+    NameReach,
+    called_while_holding,
+    holds_or_is_held,
+    makers,
+)
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.ir.cfg import Function
+    from locklint.ir.instruction import Call
 
 _MAX_ROUNDS = 4
 _MAX_DEPTH = 12
@@ -91,6 +97,17 @@ class WholeProgram:
                         found[lock.identity] = place
         return found
 
+    def back_references(self) -> frozenset[tuple[str, str]]:
+        """Attributes that lead back to the maker of their object, with the maker's class."""
+        from locklint.frontend.back_references import back_references
+
+        owners = {
+            lock.identity.rpartition(".")[0]
+            for states in self.interprocedural.states.values()
+            for lock in states.locks.values()
+        }
+        return back_references(self._resolver.inference, frozenset(owners))
+
     # -- what is lowered on demand ----------------------------------------------------------
 
     def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
@@ -152,8 +169,11 @@ class WholeProgram:
                 {one.function.name for one in states.values() if one.taken or one.outside}
             )
             fresh: list[Function] = []
-            for key in sorted(called_while_holding(states) - self.interprocedural.functions.keys()):
+            known = self.interprocedural.functions.keys()
+            for key in sorted(called_while_holding(states) - known):
                 fresh += self._on_demand(key, reach)
+            for key in sorted(makers(states) - known):
+                fresh += self._on_demand(key, None)
             if not fresh:
                 break
             self._add(fresh)
@@ -167,12 +187,7 @@ class WholeProgram:
             function = self.interprocedural.functions[key]
             for block in function.blocks.values():
                 if any(
-                    isinstance(instruction, Call)
-                    and not instruction.targets
-                    and instruction.lock is None
-                    and (
-                        instruction.external is None or self.files.has_module(instruction.external)
-                    )
+                    isinstance(instruction, Call) and self._may_know_more(instruction)
                     for instruction in block.instructions
                 ):
                     raw = self._raw.get(key)
@@ -182,8 +197,25 @@ class WholeProgram:
                     break
         return found
 
-    def _on_demand(self, key: str, reach: NameReach) -> list[Function]:
-        """A function by its key, and what is nested in it, if it may come to a lock."""
+    def _may_know_more(self, call: Call) -> bool:
+        """Whether a call may lead elsewhere once more files are known."""
+        if call.targets:
+            return any(self._is_decorated(target) for target in call.targets)
+        if call.lock is not None:
+            return False
+        return call.external is None or self.files.has_module(call.external)
+
+    def _is_decorated(self, key: str) -> bool:
+        module, _, qualname = key.rpartition(":")
+        index = self._project.by_key(module)
+        decl = index.functions.get(qualname) if index is not None else None
+        return decl is not None and bool(decl.decorators)
+
+    def _on_demand(self, key: str, reach: NameReach | None) -> list[Function]:
+        """A function by its key, and what is nested in it, if it may come to a lock.
+
+        ``reach`` None: whether it may or not.
+        """
         use = self._resolver.dispatch.decorations.uses.get(key)
         if use is not None:
             return self._use(use)
@@ -192,7 +224,9 @@ class WholeProgram:
         if index is None or qualname not in index.functions:
             return []
         file = self._file_of(index.path)
-        if file is None or not reach.reaches(index.functions[qualname]):
+        if file is None:
+            return []
+        if reach is not None and not reach.reaches(index.functions[qualname]):
             return []
         outer = outermost(index, index.functions[qualname]).qualname
         functions = self.files.lower(file, {outer})

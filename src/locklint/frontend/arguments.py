@@ -32,6 +32,7 @@ from locklint.index.declarations import (
 if TYPE_CHECKING:
     from locklint.frontend.inference import Inference
 
+_OWN_NAMES = frozenset(("cls", "__class__", "__init__"))
 _CLASS_METHODS = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
 
 
@@ -105,7 +106,13 @@ class Arguments:
             names = [bare, "cls", "__class__", "__init__"]
             own = ClassRef(index.path, decl.class_name, index)
             names.extend(sub.decl.name for sub in self.inference.project.subclasses(own))
-        sites = [(index, site) for name in names for site in self._sites_of(index).get(name, ())]
+            names.extend(f"{each}[]" for each in self.inference.project.containers_of(bare))
+        sites = [
+            (index, site)
+            for name in names
+            for site in self._sites_of(index).get(name, ())
+            if name not in _OWN_NAMES or self._may_be_own(index, site, decl)
+        ]
         if decl.name == "__init__" and decl.class_name:
             names = [name for name in names if name not in ("cls", "__class__")]
         elif decl.class_name or decl.parent:
@@ -118,6 +125,25 @@ class Arguments:
             if bound is not None:
                 result.append((where, site, bound))
         return result
+
+    def _may_be_own(self, index: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:
+        """Whether ``cls(…)`` or ``super().__init__(…)`` stands where it can mean that class.
+
+        To work out each of them would cost more than one question may.
+        """
+        caller = index.functions.get(site.function)
+        if caller is None or not decl.class_name:
+            return True
+        callee = site.call.callee
+        bare = decl.class_name.rpartition(".")[2].partition("@")[0]
+        if isinstance(callee, Ref) and bare in callee.names:
+            return True
+        while caller.class_name is None and caller.parent in index.functions:
+            caller = index.functions[caller.parent]
+        if caller.class_name is None:
+            return False
+        own = ClassRef(index.path, decl.class_name, index)
+        return own in self.inference.project.mro(ClassRef(index.path, caller.class_name, index))
 
     def _calls(
         self, where: ModuleIndex, site: CallSite, decl: FunctionDecl, index: ModuleIndex

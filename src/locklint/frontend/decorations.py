@@ -137,7 +137,11 @@ class Decorations:
             wrapper,
             function,
             inner.through,
-            replace(scope_of(wrapper.index, wrapper.qualname), given=tuple(given)),
+            replace(
+                scope_of(wrapper.index, wrapper.qualname),
+                given=tuple(given),
+                use=function.qualname,
+            ),
         )
 
     def _arguments(

@@ -15,6 +15,7 @@ from locklint.index.declarations import (
     Element,
     FunctionDecl,
     Generic,
+    Items,
     ModuleIndex,
     Ref,
     Value,
@@ -86,6 +87,7 @@ class Project:
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
         self._by_base: dict[str, list[ClassRef]] | None = None
         self._sites: dict[str, list[tuple[ModuleIndex, CallSite]]] | None = None
+        self._shelves: dict[str, set[str]] | None = None
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in modules:
             self.add(index)
@@ -111,6 +113,7 @@ class Project:
         self._subclasses.clear()
         self._by_base = None
         self._sites = None
+        self._shelves = None
         self._members.clear()
 
     def modules(self) -> Iterable[ModuleIndex]:
@@ -392,6 +395,20 @@ class Project:
                         if name:
                             self._by_base.setdefault(name, []).append(own)
         return self._by_base.get(cls.decl.name, [])
+
+    def containers_of(self, name: str) -> list[str]:
+        """The names of module-level lists and dicts that hold something by that last name."""
+        if self._shelves is None:
+            self._shelves = {}
+            for index in self.modules():
+                for holder, bindings in index.bindings.items():
+                    for binding in bindings:
+                        if not isinstance(binding.value, Items):
+                            continue
+                        for element in binding.value.elements:
+                            if isinstance(element, Ref):
+                                self._shelves.setdefault(element.names[-1], set()).add(holder)
+        return sorted(self._shelves.get(name, ()))
 
     def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
         """The calls by that last name in other files, by module, bounded."""

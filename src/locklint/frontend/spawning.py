@@ -58,9 +58,7 @@ def spawns(
         targets = (f"{module}:{function.value.qualname}",)
     if targets:
         passed = tuple([replace(each, lock=lock(each.value)) for each in passed])
-        yield Spawn(
-            call.span, targets, known.is_process, known.what, passed, receiver, call.result
-        )
+        yield Spawn(call.span, targets, known.is_process, known.what, passed, receiver, call.result)
 
 
 def _argument(call: Call, position: int | None, name: str | None) -> CallArgument | None:

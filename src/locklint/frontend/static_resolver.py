@@ -277,6 +277,15 @@ class StaticResolver:
             identity = f"{where}{separator}{walked.path}"
         if walked.path.root is Root.CLOSURE and exactness is Exactness.FRESH:
             exactness = Exactness.PER_INSTANCE
+        where_made = walked.path
+        if scope.use and where_made.root is Root.CLOSURE:
+            if scope.known(where_made.root_name) is None:
+                # Each function that is decorated has its own.
+                identity = f"{identity} of {scope.use}"
+                walked = replace(
+                    walked,
+                    path=replace(where_made, root_name=f"{where_made.root_name} of {scope.use}"),
+                )
         return LockRef(
             path=walked.path,
             identity=identity,

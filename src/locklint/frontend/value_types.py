@@ -54,7 +54,7 @@ class Scope:
 
     ``function`` and ``cls`` are both empty for module code; ``cls`` is the class whose own body it
     is, not that of a method. ``given`` says what some of its names are in one certain use of the
-    function, such as the wrapper that a decorator makes of one method.
+    function, such as the wrapper that a decorator makes of one method; ``use`` names that one.
     """
 
     path: str
@@ -62,6 +62,7 @@ class Scope:
     cls: str
     index: ModuleIndex = field(compare=False, repr=False)
     given: tuple[tuple[str, Types], ...] = ()
+    use: str = ""
 
     def known(self, name: str) -> Types | None:
         """What a name is in this use of the function, where that is said."""

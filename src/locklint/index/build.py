@@ -147,7 +147,7 @@ class _Builder:
         sites: list[CallSite] = []
         for pending in self.calls:
             name = pending.name
-            if name not in names and pending.root() not in imported:
+            if name not in names and pending.root() not in imported and name[-2:] != "[]":
                 continue
             if count.get(name, 0) >= MAX_CALL_SITES:
                 continue

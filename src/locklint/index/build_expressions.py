@@ -75,6 +75,10 @@ class ExpressionScan:
                     if name == "setattr":
                         self.binder.set_attribute(node, scope)
                     self._site(name, node, scope)
+                elif callee.__class__ is ast.Subscript:
+                    held = reference(callee.value)
+                    if held is not None:
+                        self._site(f"{held.names[-1]}[]", node, scope)
                 push(callee)
                 stack.extend(node.args)
                 for keyword in node.keywords:

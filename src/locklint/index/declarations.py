@@ -200,7 +200,8 @@ class CallSite(msgspec.Struct, frozen=True):
     """A call whose callee's last name is a function or class of the same file, or whose first is
     imported from the same project.
 
-    Calls of ``cls``, ``__class__`` and ``__init__`` count too, and a function that is handed on
+    The name of a call of what stands in a container, ``TYPES[kind](x)``, is ``TYPES[]``. Calls of
+    ``cls``, ``__class__`` and ``__init__`` count too, and a function that is handed on
     together with its arguments (``Thread(target=f, args=(lock,))``) counts as a call of it.
     """
 

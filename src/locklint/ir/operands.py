@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -128,3 +129,26 @@ def terminator_paths(terminator: Terminator) -> Iterator[AccessPath]:
             yield from condition_paths(condition)
         case _:
             pass
+
+
+def receivers(function: Function) -> set[AccessPath]:
+    """The temporaries of which an attribute or method is used."""
+    found: set[AccessPath] = set()
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            for path in used_paths(instruction):
+                if path.root is Root.TEMP and path.fields:
+                    found.add(AccessPath(path.root_name, (), Root.TEMP))
+    return found
+
+
+def returned_temporaries(function: Function) -> set[AccessPath]:
+    """The temporaries that a function returns as they are."""
+    return {
+        block.terminator.value
+        for block in function.blocks.values()
+        if isinstance(block.terminator, Return)
+        and isinstance(block.terminator.value, AccessPath)
+        and block.terminator.value.root is Root.TEMP
+        and block.terminator.value.is_variable
+    }

@@ -85,7 +85,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each place at which a thread comes to wait for itself."""
-    for found in self_deadlocks(program.composition):
+    for found in self_deadlocks(program.composition, program.back_references):
         pair, lock = found.pair, found.held.lock
         function = program.functions[pair.function]
         steps = thread_steps(program, pair)

@@ -1,0 +1,138 @@
+"""What temporaries stand for, where that follows from what made them.
+
+``self.transaction()`` may give ``Transaction(self)``, whose constructor keeps its argument as
+``db``: then ``%1.db`` is ``self`` again. This is followed through constructors that store their
+parameters, and through functions that return such an object, or a path of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from locklint.analysis.binding import Binding
+from locklint.analysis.call_graph import CallGraph
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, Call, Return
+
+_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a call gives: a known ``path``, or a new object with some ``fields`` known."""
+
+    path: AccessPath | None = None
+    fields: dict[str, AccessPath] = field(default_factory=dict)
+
+
+class Objects:
+    """Answers for the functions of a program, one call at a time."""
+
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
+        self._calls: dict[str, dict[str, Call]] = {}
+        self._given: dict[str, Made | None] = {}
+        self._stored: dict[str, dict[str, AccessPath]] = {}
+
+    def resolve(self, key: str, path: AccessPath) -> AccessPath:
+        """A path of a function with its temporary exchanged for what it stands for."""
+        for _ in range(_DEPTH):
+            if path.root is not Root.TEMP or not path.fields:
+                return path
+            made = self._result(key, path.root_name)
+            if made is None:
+                return path
+            if made.path is not None:
+                root = AccessPath(path.root_name, (), Root.TEMP)
+                path = path.replace_prefix(root, made.path)
+                continue
+            known = made.fields.get(path.fields[0])
+            if known is None:
+                return path
+            path = AccessPath(known.root_name, known.fields + path.fields[1:], known.root)
+        return path
+
+    def _result(self, key: str, temporary: str, depth: int = _DEPTH) -> Made | None:
+        """What the call that defines a temporary of a function gives."""
+        call = self._calls_of(key).get(temporary)
+        if call is None or not call.targets or depth <= 0:
+            return None
+        target = call.targets[0]
+        if target not in self._graph.states:
+            return None
+        callee = self._graph.function(target)
+        binding = Binding(self._graph.function(key), callee, call, None)
+        if call.constructs is not None:
+            stored = self._stores(target, callee)
+            fields = {
+                name: path
+                for name, own in stored.items()
+                if (path := binding.path(own)) is not None
+            }
+            return Made(fields=fields) if fields else None
+        given = self._gives(target, depth - 1)
+        if given is None:
+            return None
+        if given.path is not None:
+            path = binding.path(given.path)
+            return None if path is None else Made(path)
+        fields = {
+            name: path
+            for name, own in given.fields.items()
+            if (path := binding.path(own)) is not None
+        }
+        return Made(fields=fields) if fields else None
+
+    def _gives(self, key: str, depth: int) -> Made | None:
+        """What a function returns, in its own words; None where that is not one thing."""
+        if key in self._given:
+            return self._given[key]
+        self._given[key] = None  # Whoever calls itself gives nothing that is known.
+        function = self._graph.function(key)
+        values = {
+            block.terminator.value
+            for block in function.blocks.values()
+            if isinstance(block.terminator, Return) and not block.terminator.implicit
+        }
+        found: Made | None = None
+        if len(values) == 1 and not function.is_generator:
+            value = next(iter(values))
+            if isinstance(value, AccessPath):
+                if value.root in (Root.SELF, Root.PARAMETER):
+                    found = Made(value)
+                elif value.root is Root.TEMP and not value.fields:
+                    found = self._result(key, value.root_name, depth)
+        self._given[key] = found
+        return found
+
+    def _stores(self, key: str, function: Function) -> dict[str, AccessPath]:
+        """The attributes of its object that a constructor binds to a parameter, and only to it."""
+        known = self._stored.get(key)
+        if known is not None:
+            return known
+        bound: dict[str, set[object]] = {}
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                match instruction:
+                    case Assign(target=AccessPath(root=Root.SELF, fields=(name,)), value=value):
+                        bound.setdefault(name, set()).add(value)
+        found: dict[str, AccessPath] = {}
+        for name, values in bound.items():
+            stored = next(iter(values))
+            if len(values) == 1 and isinstance(stored, AccessPath):
+                if stored.root is Root.PARAMETER and stored.is_variable:
+                    found[name] = stored
+        self._stored[key] = found
+        return found
+
+    def _calls_of(self, key: str) -> dict[str, Call]:
+        known = self._calls.get(key)
+        if known is None:
+            known = self._calls[key] = {
+                instruction.result.root_name: instruction
+                for block in self._graph.function(key).blocks.values()
+                for instruction in block.instructions
+                if isinstance(instruction, Call) and instruction.result is not None
+            }
+        return known

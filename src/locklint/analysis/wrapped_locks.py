@@ -1,0 +1,59 @@
+"""Locks inside of classes that are nothing but locks.
+
+A class that only passes `acquire` and `release` on to a lock of its own has as many locks as it has
+instances, and they have nothing to do with each other. So such a lock is not called after its
+class, but after the attribute or variable that holds the instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from locklint.analysis.events import LockStates
+from locklint.analysis.summary import Summary
+from locklint.ir.access_path import Root
+from locklint.ir.cfg import Function
+from locklint.ir.lock import Exactness, LockRef
+
+
+def wrapped_locks(
+    states: Mapping[str, LockStates], summaries: Mapping[str, Summary]
+) -> frozenset[str]:
+    """The identities of the locks that every method of their class acquires or releases for others.
+
+    A method that takes the lock and gives it back itself shows that the class guards something.
+    """
+    passed_on: set[str] = set()
+    kept: set[str] = set()
+    for key, one in states.items():
+        function = one.function
+        if function.class_name is None:
+            continue
+        summary = summaries.get(key)
+        net = set()
+        if summary is not None:
+            net = {e.lock.identity for e in summary.effects if e.normal != 0}
+            net |= {e.lock.identity for e in summary.context_effects}
+        for lock in one.locks.values():
+            if lock.path.root is not Root.SELF or len(lock.path.fields) != 1:
+                continue
+            (passed_on if lock.identity in net else kept).add(lock.identity)
+    return frozenset(passed_on - kept)
+
+
+def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) -> LockRef:
+    """The lock with a name made from its path in a function, if it is one of the wrapped ones."""
+    if lock.identity not in wrapped or not lock.path.fields:
+        return lock
+    holder = lock.path.parent()
+    module = function.key.rpartition(":")[0]
+    plain = all(field[0] not in "[(*" for field in holder.fields)
+    if plain and holder.root is Root.SELF and holder.fields and function.class_name:
+        name = ".".join((module, function.class_name, *holder.fields))
+        return replace(lock, identity=name, exactness=Exactness.PER_INSTANCE)
+    if plain and holder.root is Root.GLOBAL:
+        name = ".".join((module, *holder.root_name.split(":"), *holder.fields))
+        exactness = Exactness.PER_INSTANCE if holder.fields else Exactness.ONE
+        return replace(lock, identity=name, exactness=exactness)
+    return replace(lock, exactness=Exactness.UNKNOWN)

@@ -1,0 +1,101 @@
+"""Attributes that lead back to the object that made theirs.
+
+``Binding(self, name)``, whose constructor keeps its first argument as ``owner``: then the ``owner``
+of what an object has made is that very object, as far as nobody else makes such bindings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.frontend.arguments import is_method
+from locklint.frontend.inference import Inference
+from locklint.frontend.value_types import ClassRef, ClassType, scope_of
+from locklint.index.declarations import CallSite, FunctionDecl, ModuleIndex, Ref
+
+
+def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[tuple[str, str]]:
+    """Pairs of an attribute's name and the identity of the class that it leads back to.
+
+    ``owners`` are the identities of the classes that are asked about. A pair is given if every
+    known construction of the attribute's class passes the maker itself.
+    """
+    found: set[tuple[str, str]] = set()
+    for index in list(inference.project.modules()):
+        for site in index.call_sites:
+            for cls, attribute, owner in _kept(inference, index, site):
+                names = _identities(inference, owner) & owners
+                if names and _always(inference, cls, attribute, owner):
+                    found.update((attribute, name) for name in names)
+    return frozenset(found)
+
+
+def _kept(
+    inference: Inference, index: ModuleIndex, site: CallSite
+) -> Iterator[tuple[ClassRef, str, ClassRef]]:
+    """The class that a call makes, an attribute that keeps the maker, and the maker's class."""
+    maker = index.functions.get(site.function)
+    if maker is None or maker.class_name is None or not is_method(maker):
+        return
+    own = Ref((maker.parameters[0].name,))
+    arguments = (*site.call.arguments, *(value for _, value in site.call.keywords))
+    if own not in arguments:
+        return
+    inference.begin()
+    for kind in inference.value(site.call.callee, scope_of(index, site.function)):
+        if not isinstance(kind, ClassType):
+            continue
+        initialiser = inference.attributes.method(kind.cls, "__init__")
+        if initialiser is None:
+            continue
+        for attribute, parameter in _stored(initialiser.decl):
+            if _passed(site, initialiser.decl, parameter) == own:
+                yield kind.cls, attribute, ClassRef(index.path, maker.class_name, index)
+
+
+def _stored(decl: FunctionDecl) -> Iterator[tuple[str, str]]:
+    """The attributes that a constructor binds to a parameter, and to nothing else."""
+    names = {parameter.name for parameter in decl.parameters}
+    for attribute, bindings in decl.self_bindings.items():
+        values = {binding.value for binding in bindings}
+        if len(values) == 1:
+            value = next(iter(values))
+            if isinstance(value, Ref) and len(value.names) == 1 and value.names[0] in names:
+                yield attribute, value.names[0]
+
+
+def _passed(site: CallSite, decl: FunctionDecl, name: str) -> object:
+    for keyword, value in site.call.keywords:
+        if keyword == name:
+            return value
+    for position, parameter in enumerate(decl.parameters[1:]):
+        if parameter.name == name and position < len(site.call.arguments):
+            return site.call.arguments[position]
+    return None
+
+
+def _always(inference: Inference, cls: ClassRef, attribute: str, owner: ClassRef) -> bool:
+    """Whether each construction of the class in the project passes the maker itself."""
+    bare = cls.decl.name
+    for index in inference.project.modules():
+        for site in index.call_sites:
+            if site.name != bare:
+                continue
+            if not any(
+                other == cls and kept == attribute and _related(inference, maker, owner)
+                for other, kept, maker in _kept(inference, index, site)
+            ):
+                return False
+    return True
+
+
+def _related(inference: Inference, one: ClassRef, other: ClassRef) -> bool:
+    return not _identities(inference, one).isdisjoint(_identities(inference, other))
+
+
+def _identities(inference: Inference, cls: ClassRef) -> set[str]:
+    return {
+        ancestor.identity
+        for ancestor in inference.project.mro(cls)
+        if isinstance(ancestor, ClassRef)
+    }
