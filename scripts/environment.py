@@ -36,7 +36,7 @@ def prepare(*, tools: bool) -> Path:
     print(f"preparing {_VENV} (only the first time)", file=sys.stderr)
     _run([sys.executable, "-m", "venv", str(_VENV)], "cannot make a virtual environment")
     _write_stamp("python", _python())
-    package = f"{ROOT}[dev]" if tools else str(ROOT)
+    package = f"{ROOT}[dev,docs]" if tools else str(ROOT)
     install = [str(_BIN / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     install += ["--quiet", "--constraint", str(ROOT / "constraints.txt"), "--editable", package]
     _run(install, "cannot install locklint and what it needs")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity, Step
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.ir.lock import LockRef
@@ -24,7 +24,8 @@ class Rule:
 
     ``summary`` is one line; ``page`` the rule's page in Markdown (the module's docstring);
     ``severity`` the highest that it gives. ``subsumed_by`` are the codes of stronger rules: where
-    one of them, selected too, stands at the same place, this finding is left out.
+    one of them, selected too, stands at the same place, this finding is left out. A rule in
+    ``preview`` runs only where preview is switched on.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Rule:
     check: Callable[[Program], Iterator[Diagnostic]]
     subsumed_by: tuple[str, ...] = ()
     fixable: str = ""  # "", "safe", "unsafe"
+    preview: bool = False
 
     def __post_init__(self) -> None:
         if not CODE.fullmatch(self.code):
@@ -51,9 +53,12 @@ class Rule:
         locks: Iterable[LockRef] = (),
         steps: Iterable[Step] = (),
         help: str = "",
-        anchors: Iterable[Span] = (),
+        anchors: Iterable[Span | Anchor] = (),
     ) -> Diagnostic:
-        """A finding of this rule in a function; ``severity`` is the rule's own unless given."""
+        """A finding of this rule in a function; ``severity`` is the rule's own unless given.
+
+        An anchor that is a bare span lies in the function's file.
+        """
         locks = tuple(locks)
         if locks:
             confidence = min(confidence, *(lock.confidence for lock in locks))
@@ -69,7 +74,10 @@ class Rule:
             locks=tuple(lock.identity for lock in locks),
             steps=tuple(steps),
             help=help,
-            anchors=tuple(anchors),
+            anchors=tuple(
+                Anchor(function.path, place) if isinstance(place, Span) else place
+                for place in anchors
+            ),
         )
 
     @property

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from locklint.cli import main
 from locklint.core.config import Config
 from locklint.engine.progress import Progress
 from locklint.engine.report import Report
+from locklint.engine.settings import Settings
 from tests.cli.rules import RULES
 
 
@@ -28,7 +30,13 @@ class CommandLine:
         self.config = Config()
 
     def analyse(
-        self, paths: Sequence[str], config: Config, *, progress: Progress | None = None
+        self,
+        paths: Sequence[str],
+        config: Config,
+        *,
+        progress: Progress | None = None,
+        settings: Settings | None = None,
+        **_: Any,
     ) -> Report:
         """Stand in for the analysis."""
         self.paths, self.config = tuple(paths), config
@@ -52,7 +60,14 @@ def locklint_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> CommandLine:
     """A command line in an empty folder, without the environment's wishes for colour."""
-    for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LOCKLINT_OUTPUT_FORMAT"):
+    for variable in (
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLUMNS",
+        "LOCKLINT_OUTPUT_FORMAT",
+        "LOCKLINT_CONFIG",
+        "CI",
+    ):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
     line = CommandLine(capsys)

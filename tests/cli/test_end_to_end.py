@@ -113,3 +113,23 @@ def test_settings_are_read_from_the_project(project: Path) -> None:
     (project / "pyproject.toml").write_text('[tool.locklint]\nignore = ["LCK1"]\n')
     assert main([]) == 0
     assert main(["--isolated"]) == 1
+
+
+def test_sarif_holds_what_is_hidden_on_request(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silenced = LEAK.replace("acquire()", "acquire()  # locklint: ignore[LCK102] one thread only")
+    (project / "port.py").write_text(silenced)
+    (project / "old.py").write_text(LEAK)
+    assert main(["baseline", "old.py", "-q"]) == 0
+    words = ["--baseline", "locklint-baseline.txt", "--output-format=sarif", "-q"]
+    capsys.readouterr()
+    assert main(["check", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][0]["results"] == []
+    assert main(["check", *words, "--show-suppressed"]) == 0
+    results = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    assert [each["baselineState"] for each in results] == ["unchanged", "new"]
+    assert results[1]["suppressions"][0]["justification"] == "one thread only"
+    assert all("codeFlows" in each for each in results)
+    assert main(["check", *words, "--show-suppressed", "--report-only-for", "plain.py"]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][0]["results"] == []

@@ -53,7 +53,7 @@ async = true
         respect_gitignore=False,
         min_severity=Severity.WARNING,
         fail_level=Severity.ERROR,
-        source_roots=("src",),
+        source_roots=(str(tmp_path / "src"),),
         immediate_callers=("pkg.each",),
         lock_types={"pkg.Latch": LockType(acquire=("down",), is_async=True)},
     )

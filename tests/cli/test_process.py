@@ -39,11 +39,40 @@ def run(*words: str, code: str = IMPORTED, **variables: str) -> subprocess.Compl
     )
 
 
-@pytest.mark.parametrize("words", [("--help",), ("check", "--help"), ("version",), ("-V",)])
+@pytest.mark.parametrize(
+    "words", [("--help",), ("check", "--help"), ("diff", "--help"), ("version",), ("-V",)]
+)
 def test_help_and_version_import_nothing_heavy(words: tuple[str, ...]) -> None:
     result = run(*words)
     assert result.returncode == 0
     assert result.stderr == "heavy:\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("config",),
+        ("config", "select"),
+        ("check", "--show-settings", "src/locklint/core"),
+        ("check", "--show-files", "src/locklint/core"),
+    ],
+)
+def test_what_only_looks_at_settings_imports_nothing_heavy(words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.returncode == 0
+    assert result.stderr == "heavy:\n"
+
+
+def test_a_scan_without_locks_imports_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("def add(a, b):\n    return a + b\n")
+    (tmp_path / "notes.ipynb").write_text('{"cells": []}')
+    (tmp_path / "locklint.toml").write_text('[per-file-ignores]\n"a/*" = ["LCK1"]\n')
+    sarif = f"--output-format=sarif:{tmp_path / 'out.sarif'}"
+    for words in ((), (sarif, "--output-format=github")):
+        result = run("check", str(tmp_path), *words)
+        assert result.returncode == 0
+        assert "Analysed 2 files (0 mention locks)" in result.stdout
+        assert result.stderr == "heavy:\n"
 
 
 CANNED = """

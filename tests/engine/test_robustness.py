@@ -334,7 +334,7 @@ def test_time_and_memory_are_bounded(text: str, expected: str, tmp_path: Path) -
     )
     assert expected in done.stdout
     assert done.returncode == (0 if expected.startswith("Found nothing") else 1)
-    seconds, megabytes = map(float, done.stderr.split())
+    seconds, megabytes = map(float, done.stderr.splitlines()[-1].split())
     assert seconds < 20
     assert megabytes < 500
 

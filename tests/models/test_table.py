@@ -205,7 +205,7 @@ def test_the_table_without_user_types_is_built_once() -> None:
 
 def test_an_unknown_failure_is_refused() -> None:
     with pytest.raises(ValueError, match=r"pkg\.MyLock.*'sometimes'"):
-        kind_of_lock_type("pkg.MyLock", LockType(failure="sometimes"))
+        kind_of_lock_type("pkg.MyLock", LockType(failure="sometimes"))  # type: ignore[arg-type]
 
 
 def test_rows_that_contradict_each_other_are_refused() -> None:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
-from locklint.core.source import SourceFile, Span
+import msgspec
+
+from locklint.core.diagnostic import (
+    Applicability,
+    Confidence,
+    Diagnostic,
+    Fix,
+    Severity,
+    Step,
+    TextEdit,
+)
+from locklint.core.source import Cell, SourceFile, Span
 from locklint.engine.report import Report, Statistics
 from locklint.reporting import render
 from locklint.reporting.options import RenderOptions
@@ -77,7 +87,12 @@ class Canned:
     def report(self, *findings: Diagnostic) -> Report:
         """A report of the findings over all of the files."""
         sources = {
-            path: SourceFile(path, path.removesuffix(".py").rpartition("/")[2], text)
+            path: SourceFile(
+                path,
+                path.removesuffix(".py").rpartition("/")[2],
+                text,
+                cells=NOTEBOOK_CELLS if path.endswith(".ipynb") else (),
+            )
             for path, text in self.files.items()
         }
         statistics = Statistics(files=120, candidates=34, functions=410, locks=57)
@@ -115,4 +130,192 @@ def leak() -> Diagnostic:
             step("src/port.py", span(PORT, "self._lock.release()"), "skipped then", (), "release"),
         ),
         help="put the section into `with self._lock:`",
+    )
+
+
+ACCOUNTS = """\
+import threading
+
+accounts = threading.Lock()
+
+
+def move(amount):
+    with accounts:
+        check(amount)
+        log(amount)
+
+
+def log(amount):
+    from audit import ledger
+
+    with ledger:
+        ledger_lines.append(f"moved {amount}")
+"""
+
+AUDIT = """\
+import threading
+
+from accounts import accounts
+
+ledger = threading.Lock()
+
+
+class Audit:
+    def run(self):
+        with ledger:
+            total = self.sum()
+        return total
+
+    def sum(self):
+        with accounts:
+            return sum(each.amount for each in self.accounts if each.is_open and not each.is_frozen)
+"""
+
+CYCLE_FILES = {"src/accounts.py": ACCOUNTS, "src/audit.py": AUDIT}
+
+
+def cycle() -> Diagnostic:
+    """Two threads that take two locks in opposite orders; in `CYCLE_FILES`."""
+
+    def happens(
+        thread: int,
+        path: str,
+        place: Span,
+        role: str,
+        message: str,
+        function: str,
+        held: Sequence[str] = (),
+        waits_for: str = "",
+    ) -> Step:
+        lock = waits_for or "accounts"
+        return Step(role, path, place, message, function, lock, tuple(held), thread, waits_for)
+
+    one, two = "src/accounts.py", "src/audit.py"
+    return Diagnostic(
+        "LCK301",
+        "lock-order-cycle",
+        Severity.ERROR,
+        Confidence.HIGH,
+        one,
+        span(ACCOUNTS, "accounts", 2),
+        "`accounts` and `ledger` are taken in opposite orders, so that two threads can wait for "
+        "each other for ever",
+        function="move",
+        locks=("accounts.accounts", "audit.ledger"),
+        steps=(
+            happens(
+                1,
+                one,
+                span(ACCOUNTS, "accounts", 2),
+                "acquire",
+                "takes `accounts`",
+                "move",
+                ["accounts"],
+            ),
+            happens(
+                1, one, span(ACCOUNTS, "log(amount)"), "call", "calls `log`", "move", ["accounts"]
+            ),
+            happens(
+                1,
+                one,
+                span(ACCOUNTS, "ledger", 2),
+                "wait",
+                "wants `ledger`",
+                "log",
+                ["accounts"],
+                "ledger",
+            ),
+            happens(
+                2,
+                two,
+                span(AUDIT, "ledger", 2),
+                "acquire",
+                "takes `ledger`",
+                "Audit.run",
+                ["ledger"],
+            ),
+            happens(
+                2,
+                two,
+                span(AUDIT, "self.sum()"),
+                "call",
+                "calls `self.sum`",
+                "Audit.run",
+                ["ledger"],
+            ),
+            happens(
+                2,
+                two,
+                span(AUDIT, "accounts", 3),
+                "wait",
+                "wants `accounts`",
+                "Audit.sum",
+                ["ledger"],
+                "accounts",
+            ),
+            happens(0, one, span(ACCOUNTS, "threading.Lock()"), "made", "`accounts` is made", ""),
+            happens(0, two, span(AUDIT, "threading.Lock()"), "made", "`ledger` is made", ""),
+        ),
+        help="take the two always in the same order, or hold only one of them at a time",
+    )
+
+
+ODD = """\
+naïve = threading.Lock()
+"Grüße", naïve.acquire()
+"""
+
+NOTEBOOK = """\
+import threading
+lock = threading.Lock()
+lock.acquire()
+work()
+"""
+
+# The second cell of the notebook is text, and so no part of its code.
+NOTEBOOK_CELLS = (Cell(1, 1), Cell(3, 3))
+
+ALL_FILES = {
+    "src/port.py": PORT,
+    **CYCLE_FILES,
+    "odd, 100%: [ü].py": ODD,
+    "try.ipynb": NOTEBOOK,
+}
+
+
+def every_kind() -> Report:
+    """What the snapshots of all formats show: each severity, a fix, a cycle, odd names, a cell."""
+    odd, notebook = "odd, 100%: [ü].py", "try.ipynb"
+    acquire = span(ODD, "naïve.acquire()")
+    findings = (
+        leak(),
+        cycle(),
+        Diagnostic(
+            "LCK104",
+            "never-released",
+            Severity.WARNING,
+            Confidence.MEDIUM,
+            odd,
+            acquire,
+            "`naïve` | <b> is never released;\nor * is it",
+            locks=("odd.naïve",),
+            fix=Fix("use `with`", (TextEdit(acquire, "with naïve: ..."),), Applicability.UNSAFE),
+        ),
+        Diagnostic(
+            "LCK101",
+            "manual-acquire",
+            Severity.INFO,
+            Confidence.HIGH,
+            notebook,
+            span(NOTEBOOK, "lock.acquire()"),
+            "`lock` is acquired by hand",
+            locks=("try.lock",),
+            steps=(step(notebook, span(NOTEBOOK, "work()"), "runs with it held", ["lock"]),),
+        ),
+    )
+    return Canned(ALL_FILES).report(
+        *(
+            msgspec.structs.replace(each, fingerprint=f"{number:016x}")
+            for number, each in enumerate(findings)
+        )
     )

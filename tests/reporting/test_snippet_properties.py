@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -46,5 +47,36 @@ def test_snippets_keep_within_their_columns(
     rows = text.split("\n")[2:]
     assert all(cell_len(row) <= width for row in rows)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    for index in range(len(steps)):
+        assert text.count(f"says{index}") == 1 + f"{lines}".count(f"says{index}")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@given(
+    st.lists(TEXTS, min_size=1, max_size=6),
+    st.lists(st.tuples(SPANS, st.integers(0, 3), st.booleans()), min_size=2, max_size=8),
+    st.integers(32, 200),
+    st.sampled_from(["utf-8", "ascii", "cp437"]),
+)
+def test_lanes_keep_within_their_columns(
+    lines: list[str],
+    places: list[tuple[tuple[int, int, int, int], int, bool]],
+    width: int,
+    encoding: str,
+) -> None:
+    steps = [
+        msgspec.structs.replace(
+            step("t.py", _span(place), f"says{index}", ["module.lock"]),
+            thread=thread,
+            waits_for="module.other" if waits else "",
+        )
+        for index, (place, thread, waits) in enumerate(places)
+    ]
+    canned = Canned({"t.py": "\n".join(lines)})
+    story = finding("t.py", _span(places[0][0]), "no", *steps)
+    text = canned.text(story, width=width, encoding=encoding)
+    text.encode(encoding)
+    rows = text.split("\n")[2:]
+    assert all(cell_len(row) <= width for row in rows)
     for index in range(len(steps)):
         assert text.count(f"says{index}") == 1 + f"{lines}".count(f"says{index}")

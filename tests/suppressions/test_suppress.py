@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity, Step
 from locklint.core.source import SourceFile, Span
-from locklint.engine.suppress import apply
+from locklint.engine.report import Silenced
+from locklint.engine.suppress import Silencer
+from tests.cli.rules import RULES
 
 TEXT = """\
 self.lock = Lock()  # locklint: ignore[LCK102] made here
@@ -26,16 +28,76 @@ SOURCES = {"a.py": SourceFile("a.py", "a", TEXT)}
 
 def test_findings_that_no_comment_silences_stay_in_order() -> None:
     findings = [finding(4), finding(2), finding(3)]
-    assert apply(findings, SOURCES) == ((findings[0], findings[2]), 1)
+    assert Silencer(SOURCES).split(findings) == (
+        (findings[0], findings[2]),
+        (Silenced(findings[1], ""),),
+    )
 
 
 def test_a_comment_at_an_anchor_counts() -> None:
     leak = finding(3, "LCK102", "unreleased-on-exception")
-    anchored = msgspec.structs.replace(leak, anchors=(Span(4, 1, 4, 2), Span(1, 1, 1, 5)))
-    assert apply([leak, anchored], SOURCES) == ((leak,), 1)
+    anchored = msgspec.structs.replace(
+        leak, anchors=(Anchor("a.py", Span(4, 1, 4, 2)), Anchor("a.py", Span(1, 1, 1, 5)))
+    )
+    assert Silencer(SOURCES).split([leak, anchored]) == (
+        (leak,),
+        (Silenced(anchored, "made here"),),
+    )
 
 
 def test_findings_in_files_without_text_stay() -> None:
     lost = msgspec.structs.replace(finding(2), path="gone.py")
-    assert apply([lost], SOURCES) == ((lost,), 0)
-    assert apply([], SOURCES) == ((), 0)
+    assert Silencer(SOURCES).split([lost]) == ((lost,), ())
+    assert Silencer(SOURCES).split([]) == ((), ())
+
+
+def test_a_comment_at_a_step_that_acquires_or_makes_counts_in_any_file() -> None:
+    files = {
+        **SOURCES,
+        "b.py": SourceFile("b.py", "b", "x\ny.acquire()  # locklint: ignore[LCK101] one thread\n"),
+    }
+
+    def story(role: str) -> Diagnostic:
+        step = Step(role, "b.py", Span(2, 1, 2, 5), "here")
+        return msgspec.structs.replace(finding(3), steps=(step,))
+
+    for role in ("acquire", "made"):
+        assert Silencer(files).split([story(role)])[0] == ()
+    for role in ("release", "raise", "call", "note"):
+        assert Silencer(files).split([story(role)])[0] == (story(role),)
+
+
+def unused(text: str, running: str = "LCK101 LCK102 LCK902", *used: Diagnostic) -> list[str]:
+    """The messages about the comments of a file, after some findings were silenced."""
+    silencer = Silencer({"a.py": SourceFile("a.py", "a", text)})
+    for each in used:
+        silencer.silences(each)
+    codes = frozenset(running.split())
+    return [each.message for each in silencer.unused("a.py", codes, RULES)]
+
+
+def test_comments_that_silence_nothing_are_found() -> None:
+    text = "x  # locklint: ignore[LCK101, unreleased-on-exception]\n"
+    assert unused(text) == ["`ignore[LCK101, unreleased-on-exception]` silences nothing"]
+    assert unused(text, "LCK101 LCK102", finding(1)) == [
+        "`ignore[unreleased-on-exception]` silences nothing"
+    ]
+    assert unused(text, "LCK101", finding(1)) == []
+    assert unused("x  # noqa: E501, LCK101\n") == ["`noqa[LCK101]` silences nothing"]
+    assert unused("x  # noqa: E501\n") == []
+
+
+def test_a_beginning_of_codes_is_judged_only_if_all_of_them_ran() -> None:
+    text = "x  # locklint: ignore[LCK1]\n"
+    assert unused(text, "LCK101") == []
+    assert unused(text) == ["`ignore[LCK1]` silences nothing"]
+    assert unused("x  # locklint: ignore\n") == []
+    everything = " ".join(rule.code for rule in RULES)
+    assert unused("x  # locklint: ignore\n", everything) == ["this `ignore` silences nothing"]
+
+
+def test_unknown_rules_are_told_whatever_ran() -> None:
+    (message,) = unused("x  # locklint: ignore[LCK110]\n", "")
+    assert message.startswith("`ignore[LCK110]` silences nothing: there is no rule `LCK110` (did")
+    (message,) = unused("x  # locklint: ignore[manual-aquire]\n", "")
+    assert "did you mean `manual-acquire`" in message

@@ -18,9 +18,9 @@ def test_what_a_comment_holds() -> None:
     text = "x = 1  # locklint: ignore[LCK101, manual-acquire] one thread only  # noqa: E501, LCK102"
     assert parse_suppressions(text).pragmas == (
         Pragma(
-            PragmaKind.IGNORE, ("LCK101", "manual-acquire"), "one thread only", 1, 1, 1
+            PragmaKind.IGNORE, ("LCK101", "manual-acquire"), "one thread only", 1, 1, 1, 8, 66
         ),
-        Pragma(PragmaKind.NOQA, ("E501", "LCK102"), "", 1, 1, 1),
+        Pragma(PragmaKind.NOQA, ("E501", "LCK102"), "", 1, 1, 1, 68, 88),
     )  # fmt: skip
 
 

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 import click
 
 from locklint import __version__
+from locklint.cli.baseline import baseline
 from locklint.cli.check import check
+from locklint.cli.config import config
 from locklint.cli.debug import debug
+from locklint.cli.diff import diff
 from locklint.cli.exit_status import ExitStatus
-from locklint.cli.output import silence_stdout, write_error
+from locklint.cli.interrupt import interrupts_noted, stop_if_interrupted, was_interrupted
+from locklint.cli.output import silence_stdout, write_error, write_note
 from locklint.cli.rule import rule
 from locklint.cli.verbs import VerbGroup
 
@@ -31,7 +35,10 @@ def command() -> None:
 
 
 command.add_command(check)
+command.add_command(baseline)
+command.add_command(diff)
 command.add_command(rule)
+command.add_command(config)
 command.add_command(debug)
 
 
@@ -48,20 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     or locklint itself, 130 after an interrupt. Never raises, and never ends the process.
     """
     try:
-        status = command.main(arguments, prog_name="locklint", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return int(status or ExitStatus.CLEAN)
+        with interrupts_noted():
+            status = command.main(arguments, prog_name="locklint", standalone_mode=False)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            stop_if_interrupted()
+            return int(status or ExitStatus.CLEAN)
     except click.ClickException as error:
         error.show()
     except (click.Abort, KeyboardInterrupt):
-        return ExitStatus.INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:
         # Whoever reads has read enough, as `head` does.
         silence_stdout()
         return ExitStatus.CLEAN
     except Exception:
+        if was_interrupted():
+            return _interrupted()
         import traceback
 
         write_error(f"{traceback.format_exc()}\ninternal error: this is a defect of locklint")
     return ExitStatus.TROUBLE
+
+
+def _interrupted() -> int:
+    write_note("interrupted")
+    return ExitStatus.INTERRUPTED

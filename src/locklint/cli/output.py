@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -50,7 +49,9 @@ def write_result(text: str, path: str | None = None) -> None:
         if path is None:
             _write_stdout(text)
         else:
-            Path(path).write_text(encodable(text, "utf-8"), encoding="utf-8", newline="\n")
+            from locklint.engine.write_file import replace_file
+
+            replace_file(path, text.encode("utf-8", "backslashreplace"))
     except BrokenPipeError:
         silence_stdout()
     except OSError as error:

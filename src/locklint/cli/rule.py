@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from locklint.cli.completion import complete_rules
 from locklint.cli.output import Failure, is_terminal, wants_color, width_of, write_result
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ WIDEST_PAGE = 100
 
 
 @click.command()
-@click.argument("rule", required=False, metavar="[CODE|NAME]")
+@click.argument("rule", required=False, metavar="[CODE|NAME]", shell_complete=complete_rules)
 @click.option("--all", "every", is_flag=True, help="Print the pages of all rules.")
 @click.option(
     "--output-format", type=click.Choice(FORMATS), default="text", help="How it is written."

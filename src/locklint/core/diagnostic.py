@@ -58,6 +58,10 @@ class Fix(msgspec.Struct, frozen=True):
     applicability: Applicability
 
 
+# The roles of the steps at which a suppression of the whole finding counts.
+ANCHORING_ROLES = frozenset({"acquire", "made"})
+
+
 class Step(msgspec.Struct, frozen=True):
     """One step of a finding's story: where, what happens, and what is held after it.
 
@@ -78,12 +82,20 @@ class Step(msgspec.Struct, frozen=True):
     waits_for: str = ""
 
 
+class Anchor(msgspec.Struct, frozen=True, order=True):
+    """A place that a finding is about besides its own, in whatever file."""
+
+    path: str
+    span: Span
+
+
 class Diagnostic(msgspec.Struct, frozen=True):
     """One finding, ready for any reporter.
 
     ``message`` is one sentence without a final full stop; ``steps`` tell the story in order, the
     primary place among them; ``help`` says what to do. ``locks`` are canonical lock names.
-    ``anchors`` are further places where a suppression counts.
+    ``anchors`` are further places where a suppression counts, such as the construction of a lock.
+    ``fingerprint`` is the finding's identity across runs, set when the run is over.
     """
 
     code: str
@@ -98,7 +110,22 @@ class Diagnostic(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...] = ()
     help: str = ""
     fix: Fix | None = None
-    anchors: tuple[Span, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
+    fingerprint: str = ""
+
+    def places(self) -> frozenset[tuple[str, int]]:
+        """The files and lines where a comment silences it: its own, the anchors, each acquire."""
+        return frozenset(
+            {
+                (self.path, self.span.line),
+                *((anchor.path, anchor.span.line) for anchor in self.anchors),
+                *(
+                    (step.path, step.span.line)
+                    for step in self.steps
+                    if step.role in ANCHORING_ROLES
+                ),
+            }
+        )
 
     def sort_key(self) -> tuple[str, Span, str, str]:
         """The order of every output: place first, then code."""

@@ -35,12 +35,34 @@ class Span(msgspec.Struct, frozen=True, order=True):
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A code cell of a notebook: its number among all cells, from 1, and its first line."""
+
+    number: int
+    line: int
+
+
+@dataclass(frozen=True)
+class Position:
+    """A line and a column as users are told them: within a cell of a notebook, or cell 0."""
+
+    cell: int
+    row: int
+    column: int
+
+    def __str__(self) -> str:
+        place = f"{self.row}:{self.column}"
+        return f"cell {self.cell}:{place}" if self.cell else place
+
+
+@dataclass(frozen=True)
 class SourceFile:
     """One decoded source file.
 
     ``path`` is the path as it is shown to the user, ``module`` the dotted name under which other
     files of the project import it, ``text`` the decoded text with ``\\n`` line ends and no BOM.
-    ``unique`` is set where another file of the run has the same module name.
+    ``unique`` is set where another file of the run has the same module name. ``cells`` are those of
+    a notebook in order, whose texts follow each other in ``text``; a plain file has none.
     """
 
     path: str
@@ -48,6 +70,7 @@ class SourceFile:
     text: str
     is_package: bool = False
     unique: str = ""
+    cells: tuple[Cell, ...] = ()
 
     @property
     def key(self) -> str:
@@ -62,6 +85,14 @@ class SourceFile:
     def line(self, number: int) -> str:
         """The text of a 1-based line; the empty string where the file has no such line."""
         return self.lines[number - 1] if 1 <= number <= len(self.lines) else ""
+
+    def position(self, line: int, column: int) -> Position:
+        """A place of ``text`` as users are told it."""
+        index = bisect_right(self.cells, line, key=lambda cell: cell.line) - 1
+        if index < 0:
+            return Position(0, line, column)
+        cell = self.cells[index]
+        return Position(cell.number, line - cell.line + 1, column)
 
     def column_of_byte(self, line: int, offset: int) -> int:
         """The 1-based character column of a 0-based UTF-8 byte offset in a 1-based line."""

@@ -17,6 +17,7 @@ from pathlib import PurePath
 from locklint.core.config import Config
 from locklint.engine.ignore import IgnoreRules, read_rules, repository_excludes, repository_root
 from locklint.engine.module_names import ModuleNames, module_name
+from locklint.engine.patterns import anchored, top_of
 
 __all__ = [
     "DEFAULT_EXCLUDES",
@@ -59,6 +60,9 @@ DEFAULT_EXCLUDES = (
     "*.egg-info/",
 )
 """Directories that hold no code of the project's own, as ``.gitignore`` patterns."""
+
+SUFFIXES = (".py", ".ipynb")
+"""The ends of the names of files that hold Python code."""
 
 _SPECIAL = {
     stat.S_IFIFO: "a named pipe",
@@ -113,11 +117,13 @@ def printable_path(path: str) -> str:
 def discover(paths: Sequence[str], config: Config, root: str | None = None) -> Discovery:
     """Find the Python files under the given paths.
 
-    A directory gives its ``*.py`` files, except what git ignores and what the settings exclude. A
-    path that the user names is taken, whatever its name and whether or not it is ignored, unless
+    A directory gives its ``*.py`` files and notebooks, except what git ignores and what the
+    settings exclude. A path that the user names is taken, whatever its name and whether or not it
+    is ignored, unless
     ``config.force_exclude`` is set: then it is taken only if a walk from ``root`` would find it.
     ``root`` is the directory to which patterns with a slash are relative, by default the working
-    directory. Never raises for anything that is wrong with a path.
+    directory; those that begin with a slash are absolute. Never raises for anything that is wrong
+    with a path.
     """
     search = _Search(config, os.path.realpath(root if root is not None else os.curdir))
     for path in paths:
@@ -144,10 +150,14 @@ class _Search:
         config = self.config
         excludes = config.exclude if config.exclude is not None else DEFAULT_EXCLUDES
         patterns = (*excludes, *config.extend_exclude)
-        self._excludes = IgnoreRules(self.root, (line.removeprefix("./") for line in patterns))
+        self._excludes = IgnoreRules(
+            top_of(self.root),
+            (line if line.startswith("/") else anchored(line, self.root) for line in patterns),
+        )
         # From the real path to how the file is shown: one file is listed once. The smallest key
         # wins: named before linked, relative before absolute.
         self._found: dict[str, tuple[tuple[bool, bool, str], int]] = {}
+        self._passed_over = False  # Whether the walk left out something that is excluded.
 
     def result(self) -> Discovery:
         files = sorted(FoundFile(key[2], size) for key, size in self._found.values())
@@ -168,9 +178,11 @@ class _Search:
         if stat.S_ISREG(status.st_mode):
             self._take(real, shown, status.st_size, linked=False)
         elif is_directory:
-            known = len(self.problems)
+            known, self._passed_over = len(self.problems), False
             met = self._walk(real, "" if shown == os.curdir else shown)
-            if not met and len(self.problems) == known:
+            # With force-exclude, a list of paths of which nothing is left is no mistake.
+            allowed = self.config.force_exclude and self._passed_over
+            if not met and len(self.problems) == known and not allowed:
                 self._problem(shown, "holds no Python file", fatal=True)
         else:
             self._problem(shown, _special(status.st_mode), fatal=True)
@@ -187,7 +199,10 @@ class _Search:
     def _walk(self, real: str, shown: str) -> bool:
         """Walk a directory that the user has named; tell whether any Python file was met."""
         rules = (self._excludes, *self._rules_above(real))
-        top = _Directory(real, shown, tuple(rule.admitting(real) for rule in rules))
+        if not self.config.force_exclude:
+            # Whoever names a directory wants to see what is in it.
+            rules = tuple(rule.admitting(real) for rule in rules)
+        top = _Directory(real, shown, rules)
         met = False
         pending = [top]
         while pending:
@@ -216,9 +231,10 @@ class _Search:
     ) -> bool:
         name = entry.name
         is_directory = entry.is_dir(follow_symlinks=False)
-        if not is_directory and not name.endswith(".py"):
+        if not is_directory and not name.endswith(SUFFIXES):
             return False
         if _ignored(directory.real, name, is_directory, rules):
+            self._passed_over = True
             return False
         shown = os.path.join(directory.shown, name)
         if is_directory:

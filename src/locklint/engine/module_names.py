@@ -17,7 +17,7 @@ _PLAIN_FOLDERS = frozenset(
     "apps benchmarks bin demo demos doc docs example examples lib libs packages plugins projects"
     " python samples scripts services test testing tests tools".split()
 )
-_SUFFIXES = (".py", ".pyi", ".pyw")
+_SUFFIXES = (".py", ".pyi", ".pyw", ".ipynb")
 
 
 class ModuleNames:

@@ -10,54 +10,71 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import traceback
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from locklint.core.config import Config
-from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.engine import suppress
-from locklint.engine.discover import discover
+from locklint.core.diagnostic import Diagnostic
+from locklint.engine.discover import Discovery, discover
+from locklint.engine.load_config import LoadedConfig
+from locklint.engine.lock_places import LockPlaces
 from locklint.engine.program_files import AnalysedFile, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import GivenUp, InternalError, Report, Statistics
-from locklint.engine.selection import explicit_codes, is_shown, select_rules
+from locklint.engine.run_rules import run_rules, visible
+from locklint.engine.settings import RuleSelection, Settings
+from locklint.engine.stdin import StdinText, with_stdin
+from locklint.engine.suppress import UNUSED_SUPPRESSION, Silencer
 from locklint.engine.whole_program import WholeProgram
+from locklint.reporting.fingerprint import identity
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
+    from locklint.core.source import SourceFile
     from locklint.ir.cfg import Function
-    from locklint.rule import Rule
 
 _RECURSION_LIMIT = 10_000
-_TEST_FOLDERS = frozenset({"test", "tests"})
 
 
 class UsageError(Exception):
     """What was asked for cannot be done: a path that does not exist or holds no Python file."""
 
 
-def check(paths: Sequence[str], config: Config, *, progress: Progress | None = None) -> Report:
+def check(
+    paths: Sequence[str],
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+    stdin: StdinText | None = None,
+) -> Report:
     """Analyse the Python files under ``paths``.
 
-    Raises `UsageError` for a named path that does not exist or where nothing is to be analysed, and
-    `locklint.engine.load_config.SettingsError` for an unknown rule in ``config``.
+    ``config`` holds the settings of the whole run; ``settings`` says what counts for each file,
+    by default the same. ``stdin`` takes the place of a file, or comes to those that are found.
+    Raises `UsageError` for a named path that does not exist or where nothing
+    is to be analysed, and `locklint.engine.load_config.SettingsError` for an unknown rule.
     """
     from locklint.rules import ALL_RULES
 
     progress = progress or NoProgress()
-    rules = select_rules(config, ALL_RULES)
-    discovery = discover(paths, config)
+    settings = settings or Settings(LoadedConfig(config))
+    selection = RuleSelection(settings, ALL_RULES)
+    discovery = discover(paths, config, settings.folder)
+    if stdin is not None:
+        found_files = with_stdin(discovery.files, stdin, config, settings.folder)
+        discovery = Discovery(found_files, discovery.problems)
     fatal = [problem for problem in discovery.problems if problem.fatal]
     if fatal:
         raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
-    if not discovery.files and not discovery.problems:
+    if not discovery.files and not discovery.problems and paths and not config.force_exclude:
         raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
-    files = ProgramFiles(config)
+    selection.prepare(found.path for found in discovery.files)
+    files = ProgramFiles(config, stdin)
     for problem in discovery.problems:
         files.problem(problem.path, problem.message)
     try:
@@ -67,14 +84,37 @@ def check(paths: Sequence[str], config: Config, *, progress: Progress | None = N
             )
     finally:
         progress.end()
-    diagnostics, more = run_rules(program, rules, config, paths)
-    kept, suppressed = suppress.apply(diagnostics, program.sources)
+    found = run_rules(program, selection, paths)
     given_up = tuple(
         GivenUp(function.path, function.name_span, function.qualname)
         for function in program.ordered_functions()
         if not program.states[function.key].complete
     )
-    shown = {step.path for d in kept for step in d.steps} | {d.path for d in kept}
+    internal = (*files.errors, *errors, *found.errors)
+    places = LockPlaces(file.index for file in files.files.values())
+    silencer = Silencer(program.sources)
+    for diagnostic in found.all:
+        silencer.silences(with_anchors(diagnostic, places))
+    half_analysed = {
+        *(problem.path for problem in program.problems),
+        *(each.path for each in given_up),
+        *(each.path for each in internal),
+    }
+    idle = [
+        diagnostic
+        for path in sorted(program.sources)
+        if path not in half_analysed and _judges_comments(path, paths, selection)
+        for diagnostic in silencer.unused(path, selection.running(path), ALL_RULES)
+    ]
+    shown = sorted(
+        (*found.shown, *visible(idle, selection, paths)),
+        key=Diagnostic.sort_key,
+    )
+    kept, silenced = silencer.split(
+        completed(diagnostic, places, program.sources) for diagnostic in shown
+    )
+    everything = (*kept, *(each.diagnostic for each in silenced))
+    needed = {step.path for d in everything for step in d.steps} | {d.path for d in everything}
     return Report(
         diagnostics=kept,
         statistics=Statistics(
@@ -83,11 +123,42 @@ def check(paths: Sequence[str], config: Config, *, progress: Progress | None = N
             functions=len(program.functions),
             too_complex=len(given_up),
             locks=len(program.locks()),
-            suppressed=suppressed,
+            suppressed=len(silenced),
         ),
-        errors=(*files.errors, *errors, *more),
+        errors=internal,
         too_complex=given_up,
-        sources={path: program.sources[path] for path in shown if path in program.sources},
+        sources={path: program.sources[path] for path in needed if path in program.sources},
+        files=tuple(found.shown for found in discovery.files),
+        noqa=silencer.mentions_noqa(),
+        silenced=silenced,
+    )
+
+
+def with_anchors(diagnostic: Diagnostic, places: LockPlaces) -> Diagnostic:
+    """A finding that is also about the places where its locks are made."""
+    made = {anchor for lock in diagnostic.locks for anchor in places.of(lock)}
+    anchors = (*diagnostic.anchors, *sorted(made - set(diagnostic.anchors)))
+    return msgspec.structs.replace(diagnostic, anchors=anchors)
+
+
+def completed(
+    diagnostic: Diagnostic, places: LockPlaces, sources: Mapping[str, SourceFile]
+) -> Diagnostic:
+    """A finding with all its anchors and with its fingerprint."""
+    diagnostic = with_anchors(diagnostic, places)
+    mark = identity(diagnostic, sources.get(diagnostic.path), places.modules)
+    return msgspec.structs.replace(diagnostic, fingerprint=mark)
+
+
+def _judges_comments(path: str, paths: Sequence[str], selection: RuleSelection) -> bool:
+    """Whether the run can tell what comments in a file silence.
+
+    A file that is looked at without its folder may lack the others by which its faults are seen.
+    """
+    if UNUSED_SUPPRESSION not in selection.running(path):
+        return False
+    return UNUSED_SUPPRESSION in selection.explicit(path) or path not in map(
+        os.path.normpath, paths
     )
 
 
@@ -98,6 +169,7 @@ def analyse(
     progress: Progress | None = None,
 ) -> tuple[Program, list[InternalError]]:
     """The program of some files, given as pairs of real and shown paths, and what went wrong."""
+    from locklint.analysis.declared_order import DeclaredOrder
     from locklint.analysis.program import Program
 
     progress = progress or NoProgress()
@@ -109,6 +181,10 @@ def analyse(
             lowered.append((file, files.lower_relevant(file)))
             files.forget_trees()
         progress.advance()
+    if not files.files:
+        # Nothing mentions locks: what resolves and analyses need not even be imported.
+        sources = dict(files.unparsed)
+        return Program({}, {}, {}, sources, tuple(files.problems)), []
     files.leave_unread(found)
     analysis = WholeProgram(files, config)
     analysis.solve(lowered, progress)
@@ -117,62 +193,20 @@ def analyse(
             functions=analysis.interprocedural.functions,
             states=analysis.interprocedural.states,
             summaries=analysis.interprocedural.summaries,
-            sources={path: file.source for path, file in files.files.items()},
+            sources={
+                **files.unparsed,
+                **{path: file.source for path, file in files.files.items()},
+            },
             problems=tuple(files.problems),
             made=analysis.made(),
             back_references=analysis.back_references(),
+            log_handlers=analysis.log_handlers(),
+            declared_orders=tuple(
+                DeclaredOrder(first, second) for first, second in config.lock_order_pairs
+            ),
         ),
         analysis.errors,
     )
-
-
-def run_rules(
-    program: Program, rules: Iterable[Rule], config: Config, paths: Sequence[str] = ()
-) -> tuple[list[Diagnostic], list[InternalError]]:
-    """The findings of the rules that are to be shown, in output order, and what went wrong."""
-    rules = tuple(rules)
-    explicit = explicit_codes(config, rules)
-    found: list[Diagnostic] = []
-    errors: list[InternalError] = []
-    for rule in rules:
-        try:
-            found.extend(rule.check(program))
-        except Exception as error:
-            details = "".join(traceback.format_exception(error))
-            errors.append(
-                InternalError(f"<{rule.code}>", f"{type(error).__name__}: {error}", details)
-            )
-    stronger = {rule.code: rule.subsumed_by for rule in rules}
-    places: dict[tuple[str, int, int], set[str]] = {}
-    for diagnostic in found:
-        place = (diagnostic.path, diagnostic.span.line, diagnostic.span.column)
-        places.setdefault(place, set()).add(diagnostic.code)
-    kept: dict[tuple[object, ...], Diagnostic] = {}
-    for diagnostic in found:
-        span = diagnostic.span
-        beside = places[diagnostic.path, span.line, span.column]
-        if any(code in beside for code in stronger[diagnostic.code]):
-            continue
-        if is_test_code(diagnostic.path, paths) and diagnostic.code != "LCK901":
-            severity = Severity(max(Severity.INFO, diagnostic.severity - 1))
-            diagnostic = msgspec.structs.replace(diagnostic, severity=severity)
-        if is_shown(diagnostic, config, explicit):
-            kept.setdefault((*diagnostic.sort_key(), diagnostic.locks), diagnostic)
-    return sorted(kept.values(), key=Diagnostic.sort_key), errors
-
-
-def is_test_code(path: str, roots: Sequence[str] = ()) -> bool:
-    """Whether a file holds tests, by its name or that of a folder below what was asked for."""
-    inside = path
-    for root in roots:
-        if os.path.isdir(root) and os.path.abspath(path).startswith(os.path.abspath(root) + os.sep):
-            inside = os.path.relpath(path, root)
-    folders, name = os.path.split(inside)
-    if os.path.isabs(folders) or folders.startswith(".."):
-        folders = ""
-    if name.startswith("test_") or name == "conftest.py" or name.endswith("_test.py"):
-        return True
-    return not _TEST_FOLDERS.isdisjoint(folders.split(os.sep))
 
 
 @contextmanager

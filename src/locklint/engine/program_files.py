@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import os
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
-from locklint.core.source import SourceFile, Span
+from locklint.core.source import Cell, SourceFile, Span
+from locklint.engine import notebook
 from locklint.engine.module_names import ModuleNames
 from locklint.engine.read import ReadProblem, decode, read_bytes
 from locklint.engine.report import InternalError
+from locklint.engine.stdin import StdinText
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
@@ -26,6 +29,11 @@ The largest files that people publish have half as many.
 
 _MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
 """Names of what makes locks, or processes that share none. They only decide where to look."""
+
+_SPAWNERS = frozenset(
+    {"Thread", "Timer", "start_new_thread", "submit", "apply_async", "run_in_executor", "to_thread"}
+)
+"""Names of what makes threads."""
 
 
 @dataclass
@@ -41,13 +49,16 @@ class ProgramFiles:
     """The files of a run, read and lowered as they are asked for.
 
     Whatever is wrong with a file becomes a finding in ``problems``, or, where it is a defect of
-    locklint, an entry of ``errors``; the rest goes on.
+    locklint, an entry of ``errors``; the rest goes on. ``stdin`` takes the place of a file.
+    ``unparsed`` are notebooks that could not be parsed.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, stdin: StdinText | None = None) -> None:
         self.problems: list[Diagnostic] = []
         self.errors: list[InternalError] = []
         self.files: dict[str, AnalysedFile] = {}
+        self.unparsed: dict[str, SourceFile] = {}
+        self._overlay = {os.path.realpath(stdin.path): stdin.data} if stdin else {}
         self._words = configured_words(config)
         self._methods = frozenset(
             name for kind in config.lock_types.values() for name in (*kind.acquire, *kind.release)
@@ -86,25 +97,40 @@ class ProgramFiles:
     def read(self, path: str, shown: str) -> AnalysedFile | None:
         """Read, screen and index one file; None where it says nothing about locks, or cannot."""
         try:
-            data = read_bytes(path)
+            data = self._bytes(path)
             if not mentions_lock(data, self._words):
                 return None
-            text = decode(data)
-            return self.add_text(path, shown, text)
+            if path.endswith(notebook.SUFFIX):
+                code = notebook.notebook_code(data)
+                return self.add_text(path, shown, code.text, code.cells) if code.cells else None
+            return self.add_text(path, shown, decode(data))
         except ReadProblem as problem:
             self._problem(shown, problem.message, problem.line or 1)
         except Exception as error:
             self._internal(shown, error)
         return None
 
-    def add_text(self, path: str, shown: str, text: str) -> AnalysedFile | None:
-        """Index one decoded file."""
+    def _bytes(self, path: str) -> bytes:
+        if self._overlay:
+            data = self._overlay.get(os.path.realpath(path))
+            if data is not None:
+                return data
+        return read_bytes(path)
+
+    def add_text(
+        self, path: str, shown: str, text: str, cells: tuple[Cell, ...] = ()
+    ) -> AnalysedFile | None:
+        """Index one decoded file, or the code of a notebook with its cells."""
         module, is_package = self._names.name(path)
         # Two scripts of one name are different files all the same.
         taken = self._modules.setdefault(module, shown) != shown
-        source = SourceFile(shown, module, text, is_package, f"{module}@{shown}" if taken else "")
+        unique = f"{module}@{shown}" if taken else ""
+        source = SourceFile(shown, module, text, is_package, unique, cells)
         tree = self._parse(source)
         if tree is None:
+            if cells:
+                # The place of the problem is one in a cell.
+                self.unparsed[shown] = source
             return None
         from locklint.index.build import build_index
 
@@ -146,6 +172,7 @@ class ProgramFiles:
             if declaration.mentions_lock
             or not self._methods.isdisjoint(declaration.called)
             or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
+            or not _SPAWNERS.isdisjoint(declaration.called)
         }
         functions = self.lower(file, wanted)
         if index.module_statements:

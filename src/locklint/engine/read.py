@@ -108,6 +108,15 @@ def decode(data: bytes) -> str:
     return text
 
 
+def encoding_name(data: bytes) -> str:
+    """The name of the codec in which a file's bytes (behind its mark, if any) are text.
+
+    Raises `ReadProblem` for an encoding that Python does not know.
+    """
+    declared, line = _declared(data.removeprefix(codecs.BOM_UTF8))
+    return "utf-8" if declared is None else _codec(declared, line)
+
+
 def _declared(data: bytes) -> tuple[str | None, int]:
     """The encoding that a coding comment names, and the comment's line."""
     start = 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile, Span
@@ -28,6 +28,14 @@ class GivenUp:
 
 
 @dataclass(frozen=True)
+class Silenced:
+    """A finding that a comment silences, and the reason that stands there; empty if none does."""
+
+    diagnostic: Diagnostic
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Statistics:
     """What was analysed: files found, files that mention locks, functions lowered, locks known.
 
@@ -49,6 +57,10 @@ class Report:
 
     ``sources`` holds at least every file that a finding or one of its steps points into.
     ``too_complex`` are the functions that were given up at a bound, in the order of their places.
+    ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
+    ``noqa`` comment in them names a rule. ``silenced`` are the findings that comments silence,
+    ``known`` those that a baseline knows, both in output order; neither is among ``diagnostics``.
+    ``compared`` says that there was a baseline.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -56,3 +68,18 @@ class Report:
     errors: tuple[InternalError, ...] = ()
     sources: Mapping[str, SourceFile] = field(default_factory=dict)
     too_complex: tuple[GivenUp, ...] = ()
+    files: tuple[str, ...] = ()
+    noqa: bool = False
+    compared: bool = False
+    silenced: tuple[Silenced, ...] = ()
+    known: tuple[Diagnostic, ...] = ()
+
+    def only(self, choose: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]]) -> Report:
+        """The report with those findings alone, shown or not, that ``choose`` leaves in a list."""
+        silenced = {id(each) for each in choose([each.diagnostic for each in self.silenced])}
+        return replace(
+            self,
+            diagnostics=tuple(choose(self.diagnostics)),
+            silenced=tuple(each for each in self.silenced if id(each.diagnostic) in silenced),
+            known=tuple(choose(self.known)),
+        )

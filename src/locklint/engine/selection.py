@@ -28,8 +28,9 @@ _NOT_NAMED = -1
 def select_rules(config: Config, rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """The rules that run under ``config``, in the order of ``rules``.
 
-    Without ``select`` these are the rules above info; ``extend_select`` adds to them. A selector
-    is a code, the beginning of one, a name or ``ALL``. Where a rule is both selected and ignored,
+    Without ``select`` these are the rules above info, and in the profile ``strict`` all rules;
+    ``extend_select`` adds to them. Rules in preview run only with ``preview``. A selector is a
+    code, the beginning of one, a name or ``ALL``. Where a rule is both selected and ignored,
     the more exact selector wins (``LCK101`` over ``LCK1`` over ``ALL``), and at a tie the rule is
     ignored. Raises `SettingsError` for a selector that matches no rule.
     """
@@ -39,9 +40,14 @@ def select_rules(config: Config, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         for selector in selectors:
             _reject_unknown(selector, option, rules)
 
+    strict = config.profile == "strict"
+
     def runs(rule: Rule) -> bool:
+        if rule.preview and not config.preview:
+            return False
         wanted = _exactness(rule, selected)
-        if rule.code in ALWAYS_SELECTED or (rule.default and not config.select):
+        by_default = (rule.default or strict) and not config.select
+        if rule.code in ALWAYS_SELECTED or by_default:
             wanted = max(wanted, 0)
         return wanted > _exactness(rule, ignored)
 
@@ -58,10 +64,13 @@ def is_shown(diagnostic: Diagnostic, config: Config, explicit: frozenset[str]) -
     """Whether a finding of a rule that runs is shown.
 
     A rule may give a finding less than its own severity; one that has sunk to info is shown only
-    if the rule was asked for, that is if its code is in ``explicit`` (see `explicit_codes`).
+    in the profile ``strict`` or if the rule was asked for, that is if its code is in ``explicit``
+    (see `explicit_codes`).
     """
-    if diagnostic.severity < config.min_severity:
+    if diagnostic.severity < config.min_severity or diagnostic.confidence < config.min_confidence:
         return False
+    if config.profile == "strict":
+        return True
     return diagnostic.severity > Severity.INFO or diagnostic.code in explicit
 
 
@@ -74,6 +83,13 @@ def unknown_rule(selector: str, rules: Iterable[Rule]) -> str:
     """A message for a selector that stands for no rule, with the nearest code or name."""
     known = [word for rule in rules for word in (rule.code, rule.name)]
     return f"there is no rule `{selector}`{did_you_mean(selector, [*known, EVERY_RULE])}"
+
+
+def reject_unknown_in_patterns(config: Config, rules: Sequence[Rule]) -> None:
+    """Raise `SettingsError` for a selector in ``per-file-ignores`` that matches no rule."""
+    for selectors in config.per_file_ignores.values():
+        for selector in selectors:
+            _reject_unknown(selector, "ignored", rules)
 
 
 def _reject_unknown(selector: str, option: str, rules: Sequence[Rule]) -> None:

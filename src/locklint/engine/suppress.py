@@ -1,43 +1,141 @@
-"""Leaves out the findings that comments in the analysed code silence."""
+"""Leaves out the findings that comments in the analysed code silence, and judges the comments."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locklint.frontend.suppressions import Suppressions, parse_suppressions
+from locklint.engine.report import Silenced
+from locklint.engine.selection import find_rules, unknown_rule
+from locklint.frontend.suppressions import (
+    ABOUT_SUPPRESSIONS,
+    CODE_OR_PREFIX,
+    Pragma,
+    PragmaKind,
+    Suppressions,
+    parse_suppressions,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locklint.core.diagnostic import Diagnostic
     from locklint.core.source import SourceFile
+    from locklint.rule import Rule
+
+UNUSED_SUPPRESSION = "LCK902"
 
 
-def apply(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile]
-) -> tuple[tuple[Diagnostic, ...], int]:
-    """Split findings into those that are kept, in their order, and the number of the silenced.
+@dataclass(frozen=True)
+class _Use:
+    """A comment, by its place in its file, and the one of its selectors that silenced something."""
 
-    A comment counts at a finding's primary line and at the line of each of its anchors, which lie
-    in the same file. A finding in a file that ``sources`` does not hold is kept.
+    path: str
+    index: int
+    selector: str
+
+
+class Silencer:
+    """The comments of a run's files, and which of them have silenced something so far.
+
+    A comment counts at a finding's primary line, at each of its anchors and at each step that
+    acquires or makes a lock. A file that ``sources`` does not hold has no comments.
     """
-    parsed: dict[str, Suppressions] = {}
-    kept: list[Diagnostic] = []
-    silenced = 0
-    for diagnostic in diagnostics:
-        path = diagnostic.path
-        if path not in parsed:
-            source = sources.get(path)
-            parsed[path] = parse_suppressions(source.text) if source else Suppressions()
-        if _is_silenced(diagnostic, parsed[path]):
-            silenced += 1
-        else:
-            kept.append(diagnostic)
-    return tuple(kept), silenced
+
+    def __init__(self, sources: Mapping[str, SourceFile]) -> None:
+        self._sources = sources
+        self._parsed: dict[str, Suppressions] = {}
+        self._used: set[_Use] = set()
+
+    def silences(self, diagnostic: Diagnostic) -> bool:
+        """Tell whether comments silence a finding, and note down all that do."""
+        return bool(self._silencing(diagnostic))
+
+    def _silencing(self, diagnostic: Diagnostic) -> list[Pragma]:
+        found: list[Pragma] = []
+        for path, line in sorted(diagnostic.places()):
+            suppressions = self._suppressions(path)
+            for pragma in suppressions.find_all(diagnostic.code, diagnostic.name, line):
+                found.append(pragma)
+                index = suppressions.pragmas.index(pragma)
+                for selector in pragma.matching(diagnostic.code, diagnostic.name):
+                    self._used.add(_Use(path, index, selector))
+        return found
+
+    def split(
+        self, diagnostics: Iterable[Diagnostic]
+    ) -> tuple[tuple[Diagnostic, ...], tuple[Silenced, ...]]:
+        """The findings that no comment silences, and the others, both in their order."""
+        kept: list[Diagnostic] = []
+        silenced: list[Silenced] = []
+        for diagnostic in diagnostics:
+            pragmas = self._silencing(diagnostic)
+            if pragmas:
+                reason = next((pragma.reason for pragma in pragmas if pragma.reason), "")
+                silenced.append(Silenced(diagnostic, reason))
+            else:
+                kept.append(diagnostic)
+        return tuple(kept), tuple(silenced)
+
+    def unused(
+        self, path: str, running: frozenset[str], rules: Sequence[Rule]
+    ) -> Iterator[Diagnostic]:
+        """The findings about comments of a file that have silenced nothing.
+
+        ``running`` are the codes of the rules that have run over the file; what is said about other
+        rules is not judged.
+        """
+        from locklint.rules.unused_suppression import unused
+
+        for index, pragma in enumerate(self._suppressions(path).pragmas):
+            if pragma.kind is PragmaKind.ENABLE:
+                continue
+            used = {use.selector for use in self._used if (use.path, use.index) == (path, index)}
+            if pragma.selectors is None:
+                everything = all(rule.code in running for rule in rules if rule.default)
+                if not used and everything:
+                    yield unused(path, pragma, ())
+                continue
+            idle: list[str] = []
+            for selector in _own(pragma):
+                meant = find_rules(_spelled(selector), rules)
+                if not meant:
+                    hint = f": {unknown_rule(selector, rules)}"
+                    yield unused(path, pragma, (selector,), hint)
+                elif selector not in used and _judged(selector, meant, running):
+                    idle.append(selector)
+            if idle:
+                yield unused(path, pragma, tuple(idle))
+
+    def mentions_noqa(self) -> bool:
+        """Whether some ``noqa`` in the files names a rule of locklint's."""
+        return any(
+            pragma.kind is PragmaKind.NOQA and _own(pragma)
+            for path in self._sources
+            for pragma in self._suppressions(path).pragmas
+        )
+
+    def _suppressions(self, path: str) -> Suppressions:
+        if path not in self._parsed:
+            source = self._sources.get(path)
+            self._parsed[path] = parse_suppressions(source.text) if source else Suppressions()
+        return self._parsed[path]
 
 
-def _is_silenced(diagnostic: Diagnostic, suppressions: Suppressions) -> bool:
-    lines = {diagnostic.span.line, *(anchor.line for anchor in diagnostic.anchors)}
-    return bool(suppressions.pragmas) and any(
-        suppressions.find(diagnostic.code, diagnostic.name, line) for line in sorted(lines)
-    )
+def _own(pragma: Pragma) -> tuple[str, ...]:
+    """The selectors that are locklint's to judge: a ``noqa`` names other linters' rules too."""
+    selectors = pragma.selectors or ()
+    if pragma.kind is not PragmaKind.NOQA:
+        return selectors
+    return tuple(each for each in selectors if each.upper().startswith("LCK"))
+
+
+def _spelled(selector: str) -> str:
+    return selector.upper() if CODE_OR_PREFIX.fullmatch(selector) else selector
+
+
+def _judged(selector: str, meant: Sequence[Rule], running: frozenset[str]) -> bool:
+    codes = {rule.code for rule in meant}
+    if selector == "ALL":
+        codes = {rule.code for rule in meant if rule.default}
+    return codes <= running and not codes <= ABOUT_SUPPRESSIONS

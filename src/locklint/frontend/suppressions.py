@@ -21,6 +21,8 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from locklint.core.source import Span
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -33,6 +35,8 @@ NOQA = re.compile(
     r"#\s*noqa\s*:\s*(?P<selectors>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)(?P<reason>[^#]*)",
     re.IGNORECASE,
 )
+# The rules that judge the comments themselves.
+ABOUT_SUPPRESSIONS = frozenset({"LCK902", "LCK903"})
 CODE_OR_PREFIX = re.compile(r"LCK\d{0,3}", re.IGNORECASE)
 
 _LAYOUT = frozenset(
@@ -55,8 +59,8 @@ class Pragma:
     """One comment to locklint.
 
     ``selectors`` are codes, prefixes or names as written, None for all rules. ``line`` is where
-    the comment stands; an ``ignore`` or ``noqa`` counts from ``first_line`` to ``last_line``, both
-    included.
+    the comment stands, ``column`` and ``end_column`` bound it there; an ``ignore`` or ``noqa``
+    counts from ``first_line`` to ``last_line``, both included.
     """
 
     kind: PragmaKind
@@ -65,12 +69,35 @@ class Pragma:
     line: int
     first_line: int
     last_line: int
+    column: int = 1
+    end_column: int = 1
+
+    @property
+    def span(self) -> Span:
+        """Where the comment stands."""
+        return Span(self.line, self.column, self.line, self.end_column)
+
+    @property
+    def is_blanket(self) -> bool:
+        """Whether it silences every rule there is."""
+        return self.kind is not PragmaKind.ENABLE and (
+            self.selectors is None or "ALL" in self.selectors
+        )
+
+    def matching(self, code: str, name: str) -> tuple[str, ...]:
+        """Those of its selectors that speak of a rule; an empty text stands for all rules.
+
+        The rules about suppressions themselves have to be meant expressly, else a blanket comment
+        would silence the finding about it.
+        """
+        selectors = ("",) if self.selectors is None else self.selectors
+        if code in ABOUT_SUPPRESSIONS:
+            selectors = tuple(each for each in selectors if each not in ("", "ALL"))
+        return tuple(each for each in selectors if not each or _names(each, code, name))
 
     def matches(self, code: str, name: str) -> bool:
         """Whether this comment speaks of a rule."""
-        if self.selectors is None:
-            return True
-        return any(_names(selector, code, name) for selector in self.selectors)
+        return bool(self.matching(code, name))
 
 
 @dataclass(frozen=True)
@@ -81,17 +108,20 @@ class Suppressions:
 
     def find(self, code: str, name: str, line: int) -> Pragma | None:
         """The comment that silences a rule's finding on a line, or None."""
-        for pragma in self._for_file:
-            if pragma.matches(code, name):
-                return pragma
-        for pragma in self._by_line.get(line, ()):
-            if pragma.matches(code, name):
-                return pragma
+        return next(iter(self.find_all(code, name, line)), None)
+
+    def find_all(self, code: str, name: str, line: int) -> tuple[Pragma, ...]:
+        """All comments each of which silences a rule's finding on a line."""
+        found = [
+            pragma
+            for pragma in (*self._for_file, *self._by_line.get(line, ()))
+            if pragma.matches(code, name)
+        ]
         disabling = None
         for pragma in self._switches:
             if pragma.line <= line and pragma.matches(code, name):
                 disabling = pragma if pragma.kind is PragmaKind.DISABLE else None
-        return disabling
+        return (*found, disabling) if disabling else tuple(found)
 
     @cached_property
     def _for_file(self) -> tuple[Pragma, ...]:
@@ -133,7 +163,7 @@ def _from_tokens(text: str) -> Iterator[Pragma]:
     first_line = 0  # Of the statement that is being read; 0 between statements.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
-            for pragma in _in_comment(token.string, token.start[0]):
+            for pragma in _in_comment(token.string, token.start[0], token.start[1]):
                 if first_line:
                     within.append(pragma)
                 elif pragma.kind is PragmaKind.IGNORE:
@@ -161,7 +191,8 @@ def _from_lines(text: str) -> Iterator[Pragma]:
             yield from _in_comment(line, number)
 
 
-def _in_comment(comment: str, line: int) -> Iterator[Pragma]:
+def _in_comment(comment: str, line: int, before: int = 0) -> Iterator[Pragma]:
+    """The pragmas of a comment, or of a whole line, with so many characters in front of it."""
     for match in PRAGMA.finditer(comment):
         selectors = match["selectors"]
         yield Pragma(
@@ -171,6 +202,8 @@ def _in_comment(comment: str, line: int) -> Iterator[Pragma]:
             line,
             line,
             line,
+            before + match.start() + 1,
+            before + match.start() + len(match[0].rstrip()) + 1,
         )
     for match in NOQA.finditer(comment):
         yield Pragma(
@@ -180,6 +213,8 @@ def _in_comment(comment: str, line: int) -> Iterator[Pragma]:
             line,
             line,
             line,
+            before + match.start() + 1,
+            before + match.start() + len(match[0].rstrip()) + 1,
         )
 
 

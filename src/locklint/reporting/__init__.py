@@ -6,13 +6,35 @@ and its output is the same for the same input. Reporters are imported when they 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from locklint.reporting.options import RenderOptions
     from locklint.reporting.results import Results
 
-FORMATS = ("full", "concise", "json")
+# The module of each format, and its function.
+_RENDERERS = {
+    "full": ("text", "render"),
+    "concise": ("concise", "render"),
+    "json": ("json_format", "render"),
+    "json-lines": ("json_format", "render_lines"),
+    "sarif": ("sarif", "render"),
+    "github": ("github", "render"),
+    "gitlab": ("gitlab", "render"),
+    "junit": ("junit", "render"),
+    "rdjson": ("rdjson", "render"),
+    "azure": ("azure", "render"),
+    "markdown": ("markdown", "render"),
+}
+
+FORMATS = tuple(_RENDERERS)
+
+FOR_PEOPLE = frozenset({"full", "concise"})
+"""The formats that `RenderOptions.statistics` turns into a table of counts."""
+
+WITH_CLOSING_LINES = FOR_PEOPLE | {"github", "azure", "markdown"}
+"""The formats that say themselves how much was found and analysed."""
 
 
 def render(output_format: str, results: Results, options: RenderOptions) -> str:
@@ -20,20 +42,13 @@ def render(output_format: str, results: Results, options: RenderOptions) -> str:
 
     Raises ValueError for any other format.
     """
-    if output_format == "json":
-        from locklint.reporting import json_format
-
-        return json_format.render(results, options)
     if output_format not in FORMATS:
         raise ValueError(f"{output_format!r} is not an output format")
-    if options.statistics:
+    if options.statistics and output_format in FOR_PEOPLE:
         from locklint.reporting import statistics
 
         return statistics.render(results, options)
-    if output_format == "concise":
-        from locklint.reporting import concise
-
-        return concise.render(results, options)
-    from locklint.reporting import text
-
-    return text.render(results, options)
+    module, function = _RENDERERS[output_format]
+    renderer = getattr(import_module(f"locklint.reporting.{module}"), function)
+    text: str = renderer(results, options)
+    return text

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Glyphs:
-    """One set of drawing characters, each one column wide except ``gap``."""
+    """One set of drawing characters, each one column wide except ``between`` lanes and ``gap``."""
 
     bar: str
     primary: str
     secondary: str
     clipped: str
+    between: str
     gap: str
     numbers: str
 
@@ -21,13 +22,20 @@ class Glyphs:
         return self.numbers[value - 1] if value <= len(self.numbers) else f"{value}:"
 
 
-UNICODE = Glyphs("│", "^", "─", "…", "⋮", "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳")
-ASCII = Glyphs("|", "^", "-", "~", "...", "")
+UNICODE = Glyphs("│", "^", "─", "…", "║", "⋮", "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳")
+ASCII = Glyphs("|", "^", "-", "~", "||", "...", "")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
     """The drawing characters that an encoding has."""
-    needed = UNICODE.bar + UNICODE.secondary + UNICODE.clipped + UNICODE.gap + UNICODE.numbers
+    needed = (
+        UNICODE.bar
+        + UNICODE.secondary
+        + UNICODE.clipped
+        + UNICODE.between
+        + UNICODE.gap
+        + UNICODE.numbers
+    )
     try:
         needed.encode(encoding)
     except (UnicodeEncodeError, LookupError):

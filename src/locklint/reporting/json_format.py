@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os.path
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from locklint import __version__
 from locklint.core.diagnostic import Severity
 from locklint.reporting.fingerprint import fingerprint
+from locklint.reporting.places import absolute
 from locklint.reporting.statistics import counts_by_rule
 
 if TYPE_CHECKING:
     from locklint.core.diagnostic import Diagnostic, Fix, Step
-    from locklint.core.source import Span
+    from locklint.core.source import SourceFile, Span
     from locklint.reporting.options import RenderOptions
     from locklint.reporting.results import Results
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def render(results: Results, options: RenderOptions) -> str:
     """An object with ``version``, ``summary`` and ``diagnostics``, in ASCII, indented.
 
-    File names are absolute; lines and columns are 1-based and ends half-open. With statistics,
+    File names are absolute; lines and columns are 1-based and ends half-open. Rows of a notebook
+    are those of the ``cell``, which is null for a plain file. With statistics,
     the summary counts findings by rule too.
     """
     document = {
@@ -31,6 +32,13 @@ def render(results: Results, options: RenderOptions) -> str:
         "diagnostics": [_finding(each, results, options) for each in results.diagnostics],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def render_lines(results: Results, options: RenderOptions) -> str:
+    """The findings alone, an object on each line, with the same keys."""
+    return "".join(
+        json.dumps(_finding(each, results, options)) + "\n" for each in results.diagnostics
+    )
 
 
 def _summary(results: Results, options: RenderOptions) -> dict[str, Any]:
@@ -60,6 +68,7 @@ def _summary(results: Results, options: RenderOptions) -> dict[str, Any]:
 
 
 def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -> dict[str, Any]:
+    source = results.sources.get(diagnostic.path)
     return {
         "code": diagnostic.code,
         "name": diagnostic.name,
@@ -67,22 +76,25 @@ def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
         "severity": diagnostic.severity.label,
         "confidence": diagnostic.confidence.label,
         "url": None,  # The pages are in the tool itself: `locklint rule CODE`.
-        "filename": _absolute(diagnostic.path, options.root),
-        "location": _start(diagnostic.span),
-        "end_location": _end(diagnostic.span),
-        "fix": _fix(diagnostic.fix),
-        "fingerprint": fingerprint(diagnostic, results.sources.get(diagnostic.path)),
+        "filename": absolute(diagnostic.path, options),
+        "cell": _cell(diagnostic.span, source),
+        "location": _start(diagnostic.span, source),
+        "end_location": _end(diagnostic.span, source),
+        "fix": _fix(diagnostic.fix, source),
+        "fingerprint": fingerprint(diagnostic, source),
         "locks": list(diagnostic.locks),
-        "trace": [_step(step, options) for step in diagnostic.steps],
+        "trace": [
+            _step(step, results.sources.get(step.path), options) for step in diagnostic.steps
+        ],
     }
 
 
-def _step(step: Step, options: RenderOptions) -> dict[str, Any]:
+def _step(step: Step, source: SourceFile | None, options: RenderOptions) -> dict[str, Any]:
     return {
         "role": step.role,
-        "file": _absolute(step.path, options.root),
-        "row": step.span.line,
-        "column": step.span.column,
+        "file": absolute(step.path, options),
+        "cell": _cell(step.span, source),
+        **_start(step.span, source),
         "function": step.function,
         "lock": step.lock,
         "message": step.message,
@@ -92,27 +104,34 @@ def _step(step: Step, options: RenderOptions) -> dict[str, Any]:
     }
 
 
-def _fix(fix: Fix | None) -> dict[str, Any] | None:
+def _fix(fix: Fix | None, source: SourceFile | None) -> dict[str, Any] | None:
     if fix is None:
         return None
     edits = [
         {
             "content": edit.content,
-            "location": _start(edit.span),
-            "end_location": _end(edit.span),
+            "location": _start(edit.span, source),
+            "end_location": _end(edit.span, source),
         }
         for edit in fix.edits
     ]
     return {"applicability": fix.applicability.value, "message": fix.message, "edits": edits}
 
 
-def _start(span: Span) -> dict[str, int]:
-    return {"row": span.line, "column": span.column}
+def _cell(span: Span, source: SourceFile | None) -> int | None:
+    """The number of the notebook's cell, None for a plain file."""
+    return (source.position(span.line, span.column).cell or None) if source else None
 
 
-def _end(span: Span) -> dict[str, int]:
-    return {"row": span.end_line, "column": span.end_column}
+def _start(span: Span, source: SourceFile | None) -> dict[str, int]:
+    return _place(span.line, span.column, source)
 
 
-def _absolute(path: str, root: str) -> str:
-    return os.path.normpath(os.path.join(root, path))
+def _end(span: Span, source: SourceFile | None) -> dict[str, int]:
+    return _place(span.end_line, span.end_column, source)
+
+
+def _place(line: int, column: int, source: SourceFile | None) -> dict[str, int]:
+    if source is not None:
+        line = source.position(line, column).row
+    return {"row": line, "column": column}

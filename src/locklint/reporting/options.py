@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from locklint.rule import Rule
 
 
 @dataclass(frozen=True)
@@ -11,7 +15,10 @@ class RenderOptions:
 
     ``width`` is the number of columns, None where there is no edge to keep within. Texts for
     people hold only characters that ``encoding`` has. ``root`` is the absolute folder that relative
-    file names start from. ``closing`` adds the lines that count findings and say what was analysed.
+    file names start from, and ``base`` the one that the file names written for other programs are
+    relative to: that of the repository, if it is known, else ``root``. ``closing`` adds the lines
+    that count findings and say what was analysed. ``rules`` are all that could have been applied.
+    With ``hidden``, formats that can mark them hold the findings that are not to be shown as well.
     """
 
     width: int | None = None
@@ -20,3 +27,6 @@ class RenderOptions:
     root: str = ""
     statistics: bool = False
     closing: bool = True
+    base: str = ""
+    rules: tuple[Rule, ...] = ()
+    hidden: bool = False

@@ -46,6 +46,30 @@ class Counts(Protocol):
         """Findings that comments silence."""
 
 
+class Defect(Protocol):
+    """An error of locklint's own."""
+
+    @property
+    def path(self) -> str:
+        """The file that was worked on."""
+
+    @property
+    def message(self) -> str:
+        """What went wrong, in one line."""
+
+
+class Hidden(Protocol):
+    """A finding that a comment silences."""
+
+    @property
+    def diagnostic(self) -> Diagnostic:
+        """The finding."""
+
+    @property
+    def reason(self) -> str:
+        """The reason that the comment gives, or nothing."""
+
+
 class Results(Protocol):
     """Findings in output order, counts, and the texts for snippets."""
 
@@ -54,12 +78,24 @@ class Results(Protocol):
         """The findings to show."""
 
     @property
-    def errors(self) -> Sequence[object]:
+    def errors(self) -> Sequence[Defect]:
         """Errors of locklint's own, each of which may have cost findings."""
 
     @property
     def statistics(self) -> Counts:
         """How much was analysed."""
+
+    @property
+    def compared(self) -> bool:
+        """Whether what a baseline knows was taken out, so that all findings are new."""
+
+    @property
+    def silenced(self) -> Sequence[Hidden]:
+        """The findings that comments silence."""
+
+    @property
+    def known(self) -> Sequence[Diagnostic]:
+        """The findings that the baseline knows."""
 
     @property
     def sources(self) -> Mapping[str, SourceFile]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from locklint.reporting.glyphs import Glyphs
 from locklint.reporting.printable import printable
 from locklint.reporting.source_row import SourceRow, Window, indent_of
-from locklint.reporting.style import Line, cells, wrap
+from locklint.reporting.style import Line, cells, line_cells, wrap
 
 if TYPE_CHECKING:
+    from locklint.core.diagnostic import Step
     from locklint.core.source import SourceFile, Span
 
 # Without an edge to keep within, longer lines of source are clipped all the same.
@@ -30,11 +31,28 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Label:
-    """What a step says: its sign (empty where it is the only one), its text, what is held."""
+    """What a step says: its sign (empty where it is the only one), its text, what is held.
+
+    ``waiting`` tells what its thread waits for.
+    """
 
     sign: str
     message: str
     holding: str = ""
+    waiting: str = ""
+
+    @classmethod
+    def of(cls, step: Step, sign: str) -> Label:
+        """The label of a step."""
+        holding = f"[holding: {', '.join(step.held)}]" if step.held else ""
+        waiting = f"[waits for: {step.waits_for}]" if step.waits_for else ""
+        return cls(sign, step.message, holding, waiting)
+
+    @property
+    def tags(self) -> list[tuple[str, str]]:
+        """What stands behind the text, with the names of styles."""
+        pieces = ((self.holding, "holding"), (self.waiting, "waiting"))
+        return [(text, style) for text, style in pieces if text]
 
     @property
     def width(self) -> int:
@@ -42,7 +60,7 @@ class Label:
         return (
             cells(self.message)
             + (cells(self.sign) + 1 if self.sign else 0)
-            + (cells(self.holding) + GAP if self.holding else 0)
+            + sum(cells(text) + GAP for text, _ in self.tags)
         )
 
 
@@ -82,12 +100,17 @@ class Frame:
         return [bar, (" ", ""), *pieces] if pieces else [bar]
 
 
-def snippet(source: SourceFile, marks: Sequence[Mark], frame: Frame) -> list[Line]:
-    """The marked lines in order, small gaps between them filled, large ones elided."""
+def snippet(
+    source: SourceFile, marks: Sequence[Mark], frame: Frame, *, context: bool = True
+) -> list[Line]:
+    """The marked lines in order, small gaps between them filled, large ones elided.
+
+    With ``context``, a single one has its neighbours beside it.
+    """
     by_line: defaultdict[int, list[Mark]] = defaultdict(list)
     for mark in sorted(marks, key=lambda mark: mark.span):
         by_line[mark.span.line].append(mark)
-    numbers = list(_shown_numbers(sorted(by_line), source))
+    numbers = list(_shown_numbers(sorted(by_line), source, context))
     indents = [
         indent_of(source.line(number))
         for number in numbers
@@ -99,21 +122,29 @@ def snippet(source: SourceFile, marks: Sequence[Mark], frame: Frame) -> list[Lin
         if number is None:
             lines.append([(f"{frame.glyphs.gap:>{frame.digits}}", "frame")])
         else:
-            lines.extend(_drawn(source.line(number), number, by_line[number], indent, frame))
+            row = source.position(number, 1).row
+            lines.extend(_drawn(source.line(number), row, by_line[number], indent, frame))
     return lines
 
 
-def _shown_numbers(marked: Sequence[int], source: SourceFile) -> Iterator[int | None]:
+def _shown_numbers(
+    marked: Sequence[int], source: SourceFile, context: bool
+) -> Iterator[int | None]:
     """The lines to show, None for a gap; beside a single one, neighbours that say something."""
+
+    def cell(number: int) -> int:
+        return source.position(number, 1).cell
+
     if len(marked) == 1:
         number = marked[0]
-        for neighbour in (number - 1, number, number + 1):
-            if neighbour == number or any(map(str.isalnum, source.line(neighbour))):
+        for neighbour in (number - 1, number, number + 1) if context else marked:
+            says_something = any(map(str.isalnum, source.line(neighbour)))
+            if neighbour == number or (says_something and cell(neighbour) == cell(number)):
                 yield neighbour
         return
     previous = marked[0]
     for number in marked:
-        if number - previous - 1 > SMALL_GAP:
+        if number - previous - 1 > SMALL_GAP or cell(number) != cell(previous):
             yield None
         else:
             yield from range(previous + 1, number)
@@ -176,6 +207,7 @@ def _printable(label: Label, frame: Frame) -> Label:
         label.sign,
         printable(label.message, frame.encoding),
         printable(label.holding, frame.encoding),
+        printable(label.waiting, frame.encoding),
     )
 
 
@@ -194,7 +226,7 @@ def _column_under(start: int, labels: Sequence[Label], room: int | None) -> int:
 
 
 def _label_rows(label: Label, column: int, room: int | None) -> Iterator[Line]:
-    """A label as rows: its sign, its text behind it, and what is held at the end or below."""
+    """A label as rows: its sign, its text behind it, and its tags at the end or below."""
     hang = cells(label.sign) + 1 if label.sign else 0
     width = None if room is None else max(room - column - hang, 8)
     lead = [(f"{label.sign} ", "number")] if label.sign else []
@@ -202,11 +234,10 @@ def _label_rows(label: Label, column: int, room: int | None) -> Iterator[Line]:
         [*(lead if index == 0 else [(" " * hang, "")]), (text, "")]
         for index, text in enumerate(wrap(label.message, width))
     ]
-    if label.holding:
-        last = rows[-1][-1][0]
-        if width is None or cells(last) + GAP + cells(label.holding) <= width:
-            rows[-1] += [(" " * GAP, ""), (label.holding, "holding")]
+    for tag, style in label.tags:
+        if width is None or line_cells(rows[-1]) - hang + GAP + cells(tag) <= width:
+            rows[-1] += [(" " * GAP, ""), (tag, style)]
         else:
-            for text in wrap(label.holding, width):
-                rows.append([(" " * hang, ""), (text, "holding")])
+            for text in wrap(tag, width):
+                rows.append([(" " * hang, ""), (text, style)])
     yield from rows

@@ -17,7 +17,10 @@ STYLES = {
     "step": "bright_blue",
     "number": "bold",
     "holding": "magenta",
+    "waiting": "bold magenta",
     "help": "bold green",
+    "removed": "red",
+    "added": "green",
     "faint": "dim",
 }
 

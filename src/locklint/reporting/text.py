@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from locklint.reporting.fix_diff import fix_diff
 from locklint.reporting.glyphs import glyphs_for
+from locklint.reporting.interleaving import numbers, standstill, threads
+from locklint.reporting.lanes import lanes
+from locklint.reporting.places import position
 from locklint.reporting.printable import printable
 from locklint.reporting.snippet import Frame, Label, Mark, snippet
 from locklint.reporting.style import Line, line_cells, paint, wrap
@@ -37,7 +41,7 @@ def render(results: Results, options: RenderOptions) -> str:
 
 def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -> Iterator[Line]:
     frame = Frame(
-        digits=max(len(str(span.line)) for span in _spans(diagnostic)),
+        digits=max(len(str(row)) for row in _rows(diagnostic, results)),
         width=options.width,
         encoding=options.encoding,
         glyphs=glyphs_for(options.encoding),
@@ -45,20 +49,27 @@ def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
     )
     yield from _header(diagnostic, options)
     numbered = len(diagnostic.steps) > 1
+    signs = numbers(diagnostic)
+    several = threads(diagnostic)
     labels = [
-        (step, _label(step, frame.glyphs.number(index) if numbered else ""))
-        for index, step in enumerate(diagnostic.steps, start=1)
+        (step, Label.of(step, frame.glyphs.number(signs[index]) if numbered else ""))
+        for index, step in enumerate(diagnostic.steps)
+        if not (several and step.thread)
     ]
-    for path in dict.fromkeys([diagnostic.path, *(step.path for step in diagnostic.steps)]):
+    paths = dict.fromkeys([diagnostic.path, *(step.path for step, _ in labels)])
+    if several:
+        yield _place(diagnostic, None, results, frame)
+        yield []
+        yield from lanes(diagnostic, several, results, frame)
+        conclusion = standstill(diagnostic)
+        if conclusion:
+            yield from _note("so", conclusion, frame)
+        paths = dict.fromkeys(step.path for step, _ in labels)
+    for path in paths:
         here = [(step, label) for step, label in labels if step.path == path]
-        arrow = "-->" if path == diagnostic.path else ":::"
-        span = diagnostic.span if path == diagnostic.path else here[0][0].span
-        function = diagnostic.function if path == diagnostic.path else here[0][0].function
-        place = [(f"{'':>{frame.digits}}{arrow} ", "frame"), (f"{path}:{span}", "")]
-        if function:
-            place.append((f" in {function}", "faint"))
-        yield [(printable(text, options.encoding), style) for text, style in place]
-        marks = _marks(diagnostic, path, here)
+        first = here[0][0] if several or path != diagnostic.path else None
+        yield _place(diagnostic, first, results, frame)
+        marks = _marks(None if several else diagnostic, path, here)
         source = results.sources.get(path)
         if source is not None and _has_text(source, marks):
             yield frame.row()
@@ -67,15 +78,31 @@ def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
             yield from _without_source(here, frame)
     if diagnostic.help:
         yield from _note("help", diagnostic.help, frame)
+    if diagnostic.fix:
+        applies = diagnostic.fix.applicability.value
+        words = "" if applies == "safe" else f" ({applies})"
+        yield from _note("fix", f"{diagnostic.fix.message}{words}", frame)
+        source = results.sources.get(diagnostic.path)
+        if source is not None:
+            yield from fix_diff(source, diagnostic.fix, frame)
 
 
-def _spans(diagnostic: Diagnostic) -> list[Span]:
-    return [diagnostic.span, *(step.span for step in diagnostic.steps)]
+def _rows(diagnostic: Diagnostic, results: Results) -> Iterator[int]:
+    """The line numbers that are shown."""
+    yield position(diagnostic.path, diagnostic.span, results).row
+    for step in diagnostic.steps:
+        yield position(step.path, step.span, results).row
 
 
-def _label(step: Step, sign: str) -> Label:
-    holding = f"[holding: {', '.join(step.held)}]" if step.held else ""
-    return Label(sign, step.message, holding)
+def _place(diagnostic: Diagnostic, step: Step | None, results: Results, frame: Frame) -> Line:
+    """Where a finding is, or a step that lies elsewhere."""
+    at = diagnostic if step is None else step
+    arrow = "-->" if step is None else ":::"
+    where = f"{at.path}:{position(at.path, at.span, results)}"
+    place = [(f"{'':>{frame.digits}}{arrow} ", "frame"), (where, "")]
+    if at.function:
+        place.append((f" in {at.function}", "faint"))
+    return [(printable(text, frame.encoding), style) for text, style in place]
 
 
 def _header(diagnostic: Diagnostic, options: RenderOptions) -> Iterator[Line]:
@@ -98,17 +125,20 @@ def _header(diagnostic: Diagnostic, options: RenderOptions) -> Iterator[Line]:
         yield [(" " * INDENT, ""), (row, "strong")]
 
 
-def _marks(diagnostic: Diagnostic, path: str, steps: Sequence[tuple[Step, Label]]) -> list[Mark]:
-    """The marks of one file: steps at the same place share one, the primary place has its own."""
+def _marks(
+    diagnostic: Diagnostic | None, path: str, steps: Sequence[tuple[Step, Label]]
+) -> list[Mark]:
+    """The marks of one file: steps at the same place share one, the primary place has its own.
+
+    None is a finding whose primary place is drawn elsewhere.
+    """
     labels: dict[Span, list[Label]] = {}
-    if path == diagnostic.path:
-        labels[diagnostic.span] = []
+    primary = diagnostic.span if diagnostic is not None and path == diagnostic.path else None
+    if primary is not None:
+        labels[primary] = []
     for step, label in steps:
         labels.setdefault(step.span, []).append(label)
-    return [
-        Mark(span, path == diagnostic.path and span == diagnostic.span, tuple(here))
-        for span, here in labels.items()
-    ]
+    return [Mark(span, span == primary, tuple(here)) for span, here in labels.items()]
 
 
 def _has_text(source: SourceFile, marks: Sequence[Mark]) -> bool:
@@ -117,7 +147,8 @@ def _has_text(source: SourceFile, marks: Sequence[Mark]) -> bool:
 
 def _without_source(steps: Sequence[tuple[Step, Label]], frame: Frame) -> Iterator[Line]:
     for step, label in steps:
-        words = (label.sign, f"line {step.span.line}:", label.message, label.holding)
+        line = f"line {step.span.line}:"
+        words = (label.sign, line, label.message, label.holding, label.waiting)
         yield from _note("note", " ".join(word for word in words if word), frame)
 
 

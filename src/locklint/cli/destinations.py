@@ -1,0 +1,186 @@
+"""Which formats a run is written in, and where each goes: ``--output-format FORMAT[:PATH]``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from locklint.cli.output import (
+    Failure,
+    encoding_of,
+    wants_color,
+    width_of,
+    write_note,
+    write_result,
+)
+
+if TYPE_CHECKING:
+    from locklint.reporting.options import RenderOptions
+    from locklint.reporting.results import Results
+    from locklint.rule import Rule
+
+DEFAULT_FORMAT = "full"
+
+# Folders of a whole checkout, as services that run jobs name them; the file names in what other
+# programs read are relative to it, wherever in the checkout the job runs.
+_CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One format, and the file that it is written to, None for standard output."""
+
+    output_format: str
+    path: str | None = None
+
+
+def parse_formats(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[Destination, ...]:
+    """Take each ``FORMAT`` or ``FORMAT:FILE`` apart; say what was meant by a mistyped format."""
+    from locklint.engine.did_you_mean import did_you_mean
+    from locklint.reporting import FORMATS
+
+    found: list[Destination] = []
+    for value in values:
+        name, colon, path = value.partition(":")
+        if name not in FORMATS:
+            hint = did_you_mean(name, FORMATS)
+            raise click.BadParameter(
+                f"there is no format `{name}`{hint}; there are {', '.join(FORMATS)}",
+                context,
+                parameter,
+            )
+        if colon and not path:
+            raise click.BadParameter(
+                f"no file is named behind the colon of `{value}`", context, parameter
+            )
+        found.append(Destination(name, path or None))
+    return tuple(found)
+
+
+def destinations(given: Sequence[Destination], output_file: str | None) -> list[Destination]:
+    """Where everything goes; ``output_file`` takes what would go to standard output.
+
+    Raises `Failure` where two would go to the same place or a file cannot be written; this is said
+    before a long run, not after it.
+    """
+    found = [
+        Destination(each.output_format, each.path or output_file)
+        for each in given or (Destination(DEFAULT_FORMAT),)
+    ]
+    if output_file is not None and all(each.path for each in given) and given:
+        raise Failure(
+            f"{output_file}: nothing is left to be written there: each format has its own file"
+        )
+    taken: dict[str | None, str] = {}
+    for each in found:
+        place = None if each.path is None else os.path.realpath(each.path)
+        if place in taken:
+            where = each.path or "standard output"
+            raise Failure(
+                f"{taken[place]} and {each.output_format} would both be written to {where}: "
+                f"name a file for one of them, as in `--output-format {each.output_format}:FILE`"
+            )
+        taken[place] = each.output_format
+        reject_unwritable(each.path)
+    return found
+
+
+def write_all(
+    results: Results,
+    where: Sequence[Destination],
+    *,
+    rules: Sequence[Rule],
+    color: str,
+    statistics: bool,
+    hidden: bool,
+    quiet: bool,
+) -> None:
+    """Write results to every destination, and say on standard error what no text on output says."""
+    from locklint.reporting import WITH_CLOSING_LINES, render
+    from locklint.reporting.summary import closing_lines
+
+    # Files first: whoever reads standard output may go away.
+    for each in sorted(where, key=lambda each: each.path is None):
+        options = _options(
+            each, rules, color=color, statistics=statistics, closing=not quiet, hidden=hidden
+        )
+        write_result(render(each.output_format, results, options), each.path)
+        if each.output_format == "github" and each.path is None:
+            _write_step_summary(results, options, os.environ)
+    said = any(each.path is None and each.output_format in WITH_CLOSING_LINES for each in where)
+    if not said and not quiet:
+        for line in closing_lines(results):
+            write_note(line)
+
+
+def reject_unwritable(path: str | None) -> None:
+    """Say at once, not after a long run, that the result will have nowhere to go."""
+    if path is None:
+        return
+    folder = os.path.dirname(path) or os.curdir
+    if not os.path.isdir(folder):
+        raise Failure(f"{path}: cannot be written: there is no folder {folder}")
+    if os.path.isdir(path):
+        raise Failure(f"{path}: cannot be written: it is a folder")
+
+
+def checkout_folder(folder: str, environment: Mapping[str, str]) -> str:
+    """The folder of the checkout that holds a folder, as the job's service says; else itself."""
+    real = os.path.realpath(folder)
+    for variable in _CHECKOUTS:
+        checkout = environment.get(variable, "")
+        if os.path.isabs(checkout):
+            above = os.path.realpath(checkout)
+            if real == above or real.startswith(above.rstrip(os.sep) + os.sep):
+                # Spelt as the folder itself is, for this is what file names are compared with.
+                steps = os.path.relpath(real, above).split(os.sep) if real != above else []
+                return os.path.normpath(os.path.join(folder, *[os.pardir] * len(steps)))
+    return folder
+
+
+def _options(
+    destination: Destination,
+    rules: Sequence[Rule],
+    *,
+    color: str,
+    statistics: bool,
+    closing: bool,
+    hidden: bool,
+) -> RenderOptions:
+    from locklint.reporting.options import RenderOptions
+
+    stream = sys.stdout if destination.path is None else None
+    return RenderOptions(
+        width=width_of(stream),
+        color=wants_color(color, stream, os.environ),
+        encoding=encoding_of(stream),
+        root=os.getcwd(),
+        statistics=statistics,
+        closing=closing,
+        base=checkout_folder(os.getcwd(), os.environ),
+        rules=tuple(rules),
+        hidden=hidden,
+    )
+
+
+def _write_step_summary(
+    results: Results, options: RenderOptions, environment: Mapping[str, str]
+) -> None:
+    """Append a table to the summary of a step of GitHub Actions, if it has one."""
+    path = environment.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    from locklint.reporting.markdown import summary
+
+    try:
+        with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(summary(results, options))
+    except OSError as error:
+        write_note(f"warning: {path}: the summary cannot be written: {error.strerror or error}")

@@ -1,0 +1,54 @@
+"""Remembers an interrupt from the keyboard, whatever becomes of its exception.
+
+`KeyboardInterrupt` can be raised anywhere. Where a class is being made it comes out as another
+exception, and whoever catches that and goes on would pass off partial results as whole ones.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_interrupted = False
+
+
+@contextmanager
+def interrupts_noted() -> Iterator[None]:
+    """Note interrupts while the block runs; afterwards they mean what they meant before.
+
+    Does nothing in other threads than the main one, nor where interrupts are ignored.
+    """
+    global _interrupted
+    _interrupted = False
+    before = signal.getsignal(signal.SIGINT)
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or before is not signal.default_int_handler
+    ):
+        yield
+        return
+    signal.signal(signal.SIGINT, _note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def was_interrupted() -> bool:
+    """Whether there was an interrupt since the noting began."""
+    return _interrupted
+
+
+def stop_if_interrupted() -> None:
+    """Raise `KeyboardInterrupt` once more where there was one: what was worked out is not whole."""
+    if _interrupted:
+        raise KeyboardInterrupt
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    global _interrupted
+    _interrupted = True
+    raise KeyboardInterrupt

@@ -1,0 +1,228 @@
+"""What one ``locklint check`` was asked for, and the settings that follow from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from locklint.cli.destinations import Destination, destinations, write_all
+from locklint.cli.output import Failure, write_note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locklint.core.config import Config
+    from locklint.engine.load_config import LoadedConfig
+    from locklint.engine.report import Report
+    from locklint.engine.settings import Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for on the command line; None where a flag was not given."""
+
+    paths: tuple[str, ...]
+    select: tuple[str, ...] | None
+    ignore: tuple[str, ...] | None
+    extend_select: tuple[str, ...] | None
+    extend_ignore: tuple[str, ...] | None
+    per_file_ignores: tuple[str, ...] | None
+    exclude: tuple[str, ...] | None
+    extend_exclude: tuple[str, ...] | None
+    force_exclude: bool | None
+    respect_gitignore: bool | None
+    min_severity: str | None
+    min_confidence: str | None
+    profile: str | None
+    preview: bool | None
+    target_version: str | None
+    baseline: str | None
+    update_baseline: bool
+    error_stale_baseline: bool
+    changed_since: str | None
+    add_ignore: str | None
+    exit_zero: bool
+    isolated: bool
+    config_words: tuple[str, ...]
+    no_cache: bool
+    cache_dir: str | None
+    jobs: int | None
+    quiet: bool
+    verbose: bool
+    color: str
+    output_format: tuple[Destination, ...]
+    output_file: str | None
+    show_suppressed: bool
+    statistics: bool
+    show_files: bool
+    show_settings: bool
+
+    def settings(self) -> Settings:
+        """The settings of the run: those of files, with the flags on top.
+
+        Raises `Failure` for settings that cannot be used.
+        """
+        from locklint.engine.load_config import SettingsError
+        from locklint.engine.selection import select_rules
+        from locklint.engine.settings import Settings
+        from locklint.rules import ALL_RULES
+
+        try:
+            root, per_folder, values = self._files()
+            settings = Settings(
+                root,
+                per_folder=per_folder,
+                override=lambda config: self._with_flags(_with_values(config, values)),
+            )
+            selected = select_rules(settings.config, ALL_RULES)
+        except SettingsError as error:
+            raise Failure(str(error)) from None
+        if self.verbose:
+            write_note(f"settings: {settings.path or 'the defaults'}")
+            write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
+        return settings
+
+    @property
+    def narrows_rules(self) -> bool:
+        """Whether flags say which findings are wanted, so that others are not gone but unasked."""
+        flags = (
+            self.select,
+            self.ignore,
+            self.extend_ignore,
+            self.per_file_ignores,
+            self.min_severity,
+            self.min_confidence,
+            self.profile,
+            self.exclude,
+            self.extend_exclude,
+        )
+        values = any(_is_value(word) for word in self.config_words)
+        return self.isolated or values or any(flag is not None for flag in flags)
+
+    def _files(self) -> tuple[LoadedConfig, bool, dict[str, Any]]:
+        """The root's settings, whether folders may differ, and single values from ``--config``."""
+        from pathlib import Path
+
+        from locklint.core.config import Config
+        from locklint.engine.load_config import LoadedConfig, SettingsError, load_file
+        from locklint.engine.settings import find_root
+
+        words = self.config_words
+        named: list[str] = []
+        values: dict[str, Any] = {}
+        for word in words:
+            if _is_value(word):
+                values.update(_setting(word))
+            else:
+                named.append(word)
+        if not named and not self.isolated and os.environ.get("LOCKLINT_CONFIG"):
+            named.append(os.environ["LOCKLINT_CONFIG"])
+        if len(named) > 1:
+            raise SettingsError(f"only one settings file can be given, not {' and '.join(named)}")
+        if named and self.isolated:
+            raise SettingsError(f"--isolated reads no settings file, and {named[0]} is one")
+        if named:
+            return load_file(Path(named[0])), False, values
+        if self.isolated:
+            return LoadedConfig(Config()), False, values
+        return find_root(self.paths), True, values
+
+    def _with_flags(self, base: Config) -> Config:
+        import msgspec
+
+        from locklint.core.diagnostic import Confidence, Severity
+        from locklint.engine.load_config import decode_config
+        from locklint.engine.patterns import anchored
+
+        here = os.path.realpath(os.curdir)
+
+        def patterns(words: Iterable[str] | None) -> tuple[str, ...]:
+            return tuple(anchored(word, here) for word in words or ())
+
+        changes: dict[str, Any] = {
+            "extend_select": (*base.extend_select, *(self.extend_select or ())),
+            "extend_ignore": (*base.extend_ignore, *(self.extend_ignore or ())),
+            "extend_exclude": (*base.extend_exclude, *patterns(self.extend_exclude)),
+        }
+        if self.select is not None:
+            # A selection on the command line says what runs; it is not added to the file's.
+            changes["extend_select"] = self.extend_select or ()
+        if self.min_severity is not None:
+            changes["min_severity"] = Severity[self.min_severity.upper()]
+        if self.min_confidence is not None:
+            changes["min_confidence"] = Confidence[self.min_confidence.upper()]
+        if self.exclude is not None:
+            changes["exclude"] = patterns(self.exclude)
+        if self.per_file_ignores is not None:
+            changes["per_file_ignores"] = _ignores(self.per_file_ignores, here)
+        if self.target_version is not None:
+            decoded = decode_config({"target-version": self.target_version}, "--target-version")
+            changes["target_version"] = decoded.target_version
+        if self.baseline is not None:
+            changes["baseline"] = os.path.abspath(self.baseline)
+        plain = ("select", "ignore", "force_exclude", "respect_gitignore", "profile", "preview")
+        for key in plain:
+            if getattr(self, key) is not None:
+                changes[key] = getattr(self, key)
+        return msgspec.structs.replace(base, **changes)
+
+    def destinations(self) -> list[Destination]:
+        """Where the result goes; raises `Failure` where it cannot."""
+        return destinations(self.output_format, self.output_file)
+
+    def write(self, report: Report) -> None:
+        """Write a report where it was asked for."""
+        from locklint.rules import ALL_RULES
+
+        write_all(
+            report,
+            self.destinations(),
+            rules=ALL_RULES,
+            color=self.color,
+            statistics=self.statistics,
+            hidden=self.show_suppressed,
+            quiet=self.quiet,
+        )
+
+
+def _is_value(word: str) -> bool:
+    """Whether a word behind ``--config`` is a setting and no file."""
+    return "=" in word and not os.path.exists(word)
+
+
+def _setting(word: str) -> dict[str, Any]:
+    """One ``key = value`` in TOML, patterns and paths in it relative to the working directory."""
+    import tomllib
+    from pathlib import Path
+
+    from locklint.engine.load_config import SettingsError, decode_table
+
+    try:
+        table = tomllib.loads(word)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"--config {word}: is neither a file nor a setting in TOML: {error}"
+        ) from None
+    return decode_table(table, f"--config {word}", Path.cwd())
+
+
+def _with_values(config: Config, values: dict[str, Any]) -> Config:
+    import msgspec
+
+    return msgspec.structs.replace(config, **values) if values else config
+
+
+def _ignores(words: Iterable[str], folder: str) -> dict[str, tuple[str, ...]]:
+    """What ``pattern:rule`` pairs say, with patterns relative to a folder."""
+    from locklint.engine.load_config import SettingsError
+    from locklint.engine.patterns import anchored
+
+    found: dict[str, tuple[str, ...]] = {}
+    for word in words:
+        pattern, colon, rule = word.rpartition(":")
+        if not colon or not pattern or not rule:
+            raise SettingsError(f"--per-file-ignores {word}: is not written `pattern:rule`")
+        place = anchored(pattern.strip(), folder)
+        found[place] = (*found.get(place, ()), rule.strip())
+    return found

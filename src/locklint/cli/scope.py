@@ -1,0 +1,86 @@
+"""What a run analyses, and what of it is reported, as the paths on the command line say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locklint.cli.output import Failure, write_note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locklint.core.diagnostic import Diagnostic
+    from locklint.engine.stdin import StdinText
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The paths to analyse, text that takes the place of a file, and what findings must touch.
+
+    ``named`` is None where everything is reported; no paths at all are a list with nothing in it.
+    """
+
+    paths: tuple[str, ...]
+    stdin: StdinText | None = None
+    named: tuple[str, ...] | None = None
+
+    def of(self, diagnostics: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """The findings to report."""
+        if self.named is None:
+            return tuple(diagnostics)
+        from locklint.engine.narrow import touching
+
+        return touching(diagnostics, self.named)
+
+
+def scope(
+    paths: Sequence[str],
+    *,
+    nothing_named: bool,
+    only_for: bool,
+    stdin_filename: str | None,
+    isolated: bool,
+) -> Scope:
+    """Work out what to analyse; reads standard input if it is asked for.
+
+    Without paths the current folder is meant, unless a list was given in which nothing is named.
+    Raises `Failure` for a name that does not exist, and for settings that cannot be used.
+    """
+    from_stdin = STDIN in paths or stdin_filename is not None
+    named = tuple(path for path in paths if path != STDIN)
+    stdin = _read(stdin_filename) if from_stdin else None
+    if not only_for:
+        everything = not (named or from_stdin or nothing_named)
+        return Scope((os.curdir,) if everything else named, stdin)
+    from locklint.engine.load_config import SettingsError
+    from locklint.engine.narrow import project_folder
+
+    missing = [path for path in named if not os.path.lexists(path)]
+    if missing:
+        raise Failure("\n".join(f"{path}: does not exist" for path in missing))
+    if stdin is not None:
+        named = (*named, stdin.path)
+    if not named:
+        write_note("no file was named, so that there is nothing to report")
+        return Scope((), None, ())
+    try:
+        folder = project_folder(os.curdir, isolated=isolated)
+    except SettingsError as error:
+        raise Failure(str(error)) from None
+    return Scope((folder,), stdin, named)
+
+
+def _read(filename: str | None) -> StdinText:
+    from locklint.engine.stdin import UNNAMED, StdinText
+
+    if sys.stdin is None:
+        raise Failure("standard input: is closed")
+    try:
+        return StdinText(filename or UNNAMED, sys.stdin.buffer.read())
+    except (OSError, ValueError) as error:
+        raise Failure(f"standard input: cannot be read: {error}") from None

@@ -1,0 +1,194 @@
+"""What becomes of findings before they are shown: known ones, unchanged ones, silenced ones."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from locklint.cli.exit_status import ExitStatus
+from locklint.cli.output import Failure, reason, write_error, write_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locklint.cli.request import Request
+    from locklint.engine.baseline import Baseline, Judged
+    from locklint.engine.report import Report
+    from locklint.engine.settings import Settings
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The report that is left, and the status that the baseline alone asks for."""
+
+    report: Report
+    status: int = ExitStatus.CLEAN
+
+
+class Triage:
+    """Compares a report with the baseline and with what has changed.
+
+    Everything that can be wrong with either is found out before the analysis begins. Raises
+    `Failure`.
+    """
+
+    def __init__(self, request: Request, settings: Settings) -> None:
+        self._request = request
+        self._quiet = request.quiet
+        self._baseline = self._read_baseline(settings)
+        self._changes = None
+        if request.changed_since is not None:
+            from locklint.engine.changes import changes_since
+            from locklint.engine.load_config import SettingsError
+
+            try:
+                self._changes = changes_since(request.changed_since, self._git_folder())
+            except SettingsError as error:
+                raise Failure(str(error)) from None
+
+    def judge(self, report: Report) -> Outcome:
+        """What is to be shown of a report; writes the baseline where that was asked for."""
+        status: int = ExitStatus.CLEAN
+        if self._baseline is not None:
+            was_analysed = _analysed(self._request.paths, report)
+            if self._request.update_baseline:
+                return self._update(self._baseline, report, was_analysed)
+            judged = self._baseline.judge(report.diagnostics, was_analysed)
+            report = replace(report, diagnostics=judged.new, known=judged.known, compared=True)
+            if judged.known:
+                self._note(
+                    f"{_counted(len(judged.known), 'known finding')} in the baseline not shown"
+                )
+            status = self._stale(self._baseline, judged, complete=not report.errors)
+        if self._changes is not None:
+            changes, sources = self._changes, report.sources
+            narrowed = report.only(lambda findings: changes.touched_by(findings, sources))
+            hidden = len(report.diagnostics) - len(narrowed.diagnostics)
+            report = narrowed
+            if hidden:
+                self._note(
+                    f"{_counted(hidden, 'finding')} on lines that have not changed since"
+                    f" {self._request.changed_since} not shown"
+                )
+        return Outcome(report, status)
+
+    def _read_baseline(self, settings: Settings) -> Baseline | None:
+        from locklint.engine.baseline import DEFAULT_NAME, Baseline
+        from locklint.engine.load_config import SettingsError
+
+        path = settings.config.baseline
+        updates = self._request.update_baseline
+        if path is None and updates:
+            path = os.path.join(settings.folder or os.getcwd(), DEFAULT_NAME)
+        if path is None:
+            if self._request.error_stale_baseline:
+                raise Failure("--error-stale-baseline needs a baseline: name it with --baseline")
+            return None
+        if updates and not os.path.isdir(os.path.dirname(path)):
+            raise Failure(f"{path}: cannot be written: there is no such folder")
+        if updates and not os.path.lexists(path):
+            return Baseline(os.path.abspath(path))
+        try:
+            return Baseline.read(path)
+        except SettingsError as error:
+            raise Failure(str(error)) from None
+
+    def _git_folder(self) -> str:
+        """The folder whose repository is asked: that of the first path."""
+        first = self._request.paths[0] if self._request.paths else os.curdir
+        folder = first if os.path.isdir(first) else os.path.dirname(first)
+        return folder if os.path.isdir(folder) else os.curdir
+
+    def _update(
+        self, baseline: Baseline, report: Report, was_analysed: Callable[[str], bool]
+    ) -> Outcome:
+        if report.errors:
+            # What an internal error has hidden would be missing from the file.
+            raise Failure(f"{baseline.path}: not written, because the analysis is not complete")
+        unasked = self._request.narrows_rules
+        renewed = baseline.renewed(
+            report.diagnostics, (lambda path: False) if unasked else was_analysed
+        )
+        before, after = set(baseline.entries), set(renewed.entries)
+        self._write(renewed)
+        self._note(
+            f"{renewed.path}: {_counted(len(after), 'finding')}"
+            f" ({len(after - before)} added, {len(before - after)} removed)"
+        )
+        judged = renewed.judge(report.diagnostics, was_analysed)
+        return Outcome(replace(report, diagnostics=judged.new, known=judged.known, compared=True))
+
+    def _stale(self, baseline: Baseline, judged: Judged, *, complete: bool) -> int:
+        """Shorten a baseline that knows too much, or say so; the status for that."""
+        strict = self._request.error_stale_baseline
+        if self._request.narrows_rules or not complete:
+            if strict:
+                why = "flags narrow what is found" if complete else "the analysis is not complete"
+                self._note(f"{baseline.path}: not looked for findings that are gone: {why}")
+            return ExitStatus.CLEAN
+        if judged.current == baseline.entries:
+            return ExitStatus.CLEAN
+        if not strict and not _in_ci():
+            self._write(type(baseline)(baseline.path, judged.current))
+            self._note(
+                f"{baseline.path}: {_counted(len(judged.stale), 'finding')} gone, taken out"
+                if judged.stale
+                else f"{baseline.path}: paths of findings that have moved renewed"
+            )
+            return ExitStatus.CLEAN
+        if not judged.stale:
+            return ExitStatus.CLEAN
+        many = _counted(len(judged.stale), "finding")
+        message = f"{baseline.path}: {many} gone; --update-baseline takes them out"
+        for entry in judged.stale:
+            self._note(f"gone: {entry.path}: {entry.code} in {entry.function} ({entry.locks})")
+        if strict:
+            write_error(message)
+            return ExitStatus.CLEAN if self._request.exit_zero else ExitStatus.FINDINGS
+        self._note(message)
+        return ExitStatus.CLEAN
+
+    def _write(self, baseline: Baseline) -> None:
+        try:
+            baseline.write()
+        except OSError as error:
+            raise Failure(f"{baseline.path}: cannot be written: {reason(error)}") from None
+
+    def _note(self, text: str) -> None:
+        if not self._quiet:
+            write_note(text)
+
+
+def add_ignores(report: Report, why: str) -> int:
+    """Silence all findings of a report by comments in their files, and say how many."""
+    from locklint.engine.add_ignore import add_ignores as write_comments
+
+    try:
+        added = write_comments(report.diagnostics, why)
+    except ValueError as error:
+        raise Failure(f"--add-ignore: {error}") from None
+    for problem in added.problems:
+        write_note(problem)
+    findings = _counted(added.findings, "finding")
+    write_note(f"Silenced {findings} in {_counted(len(added.files), 'file')}.")
+    return ExitStatus.TROUBLE if report.errors else ExitStatus.CLEAN
+
+
+def _analysed(paths: tuple[str, ...], report: Report) -> Callable[[str], bool]:
+    """Tells of a real path whether a run over ``paths`` has looked at it, or would if it could."""
+    files = {os.path.realpath(path) for path in report.files}
+    folders = [os.path.join(os.path.realpath(path), "") for path in paths if os.path.isdir(path)]
+
+    def was_analysed(path: str) -> bool:
+        return path in files or any(path.startswith(folder) for folder in folders)
+
+    return was_analysed
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").casefold() not in ("", "0", "false", "no")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,168 @@
+"""A file of findings that are known, so that a run reports only what is new.
+
+A finding is known by its fingerprint, in which no line number stands, and the file's lines are
+sorted, one finding each, so that git can merge two versions. The path beside the fingerprint tells
+copies of one fault apart; an entry whose file no longer holds the finding follows it to another.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locklint.engine.load_config import SettingsError
+from locklint.engine.write_file import replace_file
+
+if TYPE_CHECKING:
+    from locklint.core.diagnostic import Diagnostic
+
+DEFAULT_NAME = "locklint-baseline.txt"
+
+# A file that could not be analysed is no known fault: its faults are not known.
+NEVER_KNOWN = frozenset({"LCK901"})
+
+HEADER = (
+    "# Findings that locklint knows and does not report; `locklint baseline` writes this file.\n"
+    "# Path, rule, function, locks, fingerprint.\n"
+)
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """One known finding. ``path`` is relative to the baseline's folder, with forward slashes."""
+
+    path: str
+    code: str
+    function: str
+    locks: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return "\t".join((self.path, self.code, self.function, self.locks, self.fingerprint))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Findings compared with a baseline.
+
+    ``new`` are those that it does not know, ``known`` the others, both in their order.
+    ``stale`` are entries whose findings are gone; ``current`` is what the baseline would hold
+    without these, with entries that followed their finding to another file.
+    """
+
+    new: tuple[Diagnostic, ...]
+    known: tuple[Diagnostic, ...]
+    stale: tuple[Entry, ...]
+    current: tuple[Entry, ...]
+
+
+class Baseline:
+    """The entries of one file, at an absolute path."""
+
+    def __init__(self, path: str, entries: Iterable[Entry] = ()) -> None:
+        self.path = path
+        self.entries = tuple(sorted(set(entries)))
+
+    @classmethod
+    def read(cls, path: str) -> Baseline:
+        """Read a file. Raises `SettingsError` for one that is not there or not a baseline."""
+        path = os.path.abspath(path)
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            raise SettingsError(
+                f"{path}: there is no such baseline; --update-baseline writes it"
+            ) from None
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"{path}: is not a baseline: it is not UTF-8 text") from None
+        entries = []
+        for number, line in enumerate(lines, start=1):
+            if line.strip() and not line.startswith("#"):
+                entries.append(_entry(line, f"{path}:{number}"))
+        return cls(path, entries)
+
+    def write(self) -> None:
+        """Write the file, all of it or nothing. Raises `OSError`."""
+        text = HEADER + "".join(f"{entry}\n" for entry in self.entries)
+        replace_file(self.path, text.encode("utf-8"))
+
+    def entry(self, diagnostic: Diagnostic) -> Entry:
+        """What the file would say of a finding."""
+        path = os.path.relpath(os.path.realpath(diagnostic.path), os.path.dirname(self.path))
+        return Entry(
+            _plain(path.replace(os.sep, "/")),
+            diagnostic.code,
+            _plain(diagnostic.function) or "-",
+            _plain(", ".join(diagnostic.locks)) or "-",
+            diagnostic.fingerprint,
+        )
+
+    def judge(
+        self, diagnostics: Sequence[Diagnostic], was_analysed: Callable[[str], bool]
+    ) -> Judged:
+        """Compare findings with the entries.
+
+        ``was_analysed`` tells of a real path whether the run has looked at it; an entry of another
+        file that exists is left alone.
+        """
+        exact = {(entry.fingerprint, entry.path): entry for entry in self.entries}
+        placed = [(each, self.entry(each)) for each in diagnostics]
+        met = {exact.get((entry.fingerprint, entry.path)) for _, entry in placed}
+        vacant = [
+            entry
+            for entry in self.entries
+            if entry not in met and self._is_vacant(entry, was_analysed)
+        ]
+        homeless = {entry.fingerprint for entry in vacant}
+        followed: set[str] = set()
+        moved: list[Entry] = []
+        new: list[Diagnostic] = []
+        old: list[Diagnostic] = []
+        for diagnostic, entry in placed:
+            known = (entry.fingerprint, entry.path) in exact
+            if diagnostic.code in NEVER_KNOWN or not (known or entry.fingerprint in homeless):
+                new.append(diagnostic)
+                continue
+            old.append(diagnostic)
+            if not known:
+                followed.add(entry.fingerprint)
+                moved.append(entry)
+        stale = tuple(entry for entry in vacant if entry.fingerprint not in followed)
+        left = set(self.entries) - set(vacant)
+        return Judged(tuple(new), tuple(old), stale, tuple(sorted(left | set(moved))))
+
+    def renewed(
+        self, diagnostics: Sequence[Diagnostic], was_analysed: Callable[[str], bool]
+    ) -> Baseline:
+        """A baseline of these findings, and of what is known of files that were not looked at."""
+        kept = [entry for entry in self.entries if not self._is_vacant(entry, was_analysed)]
+        found = [self.entry(each) for each in diagnostics if each.code not in NEVER_KNOWN]
+        return Baseline(self.path, [*kept, *found])
+
+    def _is_vacant(self, entry: Entry, was_analysed: Callable[[str], bool]) -> bool:
+        """Whether a finding of this entry, if there still were one, would have been found."""
+        real = os.path.realpath(os.path.join(os.path.dirname(self.path), entry.path))
+        return was_analysed(real) or not os.path.lexists(real)
+
+
+def _entry(line: str, place: str) -> Entry:
+    if line.startswith(_CONFLICT):
+        raise SettingsError(f"{place}: is a conflict marker of git: merge the file first")
+    fields = line.split("\t")
+    if len(fields) != 5 or not _FINGERPRINT.fullmatch(fields[4]):
+        raise SettingsError(f"{place}: is no line of a baseline")
+    return Entry(*fields)
+
+
+def _plain(text: str) -> str:
+    """Text for one field: without tabs, line ends and half characters."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]", lambda m: f"\\x{ord(m[0]):02x}", text)

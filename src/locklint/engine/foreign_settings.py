@@ -1,0 +1,36 @@
+"""What the settings of other linters say that matters for comments to locklint."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from typing import Any
+
+_FILES = (".ruff.toml", "ruff.toml", "pyproject.toml")
+
+
+def keeps_foreign_codes(folder: str) -> bool:
+    """Whether ruff's settings in a folder let codes of locklint's stand in ``noqa`` comments.
+
+    Files that cannot be read say nothing.
+    """
+    for name in _FILES:
+        try:
+            with open(os.path.join(folder, name), "rb") as file:
+                document: Any = tomllib.load(file)
+        except (OSError, ValueError):
+            continue
+        if name == "pyproject.toml":
+            document = _at(document, "tool", "ruff")
+        external = _at(document, "lint", "external") or _at(document, "external")
+        if isinstance(external, list) and any(
+            isinstance(code, str) and code and "LCK".startswith(code[:3]) for code in external
+        ):
+            return True
+    return False
+
+
+def _at(document: Any, *keys: str) -> Any:
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document

@@ -1,0 +1,103 @@
+"""From a program's facts to the findings that are shown."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.engine.report import InternalError
+from locklint.engine.selection import is_shown
+
+if TYPE_CHECKING:
+    from locklint.analysis.program import Program
+    from locklint.engine.settings import RuleSelection
+
+_TEST_FOLDERS = frozenset({"test", "tests"})
+
+# Rules about files and comments say the same of test code as of any other.
+_ABOUT_ANY_CODE = "LCK9"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the rules have found.
+
+    ``all`` is everything that the rules which run over a file have to say about it; ``shown`` are
+    those of them that are shown if no comment silences them, in output order. ``errors`` is what
+    went wrong.
+    """
+
+    all: tuple[Diagnostic, ...]
+    shown: tuple[Diagnostic, ...]
+    errors: tuple[InternalError, ...] = ()
+
+
+def run_rules(program: Program, selection: RuleSelection, paths: Sequence[str] = ()) -> Found:
+    """Run the rules over a program that was found under ``paths``."""
+    rules = selection.rules()
+    found: list[Diagnostic] = []
+    errors: list[InternalError] = []
+    for rule in rules:
+        try:
+            for diagnostic in rule.check(program):
+                if diagnostic.code in selection.running(diagnostic.path):
+                    found.append(diagnostic)
+        except Exception as error:
+            details = "".join(traceback.format_exception(error))
+            errors.append(
+                InternalError(f"<{rule.code}>", f"{type(error).__name__}: {error}", details)
+            )
+    stronger = {rule.code: rule.subsumed_by for rule in rules}
+    places: dict[tuple[str, int, int], set[str]] = {}
+    for diagnostic in found:
+        place = (diagnostic.path, diagnostic.span.line, diagnostic.span.column)
+        places.setdefault(place, set()).add(diagnostic.code)
+    shown: list[Diagnostic] = []
+    for diagnostic in found:
+        span = diagnostic.span
+        beside = places[diagnostic.path, span.line, span.column]
+        if not any(code in beside for code in stronger[diagnostic.code]):
+            shown.append(diagnostic)
+    return Found(tuple(found), visible(shown, selection, paths), tuple(errors))
+
+
+def visible(
+    diagnostics: Sequence[Diagnostic], selection: RuleSelection, paths: Sequence[str] = ()
+) -> tuple[Diagnostic, ...]:
+    """The findings that the settings of their files let through, each once, in output order.
+
+    Findings in test code lose one level, except in the profile ``strict``.
+    """
+    kept: dict[tuple[object, ...], Diagnostic] = {}
+    for diagnostic in diagnostics:
+        config = selection.config(diagnostic.path)
+        if (
+            config.profile != "strict"
+            and not diagnostic.code.startswith(_ABOUT_ANY_CODE)
+            and is_test_code(diagnostic.path, paths)
+        ):
+            severity = Severity(max(Severity.INFO, diagnostic.severity - 1))
+            diagnostic = msgspec.structs.replace(diagnostic, severity=severity)
+        if is_shown(diagnostic, config, selection.explicit(diagnostic.path)):
+            kept.setdefault((*diagnostic.sort_key(), diagnostic.locks), diagnostic)
+    return tuple(sorted(kept.values(), key=Diagnostic.sort_key))
+
+
+def is_test_code(path: str, roots: Sequence[str] = ()) -> bool:
+    """Whether a file holds tests, by its name or that of a folder below what was asked for."""
+    inside = path
+    for root in roots:
+        if os.path.isdir(root) and os.path.abspath(path).startswith(os.path.abspath(root) + os.sep):
+            inside = os.path.relpath(path, root)
+    folders, name = os.path.split(inside)
+    if os.path.isabs(folders) or folders.startswith(".."):
+        folders = ""
+    if name.startswith("test_") or name == "conftest.py" or name.endswith("_test.py"):
+        return True
+    return not _TEST_FOLDERS.isdisjoint(folders.split(os.sep))

@@ -1,0 +1,212 @@
+"""The settings of a run: those of the project's root, and what folders below it say differently.
+
+Settings that decide what is analysed and how come from the root alone, so that a finding does not
+depend on where the analysis began. Which rules run over a file, and which of their findings are
+shown, is decided by the settings file nearest to it. Flags stand above all files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from locklint.core.config import ROOT, Config
+from locklint.engine.load_config import LoadedConfig, SettingsError, config_in, load_config
+from locklint.engine.patterns import FilePattern
+from locklint.engine.selection import (
+    explicit_codes,
+    find_rules,
+    reject_unknown_in_patterns,
+    select_rules,
+)
+
+if TYPE_CHECKING:
+    from locklint.rule import Rule
+
+
+def scope_of(key: str) -> str:
+    """Where a setting counts: ``folder``, or ``root`` for the project's root only."""
+    return _SCOPES[key]
+
+
+def _scopes() -> dict[str, str]:
+    info = msgspec.inspect.type_info(Config)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return {
+        field.encode_name: (field.type.extra or {})["scope"]
+        for field in info.fields
+        if isinstance(field.type, msgspec.inspect.Metadata)
+    }
+
+
+_SCOPES = _scopes()
+
+_ROOT_FIELDS = tuple(
+    field.name
+    for field in msgspec.structs.fields(Config)
+    if _SCOPES[field.encode_name] == ROOT["scope"]
+)
+
+
+def find_root(paths: Sequence[str]) -> LoadedConfig:
+    """The settings of the project that paths belong to, or the defaults.
+
+    They are those of the nearest settings file from the working directory upwards. Where some path
+    lies outside of that directory, or there is no such file, the search begins at the folder that
+    holds all of the paths. Raises `SettingsError`.
+    """
+    here = os.path.realpath(os.curdir)
+    reals = [os.path.realpath(path) for path in paths]
+    folders = [path if os.path.isdir(path) else os.path.dirname(path) for path in reals] or [here]
+    try:
+        above = os.path.commonpath(folders)
+        outside = os.path.commonpath([here, above]) != here
+    except ValueError:  # On different drives.
+        return load_config(Path(here))
+    if not outside:
+        loaded = load_config(Path(here))
+        if loaded.path is not None:
+            return loaded
+    return load_config(Path(above))
+
+
+class Settings:
+    """The settings of each file of a run.
+
+    ``root`` are those of the project's root. With ``per_folder``, files in folders with settings of
+    their own follow these as to rules. ``override`` puts the flags on top of what a file says.
+    """
+
+    def __init__(
+        self,
+        root: LoadedConfig,
+        *,
+        per_folder: bool = False,
+        override: Callable[[Config], Config] = lambda config: config,
+    ) -> None:
+        self.path = root.path
+        self.config = override(root.config)
+        self.notes: list[str] = []
+        self._override = override
+        self._per_folder = per_folder
+        self._by_folder: dict[str, tuple[Config, Path | None]] = {}
+        self._root_folder = str(root.path.parent.resolve()) if root.path else None
+
+    @property
+    def folder(self) -> str | None:
+        """The folder of the root's settings file, if there is one."""
+        return self._root_folder
+
+    def of(self, path: str) -> Config:
+        """The settings for one file. Raises `SettingsError` for a file that cannot be used."""
+        return self.source_of(path)[0]
+
+    def source_of(self, path: str) -> tuple[Config, Path | None]:
+        """The settings for one file, and the settings file whose rules count for it."""
+        if not self._per_folder:
+            return self.config, self.path
+        return self._in_folder(os.path.dirname(os.path.realpath(path)))
+
+    def _in_folder(self, folder: str) -> tuple[Config, Path | None]:
+        climbed: list[str] = []
+        while folder not in self._by_folder:
+            if folder == self._root_folder:
+                self._by_folder[folder] = (self.config, self.path)
+                break
+            loaded = config_in(Path(folder))
+            if loaded is not None:
+                self._by_folder[folder] = (self._below_root(loaded), loaded.path)
+                break
+            climbed.append(folder)
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                self._by_folder[folder] = (self.config, self.path)
+                break
+            folder = parent
+        found = self._by_folder[folder]
+        for each in climbed:
+            self._by_folder[each] = found
+        return found
+
+    def _below_root(self, loaded: LoadedConfig) -> Config:
+        """What a folder's own settings say about rules, and the root's about all else."""
+        unheard = sorted(key for key in loaded.keys if scope_of(key) == ROOT["scope"])
+        if unheard:
+            names = ", ".join(f"`{key}`" for key in unheard)
+            self.notes.append(
+                f"{loaded.path}: not used: {names}: such settings count only in those of the"
+                f" project's root ({self.path or 'which has none'})"
+            )
+        config = self._override(loaded.config)
+        return msgspec.structs.replace(
+            config, **{name: getattr(self.config, name) for name in _ROOT_FIELDS}
+        )
+
+
+class RuleSelection:
+    """Which rules run over which file. Raises `SettingsError` for a rule that does not exist."""
+
+    def __init__(self, settings: Settings, rules: Sequence[Rule]) -> None:
+        self._settings = settings
+        self._rules = tuple(rules)
+        self._known: dict[int, tuple[Config, frozenset[str], frozenset[str]]] = {}
+        self._patterns: dict[int, list[tuple[FilePattern, frozenset[str]]]] = {}
+        self._by_file: dict[str, frozenset[str]] = {}
+        self._codes(settings.config)
+
+    def prepare(self, paths: Iterable[str]) -> None:
+        """Read the settings of files before the work begins, so that a wrong one stops it."""
+        for folder in {os.path.dirname(path): path for path in paths}.values():
+            self.running(folder)
+
+    def config(self, path: str) -> Config:
+        """The settings for a file."""
+        return self._settings.of(path)
+
+    def running(self, path: str) -> frozenset[str]:
+        """The codes of the rules that run over a file."""
+        if path not in self._by_file:
+            config = self.config(path)
+            codes = self._codes(config)[0]
+            real = os.path.realpath(path)
+            for pattern, ignored in self._ignores(config):
+                if not ignored.isdisjoint(codes) and pattern.matches(real):
+                    codes -= ignored
+            self._by_file[path] = codes
+        return self._by_file[path]
+
+    def explicit(self, path: str) -> frozenset[str]:
+        """The codes of the rules that were asked for, for a file, by name, code, prefix or ALL."""
+        return self._codes(self.config(path))[1]
+
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules that run over some file that `running` was asked about, or over the root."""
+        codes = frozenset().union(*(running for _, running, _ in self._known.values()))
+        return tuple(rule for rule in self._rules if rule.code in codes)
+
+    def _codes(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:
+        key = id(config)  # Settings are few and live as long as the run.
+        if key not in self._known:
+            reject_unknown_in_patterns(config, self._rules)
+            running = frozenset(rule.code for rule in select_rules(config, self._rules))
+            self._known[key] = (config, running, explicit_codes(config, self._rules))
+        return self._known[key][1:]
+
+    def _ignores(self, config: Config) -> list[tuple[FilePattern, frozenset[str]]]:
+        key = id(config)
+        if key not in self._patterns:
+            self._patterns[key] = [
+                (
+                    FilePattern(pattern),
+                    frozenset(r.code for s in selectors for r in find_rules(s, self._rules)),
+                )
+                for pattern, selectors in config.per_file_ignores.items()
+            ]
+        return self._patterns[key]
+
+
+__all__ = ["RuleSelection", "Settings", "SettingsError", "find_root", "scope_of"]

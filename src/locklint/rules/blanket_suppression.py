@@ -1,0 +1,86 @@
+"""## What it does
+
+Finds comments to locklint that name no rule: `# locklint: ignore` instead of
+`# locklint: ignore[LCK101]`.
+
+## Why is this bad?
+
+Such a comment silences every rule, the ones that are not written yet among them. What was meant
+when it was written nobody can tell, and a grave fault beside a harmless one goes unseen.
+
+## Example
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def count(numbers):
+    lock.acquire()  # locklint: ignore
+    total = sum(numbers)
+    lock.release()
+    return total
+```
+
+## Use instead
+
+```python
+import threading
+
+lock = threading.Lock()
+
+
+def count(numbers):
+    lock.acquire()  # locklint: ignore[LCK1] the numbers are a list of int
+    total = sum(numbers)
+    lock.release()
+    return total
+```
+
+## Known limits
+
+A blanket `# noqa` is left to the linters that it was written for, and silences nothing of
+locklint's.
+
+## References
+
+- [PGH004, the same about `noqa`](https://docs.astral.sh/ruff/rules/blanket-noqa/)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.frontend.suppressions import parse_suppressions
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report comments that silence all rules."""
+    for path, source in sorted(program.sources.items()):
+        for pragma in parse_suppressions(source.text).pragmas:
+            if pragma.is_blanket:
+                kind = pragma.kind.value
+                yield Diagnostic(
+                    code=RULE.code,
+                    name=RULE.name,
+                    severity=RULE.severity,
+                    confidence=Confidence.HIGH,
+                    path=path,
+                    span=pragma.span,
+                    message=f"this `{kind}` names no rule, and so silences all of them",
+                    help=f"name the rules that are meant, as in `{kind}[LCK101]`",
+                )
+
+
+RULE = Rule(
+    code="LCK903",
+    name="blanket-suppression",
+    severity=Severity.WARNING,
+    summary="a comment silences all rules instead of those that are meant",
+    page=__doc__,
+    check=check,
+)
