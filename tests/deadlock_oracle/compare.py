@@ -146,7 +146,7 @@ def lock_name(identity: str) -> str:
     return name.replace("Box.", "box.", 1) if name.startswith("Box.") else name
 
 
-_ATTEMPTS = "an attempt does not wait"
+_ONCE = "one thread alone runs it"
 _LIBERTIES: dict[str, Callable[[World, Cycle], World]] = {
     "starts and joins keep the threads apart": lambda world, _: replace(world, all_at_once=True),
     "the thread stops for ever before": lambda world, _: replace(world, past_self_deadlock=True),
@@ -154,8 +154,8 @@ _LIBERTIES: dict[str, Callable[[World, Cycle], World]] = {
         world, only=frozenset(locks)
     ),
     "a condition has one outcome": lambda world, _: replace(world, free_branches=True),
-    _ATTEMPTS: lambda world, _: replace(world, attempts_wait=True),
-    "one thread alone runs it": lambda world, _: replace(world, copies=2),
+    "an attempt does not wait": lambda world, _: replace(world, attempts_wait=True),
+    _ONCE: lambda world, _: world,  # There is a world for each thread: see `_happens`.
 }
 """Reasons why something cannot happen, each with the world in which that reason is none."""
 
@@ -192,19 +192,25 @@ def is_reason(program: Program, locks: Cycle, reason: str) -> bool:
         return _has_wrong_order(program, locks)
     if reason == UNEXPLAINED:
         return why_not(program, locks) == reason
-    return _happens(program, locks, reason.split(_AND)) is True
+    return _happens(program, locks, reason.split(_AND))
 
 
-def _happens(program: Program, locks: Cycle, reasons: Iterable[str]) -> bool | None:
-    """Whether it happens in a world without those reasons; None where that is not known."""
+def _happens(program: Program, locks: Cycle, reasons: Iterable[str]) -> bool:
+    """Whether it happens in a world without those reasons, as far as that can be explored."""
     world = REAL
     for reason in reasons:
         world = _LIBERTIES[reason](world, locks)
-    try:
-        truth = explore(program, world, _STATES_OF_AN_EXPLANATION)
-    except Discarded:
-        return None
-    return locks in truth.cycles or (len(locks) == 1 and locks[0] in truth.self_deadlocks)
+    worlds = [world]
+    if _ONCE in reasons:
+        worlds = [replace(world, twice=thread) for thread in range(len(program.threads) + 1)]
+    for one in worlds:
+        try:
+            truth = explore(program, one, _STATES_OF_AN_EXPLANATION)
+        except Discarded:
+            continue
+        if locks in truth.cycles or (len(locks) == 1 and locks[0] in truth.self_deadlocks):
+            return True
+    return False
 
 
 def witnesses(comparison: Comparison) -> Iterator[tuple[Mismatch, Schedule]]:

@@ -240,6 +240,7 @@ EXAMPLES: Mapping[str, Example] = {
         cycles("ab"),
     ),
     "one thread runs both orders": Example(program((Function("run1", (AB, BA)),), (Start(1),))),
+    "both orders in main": Example(program((Function("run1", ()),), (Start(1), AB, BA))),
     "two threads run both orders": Example(both((AB, BA), (AB, BA)), cycles("ab")),
     "main waits for a thread that needs its lock": Example(
         program((Function("run1", (nested("a"),)),), (Section("a", (Start(1), Join(1))),)),

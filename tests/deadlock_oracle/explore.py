@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.deadlock_oracle.automaton import Automaton, Edge, Kind, Node, Settings, automata
 from tests.deadlock_oracle.model import Program
@@ -62,14 +62,15 @@ class World:
 
     ``all_at_once``: every thread runs from the beginning and nothing waits for the end of another.
     ``attempts_wait``: to try a lock is to wait for it. ``free_branches``: a variable may be tested
-    with another outcome each time. ``copies``: how many threads run what one does. ``only``: other
-    locks do not exist. ``past_self_deadlock``: who waits for a lock of his own goes on.
+    with another outcome each time. ``twice``: one more thread runs what that thread does.
+    ``only``: other locks do not exist. ``past_self_deadlock``: who waits for a lock of his own goes
+    on.
     """
 
     all_at_once: bool = False
     attempts_wait: bool = False
     free_branches: bool = False
-    copies: int = 1
+    twice: int | None = None
     only: frozenset[str] | None = None
     past_self_deadlock: bool = False
 
@@ -90,8 +91,10 @@ def explore(program: Program, world: World = REAL, maximum_states: int = MAXIMUM
     """
     settings = Settings(world.free_branches, world.only, world.all_at_once)
     threads = automata(program, settings)
-    if world.copies > 1:
-        threads = (threads[0], *(t for t in threads[1:] for _ in range(world.copies)))
+    if world.twice is not None:
+        # The second of two main threads starts no threads.
+        copies = automata(program, replace(settings, all_at_once=True))
+        threads = (*threads, copies[world.twice])
     return _Explorer(program, threads, world, maximum_states).run()
 
 
@@ -137,7 +140,10 @@ class _Explorer:
 
     def run(self) -> Truth:
         begun = 0 if self.world.all_at_once else _UNBORN
-        start: _State = ((0, *[begun] * (len(self.nodes) - 1)), (0,) * len(self.names))
+        places = [0, *[begun] * (len(self.nodes) - 1)]
+        if self.world.twice == 0:
+            places[-1] = 0
+        start: _State = (tuple(places), (0,) * len(self.names))
         self.parents[start] = None
         waiting = [start]
         # Breadth first, so that the schedules that are kept are shortest ones.
@@ -266,9 +272,9 @@ class _Explorer:
         for edge in after:
             yield (edge, succeeded, places, locks)
 
-    def bodies_of(self, thread: int) -> range:
-        first = 1 + (thread - 1) * self.world.copies
-        return range(first, first + self.world.copies)
+    def bodies_of(self, thread: int) -> tuple[int, ...]:
+        copy = len(self.nodes) - 1
+        return (thread, copy) if thread == self.world.twice else (thread,)
 
     def taken(self, locks: tuple[int, ...], thread: int, lock: int) -> tuple[int, ...]:
         held = locks[lock] + 1 if locks[lock] else (thread + 1) * _OWNER + 1

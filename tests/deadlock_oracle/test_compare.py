@@ -95,6 +95,7 @@ def test_the_direction_of_a_ring_matters() -> None:
         ("a lock tried while held", "a", "an attempt does not wait"),
         ("variables that exclude each other", "a", "a condition has one outcome"),
         ("stopped by itself before", "ab", "the thread stops for ever before"),
+        ("both orders in main", "ab", "one thread alone runs it"),
         ("one order", "ab", WRONG_ORDER),
         ("hand over hand", "ac", WRONG_ORDER),
         ("an RLock twice", "r", UNEXPLAINED),
