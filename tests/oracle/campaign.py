@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tests.oracle.compare import judge, static_answer
 from tests.oracle.execute import Discarded, execute
@@ -13,6 +14,9 @@ from tests.oracle.generate import generate
 from tests.oracle.machine import World
 from tests.oracle.shrink import shrink
 from tests.oracle.writer import Options
+
+_Range = TypeVar("_Range")
+_Outcome = TypeVar("_Outcome")
 
 OUTCOMES = (
     "agree",
@@ -119,11 +123,18 @@ def _note_facts(tally: Tally, text: str, world: World) -> None:
 
 def run_all(tasks: list[Task], jobs: int) -> Iterator[Tally]:
     """The tallies of all ranges, in order, so that the outcome never depends on ``jobs``."""
+    return in_order(run, tasks, jobs)
+
+
+def in_order(
+    look_at: Callable[[_Range], _Outcome], ranges: Sequence[_Range], jobs: int
+) -> Iterator[_Outcome]:
+    """What each range gives, in their order, from ``jobs`` processes."""
     if jobs <= 1:
-        yield from map(run, tasks)
+        yield from map(look_at, ranges)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(run, tasks)
+        yield from pool.imap(look_at, ranges)
 
 
 def shrunk(seed: int, family: tuple[str, str], options: Options, world: World) -> str:

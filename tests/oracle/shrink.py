@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+_Subject = TypeVar("_Subject")
 
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
@@ -16,14 +18,24 @@ def shrink(text: str, keeps: Callable[[str], bool], maximum_tries: int = 3_000) 
     Takes away statements, puts the parts of a compound statement in its place, and makes
     conditions simpler, until nothing helps any more. Without comments and blank lines afterwards.
     """
-    tries = 0
     best = ast.unparse(ast.parse(text))
     if not keeps(best):
         return text  # its lines matter
+    return smallest(best, _smaller, keeps, maximum_tries)
+
+
+def smallest(
+    best: _Subject,
+    smaller: Callable[[_Subject], Iterable[_Subject]],
+    keeps: Callable[[_Subject], bool],
+    maximum_tries: int,
+) -> _Subject:
+    """Go from ``best`` to a smaller one for which ``keeps`` holds, as long as there is one."""
+    tries = 0
     progress = True
     while progress:
         progress = False
-        for candidate in _smaller(best):
+        for candidate in smaller(best):
             tries += 1
             if tries > maximum_tries:
                 return best
