@@ -109,7 +109,7 @@ def lock_order(composition: Composition, threads: Threads) -> LockOrderGraph:
 
 
 def _best(every: Iterable[Witness]) -> tuple[Witness, ...]:
-    return tuple(sorted(every, key=lambda w: tuple(map(str, w.rank())))[:MAX_WITNESSES])
+    return tuple(sorted(every, key=Witness.rank)[:MAX_WITNESSES])
 
 
 def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:

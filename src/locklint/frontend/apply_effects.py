@@ -369,7 +369,8 @@ class EffectPass:
             self._note_odd_with(enter)
             yield replace(enter, manager=self._manager(enter.context))
             return
-        if not lock.api.acquire_forms and not lock.api.with_ok and not lock.api.async_with_ok:
+        is_usable = lock.api.acquire_forms or lock.api.with_ok or lock.api.async_with_ok
+        if not is_usable and lock.mode is None:
             self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
             yield enter
             return
