@@ -107,10 +107,11 @@ class Binding:
             self.locks[name] = argument.lock
 
     def is_passed(self, name: str) -> bool:
-        """Whether the call passes something for a parameter that is not the caller's own."""
+        """Whether the call passes something that has not been left out itself."""
         path = self.roots.get(name)
         if path is not None and path.root is Root.PARAMETER and path.is_variable:
-            return False  # Which may have been left out itself.
+            if any(known == path.root_name for known, _ in self._caller.defaults):
+                return False
         return name in self._given
 
     def may_be_left_out(self, name: str) -> bool:

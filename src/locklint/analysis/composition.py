@@ -50,10 +50,12 @@ class Composition:
 
     ``pairs`` gives those of each function: what it does itself and what it does through calls
     while it holds something, and, where ``exports`` has it, everything that its callers ask.
+    ``asked`` are functions that somebody outside the program calls with a lock held.
     """
 
-    def __init__(self, graph: CallGraph) -> None:
+    def __init__(self, graph: CallGraph, asked: frozenset[str] = frozenset()) -> None:
         self._graph = graph
+        self._asked = asked
         self._objects = Objects(graph)
         self._requirements: dict[str, Requirements] = {}
         self.exports = self._called_while_holding()
@@ -65,6 +67,16 @@ class Composition:
         """The functions that are reached by calls made with a lock held."""
         reached: set[str] = set()
         work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
+        if any(one.outside for one in self._graph.states.values()):
+            # Somebody may wait, with a lock held, for what these do.
+            work.extend(self._graph.spawns)
+        work += [key for key in self._asked if key in self._graph.states]
+        work += [
+            edge.callee
+            for edges in self._graph.calls.values()
+            for edge in edges
+            if edge.implicit == "log"
+        ]
         while work:
             key = work.pop()
             if key in reached:
@@ -166,7 +178,7 @@ class Composition:
             for pair in self.pairs.get(edge.callee, ()):
                 # Without anything held here the callee has told all there is, unless it is asked
                 # for from further up, or holds locks that only a caller can name.
-                if asked or edge.held or _is_open(pair):
+                if asked or edge.held or edge.implicit == "log" or _is_open(pair):
                     composed = self._compose(edge, pair)
                     if composed is not None:
                         yield composed

@@ -9,13 +9,16 @@ from functools import cached_property
 from locklint.analysis.acquisitions import Fate
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
+from locklint.analysis.declared_order import DeclaredOrder, Violation, orders_in, violations
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.interprocedural import callees
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, lock_order
+from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
 from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
+from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
 from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile, Span
 from locklint.ir.cfg import Function
@@ -32,7 +35,8 @@ class Program:
     ``problems`` are the files that could not be analysed, as findings of LCK901. ``sources`` gives
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
     the file and the place. ``back_references`` are attributes that lead back to the object that
-    made theirs, each with the identity of that object's class.
+    made theirs, each with the identity of that object's class. ``declared_orders`` are those of
+    the settings, ``log_handlers`` the functions that run with the lock of a log handler held.
     """
 
     functions: Mapping[str, Function]
@@ -42,6 +46,8 @@ class Program:
     problems: tuple[Diagnostic, ...] = ()
     made: Mapping[str, tuple[str, Span]] = field(default_factory=dict)
     back_references: frozenset[tuple[str, str]] = frozenset()
+    declared_orders: tuple[DeclaredOrder, ...] = ()
+    log_handlers: frozenset[str] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -51,7 +57,7 @@ class Program:
     @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
-        return Composition(self.call_graph)
+        return Composition(self.call_graph, self.log_handlers)
 
     @cached_property
     def threads(self) -> Threads:
@@ -72,6 +78,22 @@ class Program:
     def two_instances(self) -> tuple[TwoInstances, ...]:
         """Where two locks of one name are held at a time, in no fixed order."""
         return tuple(two_instances(self.composition, self.call_graph, self.threads))
+
+    @cached_property
+    def order_violations(self) -> tuple[Violation, ...]:
+        """Who goes against the declared order of locks."""
+        orders = [*self.declared_orders, *orders_in(self.sources)]
+        return tuple(violations(orders, self.lock_order)) if orders else ()
+
+    @cached_property
+    def logging_cycles(self) -> tuple[LoggingCycle, ...]:
+        """Who logs with a lock held that handling a record asks for."""
+        return tuple(logging_cycles(self.composition, self.threads, self.log_handlers))
+
+    @cached_property
+    def waiting_for_holders(self) -> tuple[WaitingForHolder, ...]:
+        """Who waits, with a lock held, for a thread that needs it."""
+        return tuple(waiting_for_holders(self.composition, self.call_graph))
 
     def solved(self) -> Iterator[LockStates]:
         """The states of each function that was analysed to its end, in the order of files."""

@@ -6,22 +6,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from locklint.analysis.critical_pair import Requirement
+from locklint.analysis.origins import Origins
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
-    Assign,
     BlockId,
     Branch,
     Condition,
-    Constant,
     Equals,
     IsNone,
     Opaque,
     Truth,
 )
-from locklint.ir.operands import condition_paths, defined_path
+from locklint.ir.operands import condition_paths
 
 _MOST_TESTS = 24
 
@@ -64,36 +63,35 @@ class Requirements:
 
 def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
     """Each way out of each test of a parameter: its block, where it leads, what it means."""
-    rebound = {
-        path.root_name
+    branches = [
+        (block.id, block.terminator)
         for block in function.blocks.values()
-        for instruction in block.instructions
-        if (path := defined_path(instruction)) is not None
-        and path.is_variable
-        and isinstance(instruction, Assign)
-    }
-    for block in function.blocks.values():
-        branch = block.terminator
-        if not isinstance(branch, Branch) or branch.then == branch.otherwise:
-            continue
-        constant: Constant | None = None
-        match branch.condition:
-            case Truth(AccessPath(root=Root.PARAMETER, fields=()) as path):
-                kind = "truth"
-            case IsNone(AccessPath(root=Root.PARAMETER, fields=()) as path):
-                kind = "none"
-            case Equals(AccessPath(root=Root.PARAMETER, fields=()) as path, against):
-                kind, constant = "equals", against
-            case condition:
-                for requirement in _of_other_test(condition):
-                    yield block.id, branch.then, requirement
-                    negated = replace(requirement, outcome=not requirement.outcome)
-                    yield block.id, branch.otherwise, negated
-                continue
-        if path.root_name in rebound:
-            kind = "unclear"
-        yield block.id, branch.then, Requirement(path.root_name, kind, True, constant)
-        yield block.id, branch.otherwise, Requirement(path.root_name, kind, False, constant)
+        if isinstance(block.terminator, Branch)
+        and block.terminator.then != block.terminator.otherwise
+    ]
+    if not branches:
+        return
+    origins = Origins(function)
+    for block_id, branch in branches:
+        for requirement in _of_test(branch.condition, origins):
+            yield block_id, branch.then, requirement
+            negated = replace(requirement, outcome=not requirement.outcome)
+            yield block_id, branch.otherwise, negated
+
+
+def _of_test(condition: Condition, origins: Origins) -> Iterator[Requirement]:
+    """What the outcome true of a test says of a parameter, if it has to do with one."""
+    match condition:
+        case Truth(AccessPath() as path) if (name := origins.of(path)) is not None:
+            yield Requirement(name, "truth", True)
+        case IsNone(AccessPath(root=Root.PARAMETER, fields=()) as path):
+            kind = "unclear" if origins.is_rebound(path) else "none"
+            yield Requirement(path.root_name, kind, True)
+        case Equals(AccessPath(root=Root.PARAMETER, fields=()) as path, against):
+            kind = "unclear" if origins.is_rebound(path) else "equals"
+            yield Requirement(path.root_name, kind, True, against)
+        case _:
+            yield from _of_other_test(condition)
 
 
 def _of_other_test(condition: Condition) -> Iterator[Requirement]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from locklint.analysis.composition import Composition, same_lock
-from locklint.analysis.critical_pair import CriticalPair, EventKind
+from locklint.analysis.critical_pair import CriticalPair, EventKind, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
@@ -97,3 +97,37 @@ def _held_by_the_maker(
 def waits_for_itself(lock: LockRef) -> bool:
     """Whether whoever holds the lock exclusively cannot get it again."""
     return lock.kind.role in (LockRole.LOCK, LockRole.READ_WRITE) and not lock.kind.reentrant
+
+
+def upgrades(composition: Composition) -> Iterator[SelfDeadlock]:
+    """Where the write side of a lock is asked for by a thread that holds the read side."""
+    for key in sorted(composition.pairs):
+        found: dict[tuple[Span, str], SelfDeadlock] = {}
+        for pair in composition.pairs[key]:
+            held = _read_before_write(pair)
+            if held is None:
+                continue
+            proven = pair.certain and pair.manner is Manner.DIRECT
+            proven = proven and held.lock.confidence is Confidence.HIGH
+            place = (pair.span, held.lock.identity)
+            old = found.get(place)
+            if old is None or pair.rank() < old.pair.rank():
+                found[place] = SelfDeadlock(pair, held, proven)
+        yield from (found[place] for place in sorted(found))
+
+
+def _read_before_write(pair: CriticalPair) -> Held | None:
+    event = pair.event
+    if event.kind is not EventKind.ACQUIRE or event.lock is None or event.mode is Mode.SHARED:
+        return None
+    if event.lock.kind.role is not LockRole.READ_WRITE:
+        return None
+    for held in pair.held:
+        if held.mode is not Mode.SHARED or is_vague(held.lock):
+            continue
+        if held.lock.identity != event.lock.identity or held.lock.path != event.lock.path:
+            continue
+        # Who writes already may read and write on.
+        if not any(one.mode is not Mode.SHARED and one.lock == held.lock for one in pair.held):
+            return held
+    return None

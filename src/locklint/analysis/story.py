@@ -122,6 +122,8 @@ def thread_steps(
 def _call_phrase(link: CriticalPair, callee: str) -> str:
     if link.implicit == "property":
         return f"reads a property, which runs `{callee}`"
+    if link.implicit == "log":
+        return f"formatting the record runs `{callee}`"
     if link.implicit == "with":
         return f"enters a context manager, which runs `{callee}`"
     if link.implicit:

@@ -169,6 +169,7 @@ def analyse(
     progress: Progress | None = None,
 ) -> tuple[Program, list[InternalError]]:
     """The program of some files, given as pairs of real and shown paths, and what went wrong."""
+    from locklint.analysis.declared_order import DeclaredOrder
     from locklint.analysis.program import Program
 
     progress = progress or NoProgress()
@@ -199,6 +200,10 @@ def analyse(
             problems=tuple(files.problems),
             made=analysis.made(),
             back_references=analysis.back_references(),
+            log_handlers=analysis.log_handlers(),
+            declared_orders=tuple(
+                DeclaredOrder(first, second) for first, second in config.lock_order_pairs
+            ),
         ),
         analysis.errors,
     )

@@ -30,6 +30,11 @@ The largest files that people publish have half as many.
 _MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
 """Names of what makes locks, or processes that share none. They only decide where to look."""
 
+_SPAWNERS = frozenset(
+    {"Thread", "Timer", "start_new_thread", "submit", "apply_async", "run_in_executor", "to_thread"}
+)
+"""Names of what makes threads."""
+
 
 @dataclass
 class AnalysedFile:
@@ -167,6 +172,7 @@ class ProgramFiles:
             if declaration.mentions_lock
             or not self._methods.isdisjoint(declaration.called)
             or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
+            or not _SPAWNERS.isdisjoint(declaration.called)
         }
         functions = self.lower(file, wanted)
         if index.module_statements:

@@ -17,6 +17,8 @@ from locklint.engine.demand import (
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
+from locklint.models.calls import LOGGING_METHODS
+from locklint.models.spawns import WAITING_METHODS
 
 if TYPE_CHECKING:
     from locklint.frontend.decorations import WrapperUse
@@ -108,6 +110,12 @@ class WholeProgram:
         }
         return back_references(self._resolver.inference, frozenset(owners))
 
+    def log_handlers(self) -> frozenset[str]:
+        """The functions that `logging` calls with the lock of a handler held."""
+        from locklint.frontend.log_handlers import log_handlers
+
+        return log_handlers(self._resolver.inference)
+
     # -- what is lowered on demand ----------------------------------------------------------
 
     def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
@@ -162,7 +170,9 @@ class WholeProgram:
         self._project.load_from(self.files.load)
         self._resolver.forget()
         self._add(self._resolved_again(holds_or_is_held(states)))
+        self._add(self._logging_of_locked_texts())
         reach = NameReach(self._resolver.dispatch.property_names())
+        reach.add_names(WAITING_METHODS)
         for _ in range(_MAX_DEPTH):
             reach.add_files([file.index for file in self.files.files.values()])
             reach.add_names(
@@ -177,6 +187,25 @@ class WholeProgram:
             if not fresh:
                 break
             self._add(fresh)
+
+    def _logging_of_locked_texts(self) -> list[Function]:
+        """Where something is logged, if anything's text takes a lock: see LCK306."""
+        if not any(
+            one.taken and one.function.name in ("__str__", "__repr__", "__format__")
+            for one in self.interprocedural.states.values()
+        ):
+            return []
+        found: list[Function] = []
+        for path in sorted(self.files.files):
+            file = self.files.files[path]
+            wanted = {
+                outermost(file.index, decl).qualname
+                for decl in file.index.functions.values()
+                if not LOGGING_METHODS.isdisjoint(decl.called)
+            }
+            found += self._with_effects(file, self.files.lower(file, wanted))
+            self.files.forget_trees()
+        return found
 
     def _resolved_again(self, keys: set[str]) -> list[Function]:
         """Those functions among ``keys`` that call what may be in a file that was not read."""

@@ -9,6 +9,7 @@ from locklint.frontend.definitions import Definitions
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Assign, Call, CallArgument, Instruction, Operate, Read
+from locklint.models.calls import is_logging
 
 _OPERATORS = {
     "==": ("__eq__",),
@@ -33,6 +34,8 @@ _OPERATORS = {
     "|=": ("__ior__", "__or__"),
     "&=": ("__iand__", "__and__"),
 }
+
+_TEXT = ("__str__", "__repr__")
 
 _BUILTINS = {
     "builtins.len": ("__len__",),
@@ -89,6 +92,9 @@ class ImplicitCalls:
                 for operand in operands if what == "format" else operands[:1]:
                     yield from self._special(span, operand, names, what)
             case Call(span=span, external=str() as external, arguments=arguments):
+                if is_logging(external):
+                    yield from self._logged(span, arguments)
+                    return
                 names = _BUILTINS.get(external)
                 if names is None:
                     return
@@ -98,6 +104,13 @@ class ImplicitCalls:
                         yield from self._special(span, argument.value, names, what)
             case _:
                 return
+
+    def _logged(self, span: Span, arguments: tuple[CallArgument, ...]) -> Iterator[Call]:
+        """What formatting a log record calls: the texts of what is logged."""
+        for argument in arguments:
+            if isinstance(argument.value, AccessPath) and not argument.star:
+                if argument.name is None:
+                    yield from self._special(span, argument.value, _TEXT, "log")
 
     def _attribute(self, span: Span, path: AccessPath) -> Iterator[Call]:
         callee = self._ask(path, self._resolver.getter)

@@ -147,7 +147,7 @@ _UNLIKELY = frozenset(
 )
 
 # logging swallows what its handlers raise (`logging.raiseExceptions` only prints it).
-_LOGGING_FUNCTIONS = frozenset(
+LOGGING_METHODS = frozenset(
     {
         "critical",
         "debug",
@@ -160,7 +160,7 @@ _LOGGING_FUNCTIONS = frozenset(
         "warning",
     }
 )
-_LOGGER_METHODS = _LOGGING_FUNCTIONS | {
+_LOGGER_METHODS = LOGGING_METHODS | {
     "addHandler",
     "getChild",
     "getEffectiveLevel",
@@ -358,7 +358,7 @@ def name_grade(dotted: str) -> CallGrade:
     if name in _UNLIKELY or name in _UNLIKELY_TYPED:
         return CallGrade.UNLIKELY
     owner, _, method = name.rpartition(".")
-    if owner == "logging" and method in _LOGGING_FUNCTIONS:
+    if owner == "logging" and method in LOGGING_METHODS:
         return CallGrade.UNLIKELY
     if owner in _LOGGER_TYPES and method in _LOGGER_METHODS:
         return CallGrade.UNLIKELY
@@ -431,7 +431,7 @@ def may_wait_or_log(dotted: str) -> bool:
 def is_logging(dotted: str) -> bool:
     """Whether an external call hands a record to the handlers of a logger."""
     owner, _, method = dotted.rpartition(".")
-    return owner in ("logging", *_LOGGER_TYPES) and method in _LOGGING_FUNCTIONS | {"handle"}
+    return owner in ("logging", *_LOGGER_TYPES) and method in LOGGING_METHODS | {"handle"}
 
 
 _WAITS = frozenset(("join", "result", "exception", "shutdown", "__exit__"))

@@ -1,0 +1,84 @@
+"""Deadlocks with the locks that every handler of `logging` has.
+
+A handler formats and emits a record with its own lock held. What it asks for on the way, in ``emit``
+or in the ``__str__`` of what is logged, is asked for under that lock. If somebody else logs while he
+holds that very lock, the two wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from locklint.analysis.composition import Composition
+from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known
+from locklint.analysis.events import Held
+from locklint.analysis.lock_name import lock_name
+from locklint.analysis.threads import Threads
+from locklint.core.source import Span
+from locklint.ir.lock import Mode
+
+FORMATTING = "log"
+"""How a call is made that formatting a record makes."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoggingCycle:
+    """``logs`` hands over a record with ``held`` taken; ``asks`` wants it under a handler's lock."""
+
+    logs: CriticalPair
+    held: Held
+    asks: CriticalPair
+
+
+def logging_cycles(
+    composition: Composition, threads: Threads, handlers: frozenset[str]
+) -> Iterator[LoggingCycle]:
+    """All of them, one for each logging call and lock.
+
+    ``handlers`` are the functions that `logging` calls with the lock of a handler held.
+    """
+    asking = _asking(composition, handlers)
+    if not asking:
+        return
+    for key in sorted(composition.pairs):
+        if key in handlers:
+            continue  # In the handler's own thread its lock is re-entrant.
+        found: dict[tuple[Span, str], LoggingCycle] = {}
+        for pair in composition.pairs[key]:
+            if pair.event.kind is not EventKind.LOG:
+                continue
+            for held in pair.held:
+                if not is_known(held.lock) or held.mode is Mode.SHARED:
+                    continue
+                name = lock_name(held.lock)
+                for asks in asking.get(name, ()):
+                    if _may_meet(pair, asks, threads):
+                        found.setdefault((pair.span, name), LoggingCycle(pair, held, asks))
+                        break
+        yield from (found[place] for place in sorted(found))
+
+
+def _may_meet(logs: CriticalPair, asks: CriticalPair, threads: Threads) -> bool:
+    common = {lock_name(h.lock) for h in logs.all_held()} & {
+        lock_name(h.lock) for h in asks.all_held()
+    }
+    return not common and threads.may_run_in_parallel(
+        logs.function, logs.span, asks.function, asks.span
+    )
+
+
+def _asking(composition: Composition, handlers: frozenset[str]) -> dict[str, list[CriticalPair]]:
+    """By lock, what asks for it while a handler's lock is held, best first."""
+    found: dict[str, list[CriticalPair]] = defaultdict(list)
+    for key in sorted(composition.pairs):
+        for pair in composition.pairs[key]:
+            lock = pair.event.lock
+            if pair.event.kind is not EventKind.ACQUIRE or lock is None or not is_known(lock):
+                continue
+            if key in handlers or (pair.implicit == FORMATTING and pair.inner is not None):
+                found[lock_name(lock)].append(pair)
+    for pairs in found.values():
+        pairs.sort(key=lambda pair: (tuple(map(str, pair.rank())), pair.function))
+    return found

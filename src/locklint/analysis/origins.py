@@ -1,0 +1,71 @@
+"""From which parameter a value comes that a function has put into a variable or an attribute."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, Call, Constant, Display, Operand
+
+_COPIES = frozenset(
+    f"builtins.{name}" for name in "bool dict frozenset int list set str tuple".split()
+)
+"""What gives something that is empty or false just if what it is given is."""
+
+_DEPTH = 6
+
+
+class Origins:
+    """The parameters of one function behind the values that it tests.
+
+    ``self._names = tuple(names or ())`` is as true as the parameter ``names``. Only what is bound
+    once counts, and a parameter that is never bound anew.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._calls: dict[AccessPath, Call] = {}
+        self._values: dict[AccessPath, set[Operand]] = defaultdict(set)
+        for block in function.blocks.values():
+            for instruction in block.instructions:
+                match instruction:
+                    case Call(result=AccessPath() as result):
+                        self._calls[result] = instruction
+                    case Assign(target=target, value=value):
+                        self._values[target].add(value)
+
+    def is_rebound(self, parameter: AccessPath) -> bool:
+        """Whether a parameter is bound anew somewhere in the function."""
+        return parameter in self._values
+
+    def of(self, path: AccessPath) -> str | None:
+        """The parameter as true as the value of a path; None where there is none."""
+        if path.root is Root.PARAMETER and path.is_variable:
+            return None if self.is_rebound(path) else path.root_name
+        if path.root not in (Root.SELF, Root.LOCAL) or len(self._values.get(path, ())) != 1:
+            return None
+        found = self._behind(path, _DEPTH)
+        only = next(iter(found)) if len(found) == 1 else None
+        return only
+
+    def _behind(self, operand: Operand, depth: int) -> set[str | None]:
+        """The parameters that decide whether a value is true; None among them: something else."""
+        match operand:
+            case Constant(value=literal) if not literal:
+                return set()
+            case Display(items=()):
+                return set()
+            case AccessPath(root=Root.PARAMETER, fields=()):
+                return {None if self.is_rebound(operand) else operand.root_name}
+            case AccessPath() if depth > 0 and operand in self._calls:
+                call = self._calls[operand]
+                if call.external not in _COPIES or len(call.arguments) != 1:
+                    return {None}
+                return self._behind(call.arguments[0].value, depth - 1)
+            case AccessPath() if depth > 0 and operand in self._values:
+                found: set[str | None] = set()
+                for value in self._values[operand]:
+                    found |= self._behind(value, depth - 1)
+                return found
+            case _:
+                return {None}

@@ -1,0 +1,105 @@
+"""## What it does
+
+Finds an acquire that goes against an order of locks that is declared, in the settings or in a comment.
+
+## Why is this bad?
+
+Threads that all keep to one order never wait for each other in a ring. One place that does not keep
+to it is enough to bring the deadlock back, and it need not be anywhere near the others.
+
+## Example
+
+```python
+import threading
+
+accounts = threading.Lock()
+audit = threading.Lock()
+# locklint: order accounts < audit
+
+
+def report():
+    with audit:
+        with accounts:
+            print("report")
+```
+
+## Use instead
+
+```python
+import threading
+
+accounts = threading.Lock()
+audit = threading.Lock()
+# locklint: order accounts < audit
+
+
+def report():
+    with accounts, audit:
+        print("report")
+```
+
+In the settings, the same is
+
+```toml
+[tool.locklint]
+lock-order = ["bank.accounts < bank.audit"]
+```
+
+## Known limits
+
+A name is the whole name of a lock (`bank.Account._lock`) or its end (`Account._lock`); in a comment
+it is one of the same module. A name that no lock has declares nothing. Acquires that give up by
+themselves are not reported.
+
+## References
+
+- [CWE-833: Deadlock](https://cwe.mitre.org/data/definitions/833.html)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.declared_order import Violation
+from locklint.analysis.program import Program
+from locklint.analysis.story import made_step, thread_steps
+from locklint.core.diagnostic import Diagnostic, Severity, Step
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each edge of the lock-order graph that goes against a declaration."""
+    for found in program.order_violations:
+        function = program.functions[found.witness.function]
+        locks = (found.witness.source.lock, found.witness.target.lock)
+        steps = thread_steps(program, found.witness.pair)
+        steps += [step for lock in locks if (step := made_step(program, lock)) is not None]
+        yield RULE.finding(
+            function,
+            found.witness.span,
+            f"`{found.target}` is asked for while `{found.source}` is held, against the declared"
+            f" order {_declared(found)}",
+            locks=locks,
+            steps=[*steps, *_declarations(found)],
+            help=f"take `{found.target}` first",
+        )
+
+
+def _declared(found: Violation) -> str:
+    return " and ".join(f"`{order.first} < {order.second}`" for order in found.orders)
+
+
+def _declarations(found: Violation) -> Iterator[Step]:
+    for order in found.orders:
+        if order.span is not None:
+            yield Step("note", order.path, order.span, "the order is declared here")
+
+
+RULE = Rule(
+    code="LCK305",
+    name="declared-order-violation",
+    severity=Severity.ERROR,
+    summary="a lock is asked for against the order that is declared",
+    page=__doc__,
+    check=check,
+)

@@ -1,0 +1,114 @@
+"""## What it does
+
+Finds a lock that is held while something is logged, and that is also asked for while a record is
+handled: in a handler's `emit` or `format`, or in the `__str__`, `__repr__` or `__format__` of what is
+logged.
+
+## Why is this bad?
+
+Every handler has a lock of its own and holds it while it formats and emits a record. One thread holds
+the lock and waits for the handler, another one is in the handler and waits for the lock.
+
+## Example
+
+```python
+import logging
+import threading
+
+log = logging.getLogger(__name__)
+lock = threading.Lock()
+lines = []
+
+
+class Window(logging.Handler):
+    def emit(self, record):
+        with lock:
+            lines.append(record.getMessage())
+
+
+def clear():
+    with lock:
+        lines.clear()
+        log.info("cleared")
+```
+
+## Use instead
+
+Log when the lock has been given back:
+
+```python
+import logging
+import threading
+
+log = logging.getLogger(__name__)
+lock = threading.Lock()
+lines = []
+
+
+class Window(logging.Handler):
+    def emit(self, record):
+        with lock:
+            lines.append(record.getMessage())
+
+
+def clear():
+    with lock:
+        lines.clear()
+    log.info("cleared")
+```
+
+## Known limits
+
+It is assumed that the handler is attached to the logger. Handlers that override `handle`, and those
+that only put records into a queue, are left alone.
+
+## References
+
+- [logging.Handler.handle](https://docs.python.org/3/library/logging.html#logging.Handler.handle)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.lock_name import lock_name
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name, made_step, thread_steps
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each logging call under a lock that handling a record asks for."""
+    for found in program.logging_cycles:
+        function = program.functions[found.logs.function]
+        lock = found.held.lock
+        *_, last = found.asks.chain()
+        asker = program.functions[last.function].called_name
+        waits = "waits for the lock of a handler"
+        steps = thread_steps(program, found.logs, thread=1, waits=waits)
+        steps += thread_steps(program, found.asks, thread=2)
+        made = made_step(program, lock)
+        if made is not None:
+            steps.append(made)
+        yield RULE.finding(
+            function,
+            found.logs.span,
+            f"this logs while `{display_name(lock)}` is held, which `{asker}` asks for while a"
+            " record is handled: two threads can wait for each other",
+            severity=Severity.WARNING,
+            confidence=Confidence.MEDIUM,
+            locks=(lock,),
+            steps=steps,
+            help=f"log when `{lock_name(lock)}` has been given back",
+        )
+
+
+RULE = Rule(
+    code="LCK306",
+    name="logging-lock-cycle",
+    severity=Severity.WARNING,
+    summary="something is logged under a lock that handling a log record asks for",
+    page=__doc__,
+    check=check,
+)

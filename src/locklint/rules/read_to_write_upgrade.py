@@ -1,0 +1,93 @@
+"""## What it does
+
+Finds a thread that asks for the write side of a reader-writer lock while it holds the read side.
+
+## Why is this bad?
+
+A writer waits until all readers have left, and this one is a reader that will not leave. Libraries
+that notice it raise an error, all others hang for ever.
+
+## Example
+
+```python
+import fasteners
+
+lock = fasteners.ReaderWriterLock()
+cache = {}
+
+
+def load(key):
+    with lock.read_lock():
+        if key not in cache:
+            with lock.write_lock():
+                cache[key] = key * 2
+        return cache[key]
+```
+
+## Use instead
+
+Give the read side back first, and look again under the write side, for others may have been faster:
+
+```python
+import fasteners
+
+lock = fasteners.ReaderWriterLock()
+cache = {}
+
+
+def load(key):
+    with lock.read_lock():
+        if key in cache:
+            return cache[key]
+    with lock.write_lock():
+        if key not in cache:
+            cache[key] = key * 2
+        return cache[key]
+```
+
+## Known limits
+
+Going from writing to reading is left alone. A warning where something else may be called on the way.
+
+## References
+
+- [fasteners.ReaderWriterLock](https://fasteners.readthedocs.io/en/latest/guide/inter_thread/)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.analysis.program import Program
+from locklint.analysis.self_deadlock import upgrades
+from locklint.analysis.story import display_name, made_step, thread_steps
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report each place at which a reader comes to ask for the write side."""
+    for found in upgrades(program.composition):
+        lock = found.held.lock
+        function = program.functions[found.pair.function]
+        steps = thread_steps(program, found.pair)
+        made = made_step(program, lock)
+        yield RULE.finding(
+            function,
+            found.pair.span,
+            f"the write side of `{display_name(lock)}` is asked for while its read side is held",
+            severity=Severity.ERROR if found.proven else Severity.WARNING,
+            locks=(lock,),
+            steps=[*steps, made] if made is not None else steps,
+            help="give the read side back first, and look again under the write side",
+        )
+
+
+RULE = Rule(
+    code="LCK304",
+    name="read-to-write-upgrade",
+    severity=Severity.ERROR,
+    summary="a reader asks for the write side of the lock that it reads under",
+    page=__doc__,
+    check=check,
+)
