@@ -17,13 +17,13 @@ from locklint.engine.demand import (
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
+from locklint.ir.cfg import Function, split_key
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.spawns import WAITING_METHODS
 
 if TYPE_CHECKING:
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
-    from locklint.ir.cfg import Function
     from locklint.ir.instruction import Call
 
 _MAX_ROUNDS = 4
@@ -120,7 +120,7 @@ class WholeProgram:
 
     def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
         """The functions not lowered yet that call something of the name of one of ``keys``."""
-        names = {key.rpartition(":")[2].rpartition(".")[2].partition("@")[0] for key in keys}
+        names = {split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
         names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
         if not names:
             return
@@ -235,7 +235,7 @@ class WholeProgram:
         return call.external is None or self.files.has_module(call.external)
 
     def _is_decorated(self, key: str) -> bool:
-        module, _, qualname = key.rpartition(":")
+        module, qualname = split_key(key)
         index = self._project.by_key(module)
         decl = index.functions.get(qualname) if index is not None else None
         return decl is not None and bool(decl.decorators)
@@ -248,7 +248,7 @@ class WholeProgram:
         use = self._resolver.dispatch.decorations.uses.get(key)
         if use is not None:
             return self._use(use)
-        module, _, qualname = key.rpartition(":")
+        module, qualname = split_key(key)
         index = self._project.by_key(module)
         if index is None or qualname not in index.functions:
             return []

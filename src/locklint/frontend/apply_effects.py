@@ -18,7 +18,7 @@ from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import spawns
 from locklint.ir.access_path import AccessPath
 from locklint.ir.api_use import ApiUse, UseKind
-from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -234,7 +234,7 @@ class EffectPass:
             if keeps or self._is_callable(argument.value):
                 yield from self._hand_over(argument.value, call.span, stored=False)
         yield call
-        module = self._function.key.rpartition(":")[0]
+        module = split_key(self._function.key)[0]
         yield from spawns(call, callee, module, self._definitions, self._callee, self._lock)
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
@@ -481,6 +481,7 @@ class EffectPass:
                 return Jump(otherwise)
             case Branch(span=span, condition=Truth(AccessPath() as path)) as branch:
                 self._tested(path, span, block.id)
+                instructions.extend(self._implicit.of_test(span, path))
                 return branch
             case Return(span=span, value=value) as terminator:
                 if not self._function.name.startswith("<"):
