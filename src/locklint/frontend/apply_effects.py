@@ -16,7 +16,7 @@ from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import spawns
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
@@ -249,8 +249,14 @@ class EffectPass:
                     for argument in arguments
                 ]
             )
+        path = call.callee
+        if path is not None and path.root is Root.TEMP:
+            expanded = self._definitions.expand(path)
+            if expanded is not None and expanded.root_name == "super" and len(expanded.fields) == 2:
+                path = expanded  # The receiver is the caller's own, not what a call gave.
         return replace(
             call,
+            callee=path,
             arguments=arguments,
             targets=callee.targets,
             external=callee.external,

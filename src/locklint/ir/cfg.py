@@ -19,7 +19,6 @@ from locklint.ir.instruction import (
     Terminator,
 )
 
-
 # Names of lambdas hold a line and a column, with a colon in between.
 _KEY = re.compile(r"(.*?):((?:[^:@]|@(?:\d+:\d+>)?)*)", re.DOTALL)
 
