@@ -131,8 +131,7 @@ def _can_wait(chosen: Sequence[Witness], threads: Threads) -> bool:
         for other in chosen[position + 1 :]:
             if not witness.gates.isdisjoint(other.gates):
                 return False
-            if not threads.may_run_in_parallel(
-                witness.pair.function, witness.pair.span, other.pair.function, other.pair.span
-            ):
+            one, two = witness.pair.in_its_thread, other.pair.in_its_thread
+            if not threads.may_run_in_parallel(one.function, one.span, two.function, two.span):
                 return False
     return True

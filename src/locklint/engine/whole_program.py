@@ -13,6 +13,7 @@ from locklint.engine.demand import (
     called_while_holding,
     holds_or_is_held,
     makers,
+    takes_what_is_passed,
 )
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
@@ -80,7 +81,8 @@ class WholeProgram:
         changed = self._add(ready)
         for _ in range(_MAX_ROUNDS):
             more: list[Function] = []
-            for file, qualnames in self._callers(changed):
+            takers = takes_what_is_passed(self.interprocedural.states)
+            for file, qualnames in self._callers(changed | takers):
                 more += self._with_effects(file, self.files.lower(file, qualnames))
                 self.files.forget_trees()
             if not more:
