@@ -73,6 +73,8 @@ class WholeProgram:
         """Solve the functions, and all others that turn out to matter to them."""
         progress.begin("analysing", len(lowered))
         ready: list[Function] = []
+        # Decorators may stand in a file that comes later.
+        self._raw.update((each.key, each) for _, functions in lowered for each in functions)
         for file, functions in lowered:
             ready += self._with_effects(file, functions)
             progress.advance()

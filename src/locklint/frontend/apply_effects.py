@@ -26,6 +26,7 @@ from locklint.ir.instruction import (
     BlockId,
     Branch,
     Call,
+    CallArgument,
     Catch,
     Defer,
     Display,
@@ -239,16 +240,7 @@ class EffectPass:
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""
-        arguments = call.arguments
-        if callee.targets:
-            arguments = tuple(
-                [
-                    argument
-                    if argument.star or (lock := self._lock(argument.value)) is None
-                    else replace(argument, lock=lock)
-                    for argument in arguments
-                ]
-            )
+        arguments = self._with_locks(call.arguments) if callee.targets else call.arguments
         path = call.callee
         if path is not None and path.root is Root.TEMP:
             expanded = self._definitions.expand(path)
@@ -264,6 +256,17 @@ class EffectPass:
             overrides=callee.overrides,
             bound=callee.bound or not callee.targets,
             certain=callee.certain,
+        )
+
+    def _with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
+        """Arguments that say which locks they are."""
+        return tuple(
+            [
+                argument
+                if argument.star or (lock := self._lock(argument.value)) is None
+                else replace(argument, lock=lock)
+                for argument in arguments
+            ]
         )
 
     def _is_callable(self, operand: Operand) -> bool:
@@ -463,6 +466,8 @@ class EffectPass:
         call = self._definitions.call(context)
         if not (found.enter or found.exit or found.generator or found.external):
             return None
+        if found.generator and call is not None:
+            call = replace(call, arguments=self._with_locks(call.arguments))
         return Manager(
             found.enter,
             found.exit,
