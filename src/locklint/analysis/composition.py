@@ -23,6 +23,7 @@ from locklint.analysis.critical_pair import (
     EventKind,
     Requirement,
     is_known,
+    is_open,
     is_vague,
     key_text,
     nameless,
@@ -36,8 +37,8 @@ from locklint.ir.access_path import Root
 from locklint.ir.instruction import TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
-MAX_PAIRS = 400
-"""How many pairs of one function are kept."""
+MAX_PAIRS = 100
+"""How many pairs of one function are kept, those with the shortest chains first."""
 
 MAX_INSIDE = 4
 """With how many locks held by callees a pair is still followed."""
@@ -96,23 +97,30 @@ class Composition:
             changed = False
             for key in members:
                 known = found[key]
+                before = dict(known)
                 for pair in self._through_calls(key):
                     identity = pair.identity()
                     old = known.get(identity)
-                    if old is None:
-                        if len(known) >= MAX_PAIRS:
-                            continue
-                    elif old.rank() <= pair.rank():
-                        continue
-                    known[identity] = pair
+                    if old is None or pair.rank() < old.rank():
+                        known[identity] = pair
+                self._keep_short(known)
+                if known != before:
                     changed = True
-                self.pairs[key] = tuple(known.values())
+                    self.pairs[key] = tuple(known.values())
             if not changed:
                 break
         for key in members:
             self.pairs[key] = tuple(
                 sorted(found[key].values(), key=lambda p: (p.span, p.depth, str(p.identity())))
             )
+
+    @staticmethod
+    def _keep_short(known: dict[tuple[object, ...], CriticalPair]) -> None:
+        """Drop what is beyond the bound: the longest chains."""
+        if len(known) > MAX_PAIRS:
+            ranked = sorted(known, key=lambda name: (known[name].depth, str(name)))
+            for identity in ranked[MAX_PAIRS:]:
+                del known[identity]
 
     def _own(self, key: str) -> Iterator[CriticalPair]:
         states = self._graph.states[key]
@@ -301,13 +309,7 @@ def _is_open(pair: CriticalPair) -> bool:
     held = pair.all_held()
     if not held or pair.event.lock is None:
         return False
-    return any(not is_known(one) for one in (pair.event.lock, *[h.lock for h in held])) or any(
-        _is_element(one) for one in (pair.event.lock, *[h.lock for h in held])
-    )
-
-
-def _is_element(lock: LockRef) -> bool:
-    return lock.exactness is Exactness.ELEMENT and lock.path.root is Root.PARAMETER
+    return is_open(pair.event.lock) or any(is_open(one.lock) for one in held)
 
 
 def same_lock(one: Held, other: Held) -> bool:

@@ -125,7 +125,11 @@ class CriticalPair:
     depth: int = 0
 
     def identity(self) -> tuple[object, ...]:
-        """Equal for pairs of one function that say the same; their witnesses may differ."""
+        """Equal for pairs of one function that say the same; their witnesses may differ.
+
+        What callees hold only keeps threads apart, unless a caller can tell more about it. So of
+        pairs that differ in it alone the one with the least of it stays: see `rank`.
+        """
         event = self.event
         lock = None if event.lock is None else key_text(event.lock, event.mode)
         return (
@@ -133,7 +137,8 @@ class CriticalPair:
             lock,
             event.name,
             str(event.path or ""),
-            tuple(sorted({key_text(h.lock, h.mode) for h in (*self.held, *self.inside)})),
+            tuple([key_text(h.lock, h.mode) for h in self.held]),
+            tuple([key_text(h.lock, h.mode) for h in self.inside if is_open(h.lock)]),
             tuple(map(str, self.released)),
             self.manner is Manner.CONCURRENT,
         )
@@ -143,6 +148,7 @@ class CriticalPair:
         return (
             len(self.requires),
             len(self.free),
+            len(self.inside),
             self.manner is Manner.OVERRIDE,
             not self.certain,
             self.depth,
@@ -197,6 +203,13 @@ def is_vague(lock: LockRef) -> bool:
 def is_known(lock: LockRef) -> bool:
     """Whether the lock has a name across the program: not a parameter's, nor a local's."""
     return lock.exactness in (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.ELEMENT)
+
+
+def is_open(lock: LockRef) -> bool:
+    """Whether a caller can tell more about a lock: it, or its place in a container, is passed."""
+    if not is_known(lock):
+        return True
+    return lock.exactness is Exactness.ELEMENT and lock.path.root is Root.PARAMETER
 
 
 def nameless(lock: LockRef) -> AccessPath:

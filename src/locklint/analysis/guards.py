@@ -6,7 +6,7 @@ from locklint.analysis.acquisitions import Fate
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import BlockId, Branch, Call, Release
+from locklint.ir.instruction import BlockId, Branch, Call, Release, Return
 
 
 def is_guarded_release(fate: Fate) -> bool:
@@ -40,6 +40,22 @@ def comes_first(function: Function, first: Span, then: Span) -> bool:
                 seen.add(successor)
                 work.append(successor)
     return True
+
+
+def can_be_passed_by(function: Function, span: Span) -> bool:
+    """Whether some way through the function returns without coming to the place."""
+    around = {block.id for block in function.blocks.values() if _holds(block, span)}
+    seen = {function.entry} - around
+    work = list(seen)
+    while work:
+        block = function.blocks[work.pop()]
+        if isinstance(block.terminator, Return):
+            return True
+        for successor in block.successors():
+            if successor not in seen and successor not in around:
+                seen.add(successor)
+                work.append(successor)
+    return False
 
 
 def _holds(block: BasicBlock, span: Span) -> bool:

@@ -17,7 +17,18 @@ from locklint.analysis.summarize import summarize
 from locklint.analysis.summary import Summary
 from locklint.dataflow.solver import Forward, TooManyVisits
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import BlockId, Call, Enter, Exit
+from locklint.ir.instruction import (
+    Acquire,
+    BlockId,
+    Call,
+    Defer,
+    Enter,
+    Exit,
+    Release,
+    TryAcquire,
+    Unwind,
+    Wait,
+)
 
 _MAX_ROUNDS = 3
 
@@ -25,6 +36,8 @@ MAX_WORK = 3_000_000
 """How much of states may be looked at for one function: some seconds of work."""
 
 _WORK_OF_BLOCK = 50
+
+_LOCK_INSTRUCTIONS = (Acquire, TryAcquire, Release, Wait, Defer, Unwind)
 
 
 def callees(function: Function) -> Iterator[str]:
@@ -122,6 +135,17 @@ class Interprocedural:
         self.summaries[function.key] = summarize(states)
 
 
+def touches_locks(function: Function, lookup: Lookup) -> bool:
+    """Whether anything in a function, or that it calls, changes what is held."""
+    for block in function.blocks.values():
+        if any(isinstance(each, _LOCK_INSTRUCTIONS) for each in block.instructions):
+            return True
+    return any(
+        (found := lookup(key)) is not None and not found[1].is_neutral
+        for key in dict.fromkeys(callees(function))
+    )
+
+
 def solve(function: Function, lookup: Lookup) -> LockStates:
     """The facts about one function's locks, given the summaries of what it calls."""
     recorder = Recorder(function)
@@ -129,6 +153,8 @@ def solve(function: Function, lookup: Lookup) -> LockStates:
         recorder.states.complete = False
         return recorder.states
     relevance = Relevance(function)
+    if not touches_locks(function, lookup):
+        relevance.keep_aliases_only()
     transfer = Transfer(function, relevance, lookup)
 
     left = MAX_WORK

@@ -55,6 +55,8 @@ class Values:
     ) -> Disjunct:
         if target not in self._relevance.tracked:
             return disjunct
+        if isinstance(value, Constant) and not self._relevance.constants:
+            return disjunct
         return replace(disjunct, values={**disjunct.values, target: value})
 
     def _rebind(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:

@@ -1,8 +1,8 @@
 """Deadlocks with the locks that every handler of `logging` has.
 
-A handler formats and emits a record with its own lock held. What it asks for on the way, in ``emit``
-or in the ``__str__`` of what is logged, is asked for under that lock. If somebody else logs while he
-holds that very lock, the two wait for each other.
+A handler formats and emits a record with its own lock held. What it asks for on the way, in
+``emit`` or in the ``__str__`` of what is logged, is asked for under that lock. If somebody else
+logs while he holds that very lock, the two wait for each other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ FORMATTING = "log"
 
 @dataclass(frozen=True, eq=False)
 class LoggingCycle:
-    """``logs`` hands over a record with ``held`` taken; ``asks`` wants it under a handler's lock."""
+    """``logs`` hands over a record with ``held`` taken; ``asks`` wants it under a handler's
+    lock."""
 
     logs: CriticalPair
     held: Held

@@ -59,7 +59,7 @@ class Relevance:
     """What to remember in one function.
 
     ``repeated`` are the facts that some other test asks again; ``tracked`` the paths whose constant
-    values or aliases matter. `live` tells where.
+    values (if ``constants`` says so) or aliases matter. `live` tells where.
     """
 
     def __init__(self, function: Function) -> None:
@@ -154,6 +154,7 @@ class Relevance:
             or _is_asked_in_a_loop(fact, tested_blocks[fact], before)
         }
         self.tracked = wanted
+        self.constants = True
         self._live_values = {name: reaching(blocks, before) for name, blocks in uses.items()}
         path_blocks: dict[str, set[BlockId]] = defaultdict(set)
         for fact, blocks in tested_blocks.items():
@@ -167,6 +168,11 @@ class Relevance:
         }
         normal = predecessors(function, lambda block: block.successors())
         self._exception_live = reaching(rethrows, normal)
+
+    def keep_aliases_only(self) -> None:
+        """Remember no outcomes and no constants: nothing that is asked for depends on them."""
+        self.repeated = set()
+        self.constants = False
 
     def value_live(self, path: AccessPath, block: BlockId) -> bool:
         """Whether the value of ``path`` may still be asked for at the entry of ``block``."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition, same_lock
 from locklint.analysis.critical_pair import CriticalPair, EventKind, is_vague
 from locklint.analysis.events import Held, Manner
+from locklint.analysis.guards import can_be_passed_by
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
@@ -27,7 +29,7 @@ class SelfDeadlock:
 
 
 def self_deadlocks(
-    composition: Composition, back_references: frozenset[tuple[str, str]]
+    composition: Composition, graph: CallGraph, back_references: frozenset[tuple[str, str]]
 ) -> Iterator[SelfDeadlock]:
     """All of them, by function and place; one for each place and lock."""
     for key in sorted(composition.pairs):
@@ -37,7 +39,7 @@ def self_deadlocks(
             same = held is not None
             if held is None:
                 held = _held_by_the_maker(pair, back_references)
-            if held is None:
+            if held is None or _comes_back_changed(pair, graph):
                 continue
             proven = (
                 same
@@ -71,6 +73,19 @@ def held_again(pair: CriticalPair) -> Held | None:
                 continue
         return held
     return None
+
+
+def _comes_back_changed(pair: CriticalPair, graph: CallGraph) -> bool:
+    """Whether a function comes back to an acquire that it does not always make.
+
+    ``if not self.ready: with self._lock: self.prepare()``, and `prepare` asks again what is ready
+    by then: on the second time the acquire is passed by.
+    """
+    links = list(pair.chain())
+    last = links[-1]
+    if all(link.function != last.function for link in links[:-1]):
+        return False
+    return can_be_passed_by(graph.function(last.function), last.span)
 
 
 def _held_by_the_maker(

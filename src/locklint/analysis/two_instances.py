@@ -1,7 +1,8 @@
 """Two locks of one name that are held at a time: of two instances of a class, of two elements.
 
 Whoever calls with the instances exchanged takes them in the opposite order. What sets an order of
-its own is left out: a comparison of the two, sorting, a structure in which one is part of the other.
+its own is left out: a comparison of the two, sorting, a structure in which one is part of the
+other.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from locklint.ir.operands import receivers, returned_temporaries
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
+    from locklint.ir.cfg import Function
 
 
 class NameReach:
@@ -43,7 +44,11 @@ class NameReach:
                 fresh.append(decl)
                 for name in decl.called | (decl.reads & self._properties):
                     self._by_use[name].append(decl)
-        self._spread([decl.name for decl in fresh if self.reaches(decl)])
+        self._spread([called_as(decl) for decl in fresh if self.reaches(decl)])
+
+    def add_functions(self, functions: Iterable[Function]) -> None:
+        """Take in that these functions touch a lock."""
+        self._spread([called_as(function) for function in functions])
 
     def add_names(self, names: Iterable[str]) -> None:
         """Take in that functions of these names touch a lock."""
@@ -56,15 +61,20 @@ class NameReach:
             if name in self._known:
                 continue
             self._known.add(name)
-            work.extend(decl.name for decl in self._by_use.get(name, ()))
+            work.extend(called_as(decl) for decl in self._by_use.get(name, ()))
 
     def reaches(self, decl: FunctionDecl) -> bool:
         """Whether a function may come to a lock by what it calls or reads."""
-        return (
-            decl.name in self._known
-            or not self._known.isdisjoint(decl.called)
-            or not self._known.isdisjoint(decl.reads & self._properties)
+        return not self._known.isdisjoint(decl.called) or not self._known.isdisjoint(
+            decl.reads & self._properties
         )
+
+
+def called_as(function: FunctionDecl | Function) -> str:
+    """The bare name by which a function is called: a constructor's is its class's."""
+    if function.name in ("__init__", "__new__") and function.class_name:
+        return function.class_name.rpartition(".")[2].partition("@")[0]
+    return function.name
 
 
 def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:

@@ -119,7 +119,7 @@ def check(
         diagnostics=kept,
         statistics=Statistics(
             files=len(discovery.files),
-            candidates=len(files.files),
+            candidates=sum(file.mentions_locks for file in files.files.values()),
             functions=len(program.functions),
             too_complex=len(given_up),
             locks=len(program.locks()),

@@ -39,11 +39,15 @@ _SPAWNERS = frozenset(
 
 @dataclass
 class AnalysedFile:
-    """A file that mentions locks: its text, its declarations, and what of it was lowered."""
+    """A file: its text, its declarations, and what of it was lowered.
+
+    One that mentions no lock is there only because a name has led to it.
+    """
 
     source: SourceFile
     index: ModuleIndex
     lowered: set[str] = field(default_factory=set)
+    mentions_locks: bool = True
 
 
 class ProgramFiles:
@@ -88,7 +92,10 @@ class ProgramFiles:
         except ReadProblem:
             return None
         self.forget_trees()
-        return file.index if file is not None else None
+        if file is None:
+            return None
+        file.mentions_locks = False
+        return file.index
 
     def has_module(self, dotted: str) -> bool:
         """Whether a dotted name may lead into a file that was not read yet."""

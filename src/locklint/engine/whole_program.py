@@ -19,7 +19,7 @@ from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
 from locklint.ir.cfg import Function, split_key
-from locklint.models.calls import LOGGING_METHODS
+from locklint.models.calls import LOGGING_METHODS, is_logging
 from locklint.models.spawns import WAITING_METHODS
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _MAX_ROUNDS = 4
 _MAX_DEPTH = 12
 """Through how many calls functions are lowered on demand."""
 
+_TEXT_METHODS = frozenset(("__str__", "__repr__", "__format__"))
 _METHOD_DECORATORS = frozenset(
     "property staticmethod classmethod setter getter deleter overload abstractmethod wraps"
     " contextmanager asynccontextmanager override final cached_property".split()
@@ -179,28 +180,32 @@ class WholeProgram:
         reach.add_names(WAITING_METHODS)
         for _ in range(_MAX_DEPTH):
             reach.add_files([file.index for file in self.files.files.values()])
-            reach.add_names(
-                {one.function.name for one in states.values() if one.taken or one.outside}
-            )
-            fresh: list[Function] = []
+            reach.add_functions(one.function for one in states.values() if one.taken)
             known = self.interprocedural.functions.keys()
-            for key in sorted(called_while_holding(states) - known):
-                fresh += self._on_demand(key, reach)
-            for key in sorted(makers(states) - known):
-                fresh += self._on_demand(key, None)
+            fresh = self._on_demand(sorted(called_while_holding(states) - known), reach)
+            fresh += self._on_demand(sorted(makers(states) - known), None)
             if not fresh:
                 break
             self._add(fresh)
 
     def _logging_of_locked_texts(self) -> list[Function]:
-        """Where something is logged, if anything's text takes a lock: see LCK306."""
-        if not any(
-            one.taken and one.function.name in ("__str__", "__repr__", "__format__")
-            for one in self.interprocedural.states.values()
-        ):
-            return []
+        """Where something is logged, if its text may take a lock under which others log."""
+        every = self.interprocedural.states.values()
+        taken = {
+            event.lock.identity
+            for one in every
+            if one.function.name in _TEXT_METHODS
+            for event in one.taken
+        }
+        logged = {
+            held.lock.identity
+            for one in every
+            for event in one.outside
+            if is_logging(event.name)
+            for held in event.held
+        }
         found: list[Function] = []
-        for path in sorted(self.files.files):
+        for path in sorted(self.files.files) if taken & logged else ():
             file = self.files.files[path]
             wanted = {
                 outermost(file.index, decl).qualname
@@ -244,27 +249,31 @@ class WholeProgram:
         decl = index.functions.get(qualname) if index is not None else None
         return decl is not None and bool(decl.decorators)
 
-    def _on_demand(self, key: str, reach: NameReach | None) -> list[Function]:
-        """A function by its key, and what is nested in it, if it may come to a lock.
+    def _on_demand(self, keys: Sequence[str], reach: NameReach | None) -> list[Function]:
+        """Functions by their keys, and what is nested in them, if they may come to a lock.
 
-        ``reach`` None: whether it may or not.
+        ``reach`` None: whether they may or not.
         """
-        use = self._resolver.dispatch.decorations.uses.get(key)
-        if use is not None:
-            return self._use(use)
-        module, qualname = split_key(key)
-        index = self._project.by_key(module)
-        if index is None or qualname not in index.functions:
-            return []
-        file = self._file_of(index.path)
-        if file is None:
-            return []
-        if reach is not None and not reach.reaches(index.functions[qualname]):
-            return []
-        outer = outermost(index, index.functions[qualname]).qualname
-        functions = self.files.lower(file, {outer})
-        self.files.forget_trees()
-        return self._with_effects(file, functions)
+        found: list[Function] = []
+        wanted: dict[str, set[str]] = {}
+        for key in keys:
+            use = self._resolver.dispatch.decorations.uses.get(key)
+            if use is not None:
+                found += self._use(use)
+                continue
+            module, qualname = split_key(key)
+            index = self._project.by_key(module)
+            if index is None or qualname not in index.functions:
+                continue
+            decl = index.functions[qualname]
+            if reach is None or reach.reaches(decl):
+                wanted.setdefault(index.path, set()).add(outermost(index, decl).qualname)
+        for path in sorted(wanted):
+            file = self._file_of(path)
+            if file is not None:
+                found += self._with_effects(file, self.files.lower(file, wanted[path]))
+                self.files.forget_trees()
+        return found
 
     # -- graphs -----------------------------------------------------------------------------
 

@@ -176,8 +176,9 @@ class Operate:
 class Manager:
     """What a context manager that is not a lock runs.
 
-    ``certain``: it runs nothing else. Keys of ``__enter__`` and ``__exit__`` of the project and the path of their receiver, the key of
-    a ``@contextmanager`` function and the call that made it, or an external dotted name.
+    ``certain``: it runs nothing else. Keys of ``__enter__`` and ``__exit__`` of the project and the
+    path of their receiver, the key of a ``@contextmanager`` function and the call that made it, or
+    an external dotted name.
     """
 
     enter: str | None = None

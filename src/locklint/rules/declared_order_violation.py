@@ -1,6 +1,7 @@
 """## What it does
 
-Finds an acquire that goes against an order of locks that is declared, in the settings or in a comment.
+Finds an acquire that goes against an order of locks that is declared, in the settings or in a
+comment.
 
 ## Why is this bad?
 

@@ -6,9 +6,9 @@ files, through calls of any depth, properties, overridden methods, decorators an
 
 ## Why is this bad?
 
-Each of the threads holds what the next one waits for, so all of them hang, and so does everybody who
-asks for one of these locks later. It happens only if the threads meet, which in tests they seldom
-do.
+Each of the threads holds what the next one waits for, so all of them hang, and so does everybody
+who asks for one of these locks later. It happens only if the threads meet, which in tests they
+seldom do.
 
 ## Example
 
@@ -54,11 +54,12 @@ def clean():
 
 ## Known limits
 
-Silent where a lock that is held on all ways keeps the threads apart, where an inner acquire gives up
-by itself, and where the ways cannot run at the same time: in one thread, before the threads are
-started, or after they were joined. A lock of a class stands for the locks of all its instances; such
-findings are warnings, because the instances may never meet. Chains within one class (a parent's lock,
-then a child's) are no rings. Of several rings around the same locks only the shortest is reported.
+Silent where a lock that is held on all ways keeps the threads apart, where an inner acquire gives
+up by itself, and where the ways cannot run at the same time: in one thread, before the threads are
+started, or after they were joined. A lock of a class stands for the locks of all its instances;
+such findings are warnings, because the instances may never meet. Chains within one class (a
+parent's lock, then a child's) are no rings. Of several rings around the same locks only the
+shortest is reported.
 
 ## References
 

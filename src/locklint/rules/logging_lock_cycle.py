@@ -1,13 +1,13 @@
 """## What it does
 
 Finds a lock that is held while something is logged, and that is also asked for while a record is
-handled: in a handler's `emit` or `format`, or in the `__str__`, `__repr__` or `__format__` of what is
-logged.
+handled: in a handler's `emit` or `format`, or in the `__str__`, `__repr__` or `__format__` of what
+is logged.
 
 ## Why is this bad?
 
-Every handler has a lock of its own and holds it while it formats and emits a record. One thread holds
-the lock and waits for the handler, another one is in the handler and waits for the lock.
+Every handler has a lock of its own and holds it while it formats and emits a record. One thread
+holds the lock and waits for the handler, another one is in the handler and waits for the lock.
 
 ## Example
 

@@ -47,7 +47,8 @@ def load(key):
 
 ## Known limits
 
-Going from writing to reading is left alone. A warning where something else may be called on the way.
+Going from writing to reading is left alone. A warning where something else may be called on the
+way.
 
 ## References
 

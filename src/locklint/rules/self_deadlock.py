@@ -1,8 +1,8 @@
 """## What it does
 
-Finds a thread that waits for itself: it holds a lock that is not re-entrant, and on the same way asks
-for it again, directly or through calls, properties, operators, decorators, `super()` and overridden
-methods.
+Finds a thread that waits for itself: it holds a lock that is not re-entrant, and on the same way
+asks for it again, directly or through calls, properties, operators, decorators, `super()` and
+overridden methods.
 
 ## Why is this bad?
 
@@ -62,9 +62,9 @@ class Till:
 ## Known limits
 
 A warning where another method may be called instead, such as one that only a subclass has. Silent
-about re-entrant locks, semaphores, an acquire that gives up by itself, and locks of another instance.
-Parameters that are passed as literals (`self.close(locked=True)`) are followed through the tests of
-them.
+about re-entrant locks, semaphores, an acquire that gives up by itself, and locks of another
+instance. Parameters that are passed as literals (`self.close(locked=True)`) are followed through
+the tests of them.
 
 ## References
 
@@ -85,7 +85,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each place at which a thread comes to wait for itself."""
-    for found in self_deadlocks(program.composition, program.back_references):
+    for found in self_deadlocks(program.composition, program.call_graph, program.back_references):
         pair, lock = found.pair, found.held.lock
         function = program.functions[pair.function]
         steps = thread_steps(program, pair)

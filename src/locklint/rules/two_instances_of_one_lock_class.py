@@ -1,13 +1,13 @@
 """## What it does
 
-Finds a function that holds the lock of one instance and asks for the same lock of another instance of
-the class, or holds one lock of a list or dict and asks for another one of it, where nothing says which
-of the two comes first.
+Finds a function that holds the lock of one instance and asks for the same lock of another instance
+of the class, or holds one lock of a list or dict and asks for another one of it, where nothing says
+which of the two comes first.
 
 ## Why is this bad?
 
-`transfer(a, b)` and `transfer(b, a)` in two threads take the two locks in opposite orders and wait for
-each other for ever. `transfer(a, a)` waits for itself, if the lock is not re-entrant.
+`transfer(a, b)` and `transfer(b, a)` in two threads take the two locks in opposite orders and wait
+for each other for ever. `transfer(a, a)` waits for itself, if the lock is not re-entrant.
 
 ## Example
 
@@ -53,9 +53,9 @@ def transfer(source: Account, target: Account, amount):
 
 ## Known limits
 
-Silent where the two are compared or sorted, where one is part of the other (a parent and its child),
-and under a lock that lets only one thread come here. Only instances that come in through parameters
-and `self` count, for what is found in a data structure often has an order of its own.
+Silent where the two are compared or sorted, where one is part of the other (a parent and its
+child), and under a lock that lets only one thread come here. Only instances that come in through
+parameters and `self` count, for what is found in a data structure often has an order of its own.
 
 ## References
 
@@ -93,7 +93,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=Confidence.MEDIUM,
             locks=(lock,),
             steps=steps,
-            help="take the two in an order that does not depend on the arguments, such as by `id()`",
+            help="take the two in an order that does not depend on the arguments, such as `id()`",
             anchors=() if since is None else (since.span,),
         )
 

@@ -1,7 +1,7 @@
 """## What it does
 
-Finds a thread that holds a lock and waits for another thread, a future or an executor whose own work
-asks for that lock.
+Finds a thread that holds a lock and waits for another thread, a future or an executor whose own
+work asks for that lock.
 
 ## Why is this bad?
 
@@ -57,8 +57,8 @@ class Ticker:
 
 ## Known limits
 
-Which thread is waited for is known where it is kept in a variable or an attribute that is bound to it
-directly. Waiting with a timeout is left alone. A warning where the lock stands for those of all
+Which thread is waited for is known where it is kept in a variable or an attribute that is bound to
+it directly. Waiting with a timeout is left alone. A warning where the lock stands for those of all
 instances of a class, or the thread asks for it only under conditions that are not understood.
 
 ## References
