@@ -316,6 +316,10 @@ def same_lock(one: Held, other: Held) -> bool:
     """Whether two locks of one function are certainly the same object, in the same mode."""
     if is_vague(one.lock) or is_vague(other.lock):
         return False
+    name = one.lock.path.last if one.lock.path.fields else ""
+    if name.startswith("__") and not name.endswith("__"):
+        # A private name is another attribute in each class.
+        return one.key == other.key and one.lock.identity == other.lock.identity
     return one.key == other.key
 
 

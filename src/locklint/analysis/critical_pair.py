@@ -168,6 +168,14 @@ class CriticalPair:
         """Whether it happens in another thread than its function."""
         return self.manner is Manner.CONCURRENT
 
+    @property
+    def in_its_thread(self) -> CriticalPair:
+        """This pair as the function knows it in whose thread it happens."""
+        pair = self
+        while pair.is_concurrent and pair.inner is not None:
+            pair = pair.inner
+        return pair
+
     def all_held(self) -> tuple[Held, ...]:
         """Everything that is held, outermost first."""
         return (*self.held, *self.inside)

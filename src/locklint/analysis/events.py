@@ -231,7 +231,7 @@ class Recorder:
         released, free = self._released(disjunct), self._free(disjunct)
         passed = (call.callee, call.arguments) if call is not None else (receiver, arguments)
         taken = tuple((h.key, h.since) for h in held)
-        seen = (span, target, passed, manner, taken, released, free)
+        seen = (span, target, passed, manner, implicit, taken, released, free)
         if seen in self._seen:
             return
         self._seen.add(seen)

@@ -166,8 +166,7 @@ def obstacle(chosen: Sequence[Witness], threads: Threads) -> Obstacle | None:
         for other in chosen[position + 1 :]:
             if not witness.gates.isdisjoint(other.gates):
                 return Obstacle(ObstacleKind.GATE, witness, other)
-            if not threads.may_run_in_parallel(
-                witness.pair.function, witness.pair.span, other.pair.function, other.pair.span
-            ):
+            one, two = witness.pair.in_its_thread, other.pair.in_its_thread
+            if not threads.may_run_in_parallel(one.function, one.span, two.function, two.span):
                 return Obstacle(ObstacleKind.NOT_PARALLEL, witness, other)
     return None

@@ -17,7 +17,7 @@ from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
-from locklint.ir.lock import LockRef, Mode
+from locklint.ir.lock import Exactness, LockRef, Mode
 
 MAX_WITNESSES = 8
 """How many witnesses of one edge are kept."""
@@ -109,7 +109,7 @@ def lock_order(composition: Composition, threads: Threads) -> LockOrderGraph:
 
 
 def _best(every: Iterable[Witness]) -> tuple[Witness, ...]:
-    return tuple(sorted(every, key=lambda w: tuple(map(str, w.rank())))[:MAX_WITNESSES])
+    return tuple(sorted(every, key=Witness.rank)[:MAX_WITNESSES])
 
 
 def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
@@ -117,7 +117,7 @@ def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
     event = pair.event
     if event.lock is None or event.kind not in (EventKind.ACQUIRE, EventKind.TRY):
         return
-    if not is_known(event.lock) or threads.is_unshared(pair.function, event.lock.path):
+    if not _has_name(pair, event.lock) or threads.is_unshared(pair.function, event.lock.path):
         return
     target = Held(event.lock, event.mode)
     held = pair.all_held()
@@ -126,7 +126,7 @@ def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
     inner = _inner_held(pair)
     gates = frozenset(lock_name(one.lock) for one in held if one.mode is not Mode.SHARED)
     for index, one in enumerate(held):
-        if not is_known(one.lock) or threads.is_unshared(pair.function, one.lock.path):
+        if not _has_name(pair, one.lock) or threads.is_unshared(pair.function, one.lock.path):
             continue
         if index >= len(pair.held):
             below = inner[index - len(pair.held)]
@@ -139,8 +139,13 @@ def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
             one,
             target,
             event.kind is EventKind.ACQUIRE,
-            gates | threads.held_on_entry(pair.function),
+            gates | threads.held_on_entry(pair.in_its_thread.function),
         )
+
+
+def _has_name(pair: CriticalPair, lock: LockRef) -> bool:
+    """Whether others can mean the same lock: so they can by what a function passes to threads."""
+    return is_known(lock) or (pair.is_concurrent and lock.exactness is Exactness.FRESH)
 
 
 def _is_same(one: Held, other: Held) -> bool:

@@ -19,9 +19,7 @@ from locklint.core.source import Span
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, FunctionKind
-
-_DRIVERS = frozenset(("main", "_main", "run_main", "__main__"))
-"""Functions that only one thread runs, by their names, if nobody calls them."""
+from locklint.models.spawns import DRIVERS
 
 _CONSTRUCTORS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
 
@@ -101,7 +99,10 @@ class Threads:
         ):
             yield ThreadRoot(key, "main", False)
         elif self._is_entered_from_outside(function, bool(spawns)):
-            yield ThreadRoot(key, "unknown", function.name not in _DRIVERS)
+            if function.name in DRIVERS and function.class_name is None:
+                yield ThreadRoot(key, "main", False)
+            else:
+                yield ThreadRoot(key, "unknown", True)
 
     def _is_entered_from_outside(self, function: Function, is_spawned: bool) -> bool:
         if function.name in _CONSTRUCTORS and self._graph.callers.get(function.key):

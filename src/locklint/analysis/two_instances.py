@@ -41,19 +41,34 @@ def two_instances(
 ) -> Iterator[TwoInstances]:
     """All of them, one for each place and lock, by function and place."""
     found: dict[tuple[str, Span, str], TwoInstances] = {}
+    gates = _gates(graph)
     for key in sorted(composition.pairs):
         for pair in composition.pairs[key]:
             for one in _of_pair(pair):
                 if not _is_unordered(graph.function(key), one):
                     continue
+                acting = pair.in_its_thread
+                if not gates.isdisjoint(threads.held_on_entry(acting.function)):
+                    continue
                 if _is_unordered_below(graph, one) and threads.may_run_in_parallel(
-                    key, pair.span, key, pair.span
+                    acting.function, acting.span, acting.function, acting.span
                 ):
                     place = (one.holder.function, one.holder.span, lock_name(one.first.lock))
                     old = found.get(place)
                     if old is None or pair.rank() < old.pair.rank():
                         found[place] = one
     yield from (found[place] for place in sorted(found))
+
+
+def _gates(graph: CallGraph) -> frozenset[str]:
+    """The names of the locks, each a single one, that are held in calls."""
+    return frozenset(
+        lock_name(held.lock)
+        for edges in graph.calls.values()
+        for edge in edges
+        for held in edge.held
+        if held.lock.exactness is Exactness.ONE and held.mode is not Mode.SHARED
+    )
 
 
 def _of_pair(pair: CriticalPair) -> Iterator[TwoInstances]:

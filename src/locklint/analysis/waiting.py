@@ -13,7 +13,7 @@ from locklint.analysis.events import Held, Manner
 from locklint.analysis.lock_name import lock_name
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import Function, split_key
 from locklint.ir.instruction import Assign, Call, Spawn
 from locklint.ir.lock import Exactness, Mode
 
@@ -123,7 +123,7 @@ class _Places:
 
 def _name(function: Function, path: AccessPath) -> str | None:
     """The name of a place: of a class's attribute, a global or a function's own variable."""
-    module = function.key.rpartition(":")[0]
+    module = split_key(function.key)[0]
     if any(field[0] in "[(*" for field in path.fields):
         return None
     fields = ".".join(path.fields)

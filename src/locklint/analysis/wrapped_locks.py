@@ -13,7 +13,7 @@ from dataclasses import replace
 from locklint.analysis.events import LockStates
 from locklint.analysis.summary import Summary
 from locklint.ir.access_path import Root
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import Function, split_key
 from locklint.ir.lock import Exactness, LockRef
 
 
@@ -47,7 +47,7 @@ def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) 
     if lock.identity not in wrapped or not lock.path.fields:
         return lock
     holder = lock.path.parent()
-    module = function.key.rpartition(":")[0]
+    module = split_key(function.key)[0]
     plain = all(field[0] not in "[(*" for field in holder.fields)
     if plain and holder.root is Root.SELF and holder.fields and function.class_name:
         name = ".".join((module, function.class_name, *holder.fields))

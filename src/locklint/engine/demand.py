@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.ir.access_path import Root
 from locklint.ir.operands import receivers, returned_temporaries
 
 if TYPE_CHECKING:
@@ -117,6 +118,18 @@ def makers(states: Mapping[str, LockStates]) -> set[str]:
     return found
 
 
+def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
+    """The functions that take a lock that is a parameter: which one it is, their callers know."""
+    return {
+        key
+        for key, one in states.items()
+        if any(
+            taken.lock.path.root is Root.PARAMETER and taken.lock.path.is_variable
+            for taken in one.taken
+        )
+    }
+
+
 def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
     """The lowered functions whose calls matter: they hold a lock, or are called with one held."""
     reached = called_while_holding(states)
@@ -124,4 +137,10 @@ def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
     return holders | (reached & states.keys())
 
 
-__all__ = ["NameReach", "called_while_holding", "holds_or_is_held", "makers"]
+__all__ = [
+    "NameReach",
+    "called_while_holding",
+    "holds_or_is_held",
+    "makers",
+    "takes_what_is_passed",
+]

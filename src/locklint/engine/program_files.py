@@ -19,6 +19,7 @@ from locklint.engine.stdin import StdinText
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
+from locklint.models.spawns import DRIVERS
 
 _SEPARATORS = ",(\n;=.["
 _MOST_SEPARATORS = 500_000
@@ -180,6 +181,13 @@ class ProgramFiles:
             or not self._methods.isdisjoint(declaration.called)
             or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
             or not _SPAWNERS.isdisjoint(declaration.called)
+        }
+        names = {index.functions[qualname].name for qualname in wanted}
+        # What a program does in its one thread shows only in the function that it starts with.
+        wanted |= {
+            qualname
+            for qualname in DRIVERS & index.functions.keys()
+            if not names.isdisjoint(index.functions[qualname].called)
         }
         functions = self.lower(file, wanted)
         if index.module_statements:

@@ -13,17 +13,18 @@ from locklint.engine.demand import (
     called_while_holding,
     holds_or_is_held,
     makers,
+    takes_what_is_passed,
 )
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
+from locklint.ir.cfg import Function, split_key
 from locklint.models.calls import LOGGING_METHODS, is_logging
 from locklint.models.spawns import WAITING_METHODS
 
 if TYPE_CHECKING:
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
-    from locklint.ir.cfg import Function
     from locklint.ir.instruction import Call
 
 _MAX_ROUNDS = 4
@@ -73,6 +74,8 @@ class WholeProgram:
         """Solve the functions, and all others that turn out to matter to them."""
         progress.begin("analysing", len(lowered))
         ready: list[Function] = []
+        # Decorators may stand in a file that comes later.
+        self._raw.update((each.key, each) for _, functions in lowered for each in functions)
         for file, functions in lowered:
             ready += self._with_effects(file, functions)
             progress.advance()
@@ -81,7 +84,8 @@ class WholeProgram:
         changed = self._add(ready)
         for _ in range(_MAX_ROUNDS):
             more: list[Function] = []
-            for file, qualnames in self._callers(changed):
+            takers = takes_what_is_passed(self.interprocedural.states)
+            for file, qualnames in self._callers(changed | takers):
                 more += self._with_effects(file, self.files.lower(file, qualnames))
                 self.files.forget_trees()
             if not more:
@@ -130,7 +134,7 @@ class WholeProgram:
 
     def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
         """The functions not lowered yet that call something of the name of one of ``keys``."""
-        names = {key.rpartition(":")[2].rpartition(".")[2].partition("@")[0] for key in keys}
+        names = {split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
         names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
         if not names:
             return
@@ -249,7 +253,7 @@ class WholeProgram:
         return call.external is None or self.files.has_module(call.external)
 
     def _is_decorated(self, key: str) -> bool:
-        module, _, qualname = key.rpartition(":")
+        module, qualname = split_key(key)
         index = self._project.by_key(module)
         decl = index.functions.get(qualname) if index is not None else None
         return decl is not None and bool(decl.decorators)
@@ -266,7 +270,7 @@ class WholeProgram:
             if use is not None:
                 found += self._use(use)
                 continue
-            module, _, qualname = key.rpartition(":")
+            module, qualname = split_key(key)
             index = self._project.by_key(module)
             if index is None or qualname not in index.functions:
                 continue

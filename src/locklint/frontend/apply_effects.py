@@ -16,9 +16,9 @@ from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import spawns
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import ApiUse, UseKind
-from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -26,6 +26,7 @@ from locklint.ir.instruction import (
     BlockId,
     Branch,
     Call,
+    CallArgument,
     Catch,
     Defer,
     Display,
@@ -234,23 +235,20 @@ class EffectPass:
             if keeps or self._is_callable(argument.value):
                 yield from self._hand_over(argument.value, call.span, stored=False)
         yield call
-        module = self._function.key.rpartition(":")[0]
+        module = split_key(self._function.key)[0]
         yield from spawns(call, callee, module, self._definitions, self._callee, self._lock)
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""
-        arguments = call.arguments
-        if callee.targets:
-            arguments = tuple(
-                [
-                    argument
-                    if argument.star or (lock := self._lock(argument.value)) is None
-                    else replace(argument, lock=lock)
-                    for argument in arguments
-                ]
-            )
+        arguments = self._with_locks(call.arguments) if callee.targets else call.arguments
+        path = call.callee
+        if path is not None and path.root is Root.TEMP:
+            expanded = self._definitions.expand(path)
+            if expanded is not None and expanded.root_name == "super" and len(expanded.fields) == 2:
+                path = expanded  # The receiver is the caller's own, not what a call gave.
         return replace(
             call,
+            callee=path,
             arguments=arguments,
             targets=callee.targets,
             external=callee.external,
@@ -258,6 +256,17 @@ class EffectPass:
             overrides=callee.overrides,
             bound=callee.bound or not callee.targets,
             certain=callee.certain,
+        )
+
+    def _with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
+        """Arguments that say which locks they are."""
+        return tuple(
+            [
+                argument
+                if argument.star or (lock := self._lock(argument.value)) is None
+                else replace(argument, lock=lock)
+                for argument in arguments
+            ]
         )
 
     def _is_callable(self, operand: Operand) -> bool:
@@ -369,7 +378,8 @@ class EffectPass:
             self._note_odd_with(enter)
             yield replace(enter, manager=self._manager(enter.context))
             return
-        if not lock.api.acquire_forms and not lock.api.with_ok and not lock.api.async_with_ok:
+        is_usable = lock.api.acquire_forms or lock.api.with_ok or lock.api.async_with_ok
+        if not is_usable and lock.mode is None:
             self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
             yield enter
             return
@@ -456,6 +466,8 @@ class EffectPass:
         call = self._definitions.call(context)
         if not (found.enter or found.exit or found.generator or found.external):
             return None
+        if found.generator and call is not None:
+            call = replace(call, arguments=self._with_locks(call.arguments))
         return Manager(
             found.enter,
             found.exit,
@@ -480,6 +492,7 @@ class EffectPass:
                 return Jump(otherwise)
             case Branch(span=span, condition=Truth(AccessPath() as path)) as branch:
                 self._tested(path, span, block.id)
+                instructions.extend(self._implicit.of_test(span, path))
                 return branch
             case Return(span=span, value=value) as terminator:
                 if not self._function.name.startswith("<"):

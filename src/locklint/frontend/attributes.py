@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 PROPERTIES = frozenset(
     ("property", "cached_property", "abstractproperty", "classproperty", "reify", "lazyproperty")
 )
+DESCRIPTOR_METHODS = ("__get__", "__set__")
 _NO_ATTRIBUTES = frozenset(
     (
         "builtins.object",
@@ -480,6 +481,18 @@ class Attributes:
                     self.bind(method, InstanceType(subclass)) if function.bound else method
                 )
         return tuple(found)
+
+    def descriptor(self, cls: ClassRef, name: str, method: str) -> FunctionType | None:
+        """The ``method`` of the object in the class's attribute, if it is a descriptor with it."""
+        slot = self.slot(cls, name)
+        if slot.method is not None or not all(place.on_class for place in slot.places):
+            return None
+        for kind in self._bound(slot.places):
+            if isinstance(kind, InstanceType):
+                found = self.method(kind.cls, method)
+                if found is not None:
+                    return found
+        return None
 
     def is_property(self, function: FunctionType) -> bool:
         """Whether reading the attribute calls the function: by its decorator, which may be a

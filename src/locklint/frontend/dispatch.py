@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from locklint.core.diagnostic import Confidence
-from locklint.frontend.attributes import PROPERTIES
+from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
 from locklint.frontend.decorations import Decorations
 from locklint.frontend.inference import Inference
 from locklint.frontend.resolver import Callee
@@ -60,7 +60,7 @@ class Dispatch:
                 cls.name
                 for index in self.inference.project.modules()
                 for cls in index.classes.values()
-                if "__get__" in cls.methods
+                if not cls.methods.keys().isdisjoint(DESCRIPTOR_METHODS)
             }
             for index in self.inference.project.modules():
                 for function in index.functions.values():
@@ -71,6 +71,10 @@ class Dispatch:
                         for decorator in function.decorators
                     ):
                         found.add(function.name)
+                for cls in index.classes.values():
+                    for name, bindings in cls.attributes.items():
+                        if any(_last_name(each.value) in descriptors for each in bindings):
+                            found.add(name)
             self._property_names = frozenset(found)
         return self._property_names
 
@@ -123,6 +127,8 @@ class Dispatch:
                         bound = True
                 case _:
                     external = external or _external_name(kind)
+        for method in self._next_in_line(scope, path):
+            overrides.setdefault(self.decorations.called(method))
         if not targets:
             for method in self._left_to_subclasses(scope, path):
                 overrides.setdefault(self.decorations.called(method))
@@ -145,7 +151,13 @@ class Dispatch:
             if not isinstance(kind, (InstanceType, LockValue)) or kind.cls is None:
                 continue
             method: FunctionType | None = self.inference.attributes.method(kind.cls, path.last)
-            if method is None or not self.inference.attributes.is_property(method):
+            if method is None:
+                special = "__set__" if way == "setter" else "__get__"
+                method = self.inference.attributes.descriptor(kind.cls, path.last, special)
+                if method is not None:
+                    targets.setdefault(self.decorations.called(method))
+                continue
+            if not self.inference.attributes.is_property(method):
                 continue
             if way == "setter":
                 method = self._setter(method)
@@ -198,6 +210,21 @@ class Dispatch:
             other = method(subclass, function.decl.name)
             if other is not None and other.key != function.key and not other.decl.is_abstract:
                 yield other
+
+    def _next_in_line(self, scope: Scope, path: AccessPath) -> Iterator[FunctionType]:
+        """What ``super()`` leads to in subclasses, where other classes come next in line."""
+        decl = scope.decl
+        if path.root_name != "super" or decl is None or not decl.class_name:
+            return
+        project = self.inference.project
+        own = ClassRef(scope.path, decl.class_name, scope.index)
+        for subclass in project.subclasses(own):
+            line = [one for one in project.mro(subclass) if isinstance(one, ClassRef)]
+            for ancestor in line[line.index(own) + 1 :] if own in line else ():
+                qualname = ancestor.decl.methods.get(path.last)
+                if qualname is not None:
+                    yield FunctionType(ancestor.path, qualname, ancestor.index)
+                    break
 
     def _left_to_subclasses(self, scope: Scope, path: AccessPath) -> Iterator[FunctionType]:
         """The methods that a mixin calls through ``self`` and only its subclasses have."""

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from locklint.core.source import Span
+from locklint.frontend.attributes import DESCRIPTOR_METHODS
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import Assign, Call, CallArgument, Instruction, Operate, Read
-from locklint.models.calls import is_logging
+from locklint.ir.cfg import split_key
+from locklint.ir.instruction import (
+    Assign,
+    Call,
+    CallArgument,
+    FunctionRef,
+    Instruction,
+    Operate,
+    Read,
+)
+from locklint.models.calls import calls_at_once, is_logging
 
 _OPERATORS = {
     "==": ("__eq__",),
@@ -20,7 +30,6 @@ _OPERATORS = {
     ">=": ("__ge__",),
     "in": ("__contains__", "__iter__"),
     "not in": ("__contains__", "__iter__"),
-    "iterate": ("__iter__", "__next__"),
     "format": ("__format__", "__str__", "__repr__"),
     "+": ("__add__",),
     "-": ("__sub__",),
@@ -60,6 +69,11 @@ _BUILTINS = {
 }
 
 
+# Where the function stands that is called before the call returns.
+_POSITIONS = {"reduce": 0, "sub": 1, "subn": 1, "run": 0}
+_CALLED = ("key", "repl", "function")
+
+
 class ImplicitCalls:
     """Finds the functions of the project that instructions of one function run by the way."""
 
@@ -83,7 +97,15 @@ class ImplicitCalls:
                 else:
                     callee = self._ask(target, self._resolver.setter)
                     if callee.targets:
-                        yield self._call(span, target, callee, "property", (argument,))
+                        path = _asked(target, callee)
+                        yield self._call(span, path, callee, "property", (argument,))
+            case Operate(span=span, what=what, operands=(path,)) if what == f"del {path}":
+                if path.last[0] == "[":
+                    yield from self._special(span, path.parent(), ("__delitem__",), "del")
+            case Operate(span=span, what="iterate", operands=(path,)):
+                # What `__iter__` returns is mostly the object itself, if that has `__next__` too.
+                yield from self._special(span, path, ("__iter__",), "iterate")
+                yield from self._special(span, path, ("__next__",), "iterate")
             case Operate(span=span, what=what, operands=operands) if operands:
                 names = _OPERATORS.get(what)
                 if names is None:
@@ -95,6 +117,8 @@ class ImplicitCalls:
                 if is_logging(external):
                     yield from self._logged(span, arguments)
                     return
+                if calls_at_once(external):
+                    yield from self._called_at_once(instruction, external)
                 names = _BUILTINS.get(external)
                 if names is None:
                     return
@@ -105,6 +129,10 @@ class ImplicitCalls:
             case _:
                 return
 
+    def of_test(self, span: Span, path: AccessPath) -> Iterator[Call]:
+        """The calls that a test of the truth of a value makes."""
+        yield from self._special(span, path, _BUILTINS["builtins.bool"], "bool()")
+
     def _logged(self, span: Span, arguments: tuple[CallArgument, ...]) -> Iterator[Call]:
         """What formatting a log record calls: the texts of what is logged."""
         for argument in arguments:
@@ -112,10 +140,30 @@ class ImplicitCalls:
                 if argument.name is None:
                     yield from self._special(span, argument.value, _TEXT, "log")
 
+    def _called_at_once(self, call: Call, external: str) -> Iterator[Call]:
+        """The function that a call is given and calls before it returns."""
+        plain = [argument for argument in call.arguments if argument.name is None]
+        position = _POSITIONS.get(external.rpartition(".")[2])
+        given = [argument for argument in call.arguments if argument.name in _CALLED]
+        if position is not None and position < len(plain):
+            given.append(plain[position])
+        what = f"{external.rpartition('.')[2]}()"
+        for argument in given:
+            path = argument.value
+            if isinstance(path, FunctionRef):
+                target = f"{split_key(self._key)[0]}:{path.qualname}"
+                yield self._call(call.span, None, Callee((target,)), what)
+            elif isinstance(path, AccessPath) and not argument.star:
+                expanded = self._definitions.expand(path)
+                if expanded is not None:
+                    callee = self._resolver.callee(self._key, expanded)
+                    if callee.targets and callee.constructs is None:
+                        yield self._call(call.span, path, callee, what)
+
     def _attribute(self, span: Span, path: AccessPath) -> Iterator[Call]:
         callee = self._ask(path, self._resolver.getter)
         if callee.targets or callee.overrides:
-            yield self._call(span, path, callee, "property")
+            yield self._call(span, _asked(path, callee), callee, "property")
 
     def _special(
         self, span: Span, path: AccessPath, names: tuple[str, ...], what: str
@@ -138,7 +186,7 @@ class ImplicitCalls:
     @staticmethod
     def _call(
         span: Span,
-        path: AccessPath,
+        path: AccessPath | None,
         callee: Callee,
         what: str,
         arguments: tuple[CallArgument, ...] = (),
@@ -153,3 +201,9 @@ class ImplicitCalls:
             certain=callee.certain,
             implicit=what,
         )
+
+
+def _asked(path: AccessPath, callee: Callee) -> AccessPath:
+    """The path of what an attribute runs: a property of its object, or a method of its own."""
+    name = callee.targets[0].rpartition(".")[2] if callee.targets else ""
+    return path.field(name) if name in DESCRIPTOR_METHODS else path

@@ -108,11 +108,11 @@ def lower_delete(low: Lowering, node: cst.Del) -> None:
                 store_name(low, name, Unknown(), span)
             case cst.Attribute():
                 path = attribute_path(low, target)
-                low.emit(Operate(span, f"del {path}"))
+                low.emit(Operate(span, f"del {path}", operands=(path,)))
                 low.emit(Assign(span, path, Unknown()))
             case cst.Subscript():
                 path = subscript_path(low, target)
-                low.emit(Operate(span, f"del {path}"))
+                low.emit(Operate(span, f"del {path}", operands=(path,)))
 
 
 def lower_return(low: Lowering, node: cst.Return) -> None:

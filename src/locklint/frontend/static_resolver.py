@@ -30,6 +30,7 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
 from locklint.models.table import LockTable
 
@@ -217,7 +218,7 @@ class StaticResolver:
         use = self.dispatch.decorations.uses.get(function)
         if use is not None:
             return use.scope
-        module, _, qualname = function.rpartition(":")
+        module, qualname = split_key(function)
         index = self._file
         if index is None or index.key != module:
             index = self.project.by_key(module)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +18,18 @@ from locklint.ir.instruction import (
     Jump,
     Terminator,
 )
+
+# Names of lambdas hold a line and a column, with a colon in between.
+_KEY = re.compile(r"(.*?):((?:[^:@]|@(?:\d+:\d+>)?)*)", re.DOTALL)
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """The key of a function's file and the function's qualified name there."""
+    match = _KEY.fullmatch(key)
+    if match is not None:
+        return match[1], match[2]
+    module, _, qualname = key.rpartition(":")
+    return module, qualname
 
 
 class FunctionKind(Enum):

@@ -65,6 +65,9 @@ _EXECUTORS = (
     "asyncio.",
 )
 
+DRIVERS = frozenset(("main", "_main", "run_main", "__main__"))
+"""Functions of modules that only one thread runs, by their names, if nobody calls them."""
+
 THREAD_CLASSES = frozenset({"threading.Thread", "threading.Timer", "multiprocessing.dummy.Process"})
 """Classes whose subclasses run their method ``run`` in a thread of its own."""
 
