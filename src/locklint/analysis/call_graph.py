@@ -10,7 +10,7 @@ from functools import cached_property
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.binding import Binding
 from locklint.analysis.events import Called, Held, LockStates, Manner
-from locklint.analysis.guards import is_guarded_release
+from locklint.analysis.guards import depends_on_shared, is_guarded_release
 from locklint.analysis.lockset import Acquisition, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
@@ -155,5 +155,8 @@ def doubtful_holds(states: LockStates) -> frozenset[tuple[LockKey, Acquisition |
     if all(taken.acquisition.how == "with" for taken in states.taken):
         return frozenset()
     return frozenset(
-        (fate.key, fate.acquisition) for fate in fates(states) if is_guarded_release(fate)
+        (fate.key, fate.acquisition)
+        for fate in fates(states)
+        if is_guarded_release(fate)
+        and any(depends_on_shared(states.function, span) for span in fate.release_spans)
     )

@@ -138,10 +138,21 @@ class CriticalPair:
             event.name,
             str(event.path or ""),
             tuple([key_text(h.lock, h.mode) for h in self.held]),
-            tuple([key_text(h.lock, h.mode) for h in self.inside if is_open(h.lock)]),
+            tuple([key_text(h.lock, h.mode) for h in self._named_here()]),
             tuple(map(str, self.released)),
             self.manner is Manner.CONCURRENT,
         )
+
+    def _named_here(self) -> Iterator[Held]:
+        """What callees hold and this function, or one that calls it, is the first to name."""
+        inner = self.inner
+        if inner is None:
+            return
+        asked = inner.event.lock
+        is_new = asked is not None and is_open(asked)
+        for here, before in zip(self.inside, inner.all_held(), strict=True):
+            if is_new or is_open(here.lock) or is_open(before.lock):
+                yield here
 
     def rank(self) -> tuple[object, ...]:
         """The smaller, the better a witness: sure before unsure, short before long."""

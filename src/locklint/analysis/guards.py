@@ -5,8 +5,10 @@ from __future__ import annotations
 from locklint.analysis.acquisitions import Fate
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import BlockId, Branch, Call, Release, Return
+from locklint.ir.operands import condition_paths
 
 
 def is_guarded_release(fate: Fate) -> bool:
@@ -40,6 +42,22 @@ def comes_first(function: Function, first: Span, then: Span) -> bool:
                 seen.add(successor)
                 work.append(successor)
     return True
+
+
+def depends_on_shared(function: Function, span: Span) -> bool:
+    """Whether a test right before the release at ``span`` asks for what other threads can change."""
+    before = predecessors(function, lambda block: block.successors())
+    for block in function.blocks.values():
+        if not any(_releases_at(each, span) for each in block.instructions):
+            continue
+        for test in before[block.id]:
+            branch = function.blocks[test].terminator
+            if isinstance(branch, Branch) and any(
+                path.root not in (Root.LOCAL, Root.PARAMETER, Root.TEMP) or path.fields
+                for path in condition_paths(branch.condition)
+            ):
+                return True
+    return False
 
 
 def can_be_passed_by(function: Function, span: Span) -> bool:

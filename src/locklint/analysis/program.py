@@ -37,7 +37,8 @@ class Program:
     the file and the place. ``back_references`` are attributes that lead back to the object that
     made theirs, each with the identity of that object's class. ``declared_orders`` are those of
     the settings, ``log_handlers`` the functions that run with the lock of a log handler held,
-    ``module_calls`` those that the code of a module calls.
+    ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
+    callers which were not lowered.
     """
 
     functions: Mapping[str, Function]
@@ -50,6 +51,7 @@ class Program:
     declared_orders: tuple[DeclaredOrder, ...] = ()
     log_handlers: frozenset[str] = frozenset()
     module_calls: frozenset[str] = frozenset()
+    unseen_callers: frozenset[str] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -64,7 +66,7 @@ class Program:
     @cached_property
     def threads(self) -> Threads:
         """Which functions may run at the same time."""
-        return Threads(self.call_graph, self.module_calls)
+        return Threads(self.call_graph, self.module_calls, self.unseen_callers)
 
     @cached_property
     def lock_order(self) -> LockOrderGraph:

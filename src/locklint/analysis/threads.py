@@ -49,12 +49,19 @@ class ThreadRoot:
 class Threads:
     """The roots of all functions of a program.
 
-    ``module_calls`` are functions that the code of a module calls, whether that was lowered or not.
+    ``module_calls`` are functions that the code of a module calls, whether that was lowered or not,
+    ``unseen_callers`` those that other code calls which was not lowered.
     """
 
-    def __init__(self, graph: CallGraph, module_calls: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        graph: CallGraph,
+        module_calls: frozenset[str] = frozenset(),
+        unseen_callers: frozenset[str] = frozenset(),
+    ) -> None:
         self._graph = graph
         self._module_calls = module_calls
+        self._unseen_callers = unseen_callers
         self._states = graph.states
         self._lifetimes: dict[str, Lifetimes] = {}
         self._reach: dict[str, frozenset[str]] = {}
@@ -98,6 +105,8 @@ class Threads:
             function.kind is FunctionKind.FUNCTION and key in self._module_calls
         ):
             yield ThreadRoot(key, "main", False)
+        elif key in self._unseen_callers and function.name not in _CONSTRUCTORS:
+            yield ThreadRoot(key, "unknown", True)
         elif self._is_entered_from_outside(function, bool(spawns)):
             if function.name in DRIVERS and function.class_name is None:
                 yield ThreadRoot(key, "main", False)

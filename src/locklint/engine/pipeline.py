@@ -259,6 +259,7 @@ def analyse(
             back_references=analysis.back_references(),
             log_handlers=analysis.log_handlers(),
             module_calls=analysis.module_calls(),
+            unseen_callers=analysis.unseen_callers(),
             declared_orders=tuple(
                 DeclaredOrder(first, second) for first, second in config.lock_order_pairs
             ),

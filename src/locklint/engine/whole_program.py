@@ -10,6 +10,7 @@ from locklint.core.config import Config
 from locklint.core.source import Span
 from locklint.engine.demand import (
     NameReach,
+    called_as,
     called_while_holding,
     holds_or_is_held,
     makers,
@@ -91,7 +92,19 @@ class WholeProgram:
             if not more:
                 break
             changed = self._add(more)
+        self._add(self._on_demand(sorted(self._spawned()), None))
         self._follow_calls()
+
+    def _spawned(self) -> set[str]:
+        """The functions that run in threads of their own and are not lowered yet."""
+        from locklint.analysis.events import Manner
+
+        return {
+            called.target
+            for one in self.interprocedural.states.values()
+            for called in one.calls
+            if called.manner is Manner.CONCURRENT
+        } - self.interprocedural.functions.keys()
 
     def made(self) -> dict[str, tuple[str, Span]]:
         """Where the locks are made, by identity."""
@@ -128,6 +141,19 @@ class WholeProgram:
             for file in self.files.files.values()
             for name in file.index.called
             if name in file.index.functions
+        )
+
+    def unseen_callers(self) -> frozenset[str]:
+        """The functions that something which was not lowered may call, by their bare names."""
+        names: set[str] = set()
+        for file in self.files.files.values():
+            for decl in file.index.functions.values():
+                if outermost(file.index, decl).qualname not in file.lowered:
+                    names |= decl.called
+        return frozenset(
+            key
+            for key, function in self.interprocedural.functions.items()
+            if called_as(function) in names
         )
 
     # -- what is lowered on demand ----------------------------------------------------------
