@@ -48,14 +48,7 @@ from tests.deadlock_oracle.real_threads import replay, run_at_random
 from tests.deadlock_oracle.shrink import shrink
 from tests.deadlock_oracle.writer import shape, write
 
-KNOWN_DEFECTS = {
-    # What main does before the first start, or after it has waited for all, meets nobody.
-    "main before the start": Answer(cycles("ab")),
-    "main after the join": Answer(cycles("ab")),
-    # Locks are not followed from arguments into parameters that make an order.
-    "arguments": Answer(),
-    "arguments that are one lock": Answer(),
-}
+KNOWN_DEFECTS: dict[str, Answer] = {}
 """What is reported of known programs where that is not the truth."""
 
 
