@@ -45,7 +45,7 @@ def comes_first(function: Function, first: Span, then: Span) -> bool:
 
 
 def depends_on_shared(function: Function, span: Span) -> bool:
-    """Whether a test right before the release at ``span`` asks for what other threads can change."""
+    """Whether the test before the release at ``span`` asks for what other threads can change."""
     before = predecessors(function, lambda block: block.successors())
     for block in function.blocks.values():
         if not any(_releases_at(each, span) for each in block.instructions):

@@ -66,7 +66,9 @@ class Program:
     @cached_property
     def threads(self) -> Threads:
         """Which functions may run at the same time."""
-        return Threads(self.call_graph, self.module_calls, self.unseen_callers)
+        # A process has locks of its own, and its first thread is like that of a program.
+        alone = self.module_calls | self.spawned(is_process=True)
+        return Threads(self.call_graph, alone, self.unseen_callers)
 
     @cached_property
     def lock_order(self) -> LockOrderGraph:

@@ -77,6 +77,13 @@ def called_as(function: FunctionDecl | Function) -> str:
     return function.name
 
 
+def is_called_by_name(function: Function) -> bool:
+    """Whether all callers of a function are in the program, and write its name."""
+    if function.class_name is None:
+        return "<" not in function.name
+    return function.name.startswith("_") and not function.name.endswith("__")
+
+
 def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
     """The functions, lowered or not, that calls with a lock held come to."""
     found: set[str] = set()
@@ -139,8 +146,10 @@ def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
 
 __all__ = [
     "NameReach",
+    "called_as",
     "called_while_holding",
     "holds_or_is_held",
+    "is_called_by_name",
     "makers",
     "takes_what_is_passed",
 ]

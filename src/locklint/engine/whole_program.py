@@ -13,6 +13,7 @@ from locklint.engine.demand import (
     called_as,
     called_while_holding,
     holds_or_is_held,
+    is_called_by_name,
     makers,
     takes_what_is_passed,
 )
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from locklint.ir.instruction import Call
 
 _MAX_ROUNDS = 4
+_MOST_CALLERS = 12
+"""How many callers of one name are looked at."""
+
 _MAX_DEPTH = 12
 """Through how many calls functions are lowered on demand."""
 
@@ -94,6 +98,49 @@ class WholeProgram:
             changed = self._add(more)
         self._add(self._on_demand(sorted(self._spawned()), None))
         self._follow_calls()
+        self._look_for_callers()
+
+    def _look_for_callers(self) -> None:
+        """Lower what calls those that nest locks, up to where threads begin.
+
+        Public methods are left out, for anybody may call them, and names that many call.
+        """
+        asked = {
+            key
+            for key, one in self.interprocedural.states.items()
+            if any(event.held for event in one.taken) or any(called.held for called in one.calls)
+        }
+        for _ in range(_MAX_ROUNDS):
+            names = {
+                called_as(function)
+                for key in asked
+                if is_called_by_name(function := self.interprocedural.functions[key])
+            }
+            found: list[Function] = []
+            for path, qualnames in sorted(self._unlowered_callers(names).items()):
+                file = self.files.files[path]
+                found += self._with_effects(file, self.files.lower(file, qualnames))
+                self.files.forget_trees()
+            if not found:
+                return
+            self._add(found)
+            asked = {function.key for function in found}
+
+    def _unlowered_callers(self, names: set[str]) -> dict[str, set[str]]:
+        """By path, the functions that call something of those names, each called by a few only."""
+        callers: dict[str, list[tuple[str, str]]] = {}
+        for path, file in self.files.files.items():
+            for decl in file.index.functions.values():
+                for name in names & decl.called:
+                    outer = outermost(file.index, decl).qualname
+                    callers.setdefault(name, []).append((path, outer))
+        wanted: dict[str, set[str]] = {}
+        for places in callers.values():
+            if len(places) <= _MOST_CALLERS:
+                for path, qualname in places:
+                    if qualname not in self.files.files[path].lowered:
+                        wanted.setdefault(path, set()).add(qualname)
+        return wanted
 
     def _spawned(self) -> set[str]:
         """The functions that run in threads of their own and are not lowered yet."""
