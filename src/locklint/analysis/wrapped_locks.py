@@ -7,6 +7,7 @@ class, but after the attribute or variable that holds the instance.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -22,7 +23,8 @@ def wrapped_locks(
 ) -> frozenset[str]:
     """The identities of the locks that every method of their class acquires or releases for others.
 
-    A method that takes the lock and gives it back itself shows that the class guards something.
+    A method that takes the lock and gives it back itself shows that the class guards something, and
+    so do several locks in one class: its instances could not give a name to each.
     """
     passed_on: set[str] = set()
     kept: set[str] = set()
@@ -39,7 +41,10 @@ def wrapped_locks(
             if lock.path.root is not Root.SELF or len(lock.path.fields) != 1:
                 continue
             (passed_on if lock.identity in net else kept).add(lock.identity)
-    return frozenset(passed_on - kept)
+    several = Counter(identity.rpartition(".")[0] for identity in passed_on | kept)
+    return frozenset(
+        identity for identity in passed_on - kept if several[identity.rpartition(".")[0]] == 1
+    )
 
 
 def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) -> LockRef:
