@@ -240,7 +240,6 @@ def test_known_defects_are_defects() -> None:
         assert answer != Answer(EXAMPLES[name].cycles, EXAMPLES[name].self_deadlocks), name
 
 
-@pytest.mark.xfail(reason="arguments, and helpers of several threads, hide orders", strict=True)
 def test_nothing_is_missed_in_a_sample() -> None:
     tally = run(Task(11, 0, 150, Options()))
     missed = {family: seeds[0] for family, seeds in tally.found.items() if family[0] == MISSED}

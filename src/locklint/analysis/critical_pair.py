@@ -132,15 +132,18 @@ class CriticalPair:
         """
         event = self.event
         lock = None if event.lock is None else key_text(event.lock, event.mode)
+        named = tuple([key_text(h.lock, h.mode) for h in self._named_here()])
         return (
             event.kind.value,
             lock,
             event.name,
             str(event.path or ""),
             tuple([key_text(h.lock, h.mode) for h in self.held]),
-            tuple([key_text(h.lock, h.mode) for h in self._named_here()]),
+            named,
             tuple(map(str, self.released)),
-            self.manner is Manner.CONCURRENT,
+            # Threads that are made in different places are different threads.
+            self.span if named or self.is_concurrent else None,
+            self.is_concurrent,
         )
 
     def _named_here(self) -> Iterator[Held]:
