@@ -15,19 +15,22 @@ from locklint.analysis.events import LockStates
 from locklint.analysis.summary import Summary
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function, split_key
-from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.lock import Exactness, LockRef, LockRole
 
 
 def wrapped_locks(
     states: Mapping[str, LockStates], summaries: Mapping[str, Summary]
 ) -> frozenset[str]:
-    """The identities of the locks that every method of their class acquires or releases for others.
+    """The identities of the locks that their class is there to acquire and release for others.
 
-    A method that takes the lock and gives it back itself shows that the class guards something, and
-    so do several locks in one class: its instances could not give a name to each.
+    A method that takes the lock and gives it back itself shows that the class guards something. Not
+    so where it is a condition that others take by it: that is a reader-writer lock, a gate, a
+    semaphore, and what it guards is its own counters. Of a class with several locks none counts,
+    for its instances could not give a name to each.
     """
-    passed_on: set[str] = set()
-    kept: set[str] = set()
+    passed_on: Counter[str] = Counter()
+    kept: Counter[str] = Counter()
+    conditions: set[str] = set()
     for key, one in states.items():
         function = one.function
         if function.class_name is None:
@@ -40,10 +43,20 @@ def wrapped_locks(
         for lock in one.locks.values():
             if lock.path.root is not Root.SELF or len(lock.path.fields) != 1:
                 continue
-            (passed_on if lock.identity in net else kept).add(lock.identity)
-    several = Counter(identity.rpartition(".")[0] for identity in passed_on | kept)
+            if lock.api.role is LockRole.CONDITION:
+                conditions.add(lock.identity)
+            if lock.identity in net:
+                is_private = function.name.startswith("_") and not function.name.endswith("__")
+                passed_on[lock.identity] += not is_private
+            else:
+                kept[lock.identity] += 1
+    several = Counter(identity.rpartition(".")[0] for identity in {*passed_on, *kept})
     return frozenset(
-        identity for identity in passed_on - kept if several[identity.rpartition(".")[0]] == 1
+        identity
+        for identity, count in passed_on.items()
+        if count >= max(kept[identity], 1)
+        and (identity in conditions or not kept[identity])
+        and several[identity.rpartition(".")[0]] == 1
     )
 
 
