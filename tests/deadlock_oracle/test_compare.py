@@ -48,9 +48,6 @@ from tests.deadlock_oracle.real_threads import replay, run_at_random
 from tests.deadlock_oracle.shrink import shrink
 from tests.deadlock_oracle.writer import shape, write
 
-KNOWN_DEFECTS: dict[str, Answer] = {}
-"""What is reported of known programs where that is not the truth."""
-
 
 def answering(answer: Answer) -> Callable[[Program], Answer]:
     """An analysis that always says the same."""
@@ -232,12 +229,7 @@ def test_what_is_missed_fails_the_command(
 def test_known_programs(name: str) -> None:
     example = EXAMPLES[name]
     truth = Answer(example.cycles, example.self_deadlocks)
-    assert static_answer(example.program) == KNOWN_DEFECTS.get(name, truth)
-
-
-def test_known_defects_are_defects() -> None:
-    for name, answer in KNOWN_DEFECTS.items():
-        assert answer != Answer(EXAMPLES[name].cycles, EXAMPLES[name].self_deadlocks), name
+    assert static_answer(example.program) == truth
 
 
 def test_nothing_is_missed_in_a_sample() -> None:

@@ -11,7 +11,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from locklint.analysis.binding import Binding
@@ -25,7 +25,6 @@ from locklint.analysis.critical_pair import (
     is_known,
     is_open,
     is_vague,
-    key_text,
     nameless,
 )
 from locklint.analysis.events import Held, Manner, Outside, Taken
@@ -323,9 +322,4 @@ def same_lock(one: Held, other: Held) -> bool:
     return one.key == other.key
 
 
-def keys_of(held: Iterable[Held]) -> frozenset[str]:
-    """Texts by which what is held can be compared within one function."""
-    return frozenset(key_text(one.lock, one.mode) for one in held)
-
-
-__all__ = ["Composition", "keys_of", "same_lock"]
+__all__ = ["Composition", "same_lock"]
