@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import msgspec
 
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, FunctionKind
@@ -131,9 +131,9 @@ class Binding:
         if lock.path.root is Root.PARAMETER and not lock.path.fields:
             passed = self.locks.get(lock.path.root_name)
             if passed is not None:
-                return replace(passed, mode=lock.mode or passed.mode)
+                return msgspec.structs.replace(passed, mode=lock.mode or passed.mode)
         path = self.path(lock.path)
-        return None if path is None else replace(lock, path=path)
+        return None if path is None else msgspec.structs.replace(lock, path=path)
 
     def path(self, path: AccessPath) -> AccessPath | None:
         """A path of the callee's as the caller names it; None where it cannot."""
@@ -147,7 +147,9 @@ class Binding:
                     return path
                 if ":" in path.root_name or "." in path.root_name:
                     return path  # It says by itself which module it is of.
-                return replace(path, root_name=f"{self._callee.module}:{path.root_name}")
+                return msgspec.structs.replace(
+                    path, root_name=f"{self._callee.module}:{path.root_name}"
+                )
             case _:
                 return None
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import msgspec
+
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph, Edge, doubtful_holds
 from locklint.analysis.critical_pair import (
@@ -203,7 +205,7 @@ class Composition:
         inside: list[Held] = []
         for held in pair.all_held():
             lock = self._lock(called, held.lock)
-            lock = lock or replace(held.lock, path=nameless(held.lock))
+            lock = lock or msgspec.structs.replace(held.lock, path=nameless(held.lock))
             inside.append(Held(lock, held.mode))
         if len(inside) > MAX_INSIDE:
             return None
@@ -246,12 +248,12 @@ class Composition:
             return lock
         here = called.binding.lock(lock)
         if here is None:
-            return replace(lock, path=nameless(lock)) if is_known(lock) else None
+            return msgspec.structs.replace(lock, path=nameless(lock)) if is_known(lock) else None
         path = self._objects.resolve(called.caller, here.path)
-        here = here if path == here.path else replace(here, path=path)
+        here = here if path == here.path else msgspec.structs.replace(here, path=path)
         here = self._graph.named(self._graph.function(called.caller), here)
         if len(here.path.fields) > MAX_PATH:
-            return replace(here, path=nameless(here)) if is_known(here) else None
+            return msgspec.structs.replace(here, path=nameless(here)) if is_known(here) else None
         return here
 
     def _requires(

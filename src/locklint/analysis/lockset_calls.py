@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from locklint.analysis.binding import Binding
 from locklint.analysis.events import Manner
 from locklint.analysis.lockset import FORGOTTEN, Acquisition, Disjunct, Why, key_of
@@ -47,7 +49,7 @@ class Calls(Holds):
             self._recorder.leaves(call.span, call.external, path, disjunct, call)
         if not call.targets and not call.overrides:
             return
-        bare = replace(
+        bare = msgspec.structs.replace(
             call,
             callee=call.callee and self._canonical(call.callee, disjunct),
             arguments=self._arguments(call.arguments, disjunct),
@@ -75,7 +77,7 @@ class Calls(Holds):
             found.append(
                 argument
                 if value == argument.value and lock == argument.lock
-                else replace(argument, value=value, lock=lock)
+                else msgspec.structs.replace(argument, value=value, lock=lock)
             )
         return tuple(found)
 
@@ -85,7 +87,7 @@ class Calls(Holds):
         """A context manager: its generator runs on entering, up to the yield; so do methods."""
         assert self._recorder is not None
         if is_enter and manager.generator is not None and manager.call is not None:
-            call = replace(
+            call = msgspec.structs.replace(
                 manager.call,
                 callee=manager.call.callee and self._canonical(manager.call.callee, disjunct),
                 arguments=self._arguments(manager.call.arguments, disjunct),

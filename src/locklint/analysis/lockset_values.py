@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
+
 from locklint.analysis.events import Recorder
 from locklint.analysis.lockset import FORGOTTEN, Disjunct, Fact, LockKey
 from locklint.analysis.relevance import Relevance, facts_of
@@ -108,7 +110,7 @@ class Values:
 
     def _canonical_lock(self, lock: LockRef, disjunct: Disjunct) -> LockRef:
         path = self._canonical(lock.path, disjunct)
-        return lock if path == lock.path else replace(lock, path=path)
+        return lock if path == lock.path else msgspec.structs.replace(lock, path=path)
 
     def _value(self, operand: Operand, disjunct: Disjunct) -> Operand:
         if not isinstance(operand, AccessPath):
@@ -136,7 +138,7 @@ class Values:
             case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
                 value = self._value(path, disjunct)
                 if isinstance(value, AccessPath) and value != path:
-                    return replace(condition, value=value)
+                    return msgspec.structs.replace(condition, value=value)
         return condition
 
     def _evaluate(self, condition: Condition, disjunct: Disjunct) -> bool | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+
+import msgspec
 
 from locklint.analysis.events import LockStates
 from locklint.analysis.summary import Summary
@@ -69,9 +70,9 @@ def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) 
     plain = all(field[0] not in "[(*" for field in holder.fields)
     if plain and holder.root is Root.SELF and holder.fields and function.class_name:
         name = ".".join((module, function.class_name, *holder.fields))
-        return replace(lock, identity=name, exactness=Exactness.PER_INSTANCE)
+        return msgspec.structs.replace(lock, identity=name, exactness=Exactness.PER_INSTANCE)
     if plain and holder.root is Root.GLOBAL:
         name = ".".join((module, *holder.root_name.split(":"), *holder.fields))
         exactness = Exactness.PER_INSTANCE if holder.fields else Exactness.ONE
-        return replace(lock, identity=name, exactness=exactness)
-    return replace(lock, exactness=Exactness.UNKNOWN)
+        return msgspec.structs.replace(lock, identity=name, exactness=exactness)
+    return msgspec.structs.replace(lock, exactness=Exactness.UNKNOWN)

@@ -8,7 +8,8 @@ that are no locks name what they run. Nothing later needs to know a library.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+import msgspec
 
 from locklint.core.source import Span
 from locklint.frontend.acquire_call import AcquireCall, read_acquire
@@ -115,10 +116,10 @@ class EffectPass:
                     instructions.append(rewritten)
                     instructions.extend(self._implicit.of(rewritten))
             terminator = self._terminator(block, instructions)
-            blocks[block.id] = replace(
+            blocks[block.id] = msgspec.structs.replace(
                 block, instructions=tuple(instructions), terminator=terminator
             )
-        return replace(
+        return msgspec.structs.replace(
             function,
             blocks=blocks,
             api_uses=tuple(sorted(set(self._uses), key=lambda use: (use.span, use.kind.value))),
@@ -139,9 +140,9 @@ class EffectPass:
             return None
         if lock is not None and _is_any_element(lock.path) and not _is_any_element(operand):
             # In `for lock in locks` the variable names one element, `locks[*]` none in particular.
-            return replace(lock, path=operand)
+            return msgspec.structs.replace(lock, path=operand)
         if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
-            return replace(lock, path=operand)
+            return msgspec.structs.replace(lock, path=operand)
         return lock
 
     def _chosen_lock(self, operand: AccessPath) -> LockRef | None:
@@ -149,7 +150,7 @@ class EffectPass:
         for value in self._definitions.values(operand):
             lock = self._lock(value) if value != operand else None
             if lock is not None:
-                return replace(lock, path=operand, exactness=Exactness.UNKNOWN)
+                return msgspec.structs.replace(lock, path=operand, exactness=Exactness.UNKNOWN)
         return None
 
     def _callee(self, path: AccessPath | None) -> Callee:
@@ -176,9 +177,11 @@ class EffectPass:
                 yield from self._call(instruction)
             case Await(value=AccessPath() as value) if value in self._pending:
                 call, acquire = self._pending[value]
-                yield replace(instruction, what=f"await {call.callee}()")
+                yield msgspec.structs.replace(instruction, what=f"await {call.callee}()")
                 # What the await gives is the result, be it of a call around the acquire's.
-                yield replace(acquire, call=replace(call, result=value))
+                yield msgspec.structs.replace(
+                    acquire, call=msgspec.structs.replace(call, result=value)
+                )
             case Enter():
                 yield from self._enter(instruction)
             case Exit():
@@ -246,7 +249,7 @@ class EffectPass:
             expanded = self._definitions.expand(path)
             if expanded is not None and expanded.root_name == "super" and len(expanded.fields) == 2:
                 path = expanded  # The receiver is the caller's own, not what a call gave.
-        return replace(
+        return msgspec.structs.replace(
             call,
             callee=path,
             arguments=arguments,
@@ -264,7 +267,7 @@ class EffectPass:
             [
                 argument
                 if argument.star or (lock := self._lock(argument.value)) is None
-                else replace(argument, lock=lock)
+                else msgspec.structs.replace(argument, lock=lock)
                 for argument in arguments
             ]
         )
@@ -296,7 +299,7 @@ class EffectPass:
             if form.is_async:
                 if call.use in (Use.DISCARDED, Use.TESTED):
                     self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
-                yield replace(call, lock=lock, external=f"{api.name}.{method}")
+                yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
                 return
             yield self._acquire(call, lock, method, read)
             return
@@ -307,7 +310,7 @@ class EffectPass:
             yield Release(call.span, lock, method, lock.mode or release.mode, call)
             return
         if method == "__aenter__":
-            yield replace(call, lock=lock, external=f"{api.name}.{method}")
+            yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
             return
         if method == "__enter__":
             yield Acquire(call.span, lock, method, lock.mode or Mode.EXCLUSIVE, None, call)
@@ -322,7 +325,7 @@ class EffectPass:
         elif method in api.notifies:
             yield Notify(call.span, lock, method, call)
             return
-        yield replace(call, lock=lock, external=f"{api.name}.{method}")
+        yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
 
     def _acquire(
         self, call: Call, lock: LockRef, method: str, read: AcquireCall
@@ -376,7 +379,7 @@ class EffectPass:
         lock = self._lock(context)
         if lock is None:
             self._note_odd_with(enter)
-            yield replace(enter, manager=self._manager(enter.context))
+            yield msgspec.structs.replace(enter, manager=self._manager(enter.context))
             return
         is_usable = lock.api.acquire_forms or lock.api.with_ok or lock.api.async_with_ok
         if not is_usable and lock.mode is None:
@@ -451,7 +454,7 @@ class EffectPass:
         else:
             lock = self._lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
-            yield replace(exit_, manager=self._manager(context))
+            yield msgspec.structs.replace(exit_, manager=self._manager(context))
             return
         mode = lock.mode or lock.api.with_mode
         yield Release(exit_.span, lock, "with", mode, None, exit_.exceptional)
@@ -467,7 +470,7 @@ class EffectPass:
         if not (found.enter or found.exit or found.generator or found.external):
             return None
         if found.generator and call is not None:
-            call = replace(call, arguments=self._with_locks(call.arguments))
+            call = msgspec.structs.replace(call, arguments=self._with_locks(call.arguments))
         return Manager(
             found.enter,
             found.exit,

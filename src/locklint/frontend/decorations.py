@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from locklint.frontend.arguments import is_method, takes_class
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import (
@@ -50,7 +52,7 @@ class WrapperUse:
         kind = wrapper.kind
         if decl.class_name is not None and is_method(decl):
             kind = FunctionKind.CLASS_METHOD if takes_class(decl) else FunctionKind.METHOD
-        return replace(
+        return msgspec.structs.replace(
             wrapper,
             key=self.key,
             qualname=self.qualname,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+import msgspec
 
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.resolver import Callee
@@ -57,7 +58,7 @@ def spawns(
     elif isinstance(function.value, FunctionRef):
         targets = (f"{module}:{function.value.qualname}",)
     if targets:
-        passed = tuple([replace(each, lock=lock(each.value)) for each in passed])
+        passed = tuple([msgspec.structs.replace(each, lock=lock(each.value)) for each in passed])
         yield Spawn(call.span, targets, known.is_process, known.what, passed, receiver, call.result)
 
 
@@ -87,4 +88,6 @@ def _passed(call: Call, known: Spawner, definitions: Definitions) -> tuple[CallA
         value = values[0] if len(values) == 1 else None
     if not isinstance(value, Display):
         return ()
-    return tuple([replace(given, value=item, name=None, lock=None) for item in value.items])
+    return tuple(
+        [msgspec.structs.replace(given, value=item, name=None, lock=None) for item in value.items]
+    )

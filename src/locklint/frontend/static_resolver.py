@@ -6,6 +6,8 @@ import sys
 from dataclasses import replace
 from typing import Protocol
 
+import msgspec
+
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.frontend.canonical import Walked, Walker
@@ -285,7 +287,9 @@ class StaticResolver:
                 identity = f"{identity} of {scope.use}"
                 walked = replace(
                     walked,
-                    path=replace(where_made, root_name=f"{where_made.root_name} of {scope.use}"),
+                    path=msgspec.structs.replace(
+                        where_made, root_name=f"{where_made.root_name} of {scope.use}"
+                    ),
                 )
         return LockRef(
             path=walked.path,

@@ -8,8 +8,9 @@ down), ``[*]`` (some element), and a call's result ``()`` or ``(x)`` (its argume
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 MAX_FIELDS = 6
 
@@ -25,8 +26,7 @@ class Root(Enum):
     TEMP = "temp"  # the result of a call, a condition or a display
 
 
-@dataclass(frozen=True, slots=True)
-class AccessPath:
+class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A root variable and the fields that lead from it to a value."""
 
     root_name: str
@@ -35,7 +35,7 @@ class AccessPath:
 
     def __post_init__(self) -> None:
         if len(self.fields) > MAX_FIELDS:
-            object.__setattr__(self, "fields", (*self.fields[: MAX_FIELDS - 1], "*"))
+            msgspec.structs.force_setattr(self, "fields", (*self.fields[: MAX_FIELDS - 1], "*"))
 
     def __lt__(self, other: AccessPath) -> bool:
         return (self.root_name, self.fields, self.root.value) < (

@@ -6,8 +6,9 @@ misuse judge them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from locklint.core.source import Span
 from locklint.ir.instruction import BlockId, Use
@@ -29,8 +30,7 @@ class UseKind(Enum):
     LOCKED_TESTED = "a branch on whether the lock is held"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiUse:
+class ApiUse(msgspec.Struct, frozen=True, array_like=True):
     """One use; ``detail`` completes a message, ``branch`` is the block that decides on it."""
 
     kind: UseKind

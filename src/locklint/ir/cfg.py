@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
@@ -44,8 +45,7 @@ class FunctionKind(Enum):
     MODULE = "module"
 
 
-@dataclass(frozen=True, slots=True)
-class BasicBlock:
+class BasicBlock(msgspec.Struct, frozen=True, array_like=True):
     """Instructions without a branch in between.
 
     ``on_exception`` is where an exception of any instruction here (or of a `Raise` at its end)
@@ -70,8 +70,7 @@ class BasicBlock:
                 return ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decorator:
+class Decorator(msgspec.Struct, frozen=True, array_like=True):
     """A decorator: its dotted path (None where it is not plain) and whether it is called."""
 
     path: AccessPath | None
@@ -79,8 +78,7 @@ class Decorator:
     text: str
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(msgspec.Struct, frozen=True, array_like=True):
     """One function, lambda or module body.
 
     ``key`` is ``module:qualname``, unique in a program (`<module>` for the module's own code; two

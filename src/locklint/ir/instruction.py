@@ -7,9 +7,10 @@ for `Acquire`, `Release`, `Wait` and `Notify`, so that nothing later needs to kn
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
@@ -17,19 +18,29 @@ from locklint.ir.lock import AcquireForm, LockRef, Mode
 
 BlockId: TypeAlias = int
 
+_LITERALS = frozenset({bool, int, float, str, bytes, type(None)})
 
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A literal."""
+if TYPE_CHECKING:
+    LiteralValue: TypeAlias = bool | int | float | str | bytes | None
+else:
+    # msgspec takes no union of text and bytes, though msgpack tells them apart.
+    LiteralValue = Any
 
-    value: bool | int | float | str | bytes | None
+
+class Constant(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A literal; raises `TypeError` for a value of any other type, which only foreign data has."""
+
+    value: LiteralValue
+
+    def __post_init__(self) -> None:
+        if type(self.value) not in _LITERALS:
+            raise TypeError("not a literal")
 
     def __str__(self) -> str:
         return repr(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Display:
+class Display(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A list, tuple, set or dict display; of a dict, the values."""
 
     kind: str
@@ -39,8 +50,7 @@ class Display:
         return f"{self.kind}({', '.join(map(str, self.items))})"
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRef:
+class FunctionRef(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A nested function, lambda or generator expression, not yet called.
 
     ``captures`` are the paths of the enclosing scopes that its body mentions, lock methods
@@ -54,8 +64,7 @@ class FunctionRef:
         return f"function {self.qualname}"
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A value that is not tracked; ``mentions`` are the paths that went into it."""
 
     mentions: tuple[AccessPath, ...] = ()
@@ -64,7 +73,7 @@ class Unknown:
         return f"?({', '.join(map(str, self.mentions))})" if self.mentions else "?"
 
 
-Operand: TypeAlias = "AccessPath | Constant | Display | FunctionRef | Unknown"
+Operand: TypeAlias = AccessPath | Constant | Display | FunctionRef | Unknown
 
 
 class Use(Enum):
@@ -79,8 +88,7 @@ class Use(Enum):
     PASSED = "passed"  # an argument, an element, an operand
 
 
-@dataclass(frozen=True, slots=True)
-class CallArgument:
+class CallArgument(msgspec.Struct, frozen=True, array_like=True):
     """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``).
 
     ``lock`` is the lock that is passed, where name resolution found one.
@@ -95,8 +103,7 @@ class CallArgument:
         return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Call something; ``callee`` is None where it cannot be written as a path.
 
     ``targets`` and ``external`` are filled in by name resolution: functions of the project
@@ -121,8 +128,7 @@ class Call:
     certain: bool = False  # nothing else can be called, but for overrides
 
 
-@dataclass(frozen=True, slots=True)
-class Await:
+class Await(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Suspend until ``value`` is done; may raise, and may be cancelled."""
 
     span: Span
@@ -130,8 +136,7 @@ class Await:
     what: str = "await"  # or `async for`, `async with`
 
 
-@dataclass(frozen=True, slots=True)
-class Yield:
+class Yield(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Suspend a generator; the consumer may throw in, or close it."""
 
     span: Span
@@ -139,8 +144,7 @@ class Yield:
     is_from: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Bind ``target`` (a variable, attribute or element); storing to a field may raise."""
 
     span: Span
@@ -148,8 +152,7 @@ class Assign:
     value: Operand
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Load an attribute or element, which may raise; ``discarded``: as a statement of its own."""
 
     span: Span
@@ -157,8 +160,7 @@ class Read:
     discarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Operate:
+class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """An operator, comparison, unpacking, formatting or import that may raise.
 
     ``with_literal``: one operand is a literal, so that it fails only for a value of the wrong type
@@ -172,8 +174,7 @@ class Operate:
     operands: tuple[AccessPath, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Manager:
+class Manager(msgspec.Struct, frozen=True, array_like=True):
     """What a context manager that is not a lock runs.
 
     ``certain``: it runs nothing else. Keys of ``__enter__`` and ``__exit__`` of the project and the
@@ -190,8 +191,7 @@ class Manager:
     certain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Enter a context manager; the result goes to ``result``."""
 
     span: Span
@@ -203,8 +203,7 @@ class Enter:
     manager: Manager | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Leave a context manager, after an exception or not; ``span`` is that of its `Enter`."""
 
     span: Span
@@ -214,8 +213,7 @@ class Exit:
     manager: Manager | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Acquire:
+class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Take a lock, waiting as long as it takes; if it raises, nothing is held.
 
     ``how`` is the method's name, or ``with``. ``call`` is what it was lowered from.
@@ -230,8 +228,7 @@ class Acquire:
     enter: Enter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TryAcquire:
+class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Try to take a lock; the result, where there is one, is true iff it is held afterwards.
 
     ``timed``: it waits for a while. Forms that raise instead of returning false are lowered to
@@ -249,8 +246,7 @@ class TryAcquire:
     certain: bool = True  # it cannot wait for ever, whatever its arguments turn out to be
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Give a lock back; cannot raise while the lock is held."""
 
     span: Span
@@ -261,8 +257,7 @@ class Release:
     exceptional: bool = False  # the way out of a `with` after an exception
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Wait on a condition, event or barrier; a condition gives its lock back and takes it again."""
 
     span: Span
@@ -272,8 +267,7 @@ class Wait:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Notify waiters of a condition."""
 
     span: Span
@@ -282,8 +276,7 @@ class Notify:
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class Defer:
+class Defer(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Leave the release of ``lock`` to a stack of clean-ups (`contextlib.ExitStack`).
 
     ``lock`` None: the whole stack is handed to somebody else (`pop_all`).
@@ -294,24 +287,21 @@ class Defer:
     lock: LockRef | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unwind:
+class Unwind(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Run everything that was left to a stack of clean-ups (`stack.close()`)."""
 
     span: Span
     stack: AccessPath
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
+class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """The lock, or a way to release it, is given away: from here on somebody else may release."""
 
     span: Span
     lock: LockRef
 
 
-@dataclass(frozen=True, slots=True)
-class Spawn:
+class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Make a thread, task or process that will run a function of the project.
 
     ``targets`` are keys; ``arguments`` what the function will be called with, ``receiver`` what it
@@ -329,13 +319,27 @@ class Spawn:
 
 
 Instruction: TypeAlias = (
-    "Call | Await | Yield | Assign | Read | Operate | Enter | Exit | Acquire | TryAcquire"
-    " | Release | Wait | Notify | Defer | Unwind | HandOver | Spawn"
+    Call
+    | Await
+    | Yield
+    | Assign
+    | Read
+    | Operate
+    | Enter
+    | Exit
+    | Acquire
+    | TryAcquire
+    | Release
+    | Wait
+    | Notify
+    | Defer
+    | Unwind
+    | HandOver
+    | Spawn
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """The truth of a value."""
 
     value: Operand
@@ -344,8 +348,7 @@ class Truth:
         return str(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class IsNone:
+class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Whether a value is None."""
 
     value: Operand
@@ -354,8 +357,7 @@ class IsNone:
         return f"{self.value} is None"
 
 
-@dataclass(frozen=True, slots=True)
-class Equals:
+class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Whether a value equals, or is, a constant other than None."""
 
     value: Operand
@@ -365,8 +367,7 @@ class Equals:
         return f"{self.value} == {self.constant}"
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Any other pure test, known by its text, which holds until something it mentions is bound.
 
     ``text`` is None where two evaluations need not agree (it calls something unknown).
@@ -379,8 +380,7 @@ class Opaque:
         return f"<{self.text}>" if self.text else "<?>"
 
 
-@dataclass(frozen=True, slots=True)
-class Swallows:
+class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Whether a context manager swallows the exception with which it is left."""
 
     context: Operand
@@ -389,18 +389,16 @@ class Swallows:
         return f"{self.context} swallows"
 
 
-Condition: TypeAlias = "Truth | IsNone | Equals | Opaque | Swallows"
+Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Go on elsewhere."""
 
     target: BlockId
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Go one of two ways; evaluating the condition raises nothing, its calls came before."""
 
     span: Span
@@ -409,8 +407,7 @@ class Branch:
     otherwise: BlockId
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Leave the function; ``implicit``: by falling off its end."""
 
     span: Span
@@ -418,8 +415,7 @@ class Return:
     implicit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Raise; ``exception`` is the class's dotted name where it is plain.
 
     ``reraise``: the exception in flight goes on (a bare ``raise``, the end of a ``finally``, a
@@ -431,8 +427,7 @@ class Raise:
     reraise: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(msgspec.Struct, frozen=True, array_like=True):
     """One ``except`` clause: the dotted names that it catches; empty: everything."""
 
     types: tuple[str, ...]
@@ -440,8 +435,7 @@ class Handler:
     is_group: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Catch:
+class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Dispatch the exception in flight: the first handler that takes it, or ``uncaught``.
 
     ``expected``: the handlers stand for a test that expects the exception.
@@ -453,11 +447,10 @@ class Catch:
     expected: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Control does not get here; used for the two exits that every graph ends in."""
 
-    what: str = field(default="")
+    what: str = ""
 
 
-Terminator: TypeAlias = "Jump | Branch | Return | Raise | Catch | Unreachable"
+Terminator: TypeAlias = Jump | Branch | Return | Raise | Catch | Unreachable

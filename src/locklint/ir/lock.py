@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from locklint.core.diagnostic import Confidence
 from locklint.ir.access_path import AccessPath
@@ -72,8 +73,7 @@ class Refused(Enum):
     NONE_TIMEOUT = "timeout=None"  # TypeError
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(msgspec.Struct, frozen=True, array_like=True):
     """Where an acquire form takes an argument, and what it means when it is left out."""
 
     name: str
@@ -81,8 +81,7 @@ class Argument:
     default: bool | float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AcquireForm:
+class AcquireForm(msgspec.Struct, frozen=True, array_like=True):
     """A method that acquires."""
 
     name: str
@@ -98,8 +97,7 @@ class AcquireForm:
     result_decides: bool = False  # even a plain call may give False: the constructor's settings
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseForm:
+class ReleaseForm(msgspec.Struct, frozen=True, array_like=True):
     """A method that releases; ``mode`` None: whichever mode is held."""
 
     name: str
@@ -107,8 +105,7 @@ class ReleaseForm:
     is_async: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ContextForm:
+class ContextForm(msgspec.Struct, frozen=True, array_like=True):
     """A method or attribute that gives a context manager over the lock (`rw.read_lock()`)."""
 
     name: str
@@ -117,8 +114,7 @@ class ContextForm:
     is_attribute: bool = False  # `rw.reader` without a call
 
 
-@dataclass(frozen=True, slots=True)
-class LockKind:
+class LockKind(msgspec.Struct, frozen=True, array_like=True):
     """One row of the model tables: everything that the analysis has to know of a kind of lock."""
 
     name: str  # canonical dotted name, e.g. ``threading.Lock``
@@ -167,8 +163,7 @@ class Exactness(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class LockRef:
+class LockRef(msgspec.Struct, frozen=True, array_like=True):
     """A lock as one piece of code names it.
 
     ``path`` is canonical within the function: aliases of attributes and conditions over a lock are
