@@ -9,12 +9,13 @@ down), ``[*]`` (some element), and a call's result ``()`` or ``(x)`` (its argume
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+
+from locklint.core.identity_enum import IdentityEnum
 
 MAX_FIELDS = 6
 
 
-class Root(Enum):
+class Root(IdentityEnum):
     """Where the first name of a path is bound."""
 
     LOCAL = "local"

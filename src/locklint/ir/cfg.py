@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.api_use import ApiUse
@@ -32,7 +32,7 @@ def split_key(key: str) -> tuple[str, str]:
     return module, qualname
 
 
-class FunctionKind(Enum):
+class FunctionKind(IdentityEnum):
     """What kind of scope a graph was made from."""
 
     FUNCTION = "function"

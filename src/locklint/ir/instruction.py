@@ -8,9 +8,9 @@ for `Acquire`, `Release`, `Wait` and `Notify`, so that nothing later needs to kn
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeAlias
 
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.lock import AcquireForm, LockRef, Mode
@@ -67,7 +67,7 @@ class Unknown:
 Operand: TypeAlias = "AccessPath | Constant | Display | FunctionRef | Unknown"
 
 
-class Use(Enum):
+class Use(IdentityEnum):
     """What becomes of a call's result."""
 
     DISCARDED = "discarded"  # an expression statement

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from locklint.core.diagnostic import Confidence
+from locklint.core.identity_enum import IdentityEnum
 from locklint.ir.access_path import AccessPath
 
 
-class LockRole(Enum):
+class LockRole(IdentityEnum):
     """What the primitive is for."""
 
     LOCK = "lock"
@@ -21,7 +21,7 @@ class LockRole(Enum):
     READ_WRITE = "read-write"
 
 
-class Owner(Enum):
+class Owner(IdentityEnum):
     """Who has to release what was acquired."""
 
     ANYONE = "anyone"
@@ -31,7 +31,7 @@ class Owner(Enum):
     INSTANCE = "instance"
 
 
-class Failure(Enum):
+class Failure(IdentityEnum):
     """What an acquire does that gives up (non-blocking, or its timeout has passed)."""
 
     RETURNS_FALSE = "returns false"
@@ -39,7 +39,7 @@ class Failure(Enum):
     NEVER = "never"  # there is no such form
 
 
-class Gives(Enum):
+class Gives(IdentityEnum):
     """What a successful acquire returns."""
 
     BOOL = "bool"
@@ -48,21 +48,21 @@ class Gives(Enum):
     OTHER = "other"
 
 
-class Mode(Enum):
+class Mode(IdentityEnum):
     """How the lock is held."""
 
     EXCLUSIVE = "exclusive"
     SHARED = "shared"
 
 
-class UnheldRelease(Enum):
+class UnheldRelease(IdentityEnum):
     """What a release of a lock that nobody holds does."""
 
     RAISES = "raises"
     IGNORED = "ignored"  # a counting semaphore, or a library that shrugs
 
 
-class Refused(Enum):
+class Refused(IdentityEnum):
     """Arguments of an acquire that raise at once, whatever the lock's state."""
 
     UNBLOCKED_TIMEOUT = (
@@ -139,6 +139,10 @@ class LockKind:
     locked_method: str | None = None  # `locked`
     cross_process: bool = False
 
+    def __hash__(self) -> int:
+        # Rows are looked up often, and a name has one row.
+        return hash(self.name)
+
     def acquire_form(self, method: str) -> AcquireForm | None:
         """The acquire form of that method name."""
         return next((form for form in self.acquire_forms if form.name == method), None)
@@ -157,7 +161,7 @@ class LockKind:
         return any(form.is_async for form in self.acquire_forms)
 
 
-class Exactness(Enum):
+class Exactness(IdentityEnum):
     """How many objects one identity may stand for."""
 
     ONE = "one object"  # a module global, a class attribute
