@@ -78,19 +78,15 @@ def run(
 
 
 def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
-    from locklint.engine import pipeline
+    from locklint.engine.cached_check import cached_check
+    from locklint.engine.find_files import UsageError
     from locklint.engine.load_config import SettingsError
 
     progress = progress_for(quiet=request.quiet)
+    cache = request.cache(settings)
     try:
-        report = pipeline.check(
-            request.paths,
-            settings.config,
-            progress=progress,
-            settings=settings,
-            stdin=where.stdin,
-        )
-    except (pipeline.UsageError, SettingsError) as error:
+        report = cached_check(request.paths, settings, cache, progress=progress, stdin=where.stdin)
+    except (UsageError, SettingsError) as error:
         raise Failure(str(error)) from None
     finally:
         if progress is not None:
@@ -102,6 +98,8 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
                 "note: no lock is made in the files that were named; to know those of the whole"
                 " project, name folders or add --report-only-for"
             )
+    if request.verbose and cache is not None and cache.trouble:
+        write_note(f"the cache is not used: {cache.trouble}")
     for problem in report.errors:
         write_error(f"{problem.path}: internal error, a defect of locklint: {problem.message}")
         if request.verbose:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from locklint.core.config import Config
     from locklint.engine.load_config import LoadedConfig
     from locklint.engine.report import Report
+    from locklint.engine.run_cache import RunCache
     from locklint.engine.settings import Settings
 
 
@@ -82,6 +83,18 @@ class Request:
             write_note(f"settings: {settings.path or 'the defaults'}")
             write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
         return settings
+
+    def cache(self, settings: Settings) -> RunCache | None:
+        """Where the reports of former runs are kept; None where none shall be used."""
+        from pathlib import Path
+
+        from locklint.engine.run_cache import FOLDER, RunCache
+
+        if self.no_cache:
+            return None
+        if self.cache_dir:
+            return RunCache(Path(self.cache_dir))
+        return RunCache(Path(settings.folder or os.curdir) / FOLDER)
 
     @property
     def narrows_rules(self) -> bool:

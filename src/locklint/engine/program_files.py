@@ -55,7 +55,8 @@ class ProgramFiles:
 
     Whatever is wrong with a file becomes a finding in ``problems``, or, where it is a defect of
     locklint, an entry of ``errors``; the rest goes on. ``stdin`` takes the place of a file.
-    ``unparsed`` are notebooks that could not be parsed.
+    ``unparsed`` are notebooks that could not be parsed; ``consulted`` are files and folders of
+    installed packages that were looked at on the way.
     """
 
     def __init__(self, config: Config, stdin: StdinText | None = None) -> None:
@@ -63,6 +64,7 @@ class ProgramFiles:
         self.errors: list[InternalError] = []
         self.files: dict[str, AnalysedFile] = {}
         self.unparsed: dict[str, SourceFile] = {}
+        self.consulted: set[str] = set()
         self._overlay = {os.path.realpath(stdin.path): stdin.data} if stdin else {}
         self._words = configured_words(config)
         self._methods = frozenset(

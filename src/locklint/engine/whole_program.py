@@ -67,7 +67,10 @@ class WholeProgram:
         self._resolver = StaticResolver(
             self._project,
             self._table,
-            AstroidResolver(lambda name: self._table.kind_for_constructor(name) is not None),
+            AstroidResolver(
+                lambda name: self._table.kind_for_constructor(name) is not None,
+                consulted=files.consulted,
+            ),
         )
         self._resolvers: dict[str, StaticResolver] = {}
         # Graphs as they were lowered, before anything in them was resolved.
