@@ -1,10 +1,10 @@
-"""How time and memory grow with the code: ``python -m benchmarks.scaling [OPTIONS]``.
+"""How time and memory grow with the code: python -m benchmarks.scaling [OPTIONS].
 
 Scans trees of growing size with whole processes, and fits the exponents: 1 where a figure grows as
 the lines do. The trees are generated ones, or real code: the packages of a folder, taken one after
 the other and from the beginning again under other names, until there are enough lines. The names of
 those packages are replaced wherever they stand in the copy, so that each copy is a program of its
-own.
+own; names of Python's own library stay.
 
 A tree is written, scanned and removed before the next one is made. 15 million lines take half a
 gigabyte of disk.
@@ -38,33 +38,35 @@ def copy_real(root: Path, folder: Path, lines: int) -> None:
     """Copy the packages of a folder again and again, renamed, until there are so many lines.
 
     Args:
-        root: The folder; each folder in it is taken as a distribution that holds packages.
+        root: A folder that holds packages and modules, or folders that do.
         folder: Where to, which is made.
-        lines: How many at least; the last distribution is copied whole.
+        lines: How many at least; the last of those folders is copied whole.
 
     Raises:
-        MeasurementError: There is no Python code in the folder.
+        MeasurementError: There is no Python code in the folder, or it is itself a package, which
+            could not be renamed.
     """
-    distributions = [path for path in sorted(root.iterdir()) if path.is_dir()]
-    names = importable_names(distributions)
+    if (root / "__init__.py").is_file():
+        raise MeasurementError(f"{root} is a package; give the folder that holds it")
+    own = importable_names([root])
+    distributions = [root] if own else [path for path in sorted(root.iterdir()) if path.is_dir()]
+    # Otherwise a copy of Python's library had no locks of the names that are known.
+    names = (own or importable_names(distributions)) - sys.stdlib_module_names
     written = 0
     for copy, distribution in _again_and_again(distributions):
-        added = 0
         for file in sorted(distribution.rglob("*.py")):
-            source = file.read_bytes()
-            target = folder / f"copy{copy}" / file.relative_to(root)
+            source, path = file.read_bytes(), file.relative_to(distribution)
             if copy:
-                source = renamed(source, names, copy)
-                target = folder / f"copy{copy}" / _renamed_path(file.relative_to(root), names, copy)
+                source, path = renamed(source, names, copy), _renamed_path(path, names, copy)
+            target = folder / f"copy{copy}" / distribution.name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source)
-            added += source.count(b"\n")
-        written += added
+            written += source.count(b"\n")
         if written >= lines:
             return
         if distribution == distributions[-1] and written == 0:
             break
-    raise MeasurementError(f"{root} holds no folders with Python code")
+    raise MeasurementError(f"{root} holds no Python code in packages or modules")
 
 
 def importable_names(distributions: Sequence[Path]) -> frozenset[str]:
@@ -85,11 +87,9 @@ def renamed(source: bytes, names: frozenset[str], copy: int) -> bytes:
 
 
 def _renamed_path(path: Path, names: frozenset[str], copy: int) -> Path:
-    distribution, *inner = path.parts
-    if inner:
-        stem, dot, suffix = inner[0].partition(".")
-        inner[0] = f"{stem}_{copy}{dot}{suffix}" if stem in names else inner[0]
-    return Path(distribution, *inner)
+    first, *inner = path.parts
+    stem, dot, suffix = first.partition(".")
+    return Path(f"{stem}_{copy}{dot}{suffix}" if stem in names else first, *inner)
 
 
 def _again_and_again(distributions: Sequence[Path]) -> Iterator[tuple[int, Path]]:
@@ -188,7 +188,10 @@ def main(
     markdown: bool,
 ) -> None:
     """Measure the trees that are asked for, and print one table."""
-    locklint = Locklint(command, arguments)
+    try:
+        locklint = Locklint(command, arguments)
+    except MeasurementError as error:
+        raise click.UsageError(str(error)) from error
     print(f"{locklint.version}, commit {locklint.revision()}, {jobs} jobs, one run each\n")
     rows: list[tuple[str, ...]] = []
     # Outside the checkout, where no .gitignore keeps files from being scanned.

@@ -1,22 +1,20 @@
-"""How long locklint takes, against other programs: ``python -m benchmarks.speed [OPTIONS]``.
+"""How long locklint takes, against other programs: python -m benchmarks.speed [OPTIONS].
 
 Runs whole processes. In each round every program runs once, one after the other, and what counts
 is the median of the ratios within the rounds, so that a machine that is shared or slow does not
 decide. Processor time is user and system time of the process and its children; memory is the
-highest peak of one process. ``--setup`` installs the other programs first.
+highest peak of one process. --setup installs the other programs first.
+
+Figures stand as locklint / the other, and a ratio below 1 says that locklint took less.
 
 What is measured:
 
-cold
-    Without a cache, in one process, against every program of ``--against``.
-warm
-    With a filled cache and nothing changed, against ruff without one.
-changed
-    The same after a comment was added to one file, against warm and against ruff.
-small
-    One small file, the start of the process included, against ``python -c "import libcst"``.
-start
-    ``--help``, and a tree in which nothing mentions a lock, against ``python -c pass``.
+\b
+cold     without a cache, in one process, against every program of --against
+warm     with a filled cache and nothing changed, against ruff without one
+changed  the same after a comment was added to one file, against warm and ruff
+small    one small file, process start included, against python -c "import libcst"
+start    --help, and a tree in which nothing mentions a lock, against python -c pass
 """
 
 from __future__ import annotations
@@ -310,14 +308,17 @@ def main(
     # Outside the checkout, where no .gitignore keeps files from being scanned.
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         temporary = Path(folder).resolve()
-        subject = Locklint(locklint, arguments)
+        try:
+            subject = Locklint(locklint, arguments)
+        except MeasurementError as error:
+            raise click.UsageError(str(error)) from error
         suite = Suite(subject, rivals, part, runs, start_runs, jobs, temporary)
         print(f"{subject.version}, commit {subject.revision()}, {_machine()}, {runs} rounds\n")
         try:
             _measure(suite, what, lambda: _corpora(roots, packages or (), temporary))
         except KeyboardInterrupt:
             print("interrupted; this is what there is", file=sys.stderr)
-        print()
+        print("\nFigures stand as locklint / the other; a ratio below 1: locklint took less.\n")
         print_rows(HEADINGS, [row.cells() for row in suite.rows], markdown=markdown)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.corpora import Corpus
+from benchmarks.costs import MeasurementError
 
 
 class Locklint:
@@ -24,8 +25,7 @@ class Locklint:
             extra: Further arguments of ``check`` for the runs over a corpus, as in a shell.
 
         Raises:
-            OSError: There is no such program.
-            subprocess.CalledProcessError: It has no ``check --help``.
+            MeasurementError: There is no such program, or it has no ``check --help``.
         """
         beside = Path(sys.executable).with_name("locklint")
         self.command = shlex.split(command) or [str(beside)]
@@ -64,6 +64,8 @@ class Locklint:
     def revision(self) -> str:
         """The commit of the checkout in which the program lies, and whether its files differ."""
         folder = Path(shutil.which(self.command[0]) or self.command[0]).absolute().parent
+        if len(self.command) > 1:
+            return "unknown"  # The first word is an interpreter, wherever that lies.
 
         def git(*arguments: str) -> str:
             command = ["git", "-C", str(folder), *arguments]
@@ -81,4 +83,10 @@ class Locklint:
 
     def _output(self, *arguments: str) -> str:
         command = [*self.command, *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        try:
+            return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        except OSError as error:
+            raise MeasurementError(f"`{' '.join(command)}` cannot be run: {error}") from error
+        except subprocess.CalledProcessError as error:
+            shown = f"`{' '.join(command)}` ended with status {error.returncode}"
+            raise MeasurementError(f"{shown}: {error.stderr.strip()}") from error

@@ -55,10 +55,11 @@ class Row:
 
 
 def figure(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.{2 if value >= 1 else 3}f}"
+    """About three significant digits, without an exponent."""
+    decimals = next(
+        (places for limit, places in ((100, 0), (10, 1), (1, 2), (0.1, 3)) if value >= limit), 4
+    )
+    return f"{value:.{decimals}f}"
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, markdown: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import opponents
-from benchmarks.costs import Comparison, Cost
+from benchmarks.costs import Comparison, Cost, MeasurementError
 from benchmarks.opponents import OPPONENTS, Opponent
 from benchmarks.subject import Locklint
 from benchmarks.table import HEADINGS, Row, figure, markdown_table
@@ -31,7 +31,8 @@ def test_what_is_missing_keeps_its_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0123, "0.012"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234")]
+    ("value", "text"),
+    [(0.0123, "0.0123"), (0.567, "0.567"), (1.234, "1.23"), (12.34, "12.3"), (1234.5, "1234")],
 )
 def test_figures(value: float, text: str) -> None:
     assert figure(value) == text
@@ -70,3 +71,8 @@ def test_only_options_that_there_are_get_passed(tmp_path: Path) -> None:
     assert "--jobs" not in command
     assert command[-2:] == ["--preview", str(tmp_path)]
     assert "--cache-dir" not in subject.check([tmp_path], cache=tmp_path)
+
+
+def test_a_locklint_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MeasurementError, match="cannot be run"):
+        Locklint(str(tmp_path / "locklint"))

@@ -84,9 +84,27 @@ def test_without_names_nothing_is_renamed() -> None:
     assert renamed(b"import one", frozenset(), 3) == b"import one"
 
 
-def test_a_folder_without_code_is_refused(tmp_path: Path) -> None:
+def test_a_single_distribution_is_copied_too(tmp_path: Path) -> None:
+    root, folder = tmp_path / "real", tmp_path / "tree"
+    _distributions(root)
+    (root / "one-1.0" / "threading.py").write_text("import one\n", encoding="utf-8")
+    copy_real(root / "one-1.0", folder, 5)
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*.py")} == {
+        *("copy0/one-1.0/one/__init__.py", "copy0/one-1.0/one/part.py"),
+        *("copy1/one-1.0/one_1/__init__.py", "copy1/one-1.0/one_1/part.py"),
+        # A name of Python's library: without it there were no locks.
+        *("copy0/one-1.0/threading.py", "copy1/one-1.0/threading.py"),
+    }
+    renamed_module = folder / "copy1" / "one-1.0" / "threading.py"
+    assert renamed_module.read_text(encoding="utf-8") == "import one_1\n"
+
+
+def test_folders_that_cannot_be_copied_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(MeasurementError, match="no folders with Python code"):
+    with pytest.raises(MeasurementError, match="holds no Python code"):
+        copy_real(tmp_path, tmp_path / "tree", 10)
+    (tmp_path / "__init__.py").touch()
+    with pytest.raises(MeasurementError, match="is a package"):
         copy_real(tmp_path, tmp_path / "tree", 10)
 
 
