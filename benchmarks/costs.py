@@ -32,9 +32,21 @@ class Cost:
     wall: float
     peak: float
 
-    def scaled(self, factor: float) -> Cost:
-        """Times as for so many times the input; memory as measured, for it need not grow."""
-        return Cost(self.processor * factor, self.wall * factor, self.peak)
+    def extrapolated(self, start: Cost, factor: float) -> Cost:
+        """What so many times the input would take.
+
+        Args:
+            start: What a run takes that has nearly nothing to do. It is paid once, however much
+                there is to do, and only the rest is multiplied.
+            factor: By how much.
+
+        Memory stays as measured, for it need not grow.
+        """
+        return Cost(
+            start.processor + max(self.processor - start.processor, 0) * factor,
+            start.wall + max(self.wall - start.wall, 0) * factor,
+            self.peak,
+        )
 
 
 def run(

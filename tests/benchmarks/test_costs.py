@@ -31,8 +31,11 @@ def test_each_figure_has_its_own_median() -> None:
     assert median_cost([Cost(1, 30, 5), Cost(2, 10, 6)]) == Cost(1.5, 20, 5.5)
 
 
-def test_scaling_leaves_memory_alone() -> None:
-    assert Cost(2, 3, 40).scaled(scale(whole=500, part=100)) == Cost(10, 15, 40)
+def test_the_start_is_paid_once_and_memory_stays() -> None:
+    start, part = Cost(1, 2, 30), Cost(3, 3, 40)
+    assert part.extrapolated(start, scale(whole=500, part=100)) == Cost(11, 7, 40)
+    # A start that was slower by chance makes nothing negative.
+    assert start.extrapolated(part, 5) == Cost(3, 3, 30)
 
 
 def test_an_empty_part_says_nothing() -> None:
