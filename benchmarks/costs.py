@@ -1,4 +1,4 @@
-"""What processes cost, and the arithmetic over it: ratios in pairs, medians, exponents, scaling."""
+"""What processes cost, and the arithmetic over it: ratios in pairs, medians, parts, exponents."""
 
 from __future__ import annotations
 
@@ -32,19 +32,21 @@ class Cost:
     wall: float
     peak: float
 
-    def extrapolated(self, start: Cost, factor: float) -> Cost:
-        """What so many times the input would take.
+    def extrapolated(self, smaller: Cost, factor: float) -> Cost:
+        """What more of the same input would take, on the line through this cost and a smaller one.
+
+        A plain multiple would be too high: the start of the process, and what all files have in
+        common, such as modules that they import, is paid once.
 
         Args:
-            start: What a run takes that has nearly nothing to do. It is paid once, however much
-                there is to do, and only the rest is multiplied.
-            factor: By how much.
+            smaller: What a smaller part of the input takes.
+            factor: How many times the step from there to this cost has to be gone.
 
-        Memory stays as measured, for it need not grow.
+        Memory stays as measured, for how it grows is not known.
         """
         return Cost(
-            start.processor + max(self.processor - start.processor, 0) * factor,
-            start.wall + max(self.wall - start.wall, 0) * factor,
+            smaller.processor + max(self.processor - smaller.processor, 0) * factor,
+            smaller.wall + max(self.wall - smaller.wall, 0) * factor,
             self.peak,
         )
 
@@ -115,15 +117,17 @@ def median_cost(costs: Sequence[Cost]) -> Cost:
     )
 
 
-def scale(whole: int, part: int) -> float:
-    """How many times the part the whole is, both in bytes.
+def steps(whole: int, part: int, smaller: int) -> float:
+    """How many times the step from a smaller part to a part leads from there to the whole.
+
+    All are sizes in bytes.
 
     Raises:
-        MeasurementError: The part is empty, so that nothing can be concluded from it.
+        MeasurementError: The parts do not differ, so that nothing can be concluded from them.
     """
-    if part <= 0:
-        raise MeasurementError("the part to be measured holds no Python source")
-    return whole / part
+    if part <= smaller:
+        raise MeasurementError("the corpus is too small for parts of it; use --sample 1")
+    return (whole - smaller) / (part - smaller)
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:

@@ -27,7 +27,7 @@ class Opponent:
         what: What of it is measured, for the table.
         requirements: What pip installs, with versions; empty for Python itself.
         arguments: What stands before the paths; ``{here}`` stands for the folder of benchmarks.
-        slow: Whether a part of a large corpus has to do, from which the rest is worked out.
+        slow: Whether a sample of a large corpus has to do, from which the rest is worked out.
         normal: The exit statuses of a run in which nothing went wrong, findings included.
     """
 
@@ -123,7 +123,6 @@ OPPONENTS = (
         what="thread-safety, its default rules",
         requirements=("thread-safety==0.4.0", "tree-sitter==0.26.1", "tree-sitter-python==0.25.0"),
         arguments=("analyze", "--language", "python"),
-        # Not tried on a part: how it fares on the whole is asked for.
         normal=frozenset({0, 1}),
     ),
     Opponent(
@@ -136,7 +135,6 @@ OPPONENTS = (
             *("--disable-version-check", "--no-git-ignore", "--x-ignore-semgrepignore-files"),
             *("--max-target-bytes", "0", "--include", "*.py", "--quiet"),
         ),
-        slow=True,
     ),
 )
 

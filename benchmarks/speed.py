@@ -38,7 +38,8 @@ from benchmarks.subject import Locklint
 from benchmarks.table import HEADINGS, Row, print_rows
 
 WHAT = ("cold", "warm", "changed", "small", "start")
-PART = "kazoo,kombu,watchdog,diskcache,s3transfer,asyncio,concurrent,logging,multiprocessing"
+# Corpora of fewer bytes are small enough for every program to look at all of them.
+SAMPLED = 5_000_000
 
 _SMALL = '''\
 """A counter that several threads share."""
@@ -85,9 +86,9 @@ class Program:
         command: What runs.
         normal: The exit statuses that are no failure.
         before: Done before each run, and not measured.
-        factor: How many times the whole is what was looked at.
-        start: The same over next to nothing, where only a part was looked at: what it takes is
-            not multiplied.
+        factor: Where only a sample was looked at: how many times the step from the smaller one
+            to it leads to the whole.
+        smaller: The same over half that sample.
         note: For the table.
     """
 
@@ -96,7 +97,7 @@ class Program:
     normal: frozenset[int] = frozenset({0})
     before: Callable[[], None] = lambda: None
     factor: float = 1.0
-    start: Sequence[str] = ()
+    smaller: Sequence[str] = ()
     note: str = ""
 
 
@@ -106,7 +107,7 @@ class Suite:
 
     locklint: Locklint
     rivals: Sequence[Opponent]
-    part: Sequence[str]
+    sample: int
     runs: int
     start_runs: int
     jobs: int | None
@@ -145,7 +146,8 @@ class Suite:
 
     def small(self) -> None:
         """One small file."""
-        file = self._small_file()
+        file = self.temporary / "small.py"
+        file.write_text(_SMALL, encoding="utf-8")
         rival = Program('python -c "import libcst"', [sys.executable, "-c", "import libcst"])
         ours = Program("small", self.locklint.check([file]))
         self._compare("one small file", ours, [rival], self.start_runs)
@@ -163,10 +165,16 @@ class Suite:
         ):
             self._compare(corpus, Program("start", command), [rival], self.start_runs)
 
-    def _small_file(self) -> Path:
-        file = self.temporary / "small.py"
-        file.write_text(_SMALL, encoding="utf-8")
-        return file
+    def _sampled(self, name: str, corpus: Corpus, rival: Opponent) -> Program:
+        part, smaller = corpus.sample(self.sample), corpus.sample(2 * self.sample)
+        return Program(
+            name,
+            rival.command(part.paths),
+            rival.normal,
+            factor=costs.steps(corpus.bytes, part.bytes, smaller.bytes),
+            smaller=rival.command(smaller.paths),
+            note=f"worked out from {part.name} and {smaller.name}; memory that of the former",
+        )
 
     @property
     def _ruff(self) -> list[Opponent]:
@@ -177,25 +185,13 @@ class Suite:
         programs = []
         for rival in rivals:
             name = f"{rival.what} ({rival.version})"
-            looked_at = corpus.part(self.part) if rival.slow else corpus
-            factor = costs.scale(corpus.bytes, looked_at.bytes)
-            note = f"on {looked_at.name}, less its start × {factor:.1f} by bytes"
             try:
-                command = rival.command(looked_at.paths)
-                start = rival.command([self._small_file()]) if factor != 1 else ()
+                if rival.slow and self.sample > 1 and corpus.bytes > SAMPLED:
+                    programs.append(self._sampled(name, corpus, rival))
+                else:
+                    programs.append(Program(name, rival.command(corpus.paths), rival.normal))
             except FileNotFoundError as missing:
                 self.rows.append(Row(corpus.name, "", name, None, f"MISSING: {missing}"))
-                continue
-            programs.append(
-                Program(
-                    name,
-                    command,
-                    rival.normal,
-                    factor=factor,
-                    start=start,
-                    note=note if factor != 1 else "",
-                )
-            )
         return programs
 
     def _fill(self, corpus: Corpus, what: str, command: Sequence[str], cache: Path) -> bool:
@@ -238,11 +234,10 @@ class Suite:
     def _run(self, program: Program) -> Cost:
         program.before()
         cost = self._taken(program, program.command)
-        if program.start:
-            start = self._taken(program, program.start)
-            cost = cost.extrapolated(start, program.factor)
+        if program.smaller:
+            cost = cost.extrapolated(self._taken(program, program.smaller), program.factor)
         shown = f"{cost.processor:.2f} s CPU, {cost.wall:.2f} s, {cost.peak:.0f} MiB"
-        worked_out = " (worked out from a part)" if program.start else ""
+        worked_out = " (worked out)" if program.smaller else ""
         print(f"  {program.name}: {shown}{worked_out}", file=sys.stderr, flush=True)
         return cost
 
@@ -299,11 +294,11 @@ class Names(click.ParamType[tuple[str, ...]]):
     help="Rounds of small and start.",
 )
 @click.option(
-    "--part",
-    type=Names(),
-    default=PART,
+    "--sample",
+    type=click.IntRange(1),
+    default=4,
     show_default=True,
-    help="On what of a corpus pylint and semgrep run; the rest is worked out by bytes.",
+    help="Of a corpus above 5 MB pylint looks at one file in so many; the rest is worked out.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes for warm and changed.")
 @click.option("--locklint", default="", metavar="COMMAND", help="Another locklint.")
@@ -317,7 +312,7 @@ def main(
     against: tuple[str, ...],
     runs: int,
     start_runs: int,
-    part: tuple[str, ...],
+    sample: int,
     jobs: int | None,
     locklint: str,
     arguments: str,
@@ -336,7 +331,7 @@ def main(
             subject = Locklint(locklint, arguments)
         except MeasurementError as error:
             raise click.UsageError(str(error)) from error
-        suite = Suite(subject, rivals, part, runs, start_runs, jobs, temporary)
+        suite = Suite(subject, rivals, sample, runs, start_runs, jobs, temporary)
         print(f"{subject.version}, commit {subject.revision()}, {_machine()}, {runs} rounds\n")
         try:
             _measure(suite, what, lambda: _corpora(roots, packages or (), temporary))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.costs import Cost, MeasurementError, compare, exponent, median_cost, run, scale
+from benchmarks.costs import Cost, MeasurementError, compare, exponent, median_cost, run, steps
 
 
 def test_ratios_are_taken_within_a_round() -> None:
@@ -31,16 +31,19 @@ def test_each_figure_has_its_own_median() -> None:
     assert median_cost([Cost(1, 30, 5), Cost(2, 10, 6)]) == Cost(1.5, 20, 5.5)
 
 
-def test_the_start_is_paid_once_and_memory_stays() -> None:
-    start, part = Cost(1, 2, 30), Cost(3, 3, 40)
-    assert part.extrapolated(start, scale(whole=500, part=100)) == Cost(11, 7, 40)
-    # A start that was slower by chance makes nothing negative.
-    assert start.extrapolated(part, 5) == Cost(3, 3, 30)
+def test_the_whole_lies_on_the_line_through_two_parts() -> None:
+    # 1 s of processor and 2 s of wall time at the start, then 0.02 and 0.01 s for each byte.
+    part, smaller = Cost(3, 3, 40), Cost(2, 2.5, 30)
+    factor = steps(whole=500, part=100, smaller=50)
+    assert factor == 9
+    assert part.extrapolated(smaller, factor) == Cost(11, 7, 40)
+    # What is slower by chance makes nothing negative.
+    assert smaller.extrapolated(part, 9) == Cost(3, 3, 30)
 
 
-def test_an_empty_part_says_nothing() -> None:
-    with pytest.raises(MeasurementError, match="no Python source"):
-        scale(whole=500, part=0)
+def test_equal_parts_say_nothing() -> None:
+    with pytest.raises(MeasurementError, match="too small"):
+        steps(whole=500, part=100, smaller=100)
 
 
 @pytest.mark.parametrize("power", [0.5, 1, 2])

@@ -108,16 +108,16 @@ def test_folders_that_cannot_be_copied_are_refused(tmp_path: Path) -> None:
         copy_real(tmp_path, tmp_path / "tree", 10)
 
 
-def test_packages_of_a_corpus_and_parts_of_it(tmp_path: Path) -> None:
+def test_packages_of_a_corpus_and_samples_of_it(tmp_path: Path) -> None:
     _distributions(tmp_path)
     (tmp_path / "loose.py").write_text("pass\n", encoding="utf-8")
     whole = Corpus.of(tmp_path)
     assert (len(whole.files), whole.lines) == (4, 5)
     one = Corpus.of(tmp_path, ["one"])
     assert [path.name for path in one.paths] == ["one-1.0"]
-    assert whole.part(["one", "absent"]).paths == one.paths
-    assert whole.part(["loose"]).bytes == len("pass\n")
-    assert one.part(["two"]) is one
+    assert Corpus.of(tmp_path, ["loose"]).bytes == len("pass\n")
+    assert whole.sample(2).files == whole.files[::2]
+    assert set(whole.sample(4).files) < set(whole.sample(2).files)
     with pytest.raises(FileNotFoundError, match="has none of absent"):
         Corpus.of(tmp_path, ["absent"])
 
