@@ -84,7 +84,7 @@ class ImplicitCalls:
         definitions: Definitions,
         immediate: frozenset[str] = frozenset(),
     ) -> None:
-        """``immediate``: dotted names of further functions that call at once what they are given."""
+        """``immediate``: dotted names of further functions that call at once what they get."""
         self._key = key
         self._resolver = resolver
         self._definitions = definitions
