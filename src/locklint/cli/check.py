@@ -73,7 +73,7 @@ def run(
     report = judged.report.only(where.of)
     if request.add_ignore is not None:
         return add_ignores(report, request.add_ignore)
-    request.write(report)
+    request.write(report, settings.config)
     return max(judged.status, _status(report, settings.config, request.exit_zero))
 
 

@@ -101,6 +101,7 @@ def write_all(
     statistics: bool,
     hidden: bool,
     quiet: bool,
+    docs_url: str = "",
 ) -> None:
     """Write results to every destination, and say on standard error what no text on output says."""
     from locklint.reporting import WITH_CLOSING_LINES, render
@@ -109,7 +110,13 @@ def write_all(
     # Files first: whoever reads standard output may go away.
     for each in sorted(where, key=lambda each: each.path is None):
         options = _options(
-            each, rules, color=color, statistics=statistics, closing=not quiet, hidden=hidden
+            each,
+            rules,
+            color=color,
+            statistics=statistics,
+            closing=not quiet,
+            hidden=hidden,
+            docs_url=docs_url,
         )
         write_result(render(each.output_format, results, options), each.path)
         if each.output_format == "github" and each.path is None:
@@ -153,6 +160,7 @@ def _options(
     statistics: bool,
     closing: bool,
     hidden: bool,
+    docs_url: str,
 ) -> RenderOptions:
     from locklint.reporting.options import RenderOptions
 
@@ -167,6 +175,7 @@ def _options(
         base=checkout_folder(os.getcwd(), os.environ),
         rules=tuple(rules),
         hidden=hidden,
+        docs_url=docs_url,
     )
 
 

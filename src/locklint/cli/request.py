@@ -184,8 +184,8 @@ class Request:
         """Where the result goes; raises `Failure` where it cannot."""
         return destinations(self.output_format, self.output_file)
 
-    def write(self, report: Report) -> None:
-        """Write a report where it was asked for."""
+    def write(self, report: Report, config: Config) -> None:
+        """Write a report where it was asked for, by the settings of the project's root."""
         from locklint.rules import ALL_RULES
 
         write_all(
@@ -196,6 +196,7 @@ class Request:
             statistics=self.statistics,
             hidden=self.show_suppressed,
             quiet=self.quiet,
+            docs_url=config.docs_url or "",
         )
 
 

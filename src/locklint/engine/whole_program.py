@@ -63,6 +63,7 @@ class WholeProgram:
         self.interprocedural = Interprocedural()
         self._table = table_with(config.lock_types)
         self._methods = lock_method_names(self._table)
+        self._immediate = frozenset(config.immediate_callers)
         self._project = Project([file.index for file in files.files.values()])
         self._resolver = StaticResolver(
             self._project,
@@ -388,7 +389,9 @@ class WholeProgram:
         done: list[Function] = []
         for function in functions:
             try:
-                done.append(apply_effects(function, self._resolvers[path], self._methods))
+                done.append(
+                    apply_effects(function, self._resolvers[path], self._methods, self._immediate)
+                )
             except Exception as error:
                 self._internal(path, error)
         return done
