@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -35,10 +35,12 @@ class CommandLine:
         settings: Settings,
         cache: object,
         *,
+        before: Callable[[], None] = lambda: None,
         progress: Progress | None = None,
         **_: Any,
     ) -> Report:
         """Stand in for the analysis."""
+        before()
         self.paths, self.config = tuple(paths), settings.config
         if self.error is not None:
             raise self.error

@@ -323,7 +323,7 @@ def test_a_warm_run_loads_no_parser(project: Path) -> None:
     program = (
         "import sys; from locklint.cli import main; main(['check', '-q', '--output-format=json']);"
         "print(sorted({'libcst', 'astroid', 'networkx', 'rich',"
-        " 'locklint.engine.whole_program'} & set(sys.modules)), file=sys.stderr)"
+        " 'locklint.engine.whole_program', 'locklint.rules'} & set(sys.modules)), file=sys.stderr)"
     )
     command = [sys.executable, "-c", program]
     cold = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -331,6 +331,16 @@ def test_a_warm_run_loads_no_parser(project: Path) -> None:
     assert "libcst" in cold.stderr
     assert warm.stderr.strip() == "[]"
     assert warm.stdout == cold.stdout
+
+
+def test_what_an_interrupt_left_is_not_remembered(project: Path) -> None:
+    (project / "m.py").write_text(LEAK)
+    cache = RunCache(project / FOLDER)
+    settings = Settings(LoadedConfig(Config()))
+    cached_check(["."], settings, cache, is_whole=lambda: False)
+    assert not (project / FOLDER / "runs.sqlite").exists()
+    cached_check(["."], settings, cache)
+    assert (project / FOLDER / "runs.sqlite").exists()
 
 
 def test_clean_removes_the_cache_and_nothing_else(

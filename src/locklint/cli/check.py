@@ -10,7 +10,7 @@ import click
 
 from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
-from locklint.cli.interrupt import stop_if_interrupted
+from locklint.cli.interrupt import stop_if_interrupted, was_interrupted
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.request import Request
 from locklint.cli.scope import Scope, scope
@@ -59,7 +59,9 @@ def run(
         isolated=flags["isolated"],
     )
     request = Request(paths=where.paths, **flags)
-    settings = request.settings()
+    settings = request.settings_unchecked()
+    if request.verbose or request.show_settings or request.show_files:
+        request.check_rules(settings)
     if request.show_settings:
         return show_settings(request, settings)
     if request.show_files:
@@ -85,7 +87,15 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
     progress = progress_for(quiet=request.quiet)
     cache = request.cache(settings)
     try:
-        report = cached_check(request.paths, settings, cache, progress=progress, stdin=where.stdin)
+        report = cached_check(
+            request.paths,
+            settings,
+            cache,
+            progress=progress,
+            stdin=where.stdin,
+            before=lambda: None if request.verbose else request.check_rules(settings),
+            is_whole=lambda: not was_interrupted(),
+        )
     except (UsageError, SettingsError) as error:
         raise Failure(str(error)) from None
     finally:

@@ -10,13 +10,14 @@ from locklint.cli.destinations import Destination, destinations, write_all
 from locklint.cli.output import Failure, write_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from locklint.core.config import Config
     from locklint.engine.load_config import LoadedConfig
     from locklint.engine.report import Report
     from locklint.engine.run_cache import RunCache
     from locklint.engine.settings import Settings
+    from locklint.rule import Rule
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,30 @@ class Request:
 
         Raises `Failure` for settings that cannot be used.
         """
+        settings = self.settings_unchecked()
+        self.check_rules(settings)
+        return settings
+
+    def check_rules(self, settings: Settings) -> None:
+        """Raise `Failure` where the settings name rules that do not exist.
+
+        Rules are many modules, which a run that is remembered need not load: so this stands apart.
+        """
         from locklint.engine.load_config import SettingsError
         from locklint.engine.selection import select_rules
-        from locklint.engine.settings import Settings
         from locklint.rules import ALL_RULES
+
+        try:
+            selected = select_rules(settings.config, ALL_RULES)
+        except SettingsError as error:
+            raise Failure(str(error)) from None
+        if self.verbose:
+            write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
+
+    def settings_unchecked(self) -> Settings:
+        """The settings, whether or not there are all of the rules that they name."""
+        from locklint.engine.load_config import SettingsError
+        from locklint.engine.settings import Settings
 
         try:
             root, per_folder, values = self._files()
@@ -76,12 +97,10 @@ class Request:
                 per_folder=per_folder,
                 override=lambda config: self._with_flags(_with_values(config, values)),
             )
-            selected = select_rules(settings.config, ALL_RULES)
         except SettingsError as error:
             raise Failure(str(error)) from None
         if self.verbose:
             write_note(f"settings: {settings.path or 'the defaults'}")
-            write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
         return settings
 
     def cache(self, settings: Settings) -> RunCache | None:
@@ -186,12 +205,16 @@ class Request:
 
     def write(self, report: Report, config: Config) -> None:
         """Write a report where it was asked for, by the settings of the project's root."""
-        from locklint.rules import ALL_RULES
+
+        def rules() -> Sequence[Rule]:
+            from locklint.rules import ALL_RULES
+
+            return ALL_RULES
 
         write_all(
             report,
             self.destinations(),
-            rules=ALL_RULES,
+            rules=rules,
             color=self.color,
             statistics=self.statistics,
             hidden=self.show_suppressed,

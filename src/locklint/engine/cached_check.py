@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from locklint.core.config import Config
 from locklint.engine.discover import Discovery, FoundFile
-from locklint.engine.find_files import find_files
+from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.module_names import ModuleNames
 from locklint.engine.progress import Progress
 from locklint.engine.read import ReadProblem, read_bytes
@@ -26,19 +26,29 @@ def cached_check(
     *,
     progress: Progress | None = None,
     stdin: StdinText | None = None,
+    before: Callable[[], None] = lambda: None,
+    is_whole: Callable[[], bool] = lambda: True,
 ) -> Report:
     """What `locklint.engine.pipeline.check` says, remembered or worked out; raises as it does.
+
+    ``before`` is called in front of an analysis, and not of what is remembered; ``is_whole`` after
+    it, and says whether its report may be kept.
 
     Text that comes from standard input is what an editor holds, new with each key that is pressed,
     and is not remembered.
     """
-    discovery = find_files(paths, settings.config, settings.folder, stdin)
+    try:
+        discovery = find_files(paths, settings.config, settings.folder, stdin)
+    except UsageError:
+        before()  # Which may have something more important to say.
+        raise
     key = None
     if cache is not None and stdin is None and cache.prepare():
         key = RunKey.of(_parts(paths, settings, discovery))
         known = cache.get(key)
         if known is not None:
             return known
+    before()
     from locklint.engine.pipeline import check
 
     report = check(
@@ -50,7 +60,7 @@ def cached_check(
         discovery=discovery,
     )
     # A file that was changed meanwhile would be remembered with what the old text deserves.
-    if cache is not None and key is not None and not report.errors:
+    if cache is not None and key is not None and not report.errors and is_whole():
         if RunKey.of(_parts(paths, settings, discovery)) == key:
             cache.put(key, report, marks(report.consulted))
     return report
