@@ -59,6 +59,32 @@ def run(
         isolated=flags["isolated"],
     )
     request = Request(paths=where.paths, **flags)
+    if request.watch:
+        return _watch(request, where)
+    return _run_once(request, where)
+
+
+def _watch(request: Request, where: Scope) -> int:
+    from locklint.cli.watch import watch
+    from locklint.engine.discover import discover
+
+    if where.stdin is not None:
+        raise click.UsageError("--watch cannot look at standard input")
+    if request.add_ignore is not None or request.update_baseline:
+        raise click.UsageError("--watch cannot be combined with an option that writes files")
+
+    def files() -> list[str]:
+        try:
+            settings = request.settings_unchecked(quiet=True)
+        except Failure:
+            return []  # Which is another state than any in which they can be read.
+        found = discover(request.paths, settings.config, settings.folder).files
+        return [*(each.path for each in found), *([str(settings.path)] if settings.path else [])]
+
+    watch(lambda: _run_once(request, where), files)
+
+
+def _run_once(request: Request, where: Scope) -> int:
     settings = request.settings_unchecked()
     if request.verbose or request.show_settings or request.show_files:
         request.check_rules(settings)

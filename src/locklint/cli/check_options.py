@@ -185,6 +185,9 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--show-files", is_flag=True, help="List the files that would be analysed, and stop."
     ),
+    click.option(
+        "--watch", "-w", is_flag=True, help="Run again whenever a file or the settings change."
+    ),
     click.option("--show-settings", is_flag=True, help="Print the settings that count, and stop."),
 )
 

@@ -59,6 +59,7 @@ class Request:
     statistics: bool = False
     show_files: bool = False
     show_settings: bool = False
+    watch: bool = False
 
     def settings(self) -> Settings:
         """The settings of the run: those of files, with the flags on top.
@@ -85,8 +86,11 @@ class Request:
         if self.verbose:
             write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
 
-    def settings_unchecked(self) -> Settings:
-        """The settings, whether or not there are all of the rules that they name."""
+    def settings_unchecked(self, quiet: bool = False) -> Settings:
+        """The settings, whether or not there are all of the rules that they name.
+
+        With ``quiet``, nothing is told of where they come from.
+        """
         from locklint.engine.load_config import SettingsError
         from locklint.engine.settings import Settings
 
@@ -99,7 +103,7 @@ class Request:
             )
         except SettingsError as error:
             raise Failure(str(error)) from None
-        if self.verbose:
+        if self.verbose and not quiet:
             write_note(f"settings: {settings.path or 'the defaults'}")
         return settings
 
