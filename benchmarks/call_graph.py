@@ -10,14 +10,14 @@ at the end the exponent with which the time grows, fitted by least squares over 
 from __future__ import annotations
 
 import gc
-import math
 import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from benchmarks.costs import exponent
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.interprocedural import Interprocedural
@@ -119,14 +119,6 @@ def measure(count: int) -> float:
         f" {len(cycles)} cycles, {peak:.0f} MB at most"
     )
     return total
-
-
-def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
-    """The slope of the logarithms: 1 where time grows as the size does."""
-    xs, ys = [math.log(size) for size in sizes], [math.log(second) for second in seconds]
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    above = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
-    return above / sum((x - mean_x) ** 2 for x in xs)
 
 
 def main() -> None:

@@ -92,7 +92,7 @@ def alike(draw: st.DrawFn, count: int) -> tuple[Disjunct, ...]:
     """Disjuncts that may be merged: the same kind of exception and the same clean-ups waiting."""
     kind = draw(st.one_of(st.none(), kinds))
     deferred = draw(st.sampled_from(({}, {STACK: KEYS[:1]}, {STACK: KEYS})))
-    drawn = [replace(draw(disjuncts(kind)), deferred=deferred) for _ in range(count)]
+    drawn = [draw(disjuncts(kind)).with_deferred(deferred) for _ in range(count)]
     first = drawn[0].exception
     if first is None:
         return tuple(drawn)
@@ -100,7 +100,7 @@ def alike(draw: st.DrawFn, count: int) -> tuple[Disjunct, ...]:
     return tuple(
         one
         if one.exception is None or one.exception.identity() == first.identity()
-        else replace(one, exception=replace(one.exception, grade=first.grade))
+        else one.with_exception(replace(one.exception, grade=first.grade))
         for one in drawn
     )
 
@@ -314,7 +314,9 @@ def test_equal_identity_means_that_each_covers_the_other_but_for_witnesses(
         key: replace(hold, levels=tuple(frozenset() for _ in hold.levels), where=None)
         for key, hold in disjunct.holds.items()
     }
-    assert replace(disjunct, holds=bare).identity() == disjunct.identity()
+    values, facts, deferred = disjunct.values, disjunct.facts, disjunct.deferred
+    without = Disjunct(bare, values, facts, deferred, disjunct.order, disjunct.exception)
+    assert without.identity() == disjunct.identity()
 
 
 def test_the_state_at_entry_holds_nothing() -> None:

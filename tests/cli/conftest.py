@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -32,14 +32,16 @@ class CommandLine:
     def analyse(
         self,
         paths: Sequence[str],
-        config: Config,
+        settings: Settings,
+        cache: object,
         *,
+        before: Callable[[], None] = lambda: None,
         progress: Progress | None = None,
-        settings: Settings | None = None,
         **_: Any,
     ) -> Report:
         """Stand in for the analysis."""
-        self.paths, self.config = tuple(paths), config
+        before()
+        self.paths, self.config = tuple(paths), settings.config
         if self.error is not None:
             raise self.error
         return self.report
@@ -49,10 +51,6 @@ class CommandLine:
         status = main(words)
         captured = self._capture.readouterr()
         return SimpleNamespace(status=status, out=captured.out, err=captured.err)
-
-
-class MadeUpUsageError(Exception):
-    """Stands for the analysis's complaint about what the user asked for."""
 
 
 @pytest.fixture
@@ -71,12 +69,12 @@ def locklint_command(
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
     line = CommandLine(capsys)
-    pipeline = ModuleType("locklint.engine.pipeline")
-    vars(pipeline).update(check=line.analyse, UsageError=MadeUpUsageError)
+    analysis = ModuleType("locklint.engine.cached_check")
+    vars(analysis).update(cached_check=line.analyse)
     rules = ModuleType("locklint.rules")
     vars(rules).update(ALL_RULES=RULES)
-    monkeypatch.setitem(sys.modules, "locklint.engine.pipeline", pipeline)
-    monkeypatch.setattr(locklint.engine, "pipeline", pipeline, raising=False)
+    monkeypatch.setitem(sys.modules, "locklint.engine.cached_check", analysis)
+    monkeypatch.setattr(locklint.engine, "cached_check", analysis, raising=False)
     monkeypatch.setitem(sys.modules, "locklint.rules", rules)
     monkeypatch.setattr(locklint, "rules", rules, raising=False)
     return line

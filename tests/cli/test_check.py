@@ -12,8 +12,9 @@ from locklint.cli.output import wants_color
 from locklint.core.config import Config
 from locklint.core.diagnostic import Severity
 from locklint.core.source import Span
+from locklint.engine.find_files import UsageError
 from locklint.engine.report import GivenUp, InternalError, Report, Statistics
-from tests.cli.conftest import CommandLine, MadeUpUsageError
+from tests.cli.conftest import CommandLine
 from tests.reporting.canned import Canned, leak
 
 ANALYSED = "Analysed 120 files (34 mention locks), 410 functions, 57 locks.\n"
@@ -132,7 +133,7 @@ def test_statistics(locklint_command: CommandLine) -> None:
 
 
 def test_errors_of_usage_found_by_the_analysis(locklint_command: CommandLine) -> None:
-    locklint_command.error = MadeUpUsageError("gone.py: no such file or directory")
+    locklint_command.error = UsageError("gone.py: no such file or directory")
     result = locklint_command("gone.py", "--exit-zero")
     assert (result.status, result.out) == (2, "")
     assert result.err == "error: gone.py: no such file or directory\n"

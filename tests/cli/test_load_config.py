@@ -120,3 +120,9 @@ def test_files_that_are_no_settings(tmp_path: Path) -> None:
     assert error_of(tmp_path, "tool.locklint = 1", "pyproject.toml") == (
         "`tool.locklint` is not a table"
     )
+
+
+@pytest.mark.parametrize("address", ["docs.example.com/{code}", "https://docs.example.com/"])
+def test_an_address_of_pages_names_the_rule(tmp_path: Path, address: str) -> None:
+    message = error_of(tmp_path, f'docs-url = "{address}"')
+    assert message == "`docs-url`: expected an address with `{code}` or `{name}` in it"

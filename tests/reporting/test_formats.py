@@ -15,6 +15,7 @@ from locklint.engine.report import Report
 from locklint.reporting import FORMATS, render
 from locklint.reporting.fingerprint import fingerprint
 from locklint.reporting.options import RenderOptions
+from locklint.rules import ALL_RULES
 from tests.reporting.canned import PORT, Canned, finding, leak, span
 
 ROOT = os.path.abspath(os.sep)
@@ -26,6 +27,37 @@ def test_concise() -> None:
         "Found 1 error (1 file with findings).\n"
         "Analysed 120 files (34 mention locks), 410 functions, 57 locks.\n"
     )
+
+
+def test_pages_of_rules_are_linked_to_where_they_have_an_address() -> None:
+    address = "https://docs.example.com/{name}/{code}.html"
+    options = RenderOptions(docs_url=address, rules=ALL_RULES)
+    report = Canned().report(leak())
+    expected = "https://docs.example.com/unreleased-on-exception/LCK102.html"
+    assert json.loads(render("json", report, options))["diagnostics"][0]["url"] == expected
+    code = json.loads(render("rdjson", report, options))["diagnostics"][0]["code"]
+    assert code == {"value": "LCK102", "url": expected}
+    rules = json.loads(render("sarif", report, options))["runs"][0]["tool"]["driver"]["rules"]
+    assert {rule["id"]: rule["helpUri"] for rule in rules}["LCK102"] == expected
+    without = json.loads(render("sarif", report, RenderOptions(rules=ALL_RULES)))
+    assert "helpUri" not in without["runs"][0]["tool"]["driver"]["rules"][0]
+
+
+def test_what_the_baseline_knows_is_counted() -> None:
+    report = Report(known=(leak(), leak()), compared=True)
+    assert render("concise", report, RenderOptions()).startswith(
+        "Found nothing to report, 2 known to the baseline.\n"
+    )
+    assert json.loads(render("json", report, RenderOptions()))["summary"]["known"] == 2
+
+
+def test_the_closing_lines_keep_to_a_narrow_terminal() -> None:
+    rows = render("full", Report(), RenderOptions(width=40)).splitlines()
+    assert rows == [
+        "Found nothing to report.",
+        "Analysed 0 files (0 mention locks), 0",
+        "functions, 0 locks.",
+    ]
 
 
 def test_concise_keeps_a_finding_on_one_line() -> None:
@@ -45,6 +77,7 @@ def test_json() -> None:
             "warnings": 0,
             "infos": 0,
             "suppressed": 0,
+            "known": 0,
             "internal_errors": 0,
             "files_with_findings": 1,
             "files": 120,

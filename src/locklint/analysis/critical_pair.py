@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.lockset import LockKey
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.instruction import Constant
@@ -26,7 +26,7 @@ MAX_PATH = 4
 """How many fields of a path are followed through calls."""
 
 
-class EventKind(Enum):
+class EventKind(IdentityEnum):
     """What happens."""
 
     ACQUIRE = "acquire"  # waits as long as it takes

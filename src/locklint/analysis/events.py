@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 from locklint.analysis.lockset import (
@@ -19,6 +18,7 @@ from locklint.analysis.lockset import (
     Why,
     key_of,
 )
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
@@ -74,7 +74,7 @@ class Taken:
     free: tuple[LockKey, ...] = ()
 
 
-class Manner(Enum):
+class Manner(IdentityEnum):
     """How a call runs what it calls."""
 
     DIRECT = "direct"

@@ -11,11 +11,12 @@ merged disjuncts disagree is forgotten, not guessed, and no rule speaks of it an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import TypeAlias
 
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Constant
@@ -35,7 +36,7 @@ class Grade(IntEnum):
     CERTAIN = 4  # `raise`
 
 
-class Flow(Enum):
+class Flow(IdentityEnum):
     """Which of the exceptions that Python treats differently is in flight."""
 
     ERROR = "error"  # an `Exception`
@@ -110,7 +111,7 @@ def key_of(lock: LockRef, mode: Mode | None = None) -> LockKey:
     return LockKey(lock.path, mode)
 
 
-class Why(Enum):
+class Why(IdentityEnum):
     """Why a lock is known not to be held."""
 
     RELEASED = "released"
@@ -196,16 +197,55 @@ class Fact:
     mentions: tuple[AccessPath, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Disjunct:
-    """Some of the executions that reach a place."""
+    """Some of the executions that reach a place. Never changed once it is made.
 
-    holds: Mapping[LockKey, Hold]
-    values: Mapping[AccessPath, Value]
-    facts: Mapping[Fact, bool]
-    deferred: Mapping[AccessPath, tuple[LockKey, ...]]
-    order: tuple[LockKey, ...] = ()
-    exception: InFlight | None = None
+    What tells it apart is worked out once: states ask for it again and again.
+    """
+
+    __slots__ = (
+        "_identity",
+        "_lock_part",
+        "_value_part",
+        "deferred",
+        "exception",
+        "facts",
+        "holds",
+        "order",
+        "values",
+    )
+
+    def __init__(
+        self,
+        holds: Mapping[LockKey, Hold],
+        values: Mapping[AccessPath, Value],
+        facts: Mapping[Fact, bool],
+        deferred: Mapping[AccessPath, tuple[LockKey, ...]],
+        order: tuple[LockKey, ...] = (),
+        exception: InFlight | None = None,
+    ) -> None:
+        self.holds = holds
+        self.values = values
+        self.facts = facts
+        self.deferred = deferred
+        self.order = order
+        self.exception = exception
+        self._identity: tuple[object, ...] | None = None
+        self._lock_part: tuple[object, ...] | None = None
+        self._value_part: tuple[object, ...] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Disjunct)
+            and self.holds == other.holds
+            and self.values == other.values
+            and self.facts == other.facts
+            and self.deferred == other.deferred
+            and self.order == other.order
+            and self.exception == other.exception
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def hold(self, key: LockKey) -> Hold:
         """The state of a lock."""
@@ -219,19 +259,68 @@ class Disjunct:
             order = tuple(k for k in self.order if k != key)
         else:
             order = self.order
-        return replace(self, holds={**self.holds, key: hold}, order=order)
+        return self._with_locks({**self.holds, key: hold}, self.deferred, order)
+
+    def without_hold(self, key: LockKey) -> Disjunct:
+        """This disjunct with nothing said of one lock."""
+        holds = {k: hold for k, hold in self.holds.items() if k != key}
+        return self._with_locks(holds, self.deferred, self.order)
+
+    def with_deferred(self, deferred: Mapping[AccessPath, tuple[LockKey, ...]]) -> Disjunct:
+        """This disjunct with other releases left to stacks of clean-ups."""
+        return self._with_locks(self.holds, deferred, self.order)
+
+    def _with_locks(
+        self,
+        holds: Mapping[LockKey, Hold],
+        deferred: Mapping[AccessPath, tuple[LockKey, ...]],
+        order: tuple[LockKey, ...],
+    ) -> Disjunct:
+        new = Disjunct(holds, self.values, self.facts, deferred, order, self.exception)
+        new._value_part = self._value_part
+        return new
+
+    def with_values(
+        self, values: Mapping[AccessPath, Value], facts: Mapping[Fact, bool]
+    ) -> Disjunct:
+        """This disjunct with other values and outcomes known."""
+        new = Disjunct(holds=self.holds, values=values, facts=facts, deferred=self.deferred)
+        new.order = self.order
+        new.exception = self.exception
+        new._lock_part = self._lock_part
+        return new
+
+    def with_exception(self, exception: InFlight | None) -> Disjunct:
+        """This disjunct with another exception in flight."""
+        new = Disjunct(self.holds, self.values, self.facts, self.deferred, self.order, exception)
+        # The other one is asked for its identity as well, so this is no work in vain.
+        new._lock_part = self._locks()
+        new._value_part = self._known()
+        return new
+
+    def _locks(self) -> tuple[object, ...]:
+        part = self._lock_part
+        if part is None:
+            held = frozenset((key, hold.identity()) for key, hold in self.holds.items())
+            part = self._lock_part = (held, frozenset(self.deferred.items()))
+        return part
+
+    def _known(self) -> tuple[object, ...]:
+        part = self._value_part
+        if part is None:
+            values, facts = self.values, self.facts
+            part = self._value_part = (frozenset(values.items()), frozenset(facts.items()))
+        return part
 
     def identity(self) -> tuple[object, ...]:
         """Equal for disjuncts that behave alike from here on."""
-        return (self.lock_identity(), frozenset(self.values.items()), frozenset(self.facts.items()))
+        if self._identity is None:
+            self._identity = (*self.lock_identity(), *self._known())
+        return self._identity
 
     def lock_identity(self) -> tuple[object, ...]:
         """The part of the identity that concerns locks and the exception in flight."""
-        return (
-            frozenset((key, hold.identity()) for key, hold in self.holds.items()),
-            frozenset(self.deferred.items()),
-            self.exception and self.exception.identity(),
-        )
+        return (*self._locks(), self.exception and self.exception.identity())
 
     def covers(self, other: Disjunct) -> bool:
         """Whether all that this says is true of the executions that ``other`` stands for."""
@@ -251,13 +340,37 @@ class Disjunct:
 
     def exception_identity(self) -> tuple[object, ...]:
         """What is never merged: the kind of exception, and what waits to be cleaned up."""
-        return (
-            frozenset(self.deferred.items()),
-            self.exception and self.exception.identity(),
-        )
+        return (self._locks()[1], self.exception and self.exception.identity())
 
 
 EMPTY = Disjunct({}, {}, {}, {})
+
+
+class Raised:
+    """What leaves a block by exceptions, each kind of exception once for each disjunct.
+
+    With ``every`` all of them are kept, as those who note each witness need them.
+    """
+
+    def __init__(self, every: bool = False) -> None:
+        self._every = every
+        self._found: dict[object, tuple[Disjunct, InFlight]] = {}
+
+    def add(self, disjunct: Disjunct, exception: InFlight) -> None:
+        """Note that the exception may be raised in that state."""
+        # Disjuncts are alive as long as they stand here, so that their ids stay their own.
+        key = len(self._found) if self._every else (id(disjunct), exception.identity())
+        old = self._found.get(key)
+        if old is not None:
+            exception = old[1].better(exception)
+        self._found[key] = (disjunct, exception)
+
+    def disjuncts(self) -> list[Disjunct]:
+        """The states, with the exceptions in flight."""
+        return [
+            disjunct if disjunct.exception is exception else disjunct.with_exception(exception)
+            for disjunct, exception in self._found.values()
+        ]
 
 
 def _join_holds(a: Hold, b: Hold) -> Hold:
@@ -316,11 +429,12 @@ class State:
     def __init__(self, disjuncts: Iterable[Disjunct] = (), bound: int = MAX_DISJUNCTS) -> None:
         members = _collect(disjuncts, Disjunct.identity)
         self._merged = len(members) > bound
-        if len(members) > bound:
+        if self._merged:
             members = _collect(members.values(), Disjunct.lock_identity)
-        if len(members) > bound:
-            members = _collect(members.values(), Disjunct.exception_identity)
-        self._members = {disjunct.identity(): disjunct for disjunct in members.values()}
+            if len(members) > bound:
+                members = _collect(members.values(), Disjunct.exception_identity)
+            members = {disjunct.identity(): disjunct for disjunct in members.values()}
+        self._members = members
 
     def __iter__(self) -> Iterator[Disjunct]:
         return iter(self._members.values())
@@ -350,8 +464,9 @@ class State:
         """The upper bound of both, or this very object where the other adds nothing."""
         new = [
             disjunct
-            for disjunct in other
-            if not (self._merged and any(member.covers(disjunct) for member in self))
+            for identity, disjunct in other._members.items()
+            if self._members.get(identity) != disjunct
+            and not (self._merged and any(member.covers(disjunct) for member in self))
         ]
         if not new:
             return self
@@ -360,10 +475,12 @@ class State:
         return self if joined == self else joined
 
 
-def _collect(disjuncts: Iterable[Disjunct], identity: object) -> dict[tuple[object, ...], Disjunct]:
+def _collect(
+    disjuncts: Iterable[Disjunct], identity: Callable[[Disjunct], tuple[object, ...]]
+) -> dict[tuple[object, ...], Disjunct]:
     members: dict[tuple[object, ...], Disjunct] = {}
     for disjunct in disjuncts:
-        name = identity(disjunct)  # type: ignore[operator]
+        name = identity(disjunct)
         old = members.get(name)
         if old is None:
             members[name] = disjunct

@@ -8,7 +8,7 @@ import msgspec
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.events import Manner
-from locklint.analysis.lockset import FORGOTTEN, Acquisition, Disjunct, Why, key_of
+from locklint.analysis.lockset import FORGOTTEN, Acquisition, Disjunct, Raised, Why, key_of
 from locklint.analysis.lockset_holds import Holds, is_exclusive
 from locklint.analysis.summary import Effect
 from locklint.core.source import Span
@@ -24,7 +24,7 @@ _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 class Calls(Holds):
     """Calls, and context managers that are no locks."""
 
-    def _call(self, call: Call, disjunct: Disjunct, raised: list[Disjunct]) -> list[Disjunct]:
+    def _call(self, call: Call, disjunct: Disjunct, raised: Raised | None) -> list[Disjunct]:
         if self._recorder:
             self._note_call(call, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:
@@ -135,7 +135,7 @@ class Calls(Holds):
         return not found[1].returns
 
     def _apply_call(
-        self, call: Call, disjunct: Disjunct, way: str, raised: list[Disjunct] | None
+        self, call: Call, disjunct: Disjunct, way: str, raised: Raised | None
     ) -> list[Disjunct]:
         """Apply the summaries of a call's targets: ``way`` is ``normal`` or ``exceptional``."""
         outcomes = [disjunct]
@@ -208,7 +208,7 @@ class Calls(Holds):
         span: Span,
         callee: Function,
         disjuncts: list[Disjunct],
-        raised: list[Disjunct] | None,
+        raised: Raised | None,
     ) -> list[Disjunct]:
         if delta == 0:
             return disjuncts
@@ -228,7 +228,7 @@ class Calls(Holds):
         span: Span,
         callee: Function,
         disjunct: Disjunct,
-        raised: list[Disjunct] | None,
+        raised: Raised | None,
     ) -> list[Disjunct]:
         lock = self._canonical_lock(lock, disjunct)
         key = key_of(lock, mode)
@@ -261,9 +261,7 @@ class Calls(Holds):
             disjunct = self._set(enter.result, stack, self._rebind(enter.result, disjunct))
         return disjunct
 
-    def _exit(
-        self, exit_: Exit, disjunct: Disjunct, raised: list[Disjunct] | None
-    ) -> list[Disjunct]:
+    def _exit(self, exit_: Exit, disjunct: Disjunct, raised: Raised | None) -> list[Disjunct]:
         manager = exit_.manager
         if manager is None:
             return [disjunct]
@@ -283,7 +281,7 @@ class Calls(Holds):
         span: Span,
         way: str,
         disjunct: Disjunct,
-        raised: list[Disjunct] | None,
+        raised: Raised | None,
     ) -> list[Disjunct]:
         if self._recorder:
             self._note_managed(manager, span, way == "enter", disjunct)

@@ -16,6 +16,7 @@ from locklint.analysis.lockset import (
     Hold,
     InFlight,
     LockKey,
+    Raised,
     Why,
     key_of,
 )
@@ -115,7 +116,7 @@ class Holds(Values):
         mode: Mode | None,
         how: str,
         disjunct: Disjunct,
-        raised: list[Disjunct] | None,
+        raised: Raised | None,
     ) -> list[Disjunct]:
         lock = self._canonical_lock(lock, disjunct)
         key = key_of(lock, mode)
@@ -151,12 +152,8 @@ class Holds(Values):
             if lock.kind.unheld_release is UnheldRelease.RAISES:
                 if raised is not None:
                     cause = Cause(span, "release of a lock that is not held")
-                    raised.append(
-                        replace(
-                            disjunct,
-                            exception=InFlight(Flow.ERROR, "RuntimeError", Grade.ACQUIRE, cause),
-                        )
-                    )
+                    failed = InFlight(Flow.ERROR, "RuntimeError", Grade.ACQUIRE, cause)
+                    raised.add(disjunct, failed)
                 return []
             return [disjunct]
         if hold.count <= -MAX_COUNT:
@@ -188,20 +185,20 @@ class Holds(Values):
             for key in waiting:
                 disjunct = self._hand_over(key, disjunct)
             deferred = {k: v for k, v in disjunct.deferred.items() if k != stack}
-            return replace(disjunct, deferred=deferred)
+            return disjunct.with_deferred(deferred)
         key = key_of(self._canonical_lock(lock, disjunct), lock.mode)
         self._deferred_locks[key] = lock
         if len(waiting) > MAX_COUNT:
             return self._hand_over(key, disjunct)
-        return replace(disjunct, deferred={**disjunct.deferred, stack: (*waiting, key)})
+        return disjunct.with_deferred({**disjunct.deferred, stack: (*waiting, key)})
 
     def _unwind(
-        self, span: Span, stack: AccessPath, disjunct: Disjunct, raised: list[Disjunct] | None
+        self, span: Span, stack: AccessPath, disjunct: Disjunct, raised: Raised | None
     ) -> list[Disjunct]:
         stack = self._canonical(stack, disjunct)
         waiting = disjunct.deferred.get(stack, ())
         deferred = {k: v for k, v in disjunct.deferred.items() if k != stack}
-        current = [replace(disjunct, deferred=deferred)]
+        current = [disjunct.with_deferred(deferred)]
         for key in reversed(waiting):
             following: list[Disjunct] = []
             for one in current:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import is_
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
-from locklint.analysis.lockset import Cause, Disjunct, Flow, Grade, InFlight, State, key_of
+from locklint.analysis.lockset import Cause, Disjunct, Flow, Grade, InFlight, Raised, State, key_of
 from locklint.analysis.lockset_calls import Calls
 from locklint.analysis.lockset_values import Lookup
 from locklint.analysis.raising import grade
@@ -47,15 +48,22 @@ class Transfer(Calls):
         """The states that leave a block, each with its target; exits go to the recorder."""
         block = self._function.blocks[block_id]
         current: list[Disjunct] = list(state)
-        raised: list[Disjunct] = []
+        handled = block.on_exception is not None
+        # Nobody asks for what leaves the function by exceptions but the recorder.
+        raised = Raised(every=not handled) if handled or self._recorder else None
         for instruction in block.instructions:
-            after: list[Disjunct] = []
             if _makes_exception(instruction, block.terminator):
                 # What is raised next tells more than that making it might fail.
                 continue
+            hazard = self._hazard(instruction)
+            after: list[Disjunct] = []
             for disjunct in current:
-                after += self._step(instruction, disjunct, raised)
-            current = after if len(after) < 2 else list(State(after))
+                after += self._step(instruction, disjunct, hazard, raised)
+            if len(after) > 1 and not (
+                len(after) == len(current) and all(map(is_, after, current))
+            ):
+                after = list(State(after))
+            current = after
         out: dict[BlockId, list[Disjunct]] = {}
         match block.terminator:
             case Jump(target):
@@ -71,17 +79,20 @@ class Transfer(Calls):
                     for disjunct in current:
                         self._recorder.returns(span, self._value(value, disjunct), disjunct)
             case Raise() as terminator:
-                for disjunct in current:
-                    raised.append(self._raise(terminator, disjunct))
+                if raised is not None:
+                    for disjunct in current:
+                        raised.add(disjunct, self._raise(terminator, disjunct))
             case Catch() as terminator:
                 for disjunct in current:
                     for target, caught in _dispatch(terminator, disjunct):
                         out.setdefault(target, []).append(caught)
-        if raised:
+        if raised is not None:
+            leaving = raised.disjuncts()
             if block.on_exception is not None:
-                out.setdefault(block.on_exception, []).extend(raised)
+                if leaving:
+                    out.setdefault(block.on_exception, []).extend(leaving)
             elif self._recorder:
-                for disjunct in raised:
+                for disjunct in leaving:
                     self._recorder.raises(disjunct)
         for target, disjuncts in out.items():
             yield target, State(self._forget_dead(disjuncts, target))
@@ -89,19 +100,24 @@ class Transfer(Calls):
     def _forget_dead(self, disjuncts: Iterable[Disjunct], block: BlockId) -> Iterator[Disjunct]:
         relevance = self._relevance
         keep_exception = relevance.exception_live(block)
+        # On the way to a clean-up the exception is still needed to know that it is one.
+        keep_exception = keep_exception or _is_cleanup(self._function.blocks[block].terminator)
         for disjunct in disjuncts:
-            values = {k: v for k, v in disjunct.values.items() if relevance.value_live(k, block)}
-            facts = {k: v for k, v in disjunct.facts.items() if relevance.fact_live(k, block)}
+            values, facts = disjunct.values, disjunct.facts
+            if values:
+                values = {k: v for k, v in values.items() if relevance.value_live(k, block)}
+            if facts:
+                facts = {k: v for k, v in facts.items() if relevance.fact_live(k, block)}
+            if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
+                disjunct = disjunct.with_values(values, facts)
             exception = disjunct.exception
             if exception is not None and not keep_exception and exception.grade > Grade.ACQUIRE:
-                target = self._function.blocks[block]
-                # On the way to a clean-up the exception is still needed to know that it is one.
-                exception = None if not _is_cleanup(target.terminator) else exception
-            yield replace(disjunct, values=values, facts=facts, exception=exception)
+                disjunct = disjunct.with_exception(None)
+            yield disjunct
 
-    def _raise(self, terminator: Raise, disjunct: Disjunct) -> Disjunct:
+    def _raise(self, terminator: Raise, disjunct: Disjunct) -> InFlight:
         if terminator.reraise and disjunct.exception is not None:
-            return disjunct
+            return disjunct.exception
         name = terminator.exception
         bare = name.rsplit(".", 1)[-1] if name else None
         flow = Flow.EXIT if bare in _EXITS else Flow.ERROR
@@ -111,21 +127,24 @@ class Transfer(Calls):
         # An assertion states what its author knows to be true.
         likely = Grade.UNLIKELY if bare == "AssertionError" else Grade.CERTAIN
         known = bare if bare and bare[:1].isupper() else None
-        return replace(disjunct, exception=InFlight(flow, known, likely, cause))
+        return InFlight(flow, known, likely, cause)
 
     def _step(
-        self, instruction: Instruction, disjunct: Disjunct, raised: list[Disjunct]
+        self,
+        instruction: Instruction,
+        disjunct: Disjunct,
+        hazard: InFlight | None,
+        raised: Raised | None,
     ) -> list[Disjunct]:
         if isinstance(instruction, Call) and instruction.external is not None:
             if ends_process(instruction.external):
-                if not ends_by_raising(instruction.external):
-                    return []
-                exit_ = InFlight(
-                    Flow.EXIT, "SystemExit", Grade.CERTAIN, Cause(instruction.span, "exit")
-                )
-                raised.append(replace(disjunct, exception=exit_))
+                if ends_by_raising(instruction.external) and raised is not None:
+                    cause = Cause(instruction.span, "exit")
+                    leaving = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, cause)
+                    raised.add(disjunct, leaving)
                 return []
-        self._may_raise(instruction, disjunct, raised)
+        if hazard is not None and raised is not None:
+            self._may_raise(instruction, disjunct, hazard, raised)
         match instruction:
             case Acquire() | TryAcquire():
                 return self._acquire(instruction, disjunct)
@@ -155,25 +174,30 @@ class Transfer(Calls):
             case _:
                 return [disjunct]
 
-    def _may_raise(
-        self, instruction: Instruction, disjunct: Disjunct, raised: list[Disjunct]
-    ) -> None:
+    def _hazard(self, instruction: Instruction) -> InFlight | None:
+        """The exception that an instruction may raise; None where it raises none."""
         likely = grade(instruction, self._function, self._raises)
-        if likely is Grade.NEVER or _is_known_good(instruction, disjunct):
+        if likely is Grade.NEVER:
+            return None
+        cause = Cause(instruction.span, _describe(instruction))
+        return InFlight(Flow.ERROR, None, likely, cause)
+
+    def _may_raise(
+        self, instruction: Instruction, disjunct: Disjunct, hazard: InFlight, raised: Raised
+    ) -> None:
+        if _is_known_good(instruction, disjunct):
             return
-        what = _describe(instruction)
-        cause = Cause(instruction.span, what)
         before = [disjunct]
         if isinstance(instruction, Call) and instruction.targets:
             before = list(self._apply_call(instruction, disjunct, "exceptional", None))
         if isinstance(instruction, Exit):
             before = self._exit(instruction, disjunct, None)
         for one in before:
-            raised.append(replace(one, exception=InFlight(Flow.ERROR, None, likely, cause)))
+            raised.add(one, hazard)
             if isinstance(instruction, Await) or (
-                isinstance(instruction, Yield) and likely > Grade.UNLIKELY
+                isinstance(instruction, Yield) and hazard.grade > Grade.UNLIKELY
             ):
-                raised.append(replace(one, exception=InFlight(Flow.CANCEL, None, likely, cause)))
+                raised.add(one, replace(hazard, flow=Flow.CANCEL))
 
     def _raises(self, key: str) -> Grade | None:
         found = self._lookup(key)
@@ -188,12 +212,12 @@ def _dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disju
         verdict = takes(handler, exception)
         if verdict is not Verdict.NO:
             taken = caught_by(handler, exception) if verdict is Verdict.MAYBE else exception
-            yield handler.target, replace(disjunct, exception=taken)
+            yield handler.target, disjunct.with_exception(taken)
         if verdict is Verdict.YES:
             return
         if verdict is Verdict.MAYBE:
             exception = pass_by(handler, exception)
-    yield catch.uncaught, replace(disjunct, exception=exception)
+    yield catch.uncaught, disjunct.with_exception(exception)
 
 
 def _makes_exception(instruction: Instruction, terminator: Terminator) -> bool:

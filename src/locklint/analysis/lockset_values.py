@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 
@@ -59,11 +58,10 @@ class Values:
             return disjunct
         if isinstance(value, Constant) and not self._relevance.constants:
             return disjunct
-        return replace(disjunct, values={**disjunct.values, target: value})
+        return disjunct.with_values({**disjunct.values, target: value}, disjunct.facts)
 
     def _rebind(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
         """Forget everything that was known through the old value of ``target``."""
-        mentions = f"[{target}]"
         disjunct = self._keep_for_copies(target, disjunct)
         values = {
             path: value
@@ -76,18 +74,23 @@ class Values:
             for fact, outcome in disjunct.facts.items()
             if not any(path.starts_with(target) for path in fact.mentions)
         }
-        disjunct = replace(disjunct, values=values, facts=facts)
+        if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
+            disjunct = disjunct.with_values(values, facts)
+        if not disjunct.holds:
+            return disjunct
+        mentions = f"[{target}]"
         for key, hold in list(disjunct.holds.items()):
             if key.path.starts_with(target) or mentions in key.path.fields:
                 if hold.count == 0 and not hold.forgotten:
-                    holds = {k: h for k, h in disjunct.holds.items() if k != key}
-                    disjunct = replace(disjunct, holds=holds)
+                    disjunct = disjunct.without_hold(key)
                 else:
                     disjunct = disjunct.with_hold(key, FORGOTTEN)
         return disjunct
 
     def _keep_for_copies(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
         """Before a variable is bound anew: what was known of it still holds for its copies."""
+        if not disjunct.facts:
+            return disjunct
         facts = dict(disjunct.facts)
         for path, value in disjunct.values.items():
             if value != target or path == target:
@@ -96,10 +99,14 @@ class Values:
                 outcome = facts.get(Fact(kind, str(target), (target,)))
                 if outcome is not None:
                     facts[Fact(kind, str(path), (path,))] = outcome
-        return disjunct if facts == disjunct.facts else replace(disjunct, facts=facts)
+        if facts == disjunct.facts:
+            return disjunct
+        return disjunct.with_values(disjunct.values, facts)
 
     def _canonical(self, path: AccessPath, disjunct: Disjunct) -> AccessPath:
         """The path with aliased variables exchanged for what they stand for."""
+        if not disjunct.values:
+            return path
         for _ in range(5):
             root = AccessPath(path.root_name, (), path.root)
             value = disjunct.values.get(root)
@@ -125,12 +132,16 @@ class Values:
         known = self._evaluate(condition, disjunct)
         if known is not None:
             return disjunct if known is outcome else None
+        if not self._relevance.repeated:
+            return disjunct
         facts = dict(disjunct.facts)
         for one in {condition, self._followed(condition, disjunct)}:
             fact = facts_of(one)
             if fact is not None and fact in self._relevance.repeated:
                 facts[fact] = outcome
-        return disjunct if facts == disjunct.facts else replace(disjunct, facts=facts)
+        if facts == disjunct.facts:
+            return disjunct
+        return disjunct.with_values(disjunct.values, facts)
 
     def _followed(self, condition: Condition, disjunct: Disjunct) -> Condition:
         """The condition as one on what an aliased variable stands for."""

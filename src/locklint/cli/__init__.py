@@ -10,6 +10,7 @@ import click
 from locklint import __version__
 from locklint.cli.baseline import baseline
 from locklint.cli.check import check
+from locklint.cli.clean import clean
 from locklint.cli.config import config
 from locklint.cli.debug import debug
 from locklint.cli.diff import diff
@@ -41,6 +42,7 @@ command.add_command(diff)
 command.add_command(rule)
 command.add_command(graph)
 command.add_command(config)
+command.add_command(clean)
 command.add_command(debug)
 
 

@@ -10,7 +10,7 @@ import click
 
 from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
-from locklint.cli.interrupt import stop_if_interrupted
+from locklint.cli.interrupt import stop_if_interrupted, was_interrupted
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.request import Request
 from locklint.cli.scope import Scope, scope
@@ -59,7 +59,35 @@ def run(
         isolated=flags["isolated"],
     )
     request = Request(paths=where.paths, **flags)
-    settings = request.settings()
+    if request.watch:
+        return _watch(request, where)
+    return _run_once(request, where)
+
+
+def _watch(request: Request, where: Scope) -> int:
+    from locklint.cli.watch import watch
+    from locklint.engine.discover import discover
+
+    if where.stdin is not None:
+        raise click.UsageError("--watch cannot look at standard input")
+    if request.add_ignore is not None or request.update_baseline:
+        raise click.UsageError("--watch cannot be combined with an option that writes files")
+
+    def files() -> list[str]:
+        try:
+            settings = request.settings_unchecked(quiet=True)
+        except Failure:
+            return []  # Which is another state than any in which they can be read.
+        found = discover(request.paths, settings.config, settings.folder).files
+        return [*(each.path for each in found), *([str(settings.path)] if settings.path else [])]
+
+    watch(lambda: _run_once(request, where), files)
+
+
+def _run_once(request: Request, where: Scope) -> int:
+    settings = request.settings_unchecked()
+    if request.verbose or request.show_settings or request.show_files:
+        request.check_rules(settings)
     if request.show_settings:
         return show_settings(request, settings)
     if request.show_files:
@@ -73,24 +101,28 @@ def run(
     report = judged.report.only(where.of)
     if request.add_ignore is not None:
         return add_ignores(report, request.add_ignore)
-    request.write(report)
+    request.write(report, settings.config)
     return max(judged.status, _status(report, settings.config, request.exit_zero))
 
 
 def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
-    from locklint.engine import pipeline
+    from locklint.engine.cached_check import cached_check
+    from locklint.engine.find_files import UsageError
     from locklint.engine.load_config import SettingsError
 
     progress = progress_for(quiet=request.quiet)
+    cache = request.cache(settings)
     try:
-        report = pipeline.check(
+        report = cached_check(
             request.paths,
-            settings.config,
+            settings,
+            cache,
             progress=progress,
-            settings=settings,
             stdin=where.stdin,
+            before=lambda: None if request.verbose else request.check_rules(settings),
+            is_whole=lambda: not was_interrupted(),
         )
-    except (pipeline.UsageError, SettingsError) as error:
+    except (UsageError, SettingsError) as error:
         raise Failure(str(error)) from None
     finally:
         if progress is not None:
@@ -102,6 +134,8 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
                 "note: no lock is made in the files that were named; to know those of the whole"
                 " project, name folders or add --report-only-for"
             )
+    if request.verbose and cache is not None and cache.trouble:
+        write_note(f"the cache is not used: {cache.trouble}")
     for problem in report.errors:
         write_error(f"{problem.path}: internal error, a defect of locklint: {problem.message}")
         if request.verbose:

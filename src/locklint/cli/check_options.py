@@ -113,12 +113,19 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="FILE|KEY=VALUE",
         help="A settings file instead of the nearest, or one setting in TOML.",
     ),
-    click.option("--no-cache", "-n", is_flag=True, help="Accepted; there is no cache yet."),
+    click.option(
+        "--no-cache",
+        "-n",
+        is_flag=True,
+        envvar="LOCKLINT_NO_CACHE",
+        help="Neither read nor write what is remembered of former runs.",
+    ),
     click.option(
         "--cache-dir",
         type=click.Path(),
         envvar="LOCKLINT_CACHE_DIR",
-        help="Accepted; there is no cache yet.",
+        metavar="FOLDER",
+        help="Where former runs are remembered: .locklint_cache beside the settings if not given.",
     ),
     click.option(
         "--jobs",
@@ -177,6 +184,9 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     click.option(
         "--show-files", is_flag=True, help="List the files that would be analysed, and stop."
+    ),
+    click.option(
+        "--watch", "-w", is_flag=True, help="Run again whenever a file or the settings change."
     ),
     click.option("--show-settings", is_flag=True, help="Print the settings that count, and stop."),
 )

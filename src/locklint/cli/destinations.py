@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -96,20 +96,30 @@ def write_all(
     results: Results,
     where: Sequence[Destination],
     *,
-    rules: Sequence[Rule],
+    rules: Callable[[], Sequence[Rule]],
     color: str,
     statistics: bool,
     hidden: bool,
     quiet: bool,
+    docs_url: str = "",
 ) -> None:
-    """Write results to every destination, and say on standard error what no text on output says."""
+    """Write results to every destination, and say on standard error what no text on output says.
+
+    ``rules`` gives all that could have been applied, and is asked only where they are written.
+    """
     from locklint.reporting import WITH_CLOSING_LINES, render
     from locklint.reporting.summary import closing_lines
 
     # Files first: whoever reads standard output may go away.
     for each in sorted(where, key=lambda each: each.path is None):
         options = _options(
-            each, rules, color=color, statistics=statistics, closing=not quiet, hidden=hidden
+            each,
+            rules,
+            color=color,
+            statistics=statistics,
+            closing=not quiet,
+            hidden=hidden,
+            docs_url=docs_url,
         )
         write_result(render(each.output_format, results, options), each.path)
         if each.output_format == "github" and each.path is None:
@@ -147,12 +157,13 @@ def checkout_folder(folder: str, environment: Mapping[str, str]) -> str:
 
 def _options(
     destination: Destination,
-    rules: Sequence[Rule],
+    rules: Callable[[], Sequence[Rule]],
     *,
     color: str,
     statistics: bool,
     closing: bool,
     hidden: bool,
+    docs_url: str,
 ) -> RenderOptions:
     from locklint.reporting.options import RenderOptions
 
@@ -165,8 +176,10 @@ def _options(
         statistics=statistics,
         closing=closing,
         base=checkout_folder(os.getcwd(), os.environ),
-        rules=tuple(rules),
+        # Many modules, for the one format that describes them.
+        rules=tuple(rules()) if destination.output_format == "sarif" else (),
         hidden=hidden,
+        docs_url=docs_url,
     )
 
 

@@ -10,12 +10,14 @@ from locklint.cli.destinations import Destination, destinations, write_all
 from locklint.cli.output import Failure, write_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from locklint.core.config import Config
     from locklint.engine.load_config import LoadedConfig
     from locklint.engine.report import Report
+    from locklint.engine.run_cache import RunCache
     from locklint.engine.settings import Settings
+    from locklint.rule import Rule
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,40 @@ class Request:
     statistics: bool = False
     show_files: bool = False
     show_settings: bool = False
+    watch: bool = False
 
     def settings(self) -> Settings:
         """The settings of the run: those of files, with the flags on top.
 
         Raises `Failure` for settings that cannot be used.
         """
+        settings = self.settings_unchecked()
+        self.check_rules(settings)
+        return settings
+
+    def check_rules(self, settings: Settings) -> None:
+        """Raise `Failure` where the settings name rules that do not exist.
+
+        Rules are many modules, which a run that is remembered need not load: so this stands apart.
+        """
         from locklint.engine.load_config import SettingsError
         from locklint.engine.selection import select_rules
-        from locklint.engine.settings import Settings
         from locklint.rules import ALL_RULES
+
+        try:
+            selected = select_rules(settings.config, ALL_RULES)
+        except SettingsError as error:
+            raise Failure(str(error)) from None
+        if self.verbose:
+            write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
+
+    def settings_unchecked(self, quiet: bool = False) -> Settings:
+        """The settings, whether or not there are all of the rules that they name.
+
+        With ``quiet``, nothing is told of where they come from.
+        """
+        from locklint.engine.load_config import SettingsError
+        from locklint.engine.settings import Settings
 
         try:
             root, per_folder, values = self._files()
@@ -75,13 +101,23 @@ class Request:
                 per_folder=per_folder,
                 override=lambda config: self._with_flags(_with_values(config, values)),
             )
-            selected = select_rules(settings.config, ALL_RULES)
         except SettingsError as error:
             raise Failure(str(error)) from None
-        if self.verbose:
+        if self.verbose and not quiet:
             write_note(f"settings: {settings.path or 'the defaults'}")
-            write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
         return settings
+
+    def cache(self, settings: Settings) -> RunCache | None:
+        """Where the reports of former runs are kept; None where none shall be used."""
+        from pathlib import Path
+
+        from locklint.engine.run_cache import FOLDER, RunCache
+
+        if self.no_cache:
+            return None
+        if self.cache_dir:
+            return RunCache(Path(self.cache_dir))
+        return RunCache(Path(settings.folder or os.curdir) / FOLDER)
 
     @property
     def narrows_rules(self) -> bool:
@@ -171,18 +207,23 @@ class Request:
         """Where the result goes; raises `Failure` where it cannot."""
         return destinations(self.output_format, self.output_file)
 
-    def write(self, report: Report) -> None:
-        """Write a report where it was asked for."""
-        from locklint.rules import ALL_RULES
+    def write(self, report: Report, config: Config) -> None:
+        """Write a report where it was asked for, by the settings of the project's root."""
+
+        def rules() -> Sequence[Rule]:
+            from locklint.rules import ALL_RULES
+
+            return ALL_RULES
 
         write_all(
             report,
             self.destinations(),
-            rules=ALL_RULES,
+            rules=rules,
             color=self.color,
             statistics=self.statistics,
             hidden=self.show_suppressed,
             quiet=self.quiet,
+            docs_url=config.docs_url or "",
         )
 
 

@@ -56,10 +56,6 @@ class Triage:
                 return self._update(self._baseline, report, was_analysed)
             judged = self._baseline.judge(report.diagnostics, was_analysed)
             report = replace(report, diagnostics=judged.new, known=judged.known, compared=True)
-            if judged.known:
-                self._note(
-                    f"{_counted(len(judged.known), 'known finding')} in the baseline not shown"
-                )
             status = self._stale(self._baseline, judged, complete=not report.errors)
         if self._changes is not None:
             changes, sources = self._changes, report.sources

@@ -184,7 +184,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
         Names,
         Meta(
             description="Functions that call the functions they are given at once, in the same"
-            " thread.",
+            " thread and before they return: what these do with locks counts where they are given."
+            " A function or method of the analysed project may be named too.",
             examples=[["pkg.retry.run"]],
             extra=ROOT,
         ),
@@ -192,11 +193,22 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     blocking_calls: Annotated[
         Names,
         Meta(
-            description="Functions that may block for long, besides those that locklint knows.",
+            description="Functions that may block for long, besides those that locklint knows."
+            " Without effect so far: it is meant for rules about blocking calls under a lock"
+            " (LCK4xx), which this version does not have.",
             examples=[["pkg.http.fetch"]],
             extra=ROOT,
         ),
     ] = ()
+    docs_url: Annotated[
+        Annotated[str, Meta(pattern=r"^https?://\S*\{(code|name)\}\S*$")] | None,
+        Meta(
+            description="The address of the pages of the rules, where somebody has put them;"
+            " `{code}` and `{name}` stand for the rule. Formats that can link to a page do then.",
+            examples=["https://docs.example.com/locklint/rules/{code}.html"],
+            extra=ROOT,
+        ),
+    ] = None
     lock_order: Annotated[
         tuple[str, ...],
         Meta(

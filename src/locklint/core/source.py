@@ -15,7 +15,7 @@ import msgspec
 _LONG_LINE = 1000
 
 
-class Span(msgspec.Struct, frozen=True, order=True):
+class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     """A half-open range of characters; lines and columns are 1-based."""
 
     line: int

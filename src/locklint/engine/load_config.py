@@ -262,4 +262,6 @@ def _reworded(message: str) -> str:
     key = place.rstrip("`").removeprefix("$.")
     if key == "target-version" and "matching regex" in problem:
         return f"`{key}`: expected a version such as `py311`"
+    if key == "docs-url" and "matching regex" in problem:
+        return f"`{key}`: expected an address with `{{code}}` or `{{name}}` in it"
     return f"`{key}`: {problem[:1].lower()}{problem[1:]}"

@@ -22,7 +22,8 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic
-from locklint.engine.discover import Discovery, discover
+from locklint.engine.discover import Discovery
+from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.program_files import AnalysedFile, ProgramFiles
@@ -30,7 +31,7 @@ from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import GivenUp, InternalError, Report, Statistics
 from locklint.engine.run_rules import run_rules, visible
 from locklint.engine.settings import RuleSelection, Settings
-from locklint.engine.stdin import StdinText, with_stdin
+from locklint.engine.stdin import StdinText
 from locklint.engine.suppress import UNUSED_SUPPRESSION, Silencer
 from locklint.engine.whole_program import WholeProgram
 from locklint.reporting.fingerprint import identity
@@ -42,9 +43,7 @@ if TYPE_CHECKING:
 
 _RECURSION_LIMIT = 10_000
 
-
-class UsageError(Exception):
-    """What was asked for cannot be done: a path that does not exist or holds no Python file."""
+__all__ = ["Solved", "UsageError", "analyse", "check", "counted", "solve"]
 
 
 def check(
@@ -54,11 +53,13 @@ def check(
     progress: Progress | None = None,
     settings: Settings | None = None,
     stdin: StdinText | None = None,
+    discovery: Discovery | None = None,
 ) -> Report:
     """Analyse the Python files under ``paths``.
 
     ``config`` holds the settings of the whole run; ``settings`` says what counts for each file,
     by default the same. ``stdin`` takes the place of a file, or comes to those that are found.
+    ``discovery`` are the files, where they were looked for already.
     Raises `UsageError` for a named path that does not exist or where nothing
     is to be analysed, and `locklint.engine.load_config.SettingsError` for an unknown rule.
     """
@@ -73,6 +74,7 @@ def check(
         folder=settings.folder,
         stdin=stdin,
         prepare=selection.prepare,
+        discovery=discovery,
     )
     files, program = solved.files, solved.program
     found = run_rules(program, selection, paths)
@@ -112,6 +114,7 @@ def check(
         files=tuple(found.shown for found in solved.discovery.files),
         noqa=silencer.mentions_noqa(),
         silenced=silenced,
+        consulted=tuple(sorted(files.consulted)),
     )
 
 
@@ -142,6 +145,7 @@ def solve(
     folder: str | None = None,
     stdin: StdinText | None = None,
     prepare: Callable[[Iterable[str]], None] = lambda paths: None,
+    discovery: Discovery | None = None,
 ) -> Solved:
     """Find the Python files under ``paths`` and analyse them as one program.
 
@@ -150,15 +154,7 @@ def solve(
     `UsageError` as `check` does.
     """
     progress = progress or NoProgress()
-    discovery = discover(paths, config, folder)
-    if stdin is not None:
-        found_files = with_stdin(discovery.files, stdin, config, folder)
-        discovery = Discovery(found_files, discovery.problems)
-    fatal = [problem for problem in discovery.problems if problem.fatal]
-    if fatal:
-        raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
-    if not discovery.files and not discovery.problems and paths and not config.force_exclude:
-        raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
+    discovery = discovery or find_files(paths, config, folder, stdin)
     prepare(found.path for found in discovery.files)
     files = ProgramFiles(config, stdin)
     for problem in discovery.problems:

@@ -55,7 +55,8 @@ class ProgramFiles:
 
     Whatever is wrong with a file becomes a finding in ``problems``, or, where it is a defect of
     locklint, an entry of ``errors``; the rest goes on. ``stdin`` takes the place of a file.
-    ``unparsed`` are notebooks that could not be parsed.
+    ``unparsed`` are notebooks that could not be parsed; ``consulted`` are files and folders of
+    installed packages that were looked at on the way.
     """
 
     def __init__(self, config: Config, stdin: StdinText | None = None) -> None:
@@ -63,6 +64,7 @@ class ProgramFiles:
         self.errors: list[InternalError] = []
         self.files: dict[str, AnalysedFile] = {}
         self.unparsed: dict[str, SourceFile] = {}
+        self.consulted: set[str] = set()
         self._overlay = {os.path.realpath(stdin.path): stdin.data} if stdin else {}
         self._words = configured_words(config)
         self._methods = frozenset(
@@ -203,7 +205,7 @@ class ProgramFiles:
         from locklint.frontend.lower_module import FunctionSource, lower_function
         from locklint.frontend.parse import LoweringProblem
 
-        nodes = self._nodes(file)
+        nodes = self._nodes(file, wanted)
         names = _definition_names(file.index)
         for qualname in wanted:
             file.lowered.add(qualname)
@@ -270,10 +272,38 @@ class ProgramFiles:
         return self._trees[path]
 
     def _nodes(
-        self, file: AnalysedFile
+        self, file: AnalysedFile, wanted: Iterable[str]
     ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The `ast` nodes of the wanted functions, at least, by the line of the name and the name.
+
+        A file whose tree was given back is not parsed again for the sake of a small part of it.
+        """
+        declarations = [file.index.functions[qualname] for qualname in wanted]
+        path = file.source.path
+        lines = sum(each.span.end_line - each.span.line + 1 for each in declarations)
+        if (
+            path not in self._trees
+            and path not in self._newer
+            and 2 * lines < len(file.source.lines)
+        ):
+            found = self._nodes_alone(file.source, declarations)
+            if found is not None:
+                return found
         tree = self._tree(file)
         return {} if tree is None else {(n.lineno, n.name): n for n in _definitions(tree)}
+
+    def _nodes_alone(
+        self, source: SourceFile, declarations: Iterable[FunctionDecl]
+    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] | None:
+        from locklint.frontend.parse import parse_node
+
+        found: dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        for declaration in declarations:
+            node = parse_node(source, declaration.span)
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                return None
+            found[node.lineno, node.name] = node
+        return found
 
     # -- problems ---------------------------------------------------------------------------
 

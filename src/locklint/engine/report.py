@@ -60,7 +60,8 @@ class Report:
     ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
     ``noqa`` comment in them names a rule. ``silenced`` are the findings that comments silence,
     ``known`` those that a baseline knows, both in output order; neither is among ``diagnostics``.
-    ``compared`` says that there was a baseline.
+    ``compared`` says that there was a baseline. ``consulted`` are files and folders of installed
+    packages that the answers rest on as well.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -73,6 +74,7 @@ class Report:
     compared: bool = False
     silenced: tuple[Silenced, ...] = ()
     known: tuple[Diagnostic, ...] = ()
+    consulted: tuple[str, ...] = ()
 
     def only(self, choose: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]]) -> Report:
         """The report with those findings alone, shown or not, that ``choose`` leaves in a list."""

@@ -63,11 +63,15 @@ class WholeProgram:
         self.interprocedural = Interprocedural()
         self._table = table_with(config.lock_types)
         self._methods = lock_method_names(self._table)
+        self._immediate = frozenset(config.immediate_callers)
         self._project = Project([file.index for file in files.files.values()])
         self._resolver = StaticResolver(
             self._project,
             self._table,
-            AstroidResolver(lambda name: self._table.kind_for_constructor(name) is not None),
+            AstroidResolver(
+                lambda name: self._table.kind_for_constructor(name) is not None,
+                consulted=files.consulted,
+            ),
         )
         self._resolvers: dict[str, StaticResolver] = {}
         # Graphs as they were lowered, before anything in them was resolved.
@@ -385,7 +389,9 @@ class WholeProgram:
         done: list[Function] = []
         for function in functions:
             try:
-                done.append(apply_effects(function, self._resolvers[path], self._methods))
+                done.append(
+                    apply_effects(function, self._resolvers[path], self._methods, self._immediate)
+                )
             except Exception as error:
                 self._internal(path, error)
         return done

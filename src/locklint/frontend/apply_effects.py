@@ -86,14 +86,23 @@ def lock_method_names(table: LockTable) -> frozenset[str]:
 
 
 class EffectPass:
-    """Applies the effects of one function; ``methods`` is `lock_method_names` of the table."""
+    """Applies the effects of one function; ``methods`` is `lock_method_names` of the table.
 
-    def __init__(self, function: Function, resolver: Resolver, methods: frozenset[str]) -> None:
+    ``immediate`` are the dotted names of further functions that call at once what they are given.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        resolver: Resolver,
+        methods: frozenset[str],
+        immediate: frozenset[str] = frozenset(),
+    ) -> None:
         self._function = function
         self._resolver = resolver
         self._methods = methods
         self._definitions = Definitions(function)
-        self._implicit = ImplicitCalls(function.key, resolver, self._definitions)
+        self._implicit = ImplicitCalls(function.key, resolver, self._definitions, immediate)
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
         self._mentions: set[str] = set()
@@ -596,9 +605,14 @@ def _releases(method: tuple[LockRef, str]) -> bool:
     return lock.api.release_form(name) is not None or name in ("__exit__", "__aexit__")
 
 
-def apply_effects(function: Function, resolver: Resolver, methods: frozenset[str]) -> Function:
+def apply_effects(
+    function: Function,
+    resolver: Resolver,
+    methods: frozenset[str],
+    immediate: frozenset[str] = frozenset(),
+) -> Function:
     """The function with library calls exchanged for their effects on locks."""
-    return EffectPass(function, resolver, methods).apply()
+    return EffectPass(function, resolver, methods, immediate).apply()
 
 
 __all__ = ["apply_effects", "lock_method_names"]

@@ -33,11 +33,16 @@ class AstroidResolver:
 
     ``is_constructor`` tells whether the tables know a dotted name as a lock's constructor;
     ``search_path`` are the folders with installed packages (default: those of this interpreter).
+    ``consulted`` takes the paths of the files and folders on which answers rest.
     """
 
     def __init__(
-        self, is_constructor: Callable[[str], bool], search_path: Sequence[str] | None = None
+        self,
+        is_constructor: Callable[[str], bool],
+        search_path: Sequence[str] | None = None,
+        consulted: set[str] | None = None,
     ) -> None:
+        self._consulted: set[str] = set() if consulted is None else consulted
         self._is_constructor = is_constructor
         self._search_path = list(sys.path if search_path is None else search_path)
         self._answers: dict[str, str | None] = {}
@@ -274,11 +279,13 @@ class AstroidResolver:
                 if origin is None or not origin.endswith(".py"):
                     return None
                 path = Path(origin)
+                self._consulted.add(origin)
                 return path if path.stat().st_size <= MAX_BYTES else None
             locations = spec.submodule_search_locations
             if locations is None:
                 return None
             search = list(locations)
+            self._consulted.update(search)
         return None
 
     def _parse(self, dotted: str, path: Path) -> nodes.Module | None:

@@ -77,10 +77,18 @@ _CALLED = ("key", "repl", "function")
 class ImplicitCalls:
     """Finds the functions of the project that instructions of one function run by the way."""
 
-    def __init__(self, key: str, resolver: Resolver, definitions: Definitions) -> None:
+    def __init__(
+        self,
+        key: str,
+        resolver: Resolver,
+        definitions: Definitions,
+        immediate: frozenset[str] = frozenset(),
+    ) -> None:
+        """``immediate``: dotted names of further functions that call at once what they get."""
         self._key = key
         self._resolver = resolver
         self._definitions = definitions
+        self._immediate = immediate
 
     def of(self, instruction: Instruction) -> Iterator[Call]:
         """The calls that an instruction makes; they come right after it."""
@@ -113,6 +121,11 @@ class ImplicitCalls:
                 # Formatting asks each value, any other operator the first operand.
                 for operand in operands if what == "format" else operands[:1]:
                     yield from self._special(span, operand, names, what)
+            case Call(targets=targets, external=external) if self._immediate and (
+                name := self._declared(targets, external)
+            ):
+                given = [argument for argument in instruction.arguments if not argument.star]
+                yield from self._calls_of(instruction, given, name)
             case Call(span=span, external=str() as external, arguments=arguments):
                 if is_logging(external):
                     yield from self._logged(span, arguments)
@@ -147,7 +160,17 @@ class ImplicitCalls:
         given = [argument for argument in call.arguments if argument.name in _CALLED]
         if position is not None and position < len(plain):
             given.append(plain[position])
-        what = f"{external.rpartition('.')[2]}()"
+        yield from self._calls_of(call, given, external)
+
+    def _declared(self, targets: tuple[str, ...], external: str | None) -> str | None:
+        """The name by which the settings say that a callee calls at once what it is given."""
+        names = [target.replace(":", ".", 1) for target in targets]
+        names += [external] if external is not None else []
+        return next((name for name in names if name in self._immediate), None)
+
+    def _calls_of(self, call: Call, given: list[CallArgument], caller: str) -> Iterator[Call]:
+        """The calls of those arguments that are functions of the project."""
+        what = f"{caller.rpartition('.')[2]}()"
         for argument in given:
             path = argument.value
             if isinstance(path, FunctionRef):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from locklint.frontend.project import Found, Project
 from locklint.frontend.value_types import (
@@ -65,6 +65,27 @@ _OPAQUE = Opaque()
 Key = tuple[str, ...]
 
 
+@dataclass(slots=True)
+class _Frame:
+    """One computation under way: at which keys cycles were cut in it, and which it came through.
+
+    What is remembered for good by itself is in neither.
+    """
+
+    cuts: set[Key] = field(default_factory=set)
+    reached: set[Key] = field(default_factory=set)
+
+    def is_cut_alike(self, stack: Iterable[Key]) -> bool:
+        """Whether the same computation would be cut at just the same keys below that stack."""
+        cut = 0
+        for key in stack:
+            if key in self.cuts:
+                cut += 1
+            elif key in self.reached:
+                return False
+        return cut == len(self.cuts)
+
+
 class Inference:
     """Answers what values are; its parts answer for attributes, calls, annotations, arguments."""
 
@@ -79,8 +100,8 @@ class Inference:
         self.calls = calls.Calls(self)
         self.learnt: dict[str, LockKind] = {}
         self._memo: dict[Key, Types] = {}
-        self._stack: dict[Key, int] = {}
-        self._lowest_cut = 1 << 30
+        self._stack: dict[Key, _Frame] = {}
+        self._provisional: dict[Key, tuple[Types, _Frame]] = {}
         self._steps = 0
         self._depth = 0
 
@@ -88,8 +109,8 @@ class Inference:
         """Start a new question with a full budget."""
         self._steps = 0
         self._depth = 0
-        self._lowest_cut = 1 << 30
         self._stack.clear()
+        self._provisional.clear()
 
     def learn(self, dotted: str, kind: LockKind) -> None:
         """Take in that something outside the project makes, or is, a lock."""
@@ -113,31 +134,50 @@ class Inference:
 
         Within its own computation a key stands for nothing. What was computed while such a cycle
         was cut further up is not kept, so that answers never depend on the order of questions.
+        Within one question it is used again where the same cuts would be made: else a ring of
+        names would be walked once for each way through it.
         """
         known = self._memo.get(key)
         if known is not None:
             return known
-        position = self._stack.get(key)
-        if position is not None:
-            self._lowest_cut = min(self._lowest_cut, position)
+        stack = self._stack
+        if key in stack:
+            for frame in reversed(stack.values()):
+                frame.cuts.add(key)
+                break
             return ()
         if self._depth >= MAX_DEPTH or self.exhausted:
             self._steps = MAX_STEPS + 1
             return UNKNOWN
         self._steps += 1
-        position = len(self._stack)
-        self._stack[key] = position
+        before = self._provisional.get(key)
+        if before is not None and before[1].is_cut_alike(stack):
+            self._leave(key, before[1])
+            return before[0]
+        frame = stack[key] = _Frame()
         self._depth += 1
         try:
             result = compute()
         finally:
             self._depth -= 1
-            del self._stack[key]
-        if self._lowest_cut >= position:
-            self._lowest_cut = 1 << 30
+            del stack[key]
+        frame.cuts.discard(key)
+        if not frame.cuts:
             if not self.exhausted:
                 self._memo[key] = result
+            return result
+        if not self.exhausted:
+            self._provisional[key] = (result, frame)
+        self._leave(key, frame)
         return result
+
+    def _leave(self, key: Key, frame: _Frame) -> None:
+        """Tell the computation that asked for a key which cuts the answer rests on."""
+        for outer in reversed(self._stack.values()):
+            outer.cuts |= frame.cuts
+            outer.reached |= frame.reached
+            outer.reached.add(key)
+            break
 
     # Values
 

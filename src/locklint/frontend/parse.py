@@ -119,6 +119,24 @@ def parse_function(
     return LoweringProblem("the code is not a function", span)
 
 
+def parse_node(source: SourceFile, span: Span) -> ast.stmt | None:
+    """The `ast` node of one statement, with the lines of the file, from its own text alone.
+
+    None where that cannot be had, or its columns would not be those of the file.
+    """
+    text, line_offset = _slice(source, span)
+    is_prefixed = line_offset < span.line - 1
+    if "\f" in source.text or _text_too_deep_or_large(text):
+        return None
+    try:
+        body = ast.parse("\n" * line_offset + text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    if is_prefixed and len(body) == 1 and isinstance(body[0], ast.If):
+        body = body[0].body
+    return body[0] if len(body) == 1 else None
+
+
 def parse_whole(source: SourceFile) -> cst.Module | LoweringProblem:
     """Parse a whole file: only for files that `ast` refuses."""
     lines = source.lines

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable, Iterable
+import typing
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
@@ -39,6 +40,7 @@ MAX_CALL_SITES = 16
 Loader: TypeAlias = Callable[[str], ModuleIndex | None]
 Ancestor: TypeAlias = ClassRef | str
 Member: TypeAlias = tuple[str, tuple[str, ...]]
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ class Project:
         # Valid for as long as something is in progress: a cycle may have cut them short.
         self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
-        self._by_base: dict[str, list[ClassRef]] | None = None
-        self._sites: dict[str, list[tuple[ModuleIndex, CallSite]]] | None = None
-        self._shelves: dict[str, set[str]] | None = None
+        self._heirs = NameTable(_named_bases)
+        self._sites = NameTable(_call_sites)
+        self._shelves = NameTable(_shelved)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in modules:
             self.add(index)
@@ -101,7 +103,13 @@ class Project:
 
     def add(self, index: ModuleIndex) -> None:
         """Add a file's declarations; the same path again replaces them."""
+        self._put(index)
+        self._mro.clear()
+        self._members.clear()
+
+    def _put(self, index: ModuleIndex) -> None:
         known = self._modules.setdefault(index.module, [])
+        replaced = [other for other in known if other.path == index.path]
         known[:] = [other for other in known if other.path != index.path]
         known.append(index)
         self._by_key[index.key] = index
@@ -109,12 +117,12 @@ class Project:
         parts = index.module.split(".")
         for length in range(1, len(parts)):
             self._packages.add(".".join(parts[:length]))
-        self._mro.clear()
         self._subclasses.clear()
-        self._by_base = None
-        self._sites = None
-        self._shelves = None
-        self._members.clear()
+        for table in (self._heirs, self._sites, self._shelves):
+            if replaced:
+                table.clear()
+            else:
+                table.add(index)
 
     def modules(self) -> Iterable[ModuleIndex]:
         """All modules, sorted by name and path."""
@@ -135,7 +143,8 @@ class Project:
             self._asked.add(dotted)
             loaded = self._load(dotted)
             if loaded is not None:
-                self.add(loaded)
+                # What was answered before stays true: whoever asked for the module got it loaded.
+                self._put(loaded)
                 known = self._modules.get(dotted)
         if not known:
             return None
@@ -376,49 +385,82 @@ class Project:
             found: dict[ClassRef, None] = {}
             work = [cls]
             while work and len(found) < MAX_SUBCLASSES:
-                for other in self._heirs(work.pop()):
+                for other in self._heirs.named(work.pop().decl.name, self.modules):
                     if other not in found and other != cls and cls in self.mro(other):
                         found[other] = None
                         work.append(other)
             known = self._subclasses[cls] = tuple(found)
         return known
 
-    def _heirs(self, cls: ClassRef) -> list[ClassRef]:
-        """The classes one of whose bases is spelt with the class's name."""
-        if self._by_base is None:
-            self._by_base = {}
-            for index in self.modules():
-                for qualname, decl in index.classes.items():
-                    own = ClassRef(index.path, qualname, index)
-                    for base in decl.bases:
-                        name = _base_name(base)
-                        if name:
-                            self._by_base.setdefault(name, []).append(own)
-        return self._by_base.get(cls.decl.name, [])
-
     def containers_of(self, name: str) -> list[str]:
         """The names of module-level lists and dicts that hold something by that last name."""
-        if self._shelves is None:
-            self._shelves = {}
-            for index in self.modules():
-                for holder, bindings in index.bindings.items():
-                    for binding in bindings:
-                        if not isinstance(binding.value, Items):
-                            continue
-                        for element in binding.value.elements:
-                            if isinstance(element, Ref):
-                                self._shelves.setdefault(element.names[-1], set()).add(holder)
-        return sorted(self._shelves.get(name, ()))
+        return sorted(set(self._shelves.named(name, self.modules)))
 
     def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
         """The calls by that last name in other files, by module, bounded."""
-        if self._sites is None:
-            self._sites = {}
-            for index in self.modules():
-                for site in index.call_sites:
-                    self._sites.setdefault(site.name, []).append((index, site))
-        found = [pair for pair in self._sites.get(name, ()) if pair[0].path != but.path]
+        found = [pair for pair in self._sites.named(name, self.modules) if pair[0].path != but.path]
         return found[:MAX_CALL_SITES]
+
+
+class NameTable(typing.Generic[_Item]):
+    """What the files of a project have under each name, by module and path.
+
+    Made when it is first asked for; files that come later are put in as they come.
+    """
+
+    def __init__(self, items: Callable[[ModuleIndex], Iterable[tuple[str, _Item]]]) -> None:
+        self._items = items
+        self._found: dict[str, list[tuple[tuple[str, str], _Item]]] | None = None
+        self._unsorted: set[str] = set()
+
+    def clear(self) -> None:
+        """Forget everything; it is found anew when it is asked for."""
+        self._found = None
+
+    def add(self, index: ModuleIndex) -> None:
+        """Put in what a file has, unless nobody has asked for anything yet."""
+        if self._found is None:
+            return
+        place = (index.module, index.path)
+        for name, item in self._items(index):
+            self._found.setdefault(name, []).append((place, item))
+            self._unsorted.add(name)
+
+    def named(self, name: str, modules: Callable[[], Iterable[ModuleIndex]]) -> list[_Item]:
+        """Everything under a name, in the order of modules and paths."""
+        if self._found is None:
+            self._found = {}
+            for index in modules():
+                self.add(index)
+        found = self._found.get(name, [])
+        if name in self._unsorted:
+            self._unsorted.discard(name)
+            found.sort(key=lambda pair: pair[0])
+        return [item for _, item in found]
+
+
+def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
+    """The classes of a file, by the last names of their bases as they are spelt."""
+    for qualname, decl in index.classes.items():
+        for base in decl.bases:
+            name = _base_name(base)
+            if name:
+                yield name, ClassRef(index.path, qualname, index)
+
+
+def _call_sites(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, CallSite]]]:
+    for site in index.call_sites:
+        yield site.name, (index, site)
+
+
+def _shelved(index: ModuleIndex) -> Iterator[tuple[str, str]]:
+    """The names of module-level containers, by the last names of what they are made with."""
+    for holder, bindings in index.bindings.items():
+        for binding in bindings:
+            if isinstance(binding.value, Items):
+                for element in binding.value.elements:
+                    if isinstance(element, Ref):
+                        yield element.names[-1], holder
 
 
 def _base_name(base: Value) -> str:

@@ -26,7 +26,8 @@ from locklint.core.source import Span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-MENTION = re.compile(r"locklint\s*:|noqa\s*:", re.IGNORECASE)
+# `noqa` is for the codes of all linters; those of others are none of our business.
+MENTION = re.compile(r"locklint\s*:|noqa\s*:[^\n]*lck", re.IGNORECASE)
 PRAGMA = re.compile(
     r"#\s*locklint\s*:\s*(?P<kind>file-ignore|ignore|disable|enable)(?![\w-])"
     r"\s*(?:\[(?P<selectors>[^\]#]*)\]|(?!\[))(?P<reason>[^#]*)"

@@ -265,6 +265,8 @@ NONE: Types = (NONE_TYPE,)
 
 def union(*parts: Iterable[Type]) -> Types:
     """The alternatives of all parts, without repetition, in order, bounded."""
+    if len(parts) == 1 and isinstance(parts[0], tuple) and len(parts[0]) < 2:
+        return parts[0]
     seen: dict[Type, None] = {}
     for part in parts:
         for alternative in part:
@@ -286,6 +288,8 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
     A lock made on the spot belongs to the place. One that lives elsewhere keeps its identity,
     for the place is an alias of it; where several such meet, the place's own name stands for them.
     """
+    if not any(isinstance(kind, (LockValue, ContainerType)) for kind in types):
+        return union(types)
     homes = {
         (kind.identity if kind.is_named else "") for kind in types if isinstance(kind, LockValue)
     }

@@ -8,14 +8,14 @@ down), ``[*]`` (some element), and a call's result ``()`` or ``(x)`` (its argume
 
 from __future__ import annotations
 
-from enum import Enum
-
 import msgspec
+
+from locklint.core.identity_enum import IdentityEnum
 
 MAX_FIELDS = 6
 
 
-class Root(Enum):
+class Root(IdentityEnum):
     """Where the first name of a path is bound."""
 
     LOCAL = "local"
@@ -26,7 +26,7 @@ class Root(Enum):
     TEMP = "temp"  # the result of a call, a condition or a display
 
 
-class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_hash=True, gc=False):
     """A root variable and the fields that lead from it to a value."""
 
     root_name: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 import msgspec
 
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.api_use import ApiUse
@@ -33,7 +33,7 @@ def split_key(key: str) -> tuple[str, str]:
     return module, qualname
 
 
-class FunctionKind(Enum):
+class FunctionKind(IdentityEnum):
     """What kind of scope a graph was made from."""
 
     FUNCTION = "function"

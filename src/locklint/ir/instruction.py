@@ -7,11 +7,11 @@ for `Acquire`, `Release`, `Wait` and `Notify`, so that nothing later needs to kn
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.lock import AcquireForm, LockRef, Mode
@@ -76,7 +76,7 @@ class Unknown(msgspec.Struct, frozen=True, array_like=True, tag=True):
 Operand: TypeAlias = AccessPath | Constant | Display | FunctionRef | Unknown
 
 
-class Use(Enum):
+class Use(IdentityEnum):
     """What becomes of a call's result."""
 
     DISCARDED = "discarded"  # an expression statement

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 import msgspec
 
 from locklint.core.diagnostic import Confidence
+from locklint.core.identity_enum import IdentityEnum
 from locklint.ir.access_path import AccessPath
 
 
-class LockRole(Enum):
+class LockRole(IdentityEnum):
     """What the primitive is for."""
 
     LOCK = "lock"
@@ -22,7 +21,7 @@ class LockRole(Enum):
     READ_WRITE = "read-write"
 
 
-class Owner(Enum):
+class Owner(IdentityEnum):
     """Who has to release what was acquired."""
 
     ANYONE = "anyone"
@@ -32,7 +31,7 @@ class Owner(Enum):
     INSTANCE = "instance"
 
 
-class Failure(Enum):
+class Failure(IdentityEnum):
     """What an acquire does that gives up (non-blocking, or its timeout has passed)."""
 
     RETURNS_FALSE = "returns false"
@@ -40,7 +39,7 @@ class Failure(Enum):
     NEVER = "never"  # there is no such form
 
 
-class Gives(Enum):
+class Gives(IdentityEnum):
     """What a successful acquire returns."""
 
     BOOL = "bool"
@@ -49,21 +48,21 @@ class Gives(Enum):
     OTHER = "other"
 
 
-class Mode(Enum):
+class Mode(IdentityEnum):
     """How the lock is held."""
 
     EXCLUSIVE = "exclusive"
     SHARED = "shared"
 
 
-class UnheldRelease(Enum):
+class UnheldRelease(IdentityEnum):
     """What a release of a lock that nobody holds does."""
 
     RAISES = "raises"
     IGNORED = "ignored"  # a counting semaphore, or a library that shrugs
 
 
-class Refused(Enum):
+class Refused(IdentityEnum):
     """Arguments of an acquire that raise at once, whatever the lock's state."""
 
     UNBLOCKED_TIMEOUT = (
@@ -135,6 +134,10 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True):
     locked_method: str | None = None  # `locked`
     cross_process: bool = False
 
+    def __hash__(self) -> int:
+        # Rows are looked up often, and a name has one row.
+        return hash(self.name)
+
     def acquire_form(self, method: str) -> AcquireForm | None:
         """The acquire form of that method name."""
         return next((form for form in self.acquire_forms if form.name == method), None)
@@ -153,7 +156,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True):
         return any(form.is_async for form in self.acquire_forms)
 
 
-class Exactness(Enum):
+class Exactness(IdentityEnum):
     """How many objects one identity may stand for."""
 
     ONE = "one object"  # a module global, a class attribute
@@ -163,7 +166,7 @@ class Exactness(Enum):
     UNKNOWN = "unknown"
 
 
-class LockRef(msgspec.Struct, frozen=True, array_like=True):
+class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
     """A lock as one piece of code names it.
 
     ``path`` is canonical within the function: aliases of attributes and conditions over a lock are

@@ -50,6 +50,7 @@ def _summary(results: Results, options: RenderOptions) -> dict[str, Any]:
         "warnings": severities[Severity.WARNING],
         "infos": severities[Severity.INFO],
         "suppressed": counts.suppressed,
+        "known": len(results.known),
         "internal_errors": len(results.errors),
         "files_with_findings": len({diagnostic.path for diagnostic in results.diagnostics}),
         "files": counts.files,
@@ -75,7 +76,8 @@ def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
         "message": diagnostic.message,
         "severity": diagnostic.severity.label,
         "confidence": diagnostic.confidence.label,
-        "url": None,  # The pages are in the tool itself: `locklint rule CODE`.
+        # Without an address the pages are in the tool itself: `locklint rule CODE`.
+        "url": options.page(diagnostic.code, diagnostic.name),
         "filename": absolute(diagnostic.path, options),
         "cell": _cell(diagnostic.span, source),
         "location": _start(diagnostic.span, source),

@@ -19,6 +19,8 @@ class RenderOptions:
     relative to: that of the repository, if it is known, else ``root``. ``closing`` adds the lines
     that count findings and say what was analysed. ``rules`` are all that could have been applied.
     With ``hidden``, formats that can mark them hold the findings that are not to be shown as well.
+    ``docs_url`` is the address of a rule's page, with ``{code}`` and ``{name}`` for the rule, or
+    nothing where the pages have no address.
     """
 
     width: int | None = None
@@ -30,3 +32,8 @@ class RenderOptions:
     base: str = ""
     rules: tuple[Rule, ...] = ()
     hidden: bool = False
+    docs_url: str = ""
+
+    def page(self, code: str, name: str) -> str | None:
+        """The address of the page of a rule; None where it has none."""
+        return self.docs_url.replace("{code}", code).replace("{name}", name) or None

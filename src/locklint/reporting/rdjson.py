@@ -27,11 +27,12 @@ def render(results: Results, options: RenderOptions) -> str:
 def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -> dict[str, Any]:
     note = places.cell_note(diagnostic, results)
     text = [f"{diagnostic.message}{note}", *telling(diagnostic, results, options)]
+    address = options.page(diagnostic.code, diagnostic.name)
     record: dict[str, Any] = {
         "message": "\n".join(text),
         "location": _location(diagnostic.path, diagnostic.span, results, options),
         "severity": diagnostic.severity.label.upper(),
-        "code": {"value": diagnostic.code},
+        "code": {"value": diagnostic.code, **({"url": address} if address else {})},
     }
     source = results.sources.get(diagnostic.path)
     if diagnostic.fix and not (source and source.cells):

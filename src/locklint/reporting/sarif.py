@@ -66,7 +66,7 @@ def render(results: Results, options: RenderOptions) -> str:
 
 
 def _rules(results: Results, options: RenderOptions) -> list[dict[str, Any]]:
-    rules = [_rule(rule) for rule in sorted(options.rules, key=lambda rule: rule.code)]
+    rules = [_rule(rule, options) for rule in sorted(options.rules, key=lambda rule: rule.code)]
     known = {rule["id"] for rule in rules}
     reported = [*results.diagnostics, *results.known]
     reported += [hidden.diagnostic for hidden in results.silenced]
@@ -77,13 +77,15 @@ def _rules(results: Results, options: RenderOptions) -> list[dict[str, Any]]:
     return rules
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule, options: RenderOptions) -> dict[str, Any]:
+    address = options.page(rule.code, rule.name)
     return {
         "id": rule.code,
         "name": rule.name,
         "shortDescription": {"text": _sentence(rule.summary)},
         "fullDescription": {"text": _first_paragraph(rule.page)},
         "help": {"text": rule.page.strip(), "markdown": rule.page.strip()},
+        **({"helpUri": address} if address else {}),
         "defaultConfiguration": {
             "level": LEVELS[rule.severity],
             "enabled": rule.default,

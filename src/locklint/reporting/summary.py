@@ -17,7 +17,10 @@ def closing_lines(results: Results) -> tuple[str, str]:
 
 
 def found_line(results: Results) -> str:
-    """For example ``Found 2 errors, 1 warning (2 files with findings), 3 suppressed.``"""
+    """For example ``Found 2 errors, 1 warning (2 files with findings), 3 suppressed.``
+
+    Findings that the baseline knows are counted behind those that comments silence.
+    """
     by_severity = Counter(diagnostic.severity for diagnostic in results.diagnostics)
     parts = [
         _counted(by_severity[severity], noun, plural)
@@ -30,6 +33,8 @@ def found_line(results: Results) -> str:
     ]
     suppressed = results.statistics.suppressed
     rest = f", {suppressed} suppressed" if suppressed else ""
+    if results.known:
+        rest += f", {len(results.known)} known to the baseline"
     if results.errors:
         rest += f", {_counted(len(results.errors), 'internal error', 'internal errors')}"
     if not parts:

@@ -33,9 +33,10 @@ def render(results: Results, options: RenderOptions) -> str:
         lines.extend(_finding(diagnostic, results, options))
         lines.append([])
     if options.closing:
-        found, analysed = closing_lines(results)
-        lines.append([(found, "strong" if results.diagnostics else "")])
-        lines.append([(analysed, "")])
+        for text, style in zip(
+            closing_lines(results), ("strong" if results.diagnostics else "", ""), strict=True
+        ):
+            lines.extend([(row, style)] for row in wrap(text, options.width))
     return paint(lines, options.color)
 
 

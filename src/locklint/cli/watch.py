@@ -1,0 +1,56 @@
+"""``--watch``: a run each time that something has changed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from locklint.cli.interrupt import stop_if_interrupted
+from locklint.cli.output import is_terminal, write_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import NoReturn
+
+INTERVAL = 0.5
+"""How many seconds pass between two looks."""
+
+
+def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoReturn:
+    """Run at once, and again when one of the files has changed, is new or is gone.
+
+    ``files`` are asked for anew each time. Goes on until there is an interrupt, and through
+    whatever a run fails with but the first one: who types leaves settings half written.
+    """
+    is_first = True
+    while True:
+        seen = _state(files())
+        if not is_first and is_terminal(sys.stdout):
+            click.clear()
+        try:
+            run()
+        except click.ClickException as error:
+            if is_first:
+                raise
+            error.show()
+        is_first = False
+        sys.stdout.flush()
+        write_note("watching for changes; Ctrl-C ends it")
+        while _state(files()) == seen:
+            time.sleep(INTERVAL)
+            stop_if_interrupted()
+
+
+def _state(files: Iterable[str]) -> dict[str, tuple[int, int]]:
+    state: dict[str, tuple[int, int]] = {}
+    for path in files:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        state[path] = (status.st_mtime_ns, status.st_size)
+    return state

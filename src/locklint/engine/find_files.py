@@ -1,0 +1,33 @@
+"""The files of a run, from what the user named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from locklint.core.config import Config
+from locklint.engine.discover import Discovery, discover
+from locklint.engine.stdin import StdinText, with_stdin
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done: a path that does not exist or holds no Python file."""
+
+
+def find_files(
+    paths: Sequence[str], config: Config, folder: str | None, stdin: StdinText | None = None
+) -> Discovery:
+    """The Python files under ``paths``, with the text of ``stdin`` among them.
+
+    ``folder`` is that of the project's settings. Raises `UsageError` for a named path that does not
+    exist or where nothing is to be analysed.
+    """
+    discovery = discover(paths, config, folder)
+    if stdin is not None:
+        found = with_stdin(discovery.files, stdin, config, folder)
+        discovery = Discovery(found, discovery.problems)
+    fatal = [problem for problem in discovery.problems if problem.fatal]
+    if fatal:
+        raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
+    if not discovery.files and not discovery.problems and paths and not config.force_exclude:
+        raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
+    return discovery
