@@ -26,6 +26,11 @@ COMMAND = [sys.executable, "-m", "locklint"]
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def heed_interrupts() -> None:
+    """Let a process stop at an interrupt, even where the tests run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with one fault."""
@@ -121,7 +126,12 @@ def test_an_interrupt_gives_no_results(folder: Path, delay: float) -> None:
     (folder / "out.json").write_text("old")
     words = ["--output-format", "json", "-o", "out.json", "-v"]
     with subprocess.Popen(
-        [*COMMAND, *words], cwd=folder, env=PLAIN, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *words],
+        cwd=folder,
+        env=PLAIN,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith(b"settings: ")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_end_to_end import LEAK
-from tests.cli.test_terminal import COMMAND, PLAIN
+from tests.cli.test_terminal import COMMAND, PLAIN, heed_interrupts
 
 
 def wait_for(result: Path, text: str, times: int) -> None:
@@ -33,6 +33,7 @@ def test_a_change_is_followed_by_a_run(tmp_path: Path) -> None:
             env=PLAIN,
             stdout=stream,
             stderr=stream,
+            preexec_fn=heed_interrupts,
         )
         try:
             wait_for(result, "watching for changes", 1)
