@@ -284,9 +284,7 @@ class Disjunct:
         self, values: Mapping[AccessPath, Value], facts: Mapping[Fact, bool]
     ) -> Disjunct:
         """This disjunct with other values and outcomes known."""
-        new = Disjunct(holds=self.holds, values=values, facts=facts, deferred=self.deferred)
-        new.order = self.order
-        new.exception = self.exception
+        new = Disjunct(self.holds, values, facts, self.deferred, self.order, self.exception)
         new._lock_part = self._lock_part
         return new
 

@@ -55,7 +55,7 @@ class Transfer(Calls):
             if _makes_exception(instruction, block.terminator):
                 # What is raised next tells more than that making it might fail.
                 continue
-            hazard = self._hazard(instruction)
+            hazard = None if raised is None else self._hazard(instruction)
             after: list[Disjunct] = []
             for disjunct in current:
                 after += self._step(instruction, disjunct, hazard, raised)

@@ -142,9 +142,7 @@ class Inference:
             return known
         stack = self._stack
         if key in stack:
-            for frame in reversed(stack.values()):
-                frame.cuts.add(key)
-                break
+            next(reversed(stack.values())).cuts.add(key)
             return ()
         if self._depth >= MAX_DEPTH or self.exhausted:
             self._steps = MAX_STEPS + 1
@@ -173,11 +171,10 @@ class Inference:
 
     def _leave(self, key: Key, frame: _Frame) -> None:
         """Tell the computation that asked for a key which cuts the answer rests on."""
-        for outer in reversed(self._stack.values()):
-            outer.cuts |= frame.cuts
-            outer.reached |= frame.reached
-            outer.reached.add(key)
-            break
+        outer = next(reversed(self._stack.values()))
+        outer.cuts |= frame.cuts
+        outer.reached |= frame.reached
+        outer.reached.add(key)
 
     # Values
 

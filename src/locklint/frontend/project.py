@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import builtins
 import sys
-import typing
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
+from locklint.frontend.name_table import NameTable
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
     CallSite,
@@ -40,7 +40,6 @@ MAX_CALL_SITES = 16
 Loader: TypeAlias = Callable[[str], ModuleIndex | None]
 Ancestor: TypeAlias = ClassRef | str
 Member: TypeAlias = tuple[str, tuple[str, ...]]
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,9 @@ class Project:
         # Valid for as long as something is in progress: a cycle may have cut them short.
         self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
-        self._heirs = NameTable(_named_bases)
-        self._sites = NameTable(_call_sites)
-        self._shelves = NameTable(_shelved)
+        self._heirs = NameTable(_named_bases, self.modules)
+        self._sites = NameTable(_call_sites, self.modules)
+        self._shelves = NameTable(_shelved, self.modules)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in modules:
             self.add(index)
@@ -385,7 +384,7 @@ class Project:
             found: dict[ClassRef, None] = {}
             work = [cls]
             while work and len(found) < MAX_SUBCLASSES:
-                for other in self._heirs.named(work.pop().decl.name, self.modules):
+                for other in self._heirs.named(work.pop().decl.name):
                     if other not in found and other != cls and cls in self.mro(other):
                         found[other] = None
                         work.append(other)
@@ -394,49 +393,12 @@ class Project:
 
     def containers_of(self, name: str) -> list[str]:
         """The names of module-level lists and dicts that hold something by that last name."""
-        return sorted(set(self._shelves.named(name, self.modules)))
+        return sorted(set(self._shelves.named(name)))
 
     def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
         """The calls by that last name in other files, by module, bounded."""
-        found = [pair for pair in self._sites.named(name, self.modules) if pair[0].path != but.path]
+        found = [pair for pair in self._sites.named(name) if pair[0].path != but.path]
         return found[:MAX_CALL_SITES]
-
-
-class NameTable(typing.Generic[_Item]):
-    """What the files of a project have under each name, by module and path.
-
-    Made when it is first asked for; files that come later are put in as they come.
-    """
-
-    def __init__(self, items: Callable[[ModuleIndex], Iterable[tuple[str, _Item]]]) -> None:
-        self._items = items
-        self._found: dict[str, list[tuple[tuple[str, str], _Item]]] | None = None
-        self._unsorted: set[str] = set()
-
-    def clear(self) -> None:
-        """Forget everything; it is found anew when it is asked for."""
-        self._found = None
-
-    def add(self, index: ModuleIndex) -> None:
-        """Put in what a file has, unless nobody has asked for anything yet."""
-        if self._found is None:
-            return
-        place = (index.module, index.path)
-        for name, item in self._items(index):
-            self._found.setdefault(name, []).append((place, item))
-            self._unsorted.add(name)
-
-    def named(self, name: str, modules: Callable[[], Iterable[ModuleIndex]]) -> list[_Item]:
-        """Everything under a name, in the order of modules and paths."""
-        if self._found is None:
-            self._found = {}
-            for index in modules():
-                self.add(index)
-        found = self._found.get(name, [])
-        if name in self._unsorted:
-            self._unsorted.discard(name)
-            found.sort(key=lambda pair: pair[0])
-        return [item for _, item in found]
 
 
 def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:

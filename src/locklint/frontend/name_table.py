@@ -1,0 +1,53 @@
+"""What the files of a project have, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from locklint.index.declarations import ModuleIndex
+
+_Item = TypeVar("_Item")
+
+
+class NameTable(Generic[_Item]):
+    """What the files of a project have under each name, by module and path.
+
+    Made when it is first asked for; files that come later are put in as they come.
+    """
+
+    def __init__(
+        self,
+        items: Callable[[ModuleIndex], Iterable[tuple[str, _Item]]],
+        modules: Callable[[], Iterable[ModuleIndex]],
+    ) -> None:
+        """``items`` gives what a file has; ``modules`` all files, in order, when it is made."""
+        self._items = items
+        self._modules = modules
+        self._found: dict[str, list[tuple[tuple[str, str], _Item]]] | None = None
+        self._unsorted: set[str] = set()
+
+    def clear(self) -> None:
+        """Forget everything; it is found anew when it is asked for."""
+        self._found = None
+
+    def add(self, index: ModuleIndex) -> None:
+        """Put in what a file has, unless nobody has asked for anything yet."""
+        if self._found is None:
+            return
+        place = (index.module, index.path)
+        for name, item in self._items(index):
+            self._found.setdefault(name, []).append((place, item))
+            self._unsorted.add(name)
+
+    def named(self, name: str) -> list[_Item]:
+        """Everything under a name, in the order of modules and paths."""
+        if self._found is None:
+            self._found = {}
+            for index in self._modules():
+                self.add(index)
+        found = self._found.get(name, [])
+        if name in self._unsorted:
+            self._unsorted.discard(name)
+            found.sort(key=lambda pair: pair[0])
+        return [item for _, item in found]
