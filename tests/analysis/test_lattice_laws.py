@@ -12,22 +12,24 @@ from dataclasses import replace
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from locklint.analysis.lockset import (
-    EMPTY,
+from locklint.analysis.hold import (
     FORGOTTEN,
-    MAX_DISJUNCTS,
     Acquisition,
     Cause,
-    Disjunct,
-    Fact,
     Flow,
     Grade,
     Hold,
     InFlight,
     LockKey,
+    Why,
+)
+from locklint.analysis.lockset import (
+    EMPTY,
+    MAX_DISJUNCTS,
+    Disjunct,
+    Fact,
     State,
     Value,
-    Why,
     join_disjuncts,
 )
 from locklint.core.source import Span

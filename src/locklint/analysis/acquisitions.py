@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
-from locklint.analysis.lockset import Acquisition, Grade, LockKey
+from locklint.analysis.hold import Acquisition, Grade, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span

@@ -11,7 +11,7 @@ from locklint.analysis.acquisitions import fates
 from locklint.analysis.binding import Binding
 from locklint.analysis.events import Called, Held, LockStates, Manner
 from locklint.analysis.guards import depends_on_shared, is_guarded_release
-from locklint.analysis.lockset import Acquisition, LockKey
+from locklint.analysis.hold import Acquisition, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks

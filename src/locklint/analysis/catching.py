@@ -6,7 +6,7 @@ import builtins
 from dataclasses import replace
 from enum import Enum
 
-from locklint.analysis.lockset import Flow, InFlight
+from locklint.analysis.hold import Flow, InFlight
 from locklint.ir.instruction import Handler
 
 

@@ -30,7 +30,7 @@ from locklint.analysis.critical_pair import (
     nameless,
 )
 from locklint.analysis.events import Held, Manner, Outside, Taken
-from locklint.analysis.lockset import LockKey
+from locklint.analysis.hold import LockKey
 from locklint.analysis.objects import Objects
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components

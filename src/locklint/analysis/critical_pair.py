@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from locklint.analysis.events import Held, Manner
-from locklint.analysis.lockset import LockKey
+from locklint.analysis.hold import LockKey
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root

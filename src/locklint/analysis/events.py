@@ -6,10 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from locklint.analysis.lockset import (
+from locklint.analysis.hold import (
     Acquisition,
     Cause,
-    Disjunct,
     Flow,
     Grade,
     Hold,
@@ -18,6 +17,7 @@ from locklint.analysis.lockset import (
     Why,
     key_of,
 )
+from locklint.analysis.lockset import Disjunct
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath

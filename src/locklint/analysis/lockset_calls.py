@@ -8,7 +8,13 @@ import msgspec
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.events import Manner
-from locklint.analysis.lockset import FORGOTTEN, Acquisition, Disjunct, Raised, Why, key_of
+from locklint.analysis.hold import (
+    FORGOTTEN,
+    Acquisition,
+    Why,
+    key_of,
+)
+from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_holds import Holds, is_exclusive
 from locklint.analysis.summary import Effect
 from locklint.core.source import Span

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from locklint.analysis.lockset import (
+from locklint.analysis.hold import (
     FORGOTTEN,
     MAX_COUNT,
     UNTOUCHED,
     Acquisition,
     Cause,
-    Disjunct,
     Flow,
     Grade,
     Hold,
     InFlight,
     LockKey,
-    Raised,
     Why,
     key_of,
 )
+from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_values import Values
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root

@@ -7,7 +7,14 @@ from dataclasses import replace
 from operator import is_
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
-from locklint.analysis.lockset import Cause, Disjunct, Flow, Grade, InFlight, Raised, State, key_of
+from locklint.analysis.hold import (
+    Cause,
+    Flow,
+    Grade,
+    InFlight,
+    key_of,
+)
+from locklint.analysis.lockset import Disjunct, Raised, State
 from locklint.analysis.lockset_calls import Calls
 from locklint.analysis.lockset_values import Lookup
 from locklint.analysis.raising import grade

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import msgspec
 
 from locklint.analysis.events import Recorder
-from locklint.analysis.lockset import FORGOTTEN, Disjunct, Fact, LockKey
+from locklint.analysis.hold import FORGOTTEN, LockKey
+from locklint.analysis.lockset import Disjunct, Fact
 from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.summary import Summary
 from locklint.ir.access_path import AccessPath

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from locklint.analysis.events import LockStates
-from locklint.analysis.lockset import Hold, LockKey
+from locklint.analysis.hold import Hold, LockKey
 from locklint.analysis.summary import Summary
 from locklint.core.source import Span
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from locklint.analysis.events import Exit, LockStates
-from locklint.analysis.lockset import Flow, Grade, LockKey
+from locklint.analysis.hold import Flow, Grade, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import ContextEffect, Effect, Summary, is_nameable
 from locklint.ir.lock import LockRef

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from locklint.analysis.lockset import Grade
+from locklint.analysis.hold import Grade
 from locklint.ir.access_path import Root
 from locklint.ir.lock import Exactness, LockRef, Mode
 

@@ -9,7 +9,13 @@ from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.expected import is_expected
 from locklint.analysis.guards import guards_release
-from locklint.analysis.lockset import Cause, Flow, Grade, LockKey, Why
+from locklint.analysis.hold import (
+    Cause,
+    Flow,
+    Grade,
+    LockKey,
+    Why,
+)
 from locklint.analysis.results import ignored_tries
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span

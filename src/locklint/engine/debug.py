@@ -109,7 +109,7 @@ class TextStates:
 
 def analyse_text(text: str, name: str = "program") -> TextStates:
     """Analyse the text of one module and say what becomes of its locks in one of its functions."""
-    from locklint.analysis.lockset import Flow, Grade
+    from locklint.analysis.hold import Flow, Grade
 
     files = ProgramFiles(Config())
     file = files.add_text("program.py", "program.py", text)

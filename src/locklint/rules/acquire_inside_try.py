@@ -50,7 +50,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.lockset import Grade
+from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, step
 from locklint.analysis.unheld import early_releases

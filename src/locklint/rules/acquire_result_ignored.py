@@ -57,7 +57,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.events import LockStates
-from locklint.analysis.lockset import Why
+from locklint.analysis.hold import Why
 from locklint.analysis.program import Program
 from locklint.analysis.results import ignored_tries
 from locklint.analysis.story import display_name, step

@@ -67,7 +67,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.events import Exit, LockStates
-from locklint.analysis.lockset import Grade, LockKey
+from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity

@@ -55,7 +55,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.guards import comes_first
-from locklint.analysis.lockset import Grade
+from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.story import display_name, step

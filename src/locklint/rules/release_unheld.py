@@ -52,7 +52,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.lockset import Grade, Why
+from locklint.analysis.hold import Grade, Why
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, step
 from locklint.analysis.unheld import UnheldRelease, early_releases, unheld_releases

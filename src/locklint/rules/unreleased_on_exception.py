@@ -56,7 +56,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.guards import is_guarded_release
-from locklint.analysis.lockset import Grade
+from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity

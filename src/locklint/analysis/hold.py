@@ -1,0 +1,173 @@
+"""How a lock is held in one execution, and which exception is in flight there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from locklint.core.identity_enum import IdentityEnum
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.lock import Exactness, LockRef, Mode
+
+MAX_COUNT = 8
+
+
+class Grade(IntEnum):
+    """How likely it is in practice that an instruction raises."""
+
+    NEVER = 0
+    ACQUIRE = 1  # the acquire itself: interrupted, or misused
+    UNLIKELY = 2  # an attribute, a subscript, an operator: a programming error
+    LIKELY = 3  # a call, an await
+    CERTAIN = 4  # `raise`
+
+
+class Flow(IdentityEnum):
+    """Which of the exceptions that Python treats differently is in flight."""
+
+    ERROR = "error"  # an `Exception`
+    CANCEL = "cancel"  # CancelledError at an await, GeneratorExit at a yield
+    EXIT = "exit"  # SystemExit: the process ends
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cause:
+    """What raised the exception in flight."""
+
+    span: Span
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """The exception in flight; ``type`` is its class's dotted name where it is known.
+
+    Where it is not, ``excluded`` are the classes whose handlers it has passed by, and ``caught``
+    those of the handler that took it: it is one of them.
+    """
+
+    flow: Flow
+    type: str | None
+    grade: Grade
+    cause: Cause
+    excluded: frozenset[str] = frozenset()
+    caught: frozenset[str] = frozenset()
+
+    def identity(self) -> tuple[object, ...]:
+        """What is kept apart: what handlers ask for, and what no program expects to happen."""
+        return (
+            self.flow,
+            self.type,
+            self.grade <= Grade.ACQUIRE,
+            self.excluded,
+            self.caught,
+        )
+
+    def better(self, other: InFlight) -> InFlight:
+        """The more convincing of two witnesses; equal ones are told apart by place."""
+        if (-self.grade, self.cause) <= (-other.grade, other.cause):
+            return self
+        return other
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Acquisition:
+    """A place where a lock is taken: by a method, a ``with``, or a call that returns holding."""
+
+    span: Span
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockKey:
+    """What is must-equal within a function: a canonical path, and the mode of a read-write lock."""
+
+    path: AccessPath
+    mode: Mode = Mode.EXCLUSIVE
+
+    def __str__(self) -> str:
+        return f"{self.path}/shared" if self.mode is Mode.SHARED else str(self.path)
+
+
+def key_of(lock: LockRef, mode: Mode | None = None) -> LockKey:
+    """The key of a lock; one object of the whole program goes by its identity alone."""
+    mode = lock.mode or mode or Mode.EXCLUSIVE
+    if lock.exactness is Exactness.ONE:
+        return LockKey(AccessPath(lock.identity), mode)
+    return LockKey(lock.path, mode)
+
+
+class Why(IdentityEnum):
+    """Why a lock is known not to be held."""
+
+    RELEASED = "released"
+    TRY_FAILED = "try failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One lock in one disjunct.
+
+    ``count`` is the number of acquires minus that of releases since the function's entry;
+    ``levels`` are the acquisitions behind each level that this function added, outermost first.
+    ``free_at`` is the count at which this execution does not hold the lock at all, where that is
+    known: an acquire that came back has shown that the lock was free before. ``why`` and ``where``
+    say how it came to be free. ``forgotten``: nothing is known any more, but for ``taken_last``.
+    ``handed_over``: somebody else may release it.
+    """
+
+    count: int = 0
+    levels: tuple[frozenset[Acquisition], ...] = ()
+    free_at: int | None = None
+    why: Why | None = None
+    where: Span | None = None
+    forgotten: bool = False
+    handed_over: bool = False
+    taken_last: bool = False  # nothing was given back since this function last took it
+
+    def identity(self) -> tuple[object, ...]:
+        """What tells disjuncts apart; witnesses do not."""
+        return (
+            self.count,
+            len(self.levels),
+            self.free_at,
+            self.why,
+            self.forgotten,
+            self.handed_over,
+            self.taken_last,
+        )
+
+    @property
+    def is_free(self) -> bool:
+        """Whether this execution certainly does not hold the lock."""
+        return self.free_at is not None and self.count <= self.free_at and not self.forgotten
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this execution certainly holds the lock."""
+        return self.free_at is not None and self.count > self.free_at and not self.forgotten
+
+    def covers(self, other: Hold) -> bool:
+        """Whether all that this says of a lock is true where ``other`` is."""
+        if self.forgotten:
+            return self.taken_last <= other.taken_last
+        return (
+            not other.forgotten
+            and self.count == other.count
+            and len(self.levels) == len(other.levels)
+            and all(x <= y for x, y in zip(other.levels, self.levels, strict=True))
+            and self.free_at in (None, other.free_at)
+            and self.why in (None, other.why)
+            and self.where in (None, other.where)
+            and other.handed_over <= self.handed_over
+            and self.taken_last <= other.taken_last
+        )
+
+    def acquisitions(self) -> frozenset[Acquisition]:
+        """All acquisitions that are held."""
+        return frozenset().union(*self.levels) if self.levels else frozenset()
+
+
+FORGOTTEN = Hold(forgotten=True)
+UNTOUCHED = Hold()
