@@ -15,10 +15,11 @@ import pytest
 from locklint.cli import main
 from locklint.core.config import Config
 from locklint.engine import pipeline
+from locklint.engine.cache_store import CacheStore
 from locklint.engine.cached_check import cached_check
 from locklint.engine.load_config import LoadedConfig
 from locklint.engine.report import Report
-from locklint.engine.run_cache import FOLDER, RunCache, RunKey, clean, marks
+from locklint.engine.run_cache import FOLDER, RunCache, RunKeys, clean, marks
 from locklint.engine.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -164,8 +165,8 @@ def test_the_folder_is_marked_and_can_be_placed(project: Path, check: Check) -> 
             id="overwritten",
         ),
         pytest.param(lambda path: _execute(path, "pragma user_version = 99"), id="of-the-future"),
-        pytest.param(lambda path: _execute(path, "drop table runs"), id="without-table"),
-        pytest.param(lambda path: _execute(path, "update runs set data = x'00'"), id="changed"),
+        pytest.param(lambda path: _execute(path, "drop table blobs"), id="without-table"),
+        pytest.param(lambda path: _execute(path, "update blobs set data = x'00'"), id="changed"),
     ],
 )
 def test_a_broken_or_foreign_store_is_made_anew(
@@ -189,7 +190,7 @@ def test_an_entry_that_is_no_report_is_not_trusted(
     cold = check()
     with sqlite3.connect(project / FOLDER / "runs.sqlite") as store:
         data = zlib.compress(b"\x93\x01\x02\x03")
-        store.execute("update runs set data = ?, checksum = ?", (data, digest(data)))
+        store.execute("update blobs set data = ?, checksum = ?", (data, digest(data)))
     store.close()
     assert check() == cold
     assert len(analysed) == 2
@@ -198,9 +199,9 @@ def test_an_entry_that_is_no_report_is_not_trusted(
 def test_a_store_that_another_program_keeps_locked_is_passed_over(
     project: Path, check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from locklint.engine import run_cache
+    from locklint.engine import cache_store
 
-    monkeypatch.setattr(run_cache, "_PATIENCE", 0.05)
+    monkeypatch.setattr(cache_store, "_PATIENCE", 0.05)
     (project / "m.py").write_text(LEAK)
     cold = check()
     store = sqlite3.connect(project / FOLDER / "runs.sqlite")
@@ -237,12 +238,12 @@ def test_a_folder_that_cannot_be_written_is_passed_over(project: Path, check: Ch
 def test_a_full_disk_is_no_reason_to_fail(
     project: Path, check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from locklint.engine import run_cache
+    from locklint.engine.cache_store import CacheStore
 
-    def full(store: sqlite3.Connection) -> None:
+    def full(self: CacheStore, store: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(run_cache, "_evict", full)
+    monkeypatch.setattr(CacheStore, "_evict", full)
     (project / "m.py").write_text(LEAK)
     assert "LCK102" in check()
 
@@ -259,24 +260,30 @@ def test_runs_at_the_same_time_do_not_disturb_each_other(project: Path) -> None:
     assert {run.returncode for run in runs} == {1}
 
 
-def test_the_least_recently_used_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from locklint.engine import run_cache
-
-    monkeypatch.setattr(run_cache, "MAX_ENTRIES", 3)
-    cache = RunCache(tmp_path / "cache")
-    keys = [RunKey.of([bytes([number])]) for number in range(4)]
-    for key in keys[:3]:
-        cache.put(key, Report(), ())
-    assert cache.get(keys[0]) == Report()
-    cache.put(keys[3], Report(), ())
-    assert [cache.get(key) is not None for key in keys] == [True, False, True, True]
+def test_the_least_recently_used_make_room(tmp_path: Path) -> None:
+    store = CacheStore(tmp_path / "cache" / "s.sqlite", max_bytes=100, max_entries=3)
+    for number in range(3):
+        store.put_all({bytes([number]): b"x"})
+    store.touch([b"\0"])
+    store.put_all({b"\3": b"x"})
+    keys = [bytes([number]) for number in range(4)]
+    assert [store.get(key) is not None for key in keys] == [True, False, True, True]
+    store.put_all({b"large": b"x" * 98})
+    assert [store.get(key) is not None for key in (*keys, b"large")] == [
+        True,
+        *[False] * 2,
+        True,
+        True,
+    ]
+    store.put_all({b"too large": b"x" * 101})
+    assert store.get(b"too large") is None
 
 
 def test_an_installed_package_that_was_exchanged_is_noticed(tmp_path: Path) -> None:
     module = tmp_path / "installed.py"
     module.write_text("a = 1\n")
     cache = RunCache(tmp_path / "cache")
-    key = RunKey.of([b""])
+    key = RunKeys.of([b""], {})
     cache.put(key, Report(), marks([str(module), str(tmp_path / "missing.py")]))
     assert cache.get(key) is not None
     module.write_text("from threading import Lock as a\n")

@@ -107,6 +107,7 @@ def _run_once(request: Request, where: Scope) -> int:
 
 def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
     from locklint.engine.cached_check import cached_check
+    from locklint.engine.executors import ExecutorProblem
     from locklint.engine.find_files import UsageError
     from locklint.engine.load_config import SettingsError
 
@@ -121,8 +122,9 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
             stdin=where.stdin,
             before=lambda: None if request.verbose else request.check_rules(settings),
             is_whole=lambda: not was_interrupted(),
+            workers=request.workers,
         )
-    except (UsageError, SettingsError) as error:
+    except (UsageError, SettingsError, ExecutorProblem) as error:
         raise Failure(str(error)) from None
     finally:
         if progress is not None:

@@ -132,7 +132,18 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "-j",
         type=click.IntRange(min=1),
         envvar="LOCKLINT_JOBS",
-        help="Accepted; the analysis runs in one process yet.",
+        help="How many files are worked on at a time: as many as there are CPUs if not given.",
+    ),
+    click.option(
+        "--executor",
+        metavar="NAME",
+        help="Who works on files: `process` (if not given), `dask`, or `package.module:factory` for"
+        " any other executor of Python's.",
+    ),
+    click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="The scheduler of --executor=dask; one on this machine is started if not given.",
     ),
     click.option("--quiet", "-q", is_flag=True, help="Print findings and errors, nothing else."),
     click.option(

@@ -28,8 +28,8 @@ from locklint.reporting import GRAPH_FORMATS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locklint.core.config import Config
     from locklint.engine.lock_graph import GraphReport
+    from locklint.engine.settings import Settings
 
 # Those options of `check` that say which files are analysed and by which settings.
 _SHARED = (
@@ -43,6 +43,8 @@ _SHARED = (
     "no_cache",
     "cache_dir",
     "jobs",
+    "executor",
+    "scheduler",
     "quiet",
     "verbose",
     "color",
@@ -88,7 +90,7 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
     request = Request(paths=paths or (os.curdir,), **flags)
     settings = request.settings()
     reject_unwritable(output_file)
-    report = _analyse(request, settings.config, settings.folder)
+    report = _analyse(request, settings)
     stop_if_interrupted()
     _write(report, output_format, output_file, request)
     for problem in report.problems:
@@ -100,14 +102,22 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
     return ExitStatus.TROUBLE if report.errors else ExitStatus.CLEAN
 
 
-def _analyse(request: Request, config: Config, folder: str | None) -> GraphReport:
+def _analyse(request: Request, settings: Settings) -> GraphReport:
+    from locklint.engine.executors import ExecutorProblem
     from locklint.engine.lock_graph import lock_graph
-    from locklint.engine.pipeline import UsageError
+    from locklint.engine.pipeline import Means, UsageError
 
     progress = progress_for(quiet=request.quiet)
+    means = Means(workers=request.workers(), store=request.facts(settings))
     try:
-        return lock_graph(request.paths, config, progress=progress, folder=folder)
-    except UsageError as error:
+        return lock_graph(
+            request.paths,
+            settings.config,
+            progress=progress,
+            folder=settings.folder,
+            means=means,
+        )
+    except (UsageError, ExecutorProblem) as error:
         raise Failure(str(error)) from None
     finally:
         if progress is not None:

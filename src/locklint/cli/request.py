@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locklint.core.config import Config
+    from locklint.engine.facts_store import FactsStore
     from locklint.engine.load_config import LoadedConfig
     from locklint.engine.report import Report
     from locklint.engine.run_cache import RunCache
     from locklint.engine.settings import Settings
+    from locklint.engine.workers import Workers
     from locklint.rule import Rule
 
 
@@ -50,6 +52,8 @@ class Request:
     no_cache: bool = False
     cache_dir: str | None = None
     jobs: int | None = None
+    executor: str | None = None
+    scheduler: str | None = None
     quiet: bool = False
     verbose: bool = False
     color: str = "auto"
@@ -118,6 +122,35 @@ class Request:
         if self.cache_dir:
             return RunCache(Path(self.cache_dir))
         return RunCache(Path(settings.folder or os.curdir) / FOLDER)
+
+    def facts(self, settings: Settings) -> FactsStore | None:
+        """What is known of single files from former runs; None where nothing shall be used."""
+        from locklint.engine.facts_store import CachedFacts
+
+        cache = self.cache(settings)
+        return CachedFacts(cache.folder) if cache is not None and cache.prepare() else None
+
+    def workers(self) -> Workers | None:
+        """Who works on single files; None for this process alone. Raises `Failure`."""
+        from locklint.engine.executors import (
+            DASK,
+            PROCESS,
+            ExecutorProblem,
+            executors,
+            usable_cpus,
+        )
+        from locklint.engine.workers import OverExecutor
+
+        if self.scheduler is not None and self.executor != DASK:
+            raise Failure("--scheduler is for --executor=dask")
+        jobs = self.jobs or usable_cpus()
+        if self.executor is None and jobs == 1:
+            return None
+        try:
+            make = executors(self.executor or PROCESS, self.scheduler)
+        except ExecutorProblem as error:
+            raise Failure(f"--executor: {error}") from None
+        return OverExecutor(make, jobs, lambda text: write_note(f"note: {text}"))
 
     @property
     def narrows_rules(self) -> bool:

@@ -1,9 +1,14 @@
-"""A check that is answered from the cache where nothing has changed since it was last made."""
+"""A check that is answered from the cache as far as it reaches.
+
+Where nothing that matters has changed, that is the whole report; else what is known of the files
+that are the same.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,9 +19,13 @@ from locklint.engine.module_names import ModuleNames
 from locklint.engine.progress import Progress
 from locklint.engine.read import ReadProblem, read_bytes
 from locklint.engine.report import Report
-from locklint.engine.run_cache import RunCache, RunKey, digest, marks
+from locklint.engine.run_cache import RunCache, RunKeys, digest, marks
 from locklint.engine.settings import Settings
 from locklint.engine.stdin import StdinText
+from locklint.index.screen import configured_words, mentions_lock
+
+if TYPE_CHECKING:
+    from locklint.engine.workers import Workers
 
 
 def cached_check(
@@ -28,11 +37,12 @@ def cached_check(
     stdin: StdinText | None = None,
     before: Callable[[], None] = lambda: None,
     is_whole: Callable[[], bool] = lambda: True,
+    workers: Callable[[], Workers | None] = lambda: None,
 ) -> Report:
     """What `locklint.engine.pipeline.check` says, remembered or worked out; raises as it does.
 
     ``before`` is called in front of an analysis, and not of what is remembered; ``is_whole`` after
-    it, and says whether its report may be kept.
+    it, and says whether its report may be kept. ``workers`` gives those who analyse single files.
 
     Text that comes from standard input is what an editor holds, new with each key that is pressed,
     and is not remembered.
@@ -42,14 +52,16 @@ def cached_check(
     except UsageError:
         before()  # Which may have something more important to say.
         raise
-    key = None
-    if cache is not None and stdin is None and cache.prepare():
-        key = RunKey.of(_parts(paths, settings, discovery))
-        known = cache.get(key)
+    keys = None
+    is_used = cache is not None and cache.prepare()
+    if cache is not None and is_used and stdin is None:
+        keys = _keys(paths, settings, discovery)
+        known = _known(cache, keys, discovery, settings.config)
         if known is not None:
             return known
     before()
-    from locklint.engine.pipeline import check
+    from locklint.engine.facts_store import CachedFacts
+    from locklint.engine.pipeline import Means, check
 
     report = check(
         paths,
@@ -58,16 +70,54 @@ def cached_check(
         settings=settings,
         stdin=stdin,
         discovery=discovery,
+        means=Means(
+            workers=workers(),
+            store=CachedFacts(cache.folder) if cache and is_used else None,
+        ),
     )
     # A file that was changed meanwhile would be remembered with what the old text deserves.
-    if cache is not None and key is not None and not report.errors and is_whole():
-        if RunKey.of(_parts(paths, settings, discovery)) == key:
-            cache.put(key, report, marks(report.consulted))
+    if cache is not None and keys is not None and not report.errors and is_whole():
+        if _keys(paths, settings, discovery) == keys:
+            cache.put(keys, report, marks(report.consulted))
     return report
 
 
+def _known(cache: RunCache, keys: RunKeys, discovery: Discovery, config: Config) -> Report | None:
+    """A remembered report that holds for these texts."""
+    known = cache.get(keys)
+    if known is not None:
+        return known
+    silent_contents = cache.silent_contents(keys)
+    if silent_contents is None:
+        return None
+    words = configured_words(config)
+    silent: set[str] = set()
+    for found in discovery.files:
+        content = keys.contents[found.path]
+        if content in silent_contents or _is_silent(found, content, words):
+            silent.add(found.path)
+    known = cache.get_changed(keys, silent)
+    if known is not None:
+        cache.put_name(keys, silent)
+    return known
+
+
+def _is_silent(found: FoundFile, content: bytes, words: Sequence[bytes]) -> bool:
+    """Whether a file, if it still has that content, mentions no lock."""
+    try:
+        data = read_bytes(found.path)
+    except ReadProblem:
+        return False
+    return digest(data) == content and not mentions_lock(data, words)
+
+
+def _keys(paths: Sequence[str], settings: Settings, discovery: Discovery) -> RunKeys:
+    contents = {found.path: _content(found) for found in discovery.files}
+    return RunKeys.of(_parts(paths, settings, discovery), contents)
+
+
 def _parts(paths: Sequence[str], settings: Settings, discovery: Discovery) -> Iterator[bytes]:
-    """Everything that decides the report of a run."""
+    """Everything that decides the report of a run but the texts of the files."""
     here = os.path.realpath(os.curdir)
     yield repr((here, [os.path.normpath(path) for path in paths], settings.folder)).encode(*_BYTES)
     names = ModuleNames(settings.config.source_roots)
@@ -91,7 +141,6 @@ def _parts(paths: Sequence[str], settings: Settings, discovery: Discovery) -> It
                 yield msgspec.json.encode(config) + str(place).encode(*_BYTES)
         module = names.name(found.path)
         yield repr((found.path, real, by_folder[real_folder], *module)).encode(*_BYTES)
-        yield _content(found)
     for problem in discovery.problems:
         yield repr((problem.path, problem.message)).encode(*_BYTES)
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
+from locklint.engine.discover import FoundFile
 from locklint.engine.program_files import ProgramFiles
 from locklint.engine.progress import NoProgress
-from locklint.engine.read import ReadProblem
 from locklint.engine.whole_program import WholeProgram
 
 
@@ -83,11 +83,7 @@ def print_program_stage(
 
 def _analyse(path: str) -> tuple[WholeProgram, list[str]]:
     files = ProgramFiles(Config())
-    try:
-        file = files.read(path, path)
-    except ReadProblem as problem:
-        raise SyntaxError(problem.message) from None
-    lowered = [(file, files.lower_relevant(file))] if file is not None else []
+    lowered = files.read_all([FoundFile(path, 0)], NoProgress())
     analysis = WholeProgram(files, Config())
     analysis.solve(lowered, NoProgress())
     return analysis, [problem.message for problem in files.problems]
@@ -112,10 +108,10 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
     from locklint.analysis.hold import Flow, Grade
 
     files = ProgramFiles(Config())
-    file = files.add_text("program.py", "program.py", text)
+    file, functions = files.add_text("program.py", text)
     if file is None:
         raise SyntaxError(files.problems[0].message)
-    lowered = [(file, files.lower_relevant(file))]
+    lowered = [(file, functions)]
     analysis = WholeProgram(files, Config())
     analysis.solve(lowered, NoProgress())
     if analysis.errors:

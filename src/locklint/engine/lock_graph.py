@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from locklint.core.config import Config
 from locklint.core.source import Position
-from locklint.engine.pipeline import counted, solve
+from locklint.engine.pipeline import Means, counted, solve
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
 from locklint.reporting.lock_graph import (
@@ -43,13 +43,15 @@ def lock_graph(
     *,
     progress: Progress | None = None,
     folder: str | None = None,
+    means: Means | None = None,
 ) -> GraphReport:
     """Analyse the Python files under ``paths`` and say in which order locks are asked for.
 
-    ``folder`` is that of the project's settings. Raises `locklint.engine.pipeline.UsageError` for a
+    ``folder`` is that of the project's settings, ``means`` are those of
+    `locklint.engine.pipeline.check`. Raises `locklint.engine.pipeline.UsageError` for a
     path that does not exist or holds no Python file.
     """
-    solved = solve(paths, config, progress=progress, folder=folder)
+    solved = solve(paths, config, progress=progress, folder=folder, means=means)
     statistics, order_errors = counted(solved)
     problems = tuple(solved.program.problems)
     errors = (*solved.errors, *order_errors)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,11 +20,13 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic
-from locklint.engine.discover import Discovery
+from locklint.engine.discover import Discovery, FoundFile
+from locklint.engine.facts import undisturbed_parsing
+from locklint.engine.facts_store import FactsStore
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
-from locklint.engine.program_files import AnalysedFile, ProgramFiles
+from locklint.engine.program_files import FileBytes, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import GivenUp, InternalError, Report, Statistics
 from locklint.engine.run_rules import run_rules, visible
@@ -34,14 +34,12 @@ from locklint.engine.settings import RuleSelection, Settings
 from locklint.engine.stdin import StdinText
 from locklint.engine.suppress import UNUSED_SUPPRESSION, Silencer
 from locklint.engine.whole_program import WholeProgram
+from locklint.engine.workers import Workers
 from locklint.reporting.fingerprint import identity
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
     from locklint.core.source import SourceFile
-    from locklint.ir.cfg import Function
-
-_RECURSION_LIMIT = 10_000
 
 __all__ = ["Solved", "UsageError", "analyse", "check", "counted", "solve"]
 
@@ -54,12 +52,14 @@ def check(
     settings: Settings | None = None,
     stdin: StdinText | None = None,
     discovery: Discovery | None = None,
+    means: Means | None = None,
 ) -> Report:
     """Analyse the Python files under ``paths``.
 
     ``config`` holds the settings of the whole run; ``settings`` says what counts for each file,
     by default the same. ``stdin`` takes the place of a file, or comes to those that are found.
-    ``discovery`` are the files, where they were looked for already.
+    ``discovery`` are the files, where they were looked for already; ``means`` says where they are
+    read, remembered and lowered.
     Raises `UsageError` for a named path that does not exist or where nothing
     is to be analysed, and `locklint.engine.load_config.SettingsError` for an unknown rule.
     """
@@ -75,6 +75,7 @@ def check(
         stdin=stdin,
         prepare=selection.prepare,
         discovery=discovery,
+        means=means,
     )
     files, program = solved.files, solved.program
     found = run_rules(program, selection, paths)
@@ -115,7 +116,20 @@ def check(
         noqa=silencer.mentions_noqa(),
         silenced=silenced,
         consulted=tuple(sorted(files.consulted)),
+        silent=frozenset(files.silent),
+        loaded=frozenset(files.loaded),
     )
+
+
+@dataclass(frozen=True)
+class Means:
+    """Where the files of a run are read, who works them out, and what is known of them; by default
+    the disk, this process, and nothing.
+    """
+
+    contents: FileBytes | None = None
+    workers: Workers | None = None
+    store: FactsStore | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +160,7 @@ def solve(
     stdin: StdinText | None = None,
     prepare: Callable[[Iterable[str]], None] = lambda paths: None,
     discovery: Discovery | None = None,
+    means: Means | None = None,
 ) -> Solved:
     """Find the Python files under ``paths`` and analyse them as one program.
 
@@ -156,17 +171,22 @@ def solve(
     progress = progress or NoProgress()
     discovery = discovery or find_files(paths, config, folder, stdin)
     prepare(found.path for found in discovery.files)
-    files = ProgramFiles(config, stdin)
+    means = means or Means()
+    contents = means.contents or FileBytes.of_disk(config, stdin)
+    files = ProgramFiles(config, contents, means.workers, means.store)
     for problem in discovery.problems:
         files.problem(problem.path, problem.message)
     try:
         with _undisturbed():
-            program, errors = analyse(
-                files, [(found.path, found.shown) for found in discovery.files], config, progress
-            )
+            program, errors = analyse(files, discovery.files, config, progress)
+            files.keep_graphs()
     finally:
         progress.end()
-    return Solved(discovery, files, program, (*files.errors, *errors))
+        if means.workers is not None:
+            means.workers.close()
+    # In which order work comes back must not show.
+    errors = sorted((*files.errors, *errors), key=lambda error: (error.path, error.message))
+    return Solved(discovery, files, program, tuple(errors))
 
 
 def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
@@ -217,28 +237,21 @@ def _judges_comments(path: str, paths: Sequence[str], selection: RuleSelection) 
 
 def analyse(
     files: ProgramFiles,
-    found: Sequence[tuple[str, str]],
+    found: Sequence[FoundFile],
     config: Config,
     progress: Progress | None = None,
 ) -> tuple[Program, list[InternalError]]:
-    """The program of some files, given as pairs of real and shown paths, and what went wrong."""
+    """The program of some files, and what went wrong."""
     from locklint.analysis.declared_order import DeclaredOrder
     from locklint.analysis.program import Program
 
     progress = progress or NoProgress()
     progress.begin("reading", len(found))
-    lowered: list[tuple[AnalysedFile, list[Function]]] = []
-    for path, shown in found:
-        file = files.read(path, shown)
-        if file is not None:
-            lowered.append((file, files.lower_relevant(file)))
-            files.forget_trees()
-        progress.advance()
+    lowered = files.read_all(found, progress)
     if not files.files:
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
         return Program({}, {}, {}, sources, tuple(files.problems)), []
-    files.leave_unread(found)
     analysis = WholeProgram(files, config)
     analysis.solve(lowered, progress)
     return (
@@ -250,7 +263,7 @@ def analyse(
                 **files.unparsed,
                 **{path: file.source for path, file in files.files.items()},
             },
-            problems=tuple(files.problems),
+            problems=tuple(sorted(files.problems, key=Diagnostic.sort_key)),
             made=analysis.made(),
             back_references=analysis.back_references(),
             log_handlers=analysis.log_handlers(),
@@ -266,22 +279,15 @@ def analyse(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let the collector come round seldom, and keep quiet about what parsing warns of.
+    """Let the collector come round seldom, and parse in peace.
 
     Syntax trees are millions of objects that stay alive while they are worked on; to look through
-    them again and again finds nothing. What analysed code does to deserve a `SyntaxWarning` is not
-    for locklint to say.
+    them again and again finds nothing.
     """
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 20, 50)
-    # Chains of names across modules are followed by recursion. Each kind of step has its own bound,
-    # and all of them together stay far below this one.
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with undisturbed_parsing():
             yield
     finally:
         gc.set_threshold(*thresholds)
-        sys.setrecursionlimit(limit)

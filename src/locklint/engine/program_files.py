@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-import ast
 import os
-import traceback
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from locklint.core.config import Config
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
-from locklint.core.source import Cell, SourceFile, Span
-from locklint.engine import notebook
+from locklint.core.diagnostic import Diagnostic
+from locklint.core.source import SourceFile
+from locklint.engine.discover import FoundFile
+from locklint.engine.facts import (
+    FactSettings,
+    FileFacts,
+    FileInput,
+    Lowered,
+    internal_error,
+    outermost,
+    problem_at,
+    source_of,
+)
+from locklint.engine.facts_store import FactsStore, NoStore
 from locklint.engine.module_names import ModuleNames
-from locklint.engine.read import ReadProblem, decode, read_bytes
+from locklint.engine.progress import Progress
+from locklint.engine.read import ReadProblem, read_bytes
 from locklint.engine.report import InternalError
 from locklint.engine.stdin import StdinText
-from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.engine.workers import Here, LowerRequest, Workers
+from locklint.index.declarations import ModuleIndex
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
-from locklint.models.spawns import DRIVERS
 
-_SEPARATORS = ",(\n;=.["
-_MOST_SEPARATORS = 500_000
-"""What bounds the size of a syntax tree, at 1 KB for each of these characters.
+__all__ = ["AnalysedFile", "FileBytes", "ModuleFile", "ProgramFiles", "outermost"]
 
-The largest files that people publish have half as many.
-"""
 
-_MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
-"""Names of what makes locks, or processes that share none. They only decide where to look."""
+@dataclass(frozen=True)
+class ModuleFile:
+    """A file of a run and the name by which others import it.
 
-_SPAWNERS = frozenset(
-    {"Thread", "Timer", "start_new_thread", "submit", "apply_async", "run_in_executor", "to_thread"}
-)
-"""Names of what makes threads."""
+    ``path`` opens it, ``shown`` is what users see. ``unique`` is set where an earlier file of the
+    run has the same module name.
+    """
+
+    path: str
+    shown: str
+    module: str
+    is_package: bool
+    unique: str = ""
 
 
 @dataclass
@@ -46,314 +59,270 @@ class AnalysedFile:
 
     source: SourceFile
     index: ModuleIndex
+    is_newer: bool = False
     lowered: set[str] = field(default_factory=set)
     mentions_locks: bool = True
 
 
-class ProgramFiles:
-    """The files of a run, read and lowered as they are asked for.
+class FileBytes:
+    """Where the bytes and the names of files come from: the file system, and what is laid over it.
 
-    Whatever is wrong with a file becomes a finding in ``problems``, or, where it is a defect of
-    locklint, an entry of ``errors``; the rest goes on. ``stdin`` takes the place of a file.
-    ``unparsed`` are notebooks that could not be parsed; ``consulted`` are files and folders of
-    installed packages that were looked at on the way.
+    ``overlay`` holds bytes by real path. Names of modules follow from ``source_roots``.
     """
 
-    def __init__(self, config: Config, stdin: StdinText | None = None) -> None:
-        self.problems: list[Diagnostic] = []
-        self.errors: list[InternalError] = []
-        self.files: dict[str, AnalysedFile] = {}
-        self.unparsed: dict[str, SourceFile] = {}
-        self.consulted: set[str] = set()
-        self._overlay = {os.path.realpath(stdin.path): stdin.data} if stdin else {}
-        self._words = configured_words(config)
-        self._methods = frozenset(
-            name for kind in config.lock_types.values() for name in (*kind.acquire, *kind.release)
-        )
-        self._names = ModuleNames(config.source_roots)
-        self._trees: dict[str, ast.Module] = {}
-        # The trees of files in a newer syntax are not those of their text: see `newer_syntax`.
-        self._newer: set[str] = set()
-        self._modules: dict[str, str] = {}
-        self._unread: dict[str, list[tuple[str, str]]] = {}
+    def __init__(
+        self, source_roots: Sequence[str] = (), overlay: Mapping[str, bytes] | None = None
+    ) -> None:
+        self._overlay = dict(overlay or {})
+        self._names = ModuleNames(source_roots)
 
-    def leave_unread(self, found: Iterable[tuple[str, str]]) -> None:
-        """Note files that mention no lock, by their modules, so that `load` can fetch them."""
-        for path, shown in found:
-            if shown not in self.files:
-                self._unread.setdefault(self._names.name(path)[0], []).append((path, shown))
+    @classmethod
+    def of_disk(cls, config: Config, stdin: StdinText | None = None) -> FileBytes:
+        """The files of the disk, with ``stdin`` in the place of one."""
+        overlay = {os.path.realpath(stdin.path): stdin.data} if stdin else {}
+        return cls(config.source_roots, overlay)
 
-    def load(self, module: str) -> ModuleIndex | None:
-        """Index the file of a module that mentions no lock; None where there is not just one."""
-        found = self._unread.pop(module, [])
-        if len(found) != 1:
-            return None
-        path, shown = found[0]
-        try:
-            file = self.add_text(path, shown, decode(self._bytes(path)))
-        except ReadProblem:
-            return None
-        self.forget_trees()
-        if file is None:
-            return None
-        file.mentions_locks = False
-        return file.index
-
-    def has_module(self, dotted: str) -> bool:
-        """Whether a dotted name may lead into a file that was not read yet."""
-        parts = dotted.split(".")
-        return any(".".join(parts[:length]) in self._unread for length in range(len(parts), 0, -1))
-
-    def read(self, path: str, shown: str) -> AnalysedFile | None:
-        """Read, screen and index one file; None where it says nothing about locks, or cannot."""
-        try:
-            data = self._bytes(path)
-            if not mentions_lock(data, self._words):
-                return None
-            if path.endswith(notebook.SUFFIX):
-                code = notebook.notebook_code(data)
-                return self.add_text(path, shown, code.text, code.cells) if code.cells else None
-            return self.add_text(path, shown, decode(data))
-        except ReadProblem as problem:
-            self._problem(shown, problem.message, problem.line or 1)
-        except Exception as error:
-            self._internal(shown, error)
-        return None
-
-    def _bytes(self, path: str) -> bytes:
+    def read(self, path: str) -> bytes:
+        """The bytes of a file. Raises `ReadProblem`."""
         if self._overlay:
             data = self._overlay.get(os.path.realpath(path))
             if data is not None:
                 return data
         return read_bytes(path)
 
-    def add_text(
-        self, path: str, shown: str, text: str, cells: tuple[Cell, ...] = ()
-    ) -> AnalysedFile | None:
-        """Index one decoded file, or the code of a notebook with its cells."""
-        module, is_package = self._names.name(path)
-        # Two scripts of one name are different files all the same.
-        taken = self._modules.setdefault(module, shown) != shown
-        unique = f"{module}@{shown}" if taken else ""
-        source = SourceFile(shown, module, text, is_package, unique, cells)
-        tree = self._parse(source)
-        if tree is None:
-            if cells:
-                # The place of the problem is one in a cell.
-                self.unparsed[shown] = source
-            return None
-        from locklint.index.build import build_index
+    def module_name(self, path: str) -> tuple[str, bool]:
+        """The dotted name of a file's module, and whether it is a package."""
+        return self._names.name(path)
 
-        file = AnalysedFile(source, build_index(tree, source))
-        self.files[shown] = file
-        self._trees[shown] = tree
-        return file
+    def named(self, found: Iterable[FoundFile]) -> list[ModuleFile]:
+        """The files with their modules, each told apart from those before it."""
+        taken: dict[str, str] = {}
+        files: list[ModuleFile] = []
+        for each in found:
+            shown = each.shown
+            module, is_package = self.module_name(each.path)
+            # Two scripts of one name are different files all the same.
+            is_taken = taken.setdefault(module, shown) != shown
+            unique = f"{module}@{shown}" if is_taken else ""
+            files.append(ModuleFile(each.path, shown, module, is_package, unique))
+        return files
 
-    def _parse(self, source: SourceFile) -> ast.Module | None:
-        if sum(map(source.text.count, _SEPARATORS)) > _MOST_SEPARATORS:
-            self._problem(source.path, "the file is too large to be analysed", 1)
+
+class ProgramFiles:
+    """The files of a run, read and lowered as they are asked for.
+
+    Whatever is wrong with a file becomes a finding in ``problems``, or, where it is a defect of
+    locklint, an entry of ``errors``; the rest goes on. ``unparsed`` are notebooks that could not be
+    parsed; ``consulted`` are files and folders of installed packages that were looked at on the
+    way; ``silent`` and ``loaded`` are the files that mention no lock, and those among them that
+    were asked for nevertheless, by their paths.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        contents: FileBytes | None = None,
+        workers: Workers | None = None,
+        store: FactsStore | None = None,
+    ) -> None:
+        self.problems: list[Diagnostic] = []
+        self.errors: list[InternalError] = []
+        self.files: dict[str, AnalysedFile] = {}
+        self.unparsed: dict[str, SourceFile] = {}
+        self.consulted: set[str] = set()
+        self.silent: set[str] = set()
+        self.loaded: set[str] = set()
+        self._contents = contents or FileBytes.of_disk(config)
+        self._words = configured_words(config)
+        self._settings = FactSettings.of(config)
+        self._workers = workers or Here()
+        self._store = store or NoStore()
+        # Under which keys the store keeps the files, the graphs that it knows of each beyond its
+        # facts, and those that it does not know yet; by path.
+        self._known: dict[str, dict[str, tuple[Function, ...]]] = {}
+        self._new: dict[str, dict[str, tuple[Function, ...]]] = {}
+        self._keys: dict[str, bytes] = {}
+        self._unread: dict[str, list[ModuleFile]] = {}
+
+    # -- files that mention locks -----------------------------------------------------------
+
+    def read_all(
+        self, found: Iterable[FoundFile], progress: Progress
+    ) -> list[tuple[AnalysedFile, list[Function]]]:
+        """Read the files; give those that mention locks, with the graphs of what may touch one."""
+        files: list[tuple[AnalysedFile, list[Function]]] = []
+        for file, facts in self._facts(self._screened(self._contents.named(found), progress)):
+            analysed = self._adopt(file, facts)
+            if analysed is not None:
+                functions = [each for group in facts.lowered.graphs.values() for each in group]
+                files.append((analysed, functions))
+        return files
+
+    def _screened(self, found: Sequence[ModuleFile], progress: Progress) -> Iterator[FileInput]:
+        """The files whose bytes mention locks; the others are noted, so that `load` finds them."""
+        for each in found:
+            progress.advance()
+            try:
+                data = self._contents.read(each.path)
+                mentions = mentions_lock(data, self._words)
+            except ReadProblem as problem:
+                self.problems.append(problem_at(each.shown, problem.message, problem.line or 1))
+                mentions, data = True, None
+            except Exception as error:
+                self.errors.append(internal_error(each.shown, error))
+                mentions, data = True, None
+            if not mentions:
+                self.silent.add(each.path)
+                self._unread.setdefault(each.module, []).append(each)
+            elif data is not None:
+                yield _input(each, data)
+
+    def _facts(self, inputs: Iterator[FileInput]) -> Iterator[tuple[FileInput, FileFacts]]:
+        """The facts of files in their order, from the store or made anew."""
+        pending: deque[tuple[FileInput, FileFacts | None]] = deque()
+
+        def unknown() -> Iterator[FileInput]:
+            for file in inputs:
+                key = self._store.key(file, self._settings)
+                self._keys[file.shown] = key
+                known = self._store.facts(key)
+                pending.append((file, known))
+                if known is None:
+                    yield file
+
+        def next_known() -> Iterator[tuple[FileInput, FileFacts]]:
+            while pending and pending[0][1] is not None:
+                file, known = pending.popleft()
+                assert known is not None
+                yield file, known
+
+        for made in self._workers.facts(unknown(), self._settings):
+            yield from next_known()
+            file, _ = pending.popleft()
+            self._store.keep_facts(self._keys[file.shown], made)
+            yield file, made
+        yield from next_known()
+
+    def _adopt(self, file: FileInput, facts: FileFacts) -> AnalysedFile | None:
+        """Take up the facts of a file."""
+        self._note(facts.lowered)
+        if facts.index is None and not facts.cells:
             return None
+        source = source_of(file)
+        if source is None:
+            return None
+        if facts.index is None:
+            # The place of the problem is one in a cell.
+            self.unparsed[file.shown] = source
+            return None
+        lowered = set(facts.lowered.graphs)
+        analysed = AnalysedFile(source, facts.index, facts.is_newer, lowered)
+        self.files[file.shown] = analysed
+        return analysed
+
+    def _note(self, lowered: Lowered) -> None:
+        self.problems += lowered.problems
+        self.errors += lowered.errors
+
+    def add_text(self, path: str, text: str) -> tuple[AnalysedFile | None, list[Function]]:
+        """Take up a text as if it were that of the file at a path; the graphs of what may matter.
+
+        It counts as one that mentions locks.
+        """
+        module, is_package = self._contents.module_name(path)
+        file = FileInput(path, module, is_package, "", text.encode("utf-8"))
+        ((_, facts),) = self._facts(iter([file]))
+        analysed = self._adopt(file, facts)
+        functions = [each for group in facts.lowered.graphs.values() for each in group]
+        return analysed, functions if analysed is not None else []
+
+    # -- files that mention none ------------------------------------------------------------
+
+    def load(self, module: str) -> ModuleIndex | None:
+        """Index the file of a module that mentions no lock; None where there is not just one."""
+        found = self._unread.pop(module, [])
+        self.loaded.update(each.path for each in found)
+        if len(found) != 1:
+            return None
+        (each,) = found
         try:
-            return ast.parse(source.text)
-        except (SyntaxError, ValueError) as error:
-            from locklint.frontend.newer_syntax import parse_newer
-
-            found = parse_newer(source)
-            if found is not None:
-                self._newer.add(source.path)
-            else:
-                line = getattr(error, "lineno", None) or 1
-                column = getattr(error, "offset", None) or 1
-                message = getattr(error, "msg", None) or str(error)
-                self._problem(source.path, f"the file does not parse: {message}", line, column)
-            return found
-        except (RecursionError, MemoryError):
-            self._problem(source.path, "the code is nested too deeply to be analysed", 1)
+            file = _input(each, self._contents.read(each.path))
+        except ReadProblem:
             return None
+        self._keys[file.shown] = key = self._store.key(file, None)
+        facts = self._store.facts(key)
+        if facts is None:
+            (facts,) = Here().facts([file], None)
+            self._store.keep_facts(key, facts)
+        analysed = self._adopt(file, facts)
+        if analysed is None:
+            return None
+        analysed.mentions_locks = False
+        return analysed.index
+
+    def has_module(self, dotted: str) -> bool:
+        """Whether a dotted name may lead into a file that was not read yet."""
+        parts = dotted.split(".")
+        return any(".".join(parts[:length]) in self._unread for length in range(len(parts), 0, -1))
 
     # -- lowering ---------------------------------------------------------------------------
 
-    def lower_relevant(self, file: AnalysedFile) -> list[Function]:
-        """The graphs of everything in a file that may touch a lock."""
-        index = file.index
-        wanted = {
-            outermost(index, declaration).qualname
-            for declaration in index.functions.values()
-            if declaration.mentions_lock
-            or not self._methods.isdisjoint(declaration.called)
-            or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
-            or not _SPAWNERS.isdisjoint(declaration.called)
-        }
-        names = {index.functions[qualname].name for qualname in wanted}
-        # What a program does in its one thread shows only in the function that it starts with.
-        wanted |= {
-            qualname
-            for qualname in DRIVERS & index.functions.keys()
-            if not names.isdisjoint(index.functions[qualname].called)
-        }
-        functions = self.lower(file, wanted)
-        if index.module_statements:
-            functions += self._lower_module_code(file)
-        return functions
-
     def lower(self, file: AnalysedFile, qualnames: Iterable[str]) -> list[Function]:
         """The graphs of those functions that were not lowered yet, nested ones included."""
-        functions: list[Function] = []
-        wanted = sorted(set(qualnames) - file.lowered)
-        if not wanted:
-            return functions
-        from locklint.frontend.lower_module import FunctionSource, lower_function
-        from locklint.frontend.parse import LoweringProblem
+        return self.lower_all({file.source.path: set(qualnames)}).get(file.source.path, [])
 
-        nodes = self._nodes(file, wanted)
-        names = _definition_names(file.index)
-        for qualname in wanted:
-            file.lowered.add(qualname)
-            declaration = file.index.functions[qualname]
-            try:
-                lowered = lower_function(
-                    FunctionSource(
-                        file.source,
-                        qualname,
-                        declaration.span,
-                        declaration.name_span,
-                        nodes.get((declaration.name_span.line, declaration.name)),
-                        declaration.class_name,
-                        declaration.parent,
-                        names,
-                    )
-                )
-            except Exception as error:
-                self._internal(file.source.path, error)
-                continue
-            if isinstance(lowered, LoweringProblem):
-                self._problem(file.source.path, lowered.message, lowered.span.line)
-            else:
-                functions.extend(lowered)
-        return functions
+    def lower_all(self, wanted: Mapping[str, Collection[str]]) -> dict[str, list[Function]]:
+        """What `lower` gives, for several files at once, by path; files without new ones left out.
 
-    def _lower_module_code(self, file: AnalysedFile) -> list[Function]:
-        from locklint.frontend.lower_module import lower_module_code
-        from locklint.frontend.parse import LoweringProblem
-
-        tree = self._tree(file)
-        by_line = {statement.lineno: statement for statement in tree.body} if tree else {}
-        spans = file.index.module_statements
-        nodes = [by_line[span.line] for span in spans if span.line in by_line]
-        try:
-            lowered = lower_module_code(
-                file.source,
-                spans,
-                nodes if len(nodes) == len(spans) else None,
-                _definition_names(file.index),
-            )
-        except Exception as error:
-            self._internal(file.source.path, error)
-            return []
-        if isinstance(lowered, LoweringProblem):
-            self._problem(file.source.path, lowered.message, lowered.span.line)
-            return []
-        return list(lowered)
-
-    def forget_trees(self) -> None:
-        """Give back the memory of the syntax trees; they are parsed again where still needed."""
-        self._trees.clear()
-
-    def _tree(self, file: AnalysedFile) -> ast.Module | None:
-        """The syntax tree of a file; None where it cannot tell the places of the text."""
-        path = file.source.path
-        if path in self._newer:
-            return None
-        if path not in self._trees:
-            tree = self._parse(file.source)
-            if tree is None:
-                return None
-            self._trees[path] = tree
-        return self._trees[path]
-
-    def _nodes(
-        self, file: AnalysedFile, wanted: Iterable[str]
-    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef]:
-        """The `ast` nodes of the wanted functions, at least, by the line of the name and the name.
-
-        A file whose tree was given back is not parsed again for the sake of a small part of it.
+        The paths of the result are sorted.
         """
-        declarations = [file.index.functions[qualname] for qualname in wanted]
-        path = file.source.path
-        lines = sum(each.span.end_line - each.span.line + 1 for each in declarations)
-        if (
-            path not in self._trees
-            and path not in self._newer
-            and 2 * lines < len(file.source.lines)
-        ):
-            found = self._nodes_alone(file.source, declarations)
-            if found is not None:
-                return found
-        tree = self._tree(file)
-        return {} if tree is None else {(n.lineno, n.name): n for n in _definitions(tree)}
+        fresh: dict[str, list[str]] = {}
+        for path in sorted(wanted):
+            file = self.files[path]
+            names = sorted(set(wanted[path]) - file.lowered)
+            if names:
+                file.lowered.update(names)
+                fresh[path] = names
+        found: dict[str, dict[str, tuple[Function, ...]]] = {}
+        requests: list[LowerRequest] = []
+        for path, names in fresh.items():
+            known = self._graphs(path)
+            found[path] = {name: known[name] for name in names if name in known}
+            missing = tuple(name for name in names if name not in known)
+            if missing:
+                file = self.files[path]
+                requests.append(LowerRequest(file.source, file.index, file.is_newer, missing))
+        for request, lowered in zip(requests, self._workers.lower(requests), strict=True):
+            self._note(lowered)
+            path = request.source.path
+            found[path].update(lowered.graphs)
+            if not lowered.problems and not lowered.errors:
+                self._new.setdefault(path, {}).update(lowered.graphs)
+        return {
+            path: [each for name in names for each in found[path].get(name, ())]
+            for path, names in fresh.items()
+        }
 
-    def _nodes_alone(
-        self, source: SourceFile, declarations: Iterable[FunctionDecl]
-    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] | None:
-        from locklint.frontend.parse import parse_node
+    def _graphs(self, path: str) -> dict[str, tuple[Function, ...]]:
+        """The graphs of a file that the store knows beyond those among its facts."""
+        if path not in self._known:
+            self._known[path] = self._store.graphs(self._keys[path])
+        return self._known[path]
 
-        found: dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] = {}
-        for declaration in declarations:
-            node = parse_node(source, declaration.span)
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                return None
-            found[node.lineno, node.name] = node
-        return found
+    def keep_graphs(self) -> None:
+        """Let the store know what was lowered on demand."""
+        for path in sorted(self._new):
+            graphs = {**self._graphs(path), **self._new[path]}
+            self._store.keep_graphs(self._keys[path], graphs)
+        self._new.clear()
+        self._store.flush()
 
     # -- problems ---------------------------------------------------------------------------
 
     def problem(self, shown: str, message: str) -> None:
         """Note that a whole file cannot be analysed."""
-        self._problem(shown, message, 1)
-
-    def _problem(self, shown: str, message: str, line: int, column: int = 1) -> None:
-        self.problems.append(
-            Diagnostic(
-                code="LCK901",
-                name="syntax-error",
-                severity=Severity.ERROR,
-                confidence=Confidence.HIGH,
-                path=shown,
-                span=Span(line, column, line, column + 1),
-                message=message,
-            )
-        )
-
-    def _internal(self, shown: str, error: Exception) -> None:
-        self.errors.append(
-            InternalError(shown, f"{type(error).__name__}: {error}", traceback.format_exc())
-        )
+        self.problems.append(problem_at(shown, message, 1))
 
 
-def outermost(index: ModuleIndex, declaration: FunctionDecl) -> FunctionDecl:
-    """The function that is not nested in another one and holds the given one, or is it."""
-    for _ in range(200):
-        parent = declaration.parent
-        if parent is None or parent not in index.functions:
-            return declaration
-        declaration = index.functions[parent]
-    return declaration
-
-
-def _definition_names(index: ModuleIndex) -> dict[tuple[int, str], str]:
-    names = {(d.name_span.line, d.name): d.qualname for d in index.functions.values()}
-    names.update({(c.span.line, c.name): c.qualname for c in index.classes.values()})
-    return names
-
-
-def _definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """All function definitions of a file; expressions hold none and are skipped."""
-    work: list[ast.AST] = [tree]
-    while work:
-        node = work.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            children = getattr(node, name, None)
-            if isinstance(children, list):
-                work.extend(children)
+def _input(file: ModuleFile, data: bytes) -> FileInput:
+    return FileInput(file.shown, file.module, file.is_package, file.unique, data)

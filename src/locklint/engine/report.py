@@ -61,7 +61,8 @@ class Report:
     ``noqa`` comment in them names a rule. ``silenced`` are the findings that comments silence,
     ``known`` those that a baseline knows, both in output order; neither is among ``diagnostics``.
     ``compared`` says that there was a baseline. ``consulted`` are files and folders of installed
-    packages that the answers rest on as well.
+    packages that the answers rest on as well. ``silent`` are the files, by the paths that open
+    them, that mention no lock; ``loaded`` those among them that were looked into nevertheless.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -75,6 +76,8 @@ class Report:
     silenced: tuple[Silenced, ...] = ()
     known: tuple[Diagnostic, ...] = ()
     consulted: tuple[str, ...] = ()
+    silent: frozenset[str] = frozenset()
+    loaded: frozenset[str] = frozenset()
 
     def only(self, choose: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]]) -> Report:
         """The report with those findings alone, shown or not, that ``choose`` leaves in a list."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from locklint.core.config import Config
@@ -88,15 +88,11 @@ class WholeProgram:
         for file, functions in lowered:
             ready += self._with_effects(file, functions)
             progress.advance()
-        for file, qualnames in self._behind_locking_decorators():
-            ready += self._with_effects(file, self.files.lower(file, qualnames))
+        ready += self._lowered(self._behind_locking_decorators())
         changed = self._add(ready)
         for _ in range(_MAX_ROUNDS):
-            more: list[Function] = []
             takers = takes_what_is_passed(self.interprocedural.states)
-            for file, qualnames in self._callers(changed | takers):
-                more += self._with_effects(file, self.files.lower(file, qualnames))
-                self.files.forget_trees()
+            more = self._lowered(self._callers(changed | takers))
             if not more:
                 break
             changed = self._add(more)
@@ -120,11 +116,7 @@ class WholeProgram:
                 for key in asked
                 if is_called_by_name(function := self.interprocedural.functions[key])
             }
-            found: list[Function] = []
-            for path, qualnames in sorted(self._unlowered_callers(names).items()):
-                file = self.files.files[path]
-                found += self._with_effects(file, self.files.lower(file, qualnames))
-                self.files.forget_trees()
+            found = self._lowered(self._unlowered_callers(names))
             if not found:
                 return
             self._add(found)
@@ -209,27 +201,25 @@ class WholeProgram:
 
     # -- what is lowered on demand ----------------------------------------------------------
 
-    def _callers(self, keys: set[str]) -> Iterator[tuple[AnalysedFile, set[str]]]:
-        """The functions not lowered yet that call something of the name of one of ``keys``."""
+    def _callers(self, keys: set[str]) -> dict[str, set[str]]:
+        """By path, the functions that call something of the name of one of ``keys``."""
         names = {split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
         names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
-        if not names:
-            return
-        for path in sorted(self.files.files):
-            file = self.files.files[path]
-            wanted = {
+        return {
+            path: {
                 outermost(file.index, declaration).qualname
                 for declaration in file.index.functions.values()
                 if not names.isdisjoint(declaration.called)
-            } - file.lowered
-            if wanted:
-                yield file, wanted
+            }
+            for path, file in self.files.files.items()
+        }
 
-    def _behind_locking_decorators(self) -> Iterator[tuple[AnalysedFile, set[str]]]:
-        """The functions not lowered yet that a decorator of the project guards with a lock."""
+    def _behind_locking_decorators(self) -> dict[str, set[str]]:
+        """By path, the functions not lowered yet that a locking decorator guards."""
         from locklint.frontend.value_types import FunctionType
 
         decorations = self._resolver.dispatch.decorations
+        found: dict[str, set[str]] = {}
         for path in sorted(self.files.files):
             file = self.files.files[path]
             wanted: set[str] = set()
@@ -244,8 +234,8 @@ class WholeProgram:
                         wanted.add(outermost(file.index, decl).qualname)
                         break
                     use = self._next_use(use)
-            if wanted:
-                yield file, wanted
+            found[path] = wanted
+        return found
 
     def _next_use(self, use: WrapperUse) -> WrapperUse | None:
         """The wrapper that a wrapper is in front of; None where it is the function itself."""
@@ -290,17 +280,18 @@ class WholeProgram:
             if is_logging(event.name)
             for held in event.held
         }
-        found: list[Function] = []
-        for path in sorted(self.files.files) if taken & logged else ():
-            file = self.files.files[path]
-            wanted = {
-                outermost(file.index, decl).qualname
-                for decl in file.index.functions.values()
-                if not LOGGING_METHODS.isdisjoint(decl.called)
+        if not taken & logged:
+            return []
+        return self._lowered(
+            {
+                path: {
+                    outermost(file.index, decl).qualname
+                    for decl in file.index.functions.values()
+                    if not LOGGING_METHODS.isdisjoint(decl.called)
+                }
+                for path, file in self.files.files.items()
             }
-            found += self._with_effects(file, self.files.lower(file, wanted))
-            self.files.forget_trees()
-        return found
+        )
 
     def _resolved_again(self, keys: set[str]) -> list[Function]:
         """Those functions among ``keys`` that call what may be in a file that was not read."""
@@ -354,12 +345,7 @@ class WholeProgram:
             decl = index.functions[qualname]
             if reach is None or reach.reaches(decl):
                 wanted.setdefault(index.path, set()).add(outermost(index, decl).qualname)
-        for path in sorted(wanted):
-            file = self._file_of(path)
-            if file is not None:
-                found += self._with_effects(file, self.files.lower(file, wanted[path]))
-                self.files.forget_trees()
-        return found
+        return found + self._lowered(wanted)
 
     # -- graphs -----------------------------------------------------------------------------
 
@@ -368,6 +354,16 @@ class WholeProgram:
         for function, error in self.interprocedural.take_errors():
             self._internal(function.path, error)
         return changed
+
+    def _lowered(self, wanted: Mapping[str, Collection[str]]) -> list[Function]:
+        """The resolved functions of those, by path, that were not lowered yet."""
+        lowered = self.files.lower_all(wanted)
+        # Wrappers may stand in a file that comes later.
+        self._raw.update((each.key, each) for functions in lowered.values() for each in functions)
+        found: list[Function] = []
+        for path, functions in lowered.items():
+            found += self._with_effects(self.files.files[path], functions)
+        return found
 
     def _with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
         """Resolved functions, and the uses of wrappers that stand in front of them."""
@@ -423,7 +419,6 @@ class WholeProgram:
         if key not in self._raw:
             outer = outermost(file.index, use.wrapper.decl).qualname
             more += self._with_effects(file, self.files.lower(file, {outer}))
-            self.files.forget_trees()
         wrapper = self._raw.get(key)
         if wrapper is None:
             return more

@@ -1,0 +1,205 @@
+"""Executors by name: processes of this machine, Dask, or what any other package offers.
+
+An executor is made by an object whose call, with a number of jobs, gives one; ``close`` ends what
+all of its executors share.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+PROCESS = "process"
+DASK = "dask"
+
+_SCHEDULER_PATIENCE = 30
+"""How many seconds a scheduler may take to answer."""
+
+
+class ExecutorProblem(Exception):
+    """An executor that cannot be had; the message says why."""
+
+
+class Executors(Protocol):
+    """Makes executors."""
+
+    def __call__(self, jobs: int) -> Executor:
+        """An executor for that many pieces of work at a time. Raises `ExecutorProblem`."""
+
+    def end(self, executor: Executor) -> None:
+        """End an executor, whatever it is doing."""
+
+    def close(self) -> None:
+        """End what the executors share."""
+
+
+def executors(name: str = PROCESS, scheduler: str | None = None) -> Executors:
+    """What makes executors of a name.
+
+    ``process``, ``dask``, or ``package.module:factory`` for a class or function that takes
+    ``max_workers``. ``scheduler`` is the address of Dask's, None for one of its own on this
+    machine. Raises `ExecutorProblem` for a name that leads nowhere.
+    """
+    if name == PROCESS:
+        return Processes()
+    if name == DASK:
+        return DaskCluster(scheduler)
+    return Named(name, _named(name))
+
+
+def usable_cpus() -> int:
+    """The number of CPUs that this process may run on."""
+    try:
+        return len(os.sched_getaffinity(0)) or 1
+    except (AttributeError, OSError):
+        return os.cpu_count() or 1
+
+
+class Processes:
+    """Processes of this machine."""
+
+    def __call__(self, jobs: int) -> Executor:
+        """A pool of that many processes."""
+        from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import get_context
+
+        # A new interpreter would look for modules in the working directory first. There lies the
+        # code that is to be analysed, and none of it may run. A copy of this process looks nowhere.
+        if sys.platform == "linux":
+            context = get_context("fork")
+        else:
+            os.environ.setdefault("PYTHONSAFEPATH", "1")
+            context = get_context("spawn")
+        return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
+
+    def end(self, executor: Executor) -> None:
+        """End the processes at once: nobody waits for what they do."""
+        # What has been public since Python 3.14 only.
+        processes: dict[int, Any] = getattr(executor, "_processes", None) or {}
+        for process in list(processes.values()):
+            with suppress(OSError, ValueError):
+                process.terminate()
+        executor.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        """Nothing is shared."""
+
+
+def _begin_worker() -> None:
+    """Leave interrupts to the main process, and do not outlive it."""
+    import multiprocessing
+    import signal
+    import threading
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()
+
+
+@dataclass
+class DaskCluster:
+    """The workers of a Dask scheduler: of the one at an address, or of a cluster of its own."""
+
+    scheduler: str | None = None
+    _client: Any = field(default=None, init=False)
+    _cluster: Any = field(default=None, init=False)
+
+    def __call__(self, jobs: int) -> Executor:
+        """An executor over all workers; ``jobs`` is the number of those that are started here."""
+        if self._client is None:
+            self._connect(jobs)
+        executor: Executor = self._client.get_executor(pure=False)
+        return executor
+
+    def _connect(self, jobs: int) -> None:
+        try:
+            distributed = importlib.import_module("distributed")
+        except ImportError:
+            raise ExecutorProblem(
+                "Dask is not installed: `pip install 'locklint[dask]'` brings it"
+            ) from None
+        try:
+            if self.scheduler is None:
+                # Its workers are new interpreters, which must not find modules in the code that is
+                # analysed.
+                os.environ.setdefault("PYTHONSAFEPATH", "1")
+                self._cluster = distributed.LocalCluster(
+                    n_workers=jobs, threads_per_worker=1, dashboard_address=None
+                )
+            address = self._cluster if self._cluster is not None else self.scheduler
+            self._client = distributed.Client(
+                address, timeout=_SCHEDULER_PATIENCE, set_as_default=False
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            self.close()
+            where = self.scheduler or "of its own"
+            raise ExecutorProblem(f"the Dask scheduler {where} cannot be used: {error}") from None
+
+    def end(self, executor: Executor) -> None:
+        """Give up what was asked for; the workers stay."""
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Leave the scheduler, and end it if it was started here."""
+        for each in (self._client, self._cluster):
+            if each is not None:
+                each.close()
+        self._client = self._cluster = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a factory makes that was given by its place."""
+
+    name: str
+    factory: Callable[..., Any]
+
+    def __call__(self, jobs: int) -> Executor:
+        """What the factory gives for ``max_workers``."""
+        try:
+            made = self.factory(max_workers=jobs)
+        except Exception as error:
+            raise ExecutorProblem(
+                f"{self.name}(max_workers={jobs}) failed: {type(error).__name__}: {error}"
+            ) from None
+        if not callable(getattr(made, "submit", None)):
+            raise ExecutorProblem(f"what {self.name} gives is no executor: it has no `submit`")
+        executor: Executor = made
+        return executor
+
+    def end(self, executor: Executor) -> None:
+        """Give up what was asked for."""
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """Nothing is shared."""
+
+
+def _named(name: str) -> Callable[..., Any]:
+    module, colon, attribute = name.partition(":")
+    if not colon or not module or not attribute:
+        raise ExecutorProblem(
+            f"{name} is no executor: write {PROCESS}, {DASK} or `package.module:factory`"
+        )
+    try:
+        found: Any = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ExecutorProblem(f"{name} cannot be imported: {error}") from None
+    if not callable(found):
+        raise ExecutorProblem(f"{name} is no executor: it cannot be called")
+    factory: Callable[..., Any] = found
+    return factory

@@ -1,0 +1,401 @@
+"""What one file says by itself: declarations, and the graphs of what may touch a lock in it.
+
+Everything here is a function of a file's bytes, its names and a few settings, and can be stored and
+sent: so the same facts come from this process, from others, from other machines, from the cache and
+from index files.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import traceback
+import warnings
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from locklint.core.config import Config
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.source import Cell, SourceFile, Span
+from locklint.engine import notebook
+from locklint.engine.read import ReadProblem, decode
+from locklint.engine.report import InternalError
+from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.ir.cfg import Function
+from locklint.models.spawns import DRIVERS
+
+if TYPE_CHECKING:
+    from locklint.frontend.parse import LoweringProblem
+
+_SEPARATORS = ",(\n;=.["
+_MOST_SEPARATORS = 500_000
+"""What bounds the size of a syntax tree, at 1 KB for each of these characters.
+
+The largest files that people publish have half as many.
+"""
+
+_MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
+"""Names of what makes locks, or processes that share none. They only decide where to look."""
+
+_SPAWNERS = frozenset(
+    {"Thread", "Timer", "start_new_thread", "submit", "apply_async", "run_in_executor", "to_thread"}
+)
+"""Names of what makes threads."""
+
+_RECURSION_LIMIT = 10_000
+
+MODULE_CODE = ""
+"""In place of a function's qualified name: the statements of the module itself."""
+
+
+class FileInput(msgspec.Struct, frozen=True, array_like=True):
+    """A file as it is analysed: what it is called, and its bytes.
+
+    ``shown`` is its path as users see it, ``module`` the dotted name by which others import it.
+    ``unique`` is set where another file of the run has the same module name.
+    """
+
+    shown: str
+    module: str
+    is_package: bool
+    unique: str
+    data: bytes
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether the bytes are those of a notebook."""
+        return self.shown.endswith(notebook.SUFFIX)
+
+
+class FactSettings(msgspec.Struct, frozen=True, array_like=True):
+    """The settings that decide what of a file is lowered: the methods of the user's own locks."""
+
+    methods: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, config: Config) -> FactSettings:
+        """What the settings of a project's root say."""
+        kinds = config.lock_types.values()
+        return cls(frozenset(name for kind in kinds for name in (*kind.acquire, *kind.release)))
+
+
+class Lowered(msgspec.Struct, frozen=True, array_like=True):
+    """The graphs of some functions, by the qualified name of the outermost one; what went wrong."""
+
+    graphs: dict[str, tuple[Function, ...]] = {}
+    problems: tuple[Diagnostic, ...] = ()
+    errors: tuple[InternalError, ...] = ()
+
+
+class FileFacts(msgspec.Struct, frozen=True, array_like=True):
+    """What one file says by itself.
+
+    ``index`` is None for a file that cannot be read or parsed, or holds no code; why, is in the
+    problems of ``lowered``. ``is_newer``: its syntax is newer than the running Python's.
+    """
+
+    index: ModuleIndex | None
+    lowered: Lowered = Lowered()
+    cells: tuple[Cell, ...] = ()
+    is_newer: bool = False
+
+
+@dataclass
+class OpenFile:
+    """A file with its text, and with its syntax tree for as long as that is needed."""
+
+    source: SourceFile
+    index: ModuleIndex
+    is_newer: bool = False
+    tree: ast.Module | None = None
+
+    # -- lowering ---------------------------------------------------------------------------
+
+    def relevant(self, settings: FactSettings) -> list[str]:
+        """What may touch a lock: qualified names of outermost functions, and `MODULE_CODE`."""
+        index = self.index
+        wanted = {
+            outermost(index, declaration).qualname
+            for declaration in index.functions.values()
+            if declaration.mentions_lock
+            or not settings.methods.isdisjoint(declaration.called)
+            or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
+            or not _SPAWNERS.isdisjoint(declaration.called)
+        }
+        names = {index.functions[qualname].name for qualname in wanted}
+        # What a program does in its one thread shows only in the function that it starts with.
+        wanted |= {
+            qualname
+            for qualname in DRIVERS & index.functions.keys()
+            if not names.isdisjoint(index.functions[qualname].called)
+        }
+        return [*sorted(wanted), *([MODULE_CODE] if index.module_statements else [])]
+
+    def lower(self, wanted: Iterable[str]) -> Lowered:
+        """The graphs of functions, nested ones included, or of `MODULE_CODE`; in that order."""
+        from locklint.frontend.parse import LoweringProblem
+
+        lowering = _Lowering(self, [*wanted])
+        graphs: dict[str, tuple[Function, ...]] = {}
+        problems: list[Diagnostic] = []
+        errors: list[InternalError] = []
+        for qualname in lowering.wanted:
+            graphs[qualname] = ()
+            try:
+                lowered = lowering.of(qualname)
+            except Exception as error:
+                errors.append(internal_error(self.source.path, error))
+                continue
+            if isinstance(lowered, LoweringProblem):
+                problems.append(problem_at(self.source.path, lowered.message, lowered.span.line))
+            else:
+                graphs[qualname] = lowered
+        return Lowered(graphs, tuple(problems), tuple(errors))
+
+    def parsed(self) -> ast.Module | None:
+        """The syntax tree of the file; None where it cannot tell the places of the text."""
+        if self.is_newer:
+            return None
+        if self.tree is None:
+            tree = parse(self.source)
+            self.tree = tree.tree
+        return self.tree
+
+
+class _Lowering:
+    """The lowering of some functions of one file."""
+
+    def __init__(self, file: OpenFile, wanted: list[str]) -> None:
+        self.wanted = wanted
+        self._file = file
+        functions = [name for name in wanted if name != MODULE_CODE]
+        self._nodes = self._find_nodes([file.index.functions[name] for name in functions])
+        self._names = _definition_names(file.index)
+
+    def of(self, qualname: str) -> tuple[Function, ...] | LoweringProblem:
+        from locklint.frontend.lower_module import FunctionSource, lower_function
+
+        if qualname == MODULE_CODE:
+            return self._module_code()
+        declaration = self._file.index.functions[qualname]
+        return lower_function(
+            FunctionSource(
+                self._file.source,
+                qualname,
+                declaration.span,
+                declaration.name_span,
+                self._nodes.get((declaration.name_span.line, declaration.name)),
+                declaration.class_name,
+                declaration.parent,
+                self._names,
+            )
+        )
+
+    def _module_code(self) -> tuple[Function, ...] | LoweringProblem:
+        from locklint.frontend.lower_module import lower_module_code
+
+        tree = self._file.parsed()
+        by_line = {statement.lineno: statement for statement in tree.body} if tree else {}
+        spans = self._file.index.module_statements
+        nodes = [by_line[span.line] for span in spans if span.line in by_line]
+        return lower_module_code(
+            self._file.source, spans, nodes if len(nodes) == len(spans) else None, self._names
+        )
+
+    def _find_nodes(
+        self, declarations: Collection[FunctionDecl]
+    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The `ast` nodes of the wanted functions, at least, by the line of the name and the name.
+
+        A file without its tree is not parsed again for the sake of a small part of it.
+        """
+        if not declarations:
+            return {}
+        file = self._file
+        lines = sum(each.span.end_line - each.span.line + 1 for each in declarations)
+        if file.tree is None and not file.is_newer and 2 * lines < len(file.source.lines):
+            found = self._nodes_alone(declarations)
+            if found is not None:
+                return found
+        tree = file.parsed()
+        return {} if tree is None else {(n.lineno, n.name): n for n in _definitions(tree)}
+
+    def _nodes_alone(
+        self, declarations: Iterable[FunctionDecl]
+    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] | None:
+        from locklint.frontend.parse import parse_node
+
+        found: dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        for declaration in declarations:
+            node = parse_node(self._file.source, declaration.span)
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                return None
+            found[node.lineno, node.name] = node
+        return found
+
+
+# -- from bytes to facts --------------------------------------------------------------------
+
+
+@dataclass
+class Opened:
+    """An opened file, or why there is none; ``cells`` are those of a notebook all the same."""
+
+    file: OpenFile | None = None
+    cells: tuple[Cell, ...] = ()
+    problems: list[Diagnostic] = field(default_factory=list)
+    errors: list[InternalError] = field(default_factory=list)
+
+
+def open_file(file: FileInput) -> Opened:
+    """Decode, parse and index a file."""
+    opened = Opened()
+    try:
+        source = source_of(file)
+        if source is None:
+            return opened
+        opened.cells = source.cells
+        parsed = parse(source)
+        opened.problems += parsed.problems
+        if parsed.tree is not None:
+            from locklint.index.build import build_index
+
+            index = build_index(parsed.tree, source)
+            opened.file = OpenFile(source, index, parsed.is_newer, parsed.tree)
+    except ReadProblem as problem:
+        opened.problems.append(problem_at(file.shown, problem.message, problem.line or 1))
+    except Exception as error:
+        opened.errors.append(internal_error(file.shown, error))
+    return opened
+
+
+def facts_of(file: FileInput, settings: FactSettings) -> FileFacts:
+    """Everything that one file says by itself."""
+    opened = open_file(file)
+    if opened.file is None:
+        lowered = Lowered({}, tuple(opened.problems), tuple(opened.errors))
+        return FileFacts(None, lowered, opened.cells)
+    lowered = opened.file.lower(opened.file.relevant(settings))
+    return FileFacts(opened.file.index, lowered, opened.cells, opened.file.is_newer)
+
+
+def source_of(file: FileInput) -> SourceFile | None:
+    """The text of a file; None for a notebook without code. Raises `ReadProblem`."""
+    if file.is_notebook:
+        code = notebook.notebook_code(file.data)
+        if not code.cells:
+            return None
+        text, cells = code.text, code.cells
+    else:
+        text, cells = decode(file.data), ()
+    return SourceFile(file.shown, file.module, text, file.is_package, file.unique, cells)
+
+
+@dataclass
+class Parsed:
+    """A syntax tree, or why there is none.
+
+    The tree of a file in a newer syntax is not that of its text: see `newer_syntax`.
+    """
+
+    tree: ast.Module | None = None
+    is_newer: bool = False
+    problems: list[Diagnostic] = field(default_factory=list)
+
+
+def parse(source: SourceFile) -> Parsed:
+    """Parse a file with the standard `ast`."""
+    if sum(map(source.text.count, _SEPARATORS)) > _MOST_SEPARATORS:
+        return Parsed(problems=[problem_at(source.path, "the file is too large to be analysed", 1)])
+    try:
+        return Parsed(ast.parse(source.text))
+    except (SyntaxError, ValueError) as error:
+        from locklint.frontend.newer_syntax import parse_newer
+
+        found = parse_newer(source)
+        if found is not None:
+            return Parsed(found, is_newer=True)
+        line = getattr(error, "lineno", None) or 1
+        column = getattr(error, "offset", None) or 1
+        message = getattr(error, "msg", None) or str(error)
+        message = f"the file does not parse: {message}"
+        return Parsed(problems=[problem_at(source.path, message, line, column)])
+    except (RecursionError, MemoryError):
+        message = "the code is nested too deeply to be analysed"
+        return Parsed(problems=[problem_at(source.path, message, 1)])
+
+
+@contextmanager
+def undisturbed_parsing() -> Iterator[None]:
+    """Keep quiet about what parsing warns of, and leave room for deep trees.
+
+    What analysed code does to deserve a `SyntaxWarning` is not for locklint to say. Chains of names
+    across modules are followed by recursion: each kind of step has its own bound, and all of them
+    together stay far below this one.
+    """
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+# -- problems -------------------------------------------------------------------------------
+
+
+def problem_at(shown: str, message: str, line: int, column: int = 1) -> Diagnostic:
+    """The finding that a file, or a part of it, cannot be analysed."""
+    return Diagnostic(
+        code="LCK901",
+        name="syntax-error",
+        severity=Severity.ERROR,
+        confidence=Confidence.HIGH,
+        path=shown,
+        span=Span(line, column, line, column + 1),
+        message=message,
+    )
+
+
+def internal_error(shown: str, error: Exception) -> InternalError:
+    """An unexpected error of locklint's own, caught while it worked on a file."""
+    details = "".join(traceback.format_exception(error))
+    return InternalError(shown, f"{type(error).__name__}: {error}", details)
+
+
+# -- declarations ---------------------------------------------------------------------------
+
+
+def outermost(index: ModuleIndex, declaration: FunctionDecl) -> FunctionDecl:
+    """The function that is not nested in another one and holds the given one, or is it."""
+    for _ in range(200):
+        parent = declaration.parent
+        if parent is None or parent not in index.functions:
+            return declaration
+        declaration = index.functions[parent]
+    return declaration
+
+
+def _definition_names(index: ModuleIndex) -> dict[tuple[int, str], str]:
+    names = {(d.name_span.line, d.name): d.qualname for d in index.functions.values()}
+    names.update({(c.span.line, c.name): c.qualname for c in index.classes.values()})
+    return names
+
+
+def _definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All function definitions of a file; expressions hold none and are skipped."""
+    work: list[ast.AST] = [tree]
+    while work:
+        node = work.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            children = getattr(node, name, None)
+            if isinstance(children, list):
+                work.extend(children)
