@@ -16,6 +16,7 @@ from locklint.cli.debug import debug
 from locklint.cli.diff import diff
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.graph import graph
+from locklint.cli.index import index
 from locklint.cli.interrupt import interrupts_noted, stop_if_interrupted, was_interrupted
 from locklint.cli.output import silence_stdout, write_error, write_note
 from locklint.cli.rule import rule
@@ -41,6 +42,7 @@ command.add_command(baseline)
 command.add_command(diff)
 command.add_command(rule)
 command.add_command(graph)
+command.add_command(index)
 command.add_command(config)
 command.add_command(clean)
 command.add_command(debug)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from locklint.cli.terminal_progress import TerminalProgress
     from locklint.core.config import Config
+    from locklint.engine.index_file import IndexedProgram
     from locklint.engine.report import Report
     from locklint.engine.settings import Settings
 
@@ -51,6 +52,8 @@ def run(
 
     Without paths the current folder is meant, unless a list was given in which nothing is named.
     """
+    if flags["from_index"]:
+        return _run_indexed(Request(paths=paths, **flags), stdin_filename, report_only_for)
     where = scope(
         paths,
         nothing_named=nothing_named,
@@ -62,6 +65,24 @@ def run(
     if request.watch:
         return _watch(request, where)
     return _run_once(request, where)
+
+
+def _run_indexed(request: Request, stdin_filename: str | None, report_only_for: bool) -> int:
+    from dataclasses import replace
+
+    from locklint.engine.find_files import UsageError
+    from locklint.engine.index_file import IndexedProgram, read_index
+
+    if request.paths or stdin_filename is not None or report_only_for:
+        raise click.UsageError("--from-index stands in the place of PATHS")
+    if request.watch:
+        raise click.UsageError("--watch cannot look at an index")
+    try:
+        program = IndexedProgram({name: read_index(name) for name in request.from_index})
+    except UsageError as error:
+        raise Failure(str(error)) from None
+    request = replace(request, paths=program.paths)
+    return _run_once(request, Scope(request.paths), program)
 
 
 def _watch(request: Request, where: Scope) -> int:
@@ -84,17 +105,17 @@ def _watch(request: Request, where: Scope) -> int:
     watch(lambda: _run_once(request, where), files)
 
 
-def _run_once(request: Request, where: Scope) -> int:
-    settings = request.settings_unchecked()
+def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = None) -> int:
+    settings = request.settings_unchecked(read=indexed.read_settings if indexed else None)
     if request.verbose or request.show_settings or request.show_files:
         request.check_rules(settings)
     if request.show_settings:
         return show_settings(request, settings)
     if request.show_files:
-        return _show_files(request, settings)
+        return _show_files(request, settings, indexed)
     request.destinations()  # Refuses at once, not after a long run, what cannot be written.
     triage = Triage(request, settings)
-    found = _analyse(request, settings, where)
+    found = _analyse(request, settings, where, indexed)
     stop_if_interrupted()
     judged = triage.judge(found)
     # Only now, because what a baseline holds is compared with all findings.
@@ -105,7 +126,9 @@ def _run_once(request: Request, where: Scope) -> int:
     return max(judged.status, _status(report, settings.config, request.exit_zero))
 
 
-def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
+def _analyse(
+    request: Request, settings: Settings, where: Scope, indexed: IndexedProgram | None
+) -> Report:
     from locklint.engine.cached_check import cached_check
     from locklint.engine.executors import ExecutorProblem
     from locklint.engine.find_files import UsageError
@@ -114,16 +137,19 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
     progress = progress_for(quiet=request.quiet)
     cache = request.cache(settings)
     try:
-        report = cached_check(
-            request.paths,
-            settings,
-            cache,
-            progress=progress,
-            stdin=where.stdin,
-            before=lambda: None if request.verbose else request.check_rules(settings),
-            is_whole=lambda: not was_interrupted(),
-            workers=request.workers,
-        )
+        if indexed is not None:
+            report = _check_indexed(request, settings, indexed, progress)
+        else:
+            report = cached_check(
+                request.paths,
+                settings,
+                cache,
+                progress=progress,
+                stdin=where.stdin,
+                before=lambda: None if request.verbose else request.check_rules(settings),
+                is_whole=lambda: not was_interrupted(),
+                workers=request.workers,
+            )
     except (UsageError, SettingsError, ExecutorProblem) as error:
         raise Failure(str(error)) from None
     finally:
@@ -131,7 +157,7 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
             progress.end()
     if not request.quiet:
         _tell(report, settings)
-        if _may_lack_files(request.paths, report):
+        if indexed is None and _may_lack_files(request.paths, report):
             write_note(
                 "note: no lock is made in the files that were named; to know those of the whole"
                 " project, name folders or add --report-only-for"
@@ -147,6 +173,26 @@ def _analyse(request: Request, settings: Settings, where: Scope) -> Report:
             place = f"{one.path}:{one.span.line}:{one.span.column}"
             write_note(f"{place}: `{one.function}` is too complex, nothing is concluded about it")
     return report
+
+
+def _check_indexed(
+    request: Request,
+    settings: Settings,
+    indexed: IndexedProgram,
+    progress: TerminalProgress | None,
+) -> Report:
+    from locklint.engine.index_file import IndexedFacts
+    from locklint.engine.pipeline import Means, check
+
+    request.check_rules(settings)
+    return check(
+        request.paths,
+        settings.config,
+        progress=progress,
+        settings=settings,
+        discovery=indexed.discovery,
+        means=Means(indexed, request.workers(), IndexedFacts(indexed.indexes.values())),
+    )
 
 
 def _may_lack_files(paths: Sequence[str], report: Report) -> bool:
@@ -177,10 +223,13 @@ def progress_for(*, quiet: bool) -> TerminalProgress | None:
     return TerminalProgress()
 
 
-def _show_files(request: Request, settings: Settings) -> int:
+def _show_files(request: Request, settings: Settings, indexed: IndexedProgram | None) -> int:
     from locklint.engine.discover import discover
 
-    discovery = discover(request.paths, settings.config, settings.folder)
+    if indexed is not None:
+        discovery = indexed.discovery
+    else:
+        discovery = discover(request.paths, settings.config, settings.folder)
     write_result("".join(f"{found.shown}\n" for found in discovery.files), request.output_file)
     for problem in discovery.problems:
         write_error(f"{problem.path}: {problem.message}")

@@ -174,6 +174,13 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Write findings to a file instead of standard output.",
     ),
     click.option(
+        "--from-index",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="Analyse what `locklint index` has written down instead of PATHS. May be repeated.",
+    ),
+    click.option(
         "--report-only-for",
         is_flag=True,
         help="Analyse the whole project, but report only what has to do with PATHS: by its own "
@@ -208,6 +215,22 @@ def check_options(command: Command) -> Command:
     for option in reversed(CHECK_OPTIONS):
         command = option(command)
     return command
+
+
+def with_options_of_check(
+    *names: str,
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function, with those options of ``check`` that have these names."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        probe = click.Command("check")
+        check_options(probe)
+        known = {parameter.name: parameter for parameter in probe.params}
+        command = click.command()(function)
+        command.params.extend(known[name] for name in names)
+        return command
+
+    return decorate
 
 
 class CheckCommand(click.Command):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locklint.cli.check import progress_for
-from locklint.cli.check_options import CHECK_OPTIONS
+from locklint.cli.check_options import with_options_of_check
 from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted
@@ -26,8 +26,6 @@ from locklint.cli.request import Request
 from locklint.reporting import GRAPH_FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from locklint.engine.lock_graph import GraphReport
     from locklint.engine.settings import Settings
 
@@ -51,18 +49,7 @@ _SHARED = (
 )
 
 
-def _options(command: Callable[..., Any]) -> click.Command:
-    """A command with the options that it shares with ``check``, in the same order."""
-    probe = click.Command("check")
-    for option in reversed(CHECK_OPTIONS):
-        option(probe)
-    known = {parameter.name: parameter for parameter in probe.params}
-    found = click.command()(command)
-    found.params.extend(known[name] for name in _SHARED)
-    return found
-
-
-@_options
+@with_options_of_check(*_SHARED)
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @click.option(
     "--output-format",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from locklint.core.config import Config
     from locklint.engine.facts_store import FactsStore
-    from locklint.engine.load_config import LoadedConfig
+    from locklint.engine.load_config import LoadedConfig, Read
     from locklint.engine.report import Report
     from locklint.engine.run_cache import RunCache
     from locklint.engine.settings import Settings
@@ -54,6 +54,7 @@ class Request:
     jobs: int | None = None
     executor: str | None = None
     scheduler: str | None = None
+    from_index: tuple[str, ...] = ()
     quiet: bool = False
     verbose: bool = False
     color: str = "auto"
@@ -90,20 +91,24 @@ class Request:
         if self.verbose:
             write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
 
-    def settings_unchecked(self, quiet: bool = False) -> Settings:
+    def settings_unchecked(self, quiet: bool = False, read: Read | None = None) -> Settings:
         """The settings, whether or not there are all of the rules that they name.
 
-        With ``quiet``, nothing is told of where they come from.
+        With ``quiet``, nothing is told of where they come from. ``read`` gives the bytes of the
+        settings files that nobody named.
         """
+        from pathlib import Path
+
         from locklint.engine.load_config import SettingsError
         from locklint.engine.settings import Settings
 
         try:
-            root, per_folder, values = self._files()
+            root, per_folder, values = self._files(read or Path.read_bytes)
             settings = Settings(
                 root,
                 per_folder=per_folder,
                 override=lambda config: self._with_flags(_with_values(config, values)),
+                read=read or Path.read_bytes,
             )
         except SettingsError as error:
             raise Failure(str(error)) from None
@@ -169,7 +174,7 @@ class Request:
         values = any(_is_value(word) for word in self.config_words)
         return self.isolated or values or any(flag is not None for flag in flags)
 
-    def _files(self) -> tuple[LoadedConfig, bool, dict[str, Any]]:
+    def _files(self, read: Read) -> tuple[LoadedConfig, bool, dict[str, Any]]:
         """The root's settings, whether folders may differ, and single values from ``--config``."""
         from pathlib import Path
 
@@ -195,7 +200,7 @@ class Request:
             return load_file(Path(named[0])), False, values
         if self.isolated:
             return LoadedConfig(Config()), False, values
-        return find_root(self.paths), True, values
+        return find_root(self.paths, read), True, values
 
     def _with_flags(self, base: Config) -> Config:
         import msgspec

@@ -32,6 +32,9 @@ class Executors(Protocol):
     def __call__(self, jobs: int) -> Executor:
         """An executor for that many pieces of work at a time. Raises `ExecutorProblem`."""
 
+    def width(self, jobs: int) -> int:
+        """How many pieces of work are done at a time, where ``jobs`` were asked for."""
+
     def end(self, executor: Executor) -> None:
         """End an executor, whatever it is doing."""
 
@@ -77,6 +80,10 @@ class Processes:
             os.environ.setdefault("PYTHONSAFEPATH", "1")
             context = get_context("spawn")
         return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_worker)
+
+    def width(self, jobs: int) -> int:
+        """As many as there are processes."""
+        return jobs
 
     def end(self, executor: Executor) -> None:
         """End the processes at once: nobody waits for what they do."""
@@ -136,7 +143,7 @@ class DaskCluster:
                 # analysed.
                 os.environ.setdefault("PYTHONSAFEPATH", "1")
                 self._cluster = distributed.LocalCluster(
-                    n_workers=jobs, threads_per_worker=1, dashboard_address=None
+                    n_workers=jobs, threads_per_worker=1, dashboard_address="127.0.0.1:0"
                 )
             address = self._cluster if self._cluster is not None else self.scheduler
             self._client = distributed.Client(
@@ -147,9 +154,14 @@ class DaskCluster:
             where = self.scheduler or "of its own"
             raise ExecutorProblem(f"the Dask scheduler {where} cannot be used: {error}") from None
 
+    def width(self, jobs: int) -> int:
+        """As many as the workers have threads."""
+        threads: dict[str, int] = self._client.nthreads() if self._client is not None else {}
+        return max(jobs, sum(threads.values()))
+
     def end(self, executor: Executor) -> None:
         """Give up what was asked for; the workers stay."""
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(wait=False)
 
     def close(self) -> None:
         """Leave the scheduler, and end it if it was started here."""
@@ -179,9 +191,16 @@ class Named:
         executor: Executor = made
         return executor
 
+    def width(self, jobs: int) -> int:
+        """As many as were asked for."""
+        return jobs
+
     def end(self, executor: Executor) -> None:
         """Give up what was asked for."""
-        executor.shutdown(wait=False, cancel_futures=True)
+        try:
+            executor.shutdown(wait=False, cancel_futures=True)
+        except TypeError:  # Not every executor has heard of what Python 3.9 added.
+            executor.shutdown(wait=False)
 
     def close(self) -> None:
         """Nothing is shared."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -33,6 +34,8 @@ ADDING_TABLES = frozenset({"per-file-ignores", "lock-types"})
 
 _MOST_EXTENDED = 20
 
+Read: TypeAlias = Callable[[Path], bytes]
+
 
 class SettingsError(Exception):
     """Settings that cannot be used: the message says which and why. The run cannot start."""
@@ -47,27 +50,31 @@ class LoadedConfig:
     keys: frozenset[str] = field(default_factory=frozenset)
 
 
-def load_config(start: Path) -> LoadedConfig:
+def load_config(start: Path, read: Read = Path.read_bytes) -> LoadedConfig:
     """The settings of the nearest file from the folder ``start`` upwards, or the defaults.
 
-    A pyproject.toml without a ``[tool.locklint]`` table is passed over. Raises `SettingsError`
-    for a file that cannot be read, is not TOML, or holds unknown keys or wrong values.
+    A pyproject.toml without a ``[tool.locklint]`` table is passed over. ``read`` gives the bytes of
+    a file, and raises `OSError` as `Path.read_bytes` does. Raises `SettingsError` for a file that
+    cannot be read, is not TOML, or holds unknown keys or wrong values.
     """
     folder = start.resolve()
     for directory in (folder, *folder.parents):
-        loaded = config_in(directory)
+        loaded = config_in(directory, read)
         if loaded is not None:
             return loaded
     return LoadedConfig(Config())
 
 
-def config_in(directory: Path) -> LoadedConfig | None:
-    """The settings that a folder itself holds; None if it holds none. Raises `SettingsError`."""
+def config_in(directory: Path, read: Read = Path.read_bytes) -> LoadedConfig | None:
+    """The settings that a folder itself holds; None if it holds none. Raises `SettingsError`.
+
+    ``read`` gives the bytes of a file, and raises `OSError` as `Path.read_bytes` does.
+    """
     for name in FILE_NAMES:
         path = directory / name
-        table = _settings_table(path)
+        table = _settings_table(path, read)
         if table is not None:
-            return _loaded(path, table)
+            return _loaded(path, table, read)
     return None
 
 
@@ -78,7 +85,7 @@ def load_file(path: Path) -> LoadedConfig:
     settings of locklint's.
     """
     path = path.absolute()
-    return _loaded(path, _named_table(path, str(path)))
+    return _loaded(path, _named_table(path, str(path), Path.read_bytes), Path.read_bytes)
 
 
 def decode_config(table: Mapping[str, Any], origin: str) -> Config:
@@ -144,12 +151,14 @@ def _reachable(start: str, followers: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
-def _loaded(path: Path, table: Mapping[str, Any]) -> LoadedConfig:
-    merged = _extended(path, table, ())
+def _loaded(path: Path, table: Mapping[str, Any], read: Read) -> LoadedConfig:
+    merged = _extended(path, table, (), read)
     return LoadedConfig(decode_config(merged, str(path)), path, frozenset(table))
 
 
-def _extended(path: Path, table: Mapping[str, Any], behind: tuple[Path, ...]) -> dict[str, Any]:
+def _extended(
+    path: Path, table: Mapping[str, Any], behind: tuple[Path, ...], read: Read
+) -> dict[str, Any]:
     """A file's settings on top of those of the file that it extends, all of them checked."""
     decode_config(table, str(path))
     own = _with_places(table, path.parent)
@@ -160,7 +169,8 @@ def _extended(path: Path, table: Mapping[str, Any], behind: tuple[Path, ...]) ->
     behind = (*behind, path)
     if other in behind or len(behind) > _MOST_EXTENDED:
         raise SettingsError(f"{path}: `extend`: {other} is extended in a circle")
-    base = _extended(other, _named_table(other, f"{path}: `extend`: {other}"), behind)
+    found = _named_table(other, f"{path}: `extend`: {other}", read)
+    base = _extended(other, found, behind, read)
     for key, value in own.items():
         if key in ADDING_LISTS:
             base[key] = [*base.get(key, ()), *value]
@@ -192,22 +202,25 @@ def _with_places(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return placed
 
 
-def _named_table(path: Path, place: str) -> dict[str, Any]:
+def _named_table(path: Path, place: str, read: Read) -> dict[str, Any]:
     """The settings of a file that somebody has named, so that it has to be there."""
-    if not path.exists():
-        raise SettingsError(f"{place}: does not exist")
-    if path.is_dir():
-        raise SettingsError(f"{place}: is a folder, not a settings file")
-    table = _settings_table(path, named=True)
+    try:
+        read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SettingsError(f"{place}: does not exist") from None
+    except OSError:
+        if path.is_dir():
+            raise SettingsError(f"{place}: is a folder, not a settings file") from None
+    table = _settings_table(path, read, named=True)
     if table is None:
         raise SettingsError(f"{place}: holds no `[tool.locklint]` table")
     return table
 
 
-def _settings_table(path: Path, *, named: bool = False) -> dict[str, Any] | None:
+def _settings_table(path: Path, read: Read, *, named: bool = False) -> dict[str, Any] | None:
     """The table of settings in a file; None if the file does not exist or holds none."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read(path).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic
@@ -77,7 +78,7 @@ class FileBytes:
         self._names = ModuleNames(source_roots)
 
     @classmethod
-    def of_disk(cls, config: Config, stdin: StdinText | None = None) -> FileBytes:
+    def of_disk(cls, config: Config, stdin: StdinText | None = None) -> Self:
         """The files of the disk, with ``stdin`` in the place of one."""
         overlay = {os.path.realpath(stdin.path): stdin.data} if stdin else {}
         return cls(config.source_roots, overlay)

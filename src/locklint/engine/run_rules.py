@@ -93,7 +93,7 @@ def is_test_code(path: str, roots: Sequence[str] = ()) -> bool:
     """Whether a file holds tests, by its name or that of a folder below what was asked for."""
     inside = path
     for root in roots:
-        if os.path.isdir(root) and os.path.abspath(path).startswith(os.path.abspath(root) + os.sep):
+        if os.path.abspath(path).startswith(os.path.join(os.path.abspath(root), "")):
             inside = os.path.relpath(path, root)
     folders, name = os.path.split(inside)
     if os.path.isabs(folders) or folders.startswith(".."):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locklint.core.config import ROOT, Config
-from locklint.engine.load_config import LoadedConfig, SettingsError, config_in, load_config
+from locklint.engine.load_config import LoadedConfig, Read, SettingsError, config_in, load_config
 from locklint.engine.patterns import FilePattern
 from locklint.engine.selection import (
     explicit_codes,
@@ -52,12 +52,12 @@ _ROOT_FIELDS = tuple(
 )
 
 
-def find_root(paths: Sequence[str]) -> LoadedConfig:
+def find_root(paths: Sequence[str], read: Read = Path.read_bytes) -> LoadedConfig:
     """The settings of the project that paths belong to, or the defaults.
 
     They are those of the nearest settings file from the working directory upwards. Where some path
     lies outside of that directory, or there is no such file, the search begins at the folder that
-    holds all of the paths. Raises `SettingsError`.
+    holds all of the paths. ``read`` gives the bytes of a file. Raises `SettingsError`.
     """
     here = os.path.realpath(os.curdir)
     reals = [os.path.realpath(path) for path in paths]
@@ -66,19 +66,20 @@ def find_root(paths: Sequence[str]) -> LoadedConfig:
         above = os.path.commonpath(folders)
         outside = os.path.commonpath([here, above]) != here
     except ValueError:  # On different drives.
-        return load_config(Path(here))
+        return load_config(Path(here), read)
     if not outside:
-        loaded = load_config(Path(here))
+        loaded = load_config(Path(here), read)
         if loaded.path is not None:
             return loaded
-    return load_config(Path(above))
+    return load_config(Path(above), read)
 
 
 class Settings:
     """The settings of each file of a run.
 
     ``root`` are those of the project's root. With ``per_folder``, files in folders with settings of
-    their own follow these as to rules. ``override`` puts the flags on top of what a file says.
+    their own follow these as to rules. ``override`` puts the flags on top of what a file says;
+    ``read`` gives the bytes of the folders' files.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class Settings:
         *,
         per_folder: bool = False,
         override: Callable[[Config], Config] = lambda config: config,
+        read: Read = Path.read_bytes,
     ) -> None:
         self.path = root.path
         self.config = override(root.config)
         self.notes: list[str] = []
         self._override = override
         self._per_folder = per_folder
+        self._read = read
         self._by_folder: dict[str, tuple[Config, Path | None]] = {}
         self._root_folder = str(root.path.parent.resolve()) if root.path else None
 
@@ -117,7 +120,7 @@ class Settings:
             if folder == self._root_folder:
                 self._by_folder[folder] = (self.config, self.path)
                 break
-            loaded = config_in(Path(folder))
+            loaded = config_in(Path(folder), self._read)
             if loaded is not None:
                 self._by_folder[folder] = (self._below_root(loaded), loaded.path)
                 break

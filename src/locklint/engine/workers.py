@@ -244,7 +244,7 @@ class OverExecutor:
         waiting = chain((first, second), shares)
         window: deque[_Pending[_Request]] = deque()
         while True:
-            while len(window) < self._jobs * _SHARES_PER_JOB:
+            while len(window) < self._make.width(self._jobs) * _SHARES_PER_JOB:
                 share = next(waiting, ())
                 if not share:
                     break

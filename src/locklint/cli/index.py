@@ -1,0 +1,91 @@
+"""``locklint index``: look at some files now, to be analysed together with others later."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from locklint.cli.check import progress_for
+from locklint.cli.check_options import with_options_of_check
+from locklint.cli.destinations import reject_unwritable
+from locklint.cli.exit_status import ExitStatus
+from locklint.cli.interrupt import stop_if_interrupted
+from locklint.cli.output import Failure, write_error, write_note
+from locklint.cli.request import Request
+
+if TYPE_CHECKING:
+    from locklint.engine.index_file import Index
+
+# Those options of `check` that say which files are looked at, by which settings, and by whom.
+_SHARED = (
+    "exclude",
+    "extend_exclude",
+    "force_exclude",
+    "respect_gitignore",
+    "target_version",
+    "isolated",
+    "config_words",
+    "jobs",
+    "executor",
+    "scheduler",
+    "quiet",
+    "verbose",
+)
+
+
+@with_options_of_check(*_SHARED)
+@click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
+@click.option(
+    "--output-file",
+    "-o",
+    type=click.Path(),
+    metavar="FILE",
+    required=True,
+    help="The index file to write, such as part.lki.",
+)
+def index(paths: tuple[str, ...], output_file: str, **flags: Any) -> int:
+    """Write down what is known of files and folders, by default the current one.
+
+    Each part of a program can be indexed by itself, in any order and on any machine, in the folder
+    that all paths are relative to; `locklint check --from-index part1.lki --from-index part2.lki`
+    then says what it would say of all of them. It needs the index files alone.
+    """
+    request = Request(paths=paths or (os.curdir,), **flags)
+    reject_unwritable(output_file)
+    made = _make(request)
+    stop_if_interrupted()
+    from locklint.engine.index_file import write_index
+
+    try:
+        write_index(made, output_file)
+    except OSError as error:
+        raise Failure(f"{output_file}: cannot be written: {error.strerror or error}") from None
+    for path, message in made.problems:
+        write_error(f"{os.fsdecode(path)}: {message}")
+    if not request.quiet:
+        mention = sum(bool(file.key) for file in made.files)
+        write_note(f"Indexed {len(made.files)} files ({mention} mention locks) in {output_file}.")
+    return ExitStatus.CLEAN
+
+
+def _make(request: Request) -> Index:
+    from locklint.engine.executors import ExecutorProblem
+    from locklint.engine.find_files import UsageError
+    from locklint.engine.index_file import make_index
+    from locklint.engine.load_config import SettingsError
+
+    progress = progress_for(quiet=request.quiet)
+    try:
+        return make_index(
+            request.paths,
+            lambda read: request.settings_unchecked(read=read),
+            workers=request.workers(),
+            progress=progress,
+        )
+    except (UsageError, SettingsError, ExecutorProblem) as error:
+        raise Failure(str(error)) from None
+    finally:
+        if progress is not None:
+            progress.end()

@@ -1,0 +1,338 @@
+"""Index files: what is known of some files, to be analysed elsewhere and together with others.
+
+An index holds the bytes, the names and the facts of its files, and the settings of their folders,
+under paths relative to the working directory. So whoever has indexes of all parts of a program
+needs nothing else; facts that do not fit any more, because they are of another version or of other
+settings, are worked out again from the bytes. It is decoded as data, and cannot run code.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from locklint.core.config import Config
+from locklint.engine.cache_store import digest
+from locklint.engine.discover import Discovery, FoundFile, Problem
+from locklint.engine.facts import FactSettings, FileFacts, FileInput
+from locklint.engine.facts_store import NoStore, facts_key
+from locklint.engine.find_files import UsageError, find_files
+from locklint.engine.load_config import Read
+from locklint.engine.program_files import FileBytes, ProgramFiles
+from locklint.engine.progress import NoProgress, Progress
+from locklint.engine.read import MOST_BYTES, ReadProblem
+from locklint.engine.settings import Settings
+from locklint.engine.workers import Workers
+from locklint.engine.write_file import replace_file
+
+_MAGIC = b"locklint index 1\n"
+_ANY_MAGIC = b"locklint index "
+_DIGEST_BYTES = 16
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class IndexedFile(msgspec.Struct, frozen=True, array_like=True):
+    """One file: its path with forward slashes, its bytes, or why it could not be read.
+
+    ``facts`` are encoded facts, and ``key`` what they rest on; both are empty where it mentions no
+    lock.
+    """
+
+    path: bytes
+    size: int
+    module: str
+    is_package: bool
+    data: bytes = b""
+    problem: str = ""
+    line: int = 0
+    key: bytes = b""
+    facts: bytes = b""
+
+
+class Index(msgspec.Struct, frozen=True, array_like=True):
+    """One index file.
+
+    ``paths`` are those that were named, ``problems`` pairs of a path and what is wrong there,
+    ``settings`` pairs of the path and the bytes of a settings file.
+    """
+
+    paths: tuple[bytes, ...] = ()
+    files: tuple[IndexedFile, ...] = ()
+    problems: tuple[tuple[bytes, str], ...] = ()
+    settings: tuple[tuple[bytes, bytes], ...] = ()
+
+
+_INDEX = msgspec.msgpack.Decoder(Index)
+_FACTS = msgspec.msgpack.Decoder(FileFacts)
+
+
+def make_index(
+    paths: Sequence[str],
+    settings: Callable[[Read], Settings],
+    *,
+    workers: Workers | None = None,
+    progress: Progress | None = None,
+) -> Index:
+    """Look at the Python files under ``paths``, which lie in the working directory.
+
+    ``settings`` makes the settings of the run from what reads their files. Raises `UsageError` as
+    `find_files` does, and for a path that lies elsewhere.
+    """
+    seen: dict[Path, bytes] = {}
+
+    def recorded(path: Path) -> bytes:
+        data = path.read_bytes()
+        if path.name != "pyproject.toml" or b"locklint" in data:
+            seen[path] = data
+        return data
+
+    known = settings(recorded)
+    discovery = find_files(paths, known.config, known.folder)
+    for found in discovery.files:
+        known.of(found.path)
+    progress = progress or NoProgress()
+    made = _MadeIndex(known.config, workers)
+    try:
+        made.files.read_all(discovery.files, progress)
+    finally:
+        progress.end()
+        if workers is not None:
+            workers.close()
+    if made.files.errors:
+        error = made.files.errors[0]
+        raise UsageError(f"{error.path}: internal error, a defect of locklint: {error.message}")
+    return Index(
+        tuple(_stored(path) for path in paths),
+        tuple(made.indexed(found) for found in discovery.files),
+        tuple((_stored(each.path), each.message) for each in discovery.problems),
+        tuple((_portable(path), seen[path]) for path in sorted(seen)),
+    )
+
+
+class _MadeIndex(NoStore):
+    """Listens to what is found out about files."""
+
+    def __init__(self, config: Config, workers: Workers | None) -> None:
+        self._bytes = _Recorded.of_disk(config)
+        self._facts: dict[str, tuple[bytes, bytes]] = {}
+        self._keys: dict[bytes, str] = {}
+        self.files = ProgramFiles(config, self._bytes, workers, self)
+
+    def key(self, file: FileInput, settings: FactSettings | None) -> bytes:
+        """The key of `facts_key`."""
+        key = facts_key(file, settings)
+        self._keys[key] = file.shown
+        return key
+
+    def keep_facts(self, key: bytes, facts: FileFacts) -> None:
+        """Keep the facts as bytes."""
+        try:
+            data = zlib.compress(_encoded(facts), 6)
+        except (OverflowError, UnicodeEncodeError, RecursionError):
+            return  # Whoever reads the index works them out anew.
+        self._facts[self._keys[key]] = (key, data)
+
+    def indexed(self, found: FoundFile) -> IndexedFile:
+        """What the index holds of a file."""
+        module, is_package = self._bytes.module_name(found.path)
+        key, facts = self._facts.get(found.shown, (b"", b""))
+        file = IndexedFile(
+            _stored(found.path), found.size, module, is_package, key=key, facts=facts
+        )
+        known = self._bytes.known[found.path]
+        if isinstance(known, ReadProblem):
+            return msgspec.structs.replace(file, problem=known.message, line=known.line)
+        return msgspec.structs.replace(file, data=known)
+
+
+class _Recorded(FileBytes):
+    """Remembers, compressed, what was read, so that facts and bytes of an index fit together."""
+
+    def __init__(
+        self, source_roots: Sequence[str] = (), overlay: Mapping[str, bytes] | None = None
+    ) -> None:
+        super().__init__(source_roots, overlay)
+        self.known: dict[str, bytes | ReadProblem] = {}
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file. Raises `ReadProblem`."""
+        try:
+            data = super().read(path)
+        except ReadProblem as problem:
+            self.known[path] = problem
+            raise
+        self.known[path] = zlib.compress(data, 6)
+        return data
+
+
+def write_index(index: Index, path: str) -> None:
+    """Write an index file, all of it or nothing. Raises `OSError`."""
+    body = msgspec.msgpack.encode(index)
+    replace_file(path, _MAGIC + digest(body) + body)
+
+
+def read_index(path: str) -> Index:
+    """Read an index file. Raises `UsageError` for one that cannot be used."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not data.startswith(_MAGIC):
+        if data.startswith(_ANY_MAGIC):
+            raise UsageError(f"{path}: is an index of another version of locklint's: make it anew")
+        raise UsageError(f"{path}: is no index that `locklint index` has made")
+    body = data[len(_MAGIC) + _DIGEST_BYTES :]
+    if data[len(_MAGIC) :][:_DIGEST_BYTES] != digest(body):
+        raise UsageError(f"{path}: is damaged: make it anew")
+    try:
+        return _INDEX.decode(body)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: is damaged: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A file of an index, and which index that is."""
+
+    file: IndexedFile
+    origin: str
+
+
+class IndexedProgram(FileBytes):
+    """The files of several indexes together, in the place of those of the disk."""
+
+    def __init__(self, indexes: Mapping[str, Index]) -> None:
+        """Take up indexes, by the names of their files.
+
+        Raises `UsageError` where two of them hold different bytes for one path.
+        """
+        super().__init__()
+        self.indexes = indexes
+        self._files: dict[str, _Known] = {}
+        self._folders: set[str] = set()
+        self._settings: dict[bytes, tuple[bytes, str]] = {}
+        for origin, index in indexes.items():
+            for stored, data in index.settings:
+                settled = self._settings.setdefault(stored, (data, origin))
+                if settled[0] != data:
+                    path = _restored(stored)
+                    raise UsageError(f"{settled[1]} and {origin} hold different settings of {path}")
+            for file in index.files:
+                path = _restored(file.path)
+                known = self._files.setdefault(path, _Known(file, origin))
+                if (known.file.data, known.file.problem) != (file.data, file.problem):
+                    raise UsageError(f"{known.origin} and {origin} hold different texts of {path}")
+                folder = os.path.dirname(path)
+                while folder and folder not in self._folders:
+                    self._folders.add(folder)
+                    folder = os.path.dirname(folder)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that were named when the indexes were made."""
+        named = {_restored(path) for index in self.indexes.values() for path in index.paths}
+        return tuple(sorted(named))
+
+    @property
+    def discovery(self) -> Discovery:
+        """The files, and what was wrong when they were looked for."""
+        problems = {
+            Problem(_restored(path), message)
+            for index in self.indexes.values()
+            for path, message in index.problems
+        }
+        files = sorted(FoundFile(path, known.file.size) for path, known in self._files.items())
+        return Discovery(tuple(files), tuple(sorted(problems)))
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file. Raises `ReadProblem`."""
+        known = self._files.get(path)
+        if known is None:
+            raise ReadProblem("the file is in none of the indexes")
+        if known.file.problem:
+            raise ReadProblem(known.file.problem, known.file.line)
+        return _decompressed(known.file.data)
+
+    def module_name(self, path: str) -> tuple[str, bool]:
+        """The dotted name of a file's module, and whether it is a package."""
+        file = self._files[path].file
+        return file.module, file.is_package
+
+    def read_settings(self, path: Path) -> bytes:
+        """The bytes of a settings file: as they were, for the folders of the indexes and above.
+
+        Raises `OSError` where there is none.
+        """
+        stored = _portable(path)
+        if stored in self._settings:
+            return self._settings[stored][0]
+        if os.path.relpath(path.parent) in self._folders:
+            raise FileNotFoundError(2, "is in none of the indexes", str(path))
+        return path.read_bytes()
+
+
+class IndexedFacts(NoStore):
+    """The facts that are in indexes, for those files of which they still hold."""
+
+    is_used = True
+
+    def __init__(self, indexes: Iterable[Index]) -> None:
+        self._facts = {file.key: file.facts for index in indexes for file in index.files}
+
+    def key(self, file: FileInput, settings: FactSettings | None) -> bytes:
+        """The key of `facts_key`."""
+        return facts_key(file, settings)
+
+    def facts(self, key: bytes) -> FileFacts | None:
+        """The facts of a file, if an index holds them."""
+        data = self._facts.get(key)
+        try:
+            return _FACTS.decode(_decompressed(data)) if data else None
+        except (msgspec.DecodeError, ReadProblem):
+            return None
+
+
+def _encoded(facts: FileFacts) -> bytes:
+    """Facts as bytes that are the same on every run, so that build systems see no change.
+
+    Of all that is in them only declarations hold sets, and only graphs numbers as keys, which the
+    encoder cannot sort.
+    """
+    index = msgspec.Raw(_ENCODER.encode(facts.index))
+    return msgspec.msgpack.encode((index, facts.lowered, facts.cells, facts.is_newer))
+
+
+def _stored(path: str) -> bytes:
+    """A path of the working directory as an index holds it. Raises `UsageError` for any other."""
+    inside = os.path.relpath(path)
+    if inside == os.pardir or inside.startswith(os.path.join(os.pardir, "")):
+        raise UsageError(
+            f"{path}: lies outside of the working directory, to which an index is relative"
+        )
+    return _portable(path)
+
+
+def _portable(path: str | Path) -> bytes:
+    return os.fsencode(os.path.relpath(path).replace(os.sep, "/"))
+
+
+def _restored(path: bytes) -> str:
+    return os.fsdecode(path).replace("/", os.sep)
+
+
+def _decompressed(data: bytes) -> bytes:
+    """Bytes as they were. Raises `ReadProblem` for what no index of a file's bytes can hold."""
+    decompressor = zlib.decompressobj()
+    try:
+        found = decompressor.decompress(data, 16 * MOST_BYTES)
+    except zlib.error as error:
+        raise ReadProblem(f"the index is damaged: {error}") from None
+    if not decompressor.eof:
+        raise ReadProblem("the index is damaged: what it holds is too large")
+    return found
