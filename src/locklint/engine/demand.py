@@ -69,6 +69,10 @@ class NameReach:
             decl.reads & self._properties
         )
 
+    def knows(self, name: str) -> bool:
+        """Whether some function of that name may come to a lock."""
+        return name in self._known
+
 
 def called_as(function: FunctionDecl | Function) -> str:
     """The bare name by which a function is called: a constructor's is its class's."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locklint.core.config import Config
 from locklint.core.source import Span
+from locklint.engine.call_reach import CallReach
 from locklint.engine.demand import (
     NameReach,
     called_as,
@@ -27,6 +28,8 @@ from locklint.models.spawns import WAITING_METHODS
 if TYPE_CHECKING:
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
+    from locklint.frontend.written_calls import WrittenCalls
+    from locklint.index.declarations import ModuleIndex
     from locklint.ir.instruction import Call
 
 _MAX_ROUNDS = 4
@@ -74,6 +77,7 @@ class WholeProgram:
             ),
         )
         self._resolvers: dict[str, StaticResolver] = {}
+        self._written = self._new_written()
         # Graphs as they were lowered, before anything in them was resolved.
         self._raw: dict[str, Function] = {}
 
@@ -202,17 +206,24 @@ class WholeProgram:
     # -- what is lowered on demand ----------------------------------------------------------
 
     def _callers(self, keys: set[str]) -> dict[str, set[str]]:
-        """By path, the functions that call something of the name of one of ``keys``."""
+        """By path, the functions not lowered yet that call one of ``keys``."""
         names = {split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
         names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
-        return {
-            path: {
-                outermost(file.index, declaration).qualname
+        found: dict[str, set[str]] = {}
+        for path in sorted(self.files.files):
+            file = self.files.files[path]
+            near = {
+                outer.qualname: outer
                 for declaration in file.index.functions.values()
                 if not names.isdisjoint(declaration.called)
+                and (outer := outermost(file.index, declaration)).qualname not in file.lowered
             }
-            for path, file in self.files.files.items()
-        }
+            found[path] = {
+                qualname
+                for qualname, outer in near.items()
+                if self._written.calls(file.index, outer, names, keys)
+            }
+        return found
 
     def _behind_locking_decorators(self) -> dict[str, set[str]]:
         """By path, the functions not lowered yet that a locking decorator guards."""
@@ -250,6 +261,7 @@ class WholeProgram:
             return
         self._project.load_from(self.files.load)
         self._resolver.forget()
+        self._written = self._new_written()
         self._add(self._resolved_again(holds_or_is_held(states)))
         self._add(self._logging_of_locked_texts())
         reach = NameReach(self._resolver.dispatch.property_names())
@@ -258,7 +270,8 @@ class WholeProgram:
             reach.add_files([file.index for file in self.files.files.values()])
             reach.add_functions(one.function for one in states.values() if one.taken)
             known = self.interprocedural.functions.keys()
-            fresh = self._on_demand(sorted(called_while_holding(states) - known), reach)
+            calls = CallReach(reach, self._written, self._project, states)
+            fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
             fresh += self._on_demand(sorted(makers(states) - known), None)
             if not fresh:
                 break
@@ -326,7 +339,7 @@ class WholeProgram:
         decl = index.functions.get(qualname) if index is not None else None
         return decl is not None and bool(decl.decorators)
 
-    def _on_demand(self, keys: Sequence[str], reach: NameReach | None) -> list[Function]:
+    def _on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
         """Functions by their keys, and what is nested in them, if they may come to a lock.
 
         ``reach`` None: whether they may or not.
@@ -343,7 +356,7 @@ class WholeProgram:
             if index is None or qualname not in index.functions:
                 continue
             decl = index.functions[qualname]
-            if reach is None or reach.reaches(decl):
+            if reach is None or reach.reaches(key):
                 wanted.setdefault(index.path, set()).add(outermost(index, decl).qualname)
         return found + self._lowered(wanted)
 
@@ -380,17 +393,27 @@ class WholeProgram:
         from locklint.frontend.apply_effects import apply_effects
 
         path = file.source.path
-        if path not in self._resolvers:
-            self._resolvers[path] = self._resolver.for_file(file.index)
+        resolver = self._resolver_of(file.index)
         done: list[Function] = []
         for function in functions:
             try:
-                done.append(
-                    apply_effects(function, self._resolvers[path], self._methods, self._immediate)
-                )
+                done.append(apply_effects(function, resolver, self._methods, self._immediate))
             except Exception as error:
                 self._internal(path, error)
         return done
+
+    def _new_written(self) -> WrittenCalls:
+        """What reads functions' texts, as the resolver knows the project now."""
+        from locklint.frontend.written_calls import WrittenCalls
+
+        files = self.files.files
+        return WrittenCalls(self._resolver_of, lambda index: files[index.path].source)
+
+    def _resolver_of(self, index: ModuleIndex) -> StaticResolver:
+        """What answers for the names in one file."""
+        if index.path not in self._resolvers:
+            self._resolvers[index.path] = self._resolver.for_file(index)
+        return self._resolvers[index.path]
 
     def _wrappers(self, file: AnalysedFile, function: Function) -> list[Function]:
         from locklint.frontend.value_types import FunctionType

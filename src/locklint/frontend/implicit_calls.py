@@ -21,7 +21,10 @@ from locklint.ir.instruction import (
 )
 from locklint.models.calls import calls_at_once, is_logging
 
-_OPERATORS = {
+FORMAT = ("__format__", "__str__", "__repr__")
+TEXT = ("__str__", "__repr__")
+
+OPERATORS: dict[str, tuple[str, ...]] = {
     "==": ("__eq__",),
     "!=": ("__ne__", "__eq__"),
     "<": ("__lt__",),
@@ -30,7 +33,7 @@ _OPERATORS = {
     ">=": ("__ge__",),
     "in": ("__contains__", "__iter__"),
     "not in": ("__contains__", "__iter__"),
-    "format": ("__format__", "__str__", "__repr__"),
+    "format": FORMAT,
     "+": ("__add__",),
     "-": ("__sub__",),
     "*": ("__mul__",),
@@ -43,15 +46,14 @@ _OPERATORS = {
     "|=": ("__ior__", "__or__"),
     "&=": ("__iand__", "__and__"),
 }
+"""The special methods that an operator asks its first operand for; the first that there is runs."""
 
-_TEXT = ("__str__", "__repr__")
-
-_BUILTINS = {
+BUILTINS: dict[str, tuple[str, ...]] = {
     "builtins.len": ("__len__",),
     "builtins.bool": ("__bool__", "__len__"),
     "builtins.str": ("__str__", "__repr__"),
     "builtins.repr": ("__repr__",),
-    "builtins.format": ("__format__", "__str__", "__repr__"),
+    "builtins.format": FORMAT,
     "builtins.print": ("__str__", "__repr__"),
     "builtins.hash": ("__hash__",),
     "builtins.iter": ("__iter__",),
@@ -67,6 +69,7 @@ _BUILTINS = {
     "builtins.float": ("__float__",),
     "builtins.abs": ("__abs__",),
 }
+"""The special methods that a builtin asks its argument for."""
 
 
 # Where the function stands that is called before the call returns.
@@ -115,7 +118,7 @@ class ImplicitCalls:
                 yield from self._special(span, path, ("__iter__",), "iterate")
                 yield from self._special(span, path, ("__next__",), "iterate")
             case Operate(span=span, what=what, operands=operands) if operands:
-                names = _OPERATORS.get(what)
+                names = OPERATORS.get(what)
                 if names is None:
                     return
                 # Formatting asks each value, any other operator the first operand.
@@ -132,7 +135,7 @@ class ImplicitCalls:
                     return
                 if calls_at_once(external):
                     yield from self._called_at_once(instruction, external)
-                names = _BUILTINS.get(external)
+                names = BUILTINS.get(external)
                 if names is None:
                     return
                 for argument in arguments if external == "builtins.print" else arguments[:1]:
@@ -144,14 +147,14 @@ class ImplicitCalls:
 
     def of_test(self, span: Span, path: AccessPath) -> Iterator[Call]:
         """The calls that a test of the truth of a value makes."""
-        yield from self._special(span, path, _BUILTINS["builtins.bool"], "bool()")
+        yield from self._special(span, path, BUILTINS["builtins.bool"], "bool()")
 
     def _logged(self, span: Span, arguments: tuple[CallArgument, ...]) -> Iterator[Call]:
         """What formatting a log record calls: the texts of what is logged."""
         for argument in arguments:
             if isinstance(argument.value, AccessPath) and not argument.star:
                 if argument.name is None:
-                    yield from self._special(span, argument.value, _TEXT, "log")
+                    yield from self._special(span, argument.value, TEXT, "log")
 
     def _called_at_once(self, call: Call, external: str) -> Iterator[Call]:
         """The function that a call is given and calls before it returns."""

@@ -1,0 +1,102 @@
+"""Which functions may come to a lock, by the calls that are written in them.
+
+Bare names are asked first (`engine.demand.NameReach`), for they cost nothing; but where some method
+called ``get`` touches a lock, nearly everything seems to come to it. So what seems to is followed
+from call to call: through lowered functions by what they are known to call, through others by their
+texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from locklint.engine.demand import NameReach
+from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.ir.cfg import split_key
+from locklint.models.calls import may_wait_or_log
+from locklint.models.spawns import WAITING_METHODS
+
+if TYPE_CHECKING:
+    from locklint.analysis.events import LockStates
+    from locklint.frontend.project import Project
+    from locklint.frontend.resolver import Callee
+    from locklint.frontend.written_calls import WrittenCalls
+
+
+class CallReach:
+    """What comes to a lock, given the functions that are known to take one.
+
+    The answers hold for as long as ``states`` and the files of the project stay as they are.
+    """
+
+    def __init__(
+        self,
+        names: NameReach,
+        written: WrittenCalls,
+        project: Project,
+        states: Mapping[str, LockStates],
+    ) -> None:
+        self._names = names
+        self._written = written
+        self._project = project
+        self._states = states
+        self._never: set[str] = set()
+        self._surely: set[str] = {key for key, one in states.items() if one.taken}
+
+    def reaches(self, key: str) -> bool:
+        """Whether the function of a key may come to a lock."""
+        if key in self._surely:
+            return True
+        if key in self._never:
+            return False
+        # Depth first, with the way that led here: whoever is on it comes to whatever is found.
+        seen = {key}
+        way = [(key, self._steps(key))]
+        while way:
+            _, steps = way[-1]
+            for step in steps:
+                if step is None or step in self._surely:
+                    self._surely.update(each for each, _ in way)
+                    return True
+                if step not in seen and step not in self._never:
+                    seen.add(step)
+                    way.append((step, self._steps(step)))
+                    break
+            else:
+                way.pop()
+        # All that can be come to from here was looked at.
+        self._never |= seen
+        return False
+
+    def _steps(self, key: str) -> Iterator[str | None]:
+        """The functions that one calls, as far as they matter; None where it touches a lock."""
+        known = self._states.get(key)
+        if known is not None:
+            for called in known.calls:
+                yield called.target
+            return
+        module, qualname = split_key(key)
+        index = self._project.by_key(module)
+        decl = index.functions.get(qualname) if index is not None else None
+        if index is not None and decl is not None:
+            yield from self._written_steps(index, decl)
+
+    def _written_steps(self, index: ModuleIndex, decl: FunctionDecl) -> Iterator[str | None]:
+        uses = self._written.of(index, decl)
+        if uses is None:
+            yield None
+            return
+        for use in uses:
+            found = self._written.runs(index, use)
+            if use.name in WAITING_METHODS and _may_wait(found):
+                yield None
+            yield from found.targets
+            yield from found.overrides
+            yield from found.runs
+
+
+def _may_wait(found: Callee) -> bool:
+    if found.external is None:
+        return not found.targets
+    return may_wait_or_log(found.external)
