@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.value_types import (
@@ -50,8 +51,7 @@ _NO_ATTRIBUTES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A binding of an attribute: the class that makes it, and how.
 
     ``on_class``: it binds the class's attribute, not an instance's.
@@ -62,8 +62,7 @@ class Place:
     on_class: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True, gc=False):
     """Everything known of one attribute of a class's instances.
 
     ``places`` are its bindings, nearest class first; ``method`` is the method of that name (its

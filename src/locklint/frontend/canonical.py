@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from locklint.frontend.attributes import Place
 from locklint.frontend.inference import Inference, declares
@@ -50,8 +51,7 @@ _TRANSPARENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
+class Walked(msgspec.Struct, frozen=True, gc=False):
     """What a path stands for, and its canonical form."""
 
     types: Types

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from locklint.frontend.project import Found, Project
 from locklint.frontend.value_types import (

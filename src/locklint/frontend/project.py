@@ -5,8 +5,9 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from locklint.frontend.name_table import NameTable
 from locklint.frontend.value_types import ClassRef
@@ -42,8 +43,7 @@ Ancestor: TypeAlias = ClassRef | str
 Member: TypeAlias = tuple[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """What a dotted name leads to in the project.
 
     ``name`` is a class's or function's qualname, or a module's variable; empty: the module itself.

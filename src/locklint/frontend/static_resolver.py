@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Protocol
 
-import msgspec
+from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
@@ -287,9 +286,7 @@ class StaticResolver:
                 identity = f"{identity} of {scope.use}"
                 walked = replace(
                     walked,
-                    path=msgspec.structs.replace(
-                        where_made, root_name=f"{where_made.root_name} of {scope.use}"
-                    ),
+                    path=replace(where_made, root_name=f"{where_made.root_name} of {scope.use}"),
                 )
         return LockRef(
             path=walked.path,
