@@ -472,12 +472,9 @@ class Inference:
 
 def declares(decl: FunctionDecl, name: str) -> bool:
     """Whether a name is a local or parameter of a function."""
-    return (
-        name in decl.locals
-        or name in decl.inner
-        or name in decl.imports
-        or any(parameter.name == name for parameter in decl.parameters)
-    )
+    if name in decl.locals or name in decl.inner or name in decl.imports:
+        return True
+    return name in [parameter.name for parameter in decl.parameters]
 
 
 def _filled(types: Types, filled: list[tuple[str | None, Types]]) -> Types:

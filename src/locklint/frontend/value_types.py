@@ -69,7 +69,10 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
     def known(self, name: str) -> Types | None:
         """What a name is in this use of the function, where that is said."""
-        return next((types for given, types in self.given if given == name), None)
+        for given, types in self.given:
+            if given == name:
+                return types
+        return None
 
     @property
     def decl(self) -> FunctionDecl | None:
