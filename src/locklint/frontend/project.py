@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 import msgspec
@@ -397,8 +398,8 @@ class Project:
 
     def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
         """The calls by that last name in other files, by module, bounded."""
-        found = [pair for pair in self._sites.named(name) if pair[0].path != but.path]
-        return found[:MAX_CALL_SITES]
+        found = (pair for pair in self._sites.named(name) if pair[0].path != but.path)
+        return list(islice(found, MAX_CALL_SITES))
 
 
 def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
