@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from locklint.frontend.project import Found, Project
@@ -67,15 +67,14 @@ _OPAQUE = Opaque()
 Key = tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """One computation under way: at which keys cycles were cut in it, and which it came through.
 
     What is remembered for good by itself is in neither.
     """
 
-    cuts: set[Key] = field(default_factory=set)
-    reached: set[Key] = field(default_factory=set)
+    cuts: set[Key] = set()
+    reached: set[Key] = set()
 
     def is_cut_alike(self, stack: Iterable[Key]) -> bool:
         """Whether the same computation would be cut at just the same keys below that stack."""
