@@ -238,19 +238,26 @@ class Calls:
         ``def register(lock): …; return lock`` and ``def make(lock): return Condition(lock)``.
         Empty where no `return` mentions a parameter so.
         """
-        decl = function.decl
-        where = scope_of(function.index, function.qualname)
-        parts: list[Types] = []
-        any_passed = False
-        for value in decl.returns:
+        given: list[Types | None] = []
+        for value in function.decl.returns:
             passed: Types | None = None
             if isinstance(value, Ref):
                 passed = self._given(value, function, call, scope)
             elif isinstance(value, CallValue) and value.arguments:
                 passed = self._made_of_given(value, function, call, scope)
-            any_passed = any_passed or passed is not None
-            parts.append(self.inference.value(value, where) if passed is None else passed)
-        return _released(union(*parts)) if any_passed else ()
+            given.append(passed)
+        # Most functions return nothing of the kind: then the other returns need no answer here.
+        if all(passed is None for passed in given):
+            return ()
+        where = scope_of(function.index, function.qualname)
+        return _released(
+            union(
+                *[
+                    self.inference.value(value, where) if passed is None else passed
+                    for value, passed in zip(function.decl.returns, given, strict=True)
+                ]
+            )
+        )
 
     def _given(
         self, value: Value, function: FunctionType, call: CallValue, scope: Scope
