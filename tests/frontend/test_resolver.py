@@ -786,6 +786,30 @@ def test_recursion_and_cycles_end() -> None:
     )
 
 
+def test_functions_that_return_each_other() -> None:
+    check(
+        """
+        import threading
+        lock = threading.Lock()
+        def ring(n):
+            if n:
+                return other(n)
+            return lock
+        def other(n):
+            if n > 5:
+                return third(n)
+            return ring(n - 1)
+        def third(n):
+            return other(n + 1)
+        def use():
+            pass
+            #? ring(3) -> ring(3) m.lock threading.Lock, one, medium
+            #? other(3) -> other(3) m.lock threading.Lock, one, medium
+            #? call ring(3).acquire() -> external threading.Lock.acquire
+        """
+    )
+
+
 def test_what_is_no_lock() -> None:
     check(
         """
