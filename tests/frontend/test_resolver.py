@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from locklint.frontend.project import Project
 from locklint.frontend.static_resolver import StaticResolver
+from locklint.frontend.value_types import UNKNOWN, LockValue, scope_of
 from locklint.index.declarations import ModuleIndex
 from locklint.ir.access_path import AccessPath
 from locklint.models.table import default_table
@@ -783,6 +786,30 @@ def test_recursion_and_cycles_end() -> None:
     )
 
 
+def test_functions_that_return_each_other() -> None:
+    check(
+        """
+        import threading
+        lock = threading.Lock()
+        def ring(n):
+            if n:
+                return other(n)
+            return lock
+        def other(n):
+            if n > 5:
+                return third(n)
+            return ring(n - 1)
+        def third(n):
+            return other(n + 1)
+        def use():
+            pass
+            #? ring(3) -> ring(3) m.lock threading.Lock, one, medium
+            #? other(3) -> other(3) m.lock threading.Lock, one, medium
+            #? call ring(3).acquire() -> external threading.Lock.acquire
+        """
+    )
+
+
 def test_what_is_no_lock() -> None:
     check(
         """
@@ -927,6 +954,37 @@ def test_modules_are_loaded_on_demand() -> None:
     assert ref is not None
     assert ref.identity == "far.away.Client.lock"
     assert len(asked) == len(set(asked))
+
+
+def test_modules_that_come_later_give_other_answers() -> None:
+    files = index_files(
+        {
+            "app.py": "from far.away import client\n",
+            "far/away.py": "import threading\nclass Client:\n"
+            "    def __init__(self):\n        self.lock = threading.Lock()\nclient = Client()\n",
+        }
+    )
+    project = Project([files["app.py"]])
+    resolver = StaticResolver(project, default_table())
+    path = AccessPath("client", ("lock",))
+    assert resolver.lock("app:<module>", path) is None
+    project.load_from(lambda dotted: files["far/away.py"] if dotted == "far.away" else None)
+    resolver.forget()
+    assert resolver.lock("app:<module>", path) is not None
+
+
+def test_what_a_question_without_steps_left_says_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = index_files({"app.py": "import threading\nlock = threading.Lock()\n"})["app.py"]
+    resolver = StaticResolver(Project([index]), default_table())
+    scope, path = scope_of(index), AccessPath("lock")
+    with monkeypatch.context() as patch:
+        patch.setattr("locklint.frontend.inference.MAX_STEPS", 0)
+        assert resolver.walker.types(scope, path) == UNKNOWN
+    resolver.inference.begin()
+    (kind,) = resolver.walker.types(scope, path)
+    assert isinstance(kind, LockValue)
 
 
 def test_getters_that_subclasses_define() -> None:

@@ -294,9 +294,12 @@ class EffectPass:
             return call.constructs is None
         if call.external is None:
             return False
-        if self._resolver.lock_class(self._function.key, call.callee) if call.callee else None:
+        if call.external in _LOOKING or call.external.startswith("logging."):
             return True
-        return call.external in _LOOKING or call.external.startswith("logging.")
+        return (
+            call.callee is not None
+            and self._resolver.lock_class(self._function.key, call.callee) is not None
+        )
 
     def _lock_call(self, call: Call, lock: LockRef, method: str) -> Iterator[Instruction]:
         api = lock.api

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.value_types import (
@@ -50,8 +52,7 @@ _NO_ATTRIBUTES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """A binding of an attribute: the class that makes it, and how.
 
     ``on_class``: it binds the class's attribute, not an instance's.
@@ -62,8 +63,7 @@ class Place:
     on_class: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True, gc=False):
     """Everything known of one attribute of a class's instances.
 
     ``places`` are its bindings, nearest class first; ``method`` is the method of that name (its
@@ -87,6 +87,7 @@ class Attributes:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self._slots: dict[tuple[ClassRef, str], Slot] = {}
+        self._stores: dict[ClassRef, dict[str, list[Place]]] = {}
         self._by_class: dict[str, dict[str, list[FunctionDecl]]] = {}
 
     def forget(self) -> None:
@@ -255,13 +256,19 @@ class Attributes:
                 hidden = True
         return Slot(tuple(places), method, external)
 
-    def _stored(self, cls: ClassRef, name: str) -> list[Place]:
-        """The bindings that the class's own methods make."""
-        found: list[Place] = []
-        for function in self._methods(cls):
-            for binding in function.self_bindings.get(name, ()):
-                found.append(Place(cls, binding, on_class=_binds_class(function)))
-        return sorted(found, key=lambda place: place.binding.line)
+    def _stored(self, cls: ClassRef, name: str) -> Sequence[Place]:
+        """The bindings that the class's own methods make, in the order of lines."""
+        table = self._stores.get(cls)
+        if table is None:
+            table = self._stores[cls] = {}
+            for function in self._methods(cls):
+                on_class = _binds_class(function)
+                for attribute, bindings in function.self_bindings.items():
+                    places = table.setdefault(attribute, [])
+                    places.extend([Place(cls, binding, on_class) for binding in bindings])
+            for places in table.values():
+                places.sort(key=lambda place: place.binding.line)
+        return table.get(name, ())
 
     def _methods(self, cls: ClassRef) -> list[FunctionDecl]:
         """All functions that the class's body defines, redefinitions (setters) included."""

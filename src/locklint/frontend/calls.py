@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.library_calls import LibraryCalls
@@ -237,47 +238,47 @@ class Calls:
         ``def register(lock): …; return lock`` and ``def make(lock): return Condition(lock)``.
         Empty where no `return` mentions a parameter so.
         """
-        decl = function.decl
-        where = scope_of(function.index, function.qualname)
-        parts: list[Types] = []
-        any_passed = False
-        for value in decl.returns:
+        given: list[Types | None] = []
+        for value in function.decl.returns:
             passed: Types | None = None
             if isinstance(value, Ref):
                 passed = self._given(value, function, call, scope)
             elif isinstance(value, CallValue) and value.arguments:
                 passed = self._made_of_given(value, function, call, scope)
-            any_passed = any_passed or passed is not None
-            parts.append(self.inference.value(value, where) if passed is None else passed)
-        return _released(union(*parts)) if any_passed else ()
+            given.append(passed)
+        # Most functions return nothing of the kind: then the other returns need no answer here.
+        if all(passed is None for passed in given):
+            return ()
+        where = scope_of(function.index, function.qualname)
+        return _released(
+            union(
+                *[
+                    self.inference.value(value, where) if passed is None else passed
+                    for value, passed in zip(function.decl.returns, given, strict=True)
+                ]
+            )
+        )
 
     def _given(
         self, value: Value, function: FunctionType, call: CallValue, scope: Scope
     ) -> Types | None:
         """What a parameter is in a call; None where the value is no parameter, or not given."""
-        if not (isinstance(value, Ref) and len(value.names) == 1):
-            return None
-        offset = 1 if function.bound else 0
-        for position, parameter in enumerate(function.decl.parameters):
-            if parameter.name == value.names[0] and not parameter.star and position >= offset:
-                argument = _argument_of(call, parameter.name, position - offset)
-                if argument is not None:
-                    return self.inference.value(argument, scope)
-        return None
+        argument = _given_argument(value, function, call)
+        return None if argument is None else self.inference.value(argument, scope)
 
     def _made_of_given(
         self, value: CallValue, function: FunctionType, call: CallValue, scope: Scope
     ) -> Types | None:
         """What ``Condition(parameter)`` is in a call."""
-        given = self._given(value.arguments[0], function, call, scope)
-        if given is None:
+        argument = _given_argument(value.arguments[0], function, call)
+        if argument is None:
             return None
         where = scope_of(function.index, function.qualname)
         for kind in self.inference.value(value.callee, where):
             if isinstance(kind, NameType):
                 made = self.inference.table.kind_for_constructor(kind.dotted)
                 if made is not None and made.underlying is not None:
-                    return _over(made, given)
+                    return _over(made, self.inference.value(argument, scope))
         return None
 
     # Context managers
@@ -333,6 +334,17 @@ class Calls:
             pair = ContainerType("tuple", (UNKNOWN, items), ("0", "1"))
             return (ContainerType("list", ((pair,),)),)
         return UNKNOWN
+
+
+def _given_argument(value: Value, function: FunctionType, call: CallValue) -> Value | None:
+    """What a call gives for the parameter that a value is; None where it is none, or not given."""
+    if not (isinstance(value, Ref) and len(value.names) == 1):
+        return None
+    offset = 1 if function.bound else 0
+    for position, parameter in enumerate(function.decl.parameters):
+        if parameter.name == value.names[0] and not parameter.star and position >= offset:
+            return _argument_of(call, parameter.name, position - offset)
+    return None
 
 
 def _argument_of(call: CallValue, name: str, position: int | None) -> Value | None:

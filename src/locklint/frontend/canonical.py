@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from locklint.frontend.attributes import Place
@@ -50,59 +49,80 @@ _TRANSPARENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Walked:
-    """What a path stands for, and its canonical form."""
-
-    types: Types
-    path: AccessPath
-
-
 class Walker:
     """Walks access paths field by field."""
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
+        self._types: dict[tuple[Scope, AccessPath], Types] = {}
 
-    def walk(self, scope: Scope, path: AccessPath, hops: int = MAX_HOPS) -> Walked:
-        """What ``path``, as the code in ``scope`` writes it, stands for."""
-        fields = path.fields
-        current = AccessPath(path.root_name, (), path.root)
+    def forget(self) -> None:
+        """Take in that the inference may answer otherwise than before."""
+        self._types.clear()
+
+    def types(self, scope: Scope, path: AccessPath) -> Types:
+        """What ``path``, as the code in ``scope`` writes it, may be.
+
+        Code asks the same of a path and of what it starts with again and again. An answer is kept
+        unless the question had used up its steps: it would be another one the next time.
+        """
+        key = (scope, path)
+        known = self._types.get(key)
+        if known is None:
+            known = self._find_types(scope, path)
+            if not self.inference.exhausted:
+                self._types[key] = known
+        return known
+
+    def _find_types(self, scope: Scope, path: AccessPath) -> Types:
         inference = self.inference
-        if path.root_name == "super" and fields and fields[0][0] == "(":
+        if not path.fields:
+            return inference.name(path.root_name, scope)
+        last = path.last
+        if last == "*":
+            return ()
+        if path.root_name == "super" and len(path.fields) == 1 and last[0] == "(":
             found = inference.calls.super_type(scope)
-            types: Types = (found,) if found is not None else ()
-            current, fields = current.field(fields[0]), fields[1:]
-        else:
-            types = inference.name(path.root_name, scope)
-            if hops > 0:
-                alias = self._root_alias(path.root_name, scope, types, hops)
-                if alias is not None:
-                    current = alias
-                    if path.root is Root.CLOSURE and alias.root is not Root.GLOBAL:
-                        current = AccessPath(alias.root_name, alias.fields, Root.CLOSURE)
+            return (found,) if found is not None else ()
+        holder = self.types(scope, path.parent())
+        if last[0] == "(":
+            return inference.calls.call_all(holder, _call_value(last), scope)
+        if last[0] == "[":
+            return inference.element_of_all(holder, _key(last))
+        return inference.attribute_of_all(holder, last)
+
+    def walk(self, scope: Scope, path: AccessPath, hops: int = MAX_HOPS) -> AccessPath:
+        """The canonical form of ``path``, as the code in ``scope`` writes it."""
+        if "*" in path.fields:
+            return path
+        current = prefix = AccessPath(path.root_name, (), path.root)
+        fields = path.fields
+        if path.root_name == "super" and fields and fields[0][0] == "(":
+            current = prefix = current.field(fields[0])
+            fields = fields[1:]
+        elif hops > 0:
+            types = self.types(scope, prefix)
+            alias = self._root_alias(path.root_name, scope, types, hops)
+            if alias is not None:
+                current = alias
+                if path.root is Root.CLOSURE and alias.root is not Root.GLOBAL:
+                    current = AccessPath(alias.root_name, alias.fields, Root.CLOSURE)
         receiver = current
         for field in fields:
             before = current
+            alias = None
             if field[0] == "(":
-                call = _call_value(field)
-                alias = self._call_alias(scope, types, receiver, field, call, hops)
-                current = alias if alias is not None else current.field(field)
-                types = inference.calls.call_all(types, call, scope)
-            elif field[0] == "[":
-                current = current.field(field)
-                types = inference.element_of_all(types, _key(field))
-            elif field == "*":
-                return Walked((), path)
-            else:
+                types = self.types(scope, prefix)
+                alias = self._call_alias(scope, types, receiver, field, hops)
+            elif field[0] != "[":
+                types = self.types(scope, prefix)
                 alias = self._attribute_alias(scope, types, current, field, hops)
-                after = inference.attribute_of_all(types, field)
                 if alias is None and self._is_view(types, field):
                     alias = current
-                current = alias if alias is not None else current.field(field)
-                types = after
+            current = alias if alias is not None else current.field(field)
+            prefix = prefix.field(field)
             receiver = before
-        return Walked(types, current)
+        return current
 
     def root_of(self, name: str, scope: Scope) -> Root:
         """Where a bare name is bound, as seen from a function."""
@@ -151,8 +171,7 @@ class Walker:
         if first == name or (other is None and first not in index.imports):
             return None
         where = scope_of(index)
-        found = self.walk(where, AccessPath(first, target.names[1:], Root.GLOBAL), hops - 1)
-        return found.path
+        return self.walk(where, AccessPath(first, target.names[1:], Root.GLOBAL), hops - 1)
 
     def _local_alias(
         self, name: str, decl: FunctionDecl, scope: Scope, types: Types, hops: int
@@ -174,11 +193,11 @@ class Walker:
         root = self.root_of(names[0], where)
         fields = (*names[1:], "()") if call else names[1:]
         found = self.walk(where, AccessPath(names[0], fields, root), hops - 1)
-        if call and any(field[0] == "(" for field in found.path.fields):
+        if call and any(field[0] == "(" for field in found.fields):
             return None
-        if scope.function != decl.qualname and found.path.root is not Root.GLOBAL:
-            return AccessPath(found.path.root_name, found.path.fields, Root.CLOSURE)
-        return found.path
+        if scope.function != decl.qualname and found.root is not Root.GLOBAL:
+            return AccessPath(found.root_name, found.fields, Root.CLOSURE)
+        return found
 
     def _stable(self, names: tuple[str, ...], decl: FunctionDecl, line: int, scope: Scope) -> bool:
         """Whether a reference keeps its meaning in the function after that line."""
@@ -365,7 +384,6 @@ class Walker:
         types: Types,
         receiver: AccessPath,
         field: str,
-        call: CallValue | None,
         hops: int,
     ) -> AccessPath | None:
         if len(types) != 1:

@@ -7,7 +7,7 @@ that function, and the wrapper's first parameter what the decorated one is a met
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -88,13 +88,13 @@ class Decorations:
 
     def _wrapped(self, function: FunctionType) -> str:
         decl = function.decl
-        inner = replace(function, bound=False, receiver=None, through=function.key)
+        inner = msgspec.structs.replace(function, bound=False, receiver=None, through=function.key)
         scope = scope_of(function.index, decl.parent or "", decl.class_name or "")
         for decorator in reversed(decl.decorators):
             use = self._use(decorator, scope, function, inner)
             if use is not None:
                 self.uses.setdefault(use.key, use)
-                inner = replace(inner, through=use.key)
+                inner = msgspec.structs.replace(inner, through=use.key)
         return inner.through
 
     def _use(
@@ -139,7 +139,7 @@ class Decorations:
             wrapper,
             function,
             inner.through,
-            replace(
+            msgspec.structs.replace(
                 scope_of(wrapper.index, wrapper.qualname),
                 given=tuple(given),
                 use=function.qualname,

@@ -19,6 +19,7 @@ class Definitions:
 
     def __init__(self, function: Function) -> None:
         self._calls: dict[AccessPath, Call] = {}
+        self._expanded: dict[AccessPath, AccessPath | None] = {}
         self._values: dict[AccessPath, dict[tuple[Span, str], Operand]] = defaultdict(dict)
         for block in function.blocks.values():
             for instruction in block.instructions:
@@ -53,6 +54,13 @@ class Definitions:
 
         None where a temporary stands for something that cannot be written so.
         """
+        if path.root is not Root.TEMP:
+            return path
+        if path not in self._expanded:
+            self._expanded[path] = self._expand(path)
+        return self._expanded[path]
+
+    def _expand(self, path: AccessPath) -> AccessPath | None:
         for _ in range(_DEPTH):
             if path.root is not Root.TEMP:
                 return path

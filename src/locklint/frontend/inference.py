@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from locklint.frontend.project import Found, Project
 from locklint.frontend.value_types import (
@@ -65,15 +67,14 @@ _OPAQUE = Opaque()
 Key = tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(msgspec.Struct):
     """One computation under way: at which keys cycles were cut in it, and which it came through.
 
     What is remembered for good by itself is in neither.
     """
 
-    cuts: set[Key] = field(default_factory=set)
-    reached: set[Key] = field(default_factory=set)
+    cuts: set[Key] = set()
+    reached: set[Key] = set()
 
     def is_cut_alike(self, stack: Iterable[Key]) -> bool:
         """Whether the same computation would be cut at just the same keys below that stack."""
@@ -470,12 +471,9 @@ class Inference:
 
 def declares(decl: FunctionDecl, name: str) -> bool:
     """Whether a name is a local or parameter of a function."""
-    return (
-        name in decl.locals
-        or name in decl.inner
-        or name in decl.imports
-        or any(parameter.name == name for parameter in decl.parameters)
-    )
+    if name in decl.locals or name in decl.inner or name in decl.imports:
+        return True
+    return name in [parameter.name for parameter in decl.parameters]
 
 
 def _filled(types: Types, filled: list[tuple[str | None, Types]]) -> Types:

@@ -25,11 +25,12 @@ class NameTable(Generic[_Item]):
         self._items = items
         self._modules = modules
         self._found: dict[str, list[tuple[tuple[str, str], _Item]]] | None = None
-        self._unsorted: set[str] = set()
+        self._sorted: dict[str, tuple[_Item, ...]] = {}
 
     def clear(self) -> None:
         """Forget everything; it is found anew when it is asked for."""
         self._found = None
+        self._sorted.clear()
 
     def add(self, index: ModuleIndex) -> None:
         """Put in what a file has, unless nobody has asked for anything yet."""
@@ -38,16 +39,17 @@ class NameTable(Generic[_Item]):
         place = (index.module, index.path)
         for name, item in self._items(index):
             self._found.setdefault(name, []).append((place, item))
-            self._unsorted.add(name)
+            self._sorted.pop(name, None)
 
-    def named(self, name: str) -> list[_Item]:
+    def named(self, name: str) -> tuple[_Item, ...]:
         """Everything under a name, in the order of modules and paths."""
+        known = self._sorted.get(name)
+        if known is not None:
+            return known
         if self._found is None:
             self._found = {}
             for index in self._modules():
                 self.add(index)
-        found = self._found.get(name, [])
-        if name in self._unsorted:
-            self._unsorted.discard(name)
-            found.sort(key=lambda pair: pair[0])
-        return [item for _, item in found]
+        found = sorted(self._found.get(name, ()), key=lambda pair: pair[0])
+        known = self._sorted[name] = tuple([item for _, item in found])
+        return known

@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
+
+import msgspec
 
 from locklint.frontend.name_table import NameTable
 from locklint.frontend.value_types import ClassRef
@@ -42,8 +44,7 @@ Ancestor: TypeAlias = ClassRef | str
 Member: TypeAlias = tuple[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """What a dotted name leads to in the project.
 
     ``name`` is a class's or function's qualname, or a module's variable; empty: the module itself.
@@ -397,8 +398,8 @@ class Project:
 
     def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
         """The calls by that last name in other files, by module, bounded."""
-        found = [pair for pair in self._sites.named(name) if pair[0].path != but.path]
-        return found[:MAX_CALL_SITES]
+        found = (pair for pair in self._sites.named(name) if pair[0].path != but.path)
+        return list(islice(found, MAX_CALL_SITES))
 
 
 def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from locklint.ir.access_path import AccessPath
 from locklint.ir.lock import LockKind, LockRef
 
 
-@dataclass(frozen=True, slots=True)
-class Callee:
+class Callee(msgspec.Struct, frozen=True, gc=False):
     """What a call calls.
 
     ``targets`` are keys (``module:qualname``) of functions of the project, several where it cannot
@@ -32,8 +32,7 @@ class Callee:
     certain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ContextManager:
+class ContextManager(msgspec.Struct, frozen=True, gc=False):
     """What a `with` item is, where it is not a lock.
 
     ``enter`` and ``exit`` are keys of a class's methods of the project; ``generator`` the key of

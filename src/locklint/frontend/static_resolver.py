@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Protocol
 
-import msgspec
+from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
-from locklint.frontend.canonical import Walked, Walker
+from locklint.frontend.canonical import Walker
 from locklint.frontend.dispatch import Dispatch
 from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
@@ -85,6 +84,7 @@ class StaticResolver:
     def forget(self) -> None:
         """Take in that there are more modules than before: answers may be others now."""
         self.inference.forget()
+        self.walker.forget()
         self.dispatch.forget()
         self._locks.clear()
         self._callees.clear()
@@ -103,10 +103,10 @@ class StaticResolver:
 
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
         """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
-        walked = self._walk(function, path)
-        if walked is None or len(walked.types) != 1:
+        types = self._types(function, path)
+        if len(types) != 1:
             return None
-        match walked.types[0]:
+        match types[0]:
             case NameType(dotted=dotted):
                 return self.table.kind_for_constructor(dotted)
             case ClassType(cls=cls):
@@ -150,27 +150,25 @@ class StaticResolver:
         self.inference.begin()
         match question:
             case "callee":
-                return self.dispatch.call(scope, path, self.walker.walk(scope, path).types)
+                return self.dispatch.call(scope, path, self.walker.types(scope, path))
             case "getter" | "setter":
-                receiver = self.walker.walk(scope, path.parent()).types
+                receiver = self.walker.types(scope, path.parent())
                 return self.dispatch.attribute(scope, path, receiver, question)
             case _:
-                receiver = self.walker.walk(scope, path).types
+                receiver = self.walker.types(scope, path)
                 return self.dispatch.special(receiver, question)
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
         """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""
-        walked = self._walk(function, path)
-        if walked is None:
-            return ContextManager()
-        known = [k for k in walked.types if not isinstance(k, (NoneType, UnknownType))]
+        types = self._types(function, path)
+        known = [k for k in types if not isinstance(k, (NoneType, UnknownType))]
         for kind in known:
             match kind:
                 case ManagerType(function=generator):
                     key = self.dispatch.decorations.called(generator)
                     return ContextManager(generator=key, certain=len(known) == 1)
                 case InstanceType(cls=cls, confidence=confidence):
-                    sure = len(walked.types) == 1 and confidence is Confidence.HIGH
+                    sure = len(types) == 1 and confidence is Confidence.HIGH
                     return replace(self._methods(cls), certain=sure)
                 case ExternalInstance(dotted=dotted):
                     return ContextManager(external=dotted)
@@ -237,27 +235,28 @@ class StaticResolver:
             qualname = qualname.rpartition(".")[0]
         return scope_of(index, qualname)
 
-    def _walk(self, function: str, path: AccessPath) -> Walked | None:
+    def _types(self, function: str, path: AccessPath) -> Types:
+        """What ``path`` may be; empty where it cannot be said in which scope it is written."""
         scope = self._scope(function, path)
         if scope is None:
-            return None
+            return ()
         self.inference.begin()
-        return self.walker.walk(scope, path)
+        return self.walker.types(scope, path)
 
     # Locks
 
     def _lock(self, scope: Scope, path: AccessPath) -> LockRef | None:
         self.inference.begin()
-        walked = self.walker.walk(scope, path)
-        if self._ask_outside(walked.types):
+        types = self.walker.types(scope, path)
+        if self._ask_outside(types):
             self.inference.begin()
-            walked = self.walker.walk(scope, path)
-        types = walked.types
+            types = self.walker.types(scope, path)
         locks = [value for kind in types if (value := self._as_lock(kind)) is not None]
         if not locks:
             return None
-        if walked.path != path:
-            locks = self._by_canonical_path(scope, walked.path, locks)
+        canonical = self.walker.walk(scope, path)
+        if canonical != path:
+            locks = self._by_canonical_path(scope, canonical, locks)
         chosen = _choose(locks)
         confidence = chosen.confidence
         for kind in types:
@@ -277,22 +276,16 @@ class StaticResolver:
         if not identity:
             where = ".".join(filter(None, (scope.index.key, scope.function)))
             separator = ".<locals>." if scope.function else "."
-            identity = f"{where}{separator}{walked.path}"
-        if walked.path.root is Root.CLOSURE and exactness is Exactness.FRESH:
+            identity = f"{where}{separator}{canonical}"
+        if canonical.root is Root.CLOSURE and exactness is Exactness.FRESH:
             exactness = Exactness.PER_INSTANCE
-        where_made = walked.path
-        if scope.use and where_made.root is Root.CLOSURE:
-            if scope.known(where_made.root_name) is None:
+        if scope.use and canonical.root is Root.CLOSURE:
+            if scope.known(canonical.root_name) is None:
                 # Each function that is decorated has its own.
                 identity = f"{identity} of {scope.use}"
-                walked = replace(
-                    walked,
-                    path=msgspec.structs.replace(
-                        where_made, root_name=f"{where_made.root_name} of {scope.use}"
-                    ),
-                )
+                canonical = replace(canonical, root_name=f"{canonical.root_name} of {scope.use}")
         return LockRef(
-            path=walked.path,
+            path=canonical,
             identity=identity,
             kind=chosen.kind,
             exactness=exactness,
@@ -306,7 +299,7 @@ class StaticResolver:
         self, scope: Scope, path: AccessPath, locks: list[LockValue]
     ) -> list[LockValue]:
         """The locks of an alias, named after the place that the canonical path leads to."""
-        direct = self.walker.walk(scope, path, hops=0).types
+        direct = self.walker.types(scope, path)
         named = [kind for kind in direct if isinstance(kind, LockValue) and kind.identity]
         if len({(kind.identity, kind.exactness) for kind in named}) != 1:
             return locks
@@ -351,6 +344,7 @@ class StaticResolver:
             lock = self.table.kind_for_constructor(constructor) if constructor else None
             if lock is not None:
                 self.inference.learn(dotted, lock)
+                self.walker.forget()
                 found = True
         return found
 

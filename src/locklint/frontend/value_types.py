@@ -3,13 +3,18 @@
 An inferred value is a tuple of alternatives (`Types`), without repetition and bounded, in the order
 in which the code gives them. The empty tuple means that nothing is known to flow there (a cycle),
 `UNKNOWN` that something unknown does.
+
+They are made and compared more often than anything else: hence structs that keep their hash, and
+that the garbage collector need not visit, for what is made of finished parts has no cycles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
 from locklint.index.declarations import ClassDecl, FunctionDecl, LambdaValue, ModuleIndex
@@ -19,13 +24,12 @@ MAX_ALTERNATIVES = 8
 """How many alternatives of one value are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassRef:
+class ClassRef(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A class of the project; equal by file and qualified name."""
 
     path: str
     qualname: str
-    index: ModuleIndex = field(compare=False, repr=False)
+    index: ModuleIndex
 
     @property
     def decl(self) -> ClassDecl:
@@ -48,8 +52,7 @@ class ClassRef:
         return f"{self.index.key}:{self.qualname}"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """Where a value is evaluated: a function's body, a class's body or a module's.
 
     ``function`` and ``cls`` are both empty for module code; ``cls`` is the class whose own body it
@@ -60,13 +63,16 @@ class Scope:
     path: str
     function: str
     cls: str
-    index: ModuleIndex = field(compare=False, repr=False)
+    index: ModuleIndex
     given: tuple[tuple[str, Types], ...] = ()
     use: str = ""
 
     def known(self, name: str) -> Types | None:
         """What a name is in this use of the function, where that is said."""
-        return next((types for given, types in self.given if given == name), None)
+        for given, types in self.given:
+            if given == name:
+                return types
+        return None
 
     @property
     def decl(self) -> FunctionDecl | None:
@@ -79,8 +85,7 @@ def scope_of(index: ModuleIndex, function: str = "", cls: str = "") -> Scope:
     return Scope(index.path, function, cls, index)
 
 
-@dataclass(frozen=True, slots=True)
-class LockValue:
+class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A lock.
 
     ``identity`` names the place that holds it, empty where it was made on the spot. ``view_kind``
@@ -89,11 +94,11 @@ class LockValue:
     """
 
     name: str  # of the kind
-    kind: LockKind = field(compare=False, repr=False)
+    kind: LockKind
     identity: str = ""
     exactness: Exactness = Exactness.FRESH
     confidence: Confidence = Confidence.HIGH
-    view_kind: LockKind | None = field(default=None, compare=False, repr=False)
+    view_kind: LockKind | None = None
     view_name: str = ""
     mode: Mode | None = None
     cls: ClassRef | None = None
@@ -109,39 +114,34 @@ class LockValue:
         return bool(self.identity) and self.exactness not in (Exactness.FRESH, Exactness.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class LockMethod:
+class LockMethod(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A bound method of a lock."""
 
     lock: LockValue
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceType:
+class InstanceType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """An instance of a class of the project; ``confidence`` is how sure that is."""
 
     cls: ClassRef
     confidence: Confidence = Confidence.HIGH
 
 
-@dataclass(frozen=True, slots=True)
-class ClassType:
+class ClassType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A class of the project itself."""
 
     cls: ClassRef
 
 
-@dataclass(frozen=True, slots=True)
-class SuperType:
+class SuperType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """``super()`` in a method of ``cls``; ``start`` is the class of the instance."""
 
     cls: ClassRef
     of_class: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionType:
+class FunctionType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A function of the project, bound where it was reached through an instance or class.
 
     ``receiver`` is what it is bound to. ``through`` is the key of what is really called, where that
@@ -150,7 +150,7 @@ class FunctionType:
 
     path: str
     qualname: str
-    index: ModuleIndex = field(compare=False, repr=False)
+    index: ModuleIndex
     bound: bool = False
     receiver: InstanceType | ClassType | None = None
     through: str = ""
@@ -166,38 +166,33 @@ class FunctionType:
         return self.through or f"{self.index.key}:{self.qualname}"
 
 
-@dataclass(frozen=True, slots=True)
-class LambdaType:
+class LambdaType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A lambda: its body and where it was written."""
 
     body: LambdaValue
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class CallableType:
+class CallableType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """Something of which only is known what calling it gives."""
 
     gives: Types
 
 
-@dataclass(frozen=True, slots=True)
-class ManagerType:
+class ManagerType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """What calling a generator under ``@contextmanager`` gives."""
 
     function: FunctionType
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleType:
+class ModuleType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A module of the project."""
 
     path: str
-    index: ModuleIndex = field(compare=False, repr=False)
+    index: ModuleIndex
 
 
-@dataclass(frozen=True, slots=True)
-class NameType:
+class NameType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """Something outside the project, by its absolute dotted name; ``builtins.len`` too.
 
     ``member``: reached through an instance of the type that the name starts with.
@@ -207,15 +202,13 @@ class NameType:
     member: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalInstance:
+class ExternalInstance(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """What calling something outside the project gives; named by its type where that is known."""
 
     dotted: str
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerType:
+class ContainerType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A container by its builtin's name, with the alternatives of each item it is known to hold.
 
     ``keys`` are the literal keys of a dict display, or the positions ``0``, ``1`` … of a tuple or
@@ -232,21 +225,18 @@ class ContainerType:
         return union(*self.items)
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerMethod:
+class ContainerMethod(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A bound method of a container."""
 
     container: ContainerType
     method: str
 
 
-@dataclass(frozen=True, slots=True)
-class NoneType:
+class NoneType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """None."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownType:
+class UnknownType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """Something of which nothing is known."""
 
 

@@ -237,6 +237,14 @@ class ModuleIndex(msgspec.Struct, frozen=True, array_like=True):
     exports: tuple[str, ...] = ()
     unique: str = ""  # set where another file of the run has the same module name
 
+    def __hash__(self) -> int:
+        # Places in a file are looked up often, and a run has one index for a path.
+        return hash(self.path)
+
+    def __repr__(self) -> str:
+        # It stands in every place in the file: all that it holds would hide them.
+        return f"ModuleIndex(module={self.module!r}, path={self.path!r})"
+
     @property
     def key(self) -> str:
         """The name of the file in keys of functions and identities of locks."""

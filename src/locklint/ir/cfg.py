@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -24,6 +25,7 @@ from locklint.ir.instruction import (
 _KEY = re.compile(r"(.*?):((?:[^:@]|@(?:\d+:\d+>)?)*)", re.DOTALL)
 
 
+@lru_cache(maxsize=4096)  # Asked for the same function over and over while it is worked on.
 def split_key(key: str) -> tuple[str, str]:
     """The key of a function's file and the function's qualified name there."""
     match = _KEY.fullmatch(key)
