@@ -269,9 +269,12 @@ def _undisturbed() -> Iterator[None]:
     """Let the collector come round seldom, and keep quiet about what parsing warns of.
 
     Syntax trees are millions of objects that stay alive while they are worked on; to look through
-    them again and again finds nothing. What analysed code does to deserve a `SyntaxWarning` is not
-    for locklint to say.
+    them again and again finds nothing. Nor does it afterwards, while rules work on the result: so
+    what there is by then is set aside for good, up to the next run. What analysed code does to
+    deserve a `SyntaxWarning` is not for locklint to say.
     """
+    # What an earlier run in this process has left behind is garbage by now, or soon will be.
+    gc.unfreeze()
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 20, 50)
     # Chains of names across modules are followed by recursion. Each kind of step has its own bound,
@@ -283,5 +286,6 @@ def _undisturbed() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        gc.freeze()
         gc.set_threshold(*thresholds)
         sys.setrecursionlimit(limit)
