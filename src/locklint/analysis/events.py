@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from locklint.analysis.hold import (
     Acquisition,
     Cause,
@@ -26,8 +28,7 @@ from locklint.ir.instruction import Call, CallArgument, Constant, Instruction, O
 from locklint.ir.lock import LockRef, Mode
 
 
-@dataclass(frozen=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True, eq=False):
     """One way in which the function is left; ``exception`` None: by returning ``value``."""
 
     span: Span
@@ -42,8 +43,7 @@ class Exit:
         return bool(self.value.value) if isinstance(self.value, Constant) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, gc=False):
     """A lock that is held: since when, where the function at hand took it itself."""
 
     lock: LockRef
@@ -56,8 +56,7 @@ class Held:
         return key_of(self.lock, self.mode)
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """One execution of an acquisition: what was held before it, outermost first.
 
     ``released`` are the locks of callers that this function has given back, ``free`` those that it
@@ -82,8 +81,7 @@ class Manner(IdentityEnum):
     CONCURRENT = "concurrent"  # in another thread or task, with nothing held
 
 
-@dataclass(frozen=True)
-class Called:
+class Called(msgspec.Struct, frozen=True):
     """One execution of a call of a function of the program, with what was held before it.
 
     ``call`` is the call with aliases resolved; None for methods of a context manager, whose
@@ -104,8 +102,7 @@ class Called:
     free: tuple[LockKey, ...] = ()
 
 
-@dataclass(frozen=True)
-class Outside:
+class Outside(msgspec.Struct, frozen=True):
     """One execution of a call that leaves the program and may wait, or write to a log."""
 
     span: Span
@@ -117,8 +114,7 @@ class Outside:
     free: tuple[LockKey, ...] = ()
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """One execution of a release: the state before it.
 
     ``last`` says that this lock was the one taken last; ``exception`` is what was in flight.

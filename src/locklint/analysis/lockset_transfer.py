@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from operator import is_
+
+from msgspec.structs import replace
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
 from locklint.analysis.hold import (

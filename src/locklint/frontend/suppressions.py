@@ -148,8 +148,8 @@ def parse_suppressions(text: str) -> Suppressions:
 
     Text that is not Python gives what a search line by line finds; nothing is raised.
     """
-    # One of these words stands in all that `MENTION` finds. Most files have neither, and to look for
-    # words takes a tenth of the time.
+    # One of these words stands in all that `MENTION` finds. Most files have neither, and to look
+    # for words takes a tenth of the time.
     small = text.lower()
     if ("locklint" not in small and "lck" not in small) or not MENTION.search(text):
         return Suppressions()
