@@ -134,6 +134,9 @@ class LockStates:
     """All facts about the locks of one function.
 
     ``complete`` is false where the analysis gave up at a bound; then nothing may be concluded.
+    ``raises`` is how likely it is left by an exception that does not end the process, ``returns``
+    whether it ever comes back in practice. Of a function that touches no lock these are all that is
+    known of its ``exits``, and its ``yields`` are not noted either, unless all was asked for.
     """
 
     function: Function
@@ -145,6 +148,8 @@ class LockStates:
     yields: list[tuple[Span, dict[LockKey, Hold]]] = field(default_factory=list)
     locks: dict[LockKey, LockRef] = field(default_factory=dict)
     complete: bool = True
+    raises: Grade = Grade.NEVER
+    returns: bool = False
     derived: dict[str, Any] = field(default_factory=dict)  # what is worked out once for all rules
 
     @property
@@ -295,11 +300,21 @@ class Recorder:
             Given(span, how, key, lock, disjunct.hold(key), last, disjunct.exception)
         )
 
+    def may_return(self) -> None:
+        """Note that the function may come back."""
+        self.states.returns = True
+
+    def may_raise(self, likely: Grade) -> None:
+        """Note how likely an exception that does not end the process leaves the function."""
+        self.states.raises = max(self.states.raises, likely)
+
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
         """Note a return."""
         self.states.exits.append(
             Exit(span, value, None, dict(disjunct.holds), disjunct.exception is not None)
         )
+        if disjunct.exception is None:
+            self.may_return()
 
     def raises(self, disjunct: Disjunct) -> None:
         """Note that an exception leaves the function."""
@@ -308,6 +323,8 @@ class Recorder:
             span = self.states.function.name_span
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(span, "an exception"))
         self.states.exits.append(Exit(exception.cause.span, None, exception, dict(disjunct.holds)))
+        if exception.flow is not Flow.EXIT:
+            self.may_raise(exception.grade)
 
     def yields(self, span: Span, disjunct: Disjunct) -> None:
         """Note a yield."""

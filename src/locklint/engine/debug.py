@@ -89,6 +89,7 @@ def _analyse(path: str) -> tuple[WholeProgram, list[str]]:
         raise SyntaxError(problem.message) from None
     lowered = [(file, files.lower_relevant(file))] if file is not None else []
     analysis = WholeProgram(files, Config())
+    analysis.interprocedural.keeps_all = True
     analysis.solve(lowered, NoProgress())
     return analysis, [problem.message for problem in files.problems]
 
