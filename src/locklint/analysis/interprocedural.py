@@ -184,19 +184,19 @@ def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockSt
         spend(_WORK_OF_BLOCK + state.size * (2 + len(function.blocks[block].instructions)))
         return transfer.flow(block, state)
 
-    def join(_: BlockId, old: State | None, new: State) -> State:
-        if old is None:
-            return new
-        spend(len(old) * new.size)
-        return old.join(new)
+    def join(block: BlockId, old: State | None, new: State) -> State:
+        if old is not None:
+            spend(len(old) * new.size)
+            new = old.join(new)
+        if new.is_merged:
+            # Which outcome went with which lock state was lost: whatever is said may be made up.
+            # And it stays lost, for what was merged once is never taken apart.
+            raise TooManyVisits(f"{function.key} block {block}: too many states")
+        return new
 
     try:
         before = Forward(function, flow, join).solve(State([EMPTY]))
     except TooManyVisits:
-        recorder.states.complete = False
-        return recorder.states
-    if any(state.is_merged for state in before.values()):
-        # Which outcome went with which lock state was lost: whatever is said may be made up.
         recorder.states.complete = False
         return recorder.states
     for block, state in sorted(before.items()):
