@@ -220,7 +220,7 @@ def _slice(source: SourceFile, span: Span) -> tuple[str, int]:
     Nothing is dedented, since that would change multi-line strings; an `if` above makes the
     indentation legal.
     """
-    lines = list(source.lines[span.line - 1 : span.end_line])
+    lines = source.lines[span.line - 1 : span.end_line]
     end = span.end_line
     while lines and lines[-1].endswith("\\") and end < len(source.lines):
         lines.append(source.lines[end])
