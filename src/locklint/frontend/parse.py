@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import libcst as cst
@@ -52,7 +53,7 @@ _OPERATORS = "-+*/%@&|^~."
 _WORDS = ("not", "lambda", "if", "await")
 """The operators that are words."""
 
-_NESTING = re.compile(
+_NESTING = (
     rf"{_NOT_CODE}|\\\n|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<next>[,;])"
     rf"|(?P<operator>[{re.escape(_OPERATORS)}]+|\b(?:{'|'.join(_WORDS)})\b)"
     r"|(?P<statement>\n[ \t]*(?:def|class|return|with|import|try|while|raise)\b)|(?P<end>\n)"
@@ -259,6 +260,12 @@ def _most_text_depth(text: str) -> tuple[int, int]:
     return opening + closing + sum(map(text.count, (*_OPERATORS, *_WORDS))), opening
 
 
+@cache
+def _nesting() -> re.Pattern[str]:
+    """The pattern of what nests, which few runs need and which takes long to compile."""
+    return re.compile(_NESTING)
+
+
 def text_depth(text: str) -> tuple[int, int]:
     """How deep the expressions of a text and its brackets are nested, about; without parsing it.
 
@@ -269,7 +276,7 @@ def text_depth(text: str) -> tuple[int, int]:
     # The levels within each open bracket, the outermost, which is none, first.
     levels = [0]
     deepest = brackets = 0
-    for match in _NESTING.finditer(text):
+    for match in _nesting().finditer(text):
         kind = match.lastgroup
         if kind == "operator":
             levels[-1] += len(match.group()) if match.group()[0] in _OPERATORS else 1
