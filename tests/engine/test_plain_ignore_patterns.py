@@ -10,10 +10,10 @@ from locklint.engine import ignore
 from locklint.engine.ignore import IgnoreRules
 
 _PATTERNS = (
-    "*.egg-info/ *.egg-info build/ build .git/ *x *. a.b -x x- .. ... . * *.. *- *_a/ .a *.a.b/ _ *__"
+    "*.egg-info/ *.egg-info build/ build .git/ *x *. a.b -x x- .. ... . * *.. *_a/ .a *.a.b/ _ *__"
 ).split()
 _NAMES = (
-    "build .git x.egg-info .egg-info egg-info a.b -x x x- .. ... a.. - a- _a b_a .a q.a.b .a.b _ a__"
+    "build .git x.egg-info .egg-info egg-info a.b -x x x- .. ... a.. - _a b_a .a q.a.b .a.b _ a__"
 ).split()
 
 
