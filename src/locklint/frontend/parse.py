@@ -194,6 +194,8 @@ def tree_size(node: ast.AST) -> TreeSize:
         nodes += len(level)
         following: list[ast.AST] = []
         for parent in level:
+            if type(parent) is ast.Name:
+                continue
             for child in vars(parent).values():
                 kind = type(child)
                 if kind is list:
