@@ -16,10 +16,13 @@ import io
 import re
 import tokenize
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from locklint.core.source import Span
 
@@ -55,8 +58,7 @@ class PragmaKind(Enum):
     NOQA = "noqa"
 
 
-@dataclass(frozen=True, slots=True)
-class Pragma:
+class Pragma(msgspec.Struct, frozen=True):
     """One comment to locklint.
 
     ``selectors`` are codes, prefixes or names as written, None for all rules. ``line`` is where
