@@ -7,10 +7,9 @@ there is one set of acquisitions for each level.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from locklint.analysis.hold import (
     FORGOTTEN,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.binding import Binding
@@ -21,8 +23,7 @@ from locklint.ir.instruction import Use
 from locklint.ir.lock import LockRef
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True, eq=False):
     """One call: by ``caller``, of ``callee`` (keys), with its binding and what is held there."""
 
     caller: str

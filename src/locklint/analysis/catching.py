@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
-from dataclasses import replace
 from enum import Enum
+
+from msgspec.structs import replace
 
 from locklint.analysis.hold import Flow, InFlight
 from locklint.ir.instruction import Handler

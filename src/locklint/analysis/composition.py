@@ -12,9 +12,9 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph, Edge, doubtful_holds

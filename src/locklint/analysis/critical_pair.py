@@ -9,7 +9,8 @@ walked when its story is told.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.hold import LockKey
@@ -35,8 +36,7 @@ class EventKind(IdentityEnum):
     LOG = "log"  # hands a record to handlers, each of which has a lock
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that may wait, or that takes a lock.
 
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
@@ -50,8 +50,7 @@ class Event:
     path: AccessPath | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(msgspec.Struct, frozen=True, gc=False):
     """What a parameter must be for the event to happen.
 
     ``kind`` is ``truth``, ``none``, ``equals`` (to ``constant``), ``same`` (the object that the
@@ -98,8 +97,7 @@ class Requirement:
                 return same is not self.outcome
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class CriticalPair:
+class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     """An event, and what is held when it happens, in the words of one function.
 
     ``function`` is its key; ``span`` the place in it: the event itself, or the call that leads to

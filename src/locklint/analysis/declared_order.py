@@ -7,7 +7,8 @@ import re
 import tokenize
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.lock_order import LockOrderGraph, Witness
 from locklint.core.config import order_pairs
@@ -16,8 +17,7 @@ from locklint.core.source import SourceFile, Span
 _ORDER = re.compile(r"#\s*locklint\s*:\s*order\s+(?P<order>[^#]+)")
 
 
-@dataclass(frozen=True)
-class DeclaredOrder:
+class DeclaredOrder(msgspec.Struct, frozen=True):
     """``first`` has to be taken before ``second``.
 
     ``path`` and ``span`` say where that is written, if it is in code; names are then those of the
@@ -38,8 +38,7 @@ class DeclaredOrder:
         return inside and identity.endswith(f".{name}")
 
 
-@dataclass(frozen=True, eq=False)
-class Violation:
+class Violation(msgspec.Struct, frozen=True, eq=False):
     """Somebody holds ``second`` of a declared order and asks for ``first``."""
 
     orders: tuple[DeclaredOrder, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.core.diagnostic import Severity
 from locklint.core.source import Span
@@ -29,8 +30,7 @@ from locklint.ir.operands import terminator_paths, used_paths
 _THREAD_STARTERS = ("threading.Thread", "threading.Timer")
 
 
-@dataclass(frozen=True)
-class FreshLock:
+class FreshLock(msgspec.Struct, frozen=True):
     """A lock that excludes nobody: where it is made and used, and what to say of it."""
 
     lock: LockRef

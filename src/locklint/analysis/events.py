@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from locklint.analysis.hold import (
     Acquisition,
     Cause,
@@ -26,8 +28,7 @@ from locklint.ir.instruction import Call, CallArgument, Constant, Instruction, O
 from locklint.ir.lock import LockRef, Mode
 
 
-@dataclass(frozen=True)
-class Exit:
+class Exit(msgspec.Struct, frozen=True, eq=False):
     """One way in which the function is left; ``exception`` None: by returning ``value``."""
 
     span: Span
@@ -42,8 +43,7 @@ class Exit:
         return bool(self.value.value) if isinstance(self.value, Constant) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True, gc=False):
     """A lock that is held: since when, where the function at hand took it itself."""
 
     lock: LockRef
@@ -56,8 +56,7 @@ class Held:
         return key_of(self.lock, self.mode)
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """One execution of an acquisition: what was held before it, outermost first.
 
     ``released`` are the locks of callers that this function has given back, ``free`` those that it
@@ -82,8 +81,7 @@ class Manner(IdentityEnum):
     CONCURRENT = "concurrent"  # in another thread or task, with nothing held
 
 
-@dataclass(frozen=True)
-class Called:
+class Called(msgspec.Struct, frozen=True):
     """One execution of a call of a function of the program, with what was held before it.
 
     ``call`` is the call with aliases resolved; None for methods of a context manager, whose
@@ -104,8 +102,7 @@ class Called:
     free: tuple[LockKey, ...] = ()
 
 
-@dataclass(frozen=True)
-class Outside:
+class Outside(msgspec.Struct, frozen=True):
     """One execution of a call that leaves the program and may wait, or write to a log."""
 
     span: Span
@@ -117,8 +114,7 @@ class Outside:
     free: tuple[LockKey, ...] = ()
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(msgspec.Struct, frozen=True):
     """One execution of a release: the state before it.
 
     ``last`` says that this lock was the one taken last; ``exception`` is what was in flight.
@@ -138,6 +134,9 @@ class LockStates:
     """All facts about the locks of one function.
 
     ``complete`` is false where the analysis gave up at a bound; then nothing may be concluded.
+    ``raises`` is how likely it is left by an exception that does not end the process, ``returns``
+    whether it ever comes back in practice. Of a function that touches no lock these are all that is
+    known of its ``exits``, and its ``yields`` are not noted either, unless all was asked for.
     """
 
     function: Function
@@ -149,6 +148,8 @@ class LockStates:
     yields: list[tuple[Span, dict[LockKey, Hold]]] = field(default_factory=list)
     locks: dict[LockKey, LockRef] = field(default_factory=dict)
     complete: bool = True
+    raises: Grade = Grade.NEVER
+    returns: bool = False
     derived: dict[str, Any] = field(default_factory=dict)  # what is worked out once for all rules
 
     @property
@@ -299,11 +300,21 @@ class Recorder:
             Given(span, how, key, lock, disjunct.hold(key), last, disjunct.exception)
         )
 
+    def may_return(self) -> None:
+        """Note that the function may come back."""
+        self.states.returns = True
+
+    def may_raise(self, likely: Grade) -> None:
+        """Note how likely an exception that does not end the process leaves the function."""
+        self.states.raises = max(self.states.raises, likely)
+
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
         """Note a return."""
         self.states.exits.append(
             Exit(span, value, None, dict(disjunct.holds), disjunct.exception is not None)
         )
+        if disjunct.exception is None:
+            self.may_return()
 
     def raises(self, disjunct: Disjunct) -> None:
         """Note that an exception leaves the function."""
@@ -312,6 +323,8 @@ class Recorder:
             span = self.states.function.name_span
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(span, "an exception"))
         self.states.exits.append(Exit(exception.cause.span, None, exception, dict(disjunct.holds)))
+        if exception.flow is not Flow.EXIT:
+            self.may_raise(exception.grade)
 
     def yields(self, span: Span, disjunct: Disjunct) -> None:
         """Note a yield."""

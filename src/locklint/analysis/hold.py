@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
@@ -31,16 +32,14 @@ class Flow(IdentityEnum):
     EXIT = "exit"  # SystemExit: the process ends
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, order=True, gc=False):
     """What raised the exception in flight."""
 
     span: Span
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(msgspec.Struct, frozen=True, gc=False):
     """The exception in flight; ``type`` is its class's dotted name where it is known.
 
     Where it is not, ``excluded`` are the classes whose handlers it has passed by, and ``caught``
@@ -71,16 +70,14 @@ class InFlight:
         return other
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Acquisition:
+class Acquisition(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """A place where a lock is taken: by a method, a ``with``, or a call that returns holding."""
 
     span: Span
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class LockKey:
+class LockKey(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """What is must-equal within a function: a canonical path, and the mode of a read-write lock."""
 
     path: AccessPath
@@ -105,8 +102,7 @@ class Why(IdentityEnum):
     TRY_FAILED = "try failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """One lock in one disjunct.
 
     ``count`` is the number of acquires minus that of releases since the function's entry;

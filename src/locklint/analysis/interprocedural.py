@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from locklint.analysis.events import LockStates, Recorder
+from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY, State
 from locklint.analysis.lockset_transfer import Lookup, Transfer
 from locklint.analysis.relevance import Relevance
+from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summarize import summarize
 from locklint.analysis.summary import Summary
 from locklint.dataflow.solver import Forward, TooManyVisits
@@ -54,9 +56,13 @@ def callees(function: Function) -> Iterator[str]:
 
 
 class Interprocedural:
-    """All functions analysed so far. `add` takes more and solves again what depends on them."""
+    """All functions analysed so far. `add` takes more and solves again what depends on them.
+
+    With ``keeps_all`` the exits and yields of functions that touch no lock are kept too.
+    """
 
     def __init__(self) -> None:
+        self.keeps_all = False
         self.functions: dict[str, Function] = {}
         self.states: dict[str, LockStates] = {}
         self.summaries: dict[str, Summary] = {}
@@ -127,7 +133,7 @@ class Interprocedural:
 
     def _solve(self, function: Function) -> None:
         try:
-            states = solve(function, self._lookup)
+            states = solve(function, self._lookup, self.keeps_all)
         except Exception as error:
             self._errors.append((function, error))
             states = LockStates(function, complete=False)
@@ -135,27 +141,36 @@ class Interprocedural:
         self.summaries[function.key] = summarize(states)
 
 
-def touches_locks(function: Function, lookup: Lookup) -> bool:
-    """Whether anything in a function, or that it calls, changes what is held."""
-    for block in function.blocks.values():
-        if any(isinstance(each, _LOCK_INSTRUCTIONS) for each in block.instructions):
-            return True
+def _has_lock_instruction(function: Function) -> bool:
     return any(
-        (found := lookup(key)) is not None and not found[1].is_neutral
-        for key in dict.fromkeys(callees(function))
+        isinstance(each, _LOCK_INSTRUCTIONS)
+        for block in function.blocks.values()
+        for each in block.instructions
     )
 
 
-def solve(function: Function, lookup: Lookup) -> LockStates:
+def _called(function: Function, lookup: Lookup) -> list[Summary]:
+    found = map(lookup, dict.fromkeys(callees(function)))
+    return [each[1] for each in found if each is not None]
+
+
+def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockStates:
     """The facts about one function's locks, given the summaries of what it calls."""
     recorder = Recorder(function)
     if function.too_complex:
         recorder.states.complete = False
         return recorder.states
-    relevance = Relevance(function)
-    if not touches_locks(function, lookup):
-        relevance.keep_aliases_only()
-    transfer = Transfer(function, relevance, lookup)
+    steps = FunctionSteps(function, lookup)
+    called = _called(function, lookup)
+    # Outcomes and constants only tell which way an acquire or release went.
+    touches = _has_lock_instruction(function) or not all(each.is_neutral for each in called)
+    relevance = Relevance(function, outcomes=touches)
+    recording: Transfer
+    if touches or keeps_all or any(each.effects or each.context_effects for each in called):
+        transfer = Transfer(function, relevance, lookup, steps)
+        recording = Transfer(function, relevance, lookup, steps, recorder)
+    else:
+        transfer = recording = Lockless(function, relevance, lookup, steps, recorder)
 
     left = MAX_WORK
 
@@ -169,23 +184,21 @@ def solve(function: Function, lookup: Lookup) -> LockStates:
         spend(_WORK_OF_BLOCK + state.size * (2 + len(function.blocks[block].instructions)))
         return transfer.flow(block, state)
 
-    def join(_: BlockId, old: State | None, new: State) -> State:
-        if old is None:
-            return new
-        spend(len(old) * new.size)
-        return old.join(new)
+    def join(block: BlockId, old: State | None, new: State) -> State:
+        if old is not None:
+            spend(len(old) * new.size)
+            new = old.join(new)
+        if new.is_merged:
+            # Which outcome went with which lock state was lost: whatever is said may be made up.
+            # And it stays lost, for what was merged once is never taken apart.
+            raise TooManyVisits(f"{function.key} block {block}: too many states")
+        return new
 
     try:
         before = Forward(function, flow, join).solve(State([EMPTY]))
     except TooManyVisits:
         recorder.states.complete = False
         return recorder.states
-    if any(state.is_merged for state in before.values()):
-        # Which outcome went with which lock state was lost: whatever is said may be made up.
-        recorder.states.complete = False
-        return recorder.states
-    recording = Transfer(function, relevance, lookup, recorder)
     for block, state in sorted(before.items()):
-        for _ in recording.flow(block, state):
-            pass
+        recording.record(block, state)
     return recorder.states

@@ -8,9 +8,10 @@ able to stand there at the same time: they may run in parallel, and no lock is h
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import islice, product
+
+import msgspec
 
 from locklint.analysis.events import Manner
 from locklint.analysis.lock_order import LockOrderEdge, LockOrderGraph, Witness
@@ -25,8 +26,7 @@ MAX_CYCLES = 300
 MAX_CHOICES = 500
 
 
-@dataclass(frozen=True, eq=False)
-class LockCycle:
+class LockCycle(msgspec.Struct, frozen=True, eq=False):
     """Locks in a ring, the least name first, with a witness for each step to the next one."""
 
     locks: tuple[str, ...]
@@ -51,8 +51,7 @@ class ObstacleKind(Enum):
     NOT_PARALLEL = "they do not run at the same time"
 
 
-@dataclass(frozen=True, eq=False)
-class Obstacle:
+class Obstacle(msgspec.Struct, frozen=True, eq=False):
     """What stands between two witnesses of a ring."""
 
     kind: ObstacleKind

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import msgspec
+
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known
 from locklint.analysis.events import Held
@@ -23,8 +25,7 @@ MAX_WITNESSES = 8
 """How many witnesses of one edge are kept."""
 
 
-@dataclass(frozen=True, eq=False)
-class Witness:
+class Witness(msgspec.Struct, frozen=True, eq=False):
     """How one lock comes to be asked for while another is held.
 
     ``pair`` is a critical pair of the function from which the story is told. ``holder`` is the link
@@ -55,8 +56,7 @@ class Witness:
         return (not self.waits, *self.pair.rank(), self.function, len(self.gates))
 
 
-@dataclass(frozen=True, eq=False)
-class LockOrderEdge:
+class LockOrderEdge(msgspec.Struct, frozen=True, eq=False):
     """One lock is asked for while another is held; ``witnesses`` say by whom, best first."""
 
     source: str

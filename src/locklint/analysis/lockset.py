@@ -12,8 +12,10 @@ merged disjuncts disagree is forgotten, not guessed, and no rule speaks of it an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.hold import FORGOTTEN, UNTOUCHED, Hold, InFlight, LockKey
 from locklint.core.source import Span
@@ -26,8 +28,7 @@ MAX_DISJUNCTS = 64
 Value: TypeAlias = "Constant | AccessPath"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A test: of a path's truth, of its being None, or one that is known by its text."""
 
     kind: str  # "truth", "none", "text"

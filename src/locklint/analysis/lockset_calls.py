@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.events import Manner
@@ -41,7 +40,7 @@ class Calls(Holds):
             return [disjunct]
         if not call.targets:
             return [disjunct]
-        if call.use is not Use.PASSED and all(self._never_returns(t) for t in call.targets):
+        if self._never_comes_back(call):
             return []
         return list(self._apply_call(call, disjunct, "normal", raised))
 
@@ -121,6 +120,17 @@ class Calls(Holds):
                 implicit="with",
             )
 
+    def _note_exit(self, exit_: Exit, disjunct: Disjunct) -> None:
+        assert self._recorder is not None
+        manager = exit_.manager
+        if manager is None:
+            return
+        if manager.external is not None and may_wait_or_log(f"{manager.external}.__exit__"):
+            path = exit_.context if isinstance(exit_.context, AccessPath) else None
+            self._recorder.leaves(exit_.span, f"{manager.external}.__exit__", path, disjunct)
+        if not self._closes_stack(exit_):
+            self._note_managed(manager, exit_.span, False, disjunct)
+
     def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:
         if self._recorder is None or spawn.is_process:
             return
@@ -133,6 +143,13 @@ class Calls(Holds):
                 receiver=spawn.receiver and self._canonical(spawn.receiver, disjunct),
                 arguments=self._arguments(spawn.arguments, disjunct),
             )
+
+    def _never_comes_back(self, call: Call) -> bool:
+        if call.lock is not None and call.result is not None and call.callee is not None:
+            return False  # It asks a lock for its state.
+        if not call.targets or call.use is Use.PASSED:
+            return False
+        return all(self._never_returns(target) for target in call.targets)
 
     def _never_returns(self, key: str) -> bool:
         found = self._lookup(key)
@@ -256,9 +273,20 @@ class Calls(Holds):
         manager = enter.manager
         if manager is None:
             return [disjunct]
-        if manager.external in _STACKS and isinstance(enter.context, AccessPath):
+        if self._opens_stack(enter):
             disjunct = self._open_stack(enter, disjunct)
+        if self._recorder:
+            self._note_managed(manager, enter.span, True, disjunct)
         return self._managed(manager, enter.span, "enter", disjunct, None)
+
+    @staticmethod
+    def _opens_stack(enter: Enter) -> bool:
+        manager = enter.manager
+        return (
+            manager is not None
+            and manager.external in _STACKS
+            and isinstance(enter.context, AccessPath)
+        )
 
     def _open_stack(self, enter: Enter, disjunct: Disjunct) -> Disjunct:
         assert isinstance(enter.context, AccessPath)
@@ -271,15 +299,22 @@ class Calls(Holds):
         manager = exit_.manager
         if manager is None:
             return [disjunct]
-        if self._recorder and manager.external is not None:
-            if may_wait_or_log(f"{manager.external}.__exit__"):
-                path = exit_.context if isinstance(exit_.context, AccessPath) else None
-                name = f"{manager.external}.__exit__"
-                self._recorder.leaves(exit_.span, name, path, disjunct)
-        if manager.external in _STACKS and isinstance(exit_.context, AccessPath):
+        if self._recorder:
+            self._note_exit(exit_, disjunct)
+        if self._closes_stack(exit_):
+            assert isinstance(exit_.context, AccessPath)
             return self._unwind(exit_.span, exit_.context, disjunct, raised)
         way = "exit exceptional" if exit_.exceptional else "exit"
         return self._managed(manager, exit_.span, way, disjunct, raised)
+
+    @staticmethod
+    def _closes_stack(exit_: Exit) -> bool:
+        manager = exit_.manager
+        return (
+            manager is not None
+            and manager.external in _STACKS
+            and isinstance(exit_.context, AccessPath)
+        )
 
     def _managed(
         self,
@@ -289,8 +324,6 @@ class Calls(Holds):
         disjunct: Disjunct,
         raised: Raised | None,
     ) -> list[Disjunct]:
-        if self._recorder:
-            self._note_managed(manager, span, way == "enter", disjunct)
         outcomes = [disjunct]
         if manager.generator is not None:
             found = self._lookup(manager.generator)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from operator import is_
 
+from msgspec.structs import replace
+
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
+from locklint.analysis.events import Recorder
 from locklint.analysis.hold import (
     Cause,
     Flow,
@@ -17,7 +19,9 @@ from locklint.analysis.hold import (
 from locklint.analysis.lockset import Disjunct, Raised, State
 from locklint.analysis.lockset_calls import Calls
 from locklint.analysis.lockset_values import Lookup
-from locklint.analysis.raising import grade
+from locklint.analysis.relevance import Relevance
+from locklint.analysis.steps import FunctionSteps
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -32,13 +36,11 @@ from locklint.ir.instruction import (
     HandOver,
     Instruction,
     Jump,
-    Operate,
     Raise,
     Read,
     Release,
     Return,
     Spawn,
-    Terminator,
     TryAcquire,
     Unwind,
     Yield,
@@ -51,26 +53,21 @@ _EXITS = ("SystemExit", "KeyboardInterrupt")
 class Transfer(Calls):
     """The transfer functions of one function, block by block."""
 
+    def __init__(
+        self,
+        function: Function,
+        relevance: Relevance,
+        lookup: Lookup,
+        steps: FunctionSteps,
+        recorder: Recorder | None = None,
+    ) -> None:
+        super().__init__(function, relevance, lookup, recorder)
+        self._steps = steps
+
     def flow(self, block_id: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
-        """The states that leave a block, each with its target; exits go to the recorder."""
+        """The states that leave a block, each with its target."""
         block = self._function.blocks[block_id]
-        current: list[Disjunct] = list(state)
-        handled = block.on_exception is not None
-        # Nobody asks for what leaves the function by exceptions but the recorder.
-        raised = Raised(every=not handled) if handled or self._recorder else None
-        for instruction in block.instructions:
-            if _makes_exception(instruction, block.terminator):
-                # What is raised next tells more than that making it might fail.
-                continue
-            hazard = None if raised is None else self._hazard(instruction)
-            after: list[Disjunct] = []
-            for disjunct in current:
-                after += self._step(instruction, disjunct, hazard, raised)
-            if len(after) > 1 and not (
-                len(after) == len(current) and all(map(is_, after, current))
-            ):
-                after = list(State(after))
-            current = after
+        current, raised = self._through(block, state)
         out: dict[BlockId, list[Disjunct]] = {}
         match block.terminator:
             case Jump(target):
@@ -81,28 +78,56 @@ class Transfer(Calls):
                         assumed = self._assume(condition, outcome, disjunct)
                         if assumed is not None:
                             out.setdefault(target, []).append(assumed)
-            case Return(span=span, value=value):
-                if self._recorder:
-                    for disjunct in current:
-                        self._recorder.returns(span, self._value(value, disjunct), disjunct)
-            case Raise() as terminator:
-                if raised is not None:
-                    for disjunct in current:
-                        raised.add(disjunct, self._raise(terminator, disjunct))
             case Catch() as terminator:
                 for disjunct in current:
-                    for target, caught in _dispatch(terminator, disjunct):
+                    for target, caught in dispatch(terminator, disjunct):
                         out.setdefault(target, []).append(caught)
-        if raised is not None:
+        if raised is not None and block.on_exception is not None:
             leaving = raised.disjuncts()
-            if block.on_exception is not None:
-                if leaving:
-                    out.setdefault(block.on_exception, []).extend(leaving)
-            elif self._recorder:
-                for disjunct in leaving:
-                    self._recorder.raises(disjunct)
+            if leaving:
+                out.setdefault(block.on_exception, []).extend(leaving)
         for target, disjuncts in out.items():
             yield target, State(self._forget_dead(disjuncts, target))
+
+    def record(self, block_id: BlockId, state: State) -> None:
+        """Tell the recorder what happens in a block, and how the function is left there."""
+        recorder = self._recorder
+        assert recorder is not None
+        block = self._function.blocks[block_id]
+        current, raised = self._through(block, state)
+        match block.terminator:
+            case Return(span=span, value=value):
+                for disjunct in current:
+                    recorder.returns(span, self._value(value, disjunct), disjunct)
+        if raised is not None and block.on_exception is None:
+            for disjunct in raised.disjuncts():
+                recorder.raises(disjunct)
+
+    def _through(self, block: BasicBlock, state: State) -> tuple[list[Disjunct], Raised | None]:
+        """What a block's instructions make of a state, and what they and its end raise."""
+        current: list[Disjunct] = list(state)
+        handled = block.on_exception is not None
+        # Nobody asks for what leaves the function by exceptions but the recorder.
+        raised = Raised(every=not handled) if handled or self._recorder else None
+        steps = self._steps.changing(block) if raised is None else self._steps.all(block)
+        for instruction, hazard, acts in steps:
+            if not acts:
+                if hazard is not None and raised is not None:
+                    for disjunct in current:
+                        self._may_raise(instruction, disjunct, hazard, raised)
+                continue
+            after: list[Disjunct] = []
+            for disjunct in current:
+                after += self._step(instruction, disjunct, hazard, raised)
+            if len(after) > 1 and not (
+                len(after) == len(current) and all(map(is_, after, current))
+            ):
+                after = list(State(after))
+            current = after
+        if raised is not None and isinstance(block.terminator, Raise):
+            for disjunct in current:
+                raised.add(disjunct, raised_at(block.terminator, disjunct))
+        return current, raised
 
     def _forget_dead(self, disjuncts: Iterable[Disjunct], block: BlockId) -> Iterator[Disjunct]:
         relevance = self._relevance
@@ -121,20 +146,6 @@ class Transfer(Calls):
             if exception is not None and not keep_exception and exception.grade > Grade.ACQUIRE:
                 disjunct = disjunct.with_exception(None)
             yield disjunct
-
-    def _raise(self, terminator: Raise, disjunct: Disjunct) -> InFlight:
-        if terminator.reraise and disjunct.exception is not None:
-            return disjunct.exception
-        name = terminator.exception
-        bare = name.rsplit(".", 1)[-1] if name else None
-        flow = Flow.EXIT if bare in _EXITS else Flow.ERROR
-        if bare in ("CancelledError", "GeneratorExit"):
-            flow = Flow.CANCEL
-        cause = Cause(terminator.span, f"raise {bare}" if bare else "raise")
-        # An assertion states what its author knows to be true.
-        likely = Grade.UNLIKELY if bare == "AssertionError" else Grade.CERTAIN
-        known = bare if bare and bare[:1].isupper() else None
-        return InFlight(flow, known, likely, cause)
 
     def _step(
         self,
@@ -181,14 +192,6 @@ class Transfer(Calls):
             case _:
                 return [disjunct]
 
-    def _hazard(self, instruction: Instruction) -> InFlight | None:
-        """The exception that an instruction may raise; None where it raises none."""
-        likely = grade(instruction, self._function, self._raises)
-        if likely is Grade.NEVER:
-            return None
-        cause = Cause(instruction.span, _describe(instruction))
-        return InFlight(Flow.ERROR, None, likely, cause)
-
     def _may_raise(
         self, instruction: Instruction, disjunct: Disjunct, hazard: InFlight, raised: Raised
     ) -> None:
@@ -206,12 +209,25 @@ class Transfer(Calls):
             ):
                 raised.add(one, replace(hazard, flow=Flow.CANCEL))
 
-    def _raises(self, key: str) -> Grade | None:
-        found = self._lookup(key)
-        return found[1].raises if found else None
+
+def raised_at(terminator: Raise, disjunct: Disjunct) -> InFlight:
+    """The exception that a `raise` puts in flight."""
+    if terminator.reraise and disjunct.exception is not None:
+        return disjunct.exception
+    name = terminator.exception
+    bare = name.rsplit(".", 1)[-1] if name else None
+    flow = Flow.EXIT if bare in _EXITS else Flow.ERROR
+    if bare in ("CancelledError", "GeneratorExit"):
+        flow = Flow.CANCEL
+    cause = Cause(terminator.span, f"raise {bare}" if bare else "raise")
+    # An assertion states what its author knows to be true.
+    likely = Grade.UNLIKELY if bare == "AssertionError" else Grade.CERTAIN
+    known = bare if bare and bare[:1].isupper() else None
+    return InFlight(flow, known, likely, cause)
 
 
-def _dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjunct]]:
+def dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjunct]]:
+    """The handlers that may take the exception in flight, or where it goes past them."""
     exception = disjunct.exception
     if exception is None:
         exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(catch.span, "an exception"))
@@ -227,16 +243,6 @@ def _dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disju
     yield catch.uncaught, disjunct.with_exception(exception)
 
 
-def _makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
-    """Whether a call only makes the exception that the block raises at its end."""
-    return (
-        isinstance(terminator, Raise)
-        and isinstance(instruction, Call)
-        and instruction.callee is not None
-        and terminator.exception == str(instruction.callee)
-    )
-
-
 def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:
     """Whether it loads what has to be there: part of the way to a lock that is held."""
     return isinstance(instruction, Read) and any(
@@ -249,22 +255,4 @@ def _is_cleanup(terminator: object) -> bool:
     return isinstance(terminator, Catch) or (isinstance(terminator, Raise) and terminator.reraise)
 
 
-def _describe(instruction: Instruction) -> str:
-    match instruction:
-        case Call(callee=callee):
-            return f"{callee}()" if callee is not None else "the call"
-        case Await(what=what):
-            return what
-        case Yield():
-            return "yield"
-        case Acquire() | TryAcquire():
-            return "acquire"
-        case Read(path=path):
-            return str(path)
-        case Operate(what=what):
-            return what
-        case _:
-            return ""
-
-
-__all__ = ["Lookup", "Transfer"]
+__all__ = ["Lookup", "Transfer", "dispatch", "raised_at"]

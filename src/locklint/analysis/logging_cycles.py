@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known
@@ -23,8 +24,7 @@ FORMATTING = "log"
 """How a call is made that formatting a record makes."""
 
 
-@dataclass(frozen=True, eq=False)
-class LoggingCycle:
+class LoggingCycle(msgspec.Struct, frozen=True, eq=False):
     """``logs`` hands over a record with ``held`` taken; ``asks`` wants it under a handler's
     lock."""
 

@@ -8,13 +8,14 @@ stack of clean-ups. And each matters only where such a use can still be reached.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import cached_property
 
 from locklint.analysis.lockset import Fact
 from locklint.core.source import Span
 from locklint.dataflow.order import predecessors, reaching
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -59,76 +60,101 @@ class Relevance:
     """What to remember in one function.
 
     ``repeated`` are the facts that some other test asks again; ``tracked`` the paths whose constant
-    values (if ``constants`` says so) or aliases matter. `live` tells where.
+    values (if ``constants`` says so) or aliases matter. `value_live` and `fact_live` tell where.
+    ``renames`` tells whether anything in the function makes a variable another name for a value
+    that is tracked. Without ``outcomes`` neither outcomes nor constants are remembered: for
+    functions in which nothing that is asked for depends on them.
     """
 
-    def __init__(self, function: Function) -> None:
-        tests: dict[Fact, set[Span]] = defaultdict(set)
-        uses: dict[str, set[BlockId]] = defaultdict(set)
-        wanted: set[AccessPath] = set()
-        copies: list[tuple[AccessPath, AccessPath, BlockId]] = []
-        tested_blocks: dict[Fact, set[BlockId]] = defaultdict(set)
-        rethrows: set[BlockId] = set()
-
-        def use(path: AccessPath, block: BlockId) -> None:
-            wanted.add(path)
-            uses[str(path)].add(block)
-
+    def __init__(self, function: Function, outcomes: bool = True) -> None:
+        self._function = function
+        self.constants = outcomes
+        self.tracked: set[AccessPath] = set()
+        self._uses: dict[str, set[BlockId]] = defaultdict(set)
+        self._copies: list[tuple[AccessPath, AccessPath, BlockId]] = []
+        self._opened: list[AccessPath] = []
+        self._rethrows: set[BlockId] = set()
         for block in function.blocks.values():
-            for instruction in block.instructions:
-                match instruction:
-                    case Assign(target=target, value=AccessPath() as source):
-                        copies.append((target, source, block.id))
-                    case Acquire(lock=lock) | TryAcquire(lock=lock) | Release(lock=lock):
-                        use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
-                    case HandOver(lock=lock):
-                        use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
-                    case Defer(stack=stack) | Unwind(stack=stack):
-                        use(stack, block.id)
-                    case (
-                        Enter(context=context, manager=manager)
-                        | Exit(context=context, manager=manager)
-                    ):
-                        if isinstance(context, AccessPath):
-                            use(context, block.id)
-                        for path in _named_by(manager):
-                            use(path, block.id)
-                    case Call(targets=targets) if targets:
-                        for path in _passed(instruction):
-                            use(path, block.id)
+            self._look_at(block)
+        self._follow_copies()
+        self.renames = any(target in self.tracked for target, _, _ in self._copies) or any(
+            result in self.tracked for result in self._opened
+        )
+        self.repeated: set[Fact] = set()
+        self._asked: dict[Fact, set[BlockId]] = {}
+        if outcomes:
+            self._find_repeated()
+        self._live_values: dict[AccessPath, Set[BlockId]] = {}
+        self._live_facts: dict[Fact, Set[BlockId]] = {}
+
+    def _use(self, path: AccessPath, block: BlockId) -> None:
+        self.tracked.add(path)
+        self._uses[str(path)].add(block)
+
+    def _look_at(self, block: BasicBlock) -> None:
+        use = self._use
+        for instruction in block.instructions:
+            match instruction:
+                case Assign(target=target, value=AccessPath() as source):
+                    self._copies.append((target, source, block.id))
+                case Acquire(lock=lock) | TryAcquire(lock=lock) | Release(lock=lock):
+                    use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
+                case HandOver(lock=lock):
+                    use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
+                case Defer(stack=stack) | Unwind(stack=stack):
+                    use(stack, block.id)
+                case (
+                    Enter(context=context, manager=manager) | Exit(context=context, manager=manager)
+                ):
+                    if isinstance(context, AccessPath):
+                        use(context, block.id)
+                    for path in _named_by(manager):
+                        use(path, block.id)
+                    if isinstance(instruction, Enter) and instruction.result is not None:
+                        self._opened.append(instruction.result)
+                case Call(targets=targets) if targets:
+                    for path in _passed(instruction):
+                        use(path, block.id)
+        match block.terminator:
+            case Branch(condition=condition):
+                match condition:
+                    case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
+                        use(path, block.id)
+                    case Equals(AccessPath() as path):
+                        use(path, block.id)
+            case Return(value=AccessPath() as path):
+                use(path, block.id)
+            case Raise(reraise=True) | Catch():
+                self._rethrows.add(block.id)
+
+    def _follow_copies(self) -> None:
+        """A value copied into one that matters matters itself."""
+        changed = True
+        while changed:
+            changed = False
+            for target, source, block_id in self._copies:
+                if target not in self.tracked:
+                    continue
+                if source not in self.tracked or block_id not in self._uses[str(source)]:
+                    self._use(source, block_id)
+                    changed = True
+
+    def _find_repeated(self) -> None:
+        tests: dict[Fact, set[Span]] = defaultdict(set)
+        tested_blocks: dict[Fact, set[BlockId]] = defaultdict(set)
+        for block in self._function.blocks.values():
             match block.terminator:
                 case Branch(span=span, condition=condition):
                     fact = facts_of(condition)
                     if fact is not None:
                         tests[fact].add(span)
                         tested_blocks[fact].add(block.id)
-                    match condition:
-                        case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
-                            use(path, block.id)
-                        case Equals(AccessPath() as path):
-                            use(path, block.id)
-                case Return(value=AccessPath() as path):
-                    use(path, block.id)
-                case Raise(reraise=True) | Catch():
-                    rethrows.add(block.id)
-
-        # A value copied into one that matters matters itself.
-        changed = True
-        while changed:
-            changed = False
-            for target, source, block_id in copies:
-                if target in wanted and source not in wanted:
-                    wanted.add(source)
-                    changed = True
-                if target in wanted and block_id not in uses[str(source)]:
-                    uses[str(source)].add(block_id)
-                    changed = True
 
         # A test of a copy is a test of what was copied.
         changed = True
         while changed:
             changed = False
-            for target, source, _ in copies:
+            for target, source, _ in self._copies:
                 for kind in ("truth", "none"):
                     tested = Fact(kind, str(target), (target,))
                     copied = Fact(kind, str(source), (source,))
@@ -141,46 +167,47 @@ class Relevance:
                         tested_blocks[copied] |= tested_blocks[tested]
                         changed = True
 
-        before = predecessors(function)
         by_path: dict[str, set[Span]] = defaultdict(set)
+        path_blocks: dict[str, set[BlockId]] = defaultdict(set)
         for fact, spans in tests.items():
             if fact.kind != "text":
                 by_path[fact.text] |= spans
+                path_blocks[fact.text] |= tested_blocks[fact]
         # The truth of a path and its being None speak of each other.
         self.repeated = {
             fact
             for fact, spans in tests.items()
             if len(by_path[fact.text] if fact.kind != "text" else spans) > 1
-            or _is_asked_in_a_loop(fact, tested_blocks[fact], before)
+            or _is_asked_in_a_loop(fact, tested_blocks[fact], self._before)
         }
-        self.tracked = wanted
-        self.constants = True
-        self._live_values = {name: reaching(blocks, before) for name, blocks in uses.items()}
-        path_blocks: dict[str, set[BlockId]] = defaultdict(set)
-        for fact, blocks in tested_blocks.items():
-            if fact.kind != "text":
-                path_blocks[fact.text] |= blocks
-        self._live_facts = {
-            fact: reaching(
-                path_blocks[fact.text] if fact.kind != "text" else tested_blocks[fact], before
-            )
+        self._asked = {
+            fact: path_blocks[fact.text] if fact.kind != "text" else tested_blocks[fact]
             for fact in self.repeated
         }
-        normal = predecessors(function, lambda block: block.successors())
-        self._exception_live = reaching(rethrows, normal)
 
-    def keep_aliases_only(self) -> None:
-        """Remember no outcomes and no constants: nothing that is asked for depends on them."""
-        self.repeated = set()
-        self.constants = False
+    @cached_property
+    def _before(self) -> Mapping[BlockId, Set[BlockId]]:
+        return predecessors(self._function)
 
     def value_live(self, path: AccessPath, block: BlockId) -> bool:
         """Whether the value of ``path`` may still be asked for at the entry of ``block``."""
-        return block in self._live_values.get(str(path), ())
+        live = self._live_values.get(path)
+        if live is None:
+            live = reaching(self._uses.get(str(path), ()), self._before)
+            self._live_values[path] = live
+        return block in live
 
     def fact_live(self, fact: Fact, block: BlockId) -> bool:
         """Whether ``fact`` may still be asked again at the entry of ``block``."""
-        return block in self._live_facts.get(fact, ())
+        live = self._live_facts.get(fact)
+        if live is None:
+            live = self._live_facts[fact] = reaching(self._asked.get(fact, ()), self._before)
+        return block in live
+
+    @cached_property
+    def _exception_live(self) -> Set[BlockId]:
+        normal = predecessors(self._function, lambda block: block.successors())
+        return reaching(self._rethrows, normal)
 
     def exception_live(self, block: BlockId) -> bool:
         """Whether the exception in flight may still be dispatched or raised again."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from locklint.analysis.critical_pair import Requirement
 from locklint.analysis.origins import Origins

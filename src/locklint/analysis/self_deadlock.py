@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition, same_lock
@@ -16,8 +17,7 @@ from locklint.ir.access_path import Root
 from locklint.ir.lock import LockRef, LockRole, Mode
 
 
-@dataclass(frozen=True, eq=False)
-class SelfDeadlock:
+class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):
     """A lock that a thread waits for although it has it.
 
     ``proven``: it is the same object, and nothing else can be called on the way.

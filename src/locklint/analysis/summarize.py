@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from locklint.analysis.events import Exit, LockStates
-from locklint.analysis.hold import Flow, Grade, LockKey
+from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import ContextEffect, Effect, Summary, is_nameable
 from locklint.ir.lock import LockRef
@@ -17,13 +17,11 @@ def summarize(states: LockStates) -> Summary:
     if not states.complete:
         return Summary(function.key)
     exits = states.normal_exits
-    raising = [
+    likely = [
         exit_
-        for exit_ in states.exits
-        if exit_.exception is not None and exit_.exception.flow is not Flow.EXIT
+        for exit_ in states.exceptional_exits
+        if exit_.exception is not None and exit_.exception.grade >= Grade.LIKELY
     ]
-    raises = max((e.exception.grade for e in raising if e.exception), default=Grade.NEVER)
-    likely = [e for e in raising if e.exception and e.exception.grade >= Grade.LIKELY]
     nameable = [
         (key, lock)
         for key, lock in sorted(states.locks.items(), key=lambda item: str(item[0]))
@@ -42,7 +40,11 @@ def summarize(states: LockStates) -> Summary:
             if effect is not None:
                 effects.append(effect)
     return Summary(
-        function.key, tuple(effects), tuple(context_effects), raises, bool(exits) or context
+        function.key,
+        tuple(effects),
+        tuple(context_effects),
+        states.raises,
+        states.returns or context,
     )
 
 

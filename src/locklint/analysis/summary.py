@@ -7,15 +7,15 @@ enclosing variables or globals, and `binding.Binding` exchanges these for what a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.hold import Grade
 from locklint.ir.access_path import Root
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(msgspec.Struct, frozen=True):
     """The net effect of one function on one lock: acquires minus releases.
 
     ``normal`` after a normal return, ``exceptional`` after an exception that is likely in practice;
@@ -41,8 +41,7 @@ class Effect:
         return self.on_true == 1 and self.on_false == 0
 
 
-@dataclass(frozen=True, slots=True)
-class ContextEffect:
+class ContextEffect(msgspec.Struct, frozen=True):
     """What a ``@contextmanager`` function does to one lock before its yield and after it."""
 
     lock: LockRef
@@ -52,8 +51,7 @@ class ContextEffect:
     exit_on_exception: int
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """All effects of a function, in a fixed order, and how likely it is to raise."""
 
     key: str

@@ -9,7 +9,8 @@ The code that starts threads runs beside them only between their start and their
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import Manner
@@ -27,8 +28,7 @@ MAX_ROOTS = 12
 """How many roots of one function are told apart; beyond them it may run beside anything."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ThreadRoot:
+class ThreadRoot(msgspec.Struct, frozen=True, order=True):
     """Where a thread of control begins: in ``function``.
 
     ``spawner`` and ``span`` say where a thread is made; both are empty for the main program and for

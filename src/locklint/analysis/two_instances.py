@@ -8,7 +8,8 @@ other.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
@@ -26,8 +27,7 @@ from locklint.ir.lock import Exactness, LockRole, Mode
 _SORTING = ("sorted", "min", "max", "sort")
 
 
-@dataclass(frozen=True, eq=False)
-class TwoInstances:
+class TwoInstances(msgspec.Struct, frozen=True, eq=False):
     """Two locks of one name; ``holder`` is the link of the pair's chain that holds the first."""
 
     pair: CriticalPair

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates
@@ -27,8 +28,7 @@ _EXPECTED = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class UnheldRelease:
+class UnheldRelease(msgspec.Struct, frozen=True):
     """A release where the lock is certainly not held on some ways, or on all (then an error)."""
 
     span: Span
@@ -38,8 +38,7 @@ class UnheldRelease:
     before: Span | None
 
 
-@dataclass(frozen=True)
-class EarlyRelease:
+class EarlyRelease(msgspec.Struct, frozen=True):
     """A release in a clean-up that also runs where the acquisition has not happened.
 
     ``cause`` is what raises before it; the acquisition itself, where nothing else does.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.composition import Composition
@@ -18,8 +19,7 @@ from locklint.ir.instruction import Assign, Call, Spawn
 from locklint.ir.lock import Exactness, Mode
 
 
-@dataclass(frozen=True, eq=False)
-class WaitingForHolder:
+class WaitingForHolder(msgspec.Struct, frozen=True, eq=False):
     """``pair`` waits with ``held`` taken, ``needs`` is what the thread that is waited for does.
 
     ``spawn`` is where that thread is made. ``proven``: the lock is one certain object.

@@ -6,9 +6,13 @@ editors and SARIF expect. Byte offsets, which `ast` reports, are converted here 
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
+from typing import overload
 
 import msgspec
 
@@ -55,6 +59,44 @@ class Position:
         return f"cell {self.cell}:{place}" if self.cell else place
 
 
+class Lines(Sequence[str]):
+    """The lines of a text without their ends, cut out when they are asked for.
+
+    A file's text stays in memory for the whole run, and as strings of their own its lines would
+    take twice as much once more.
+    """
+
+    __slots__ = ("_starts", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        lengths = [len(line) + 1 for line in text.split("\n")]
+        self._starts = array("Q", accumulate(lengths, initial=0))
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            first, end, step = index.indices(len(self))
+            if step != 1:
+                return [self[each] for each in range(first, end, step)]
+            if first >= end:
+                return []
+            return self._text[self._starts[first] : self._starts[end] - 1].split("\n")
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError("there is no such line")
+        return self._text[self._starts[index] : self._starts[index + 1] - 1]
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One decoded source file.
@@ -78,9 +120,9 @@ class SourceFile:
         return self.unique or self.module
 
     @cached_property
-    def lines(self) -> tuple[str, ...]:
+    def lines(self) -> Lines:
         """The lines without their ends; line ``n`` of a `Span` is ``lines[n - 1]``."""
-        return tuple(self.text.split("\n"))
+        return Lines(self.text)
 
     def line(self, number: int) -> str:
         """The text of a 1-based line; the empty string where the file has no such line."""
@@ -96,6 +138,8 @@ class SourceFile:
 
     def column_of_byte(self, line: int, offset: int) -> int:
         """The 1-based character column of a 0-based UTF-8 byte offset in a 1-based line."""
+        if self.text.isascii():
+            return offset + 1
         text = self.line(line)
         if text.isascii():
             return offset + 1

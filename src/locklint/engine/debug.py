@@ -85,6 +85,7 @@ def _analyse(path: str) -> tuple[WholeProgram, list[str]]:
     files = ProgramFiles(Config())
     lowered = files.read_all([FoundFile(path, 0)], NoProgress())
     analysis = WholeProgram(files, Config())
+    analysis.interprocedural.keeps_all = True
     analysis.solve(lowered, NoProgress())
     return analysis, [problem.message for problem in files.problems]
 

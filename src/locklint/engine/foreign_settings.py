@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from typing import Any
 
 _FILES = (".ruff.toml", "ruff.toml", "pyproject.toml")
@@ -17,6 +16,8 @@ def keeps_foreign_codes(folder: str) -> bool:
     for name in _FILES:
         try:
             with open(os.path.join(folder, name), "rb") as file:
+                import tomllib  # Few folders have such a file.
+
                 document: Any = tomllib.load(file)
         except (OSError, ValueError):
             continue

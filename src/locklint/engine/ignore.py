@@ -14,27 +14,34 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
 _MOST_BYTES = 4 * 1024 * 1024
 _ANY_NAME = "\x01\x02"  # Only a pattern that matches whatever it sees matches this.
 _CONTENTS = re.compile(r"/\*\*(/?)\s*$")
 _GLOB = re.compile(r"[*?\[\\]")
+_PLAIN = re.compile(r"(\*?)(\.?[\w-][\w.-]*)/?", re.ASCII)
+"""A bare name, or a star and how a name ends."""
 
 
 @dataclass(frozen=True)
 class _Pattern:
-    """One translated line; ``order`` decides between several that match: the last one wins."""
+    """One translated line; ``order`` decides between several that match: the last one wins.
+
+    Names and endings of names have no ``regex``: a name was found by looking it up, and of others
+    the ``ending`` decides.
+    """
 
     order: int
     ignores: bool
-    regex: re.Pattern[str]
+    regex: re.Pattern[str] | None
     directories_only: bool
+    ending: str = ""
 
     def matches(self, entry: str) -> bool:
         """Tell whether the entry itself matches; a directory's text ends with a slash."""
         if self.directories_only and not entry.endswith("/"):
             return False
+        if self.regex is None:
+            return entry.removesuffix("/").endswith(self.ending)
         match = self.regex.search(entry)
         if match is None:
             return False
@@ -64,6 +71,15 @@ class IgnoreRules:
             self._add(order, line)
 
     def _add(self, order: int, line: str) -> None:
+        plain = _PLAIN.fullmatch(line)
+        if plain is not None:
+            # To translate it would tell nothing, and to import what translates takes a while.
+            star, name = plain.groups()
+            pattern = _Pattern(order, True, None, line.endswith("/"), name if star else "")
+            (self._names if star else self._literal.setdefault(name, [])).append(pattern)
+            return
+        from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
         # ``a/**`` speaks of all that is in ``a`` and not of ``a`` itself; the translation of the
         # long form keeps that difference.
         line = _CONTENTS.sub(r"/**/*\1", line)

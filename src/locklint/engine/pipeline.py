@@ -282,12 +282,16 @@ def _undisturbed() -> Iterator[None]:
     """Let the collector come round seldom, and parse in peace.
 
     Syntax trees are millions of objects that stay alive while they are worked on; to look through
-    them again and again finds nothing.
+    them again and again finds nothing. Nor does it afterwards, while rules work on the result: so
+    what there is by then is set aside for good, up to the next run.
     """
+    # What an earlier run in this process has left behind is garbage by now, or soon will be.
+    gc.unfreeze()
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 20, 50)
     try:
         with undisturbed_parsing():
             yield
     finally:
+        gc.freeze()
         gc.set_threshold(*thresholds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 
 def scope_of(key: str) -> str:
     """Where a setting counts: ``folder``, or ``root`` for the project's root only."""
-    return _SCOPES[key]
+    return _scopes()[key]
 
 
+@cache
 def _scopes() -> dict[str, str]:
     info = msgspec.inspect.type_info(Config)
     assert isinstance(info, msgspec.inspect.StructType)
@@ -43,13 +45,13 @@ def _scopes() -> dict[str, str]:
     }
 
 
-_SCOPES = _scopes()
-
-_ROOT_FIELDS = tuple(
-    field.name
-    for field in msgspec.structs.fields(Config)
-    if _SCOPES[field.encode_name] == ROOT["scope"]
-)
+@cache
+def _root_fields() -> tuple[str, ...]:
+    return tuple(
+        field.name
+        for field in msgspec.structs.fields(Config)
+        if scope_of(field.encode_name) == ROOT["scope"]
+    )
 
 
 def find_root(paths: Sequence[str], read: Read = Path.read_bytes) -> LoadedConfig:
@@ -146,7 +148,7 @@ class Settings:
             )
         config = self._override(loaded.config)
         return msgspec.structs.replace(
-            config, **{name: getattr(self.config, name) for name in _ROOT_FIELDS}
+            config, **{name: getattr(self.config, name) for name in _root_fields()}
         )
 
 

@@ -77,7 +77,7 @@ class WholeProgram:
             ),
         )
         self._resolvers: dict[str, StaticResolver] = {}
-        self._written = self._new_written()
+        self._written = self.written_calls()
         # Graphs as they were lowered, before anything in them was resolved.
         self._raw: dict[str, Function] = {}
 
@@ -90,7 +90,7 @@ class WholeProgram:
         # Decorators may stand in a file that comes later.
         self._raw.update((each.key, each) for _, functions in lowered for each in functions)
         for file, functions in lowered:
-            ready += self._with_effects(file, functions)
+            ready += self.with_effects(file, functions)
             progress.advance()
         ready += self._lowered(self._behind_locking_decorators())
         changed = self._add(ready)
@@ -261,7 +261,7 @@ class WholeProgram:
             return
         self._project.load_from(self.files.load)
         self._resolver.forget()
-        self._written = self._new_written()
+        self._written = self.written_calls()
         self._add(self._resolved_again(holds_or_is_held(states)))
         self._add(self._logging_of_locked_texts())
         reach = NameReach(self._resolver.dispatch.property_names())
@@ -375,10 +375,10 @@ class WholeProgram:
         self._raw.update((each.key, each) for functions in lowered.values() for each in functions)
         found: list[Function] = []
         for path, functions in lowered.items():
-            found += self._with_effects(self.files.files[path], functions)
+            found += self.with_effects(self.files.files[path], functions)
         return found
 
-    def _with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
+    def with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
         """Resolved functions, and the uses of wrappers that stand in front of them."""
         functions = list(functions)
         for function in functions:
@@ -402,7 +402,7 @@ class WholeProgram:
                 self._internal(path, error)
         return done
 
-    def _new_written(self) -> WrittenCalls:
+    def written_calls(self) -> WrittenCalls:
         """What reads functions' texts, as the resolver knows the project now."""
         from locklint.frontend.written_calls import WrittenCalls
 
@@ -441,7 +441,7 @@ class WholeProgram:
         key = f"{use.wrapper.index.key}:{use.wrapper.qualname}"
         if key not in self._raw:
             outer = outermost(file.index, use.wrapper.decl).qualname
-            more += self._with_effects(file, self.files.lower(file, {outer}))
+            more += self.with_effects(file, self.files.lower(file, {outer}))
         wrapper = self._raw.get(key)
         if wrapper is None:
             return more

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from astroid import nodes  # type: ignore[import-untyped]
@@ -22,6 +22,8 @@ MAX_FILES_PER_QUESTION = 12
 MAX_FILES = 400
 MAX_BYTES = 600_000
 MAX_HOPS = 14
+MAX_TREES = 40
+"""How many syntax trees are kept; of files that are asked for again they are made again."""
 
 _LOCK_METHODS = frozenset(
     ("acquire", "release", "__enter__", "__exit__", "__aenter__", "__aexit__")
@@ -46,7 +48,9 @@ class AstroidResolver:
         self._is_constructor = is_constructor
         self._search_path = list(sys.path if search_path is None else search_path)
         self._answers: dict[str, str | None] = {}
+        # The trees last used come last; None for what there is no tree of.
         self._modules: dict[str, nodes.Module | None] = {}
+        self._parsed = 0
         self._files_left = 0
         self._hops_left = 0
 
@@ -255,12 +259,18 @@ class AstroidResolver:
 
     def _module(self, dotted: str) -> nodes.Module | None:
         if dotted in self._modules:
-            return self._modules[dotted]
+            module = self._modules.pop(dotted)
+            self._modules[dotted] = module
+            return module
         path = self._find(dotted)
-        module: nodes.Module | None = None
-        if path is not None and self._files_left > 0 and len(self._modules) < MAX_FILES:
+        module = None
+        if path is not None and self._files_left > 0 and self._parsed < MAX_FILES:
             self._files_left -= 1
+            self._parsed += 1
             module = self._parse(dotted, path)
+            trees = [name for name, tree in self._modules.items() if tree is not None]
+            if len(trees) >= MAX_TREES:
+                del self._modules[trees[0]]
         elif path is not None:
             return None  # Not remembered: another question may have files left.
         self._modules[dotted] = module
@@ -289,17 +299,43 @@ class AstroidResolver:
         return None
 
     def _parse(self, dotted: str, path: Path) -> nodes.Module | None:
-        from astroid.builder import AstroidBuilder  # type: ignore[import-untyped]
-
         try:
-            return AstroidBuilder(self._manager, apply_transforms=False).file_build(
-                str(path), dotted
-            )
+            tree: nodes.Module = self._builder.file_build(str(path), dotted)
         except Exception:  # A file that cannot be parsed says nothing.
             return None
+        self._manager.astroid_cache.pop(dotted, None)  # Which would keep every tree for good.
+        return tree
 
     @cached_property
-    def _manager(self) -> object:
+    def _builder(self) -> Any:
+        """What makes trees of files, of each from its own text alone.
+
+        astroid's own infers whose attribute each assignment is, and looks into modules that are
+        imported with a star: to do that it parses file after file that nobody has asked for.
+        """
+        from astroid import nodes
+        from astroid.builder import AstroidBuilder  # type: ignore[import-untyped]
+
+        class OwnFileBuilder(AstroidBuilder):  # type: ignore[misc]
+            def delayed_assattr(self, node: nodes.AssignAttr) -> None:
+                method = node.frame()
+                if not isinstance(method, nodes.FunctionDef) or not method.is_method():
+                    return
+                arguments = method.args.arguments
+                if arguments and _names(node.expr) == [arguments[0].name]:
+                    attributes = method.parent.frame().instance_attrs
+                    attributes.setdefault(node.attrname, []).append(node)
+
+            def add_from_names_to_locals(
+                self, node: nodes.ImportFrom, global_name: set[str]
+            ) -> None:
+                if node.names[0][0] != "*":
+                    super().add_from_names_to_locals(node, global_name)
+
+        return OwnFileBuilder(self._manager, apply_transforms=False)
+
+    @cached_property
+    def _manager(self) -> Any:
         from astroid.manager import AstroidManager  # type: ignore[import-untyped]
 
         manager = AstroidManager()

@@ -23,24 +23,36 @@ def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[t
     found: set[tuple[str, str]] = set()
     for index in list(inference.project.modules()):
         for site in index.call_sites:
+            maker = _maker(index, site)
+            # What is made by a class that nobody asks about need not be resolved.
+            names = _identities(inference, maker) & owners if maker is not None else None
+            if not names:
+                continue
             for cls, attribute, owner in _kept(inference, index, site):
-                names = _identities(inference, owner) & owners
-                if names and _always(inference, cls, attribute, owner):
+                if _always(inference, cls, attribute, owner):
                     found.update((attribute, name) for name in names)
     return frozenset(found)
+
+
+def _maker(index: ModuleIndex, site: CallSite) -> ClassRef | None:
+    """The class in one of whose methods an object passes itself on; None where it does not."""
+    function = index.functions.get(site.function)
+    if function is None or function.class_name is None or not is_method(function):
+        return None
+    own = Ref((function.parameters[0].name,))
+    if own not in site.call.arguments and all(own != value for _, value in site.call.keywords):
+        return None
+    return ClassRef(index.path, function.class_name, index)
 
 
 def _kept(
     inference: Inference, index: ModuleIndex, site: CallSite
 ) -> Iterator[tuple[ClassRef, str, ClassRef]]:
     """The class that a call makes, an attribute that keeps the maker, and the maker's class."""
-    maker = index.functions.get(site.function)
-    if maker is None or maker.class_name is None or not is_method(maker):
+    maker = _maker(index, site)
+    if maker is None:
         return
-    own = Ref((maker.parameters[0].name,))
-    arguments = (*site.call.arguments, *(value for _, value in site.call.keywords))
-    if own not in arguments:
-        return
+    own = Ref((index.functions[site.function].parameters[0].name,))
     inference.begin()
     for kind in inference.value(site.call.callee, scope_of(index, site.function)):
         if not isinstance(kind, ClassType):
@@ -50,7 +62,7 @@ def _kept(
             continue
         for attribute, parameter in _stored(initialiser.decl):
             if _passed(site, initialiser.decl, parameter) == own:
-                yield kind.cls, attribute, ClassRef(index.path, maker.class_name, index)
+                yield kind.cls, attribute, maker
 
 
 def _stored(decl: FunctionDecl) -> Iterator[tuple[str, str]]:

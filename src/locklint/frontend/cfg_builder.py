@@ -7,6 +7,7 @@ that code after a `return` leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
@@ -88,7 +89,7 @@ class GraphBuilder:
 
     def temporary(self) -> AccessPath:
         """A fresh variable for a value that has no name in the source."""
-        return AccessPath(f"%{self.serial()}", (), Root.TEMP)
+        return _temporary(self.serial())
 
     def start(self, block: BlockId) -> None:
         """Go on in ``block``, whose exceptions go to the handler in force now."""
@@ -184,6 +185,12 @@ def _targets(draft: _Draft) -> tuple[BlockId, ...]:
         case _:
             found = ()
     return found if draft.on_exception is None else (*found, draft.on_exception)
+
+
+@lru_cache(maxsize=1 << 10)
+def _temporary(serial: int) -> AccessPath:
+    """The variable of that number, which every function has."""
+    return AccessPath(f"%{serial}", (), Root.TEMP)
 
 
 def _redirect(

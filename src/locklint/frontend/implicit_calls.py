@@ -73,8 +73,8 @@ BUILTINS: dict[str, tuple[str, ...]] = {
 
 
 # Where the function stands that is called before the call returns.
-_POSITIONS = {"reduce": 0, "sub": 1, "subn": 1, "run": 0}
-_CALLED = ("key", "repl", "function")
+POSITIONS = {"reduce": 0, "sub": 1, "subn": 1, "run": 0}
+CALLED = ("key", "repl", "function")
 
 
 class ImplicitCalls:
@@ -159,8 +159,8 @@ class ImplicitCalls:
     def _called_at_once(self, call: Call, external: str) -> Iterator[Call]:
         """The function that a call is given and calls before it returns."""
         plain = [argument for argument in call.arguments if argument.name is None]
-        position = _POSITIONS.get(external.rpartition(".")[2])
-        given = [argument for argument in call.arguments if argument.name in _CALLED]
+        position = POSITIONS.get(external.rpartition(".")[2])
+        given = [argument for argument in call.arguments if argument.name in CALLED]
         if position is not None and position < len(plain):
             given.append(plain[position])
         yield from self._calls_of(call, given, external)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import libcst as cst
@@ -59,7 +60,7 @@ def lower_attribute(low: Lowering, node: cst.Attribute, use: Use, name: str | No
 def attribute_path(low: Lowering, node: cst.Attribute) -> AccessPath:
     """The path of an attribute, its receiver evaluated but itself not read yet."""
     receiver = low.value(node.value)
-    return _receiver_path(low, receiver, node.value).field(node.attr.value)
+    return _receiver_path(low, receiver, node.value).field(sys.intern(node.attr.value))
 
 
 def _receiver_path(low: Lowering, receiver: Operand, node: cst.BaseExpression) -> AccessPath:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import libcst as cst
@@ -175,7 +176,7 @@ def plain_path(scope: Scope, node: cst.BaseExpression) -> AccessPath | None:
     """The path that names and attributes alone spell; None for anything else."""
     fields: list[str] = []
     while isinstance(node, cst.Attribute):
-        fields.append(node.attr.value)
+        fields.append(sys.intern(node.attr.value))
         node = node.value
     if not isinstance(node, cst.Name) or node.value in _CONSTANT_NAMES:
         return None

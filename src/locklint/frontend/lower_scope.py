@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 import libcst as cst
 
 from locklint.frontend.positions import CST_CHILDREN, NO_NODES
 from locklint.ir.access_path import AccessPath, Root
+
+
+@lru_cache(maxsize=1 << 14)
+def _variable(name: str, root: Root) -> AccessPath:
+    """The path of a variable; the same few names are used in most functions."""
+    return AccessPath(sys.intern(name), (), root)
 
 
 class ScopeKind(Enum):
@@ -81,11 +89,11 @@ class Scope:
             visible = within_function or scope.kind is not ScopeKind.CLASS
             if visible and name in scope.names:
                 root = scope._root(name) if within_function else Root.CLOSURE
-                return AccessPath(scope.names[name], (), root)
+                return _variable(scope.names[name], root)
             if scope.kind is ScopeKind.FUNCTION:
                 within_function = False
             scope = scope.parent
-        return AccessPath(name)
+        return _variable(name, Root.GLOBAL)
 
     def _root(self, name: str) -> Root:
         if name == self.self_name:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import libcst as cst
 
@@ -279,13 +280,15 @@ def pair(
     return pairs
 
 
-def _agree(left: cst.CSTNode, right: ast.AST) -> bool:
-    if isinstance(left, cst.Name) and isinstance(right, ast.Name):
+def _agree(left: Any, right: Any) -> bool:
+    # Nodes are of these very classes, and asking libcst's for their instances takes longer.
+    kind = type(right)
+    if kind is ast.Name:
         # `ast` normalises identifiers (NFKC), which changes none that are ASCII.
         return left.value == right.id or not left.value.isascii()
-    if isinstance(left, cst.Attribute) and isinstance(right, ast.Attribute):
+    if kind is ast.Attribute:
         return left.attr.value == right.attr or not left.attr.value.isascii()
-    if isinstance(left, cst.Call) and isinstance(right, ast.Call):
+    if kind is ast.Call:
         return len(left.args) == len(right.args) + len(right.keywords)
     return True
 
@@ -325,9 +328,12 @@ def _ast_nodes(
     stack: list[tuple[ast.AST, ast.expr | None]] = [(tree, None)]
     while stack:
         node, string = stack.pop()
-        rank = _AST_RANKS.get(type(node))
+        kind = type(node)
+        rank = _AST_RANKS.get(kind)
         if rank is not None:
             found[rank].append((node, string or node))  # type: ignore[arg-type]
+        if kind is ast.Name or kind is ast.Constant:
+            continue
         if string is None and isinstance(node, ast.JoinedStr) and not _FSTRINGS_HAVE_PLACES:
             string = node
         children = _children(node)
@@ -372,10 +378,10 @@ def _children(node: ast.AST) -> Sequence[ast.AST]:
     children: list[ast.AST] = []
     for field in fields:
         child = getattr(node, field, None)
-        if isinstance(child, ast.AST):
-            children.append(child)
-        elif isinstance(child, list):
+        if type(child) is list:
             children.extend(child)
+        elif isinstance(child, ast.AST):
+            children.append(child)
     return children
 
 

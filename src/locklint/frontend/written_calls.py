@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from locklint.core.source import SourceFile
-from locklint.frontend.implicit_calls import BUILTINS, FORMAT, OPERATORS, TEXT
+from locklint.frontend.implicit_calls import BUILTINS, CALLED, FORMAT, OPERATORS, POSITIONS, TEXT
 from locklint.frontend.parse import parse_node
 from locklint.frontend.resolver import Callee
 from locklint.frontend.static_resolver import StaticResolver
@@ -207,16 +207,19 @@ def _questions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 def _of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     """What a call asks of its arguments, if it is one of a builtin or of `logging`."""
     for keyword in node.keywords:
-        if keyword.arg in ("key", "function", "repl"):
+        if keyword.arg in CALLED:
             yield _CALL, keyword.value
+    if isinstance(node.func, (ast.Name, ast.Attribute)):
+        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        position = POSITIONS.get(name)
+        if position is not None and position < len(node.args):
+            yield _CALL, node.args[position]
     match node.func:
         case ast.Name(id="print"):
             for argument in node.args:
                 yield from _each(TEXT, argument)
         case ast.Name(id=name) if name in _BY_BUILTIN and node.args:
             yield from _each(_BY_BUILTIN[name], node.args[0])
-        case ast.Name(id="map" | "filter") | ast.Attribute(attr="reduce") if node.args:
-            yield _CALL, node.args[0]
         case ast.Attribute(attr=name) if name in LOGGING_METHODS:
             for argument in node.args:
                 yield from _each(TEXT, argument)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 from locklint.core.source import SourceFile, Span
 from locklint.index.build_values import annotation_of, dotted_names, value_of
@@ -33,7 +34,13 @@ def add_binding(table: Bindings, name: str, binding: Binding) -> None:
 
 def freeze(table: Bindings) -> dict[str, tuple[Binding, ...]]:
     """The bindings as the declarations hold them."""
+    if not table:
+        return _NOTHING
     return {name: tuple(bindings) for name, bindings in table.items()}
+
+
+_NOTHING: dict[str, Any] = {}
+"""What most functions have of most kinds of names; declarations are never changed, so it is one."""
 
 
 class Scope:
@@ -187,10 +194,10 @@ class FunctionScope(Scope):
             returns=tuple(self.returns),
             yields=tuple(self.yields),
             locals=freeze(self.bindings),
-            inner=self.inner,
+            inner=self.inner or _NOTHING,
             globals=tuple(sorted(self.globals)),
             nonlocals=tuple(sorted(self.nonlocals)),
-            imports=self.imports,
+            imports=self.imports or _NOTHING,
             self_bindings=freeze(self._with_parameter_fills()),
             called=frozenset(self.called),
             reads=frozenset(self.reads),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from locklint.index.declarations import (
@@ -70,7 +71,13 @@ def dotted_names(node: ast.expr) -> tuple[str, ...] | None:
 
 
 def _name(node: ast.Name, depth: int) -> Value:
-    return Ref((node.id,))
+    return _variable(node.id)
+
+
+@lru_cache(maxsize=1 << 14)
+def _variable(name: str) -> Ref:
+    """A name as a value; the same few names are read over and over."""
+    return Ref((name,))
 
 
 def _attribute(node: ast.Attribute, depth: int) -> Value:

@@ -13,13 +13,13 @@ import msgspec
 from locklint.core.source import Span
 
 
-class Ref(msgspec.Struct, frozen=True, array_like=True, tag="ref"):
+class Ref(msgspec.Struct, frozen=True, array_like=True, tag="ref", gc=False):
     """A dotted name as written: ``threading.Lock``, ``self._lock``, ``lock``."""
 
     names: tuple[str, ...]
 
 
-class CallValue(msgspec.Struct, frozen=True, array_like=True, tag="call"):
+class CallValue(msgspec.Struct, frozen=True, array_like=True, tag="call", gc=False):
     """A call: of ``callee``, with positional and keyword arguments (starred ones are dropped)."""
 
     callee: Value
@@ -28,20 +28,20 @@ class CallValue(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     line: int = 0
 
 
-class AttributeValue(msgspec.Struct, frozen=True, array_like=True, tag="attribute"):
+class AttributeValue(msgspec.Struct, frozen=True, array_like=True, tag="attribute", gc=False):
     """An attribute of something that is not a dotted name: ``make().lock``."""
 
     of: Value
     name: str
 
 
-class Choice(msgspec.Struct, frozen=True, array_like=True, tag="choice"):
+class Choice(msgspec.Struct, frozen=True, array_like=True, tag="choice", gc=False):
     """One of several: ``a or b``, ``a if c else b``."""
 
     options: tuple[Value, ...]
 
 
-class Items(msgspec.Struct, frozen=True, array_like=True, tag="items"):
+class Items(msgspec.Struct, frozen=True, array_like=True, tag="items", gc=False):
     """A list, tuple, set, dict or comprehension: the values of its elements.
 
     ``keys`` are the literal keys of a dict display (as `repr` text), in the order of ``elements``.
@@ -51,27 +51,27 @@ class Items(msgspec.Struct, frozen=True, array_like=True, tag="items"):
     keys: tuple[str, ...] = ()
 
 
-class Element(msgspec.Struct, frozen=True, array_like=True, tag="element"):
+class Element(msgspec.Struct, frozen=True, array_like=True, tag="element", gc=False):
     """A subscript, or what iterating gives; ``key`` is the `repr` of a literal key, else None."""
 
     of: Value
     key: str | None = None
 
 
-class Generic(msgspec.Struct, frozen=True, array_like=True, tag="generic"):
+class Generic(msgspec.Struct, frozen=True, array_like=True, tag="generic", gc=False):
     """A subscript whose index holds types: ``dict[str, Lock]``, ``Optional[Lock]``."""
 
     of: Value
     arguments: tuple[Value, ...]
 
 
-class Literal(msgspec.Struct, frozen=True, array_like=True, tag="literal"):
+class Literal(msgspec.Struct, frozen=True, array_like=True, tag="literal", gc=False):
     """A constant, as `repr` text (``None``, ``True``, ``'x'``, ``5``)."""
 
     text: str
 
 
-class LambdaValue(msgspec.Struct, frozen=True, array_like=True, tag="lambda"):
+class LambdaValue(msgspec.Struct, frozen=True, array_like=True, tag="lambda", gc=False):
     """A lambda without parameters that matter: what it returns, and where it stands."""
 
     body: Value
@@ -79,19 +79,19 @@ class LambdaValue(msgspec.Struct, frozen=True, array_like=True, tag="lambda"):
     column: int = 0
 
 
-class Awaited(msgspec.Struct, frozen=True, array_like=True, tag="awaited"):
+class Awaited(msgspec.Struct, frozen=True, array_like=True, tag="awaited", gc=False):
     """The result of awaiting a value."""
 
     of: Value
 
 
-class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered"):
+class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered", gc=False):
     """What ``with value as name`` binds."""
 
     of: Value
 
 
-class Opaque(msgspec.Struct, frozen=True, array_like=True, tag="opaque"):
+class Opaque(msgspec.Struct, frozen=True, array_like=True, tag="opaque", gc=False):
     """Anything else."""
 
 
@@ -111,7 +111,7 @@ Value: TypeAlias = (
 )
 
 
-class Binding(msgspec.Struct, frozen=True, array_like=True):
+class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One assignment to a name or attribute.
 
     ``function`` is the qualname of the function that does it (empty: the module's or class's own
@@ -130,7 +130,7 @@ class Binding(msgspec.Struct, frozen=True, array_like=True):
     key: str | None = None
 
 
-class Parameter(msgspec.Struct, frozen=True, array_like=True):
+class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A parameter; ``star`` is ``*`` or ``**``; ``keyword_only`` is after the star."""
 
     name: str
@@ -196,7 +196,7 @@ class ClassDecl(msgspec.Struct, frozen=True, array_like=True):
     parent: str | None = None  # qualname of the function or class that holds it
 
 
-class CallSite(msgspec.Struct, frozen=True, array_like=True):
+class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call whose callee's last name is a function or class of the same file, or whose first is
     imported from the same project.
 

@@ -30,7 +30,7 @@ class UseKind(Enum):
     LOCKED_TESTED = "a branch on whether the lock is held"
 
 
-class ApiUse(msgspec.Struct, frozen=True, array_like=True):
+class ApiUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One use; ``detail`` completes a message, ``branch`` is the block that decides on it."""
 
     kind: UseKind

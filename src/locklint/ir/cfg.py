@@ -47,7 +47,7 @@ class FunctionKind(IdentityEnum):
     MODULE = "module"
 
 
-class BasicBlock(msgspec.Struct, frozen=True, array_like=True):
+class BasicBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Instructions without a branch in between.
 
     ``on_exception`` is where an exception of any instruction here (or of a `Raise` at its end)
@@ -72,7 +72,7 @@ class BasicBlock(msgspec.Struct, frozen=True, array_like=True):
                 return ()
 
 
-class Decorator(msgspec.Struct, frozen=True, array_like=True):
+class Decorator(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A decorator: its dotted path (None where it is not plain) and whether it is called."""
 
     path: AccessPath | None

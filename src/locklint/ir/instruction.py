@@ -27,7 +27,7 @@ else:
     LiteralValue = Any
 
 
-class Constant(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Constant(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A literal; raises `TypeError` for a value of any other type, which only foreign data has."""
 
     value: LiteralValue
@@ -40,7 +40,7 @@ class Constant(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return repr(self.value)
 
 
-class Display(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Display(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A list, tuple, set or dict display; of a dict, the values."""
 
     kind: str
@@ -50,7 +50,7 @@ class Display(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return f"{self.kind}({', '.join(map(str, self.items))})"
 
 
-class FunctionRef(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class FunctionRef(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A nested function, lambda or generator expression, not yet called.
 
     ``captures`` are the paths of the enclosing scopes that its body mentions, lock methods
@@ -64,7 +64,7 @@ class FunctionRef(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return f"function {self.qualname}"
 
 
-class Unknown(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Unknown(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A value that is not tracked; ``mentions`` are the paths that went into it."""
 
     mentions: tuple[AccessPath, ...] = ()
@@ -88,7 +88,7 @@ class Use(IdentityEnum):
     PASSED = "passed"  # an argument, an element, an operand
 
 
-class CallArgument(msgspec.Struct, frozen=True, array_like=True):
+class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``).
 
     ``lock`` is the lock that is passed, where name resolution found one.
@@ -103,7 +103,7 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
 
 
-class Call(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Call something; ``callee`` is None where it cannot be written as a path.
 
     ``targets`` and ``external`` are filled in by name resolution: functions of the project
@@ -128,7 +128,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True):
     certain: bool = False  # nothing else can be called, but for overrides
 
 
-class Await(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Await(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Suspend until ``value`` is done; may raise, and may be cancelled."""
 
     span: Span
@@ -136,7 +136,7 @@ class Await(msgspec.Struct, frozen=True, array_like=True, tag=True):
     what: str = "await"  # or `async for`, `async with`
 
 
-class Yield(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Yield(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Suspend a generator; the consumer may throw in, or close it."""
 
     span: Span
@@ -144,7 +144,7 @@ class Yield(msgspec.Struct, frozen=True, array_like=True, tag=True):
     is_from: bool = False
 
 
-class Assign(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Assign(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Bind ``target`` (a variable, attribute or element); storing to a field may raise."""
 
     span: Span
@@ -152,7 +152,7 @@ class Assign(msgspec.Struct, frozen=True, array_like=True, tag=True):
     value: Operand
 
 
-class Read(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Read(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Load an attribute or element, which may raise; ``discarded``: as a statement of its own."""
 
     span: Span
@@ -160,7 +160,7 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag=True):
     discarded: bool = False
 
 
-class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """An operator, comparison, unpacking, formatting or import that may raise.
 
     ``with_literal``: one operand is a literal, so that it fails only for a value of the wrong type
@@ -174,7 +174,7 @@ class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True):
     operands: tuple[AccessPath, ...] = ()
 
 
-class Manager(msgspec.Struct, frozen=True, array_like=True):
+class Manager(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a context manager that is not a lock runs.
 
     ``certain``: it runs nothing else. Keys of ``__enter__`` and ``__exit__`` of the project and the
@@ -191,7 +191,7 @@ class Manager(msgspec.Struct, frozen=True, array_like=True):
     certain: bool = False
 
 
-class Enter(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Enter(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Enter a context manager; the result goes to ``result``."""
 
     span: Span
@@ -203,7 +203,7 @@ class Enter(msgspec.Struct, frozen=True, array_like=True, tag=True):
     manager: Manager | None = None
 
 
-class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Leave a context manager, after an exception or not; ``span`` is that of its `Enter`."""
 
     span: Span
@@ -213,7 +213,7 @@ class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True):
     manager: Manager | None = None
 
 
-class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Take a lock, waiting as long as it takes; if it raises, nothing is held.
 
     ``how`` is the method's name, or ``with``. ``call`` is what it was lowered from.
@@ -228,7 +228,7 @@ class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True):
     enter: Enter | None = None
 
 
-class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Try to take a lock; the result, where there is one, is true iff it is held afterwards.
 
     ``timed``: it waits for a while. Forms that raise instead of returning false are lowered to
@@ -246,7 +246,7 @@ class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True):
     certain: bool = True  # it cannot wait for ever, whatever its arguments turn out to be
 
 
-class Release(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Release(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Give a lock back; cannot raise while the lock is held."""
 
     span: Span
@@ -257,7 +257,7 @@ class Release(msgspec.Struct, frozen=True, array_like=True, tag=True):
     exceptional: bool = False  # the way out of a `with` after an exception
 
 
-class Wait(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Wait(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Wait on a condition, event or barrier; a condition gives its lock back and takes it again."""
 
     span: Span
@@ -267,7 +267,7 @@ class Wait(msgspec.Struct, frozen=True, array_like=True, tag=True):
     call: Call
 
 
-class Notify(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Notify(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Notify waiters of a condition."""
 
     span: Span
@@ -276,7 +276,7 @@ class Notify(msgspec.Struct, frozen=True, array_like=True, tag=True):
     call: Call
 
 
-class Defer(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Defer(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Leave the release of ``lock`` to a stack of clean-ups (`contextlib.ExitStack`).
 
     ``lock`` None: the whole stack is handed to somebody else (`pop_all`).
@@ -287,21 +287,21 @@ class Defer(msgspec.Struct, frozen=True, array_like=True, tag=True):
     lock: LockRef | None
 
 
-class Unwind(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Unwind(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Run everything that was left to a stack of clean-ups (`stack.close()`)."""
 
     span: Span
     stack: AccessPath
 
 
-class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """The lock, or a way to release it, is given away: from here on somebody else may release."""
 
     span: Span
     lock: LockRef
 
 
-class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Make a thread, task or process that will run a function of the project.
 
     ``targets`` are keys; ``arguments`` what the function will be called with, ``receiver`` what it
@@ -339,7 +339,7 @@ Instruction: TypeAlias = (
 )
 
 
-class Truth(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Truth(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """The truth of a value."""
 
     value: Operand
@@ -348,7 +348,7 @@ class Truth(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return str(self.value)
 
 
-class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Whether a value is None."""
 
     value: Operand
@@ -357,7 +357,7 @@ class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return f"{self.value} is None"
 
 
-class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Whether a value equals, or is, a constant other than None."""
 
     value: Operand
@@ -367,7 +367,7 @@ class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return f"{self.value} == {self.constant}"
 
 
-class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Any other pure test, known by its text, which holds until something it mentions is bound.
 
     ``text`` is None where two evaluations need not agree (it calls something unknown).
@@ -380,7 +380,7 @@ class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return f"<{self.text}>" if self.text else "<?>"
 
 
-class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Whether a context manager swallows the exception with which it is left."""
 
     context: Operand
@@ -392,13 +392,13 @@ class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True):
 Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
 
 
-class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Go on elsewhere."""
 
     target: BlockId
 
 
-class Branch(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Branch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Go one of two ways; evaluating the condition raises nothing, its calls came before."""
 
     span: Span
@@ -407,7 +407,7 @@ class Branch(msgspec.Struct, frozen=True, array_like=True, tag=True):
     otherwise: BlockId
 
 
-class Return(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Return(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Leave the function; ``implicit``: by falling off its end."""
 
     span: Span
@@ -415,7 +415,7 @@ class Return(msgspec.Struct, frozen=True, array_like=True, tag=True):
     implicit: bool = False
 
 
-class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Raise; ``exception`` is the class's dotted name where it is plain.
 
     ``reraise``: the exception in flight goes on (a bare ``raise``, the end of a ``finally``, a
@@ -427,7 +427,7 @@ class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True):
     reraise: bool = False
 
 
-class Handler(msgspec.Struct, frozen=True, array_like=True):
+class Handler(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One ``except`` clause: the dotted names that it catches; empty: everything."""
 
     types: tuple[str, ...]
@@ -435,7 +435,7 @@ class Handler(msgspec.Struct, frozen=True, array_like=True):
     is_group: bool = False
 
 
-class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Dispatch the exception in flight: the first handler that takes it, or ``uncaught``.
 
     ``expected``: the handlers stand for a test that expects the exception.
@@ -447,7 +447,7 @@ class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True):
     expected: bool = False
 
 
-class Unreachable(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Unreachable(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Control does not get here; used for the two exits that every graph ends in."""
 
     what: str = ""

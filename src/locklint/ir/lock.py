@@ -72,7 +72,7 @@ class Refused(IdentityEnum):
     NONE_TIMEOUT = "timeout=None"  # TypeError
 
 
-class Argument(msgspec.Struct, frozen=True, array_like=True):
+class Argument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where an acquire form takes an argument, and what it means when it is left out."""
 
     name: str
@@ -80,7 +80,7 @@ class Argument(msgspec.Struct, frozen=True, array_like=True):
     default: bool | float | None = None
 
 
-class AcquireForm(msgspec.Struct, frozen=True, array_like=True):
+class AcquireForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A method that acquires."""
 
     name: str
@@ -96,7 +96,7 @@ class AcquireForm(msgspec.Struct, frozen=True, array_like=True):
     result_decides: bool = False  # even a plain call may give False: the constructor's settings
 
 
-class ReleaseForm(msgspec.Struct, frozen=True, array_like=True):
+class ReleaseForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A method that releases; ``mode`` None: whichever mode is held."""
 
     name: str
@@ -104,7 +104,7 @@ class ReleaseForm(msgspec.Struct, frozen=True, array_like=True):
     is_async: bool = False
 
 
-class ContextForm(msgspec.Struct, frozen=True, array_like=True):
+class ContextForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A method or attribute that gives a context manager over the lock (`rw.read_lock()`)."""
 
     name: str
@@ -113,7 +113,7 @@ class ContextForm(msgspec.Struct, frozen=True, array_like=True):
     is_attribute: bool = False  # `rw.reader` without a call
 
 
-class LockKind(msgspec.Struct, frozen=True, array_like=True):
+class LockKind(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One row of the model tables: everything that the analysis has to know of a kind of lock."""
 
     name: str  # canonical dotted name, e.g. ``threading.Lock``
@@ -166,7 +166,7 @@ class Exactness(IdentityEnum):
     UNKNOWN = "unknown"
 
 
-class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
+class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
     """A lock as one piece of code names it.
 
     ``path`` is canonical within the function: aliases of attributes and conditions over a lock are

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from locklint.ir.lock import LockKind
 
 
-@dataclass(frozen=True, slots=True)
-class FactoryMethod:
+class FactoryMethod(msgspec.Struct, frozen=True):
     """A method, of instances of a known external type, that gives a lock.
 
     ``fresh``: each call makes a lock; otherwise every call on one object gives the same lock.
@@ -22,8 +21,7 @@ class FactoryMethod:
     view: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TypeAttribute:
+class TypeAttribute(msgspec.Struct, frozen=True):
     """An attribute, of instances of a known external type, that is a lock.
 
     ``alias_of`` names the attribute of the same object whose lock it shares (a condition made over
@@ -38,24 +36,21 @@ class TypeAttribute:
     view: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleLock:
+class ModuleLock(msgspec.Struct, frozen=True):
     """A lock that a library keeps in a module global: ``logging._lock``."""
 
     name: str
     kind_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(msgspec.Struct, frozen=True):
     """What calling something external gives: an instance of a type that other rows speak of."""
 
     callables: tuple[str, ...]
     type_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(msgspec.Struct, frozen=True):
     """Everything that one model file says."""
 
     kinds: tuple[LockKind, ...] = ()

@@ -1,0 +1,257 @@
+"""The states of functions in which no lock is taken or given back, by themselves or by callees.
+
+They are nine of ten. What is asked of them later is whom they call, with which arguments, whether
+they come back, and how likely they raise; so nothing is held in their states, which differ only in
+what variables are other names for, and in the kind of exception that is in flight. What raised it
+is of no interest: of equal exceptions only the likeliest is followed. Nor is anything noted of the
+ways out, but whether there are any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import is_
+from typing import NamedTuple
+
+from locklint.analysis.events import Recorder
+from locklint.analysis.hold import Cause, Flow, Grade, InFlight
+from locklint.analysis.lockset import Disjunct, Raised, State
+from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
+from locklint.analysis.lockset_values import Lookup
+from locklint.analysis.relevance import Relevance
+from locklint.analysis.steps import FunctionSteps, makes_exception
+from locklint.core.source import Span
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import (
+    Assign,
+    Await,
+    BlockId,
+    Branch,
+    Call,
+    Catch,
+    Enter,
+    Exit,
+    Instruction,
+    Jump,
+    Raise,
+    Return,
+    Spawn,
+    Terminator,
+    Yield,
+)
+from locklint.models.calls import ends_by_raising, ends_process
+
+_SOMETHING = Cause(Span(1, 1, 1, 1), "")
+_HAZARDS = {
+    (flow, likely): InFlight(flow, None, likely, _SOMETHING)
+    for flow in (Flow.ERROR, Flow.CANCEL)
+    for likely in Grade
+}
+_EXIT = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, _SOMETHING)
+
+_Hazards = tuple[tuple[InFlight, ...], ...]
+
+
+class _Plan(NamedTuple):
+    """What a block does in all states.
+
+    ``steps`` are the instructions that give a variable another name, each with the exceptions that
+    may be raised before it; at the end of the block there may be None instead. ``noted`` are those
+    and the calls, as far as they are reached; ``stops`` says that the block's end is not.
+    ``targets`` are where it goes on, but for exceptions.
+    """
+
+    steps: tuple[tuple[_Hazards, Assign | Enter | None], ...]
+    noted: tuple[Instruction, ...]
+    stops: bool
+    likeliest: Grade
+    targets: tuple[BlockId, ...]
+
+
+class Lockless(Transfer):
+    """The transfer functions of a function that touches no lock."""
+
+    def __init__(
+        self,
+        function: Function,
+        relevance: Relevance,
+        lookup: Lookup,
+        steps: FunctionSteps,
+        recorder: Recorder,
+    ) -> None:
+        super().__init__(function, relevance, lookup, steps, recorder)
+        self._plans: dict[BlockId, _Plan] = {}
+
+    def flow(self, block_id: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
+        """The states that leave a block, each with its target."""
+        block = self._function.blocks[block_id]
+        plan = self._plan(block)
+        current: list[Disjunct] = list(state)
+        raised = None if block.on_exception is None else Raised()
+        for hazards, instruction in plan.steps:
+            if raised is not None:
+                for group in hazards:
+                    for disjunct in current:
+                        for hazard in group:
+                            raised.add(disjunct, hazard)
+            if instruction is not None:
+                current = self._change(instruction, current)
+        if plan.stops:
+            current = []
+        out: dict[BlockId, list[Disjunct]] = {}
+        if current:
+            for target in plan.targets:
+                out[target] = current
+        match block.terminator:
+            case Catch() as terminator:
+                for disjunct in current:
+                    for target, caught in dispatch(terminator, disjunct):
+                        out.setdefault(target, []).append(caught)
+            case Raise() as terminator if raised is not None:
+                for disjunct in current:
+                    raised.add(disjunct, raised_at(terminator, disjunct))
+        if raised is not None and block.on_exception is not None:
+            leaving = raised.disjuncts()
+            if leaving:
+                out[block.on_exception] = [*out.get(block.on_exception, ()), *leaving]
+        for target, disjuncts in out.items():
+            if len(disjuncts) == 1 and disjuncts[0].exception is None and not disjuncts[0].values:
+                # There is nothing that could be forgotten on the way.
+                yield target, state if [*state] == disjuncts else State(disjuncts)
+            else:
+                yield target, State(self._forget_dead(disjuncts, target))
+
+    def record(self, block_id: BlockId, state: State) -> None:
+        """Tell the recorder what happens in a block, and how the function is left there."""
+        recorder = self._recorder
+        assert recorder is not None
+        current: list[Disjunct] = list(state)
+        if not current:
+            return
+        block = self._function.blocks[block_id]
+        plan = self._plan(block)
+        for instruction in plan.noted:
+            for disjunct in current:
+                self._note(instruction, disjunct)
+            if isinstance(instruction, (Assign, Enter)):
+                current = self._change(instruction, current)
+        if block.on_exception is None:
+            recorder.may_raise(plan.likeliest)
+        if plan.stops:
+            return
+        match block.terminator:
+            case Return():
+                # With an exception in flight it is a way that no program takes in practice.
+                if any(disjunct.exception is None for disjunct in current):
+                    recorder.may_return()
+            case Raise() as terminator if block.on_exception is None:
+                for disjunct in current:
+                    exception = raised_at(terminator, disjunct)
+                    if exception.flow is not Flow.EXIT:
+                        recorder.may_raise(exception.grade)
+
+    def _change(self, instruction: Assign | Enter, current: list[Disjunct]) -> list[Disjunct]:
+        after: list[Disjunct] = []
+        for disjunct in current:
+            if isinstance(instruction, Assign):
+                after.append(self._assign(instruction.target, instruction.value, disjunct))
+            else:
+                after.append(self._open_stack(instruction, disjunct))
+        if len(after) > 1 and not all(map(is_, after, current)):
+            return list(State(after))
+        return after
+
+    def _note(self, instruction: Instruction, disjunct: Disjunct) -> None:
+        match instruction:
+            case Call():
+                self._note_call(instruction, disjunct)
+            case Enter(span=span, manager=manager) if manager is not None:
+                if self._opens_stack(instruction):
+                    disjunct = self._open_stack(instruction, disjunct)
+                self._note_managed(manager, span, True, disjunct)
+            case Exit():
+                self._note_exit(instruction, disjunct)
+            case Spawn():
+                self._spawn(instruction, disjunct)
+
+    def _plan(self, block: BasicBlock) -> _Plan:
+        plan = self._plans.get(block.id)
+        if plan is None:
+            plan = self._plans[block.id] = self._make_plan(block)
+        return plan
+
+    def _make_plan(self, block: BasicBlock) -> _Plan:
+        steps: list[tuple[_Hazards, Assign | Enter | None]] = []
+        noted: list[Instruction] = []
+        before: list[tuple[InFlight, ...]] = []
+        likeliest = Grade.NEVER
+        stops = False
+        for instruction in block.instructions:
+            if makes_exception(instruction, block.terminator):
+                continue
+            if isinstance(instruction, Call) and instruction.external is not None:
+                if ends_process(instruction.external):
+                    if ends_by_raising(instruction.external):
+                        before.append((_EXIT,))
+                    stops = True
+                    break
+            likely = self._steps.grade(instruction)
+            if likely is not Grade.NEVER:
+                likeliest = max(likeliest, likely)
+                before.append(_hazards(instruction, likely))
+            match instruction:
+                case Call():
+                    noted.append(instruction)
+                    if self._never_comes_back(instruction):
+                        stops = True
+                        break
+                case Assign() if self._relevance.renames:
+                    noted.append(instruction)
+                    steps.append((_likeliest(before), instruction))
+                    before = []
+                case Enter() if self._opens_stack(instruction):
+                    noted.append(instruction)
+                    steps.append((_likeliest(before), instruction))
+                    before = []
+                case Enter() | Exit() | Spawn():
+                    noted.append(instruction)
+        if before:
+            steps.append((_likeliest(before), None))
+        return _Plan(tuple(steps), tuple(noted), stops, likeliest, self._targets(block.terminator))
+
+    def _targets(self, terminator: Terminator) -> tuple[BlockId, ...]:
+        match terminator:
+            case Jump(target):
+                return (target,)
+            case Branch(condition=condition, then=then, otherwise=otherwise):
+                # Constants and outcomes are not remembered, so that no state knows more than this.
+                outcome = self._evaluate(condition, _NOTHING_KNOWN)
+                both = dict.fromkeys((then, otherwise))
+                return tuple(both) if outcome is None else (then if outcome else otherwise,)
+            case _:
+                return ()
+
+
+def _hazards(instruction: Instruction, likely: Grade) -> tuple[InFlight, ...]:
+    error = _HAZARDS[Flow.ERROR, likely]
+    if isinstance(instruction, Await) or (
+        isinstance(instruction, Yield) and likely > Grade.UNLIKELY
+    ):
+        return (error, _HAZARDS[Flow.CANCEL, likely])
+    return (error,)
+
+
+def _likeliest(groups: Iterable[tuple[InFlight, ...]]) -> _Hazards:
+    """Of exceptions that are raised in one state and behave alike, the likeliest, in order."""
+    best: dict[object, InFlight] = {}
+    kept: list[tuple[InFlight, ...]] = []
+    for group in groups:
+        if any(hazard.identity() not in best for hazard in group):
+            kept.append(group)
+        for hazard in group:
+            old = best.get(hazard.identity(), hazard)
+            best[hazard.identity()] = old.better(hazard)
+    return tuple([tuple([best[hazard.identity()] for hazard in group]) for group in kept])
+
+
+_NOTHING_KNOWN = Disjunct({}, {}, {}, {})

@@ -1,0 +1,143 @@
+"""What the instructions of one function may do, worked out once for all visits of their blocks."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from locklint.analysis.hold import Cause, Flow, Grade, InFlight
+from locklint.analysis.lockset_values import Lookup
+from locklint.analysis.raising import grade
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Await,
+    BlockId,
+    Call,
+    Defer,
+    Enter,
+    Exit,
+    HandOver,
+    Instruction,
+    Operate,
+    Raise,
+    Read,
+    Release,
+    Spawn,
+    Terminator,
+    TryAcquire,
+    Unwind,
+    Yield,
+)
+
+_CHANGING = (
+    Acquire,
+    Assign,
+    Call,
+    Defer,
+    Enter,
+    Exit,
+    HandOver,
+    Release,
+    TryAcquire,
+    Unwind,
+)
+_ACTING = (*_CHANGING, Spawn, Yield)
+
+
+class Step(NamedTuple):
+    """An instruction, the exception that it may raise, and whether it does anything besides."""
+
+    instruction: Instruction
+    hazard: InFlight | None
+    acts: bool
+
+
+Steps: TypeAlias = "tuple[Step, ...]"
+
+
+class FunctionSteps:
+    """The steps of each block of a function, given the summaries of what it calls.
+
+    Both are the same in all states, so that no visit of a block need ask again.
+    """
+
+    def __init__(self, function: Function, lookup: Lookup) -> None:
+        self._function = function
+        self._lookup = lookup
+        self._all: dict[BlockId, Steps] = {}
+        self._changing: dict[BlockId, Steps] = {}
+
+    def all(self, block: BasicBlock) -> Steps:
+        """Everything that may raise, changes the state, or is noted."""
+        steps = self._all.get(block.id)
+        if steps is None:
+            steps = self._all[block.id] = tuple(
+                [
+                    step
+                    for each in block.instructions
+                    if not makes_exception(each, block.terminator)
+                    and ((step := self._step(each)).acts or step.hazard is not None)
+                ]
+            )
+        return steps
+
+    def changing(self, block: BasicBlock) -> Steps:
+        """What changes the state, for a block whose exceptions nobody hears of."""
+        steps = self._changing.get(block.id)
+        if steps is None:
+            steps = self._changing[block.id] = tuple(
+                [
+                    Step(each, None, True)
+                    for each in block.instructions
+                    if isinstance(each, _CHANGING) and not makes_exception(each, block.terminator)
+                ]
+            )
+        return steps
+
+    def grade(self, instruction: Instruction) -> Grade:
+        """How likely an instruction is to raise."""
+        return grade(instruction, self._function, self._raises)
+
+    def _step(self, instruction: Instruction) -> Step:
+        acts = isinstance(instruction, _ACTING)
+        likely = self.grade(instruction)
+        if likely is Grade.NEVER:
+            return Step(instruction, None, acts)
+        cause = Cause(instruction.span, _describe(instruction))
+        return Step(instruction, InFlight(Flow.ERROR, None, likely, cause), acts)
+
+    def _raises(self, key: str) -> Grade | None:
+        found = self._lookup(key)
+        return found[1].raises if found else None
+
+
+def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
+    """Whether a call only makes the exception that the block raises at its end.
+
+    What is raised then tells more than that making it might fail.
+    """
+    return (
+        isinstance(terminator, Raise)
+        and isinstance(instruction, Call)
+        and instruction.callee is not None
+        and terminator.exception == str(instruction.callee)
+    )
+
+
+def _describe(instruction: Instruction) -> str:
+    match instruction:
+        case Call(callee=callee):
+            return f"{callee}()" if callee is not None else "the call"
+        case Await(what=what):
+            return what
+        case Yield():
+            return "yield"
+        case Acquire() | TryAcquire():
+            return "acquire"
+        case Read(path=path):
+            return str(path)
+        case Operate(what=what):
+            return what
+        case _:
+            return ""
