@@ -106,8 +106,11 @@ class Annotations:
             return (ContainerType("dict", (self.types(arguments[-1], scope),)),)
         if name in ("type", "Type"):
             return self.inference.value(arguments[0], scope)
-        if name == "Callable" or name == "ReferenceType" or name == "ref":
+        if name == "Callable":
             return (CallableType(self.types(arguments[-1], scope)),)
+        if name in ("ReferenceType", "ref", "WeakMethod"):
+            # What is referred to may be gone.
+            return (CallableType(union(self.types(arguments[-1], scope), NONE)),)
         if name in _AWAITABLES:
             return self.types(arguments[0], scope)
         if name == "Coroutine":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.value_types import (
+    NONE,
     UNKNOWN,
     CallableType,
     ClassType,
@@ -130,7 +131,8 @@ class LibraryCalls:
         return self.inference.annotations.types(call.arguments[0], scope)
 
     def _reference(self, call: CallValue, scope: Scope) -> Types:
-        return (CallableType(self._first(call, scope)),)
+        # What is referred to may be gone.
+        return (CallableType(union(self._first(call, scope), NONE)),)
 
     def _partial(self, call: CallValue, scope: Scope) -> Types:
         return tuple(
