@@ -74,6 +74,7 @@ class WholeProgram:
             AstroidResolver(
                 lambda name: self._table.kind_for_constructor(name) is not None,
                 consulted=files.consulted,
+                is_ours=files.has_module,
             ),
         )
         self._resolvers: dict[str, StaticResolver] = {}

@@ -8,12 +8,15 @@ here rather than by astroid's inference, so that each question costs a bounded n
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from locklint.index.screen import mentions_lock
 
 if TYPE_CHECKING:
     from astroid import nodes  # type: ignore[import-untyped]
@@ -35,7 +38,8 @@ class AstroidResolver:
 
     ``is_constructor`` tells whether the tables know a dotted name as a lock's constructor;
     ``search_path`` are the folders with installed packages (default: those of this interpreter).
-    ``consulted`` takes the paths of the files and folders on which answers rest.
+    ``consulted`` takes the paths of the files and folders on which answers rest. ``is_ours`` says
+    of a dotted name that it leads into the project, of which another version may be installed.
     """
 
     def __init__(
@@ -43,9 +47,11 @@ class AstroidResolver:
         is_constructor: Callable[[str], bool],
         search_path: Sequence[str] | None = None,
         consulted: set[str] | None = None,
+        is_ours: Callable[[str], bool] = lambda dotted: False,
     ) -> None:
         self._consulted: set[str] = set() if consulted is None else consulted
         self._is_constructor = is_constructor
+        self._is_ours = is_ours
         self._search_path = list(sys.path if search_path is None else search_path)
         self._answers: dict[str, str | None] = {}
         # The trees last used come last; None for what there is no tree of.
@@ -57,6 +63,8 @@ class AstroidResolver:
     def kind_of_external(self, dotted: str) -> str | None:
         """The canonical constructor of the lock that ``dotted`` is, makes, or holds, else None."""
         if dotted not in self._answers:
+            if self._is_ours(dotted):
+                return None  # For now: the file may be read later.
             self._files_left = MAX_FILES_PER_QUESTION
             self._hops_left = 4 * MAX_HOPS
             try:
@@ -300,7 +308,13 @@ class AstroidResolver:
 
     def _parse(self, dotted: str, path: Path) -> nodes.Module | None:
         try:
-            tree: nodes.Module = self._builder.file_build(str(path), dotted)
+            data = path.read_bytes()
+            tree: nodes.Module
+            if mentions_lock(data):
+                tree = self._builder.file_build(str(path), dotted)
+            else:
+                # All that such a file can say is where a name comes from.
+                tree = self._builder.string_build(_imports(data), dotted, str(path))
         except Exception:  # A file that cannot be parsed says nothing.
             return None
         self._manager.astroid_cache.pop(dotted, None)  # Which would keep every tree for good.
@@ -342,6 +356,21 @@ class AstroidResolver:
         manager.always_load_extensions = False
         manager.extension_package_allowlist = set()
         return manager
+
+
+def _imports(data: bytes) -> str:
+    """The imports of a module, those in conditions and handlers included, as a module."""
+    found: list[ast.stmt] = []
+    work: list[ast.AST] = [ast.parse(data)]
+    while work:
+        node = work.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.Import, ast.ImportFrom)):
+                found.append(child)
+            elif isinstance(child, (ast.If, ast.Try, ast.With, ast.ExceptHandler)):
+                work.append(child)
+    found.sort(key=lambda node: node.lineno)
+    return "\n".join(map(ast.unparse, found))
 
 
 def _names(node: nodes.NodeNG) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
 from locklint.core.source import SourceFile
 from locklint.frontend.implicit_calls import BUILTINS, CALLED, FORMAT, OPERATORS, POSITIONS, TEXT
@@ -51,8 +52,7 @@ _TRUTH = BUILTINS["builtins.bool"]
 _ITERATION = ("__iter__", "__next__")
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenUse:
+class WrittenUse(NamedTuple):
     """Something that may run a function: how that is called, by which path, in which function.
 
     ``question`` is ``callee``, ``getter``, ``setter``, ``manager``, or the name of the special
@@ -75,6 +75,7 @@ class WrittenCalls:
     resolver: Callable[[ModuleIndex], StaticResolver]
     source: Callable[[ModuleIndex], SourceFile]
     _uses: dict[tuple[str, str], tuple[WrittenUse, ...] | None] = field(default_factory=dict)
+    _names: dict[str, dict[tuple[int, str], str]] = field(default_factory=dict)
 
     def of(self, index: ModuleIndex, decl: FunctionDecl) -> tuple[WrittenUse, ...] | None:
         """What runs something in a function and in those nested in it; None if it can't be read.
@@ -130,27 +131,38 @@ class WrittenCalls:
         return False
 
     def _read(self, index: ModuleIndex, decl: FunctionDecl, node: ast.stmt) -> Iterator[WrittenUse]:
-        names = {(one.name_span.line, one.name): one.qualname for one in index.functions.values()}
+        names = self._names_of(index)
         resolver = self.resolver(index)
         known = resolver.dispatch.special_names() | {_CALL, _MANAGER}
         properties = resolver.dispatch.property_names()
-        work: list[tuple[ast.AST, str]] = [(node, decl.qualname)]
+        work: list[tuple[Any, str]] = [(node, decl.qualname)]
         while work:
             each, function = work.pop()
-            if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            kind = each.__class__
+            if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 function = names.get((each.lineno, each.name), function)
-            else:
-                scope = scope_of(index, function)
-                for question, expression in _questions(each):
-                    if question in (_GETTER, _SETTER):
-                        if each.attr not in properties:  # type: ignore[attr-defined]
-                            continue
-                    elif question not in known:
-                        continue
-                    path = _path(expression, scope, resolver.walker.root_of)
-                    if path is not None:
-                        yield WrittenUse(_name(question, path), question, function, path)
-            work.extend([(child, function) for child in ast.iter_child_nodes(each)])
+            elif (questions := _QUESTIONS.get(kind)) is not None and not (
+                kind is ast.Attribute and each.attr not in properties
+            ):
+                for question, expression in questions(each):
+                    if question in known or kind is ast.Attribute:
+                        path = _path(expression, scope_of(index, function), resolver.walker.root_of)
+                        if path is not None:
+                            yield WrittenUse(_name(question, path), question, function, path)
+            for child in each.__dict__.values():
+                kind = child.__class__
+                if kind is list:
+                    work.extend([(one, function) for one in child if one.__class__ not in _LEAVES])
+                elif kind not in _LEAVES and isinstance(child, ast.AST):
+                    work.append((child, function))
+
+    def _names_of(self, index: ModuleIndex) -> dict[tuple[int, str], str]:
+        """The qualified names of a file's functions, by the line of the name and the name."""
+        if index.path not in self._names:
+            self._names[index.path] = {
+                (one.name_span.line, one.name): one.qualname for one in index.functions.values()
+            }
+        return self._names[index.path]
 
 
 def _name(question: str, path: AccessPath) -> str:
@@ -159,52 +171,101 @@ def _name(question: str, path: AccessPath) -> str:
     return path.last if question in (_CALL, _GETTER, _SETTER) else question
 
 
-def _questions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """What a node asks of which expressions."""
-    match node:
-        case ast.Call():
-            yield _CALL, node.func
-            yield from _of_call(node)
-        case ast.Attribute(ctx=ast.Load()):
-            yield _GETTER, node
-        case ast.Attribute(ctx=ast.Store()):
-            yield _SETTER, node
-        case ast.Subscript(value=value, ctx=ast.Load()):
-            yield "__getitem__", value
-        case ast.Subscript(value=value, ctx=ast.Store()):
-            yield "__setitem__", value
-        case ast.Subscript(value=value, ctx=ast.Del()):
-            yield "__delitem__", value
-        case ast.FormattedValue(value=value):
-            yield from _each(FORMAT, value)
-        case ast.BinOp(left=left, op=op):
-            yield from _each(OPERATORS.get(_SYMBOLS.get(type(op), ""), ()), left)
-        case ast.AugAssign(target=target, op=op):
-            yield from _each(OPERATORS.get(f"{_SYMBOLS.get(type(op), '')}=", ()), target)
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            for one, compared, other in zip([left, *others], ops, others, strict=False):
-                if isinstance(compared, (ast.In, ast.NotIn)):
-                    yield from _each(_CONTAINS, other)
-                else:
-                    yield from _each(OPERATORS.get(_SYMBOLS.get(type(compared), ""), ()), one)
-        case ast.For(iter=iterated) | ast.comprehension(iter=iterated):
-            yield from _each(_ITERATION, iterated)
-        case ast.withitem(context_expr=context):
-            yield _MANAGER, context
-        case (
-            ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) | ast.Assert(test=test)
-        ):
-            yield from _each(_TRUTH, test)
-        case ast.BoolOp(values=values):
-            for value in values:
-                yield from _each(_TRUTH, value)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            yield from _each(_TRUTH, operand)
-        case _:
-            return
+Questions: TypeAlias = Iterator[tuple[str, ast.expr]]
+"""What is asked of which expressions."""
 
 
-def _of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+def _call(node: ast.Call) -> Questions:
+    yield _CALL, node.func
+    yield from _of_call(node)
+
+
+def _attribute(node: ast.Attribute) -> Questions:
+    if isinstance(node.ctx, ast.Load):
+        yield _GETTER, node
+    elif isinstance(node.ctx, ast.Store):
+        yield _SETTER, node
+
+
+def _subscript(node: ast.Subscript) -> Questions:
+    if isinstance(node.ctx, ast.Load):
+        yield "__getitem__", node.value
+    elif isinstance(node.ctx, ast.Store):
+        yield "__setitem__", node.value
+    else:
+        yield "__delitem__", node.value
+
+
+def _formatted(node: ast.FormattedValue) -> Questions:
+    yield from _each(FORMAT, node.value)
+
+
+def _operation(node: ast.BinOp) -> Questions:
+    yield from _each(_asked_by(node.op), node.left)
+
+
+def _augmented(node: ast.AugAssign) -> Questions:
+    yield from _each(_asked_by(node.op, "="), node.target)
+
+
+def _comparison(node: ast.Compare) -> Questions:
+    operands = [node.left, *node.comparators]
+    for left, operator, right in zip(operands, node.ops, node.comparators, strict=False):
+        if isinstance(operator, (ast.In, ast.NotIn)):
+            yield from _each(_CONTAINS, right)
+        else:
+            yield from _each(_asked_by(operator), left)
+
+
+def _loop(node: ast.For | ast.comprehension) -> Questions:
+    yield from _each(_ITERATION, node.iter)
+
+
+def _with_item(node: ast.withitem) -> Questions:
+    yield _MANAGER, node.context_expr
+
+
+def _test(node: ast.If | ast.While | ast.IfExp | ast.Assert) -> Questions:
+    yield from _each(_TRUTH, node.test)
+
+
+def _junction(node: ast.BoolOp) -> Questions:
+    for value in node.values:
+        yield from _each(_TRUTH, value)
+
+
+def _negation(node: ast.UnaryOp) -> Questions:
+    if isinstance(node.op, ast.Not):
+        yield from _each(_TRUTH, node.operand)
+
+
+_QUESTIONS: dict[type[ast.AST], Callable[[Any], Questions]] = {
+    ast.Assert: _test,
+    ast.Attribute: _attribute,
+    ast.AugAssign: _augmented,
+    ast.BinOp: _operation,
+    ast.BoolOp: _junction,
+    ast.Call: _call,
+    ast.Compare: _comparison,
+    ast.For: _loop,
+    ast.FormattedValue: _formatted,
+    ast.If: _test,
+    ast.IfExp: _test,
+    ast.Subscript: _subscript,
+    ast.UnaryOp: _negation,
+    ast.While: _test,
+    ast.comprehension: _loop,
+    ast.withitem: _with_item,
+}
+
+_LEAVES = frozenset((ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, str, int, type(None)))
+
+
+def _asked_by(operator: ast.AST, suffix: str = "") -> tuple[str, ...]:
+    return OPERATORS.get(_SYMBOLS.get(type(operator), "") + suffix, ())
+
+
+def _of_call(node: ast.Call) -> Questions:
     """What a call asks of its arguments, if it is one of a builtin or of `logging`."""
     for keyword in node.keywords:
         if keyword.arg in CALLED:
@@ -227,7 +288,7 @@ def _of_call(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
             return
 
 
-def _each(questions: Iterable[str], expression: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+def _each(questions: Iterable[str], expression: ast.expr) -> Questions:
     for question in questions:
         yield question, expression
 
