@@ -18,7 +18,8 @@ from locklint.core.config import Config
 from locklint.engine import workers
 from locklint.engine.executors import ExecutorProblem, Processes, executors
 from locklint.engine.facts import FactSettings, FileFacts, FileInput
-from locklint.engine.workers import Here, OverExecutor
+from locklint.engine.shares import OverExecutor
+from locklint.engine.workers import Here
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

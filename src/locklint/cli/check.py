@@ -185,13 +185,14 @@ def _check_indexed(
     from locklint.engine.pipeline import Means, check
 
     request.check_rules(settings)
+    size = sum(found.size for found in indexed.discovery.files)
     return check(
         request.paths,
         settings.config,
         progress=progress,
         settings=settings,
         discovery=indexed.discovery,
-        means=Means(indexed, request.workers(), IndexedFacts(indexed.indexes.values())),
+        means=Means(indexed, request.workers(size), IndexedFacts(indexed.indexes.values())),
     )
 
 

@@ -91,17 +91,20 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
 
 def _analyse(request: Request, settings: Settings) -> GraphReport:
     from locklint.engine.executors import ExecutorProblem
+    from locklint.engine.find_files import find_files
     from locklint.engine.lock_graph import lock_graph
     from locklint.engine.pipeline import Means, UsageError
 
     progress = progress_for(quiet=request.quiet)
-    means = Means(workers=request.workers(), store=request.facts(settings))
     try:
+        discovery = find_files(request.paths, settings.config, settings.folder)
+        size = sum(found.size for found in discovery.files)
+        means = Means(workers=request.workers(size), store=request.facts(settings))
         return lock_graph(
             request.paths,
             settings.config,
             progress=progress,
-            folder=settings.folder,
+            discovery=discovery,
             means=means,
         )
     except (UsageError, ExecutorProblem) as error:

@@ -81,7 +81,7 @@ def _make(request: Request) -> Index:
         return make_index(
             request.paths,
             lambda read: request.settings_unchecked(read=read),
-            workers=request.workers(),
+            workers=request.workers,
             progress=progress,
         )
     except (UsageError, SettingsError, ExecutorProblem) as error:

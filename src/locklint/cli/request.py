@@ -135,8 +135,12 @@ class Request:
         cache = self.cache(settings)
         return CachedFacts(cache.folder) if cache is not None and cache.prepare() else None
 
-    def workers(self) -> Workers | None:
-        """Who works on single files; None for this process alone. Raises `Failure`."""
+    def workers(self, work: int) -> Workers | None:
+        """Who works on ``work`` bytes of files; None for this process. Raises `Failure`."""
+        from locklint.engine.workers import SHARE_BYTES
+
+        if self.executor is None and self.scheduler is None and work < 2 * SHARE_BYTES:
+            return None  # To start others would take longer.
         from locklint.engine.executors import (
             DASK,
             PROCESS,
@@ -144,7 +148,7 @@ class Request:
             executors,
             usable_cpus,
         )
-        from locklint.engine.workers import OverExecutor
+        from locklint.engine.shares import OverExecutor
 
         if self.scheduler is not None and self.executor != DASK:
             raise Failure("--scheduler is for --executor=dask")

@@ -37,12 +37,13 @@ def cached_check(
     stdin: StdinText | None = None,
     before: Callable[[], None] = lambda: None,
     is_whole: Callable[[], bool] = lambda: True,
-    workers: Callable[[], Workers | None] = lambda: None,
+    workers: Callable[[int], Workers | None] = lambda work: None,
 ) -> Report:
     """What `locklint.engine.pipeline.check` says, remembered or worked out; raises as it does.
 
     ``before`` is called in front of an analysis, and not of what is remembered; ``is_whole`` after
-    it, and says whether its report may be kept. ``workers`` gives those who analyse single files.
+    it, and says whether its report may be kept. ``workers`` gives those who look at single files,
+    given how many bytes these have.
 
     Text that comes from standard input is what an editor holds, new with each key that is pressed,
     and is not remembered.
@@ -71,7 +72,7 @@ def cached_check(
         stdin=stdin,
         discovery=discovery,
         means=Means(
-            workers=workers(),
+            workers=workers(sum(found.size for found in discovery.files)),
             store=CachedFacts(cache.folder) if cache and is_used else None,
         ),
     )

@@ -1,9 +1,8 @@
 """Which functions may come to a lock, by the calls that are written in them.
 
-Bare names are asked first (`engine.demand.NameReach`), for they cost nothing; but where some method
-called ``get`` touches a lock, nearly everything seems to come to it. So what seems to is followed
-from call to call: through lowered functions by what they are known to call, through others by their
-texts.
+They are followed from call to call: through lowered functions by what they are known to call,
+through others by their texts. Bare names would say it faster, but where some method called ``get``
+touches a lock, nearly everything seems to come to it, and names miss what has two.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from locklint.engine.demand import NameReach
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import split_key
 from locklint.models.calls import may_wait_or_log
@@ -32,12 +30,10 @@ class CallReach:
 
     def __init__(
         self,
-        names: NameReach,
         written: WrittenCalls,
         project: Project,
         states: Mapping[str, LockStates],
     ) -> None:
-        self._names = names
         self._written = written
         self._project = project
         self._states = states

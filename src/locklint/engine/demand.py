@@ -2,76 +2,22 @@
 
 Whoever holds a lock and calls something may come to another lock by it, through files in which the
 word never occurs. To follow every call would mean to lower the whole program. So a function is
-worth it only if it is called with a lock held, directly or by others, and if by the bare names of
-what it calls and reads it may come to a function that does something with locks.
+worth it only if it is called with a lock held, directly or by others, and if the calls that are
+written in it lead to a function that does something with locks (`engine.call_reach`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
 from locklint.ir.operands import receivers, returned_temporaries
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
     from locklint.ir.cfg import Function
-
-
-class NameReach:
-    """The bare names by which some function that touches a lock may be reached.
-
-    ``properties`` are the names of attributes whose reading runs code.
-    """
-
-    def __init__(self, properties: frozenset[str]) -> None:
-        self._properties = properties
-        self._by_use: dict[str, list[FunctionDecl]] = defaultdict(list)
-        self._known: set[str] = set()
-        self._indexed: set[str] = set()
-
-    def add_files(self, indexes: Iterable[ModuleIndex]) -> None:
-        """Take in the functions of further files."""
-        fresh: list[FunctionDecl] = []
-        for index in indexes:
-            if index.path in self._indexed:
-                continue
-            self._indexed.add(index.path)
-            for decl in index.functions.values():
-                fresh.append(decl)
-                for name in decl.called | (decl.reads & self._properties):
-                    self._by_use[name].append(decl)
-        self._spread([called_as(decl) for decl in fresh if self.reaches(decl)])
-
-    def add_functions(self, functions: Iterable[Function]) -> None:
-        """Take in that these functions touch a lock."""
-        self._spread([called_as(function) for function in functions])
-
-    def add_names(self, names: Iterable[str]) -> None:
-        """Take in that functions of these names touch a lock."""
-        self._spread(list(names))
-
-    def _spread(self, names: list[str]) -> None:
-        work = names
-        while work:
-            name = work.pop()
-            if name in self._known:
-                continue
-            self._known.add(name)
-            work.extend(called_as(decl) for decl in self._by_use.get(name, ()))
-
-    def reaches(self, decl: FunctionDecl) -> bool:
-        """Whether a function may come to a lock by what it calls or reads."""
-        return not self._known.isdisjoint(decl.called) or not self._known.isdisjoint(
-            decl.reads & self._properties
-        )
-
-    def knows(self, name: str) -> bool:
-        """Whether some function of that name may come to a lock."""
-        return name in self._known
 
 
 def called_as(function: FunctionDecl | Function) -> str:
@@ -149,7 +95,6 @@ def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
 
 
 __all__ = [
-    "NameReach",
     "called_as",
     "called_while_holding",
     "holds_or_is_held",

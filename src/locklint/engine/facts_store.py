@@ -118,7 +118,7 @@ class CachedFacts:
         """The facts of a file, if they are known."""
         data = self._get(key)
         try:
-            return None if data is None else _FACTS.decode(data)
+            return None if data is None else decode_facts(data)
         except msgspec.DecodeError:
             return None
 
@@ -131,7 +131,7 @@ class CachedFacts:
         """The graphs of further functions of a file that a former run had made."""
         data = self._get(_more(key))
         try:
-            return {} if data is None else _GRAPHS.decode(data)
+            return {} if data is None else _graphs().decode(data)
         except msgspec.DecodeError:
             return {}
 
@@ -179,5 +179,17 @@ def _more(key: bytes) -> bytes:
     return joined((b"more", key))
 
 
-_FACTS = msgspec.msgpack.Decoder(FileFacts)
-_GRAPHS = msgspec.msgpack.Decoder(Graphs)
+def decode_facts(data: bytes) -> FileFacts:
+    """Facts from their bytes. Raises `msgspec.DecodeError`."""
+    return _facts().decode(data)
+
+
+# To make a decoder of so many types takes as long as to import a few modules.
+@lru_cache(maxsize=1)
+def _facts() -> msgspec.msgpack.Decoder[FileFacts]:
+    return msgspec.msgpack.Decoder(FileFacts)
+
+
+@lru_cache(maxsize=1)
+def _graphs() -> msgspec.msgpack.Decoder[Graphs]:
+    return msgspec.msgpack.Decoder(Graphs)

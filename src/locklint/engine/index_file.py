@@ -20,7 +20,7 @@ from locklint.core.config import Config
 from locklint.engine.cache_store import digest
 from locklint.engine.discover import Discovery, FoundFile, Problem
 from locklint.engine.facts import FactSettings, FileFacts, FileInput
-from locklint.engine.facts_store import NoStore, facts_key
+from locklint.engine.facts_store import NoStore, decode_facts, facts_key
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import Read
 from locklint.engine.program_files import FileBytes, ProgramFiles
@@ -68,19 +68,19 @@ class Index(msgspec.Struct, frozen=True, array_like=True):
 
 
 _INDEX = msgspec.msgpack.Decoder(Index)
-_FACTS = msgspec.msgpack.Decoder(FileFacts)
 
 
 def make_index(
     paths: Sequence[str],
     settings: Callable[[Read], Settings],
     *,
-    workers: Workers | None = None,
+    workers: Callable[[int], Workers | None] = lambda work: None,
     progress: Progress | None = None,
 ) -> Index:
     """Look at the Python files under ``paths``, which lie in the working directory.
 
-    ``settings`` makes the settings of the run from what reads their files. Raises `UsageError` as
+    ``settings`` makes the settings of the run from what reads their files, ``workers`` gives those
+    who look at single files, given how many bytes these have. Raises `UsageError` as
     `find_files` does, and for a path that lies elsewhere.
     """
     seen: dict[Path, bytes] = {}
@@ -96,13 +96,14 @@ def make_index(
     for found in discovery.files:
         known.of(found.path)
     progress = progress or NoProgress()
-    made = _MadeIndex(known.config, workers)
+    doing = workers(sum(found.size for found in discovery.files))
+    made = _MadeIndex(known.config, doing)
     try:
         made.files.read_all(discovery.files, progress)
     finally:
         progress.end()
-        if workers is not None:
-            workers.close()
+        if doing is not None:
+            doing.close()
     if made.files.errors:
         error = made.files.errors[0]
         raise UsageError(f"{error.path}: internal error, a defect of locklint: {error.message}")
@@ -293,7 +294,7 @@ class IndexedFacts(NoStore):
         """The facts of a file, if an index holds them."""
         data = self._facts.get(key)
         try:
-            return _FACTS.decode(_decompressed(data)) if data else None
+            return decode_facts(_decompressed(data)) if data else None
         except (msgspec.DecodeError, ReadProblem):
             return None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locklint.core.config import Config
 from locklint.core.source import Position
+from locklint.engine.discover import Discovery
 from locklint.engine.pipeline import Means, counted, solve
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
@@ -43,15 +44,18 @@ def lock_graph(
     *,
     progress: Progress | None = None,
     folder: str | None = None,
+    discovery: Discovery | None = None,
     means: Means | None = None,
 ) -> GraphReport:
     """Analyse the Python files under ``paths`` and say in which order locks are asked for.
 
-    ``folder`` is that of the project's settings, ``means`` are those of
+    ``folder`` is that of the project's settings; ``discovery`` and ``means`` are those of
     `locklint.engine.pipeline.check`. Raises `locklint.engine.pipeline.UsageError` for a
     path that does not exist or holds no Python file.
     """
-    solved = solve(paths, config, progress=progress, folder=folder, means=means)
+    solved = solve(
+        paths, config, progress=progress, folder=folder, discovery=discovery, means=means
+    )
     statistics, order_errors = counted(solved)
     problems = tuple(solved.program.problems)
     errors = (*solved.errors, *order_errors)

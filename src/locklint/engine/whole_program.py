@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from locklint.core.config import Config
 from locklint.core.source import Span
-from locklint.engine.call_reach import CallReach
 from locklint.engine.demand import (
-    NameReach,
     called_as,
     called_while_holding,
     holds_or_is_held,
@@ -23,9 +21,9 @@ from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
 from locklint.ir.cfg import Function, split_key
 from locklint.models.calls import LOGGING_METHODS, is_logging
-from locklint.models.spawns import WAITING_METHODS
 
 if TYPE_CHECKING:
+    from locklint.engine.call_reach import CallReach
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.frontend.written_calls import WrittenCalls
@@ -78,7 +76,7 @@ class WholeProgram:
             ),
         )
         self._resolvers: dict[str, StaticResolver] = {}
-        self._written = self.written_calls()
+        self._read_calls: WrittenCalls | None = None
         # Graphs as they were lowered, before anything in them was resolved.
         self._raw: dict[str, Function] = {}
 
@@ -222,7 +220,7 @@ class WholeProgram:
             found[path] = {
                 qualname
                 for qualname, outer in near.items()
-                if self._written.calls(file.index, outer, names, keys)
+                if self.written_calls().calls(file.index, outer, names, keys)
             }
         return found
 
@@ -260,18 +258,16 @@ class WholeProgram:
             one.taken for one in states.values()
         ):
             return
+        from locklint.engine.call_reach import CallReach
+
         self._project.load_from(self.files.load)
         self._resolver.forget()
-        self._written = self.written_calls()
+        self._read_calls = None
         self._add(self._resolved_again(holds_or_is_held(states)))
         self._add(self._logging_of_locked_texts())
-        reach = NameReach(self._resolver.dispatch.property_names())
-        reach.add_names(WAITING_METHODS)
         for _ in range(_MAX_DEPTH):
-            reach.add_files([file.index for file in self.files.files.values()])
-            reach.add_functions(one.function for one in states.values() if one.taken)
             known = self.interprocedural.functions.keys()
-            calls = CallReach(reach, self._written, self._project, states)
+            calls = CallReach(self.written_calls(), self._project, states)
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
             fresh += self._on_demand(sorted(makers(states) - known), None)
             if not fresh:
@@ -405,10 +401,14 @@ class WholeProgram:
 
     def written_calls(self) -> WrittenCalls:
         """What reads functions' texts, as the resolver knows the project now."""
-        from locklint.frontend.written_calls import WrittenCalls
+        if self._read_calls is None:
+            from locklint.frontend.written_calls import WrittenCalls
 
-        files = self.files.files
-        return WrittenCalls(self._resolver_of, lambda index: files[index.path].source)
+            files = self.files.files
+            self._read_calls = WrittenCalls(
+                self._resolver_of, lambda index: files[index.path].source
+            )
+        return self._read_calls
 
     def _resolver_of(self, index: ModuleIndex) -> StaticResolver:
         """What answers for the names in one file."""

@@ -1,26 +1,13 @@
-"""Who works out the facts of files: this process, or others behind an executor.
-
-Files go out in shares of about the same size, as bytes, and facts come back as bytes, in the order
-of the files: whoever did the work, the answer is the same. A share whose worker died is done again;
-if that happens once more, its files are done one by one, so that one which kills its worker is
-found and named.
-"""
+"""Who works out the facts of files: this process, or, in `engine.shares`, others."""
 
 from __future__ import annotations
 
-import gc
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
 from locklint.core.source import SourceFile
-from locklint.engine.executors import Executors
 from locklint.engine.facts import (
     FactSettings,
     FileFacts,
@@ -29,9 +16,7 @@ from locklint.engine.facts import (
     OpenFile,
     facts_of,
     open_file,
-    undisturbed_parsing,
 )
-from locklint.engine.report import InternalError
 from locklint.index.declarations import ModuleIndex
 
 SHARE_BYTES = 200_000
@@ -39,9 +24,6 @@ SHARE_BYTES = 200_000
 
 _DECLARATION_BYTES = 1_500
 """What lowering one more function of a file counts as."""
-
-_SHARES_PER_JOB = 3
-_MOST_LOSSES = 2
 
 
 class LowerRequest(msgspec.Struct, frozen=True, array_like=True):
@@ -127,221 +109,3 @@ def find_facts(request: FactsRequest) -> FileFacts:
 def find_graphs(request: LowerRequest) -> Lowered:
     """The graphs of further functions of one file."""
     return OpenFile(request.source, request.index, request.is_newer).lower(request.wanted)
-
-
-# -- over an executor -----------------------------------------------------------------------
-
-_Request = TypeVar("_Request", FactsRequest, LowerRequest)
-_Answer = TypeVar("_Answer", FileFacts, Lowered)
-
-
-def do_facts(data: bytes) -> bytes:
-    """What a worker does with a share of files: encoded requests in, encoded facts out."""
-    requests = msgspec.msgpack.decode(data, type=tuple[FactsRequest, ...])
-    with _as_worker():
-        return msgspec.msgpack.encode([_encoded(find_facts(each)) for each in requests])
-
-
-def do_lower(data: bytes) -> bytes:
-    """What a worker does with a share of functions: encoded requests in, encoded graphs out."""
-    requests = msgspec.msgpack.decode(data, type=tuple[LowerRequest, ...])
-    with _as_worker():
-        return msgspec.msgpack.encode([_encoded(find_graphs(each)) for each in requests])
-
-
-def _encoded(answer: FileFacts | Lowered) -> bytes | None:
-    """An answer as bytes; None where it holds what the encoding does not know, a huge number."""
-    try:
-        return msgspec.msgpack.encode(answer)
-    except (OverflowError, UnicodeEncodeError, RecursionError):
-        return None
-
-
-@contextmanager
-def _as_worker() -> Iterator[None]:
-    """Work as the main process does, and leave the process as it was: it may be anybody's."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 50)
-    try:
-        with undisturbed_parsing():
-            yield
-    finally:
-        gc.set_threshold(*thresholds)
-
-
-@dataclass
-class _Pending(Generic[_Request]):
-    share: tuple[_Request, ...]
-    future: Future[bytes]
-
-
-@dataclass(frozen=True)
-class _Task(Generic[_Request, _Answer]):
-    """A kind of question: who answers it over there and here, and how it fails for one file."""
-
-    remote: Callable[[bytes], bytes]
-    here: Callable[[_Request], _Answer]
-    decoder: msgspec.msgpack.Decoder[_Answer]
-    failed: Callable[[InternalError], _Answer]
-
-
-_FACTS: _Task[FactsRequest, FileFacts] = _Task(
-    do_facts,
-    find_facts,
-    msgspec.msgpack.Decoder(FileFacts),
-    lambda error: FileFacts(None, Lowered(errors=(error,))),
-)
-_GRAPHS: _Task[LowerRequest, Lowered] = _Task(
-    do_lower,
-    find_graphs,
-    msgspec.msgpack.Decoder(Lowered),
-    lambda error: Lowered(errors=(error,)),
-)
-_ANSWERS = msgspec.msgpack.Decoder(list[bytes | None])
-
-
-class OverExecutor:
-    """The workers of an executor. ``make`` makes it, for a number of jobs.
-
-    ``say`` hears of workers that are lost. Nothing is started for less than two shares of work.
-    """
-
-    def __init__(self, make: Executors, jobs: int, say: Callable[[str], None]) -> None:
-        self._make = make
-        self._jobs = jobs
-        self._say = say
-        self._executor: Executor | None = None
-
-    def facts(
-        self, files: Iterable[FileInput], settings: FactSettings | None
-    ) -> Iterator[FileFacts]:
-        """The facts of files; without settings only their declarations."""
-        return self._answers((FactsRequest(file, settings) for file in files), _FACTS)
-
-    def lower(self, requests: Sequence[LowerRequest]) -> Iterator[Lowered]:
-        """The graphs of further functions."""
-        return self._answers(iter(requests), _GRAPHS)
-
-    def close(self) -> None:
-        """End the executors without waiting for what nobody wants any more."""
-        self._end()
-        self._make.close()
-
-    def _end(self) -> None:
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            self._make.end(executor)
-
-    def _answers(
-        self, requests: Iterator[_Request], task: _Task[_Request, _Answer]
-    ) -> Iterator[_Answer]:
-        shares = _shares(requests)
-        first = next(shares, ())
-        second = next(shares, ())
-        if not second and self._executor is None:
-            yield from map(task.here, first)
-            return
-        waiting = chain((first, second), shares)
-        window: deque[_Pending[_Request]] = deque()
-        while True:
-            while len(window) < self._make.width(self._jobs) * _SHARES_PER_JOB:
-                share = next(waiting, ())
-                if not share:
-                    break
-                window.append(self._submitted(share, task))
-            if not window:
-                return
-            pending = window.popleft()
-            try:
-                answers = _ANSWERS.decode(pending.future.result())
-            except Exception as error:
-                yield from self._again(pending, window, task, error)
-                continue
-            yield from self._decoded(pending.share, answers, task)
-
-    def _submitted(
-        self, share: tuple[_Request, ...], task: _Task[_Request, _Answer]
-    ) -> _Pending[_Request]:
-        """Hand a share to the executor, a new one where the last cannot take it."""
-        data = msgspec.msgpack.encode(share)
-        if self._executor is None:
-            self._executor = self._make(self._jobs)
-        try:
-            return _Pending(share, self._executor.submit(task.remote, data))
-        except RuntimeError:  # It is broken; why, is said when its first answer is missed.
-            self._end()
-            self._executor = self._make(self._jobs)
-            return _Pending(share, self._executor.submit(task.remote, data))
-
-    def _decoded(
-        self,
-        share: tuple[_Request, ...],
-        answers: Sequence[bytes | None],
-        task: _Task[_Request, _Answer],
-    ) -> Iterator[_Answer]:
-        for request, answer in zip(share, answers, strict=True):
-            yield task.here(request) if answer is None else task.decoder.decode(answer)
-
-    def _again(
-        self,
-        lost: _Pending[_Request],
-        window: deque[_Pending[_Request]],
-        task: _Task[_Request, _Answer],
-        error: Exception,
-    ) -> Iterator[_Answer]:
-        """The answers of a share that was lost, and whatever else was lost with it."""
-        what = "died" if isinstance(error, BrokenExecutor) else f"failed ({_reason(error)})"
-        self._say(f"a worker {what}: its share of the work is done again")
-        if isinstance(error, BrokenExecutor):
-            self._end()
-            for pending in window:
-                if not _is_answered(pending.future):
-                    pending.future = self._submitted(pending.share, task).future
-        yield from self._one_by_one(lost.share, task)
-
-    def _one_by_one(
-        self, share: tuple[_Request, ...], task: _Task[_Request, _Answer]
-    ) -> Iterator[_Answer]:
-        """The answers to some questions from workers that have nothing else to do."""
-        executor: Executor | None = None
-        try:
-            for request in share:
-                data = msgspec.msgpack.encode((request,))
-                for loss in range(1, _MOST_LOSSES + 1):
-                    executor = executor or self._make(1)
-                    try:
-                        answers = _ANSWERS.decode(executor.submit(task.remote, data).result())
-                    except Exception as error:
-                        self._make.end(executor)
-                        executor = None
-                        if loss == _MOST_LOSSES:
-                            what = f"its worker died or failed each time: {_reason(error)}"
-                            yield task.failed(InternalError(request.path, what, ""))
-                        continue
-                    yield from self._decoded((request,), answers, task)
-                    break
-        finally:
-            if executor is not None:
-                self._make.end(executor)
-
-
-def _is_answered(future: Future[bytes]) -> bool:
-    return future.done() and not future.cancelled() and future.exception() is None
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
-
-
-def _shares(requests: Iterator[_Request]) -> Iterator[tuple[_Request, ...]]:
-    """Questions in their order, in groups of about the same weight."""
-    share: list[_Request] = []
-    weight = 0
-    for request in requests:
-        share.append(request)
-        weight += request.weight
-        if weight >= SHARE_BYTES:
-            yield tuple(share)
-            share, weight = [], 0
-    if share:
-        yield tuple(share)
