@@ -41,12 +41,10 @@ class ExpressionScan:
         push = stack.append
         holder: FunctionScope | ModuleScope = scope.function or self.binder.module
         called = holder.called
-        reads = holder.reads
         while stack:
             node = pop()
             kind = node.__class__
             if kind is ast.Attribute:
-                reads.add(node.attr)
                 if is_lock_word(node.attr):
                     holder.mentions_lock = True
                 node = node.value

@@ -58,7 +58,6 @@ class Scope:
         "function",
         "imports",
         "qualname",
-        "reads",
     )
 
     def __init__(self, qualname: str, enclosing: Scope | None) -> None:
@@ -69,7 +68,6 @@ class Scope:
         self.defined: set[str] = set()
         self.imports: dict[str, str] = {}
         self.called: set[str] = set()
-        self.reads: set[str] = set()
 
     def child_name(self, name: str, line: int) -> str:
         """The qualname of a function or class of this scope, made unique by its line."""
@@ -200,7 +198,6 @@ class FunctionScope(Scope):
             imports=self.imports or _NOTHING,
             self_bindings=freeze(self._with_parameter_fills()),
             called=frozenset(self.called),
-            reads=frozenset(self.reads),
             mentions_lock=self.mentions_lock,
             is_abstract=_is_abstract(node),
             comprehensions=freeze(self.comprehensions),

@@ -151,7 +151,6 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     ``self_bindings`` are assignments to attributes of its first parameter, those of functions
     nested in it included.
     ``called`` are the bare last names of everything that it calls (its nested functions' not),
-    ``reads`` the names of the attributes that it mentions,
     ``mentions_lock`` says that its own body holds an attribute or call that may touch a lock, or a
     ``with``. ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`.
     """
@@ -176,7 +175,6 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     imports: dict[str, str] = {}  # made in its own body
     self_bindings: dict[str, tuple[Binding, ...]] = {}
     called: frozenset[str] = frozenset()
-    reads: frozenset[str] = frozenset()
     mentions_lock: bool = False
     is_abstract: bool = False
     comprehensions: dict[str, tuple[Binding, ...]] = {}
