@@ -84,6 +84,18 @@ class Corpus:
         by_size = sorted(candidates or self.files, key=lambda path: (path.stat().st_size, path))
         return by_size[len(by_size) // 2]
 
+    def silent_file(self) -> Path:
+        """Of the files that say nothing of locks, the one of middling size, to be changed."""
+        signs = "ock OCK threading cquire multiprocessing emaphore .release Condition utex"
+        words = [*signs.encode().split(), b"CapacityLimiter"]
+        candidates = [
+            path
+            for path in self.files
+            if not any(word in path.read_bytes() for word in words) and path.stat().st_size
+        ]
+        by_size = sorted(candidates or self.files, key=lambda path: (path.stat().st_size, path))
+        return by_size[len(by_size) // 2]
+
 
 def stdlib(folder: Path) -> Corpus:
     """The library of the Python that runs this, copied without its tests and installed packages.

@@ -12,7 +12,9 @@ What is measured:
 \b
 cold     without a cache, in one process, against every program of --against
 warm     with a filled cache and nothing changed, against ruff without one
-changed  the same after a comment was added to one file, against warm and ruff
+changed  the same after a comment was added to one file, against warm and ruff: to one that
+         makes locks, and to one that says nothing of locks
+jobs     without a cache, in as many processes as --jobs says, against one
 small    one small file, process start included, against python -c "import libcst"
 start    --help, and a tree in which nothing mentions a lock, against python -c pass
 """
@@ -37,7 +39,7 @@ from benchmarks.opponents import OPPONENTS, Opponent
 from benchmarks.subject import Locklint
 from benchmarks.table import HEADINGS, Row, print_rows
 
-WHAT = ("cold", "warm", "changed", "small", "start")
+WHAT = ("cold", "jobs", "warm", "changed", "small", "start")
 # Corpora of fewer bytes are small enough for every program to look at all of them.
 SAMPLED = 5_000_000
 
@@ -119,6 +121,12 @@ class Suite:
         command = self.locklint.check(corpus.paths, jobs=1)
         self._compare(corpus.name, Program("cold", command), self._programs(corpus, self.rivals))
 
+    def in_parallel(self, corpus: Corpus) -> None:
+        """Without a cache, in several processes."""
+        ours = Program("jobs", self.locklint.check(corpus.paths, jobs=self.jobs))
+        one = Program("locklint --jobs 1", self.locklint.check(corpus.paths, jobs=1))
+        self._compare(corpus.name, ours, [one])
+
     def warm(self, corpus: Corpus) -> None:
         """With a cache that has everything."""
         cache = self.temporary / "cache-warm"
@@ -132,17 +140,22 @@ class Suite:
         cache = self.temporary / "cache-changed"
         command = self.locklint.check(copy.paths, cache=cache, jobs=self.jobs)
         if self._fill(corpus, "changed", command, cache):
-            file = copy.typical_file()
-            print(f"  changed each time: {file.relative_to(copy.root)}", file=sys.stderr)
-
-            def change() -> None:
-                with file.open("a", encoding="utf-8") as stream:
-                    stream.write("# Changed.\n")
-
-            # The run after that with the change finds nothing changed: it is a warm one.
-            rivals = [Program("locklint warm", command), *self._programs(copy, self._ruff)]
-            self._compare(corpus.name, Program("changed", command, before=change), rivals)
+            self._change(corpus, copy, "changed", command, copy.typical_file())
+            self._change(corpus, copy, "changed, no locks", command, copy.silent_file())
         shutil.rmtree(copy.root)
+
+    def _change(
+        self, corpus: Corpus, copy: Corpus, what: str, command: Sequence[str], file: Path
+    ) -> None:
+        print(f"  {what} each time: {file.relative_to(copy.root)}", file=sys.stderr)
+
+        def change() -> None:
+            with file.open("a", encoding="utf-8") as stream:
+                stream.write("# Changed.\n")
+
+        # The run after that with the change finds nothing changed: it is a warm one.
+        rivals = [Program("locklint warm", command), *self._programs(copy, self._ruff)]
+        self._compare(corpus.name, Program(what, command, before=change), rivals)
 
     def small(self) -> None:
         """One small file."""
@@ -300,7 +313,7 @@ class Names(click.ParamType[tuple[str, ...]]):
     show_default=True,
     help="Of a corpus above 5 MB pylint looks at one file in so many; the rest is worked out.",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes for warm and changed.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes for jobs, warm and changed.")
 @click.option("--locklint", default="", metavar="COMMAND", help="Another locklint.")
 @click.option("--arguments", default="", help="Further arguments for `locklint check`.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
@@ -342,7 +355,12 @@ def main(
 
 
 def _measure(suite: Suite, what: Sequence[str], corpora: Callable[[], Sequence[Corpus]]) -> None:
-    of_corpora = {"cold": suite.cold, "warm": suite.warm, "changed": suite.changed}
+    of_corpora = {
+        "cold": suite.cold,
+        "jobs": suite.in_parallel,
+        "warm": suite.warm,
+        "changed": suite.changed,
+    }
     asked = [measure for name, measure in of_corpora.items() if name in what]
     for corpus in corpora() if asked else ():
         _describe(corpus, suite.locklint)
