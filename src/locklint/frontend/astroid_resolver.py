@@ -224,10 +224,11 @@ class AstroidResolver:
                 return None
             case nodes.Attribute(expr=nodes.Name(name=receiver), attrname=attribute):
                 function = value.frame()
-                if isinstance(function, nodes.FunctionDef) and function.is_method():
+                cls = _class_of(function)
+                if cls is not None:
                     arguments = function.args.arguments
                     if arguments and arguments[0].name == receiver:
-                        return self._attribute(function.parent.frame(), [attribute], hops - 1)
+                        return self._attribute(cls, [attribute], hops - 1)
                 return None
             case _:
                 return None
@@ -327,18 +328,17 @@ class AstroidResolver:
         astroid's own infers whose attribute each assignment is, and looks into modules that are
         imported with a star: to do that it parses file after file that nobody has asked for.
         """
-        from astroid import nodes
         from astroid.builder import AstroidBuilder  # type: ignore[import-untyped]
 
         class OwnFileBuilder(AstroidBuilder):  # type: ignore[misc]
             def delayed_assattr(self, node: nodes.AssignAttr) -> None:
                 method = node.frame()
-                if not isinstance(method, nodes.FunctionDef) or not method.is_method():
+                cls = _class_of(method)
+                if cls is None:
                     return
                 arguments = method.args.arguments
                 if arguments and _names(node.expr) == [arguments[0].name]:
-                    attributes = method.parent.frame().instance_attrs
-                    attributes.setdefault(node.attrname, []).append(node)
+                    cls.instance_attrs.setdefault(node.attrname, []).append(node)
 
             def add_from_names_to_locals(
                 self, node: nodes.ImportFrom, global_name: set[str]
@@ -356,6 +356,16 @@ class AstroidResolver:
         manager.always_load_extensions = False
         manager.extension_package_allowlist = set()
         return manager
+
+
+def _class_of(function: nodes.NodeNG) -> nodes.ClassDef | None:
+    """The class in whose body a function stands. (astroid's own answer infers its decorators.)"""
+    from astroid import nodes
+
+    if not isinstance(function, nodes.FunctionDef):
+        return None
+    holder = function.parent.frame()
+    return holder if isinstance(holder, nodes.ClassDef) else None
 
 
 def _imports(data: bytes) -> str:

@@ -88,17 +88,13 @@ def _passed(site: CallSite, decl: FunctionDecl, name: str) -> object:
 
 def _always(inference: Inference, cls: ClassRef, attribute: str, owner: ClassRef) -> bool:
     """Whether each construction of the class in the project passes the maker itself."""
-    bare = cls.decl.name
-    for index in inference.project.modules():
-        for site in index.call_sites:
-            if site.name != bare:
-                continue
-            if not any(
-                other == cls and kept == attribute and _related(inference, maker, owner)
-                for other, kept, maker in _kept(inference, index, site)
-            ):
-                return False
-    return True
+    return all(
+        any(
+            other == cls and kept == attribute and _related(inference, maker, owner)
+            for other, kept, maker in _kept(inference, index, site)
+        )
+        for index, site in inference.project.all_call_sites(cls.decl.name)
+    )
 
 
 def _related(inference: Inference, one: ClassRef, other: ClassRef) -> bool:

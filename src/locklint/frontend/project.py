@@ -396,6 +396,10 @@ class Project:
         """The names of module-level lists and dicts that hold something by that last name."""
         return sorted(set(self._shelves.named(name)))
 
+    def all_call_sites(self, name: str) -> tuple[tuple[ModuleIndex, CallSite], ...]:
+        """The calls by that last name, by module, all of them."""
+        return self._sites.named(name)
+
     def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
         """The calls by that last name in other files, by module, bounded."""
         found = (pair for pair in self._sites.named(name) if pair[0].path != but.path)
