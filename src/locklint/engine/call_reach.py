@@ -17,6 +17,7 @@ from locklint.models.spawns import WAITING_METHODS
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
+    from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.project import Project
     from locklint.frontend.resolver import Callee
     from locklint.frontend.written_calls import WrittenCalls
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class CallReach:
     """What comes to a lock, given the functions that are known to take one.
 
+    ``uses`` are the wrappers that stand in front of functions, by the keys of the calls of them.
     The answers hold for as long as ``states`` and the files of the project stay as they are.
     """
 
@@ -33,10 +35,12 @@ class CallReach:
         written: WrittenCalls,
         project: Project,
         states: Mapping[str, LockStates],
+        uses: Mapping[str, WrapperUse],
     ) -> None:
         self._written = written
         self._project = project
         self._states = states
+        self._uses = uses
         self._never: set[str] = set()
         self._surely: set[str] = {key for key, one in states.items() if one.taken}
 
@@ -71,6 +75,12 @@ class CallReach:
         if known is not None:
             for called in known.calls:
                 yield called.target
+            return
+        use = self._uses.get(key)
+        if use is not None:
+            # A wrapper runs its own code and what it is in front of.
+            yield use.inner
+            yield from self._written_steps(use.wrapper.index, use.wrapper.decl)
             return
         module, qualname = split_key(key)
         index = self._project.by_key(module)

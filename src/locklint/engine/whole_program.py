@@ -267,7 +267,8 @@ class WholeProgram:
         self._add(self._logging_of_locked_texts())
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
-            calls = CallReach(self.written_calls(), self._project, states)
+            uses = self._resolver.dispatch.decorations.uses
+            calls = CallReach(self.written_calls(), self._project, states, uses)
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
             fresh += self._on_demand(sorted(makers(states) - known), None)
             if not fresh:

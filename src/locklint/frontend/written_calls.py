@@ -126,9 +126,17 @@ class WrittenCalls:
         for use in uses:
             if use.question == _CALL and use.name in names:
                 found = self.runs(index, use)
-                if any(key in keys for key in (*found.targets, *found.overrides, *found.runs)):
-                    return True
+                for target in (*found.targets, *found.overrides, *found.runs):
+                    if target in keys or self._behind(index, target) in keys:
+                        return True
         return False
+
+    def _behind(self, index: ModuleIndex, key: str) -> str:
+        """The function that wrappers are in front of, by the key of a call of them."""
+        uses = self.resolver(index).dispatch.decorations.uses
+        while key in uses:
+            key = uses[key].inner
+        return key
 
     def _read(self, index: ModuleIndex, decl: FunctionDecl, node: ast.stmt) -> Iterator[WrittenUse]:
         names = self._names_of(index)
