@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity, Step
 from locklint.core.source import Span
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 CODE = re.compile(r"LCK\d{3}")
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A rule as a value.
 
     ``summary`` is one line; ``page`` the rule's page in Markdown (the module's docstring);

@@ -75,6 +75,27 @@ def test_a_scan_without_locks_imports_nothing_heavy(tmp_path: Path) -> None:
         assert result.stderr == "heavy:\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "needless"),
+    [
+        (("--help",), ("msgspec", "locklint.engine")),
+        (
+            ("check", "--no-cache"),
+            ("concurrent.futures", "difflib", "tempfile", "locklint.engine.baseline"),
+        ),
+    ],
+)
+def test_what_a_small_run_has_no_use_for_is_not_imported(
+    tmp_path: Path, words: tuple[str, ...], needless: tuple[str, ...]
+) -> None:
+    # As fast as an editor or a hook wants it, which is a matter of imports alone.
+    leak = tmp_path / "leak.py"
+    leak.write_text("import threading\nlock = threading.Lock()\ndef f():\n    lock.acquire()\n")
+    result = run(*words, str(leak), code=IMPORTED.replace(repr(HEAVY), repr(needless)))
+    assert result.returncode == (1 if "check" in words else 0)
+    assert result.stderr.endswith("heavy:\n")
+
+
 CANNED = """
 import sys
 from locklint.reporting import render

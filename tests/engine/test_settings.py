@@ -262,9 +262,9 @@ def test_confidence_and_severity() -> None:
 
 
 def test_rules_in_preview_run_on_request() -> None:
-    import dataclasses
+    import msgspec
 
-    rules = (*RULES[:-1], dataclasses.replace(RULES[-1], code="LCK777", preview=True))
+    rules = (*RULES[:-1], msgspec.structs.replace(RULES[-1], code="LCK777", preview=True))
     assert "LCK777" not in {r.code for r in select_rules(Config(select=("ALL",)), rules)}
     config = Config(select=("ALL",), preview=True)
     assert "LCK777" in {r.code for r in select_rules(config, rules)}

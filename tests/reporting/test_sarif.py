@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from importlib import resources
@@ -137,13 +136,13 @@ def test_addresses_are_relative_to_the_checkout_where_they_can_be() -> None:
 def test_with_a_baseline_findings_are_new_to_it() -> None:
     report = Canned().report(leak())
     assert "baselineState" not in run_of(report)["results"][0]
-    compared = dataclasses.replace(report, compared=True)
+    compared = msgspec.structs.replace(report, compared=True)
     assert run_of(compared)["results"][0]["baselineState"] == "new"
 
 
 def test_hidden_findings_are_held_on_request_and_marked(schema: dict[str, Any]) -> None:
     silenced = (Silenced(leak(), "one thread only"), Silenced(leak()))
-    report = dataclasses.replace(
+    report = msgspec.structs.replace(
         Canned().report(leak()), silenced=silenced, known=(leak(),), compared=True
     )
     assert len(run_of(report)["results"]) == 1

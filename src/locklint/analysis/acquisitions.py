@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+
+import msgspec
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
 from locklint.analysis.hold import Acquisition, Grade, LockKey
@@ -15,8 +16,7 @@ from locklint.ir.instruction import Acquire, Constant, TryAcquire
 from locklint.ir.lock import LockRef, LockRole
 
 
-@dataclass
-class Fate:
+class Fate(msgspec.Struct):
     """The fate of one acquisition by hand: by a method, or by a call that returns holding."""
 
     states: LockStates
@@ -24,10 +24,10 @@ class Fate:
     acquisition: Acquisition
     lock: LockRef
     taken: list[Taken]
-    releases: list[Given] = field(default_factory=list)
-    kept: list[Exit] = field(default_factory=list)
-    kept_by_exception: list[Exit] = field(default_factory=list)
-    given_back: list[Exit] = field(default_factory=list)
+    releases: list[Given] = msgspec.field(default_factory=list)
+    kept: list[Exit] = msgspec.field(default_factory=list)
+    kept_by_exception: list[Exit] = msgspec.field(default_factory=list)
+    given_back: list[Exit] = msgspec.field(default_factory=list)
 
     @property
     def span(self) -> Span:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -129,8 +128,7 @@ class Given(msgspec.Struct, frozen=True):
     exception: InFlight | None
 
 
-@dataclass
-class LockStates:
+class LockStates(msgspec.Struct):
     """All facts about the locks of one function.
 
     ``complete`` is false where the analysis gave up at a bound; then nothing may be concluded.
@@ -140,17 +138,18 @@ class LockStates:
     """
 
     function: Function
-    calls: list[Called] = field(default_factory=list)
-    outside: list[Outside] = field(default_factory=list)
-    exits: list[Exit] = field(default_factory=list)
-    taken: list[Taken] = field(default_factory=list)
-    given: list[Given] = field(default_factory=list)
-    yields: list[tuple[Span, dict[LockKey, Hold]]] = field(default_factory=list)
-    locks: dict[LockKey, LockRef] = field(default_factory=dict)
+    calls: list[Called] = msgspec.field(default_factory=list)
+    outside: list[Outside] = msgspec.field(default_factory=list)
+    exits: list[Exit] = msgspec.field(default_factory=list)
+    taken: list[Taken] = msgspec.field(default_factory=list)
+    given: list[Given] = msgspec.field(default_factory=list)
+    yields: list[tuple[Span, dict[LockKey, Hold]]] = msgspec.field(default_factory=list)
+    locks: dict[LockKey, LockRef] = msgspec.field(default_factory=dict)
     complete: bool = True
     raises: Grade = Grade.NEVER
     returns: bool = False
-    derived: dict[str, Any] = field(default_factory=dict)  # what is worked out once for all rules
+    # What is worked out once for all rules.
+    derived: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def normal_exits(self) -> list[Exit]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import msgspec
@@ -69,12 +68,11 @@ class LockOrderEdge(msgspec.Struct, frozen=True, eq=False):
         return any(witness.waits for witness in self.witnesses)
 
 
-@dataclass(frozen=True)
-class LockOrderGraph:
+class LockOrderGraph(msgspec.Struct, frozen=True, dict=True):
     """All edges by source and target; ``locks`` gives one reference for each name."""
 
-    edges: Mapping[tuple[str, str], LockOrderEdge] = field(default_factory=dict)
-    locks: Mapping[str, LockRef] = field(default_factory=dict)
+    edges: Mapping[tuple[str, str], LockOrderEdge] = msgspec.field(default_factory=dict)
+    locks: Mapping[str, LockRef] = msgspec.field(default_factory=dict)
 
     @cached_property
     def successors(self) -> Mapping[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ parameters, and through functions that return such an object, or a path of their
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
@@ -18,12 +18,11 @@ from locklint.ir.instruction import Assign, Call, Return
 _DEPTH = 3
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """What a call gives: a known ``path``, or a new object with some ``fields`` known."""
 
     path: AccessPath | None = None
-    fields: dict[str, AccessPath] = field(default_factory=dict)
+    fields: dict[str, AccessPath] = msgspec.field(default_factory=dict)
 
 
 class Objects:

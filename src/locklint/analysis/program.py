@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+import msgspec
 
 from locklint.analysis.acquisitions import Fate
 from locklint.analysis.call_graph import CallGraph
@@ -28,8 +29,7 @@ from locklint.ir.lock import LockRef, LockRole, Mode
 RELEASE_NAMES = ("release", "release_read_lock", "release_write_lock", "__exit__")
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(msgspec.Struct, frozen=True, dict=True):
     """The analysed functions of a run with their lock states and summaries.
 
     ``problems`` are the files that could not be analysed, as findings of LCK901. ``sources`` gives
@@ -46,7 +46,7 @@ class Program:
     summaries: Mapping[str, Summary]
     sources: Mapping[str, SourceFile]
     problems: tuple[Diagnostic, ...] = ()
-    made: Mapping[str, tuple[str, Span]] = field(default_factory=dict)
+    made: Mapping[str, tuple[str, Span]] = msgspec.field(default_factory=dict)
     back_references: frozenset[tuple[str, str]] = frozenset()
     declared_orders: tuple[DeclaredOrder, ...] = ()
     log_handlers: frozenset[str] = frozenset()

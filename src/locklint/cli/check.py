@@ -12,14 +12,13 @@ from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted, was_interrupted
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
-from locklint.cli.request import Request
 from locklint.cli.scope import Scope, scope
 from locklint.cli.show_settings import show_settings
-from locklint.cli.triage import Triage, add_ignores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from locklint.cli.request import Request
     from locklint.cli.terminal_progress import TerminalProgress
     from locklint.core.config import Config
     from locklint.engine.index_file import IndexedProgram
@@ -52,6 +51,8 @@ def run(
 
     Without paths the current folder is meant, unless a list was given in which nothing is named.
     """
+    from locklint.cli.request import Request
+
     if flags["from_index"]:
         return _run_indexed(Request(paths=paths, **flags), stdin_filename, report_only_for)
     where = scope(
@@ -68,7 +69,7 @@ def run(
 
 
 def _run_indexed(request: Request, stdin_filename: str | None, report_only_for: bool) -> int:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from locklint.engine.find_files import UsageError
     from locklint.engine.index_file import IndexedProgram, read_index
@@ -106,6 +107,8 @@ def _watch(request: Request, where: Scope) -> int:
 
 
 def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = None) -> int:
+    from locklint.cli.triage import Triage, add_ignores
+
     settings = request.settings_unchecked(read=indexed.read_settings if indexed else None)
     if request.verbose or request.show_settings or request.show_files:
         request.check_rules(settings)
@@ -130,9 +133,6 @@ def _analyse(
     request: Request, settings: Settings, where: Scope, indexed: IndexedProgram | None
 ) -> Report:
     from locklint.engine.cached_check import cached_check
-    from locklint.engine.executors import ExecutorProblem
-    from locklint.engine.find_files import UsageError
-    from locklint.engine.load_config import SettingsError
 
     progress = progress_for(quiet=request.quiet)
     cache = request.cache(settings)
@@ -150,7 +150,7 @@ def _analyse(
                 is_whole=lambda: not was_interrupted(),
                 workers=request.workers,
             )
-    except (UsageError, SettingsError, ExecutorProblem) as error:
+    except _usage_errors() as error:
         raise Failure(str(error)) from None
     finally:
         if progress is not None:
@@ -173,6 +173,18 @@ def _analyse(
             place = f"{one.path}:{one.span.line}:{one.span.column}"
             write_note(f"{place}: `{one.function}` is too complex, nothing is concluded about it")
     return report
+
+
+def _usage_errors() -> tuple[type[Exception], ...]:
+    """What tells that a run cannot be done as it was asked for.
+
+    Asked only where a run failed, so that one that works need not load what starts workers.
+    """
+    from locklint.engine.executors import ExecutorProblem
+    from locklint.engine.find_files import UsageError
+    from locklint.engine.load_config import SettingsError
+
+    return UsageError, SettingsError, ExecutorProblem
 
 
 def _check_indexed(

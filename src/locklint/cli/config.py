@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -78,6 +76,8 @@ def markdown(rows: Iterable[Setting]) -> str:
 
 
 def _page(row: Setting) -> str:
+    import textwrap
+
     width = min(width_of(sys.stdout) or WIDEST_PAGE, WIDEST_PAGE)
     lines = [
         row.key,
@@ -118,4 +118,6 @@ def _record(row: Setting) -> dict[str, object]:
 
 
 def _json(document: object) -> str:
+    import json
+
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

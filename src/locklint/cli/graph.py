@@ -22,10 +22,10 @@ from locklint.cli.output import (
     write_note,
     write_result,
 )
-from locklint.cli.request import Request
 from locklint.reporting import GRAPH_FORMATS
 
 if TYPE_CHECKING:
+    from locklint.cli.request import Request
     from locklint.engine.lock_graph import GraphReport
     from locklint.engine.settings import Settings
 
@@ -74,6 +74,8 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
     Exits with 0, cycles or not, and with 2 if something is wrong with the command line, the
     settings or locklint itself.
     """
+    from locklint.cli.request import Request
+
     request = Request(paths=paths or (os.curdir,), **flags)
     settings = request.settings()
     reject_unwritable(output_file)

@@ -13,9 +13,9 @@ from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted
 from locklint.cli.output import Failure, write_error, write_note
-from locklint.cli.request import Request
 
 if TYPE_CHECKING:
+    from locklint.cli.request import Request
     from locklint.engine.index_file import Index
 
 # Those options of `check` that say which files are looked at, by which settings, and by whom.
@@ -52,6 +52,8 @@ def index(paths: tuple[str, ...], output_file: str, **flags: Any) -> int:
     that all paths are relative to; `locklint check --from-index part1.lki --from-index part2.lki`
     then says what it would say of all of them. It needs the index files alone.
     """
+    from locklint.cli.request import Request
+
     request = Request(paths=paths or (os.curdir,), **flags)
     reject_unwritable(output_file)
     made = _make(request)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from typing import TextIO
@@ -110,6 +109,8 @@ def width_of(stream: TextIO | None) -> int | None:
         return int(columns)
     if not is_terminal(stream):
         return None
+    import shutil
+
     return shutil.get_terminal_size().columns
 
 

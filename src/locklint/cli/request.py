@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from locklint.cli.destinations import Destination, destinations, write_all
 from locklint.cli.output import Failure, write_note
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from locklint.rule import Rule
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What was asked for on the command line; None where a flag was not given."""
 
     paths: tuple[str, ...]
@@ -207,8 +207,6 @@ class Request:
         return find_root(self.paths, read), True, values
 
     def _with_flags(self, base: Config) -> Config:
-        import msgspec
-
         from locklint.core.diagnostic import Confidence, Severity
         from locklint.engine.load_config import decode_config
         from locklint.engine.patterns import anchored
@@ -291,8 +289,6 @@ def _setting(word: str) -> dict[str, Any]:
 
 
 def _with_values(config: Config, values: dict[str, Any]) -> Config:
-    import msgspec
-
     return msgspec.structs.replace(config, **values) if values else config
 
 

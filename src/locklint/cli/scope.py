@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from locklint.cli.output import Failure, write_note
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """The paths to analyse, text that takes the place of a file, and what findings must touch.
 
     ``named`` is None where everything is reported; no paths at all are a list with nothing in it.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.output import Failure, reason, write_error, write_note
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from locklint.engine.settings import Settings
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The report that is left, and the status that the baseline alone asks for."""
 
     report: Report
@@ -70,17 +70,17 @@ class Triage:
         return Outcome(report, status)
 
     def _read_baseline(self, settings: Settings) -> Baseline | None:
-        from locklint.engine.baseline import DEFAULT_NAME, Baseline
-        from locklint.engine.load_config import SettingsError
-
         path = settings.config.baseline
         updates = self._request.update_baseline
-        if path is None and updates:
-            path = os.path.join(settings.folder or os.getcwd(), DEFAULT_NAME)
-        if path is None:
+        if path is None and not updates:
             if self._request.error_stale_baseline:
                 raise Failure("--error-stale-baseline needs a baseline: name it with --baseline")
             return None
+        from locklint.engine.baseline import DEFAULT_NAME, Baseline
+        from locklint.engine.load_config import SettingsError
+
+        if path is None:
+            path = os.path.join(settings.folder or os.getcwd(), DEFAULT_NAME)
         if updates and not os.path.isdir(os.path.dirname(path)):
             raise Failure(f"{path}: cannot be written: there is no such folder")
         if updates and not os.path.lexists(path):

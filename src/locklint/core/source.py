@@ -38,16 +38,14 @@ class Span(msgspec.Struct, frozen=True, order=True, gc=False):
         ) <= (self.end_line, self.end_column)
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """A code cell of a notebook: its number among all cells, from 1, and its first line."""
 
     number: int
     line: int
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """A line and a column as users are told them: within a cell of a notebook, or cell 0."""
 
     cell: int

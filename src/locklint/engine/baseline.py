@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from locklint.engine.load_config import SettingsError
 from locklint.engine.write_file import replace_file
@@ -32,8 +33,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
-@dataclass(frozen=True, order=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, order=True):
     """One known finding. ``path`` is relative to the baseline's folder, with forward slashes."""
 
     path: str
@@ -46,8 +46,7 @@ class Entry:
         return "\t".join((self.path, self.code, self.function, self.locks, self.fingerprint))
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """Findings compared with a baseline.
 
     ``new`` are those that it does not know, ``known`` the others, both in their order.

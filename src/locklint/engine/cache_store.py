@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -65,6 +64,8 @@ def clean(folder: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
         own = False
     if own:
+        import shutil
+
         shutil.rmtree(folder)
     return own
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePath
+
+import msgspec
 
 from locklint.core.config import Config
 from locklint.engine.ignore import IgnoreRules, read_rules, repository_excludes, repository_root
@@ -72,8 +73,7 @@ _SPECIAL = {
 }
 
 
-@dataclass(frozen=True, order=True)
-class FoundFile:
+class FoundFile(msgspec.Struct, frozen=True, order=True):
     """A file to scan.
 
     ``path`` opens it and is what the user is shown: relative to the working directory where a
@@ -89,8 +89,7 @@ class FoundFile:
         return printable_path(self.path)
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True, order=True):
     """Something that could not be scanned, and why.
 
     ``fatal`` says that the user named it, so that the run cannot count as a success.
@@ -101,8 +100,7 @@ class Problem:
     fatal: bool = False
 
 
-@dataclass(frozen=True)
-class Discovery:
+class Discovery(msgspec.Struct, frozen=True):
     """The files to scan and what stood in the way, both sorted by path."""
 
     files: tuple[FoundFile, ...] = ()
@@ -131,8 +129,7 @@ def discover(paths: Sequence[str], config: Config, root: str | None = None) -> D
     return search.result()
 
 
-@dataclass(frozen=True)
-class _Directory:
+class _Directory(msgspec.Struct, frozen=True):
     """One directory of the walk: where it is, how it is shown, and what is ignored in it."""
 
     real: str
@@ -140,19 +137,16 @@ class _Directory:
     rules: tuple[IgnoreRules, ...]  # The strongest first: settings, then from near to far.
 
 
-@dataclass
 class _Search:
-    config: Config
-    root: str
-    problems: list[Problem] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        config = self.config
+    def __init__(self, config: Config, root: str) -> None:
+        self.config = config
+        self.root = root
+        self.problems: list[Problem] = []
         excludes = config.exclude if config.exclude is not None else DEFAULT_EXCLUDES
         patterns = (*excludes, *config.extend_exclude)
         self._excludes = IgnoreRules(
-            top_of(self.root),
-            (line if line.startswith("/") else anchored(line, self.root) for line in patterns),
+            top_of(root),
+            (line if line.startswith("/") else anchored(line, root) for line in patterns),
         )
         # From the real path to how the file is shown: one file is listed once. The smallest key
         # wins: named before linked, relative before absolute.

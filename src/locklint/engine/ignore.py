@@ -12,7 +12,8 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 _MOST_BYTES = 4 * 1024 * 1024
 _ANY_NAME = "\x01\x02"  # Only a pattern that matches whatever it sees matches this.
@@ -22,8 +23,7 @@ _PLAIN = re.compile(r"(\*?)(\.?[\w-][\w.-]*)/?", re.ASCII)
 """A bare name, or a star and how a name ends."""
 
 
-@dataclass(frozen=True)
-class _Pattern:
+class _Pattern(msgspec.Struct, frozen=True):
     """One translated line; ``order`` decides between several that match: the last one wins.
 
     Names and endings of names have no ``regex``: a name was found by looking it up, and of others

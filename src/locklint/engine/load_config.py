@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -41,13 +40,12 @@ class SettingsError(Exception):
     """Settings that cannot be used: the message says which and why. The run cannot start."""
 
 
-@dataclass(frozen=True)
-class LoadedConfig:
+class LoadedConfig(msgspec.Struct, frozen=True):
     """Settings, the file they came from (None: no such file), and the keys written down in it."""
 
     config: Config
     path: Path | None = None
-    keys: frozenset[str] = field(default_factory=frozenset)
+    keys: frozenset[str] = msgspec.field(default_factory=frozenset)
 
 
 def load_config(start: Path, read: Read = Path.read_bytes) -> LoadedConfig:

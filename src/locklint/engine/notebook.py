@@ -11,8 +11,9 @@ import io
 import json
 import re
 import tokenize
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from locklint.core.source import Cell
 from locklint.engine.read import ReadProblem
@@ -27,8 +28,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _ASSIGNED = re.compile(r"^(?P<target>\s*[^=%!#'\"]*[^=<>!:%'\"#]=\s*)[%!](?!=).*$")
 
 
-@dataclass(frozen=True)
-class NotebookCode:
+class NotebookCode(msgspec.Struct, frozen=True):
     """The code of a notebook as one text, each cell ended by a line end, and the cells' places."""
 
     text: str

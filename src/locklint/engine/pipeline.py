@@ -12,11 +12,11 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic
@@ -121,8 +121,7 @@ def check(
     )
 
 
-@dataclass(frozen=True)
-class Means:
+class Means(msgspec.Struct, frozen=True):
     """Where the files of a run are read, who works them out, and what is known of them; by default
     the disk, this process, and nothing.
     """
@@ -132,8 +131,7 @@ class Means:
     store: FactsStore | None = None
 
 
-@dataclass(frozen=True)
-class Solved:
+class Solved(msgspec.Struct, frozen=True, dict=True):
     """Everything that is known of some files before rules look at it."""
 
     discovery: Discovery

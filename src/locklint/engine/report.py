@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from locklint.core.diagnostic import Diagnostic
 from locklint.core.source import SourceFile, Span
 
 
-@dataclass(frozen=True)
-class InternalError:
+class InternalError(msgspec.Struct, frozen=True):
     """An unexpected error of locklint's own while it worked on one file."""
 
     path: str
@@ -18,8 +19,7 @@ class InternalError:
     traceback: str
 
 
-@dataclass(frozen=True)
-class GivenUp:
+class GivenUp(msgspec.Struct, frozen=True):
     """A function about which nothing is concluded: a bound of the analysis was reached in it."""
 
     path: str
@@ -27,16 +27,14 @@ class GivenUp:
     function: str
 
 
-@dataclass(frozen=True)
-class Silenced:
+class Silenced(msgspec.Struct, frozen=True):
     """A finding that a comment silences, and the reason that stands there; empty if none does."""
 
     diagnostic: Diagnostic
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(msgspec.Struct, frozen=True):
     """What was analysed: files found, files that mention locks, functions lowered, locks known.
 
     ``too_complex`` are those of the functions about which nothing is concluded.
@@ -51,8 +49,7 @@ class Statistics:
     too_complex: int = 0
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """Findings in output order, what was analysed, what went wrong, and the texts for snippets.
 
     ``sources`` holds at least every file that a finding or one of its steps points into.
@@ -68,7 +65,7 @@ class Report:
     diagnostics: tuple[Diagnostic, ...] = ()
     statistics: Statistics = Statistics()
     errors: tuple[InternalError, ...] = ()
-    sources: Mapping[str, SourceFile] = field(default_factory=dict)
+    sources: Mapping[str, SourceFile] = msgspec.field(default_factory=dict)
     too_complex: tuple[GivenUp, ...] = ()
     files: tuple[str, ...] = ()
     noqa: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,8 +23,7 @@ _TEST_FOLDERS = frozenset({"test", "tests"})
 _ABOUT_ANY_CODE = "LCK9"
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What the rules have found.
 
     ``all`` is everything that the rules which run over a file have to say about it; ``shown`` are

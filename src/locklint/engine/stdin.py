@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from locklint.core.config import Config
 from locklint.engine.discover import FoundFile, discover
@@ -13,8 +14,7 @@ UNNAMED = "<stdin>"
 """How text is shown that was given no name."""
 
 
-@dataclass(frozen=True)
-class StdinText:
+class StdinText(msgspec.Struct, frozen=True):
     """The bytes of a source file, and the path under which they are analysed."""
 
     path: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from locklint.engine.report import Silenced
 from locklint.engine.selection import find_rules, unknown_rule
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 UNUSED_SUPPRESSION = "LCK902"
 
 
-@dataclass(frozen=True)
-class _Use:
+class _Use(msgspec.Struct, frozen=True):
     """A comment, by its place in its file, and the one of its selectors that silenced something."""
 
     path: str

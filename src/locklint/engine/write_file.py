@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 
 # A path such as /dev/stdout stands for a stream that others hold open, whatever it leads to.
 _NAMES_OF_STREAMS = ("/dev/", "/proc/")
@@ -18,6 +17,8 @@ def replace_file(path: str, data: bytes) -> None:
     What is no regular file (a device, a pipe) is written to directly, and so is a file in a folder
     where none may be made. Raises `OSError`.
     """
+    import tempfile
+
     mode = None
     with contextlib.suppress(FileNotFoundError):
         status = os.stat(path)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from locklint.ir.instruction import Call, Constant, Operand, Unknown
 from locklint.ir.lock import AcquireForm, Argument, Failure, Refused
 
 
-@dataclass(frozen=True, slots=True)
-class AcquireCall:
+class AcquireCall(msgspec.Struct, frozen=True):
     """``tries``: it may give up; ``certain``: it does not wait for ever whatever is passed;
     ``timed``: it waits for a while; ``raises``: giving up raises; ``refused`` completes "it is
     called with …" where the constant arguments raise at once.

@@ -7,23 +7,22 @@ is on. A way that several places take is shared, which keeps nested regions line
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from locklint.frontend.cfg_builder import GraphBuilder
 from locklint.ir.instruction import BlockId, Jump, Terminator
 
 
-@dataclass(frozen=True, slots=True)
-class LoopFrame:
+class LoopFrame(msgspec.Struct, frozen=True):
     """A loop: where `continue` and `break` lead."""
 
     on_continue: BlockId
     on_break: BlockId
 
 
-@dataclass(slots=True)
-class CleanupFrame:
+class CleanupFrame(msgspec.Struct):
     """A region whose clean-up runs on every way out.
 
     ``outer_handler`` is where exceptions of the clean-up itself go, ``emit`` writes the clean-up of
@@ -34,7 +33,7 @@ class CleanupFrame:
     outer_handler: BlockId | None
     emit: Callable[[], None]
     binds: frozenset[str] = frozenset()
-    copies: dict[object, BlockId] = field(default_factory=dict)
+    copies: dict[object, BlockId] = msgspec.field(default_factory=dict)
 
 
 Frame: TypeAlias = "LoopFrame | CleanupFrame"

@@ -7,8 +7,6 @@ that function, and the wrapper's first parameter what the decorated one is a met
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from locklint.frontend.arguments import is_method, takes_class
@@ -30,8 +28,7 @@ _DEPTH = 3
 """How many functions that return functions are followed for one decorator."""
 
 
-@dataclass(frozen=True)
-class WrapperUse:
+class WrapperUse(msgspec.Struct, frozen=True):
     """A wrapper in front of one function.
 
     ``key`` is that of the use; ``wrapper`` and ``decorated`` are the two functions, ``inner`` the

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import libcst as cst
+import msgspec
 
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.cfg_builder import GraphBuilder
@@ -44,8 +44,7 @@ class ConditionLowering(Protocol):
         """Emit what evaluates ``node``, and go to one of the two blocks."""
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(msgspec.Struct, frozen=True):
     """Who lowers what. Given by the entry points, so that the parts need not know each other."""
 
     expressions: Mapping[type[cst.CSTNode], ExpressionLowering]
@@ -53,8 +52,7 @@ class Tables:
     condition: ConditionLowering
 
 
-@dataclass
-class Session:
+class Session(msgspec.Struct):
     """What the functions of one piece of source share.
 
     ``known_names`` are the qualified names of the file's definitions by line and bare name.
@@ -66,8 +64,8 @@ class Session:
     spans: Spans
     tables: Tables
     known_names: Mapping[tuple[int, str], str]
-    functions: list[Function] = field(default_factory=list)
-    references: dict[int, FunctionRef] = field(default_factory=dict)
+    functions: list[Function] = msgspec.field(default_factory=list)
+    references: dict[int, FunctionRef] = msgspec.field(default_factory=dict)
 
 
 class Lowering:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import libcst as cst
+import msgspec
 
 from locklint.core.source import Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
@@ -40,8 +40,7 @@ MAX_CAPTURES = 64
 _IMPLICIT_CLASS_METHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(msgspec.Struct, frozen=True):
     """What identifies a function, before its body is lowered."""
 
     qualname: str

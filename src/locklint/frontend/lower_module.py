@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
 
 import libcst as cst
+import msgspec
 
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
@@ -41,8 +41,7 @@ MODULE_QUALNAME = "<module>"
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
-class FunctionSource:
+class FunctionSource(msgspec.Struct, frozen=True):
     """A function to lower: its place and what the index knows of it.
 
     ``span`` starts at the first decorator. ``node`` is the `ast` node of the definition, None where
@@ -58,7 +57,7 @@ class FunctionSource:
     node: ast.FunctionDef | ast.AsyncFunctionDef | None = None
     class_name: str | None = None
     parent: str | None = None
-    names: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    names: Mapping[tuple[int, str], str] = msgspec.field(default_factory=dict)
     enclosing_names: frozenset[str] = frozenset()
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 
 import libcst as cst
+import msgspec
 
 from locklint.frontend.positions import CST_CHILDREN, NO_NODES
 from locklint.ir.access_path import AccessPath, Root
@@ -29,17 +29,16 @@ class ScopeKind(Enum):
     COMPREHENSION = "comprehension"
 
 
-@dataclass(slots=True)
-class Bindings:
+class Bindings(msgspec.Struct):
     """What the code of one scope binds, its nested scopes left out.
 
     ``definitions`` are its functions and classes in source order, by the identity of their nodes.
     """
 
-    names: set[str] = field(default_factory=set)
-    globals: set[str] = field(default_factory=set)
-    nonlocals: set[str] = field(default_factory=set)
-    definitions: list[cst.FunctionDef | cst.ClassDef] = field(default_factory=list)
+    names: set[str] = msgspec.field(default_factory=set)
+    globals: set[str] = msgspec.field(default_factory=set)
+    nonlocals: set[str] = msgspec.field(default_factory=set)
+    definitions: list[cst.FunctionDef | cst.ClassDef] = msgspec.field(default_factory=list)
     is_generator: bool = False
 
 

@@ -10,11 +10,11 @@ import ast
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
 import libcst as cst
+import msgspec
 
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.unvalidated import unvalidated
@@ -65,16 +65,14 @@ _NOT_NODES = frozenset({int, str, type(None), ast.Load, ast.Store, ast.Del})
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True, slots=True)
-class LoweringProblem:
+class LoweringProblem(msgspec.Struct, frozen=True):
     """Why a piece of source could not be lowered; plain data, for a diagnostic."""
 
     message: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedStatement:
+class ParsedStatement(msgspec.Struct, frozen=True):
     """One statement, and how the lines of its tree relate to those of the file.
 
     ``module`` is the tree that holds ``statement``; line ``n`` of it is line ``n + line_offset`` of
@@ -172,8 +170,7 @@ def _text_too_deep_or_large(text: str, most_nodes: int = MAX_NODES) -> str | Non
     return TOO_LARGE if nodes > most_nodes else None
 
 
-@dataclass(frozen=True, slots=True)
-class TreeSize:
+class TreeSize(msgspec.Struct, frozen=True):
     """How large a tree is, and how much deeper libcst's may be.
 
     libcst nests the operands of ``a and b and c …`` and adjacent string literals, which `ast` keeps

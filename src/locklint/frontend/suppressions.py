@@ -16,7 +16,6 @@ import io
 import re
 import tokenize
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -103,8 +102,7 @@ class Pragma(msgspec.Struct, frozen=True):
         return bool(self.matching(code, name))
 
 
-@dataclass(frozen=True)
-class Suppressions:
+class Suppressions(msgspec.Struct, frozen=True, dict=True):
     """All comments to locklint in one file, in the order of the text."""
 
     pragmas: tuple[Pragma, ...] = ()

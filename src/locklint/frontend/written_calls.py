@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
 
 from locklint.core.source import SourceFile
 from locklint.frontend.implicit_calls import BUILTINS, CALLED, FORMAT, OPERATORS, POSITIONS, TEXT
@@ -65,8 +66,7 @@ class WrittenUse(NamedTuple):
     path: AccessPath
 
 
-@dataclass
-class WrittenCalls:
+class WrittenCalls(msgspec.Struct):
     """Reads from functions' texts what they run.
 
     ``resolver`` gives what answers for the names of a file, ``source`` its text.
@@ -74,8 +74,10 @@ class WrittenCalls:
 
     resolver: Callable[[ModuleIndex], StaticResolver]
     source: Callable[[ModuleIndex], SourceFile]
-    _uses: dict[tuple[str, str], tuple[WrittenUse, ...] | None] = field(default_factory=dict)
-    _names: dict[str, dict[tuple[int, str], str]] = field(default_factory=dict)
+    _uses: dict[tuple[str, str], tuple[WrittenUse, ...] | None] = msgspec.field(
+        default_factory=dict
+    )
+    _names: dict[str, dict[tuple[int, str], str]] = msgspec.field(default_factory=dict)
 
     def of(self, index: ModuleIndex, decl: FunctionDecl) -> tuple[WrittenUse, ...] | None:
         """What runs something in a function and in those nested in it; None if it can't be read.

@@ -6,11 +6,10 @@ is given is then a function that somebody calls, nobody knows when.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Spawner:
+class Spawner(msgspec.Struct, frozen=True):
     """A callable that lets a function run beside the caller.
 
     ``position`` and ``name`` say which argument is the function. What it will be called with is

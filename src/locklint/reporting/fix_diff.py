@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,8 @@ def fixed(source: SourceFile, fix: Fix) -> str:
 
 def fix_diff(source: SourceFile, fix: Fix, frame: Frame) -> Iterator[Line]:
     """The changed lines with one line around them, behind the bar; nothing where none changes."""
+    import difflib
+
     after = fixed(source, fix).split("\n")
     lines = list(difflib.unified_diff(source.lines, after, n=1, lineterm=""))[2:]
     shown = [line[1:] for line in lines if not line.startswith("@@") and line[1:].strip()]

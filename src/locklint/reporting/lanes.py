@@ -7,9 +7,11 @@ lanes. Where the threads come to a standstill, these last steps stand beside eac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from locklint.reporting.interleaving import numbers
 from locklint.reporting.places import position
@@ -28,8 +30,7 @@ NARROWEST = 44
 WIDEST = 72
 
 
-@dataclass(frozen=True)
-class _Lane:
+class _Lane(msgspec.Struct, frozen=True):
     """What is drawn of one thread: what comes before its last step, and the last step."""
 
     number: int

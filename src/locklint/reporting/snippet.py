@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from locklint.reporting.glyphs import Glyphs
 from locklint.reporting.printable import printable
@@ -29,8 +30,7 @@ NARROW_LABEL = 36
 GAP = 2
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(msgspec.Struct, frozen=True):
     """What a step says: its sign (empty where it is the only one), its text, what is held.
 
     ``waiting`` tells what its thread waits for.
@@ -64,8 +64,7 @@ class Label:
         )
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """A span to underline, with the labels of the steps that stand there, in order."""
 
     span: Span
@@ -73,8 +72,7 @@ class Mark:
     labels: tuple[Label, ...] = ()
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """How all snippets of one finding are drawn; ``digits`` is the width of line numbers."""
 
     digits: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from locklint.reporting.printable import printable
 from locklint.reporting.style import cells
@@ -13,8 +13,7 @@ TAB = 4
 _FACTOR = 4
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """The shown part of a line; ``start`` and ``end`` are the columns of it that hold code."""
 
     text: str
