@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import socket
@@ -420,3 +421,19 @@ def test_a_name_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     except OSError:
         pytest.skip("the file system has no such names")
     assert _main(tmp_path, ".", monkeypatch=monkeypatch) == 1
+
+
+def test_a_run_leaves_nothing_of_its_own_to_the_collector(tmp_path: Path) -> None:
+    (tmp_path / "locks.py").write_text(PROGRAM + "class A:\n    def f(self):\n        leak()\n")
+    check([str(tmp_path)], Config())  # What is made once and kept for good is there now.
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        check([str(tmp_path)], Config())
+        gc.unfreeze()
+        gc.collect()
+        modules = {type(each).__module__.partition(".")[0] for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert modules.isdisjoint({"ast", "libcst", "locklint"})

@@ -428,6 +428,32 @@ def test_which_functions_may_touch_a_lock(body: str, expected: bool) -> None:
     assert index(f"{imports}def f(self):\n    {body}\n").functions["f"].mentions_lock is expected
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("self._lock.acquire()", "self._lock acquire"),
+        ("lock.acquire(); lock.release(); lock.acquire()", "lock acquire, lock release"),
+        (
+            "with self.locks[0], a['k'], b[i], c[i + 1]: pass",
+            "self locks [0] with, a ['k'] with, b [i] with, c [*] with",
+        ),
+        ("async with make(1).lock: pass", "make () lock with"),
+        ("with await self._lock: pass", "self _lock with"),
+        ("(await make()).acquire()", "? acquire"),
+        ("with (a if b else c): pass", "? with"),
+        ("if not self._lock: pass", "self _lock if"),
+        ("release()", " release"),
+        ("stack.enter_context(lock)", "? enter_context"),
+        ("x = [each.release for each in locks]", "each release"),
+        ("a" + ".b" * 20 + ".acquire()", "? acquire"),
+    ],
+)
+def test_what_may_be_a_lock_is_written_down(body: str, expected: str) -> None:
+    uses = index(f"async def f(self):\n    {body}\n").functions["f"].lock_uses
+    shown = [f"{'?' if use.names is None else ' '.join(use.names)} {use.word}" for use in uses]
+    assert shown == expected.replace("self._", "self _").split(", ")
+
+
 def test_which_module_statements_may_touch_a_lock() -> None:
     found = index(
         """

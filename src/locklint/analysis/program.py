@@ -25,8 +25,7 @@ from locklint.core.source import SourceFile, Span
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Spawn
 from locklint.ir.lock import LockRef, LockRole, Mode
-
-RELEASE_NAMES = ("release", "release_read_lock", "release_write_lock", "__exit__")
+from locklint.models.table import RELEASE_NAMES
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -38,7 +37,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     made theirs, each with the identity of that object's class. ``declared_orders`` are those of
     the settings, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
-    callers which were not lowered.
+    callers which were not lowered. ``unseen_releases`` are the names of attributes and variables
+    whose unknown object is released in functions that were not lowered.
     """
 
     functions: Mapping[str, Function]
@@ -52,6 +52,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     log_handlers: frozenset[str] = frozenset()
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
+    unseen_releases: frozenset[str] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -132,7 +133,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def loose_release_names(self) -> frozenset[str]:
         """Names of attributes and variables whose unknown object is released somewhere."""
-        found: set[str] = set()
+        found = set(self.unseen_releases)
         for function in self.functions.values():
             for block in function.blocks.values():
                 for instruction in block.instructions:

@@ -24,6 +24,7 @@ from locklint.core.source import Cell, SourceFile, Span
 from locklint.engine import notebook
 from locklint.engine.read import ReadProblem, decode
 from locklint.engine.report import InternalError
+from locklint.index.build_lock_use import names_of_made_locks
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import Function
 from locklint.models.spawns import DRIVERS
@@ -116,12 +117,20 @@ class OpenFile:
     # -- lowering ---------------------------------------------------------------------------
 
     def relevant(self, settings: FactSettings) -> list[str]:
-        """What may touch a lock: qualified names of outermost functions, and `MODULE_CODE`."""
+        """What touches a lock by all appearances, or bears on those that do.
+
+        These are qualified names of outermost functions, and `MODULE_CODE`. Of others that may
+        touch one, only the whole program can tell whether they do.
+        """
         index = self.index
+        made = names_of_made_locks(index)
         wanted = {
             outermost(index, declaration).qualname
             for declaration in index.functions.values()
-            if declaration.mentions_lock
+            if any(
+                use.names is None or (use.names and use.names[-1] in made)
+                for use in declaration.lock_uses
+            )
             or not settings.methods.isdisjoint(declaration.called)
             or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
             or not _SPAWNERS.isdisjoint(declaration.called)

@@ -56,13 +56,14 @@ def _encoded(answer: FileFacts | Lowered) -> bytes | None:
 @contextmanager
 def _as_worker() -> Iterator[None]:
     """Work as the main process does, and leave the process as it was: it may be anybody's."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 50)
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
         with undisturbed_parsing():
             yield
     finally:
-        gc.set_threshold(*thresholds)
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass

@@ -38,6 +38,7 @@ _MAX_DEPTH = 12
 """Through how many calls functions are lowered on demand."""
 
 _TEXT_METHODS = frozenset(("__str__", "__repr__", "__format__"))
+_ENTERING = frozenset(("__enter__", "__exit__", "__aenter__", "__aexit__"))
 _METHOD_DECORATORS = frozenset(
     "property staticmethod classmethod setter getter deleter overload abstractmethod wraps"
     " contextmanager asynccontextmanager override final cached_property".split()
@@ -91,6 +92,7 @@ class WholeProgram:
         for file, functions in lowered:
             ready += self.with_effects(file, functions)
             progress.advance()
+        ready += self._lowered(self._touching())
         ready += self._lowered(self._behind_locking_decorators())
         changed = self._add(ready)
         for _ in range(_MAX_ROUNDS):
@@ -202,19 +204,52 @@ class WholeProgram:
             if called_as(function) in names
         )
 
+    def unseen_releases(self) -> frozenset[str]:
+        """The names whose unknown object is released in what was not lowered."""
+        from locklint.frontend.written_locks import released_names
+
+        found: set[str] = set()
+        for file in self.files.files.values():
+            resolver = self._resolver_of(file.index)
+            for decl in file.index.functions.values():
+                if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
+                    found.update(released_names(resolver, file.index, decl))
+        return frozenset(found)
+
     # -- what is lowered on demand ----------------------------------------------------------
+
+    def _touching(self) -> dict[str, set[str]]:
+        """By path, the functions not lowered yet in which something turns out to be a lock."""
+        from locklint.frontend.written_locks import touches_lock
+
+        found: dict[str, set[str]] = {}
+        for path in sorted(self.files.files):
+            file = self.files.files[path]
+            resolver = self._resolver_of(file.index)
+            found[path] = {
+                outer.qualname
+                for decl in file.index.functions.values()
+                if decl.lock_uses
+                and (outer := outermost(file.index, decl)).qualname not in file.lowered
+                and touches_lock(resolver, file.index, decl)
+            }
+        return found
 
     def _callers(self, keys: set[str]) -> dict[str, set[str]]:
         """By path, the functions not lowered yet that call one of ``keys``."""
         names = {split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
-        names -= {"__init__", "__enter__", "__exit__", "__aenter__", "__aexit__"}
+        names.discard("__init__")
+        enters = not names.isdisjoint(_ENTERING)
         found: dict[str, set[str]] = {}
         for path in sorted(self.files.files):
             file = self.files.files[path]
             near = {
                 outer.qualname: outer
                 for declaration in file.index.functions.values()
-                if not names.isdisjoint(declaration.called)
+                if (
+                    not names.isdisjoint(declaration.called)
+                    or (enters and any(use.word == "with" for use in declaration.lock_uses))
+                )
                 and (outer := outermost(file.index, declaration)).qualname not in file.lowered
             }
             found[path] = {

@@ -126,7 +126,8 @@ class WrittenCalls(msgspec.Struct):
         if uses is None:
             return True
         for use in uses:
-            if use.question == _CALL and use.name in names:
+            # Which methods entering something calls, its type says and no name.
+            if use.question == _MANAGER or (use.question == _CALL and use.name in names):
                 found = self.runs(index, use)
                 for target in (*found.targets, *found.overrides, *found.runs):
                     if target in keys or self._behind(index, target) in keys:

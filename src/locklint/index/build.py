@@ -10,7 +10,12 @@ from typing import Any
 from locklint.core.source import SourceFile, Span
 from locklint.index.build_bindings import TargetBinder
 from locklint.index.build_expressions import ExpressionScan
-from locklint.index.build_lock_use import is_lock_test, may_be_lock
+from locklint.index.build_lock_use import (
+    is_lock_test,
+    may_be_lock,
+    tested_names,
+    written_names,
+)
 from locklint.index.build_scopes import (
     ClassScope,
     FunctionScope,
@@ -110,7 +115,15 @@ class _Builder:
             handler = handlers.get(statement.__class__)
             if handler is not None:
                 handler(statement, scope)
-        return self._finish()
+        found = self._finish()
+        self._let_go()
+        return found
+
+    def _let_go(self) -> None:
+        """Take the rings of the pass apart, so that the tree is freed without a collector."""
+        self.handlers.clear()
+        for scope in self.functions:
+            scope.function = None
 
     def _finish(self) -> ModuleIndex:
         source = self.source
@@ -298,7 +311,7 @@ class _Builder:
 
     def _test(self, node: ast.If | ast.While, scope: Scope) -> None:
         if is_lock_test(node.test):
-            (scope.function or self.module).mentions_lock = True
+            (scope.function or self.module).note_lock_use(tested_names(node.test), "if")
         self.scan(node.test, scope)
         self._push(node.orelse, scope)
         self._push(node.body, scope)
@@ -316,9 +329,8 @@ class _Builder:
             if item.optional_vars is not None:
                 entered = Entered(value_of(expression))
                 self.binder.bind(item.optional_vars, entered, node.lineno, scope)
-            holder = scope.function or self.module
-            if not holder.mentions_lock and may_be_lock(expression, self.imports):
-                holder.mentions_lock = True
+            if may_be_lock(expression, self.imports):
+                (scope.function or self.module).note_lock_use(written_names(expression), "with")
         self._push(node.body, scope)
 
     def _try(self, node: ast.Try, scope: Scope) -> None:

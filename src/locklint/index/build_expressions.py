@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from locklint.index.build_bindings import TargetBinder, reference
-from locklint.index.build_lock_use import is_lock_word
+from locklint.index.build_lock_use import is_lock_word, method_use
 from locklint.index.build_scopes import FunctionScope, ModuleScope, PendingCall, Scope
 from locklint.index.build_values import NONE, value_of
 from locklint.index.declarations import CallValue, Element, Items
@@ -46,14 +46,14 @@ class ExpressionScan:
             kind = node.__class__
             if kind is ast.Attribute:
                 if is_lock_word(node.attr):
-                    holder.mentions_lock = True
+                    holder.note_lock_use(*method_use(node))
                 node = node.value
                 if node.__class__ is not ast.Name:
                     push(node)
                 continue
             if kind is ast.Name:
                 if is_lock_word(node.id):
-                    holder.mentions_lock = True
+                    holder.note_lock_use((), node.id)
                 continue
             if kind is ast.Constant or node is None:
                 continue

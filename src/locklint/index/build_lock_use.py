@@ -9,7 +9,8 @@ import ast
 import re
 from collections.abc import Mapping
 
-from locklint.index.build_values import dotted_names
+from locklint.index.build_values import MAX_CHAIN, dotted_names
+from locklint.index.declarations import CallValue, ModuleIndex, Ref, Value
 
 _LOCK_WORD = re.compile(
     r"acquire|(^|_)release($|_)|^(w|r|write|read)?_?(un)?locked$|^(r|w|read|write)?_?unlock"
@@ -35,6 +36,12 @@ _OTHER_PACKAGES = frozenset(
 )
 """Packages none of whose context managers are locks."""
 
+_MAKERS = ("lock", "semaphore", "condition", "mutex")
+"""How the names of what makes a lock end."""
+
+_GIVES_ON = frozenset(("enter_context", "enter_async_context"))
+"""Methods that touch what they are passed, not what they belong to."""
+
 _known_words: dict[str, bool] = {}
 
 
@@ -50,8 +57,7 @@ def is_lock_word(name: str) -> bool:
 
 def is_lock_test(test: ast.expr) -> bool:
     """Whether a condition may test a lock object itself; the name only decides where to look."""
-    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        test = test.operand
+    test = _without_not(test)
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
     return isinstance(name, str) and name.lower().endswith(("lock", "mutex", "semaphore"))
 
@@ -69,3 +75,78 @@ def may_be_lock(item: ast.expr, imports: Mapping[str, str]) -> bool:
     if names[0] in imports:
         return imports[names[0]].partition(".")[0] not in _OTHER_PACKAGES
     return not (len(names) == 1 and names[0] in _OTHER_BUILTINS)
+
+
+def method_use(node: ast.Attribute) -> tuple[tuple[str, ...] | None, str]:
+    """The names and the word of a `locklint.index.declarations.LockUse` that names a method."""
+    return (None if node.attr in _GIVES_ON else written_names(node.value)), node.attr
+
+
+def tested_names(test: ast.expr) -> tuple[str, ...] | None:
+    """What a condition tests, ``not`` left out, as names."""
+    return written_names(_without_not(test))
+
+
+def _without_not(test: ast.expr) -> ast.expr:
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test = test.operand
+    return test
+
+
+def written_names(node: ast.expr) -> tuple[str, ...] | None:
+    """An expression as a variable and fields, as an access path has them; calls without arguments.
+
+    None for what has no such form, or more than a dozen names. A variable that is awaited stands
+    for itself.
+    """
+    names: list[str] = []
+    while len(names) <= MAX_CHAIN:
+        match node:
+            case ast.Name(id=name):
+                names.append(name)
+                names.reverse()
+                return tuple(names)
+            case ast.Attribute(value=value, attr=attr):
+                names.append(attr)
+                node = value
+            case ast.Call(func=func):
+                names.append("()")
+                node = func
+            case ast.Subscript(value=value, slice=ast.Constant(value=key)):
+                names.append(f"[{key!r}]")
+                node = value
+            case ast.Subscript(value=value, slice=ast.Name(id=name)):
+                names.append(f"[{name}]")
+                node = value
+            case ast.Subscript(value=value):
+                names.append("[*]")
+                node = value
+            case ast.NamedExpr(target=target):
+                node = target
+            case ast.Await(value=ast.Name() | ast.Attribute() as value):
+                node = value
+            case _:
+                return None
+    return None
+
+
+def names_of_made_locks(index: ModuleIndex) -> frozenset[str]:
+    """The names of variables and attributes that a file binds to what looks like a new lock."""
+    found: set[str] = set()
+    holders = [index.bindings, index.attribute_stores]
+    holders += [cls.attributes for cls in index.classes.values()]
+    for function in index.functions.values():
+        holders += (function.locals, function.self_bindings)
+    for bindings in holders:
+        for name, places in bindings.items():
+            if any(_makes_lock(place.value) for place in places):
+                found.add(name)
+    return frozenset(found)
+
+
+def _makes_lock(value: Value) -> bool:
+    return (
+        value.__class__ is CallValue
+        and value.callee.__class__ is Ref
+        and value.callee.names[-1].lower().endswith(_MAKERS)
+    )

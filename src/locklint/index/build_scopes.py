@@ -12,6 +12,7 @@ from locklint.index.declarations import (
     CallValue,
     ClassDecl,
     FunctionDecl,
+    LockUse,
     Parameter,
     Ref,
     Value,
@@ -88,6 +89,10 @@ class ModuleScope(Scope):
         super().__init__("", None)
         self.mentions_lock = False
 
+    def note_lock_use(self, names: tuple[str, ...] | None, word: str) -> None:
+        """Note that the statement at hand may touch a lock."""
+        self.mentions_lock = True
+
 
 class ClassScope(Scope):
     """A class body."""
@@ -124,7 +129,7 @@ class FunctionScope(Scope):
         "globals",
         "inner",
         "is_generator",
-        "mentions_lock",
+        "lock_uses",
         "node",
         "nonlocals",
         "parameter_fills",
@@ -155,7 +160,12 @@ class FunctionScope(Scope):
         self.returns: list[Value] = []
         self.yields: list[Value] = []
         self.is_generator = False
-        self.mentions_lock = False
+        # In the order of the text; a set would forget it.
+        self.lock_uses: dict[LockUse, None] = {}
+
+    def note_lock_use(self, names: tuple[str, ...] | None, word: str) -> None:
+        """Note what may touch a lock, as in `locklint.index.declarations.LockUse`."""
+        self.lock_uses[LockUse(names, word)] = None
 
     @property
     def enclosing_function(self) -> FunctionScope | None:
@@ -198,7 +208,7 @@ class FunctionScope(Scope):
             imports=self.imports or _NOTHING,
             self_bindings=freeze(self._with_parameter_fills()),
             called=frozenset(self.called),
-            mentions_lock=self.mentions_lock,
+            lock_uses=tuple(self.lock_uses),
             is_abstract=_is_abstract(node),
             comprehensions=freeze(self.comprehensions),
         )

@@ -140,6 +140,19 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     keyword_only: bool = False
 
 
+class LockUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something by which a function may touch a lock.
+
+    ``word`` is the name of a method, ``with``, or ``if`` for a test. ``names`` lead to what would
+    be the lock, a variable first, then fields as in an access path, where arguments of calls are
+    left out. They are empty where a method has no receiver (``release()``), and None where the
+    lock cannot be written down.
+    """
+
+    names: tuple[str, ...] | None
+    word: str
+
+
 class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     """A function: everything that can be said without lowering it.
 
@@ -151,8 +164,8 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     ``self_bindings`` are assignments to attributes of its first parameter, those of functions
     nested in it included.
     ``called`` are the bare last names of everything that it calls (its nested functions' not),
-    ``mentions_lock`` says that its own body holds an attribute or call that may touch a lock, or a
-    ``with``. ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`.
+    ``lock_uses`` what in its own body may touch a lock, each once.
+    ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`.
     """
 
     qualname: str
@@ -175,9 +188,14 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     imports: dict[str, str] = {}  # made in its own body
     self_bindings: dict[str, tuple[Binding, ...]] = {}
     called: frozenset[str] = frozenset()
-    mentions_lock: bool = False
+    lock_uses: tuple[LockUse, ...] = ()
     is_abstract: bool = False
     comprehensions: dict[str, tuple[Binding, ...]] = {}
+
+    @property
+    def mentions_lock(self) -> bool:
+        """Whether its own body holds an attribute or call that may touch a lock, or a ``with``."""
+        return bool(self.lock_uses)
 
 
 class ClassDecl(msgspec.Struct, frozen=True, array_like=True):

@@ -83,7 +83,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
     """Report thread locks that are only taken in functions which run in processes of their own."""
     in_processes = program.spawned(is_process=True)
-    elsewhere = program.spawned(is_process=False) | program.called()
+    elsewhere = program.spawned(is_process=False) | program.called() | program.unseen_callers
     holders: dict[str, list[LockStates]] = {}
     for states in program.solved():
         for identity in {taken.lock.identity for taken in states.taken}:

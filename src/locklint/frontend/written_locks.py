@@ -1,0 +1,57 @@
+"""Whether what a function writes like uses of a lock is one.
+
+Half of all functions that mention a word of locks, or have a `with`, touch none. To ask what the
+names stand for costs a fraction of a graph, and the same is asked again for those that remain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locklint.frontend.static_resolver import StaticResolver
+from locklint.frontend.value_types import scope_of
+from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.ir.access_path import AccessPath
+from locklint.models.table import RELEASE_NAMES
+
+
+def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl) -> bool:
+    """Whether a function uses something that is a lock, or cannot be written down.
+
+    What its calls do to locks, those nested in it, and aliases of methods are not looked at.
+    """
+    key = f"{index.key}:{decl.qualname}"
+    for use in decl.lock_uses:
+        if use.names is None:
+            return True
+        path = _path(resolver, index, decl, use.names)
+        if path is None:
+            continue
+        if resolver.lock(key, path) is not None:
+            return True
+        if use.word == "with" and resolver.lock_class(key, path) is not None:
+            return True
+    return False
+
+
+def released_names(
+    resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl
+) -> Iterator[str]:
+    """The last names of what a function releases, where no function of the project does that."""
+    key = f"{index.key}:{decl.qualname}"
+    for use in decl.lock_uses:
+        if use.word in RELEASE_NAMES and use.names:
+            path = _path(resolver, index, decl, use.names)
+            if path is not None and not resolver.callee(key, path.field(use.word)).targets:
+                yield path.last
+
+
+def _path(
+    resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl, names: tuple[str, ...]
+) -> AccessPath | None:
+    """Names in a function as a path; None where there are none."""
+    if not names:
+        return None
+    name, *fields = names
+    root = resolver.walker.root_of(name, scope_of(index, decl.qualname))
+    return AccessPath(name, tuple(fields), root)
