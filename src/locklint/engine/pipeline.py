@@ -285,8 +285,10 @@ def _undisturbed() -> Iterator[None]:
     leaves rings behind. Nor does it afterwards, while rules work on the result: so what there is by
     then is set aside for good, up to the next run.
     """
-    # What an earlier run in this process has left behind is garbage by now, or soon will be.
-    gc.unfreeze()
+    if gc.get_freeze_count():
+        # What an earlier run in this process has left behind is garbage by now, or most of it.
+        gc.unfreeze()
+        gc.collect()
     was_enabled = gc.isenabled()
     gc.disable()
     try:
