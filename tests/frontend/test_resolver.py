@@ -956,23 +956,6 @@ def test_modules_are_loaded_on_demand() -> None:
     assert len(asked) == len(set(asked))
 
 
-def test_modules_that_come_later_give_other_answers() -> None:
-    files = index_files(
-        {
-            "app.py": "from far.away import client\n",
-            "far/away.py": "import threading\nclass Client:\n"
-            "    def __init__(self):\n        self.lock = threading.Lock()\nclient = Client()\n",
-        }
-    )
-    project = Project([files["app.py"]])
-    resolver = StaticResolver(project, default_table())
-    path = AccessPath("client", ("lock",))
-    assert resolver.lock("app:<module>", path) is None
-    project.load_from(lambda dotted: files["far/away.py"] if dotted == "far.away" else None)
-    resolver.forget()
-    assert resolver.lock("app:<module>", path) is not None
-
-
 def test_what_a_question_without_steps_left_says_is_not_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

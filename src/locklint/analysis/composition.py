@@ -35,7 +35,7 @@ from locklint.analysis.objects import Objects
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components
 from locklint.ir.access_path import Root
-from locklint.ir.instruction import TryAcquire
+from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
 MAX_PAIRS = 100
@@ -152,7 +152,11 @@ class Composition:
     def _taken(taken: Taken) -> CriticalPair | None:
         if taken.instruction is None:
             return None  # A callee took it: the call tells.
-        kind = EventKind.TRY if isinstance(taken.instruction, TryAcquire) else EventKind.ACQUIRE
+        instruction = taken.instruction
+        gives_up = isinstance(instruction, TryAcquire) or (
+            isinstance(instruction, Acquire) and instruction.gives_up
+        )
+        kind = EventKind.TRY if gives_up else EventKind.ACQUIRE
         event = Event(kind, taken.lock, taken.key.mode)
         return CriticalPair(
             "",

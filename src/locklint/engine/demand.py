@@ -87,17 +87,9 @@ def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
     }
 
 
-def holds_or_is_held(states: Mapping[str, LockStates]) -> set[str]:
-    """The lowered functions whose calls matter: they hold a lock, or are called with one held."""
-    reached = called_while_holding(states)
-    holders = {key for key, one in states.items() if any(c.held for c in one.calls) or one.taken}
-    return holders | (reached & states.keys())
-
-
 __all__ = [
     "called_as",
     "called_while_holding",
-    "holds_or_is_held",
     "is_called_by_name",
     "makers",
     "takes_what_is_passed",

@@ -11,7 +11,6 @@ from locklint.core.source import Span
 from locklint.engine.demand import (
     called_as,
     called_while_holding,
-    holds_or_is_held,
     is_called_by_name,
     makers,
     takes_what_is_passed,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.frontend.written_calls import WrittenCalls
     from locklint.index.declarations import ModuleIndex
-    from locklint.ir.instruction import Call
 
 _MAX_ROUNDS = 4
 _MOST_CALLERS = 12
@@ -66,7 +64,7 @@ class WholeProgram:
         self._table = table_with(config.lock_types)
         self._methods = lock_method_names(self._table)
         self._immediate = frozenset(config.immediate_callers)
-        self._project = Project([file.index for file in files.files.values()])
+        self._project = Project([file.index for file in files.files.values()], files.load)
         self._resolver = StaticResolver(
             self._project,
             self._table,
@@ -209,7 +207,8 @@ class WholeProgram:
         from locklint.frontend.written_locks import released_names
 
         found: set[str] = set()
-        for file in self.files.files.values():
+        # What a name leads to may be in a file that is read only now.
+        for file in list(self.files.files.values()):
             resolver = self._resolver_of(file.index)
             for decl in file.index.functions.values():
                 if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
@@ -295,10 +294,6 @@ class WholeProgram:
             return
         from locklint.engine.call_reach import CallReach
 
-        self._project.load_from(self.files.load)
-        self._resolver.forget()
-        self._read_calls = None
-        self._add(self._resolved_again(holds_or_is_held(states)))
         self._add(self._logging_of_locked_texts())
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
@@ -338,39 +333,6 @@ class WholeProgram:
                 for path, file in self.files.files.items()
             }
         )
-
-    def _resolved_again(self, keys: set[str]) -> list[Function]:
-        """Those functions among ``keys`` that call what may be in a file that was not read."""
-        from locklint.ir.instruction import Call
-
-        found: list[Function] = []
-        for key in sorted(keys):
-            function = self.interprocedural.functions[key]
-            for block in function.blocks.values():
-                if any(
-                    isinstance(instruction, Call) and self._may_know_more(instruction)
-                    for instruction in block.instructions
-                ):
-                    raw = self._raw.get(key)
-                    file = self._file_of(function.path)
-                    if raw is not None and file is not None:
-                        found += self._resolved(file, [raw])
-                    break
-        return found
-
-    def _may_know_more(self, call: Call) -> bool:
-        """Whether a call may lead elsewhere once more files are known."""
-        if call.targets:
-            return any(self._is_decorated(target) for target in call.targets)
-        if call.lock is not None:
-            return False
-        return call.external is None or self.files.has_module(call.external)
-
-    def _is_decorated(self, key: str) -> bool:
-        module, qualname = split_key(key)
-        index = self._project.by_key(module)
-        decl = index.functions.get(qualname) if index is not None else None
-        return decl is not None and bool(decl.decorators)
 
     def _on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
         """Functions by their keys, and what is nested in them, if they may come to a lock.

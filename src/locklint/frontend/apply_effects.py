@@ -351,7 +351,7 @@ class EffectPass:
             )
         if call.use is Use.ENTERED and call.result is not None:
             self._given_by_acquire[call.result] = lock
-        return Acquire(call.span, lock, method, mode, form, call)
+        return Acquire(call.span, lock, method, mode, form, call, gives_up=read.tries)
 
     def _stack_call(self, call: Call, method: str) -> Iterator[Instruction]:
         if call.callee is None or not call.callee.fields:

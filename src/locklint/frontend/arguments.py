@@ -43,10 +43,6 @@ class Arguments:
         self.inference = inference
         self._sites: dict[str, dict[str, list[CallSite]]] = {}
 
-    def forget(self) -> None:
-        """Take in that there are more modules than before."""
-        self._sites.clear()
-
     def parameter(
         self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
     ) -> Types:

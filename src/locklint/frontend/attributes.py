@@ -90,10 +90,6 @@ class Attributes:
         self._stores: dict[ClassRef, dict[str, list[Place]]] = {}
         self._by_class: dict[str, dict[str, list[FunctionDecl]]] = {}
 
-    def forget(self) -> None:
-        """Take in that there are more modules than before."""
-        self._slots.clear()
-
     def of(self, kind: Type, name: str) -> Types:
         """An attribute of one alternative."""
         match kind:

@@ -68,10 +68,6 @@ class Decorations:
         self.uses: dict[str, WrapperUse] = {}
         self._called: dict[str, str] = {}
 
-    def forget(self) -> None:
-        """Take in that there are more modules than before."""
-        self._called.clear()
-
     def called(self, function: FunctionType) -> str:
         """The key of what a call of a function runs first: it, or the outermost wrapper."""
         if function.through:

@@ -7,7 +7,7 @@ calling method itself: a subclass that has put another method in its place does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
@@ -43,52 +43,46 @@ class Dispatch:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self.decorations = Decorations(inference)
-        self._property_names: frozenset[str] | None = None
-        self._special_names: frozenset[str] | None = None
+        self._property_names: set[str] = set()
+        self._special_names: set[str] = set()
+        self._descriptors: set[str] = set()
+        self._looked_at = 0
 
-    def forget(self) -> None:
-        """Take in that there are more modules than before."""
-        self._property_names = None
-        self._special_names = None
-        self.decorations.forget()
-
-    def property_names(self) -> frozenset[str]:
+    def property_names(self) -> Set[str]:
         """The names of all attributes that some class of the project computes."""
-        if self._property_names is None:
-            found: set[str] = set()
-            descriptors = {
-                cls.name
-                for index in self.inference.project.modules()
-                for cls in index.classes.values()
-                if not cls.methods.keys().isdisjoint(DESCRIPTOR_METHODS)
-            }
-            for index in self.inference.project.modules():
-                for function in index.functions.values():
-                    if any(
-                        (name := _last_name(decorator)) in PROPERTIES
-                        or name.endswith("property")
-                        or name in descriptors
-                        for decorator in function.decorators
-                    ):
-                        found.add(function.name)
-                for cls in index.classes.values():
-                    for name, bindings in cls.attributes.items():
-                        if any(_last_name(each.value) in descriptors for each in bindings):
-                            found.add(name)
-            self._property_names = frozenset(found)
+        self._look_at_new_modules()
         return self._property_names
 
-    def special_names(self) -> frozenset[str]:
+    def special_names(self) -> Set[str]:
         """The names of the special methods that some class of the project has."""
-        if self._special_names is None:
-            self._special_names = frozenset(
-                name
-                for index in self.inference.project.modules()
-                for cls in index.classes.values()
-                for name in cls.methods
-                if name.startswith("__")
-            )
+        self._look_at_new_modules()
         return self._special_names
+
+    def _look_at_new_modules(self) -> None:
+        added = self.inference.project.added
+        if self._looked_at == len(added):
+            return
+        new = added[self._looked_at :]
+        self._looked_at = len(added)
+        for index in new:
+            for cls in index.classes.values():
+                self._special_names.update([name for name in cls.methods if name[:2] == "__"])
+                if not cls.methods.keys().isdisjoint(DESCRIPTOR_METHODS):
+                    self._descriptors.add(cls.name)
+        descriptors = self._descriptors
+        for index in new:
+            for function in index.functions.values():
+                if any(
+                    (name := _last_name(decorator)) in PROPERTIES
+                    or name.endswith("property")
+                    or name in descriptors
+                    for decorator in function.decorators
+                ):
+                    self._property_names.add(function.name)
+            for cls in index.classes.values():
+                for name, bindings in cls.attributes.items():
+                    if any(_last_name(each.value) in descriptors for each in bindings):
+                        self._property_names.add(name)
 
     def call(self, scope: Scope, path: AccessPath, types: Types) -> Callee:
         """What calling ``path`` calls, which stands for ``types`` in ``scope``."""

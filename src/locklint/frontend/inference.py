@@ -119,12 +119,6 @@ class Inference:
             self.learnt[dotted] = kind
             self._memo.clear()
 
-    def forget(self) -> None:
-        """Take in that there are more modules than before."""
-        self._memo.clear()
-        self.attributes.forget()
-        self.arguments.forget()
-
     @property
     def exhausted(self) -> bool:
         """Whether the present question has used up its steps."""

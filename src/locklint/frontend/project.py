@@ -77,6 +77,9 @@ class Project:
     """
 
     def __init__(self, modules: Iterable[ModuleIndex] = (), load: Loader | None = None) -> None:
+        self.added: list[ModuleIndex] = []
+        """All modules in the order in which they came."""
+
         self._modules: dict[str, list[ModuleIndex]] = {}
         self._by_key: dict[str, ModuleIndex] = {}
         self._load = load
@@ -94,13 +97,6 @@ class Project:
         for index in modules:
             self.add(index)
 
-    def load_from(self, load: Loader) -> None:
-        """Ask, from now on, for modules that are not there."""
-        self._load = load
-        self._asked.clear()
-        self._members.clear()
-        self._mro.clear()
-
     def add(self, index: ModuleIndex) -> None:
         """Add a file's declarations; the same path again replaces them."""
         self._put(index)
@@ -112,6 +108,7 @@ class Project:
         replaced = [other for other in known if other.path == index.path]
         known[:] = [other for other in known if other.path != index.path]
         known.append(index)
+        self.added.append(index)
         self._by_key[index.key] = index
         known.sort(key=lambda other: other.path)
         parts = index.module.split(".")

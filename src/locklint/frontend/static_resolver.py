@@ -81,14 +81,6 @@ class StaticResolver:
         other._file = file
         return other
 
-    def forget(self) -> None:
-        """Take in that there are more modules than before: answers may be others now."""
-        self.inference.forget()
-        self.walker.forget()
-        self.dispatch.forget()
-        self._locks.clear()
-        self._callees.clear()
-
     # The protocol
 
     def lock(self, function: str, path: AccessPath) -> LockRef | None:

@@ -32,6 +32,9 @@ _GETTER = "getter"
 _SETTER = "setter"
 _MANAGER = "manager"
 
+_BY_PATH = (_CALL, _MANAGER)
+"""What is asked of whatever is written, not only where some class has a method for it."""
+
 _SYMBOLS: dict[type[ast.AST], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -144,7 +147,7 @@ class WrittenCalls(msgspec.Struct):
     def _read(self, index: ModuleIndex, decl: FunctionDecl, node: ast.stmt) -> Iterator[WrittenUse]:
         names = self._names_of(index)
         resolver = self.resolver(index)
-        known = resolver.dispatch.special_names() | {_CALL, _MANAGER}
+        special = resolver.dispatch.special_names()
         properties = resolver.dispatch.property_names()
         work: list[tuple[Any, str]] = [(node, decl.qualname)]
         while work:
@@ -156,7 +159,7 @@ class WrittenCalls(msgspec.Struct):
                 kind is ast.Attribute and each.attr not in properties
             ):
                 for question, expression in questions(each):
-                    if question in known or kind is ast.Attribute:
+                    if kind is ast.Attribute or question in _BY_PATH or question in special:
                         path = _path(expression, scope_of(index, function), resolver.walker.root_of)
                         if path is not None:
                             yield WrittenUse(_name(question, path), question, function, path)

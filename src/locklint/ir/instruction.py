@@ -216,7 +216,8 @@ class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Take a lock, waiting as long as it takes; if it raises, nothing is held.
 
-    ``how`` is the method's name, or ``with``. ``call`` is what it was lowered from.
+    ``how`` is the method's name, or ``with``. ``call`` is what it was lowered from. ``gives_up``:
+    it may wait for a while only, or not at all, and raises where it does not get the lock by then.
     """
 
     span: Span
@@ -226,6 +227,7 @@ class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     form: AcquireForm | None = None
     call: Call | None = None
     enter: Enter | None = None
+    gives_up: bool = False
 
 
 class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -105,8 +105,8 @@ def print_instruction(instruction: Instruction) -> str:
         case Exit(context=context, exceptional=exceptional, is_async=is_async):
             flags = _flags(exceptional=exceptional, **{"async": is_async})
             return f"exit {context}{flags}"
-        case Acquire(lock=lock, how=how, mode=mode):
-            return f"acquire {_lock(lock)} by {how}{_mode(mode)}"
+        case Acquire(lock=lock, how=how, mode=mode, gives_up=gives_up):
+            return f"acquire {_lock(lock)} by {how}{_mode(mode)}{_flags(gives_up=gives_up)}"
         case TryAcquire(lock=lock, how=how, timed=timed, result=result, mode=mode):
             into = f"{result} = " if result is not None else ""
             kind = "timed" if timed else "try"
