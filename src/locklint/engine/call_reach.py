@@ -27,7 +27,7 @@ class CallReach:
     """What comes to a lock, given the functions that are known to take one.
 
     ``uses`` are the wrappers that stand in front of functions, by the keys of the calls of them.
-    The answers hold for as long as ``states`` and the files of the project stay as they are.
+    The answers hold for as long as ``states`` stay as they are; then come those after `renew`.
     """
 
     def __init__(
@@ -41,8 +41,16 @@ class CallReach:
         self._project = project
         self._states = states
         self._uses = uses
+        # What a text says stays the same, however much is known of others.
+        self._read: dict[str, tuple[str | None, ...]] = {}
         self._never: set[str] = set()
-        self._surely: set[str] = {key for key, one in states.items() if one.taken}
+        self._surely: set[str] = set()
+        self.renew()
+
+    def renew(self) -> None:
+        """Take in that more functions have states than before."""
+        self._never = set()
+        self._surely = {key for key, one in self._states.items() if one.taken}
 
     def reaches(self, key: str) -> bool:
         """Whether the function of a key may come to a lock."""
@@ -89,6 +97,21 @@ class CallReach:
             yield from self._written_steps(index, decl)
 
     def _written_steps(self, index: ModuleIndex, decl: FunctionDecl) -> Iterator[str | None]:
+        key = f"{index.key}:{decl.qualname}"
+        known = self._read.get(key)
+        if known is not None:
+            yield from known
+            return
+        steps: dict[str | None, None] = {}
+        for step in self._read_steps(index, decl):
+            if step not in steps:
+                steps[step] = None
+                yield step
+        # Here only if nobody has found a lock before the end.
+        self._read[key] = tuple(steps)
+        self._written.forget(index, decl)
+
+    def _read_steps(self, index: ModuleIndex, decl: FunctionDecl) -> Iterator[str | None]:
         uses = self._written.of(index, decl)
         if uses is None:
             yield None

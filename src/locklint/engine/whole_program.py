@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.frontend.written_calls import WrittenCalls
-    from locklint.index.declarations import ModuleIndex
+    from locklint.index.declarations import FunctionDecl, ModuleIndex
 
 _MAX_ROUNDS = 4
 _MOST_CALLERS = 12
@@ -235,27 +235,35 @@ class WholeProgram:
         return found
 
     def _callers(self, keys: set[str]) -> dict[str, set[str]]:
-        """By path, the functions not lowered yet that call one of ``keys``."""
-        names = {split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
-        names.discard("__init__")
-        enters = not names.isdisjoint(_ENTERING)
+        """By path, the functions not lowered yet that call one of ``keys``, or enter by it."""
+        from locklint.frontend.written_locks import enters
+
+        called = {key: split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
+        names = set(called.values()) - {"__init__"}
+        entering = {key for key, name in called.items() if name in _ENTERING}
+        written = self.written_calls()
         found: dict[str, set[str]] = {}
         for path in sorted(self.files.files):
             file = self.files.files[path]
-            near = {
-                outer.qualname: outer
-                for declaration in file.index.functions.values()
-                if (
-                    not names.isdisjoint(declaration.called)
-                    or (enters and any(use.word == "with" for use in declaration.lock_uses))
-                )
-                and (outer := outermost(file.index, declaration)).qualname not in file.lowered
-            }
-            found[path] = {
+            index = file.index
+            wanted = found[path] = set()
+            near: dict[str, FunctionDecl] = {}
+            for declaration in index.functions.values():
+                is_near = not names.isdisjoint(declaration.called)
+                if not is_near and not (entering and declaration.lock_uses):
+                    continue
+                outer = outermost(index, declaration)
+                if outer.qualname in file.lowered:
+                    continue
+                if is_near:
+                    near[outer.qualname] = outer
+                if entering and enters(self._resolver_of(index), index, declaration, entering):
+                    wanted.add(outer.qualname)
+            wanted.update(
                 qualname
                 for qualname, outer in near.items()
-                if self.written_calls().calls(file.index, outer, names, keys)
-            }
+                if qualname not in wanted and written.calls(index, outer, names, keys)
+            )
         return found
 
     def _behind_locking_decorators(self) -> dict[str, set[str]]:
@@ -295,15 +303,16 @@ class WholeProgram:
         from locklint.engine.call_reach import CallReach
 
         self._add(self._logging_of_locked_texts())
+        uses = self._resolver.dispatch.decorations.uses
+        calls = CallReach(self.written_calls(), self._project, states, uses)
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
-            uses = self._resolver.dispatch.decorations.uses
-            calls = CallReach(self.written_calls(), self._project, states, uses)
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
             fresh += self._on_demand(sorted(makers(states) - known), None)
             if not fresh:
                 break
             self._add(fresh)
+            calls.renew()
 
     def _logging_of_locked_texts(self) -> list[Function]:
         """Where something is logged, if its text takes a lock under which others log (LCK306)."""

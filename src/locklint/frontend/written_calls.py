@@ -93,6 +93,10 @@ class WrittenCalls(msgspec.Struct):
             self._uses[key] = None if node is None else tuple(self._read(index, decl, node))
         return self._uses[key]
 
+    def forget(self, index: ModuleIndex, decl: FunctionDecl) -> None:
+        """Let go of what was read in a function; it is read again when it is asked for."""
+        self._uses.pop((index.path, decl.qualname), None)
+
     def runs(self, index: ModuleIndex, use: WrittenUse) -> Callee:
         """What a use comes to run."""
         resolver = self.resolver(index)
@@ -129,8 +133,7 @@ class WrittenCalls(msgspec.Struct):
         if uses is None:
             return True
         for use in uses:
-            # Which methods entering something calls, its type says and no name.
-            if use.question == _MANAGER or (use.question == _CALL and use.name in names):
+            if use.question == _CALL and use.name in names:
                 found = self.runs(index, use)
                 for target in (*found.targets, *found.overrides, *found.runs):
                     if target in keys or self._behind(index, target) in keys:

@@ -6,7 +6,7 @@ names stand for costs a fraction of a graph, and the same is asked again for tho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import scope_of
@@ -31,6 +31,21 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
             return True
         if use.word == "with" and resolver.lock_class(key, path) is not None:
             return True
+    return False
+
+
+def enters(
+    resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl, keys: Collection[str]
+) -> bool:
+    """Whether a `with` of a function runs one of ``keys``, methods for entering and leaving."""
+    function = f"{index.key}:{decl.qualname}"
+    for use in decl.lock_uses:
+        path = _path(resolver, index, decl, use.names or ()) if use.word == "with" else None
+        if path is not None:
+            found = resolver.context_manager(function, path)
+            for key in (found.enter, found.exit, found.async_enter, found.async_exit):
+                if key is not None and key in keys:
+                    return True
     return False
 
 
