@@ -16,6 +16,9 @@ import locklint
 from locklint.cli import main
 from locklint.core.config import Config
 from locklint.engine.pipeline import check
+from locklint.frontend import written_locks
+from locklint.frontend.static_resolver import StaticResolver
+from locklint.index.declarations import FunctionDecl, ModuleIndex
 
 HEAD = "import threading\nlock = threading.Lock()\n"
 LEAK = "def leak():\n    lock.acquire()\n    work()\n    lock.release()\n"
@@ -436,3 +439,26 @@ def test_a_run_leaves_no_syntax_tree_to_the_collector(tmp_path: Path) -> None:
         gc.set_debug(0)
         gc.garbage.clear()
     assert modules.isdisjoint({"ast", "libcst"})
+
+
+def test_a_defect_in_asking_about_one_file_is_told_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made.py").write_text(HEAD)
+    for name in ("odd", "right"):
+        (tmp_path / f"{name}.py").write_text(f"from made import lock\n{LEAK}")
+    asked = written_locks.touches_lock
+
+    def broken(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl) -> bool:
+        if index.module == "odd":
+            raise KeyError("x")
+        return asked(resolver, index, decl)
+
+    monkeypatch.setattr(written_locks, "touches_lock", broken)
+    report = check([str(tmp_path)], Config())
+    assert [(error.path, error.message) for error in report.errors] == [
+        (str(tmp_path / "odd.py"), "KeyError: 'x'")
+    ]
+    assert [(Path(each.path).name, each.code) for each in report.diagnostics] == [
+        ("right.py", "LCK102")
+    ]

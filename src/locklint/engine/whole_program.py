@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from locklint.core.config import Config
 from locklint.core.source import Span
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.frontend.written_calls import WrittenCalls
     from locklint.index.declarations import FunctionDecl, ModuleIndex
+
+_T = TypeVar("_T")
 
 _MAX_ROUNDS = 4
 _MOST_CALLERS = 12
@@ -212,7 +215,8 @@ class WholeProgram:
             resolver = self._resolver_of(file.index)
             for decl in file.index.functions.values():
                 if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
-                    found.update(released_names(resolver, file.index, decl))
+                    names = partial(released_names, resolver, file.index, decl)
+                    found.update(self._answer(file, names, ()))
         return frozenset(found)
 
     # -- what is lowered on demand ----------------------------------------------------------
@@ -225,13 +229,13 @@ class WholeProgram:
         for path in sorted(self.files.files):
             file = self.files.files[path]
             resolver = self._resolver_of(file.index)
-            found[path] = {
-                outer.qualname
-                for decl in file.index.functions.values()
-                if decl.lock_uses
-                and (outer := outermost(file.index, decl)).qualname not in file.lowered
-                and touches_lock(resolver, file.index, decl)
-            }
+            wanted = found[path] = set()
+            for decl in file.index.functions.values():
+                if decl.lock_uses:
+                    outer = outermost(file.index, decl).qualname
+                    asked = partial(touches_lock, resolver, file.index, decl)
+                    if outer not in file.lowered and self._answer(file, asked, False):
+                        wanted.add(outer)
         return found
 
     def _callers(self, keys: set[str]) -> dict[str, set[str]]:
@@ -241,11 +245,12 @@ class WholeProgram:
         called = {key: split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
         names = set(called.values()) - {"__init__"}
         entering = {key for key, name in called.items() if name in _ENTERING}
-        written = self.written_calls()
+        calls = self.written_calls().calls
         found: dict[str, set[str]] = {}
         for path in sorted(self.files.files):
             file = self.files.files[path]
             index = file.index
+            resolver = self._resolver_of(index)
             wanted = found[path] = set()
             near: dict[str, FunctionDecl] = {}
             for declaration in index.functions.values():
@@ -257,12 +262,14 @@ class WholeProgram:
                     continue
                 if is_near:
                     near[outer.qualname] = outer
-                if entering and enters(self._resolver_of(index), index, declaration, entering):
+                asked = partial(enters, resolver, index, declaration, entering)
+                if entering and self._answer(file, asked, False):
                     wanted.add(outer.qualname)
             wanted.update(
                 qualname
                 for qualname, outer in near.items()
-                if qualname not in wanted and written.calls(index, outer, names, keys)
+                if qualname not in wanted
+                and self._answer(file, partial(calls, index, outer, names, keys), False)
             )
         return found
 
@@ -360,7 +367,8 @@ class WholeProgram:
             if index is None or qualname not in index.functions:
                 continue
             decl = index.functions[qualname]
-            if reach is None or reach.reaches(key):
+            file = self.files.files[index.path]
+            if reach is None or self._answer(file, partial(reach.reaches, key), False):
                 wanted.setdefault(index.path, set()).add(outermost(index, decl).qualname)
         return found + self._lowered(wanted)
 
@@ -457,6 +465,14 @@ class WholeProgram:
         self._raw[use.key] = own
         inner = self._next_use(use)
         return [*more, *self._resolved(file, [own]), *(self._use(inner) if inner else [])]
+
+    def _answer(self, file: AnalysedFile, ask: Callable[[], _T], otherwise: _T) -> _T:
+        """What is asked about a file; ``otherwise``, and an internal error, if that goes wrong."""
+        try:
+            return ask()
+        except Exception as error:
+            self._internal(file.source.path, error)
+            return otherwise
 
     def _file_of(self, path: str) -> AnalysedFile | None:
         return self.files.files.get(path)

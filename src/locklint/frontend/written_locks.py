@@ -6,7 +6,7 @@ names stand for costs a fraction of a graph, and the same is asked again for tho
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import scope_of
@@ -51,14 +51,16 @@ def enters(
 
 def released_names(
     resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl
-) -> Iterator[str]:
+) -> tuple[str, ...]:
     """The last names of what a function releases, where no function of the project does that."""
+    found: list[str] = []
     key = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
         if use.word in RELEASE_NAMES and use.names:
             path = _path(resolver, index, decl, use.names)
             if path is not None and not resolver.callee(key, path.field(use.word)).targets:
-                yield path.last
+                found.append(path.last)
+    return tuple(found)
 
 
 def _path(
