@@ -262,9 +262,10 @@ class WholeProgram:
                     continue
                 if is_near:
                     near[outer.qualname] = outer
-                asked = partial(enters, resolver, index, declaration, entering)
-                if entering and self._answer(file, asked, False):
-                    wanted.add(outer.qualname)
+                if entering:
+                    asked = partial(enters, resolver, index, declaration, entering)
+                    if self._answer(file, asked, False):
+                        wanted.add(outer.qualname)
             wanted.update(
                 qualname
                 for qualname, outer in near.items()
