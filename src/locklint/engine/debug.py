@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from locklint.core.config import Config
 from locklint.engine.discover import FoundFile
-from locklint.engine.program_files import ProgramFiles
+from locklint.engine.program_files import ProgramFiles, outermost
 from locklint.engine.progress import NoProgress
 from locklint.engine.whole_program import WholeProgram
 
@@ -24,7 +24,7 @@ def print_stage(stage: str, path: str, function: str | None = None) -> str:
 
     if not os.path.exists(path):
         raise FileNotFoundError(2, "there is no such file", path)
-    analysis, problems = _analyse(path)
+    analysis, problems = _analyse(path, function)
     if problems:
         raise SyntaxError("; ".join(problems))
     known = analysis.interprocedural
@@ -34,7 +34,7 @@ def print_stage(stage: str, path: str, function: str | None = None) -> str:
         if function is None or one.qualname == function or one.name == function
     ]
     if function is not None and not chosen:
-        raise LookupError(f"no function named {function} touches a lock here")
+        raise LookupError(f"there is no function named {function} here")
     if stage == "ir":
         return "\n".join(print_function(known.functions[key]) for key in chosen)
     return "\n".join(print_states(known.states[key], known.summaries[key]) for key in chosen)
@@ -81,12 +81,23 @@ def print_program_stage(
     return ProgramText(print_functions(program, chosen), problems)
 
 
-def _analyse(path: str) -> tuple[WholeProgram, list[str]]:
+def _analyse(path: str, name: str | None) -> tuple[WholeProgram, list[str]]:
+    """A file by itself; functions that mention locks, or have the name, are solved in any case."""
     files = ProgramFiles(Config())
     lowered = files.read_all([FoundFile(path, 0)], NoProgress())
     analysis = WholeProgram(files, Config())
     analysis.interprocedural.keeps_all = True
     analysis.solve(lowered, NoProgress())
+    analysis.include(
+        {
+            shown: {
+                outermost(file.index, decl).qualname
+                for decl in file.index.functions.values()
+                if decl.mentions_lock or name in (decl.name, decl.qualname)
+            }
+            for shown, file in files.files.items()
+        }
+    )
     return analysis, [problem.message for problem in files.problems]
 
 

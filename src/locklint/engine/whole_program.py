@@ -106,6 +106,10 @@ class WholeProgram:
         self._follow_calls()
         self._look_for_callers()
 
+    def include(self, wanted: Mapping[str, Collection[str]]) -> None:
+        """Solve outermost functions, by path and qualified name, that nothing has led to."""
+        self._add(self._lowered(wanted))
+
     def _look_for_callers(self) -> None:
         """Lower what calls those that nest locks, up to where threads begin.
 
