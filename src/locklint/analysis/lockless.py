@@ -1,6 +1,6 @@
 """The states of functions in which no lock is taken or given back, by themselves or by callees.
 
-They are nine of ten. What is asked of them later is whom they call, with which arguments, whether
+They are most of all. What is asked of them later is whom they call, with which arguments, whether
 they come back, and how likely they raise; so nothing is held in their states, which differ only in
 what variables are other names for, and in the kind of exception that is in flight. What raised it
 is of no interest: of equal exceptions only the likeliest is followed. Nor is anything noted of the
