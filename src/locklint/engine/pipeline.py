@@ -285,16 +285,19 @@ def _undisturbed() -> Iterator[None]:
     leaves rings behind. Nor does it afterwards, while rules work on the result: so what there is by
     then is set aside for good, up to the next run.
     """
+    was_enabled, thresholds = gc.isenabled(), gc.get_threshold()
     if gc.get_freeze_count():
-        # What an earlier run in this process has left behind is garbage by now, or most of it.
+        # What an earlier run in this process has left behind is garbage by now, or most of it; the
+        # collector shall find it, but come round seldom.
         gc.unfreeze()
-        gc.collect()
-    was_enabled = gc.isenabled()
-    gc.disable()
+        gc.set_threshold(100_000, 20, 50)
+    else:
+        gc.disable()
     try:
         with undisturbed_parsing():
             yield
     finally:
         gc.freeze()
+        gc.set_threshold(*thresholds)
         if was_enabled:
             gc.enable()
