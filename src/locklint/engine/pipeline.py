@@ -281,9 +281,9 @@ def _undisturbed() -> Iterator[None]:
     """Keep the collector away, and parse in peace.
 
     Syntax trees are millions of objects that stay alive while they are worked on; to look through
-    them again and again takes a tenth of the time and finds next to nothing, for no part of a run
-    leaves rings behind. Nor does it afterwards, while rules work on the result: so what there is by
-    then is set aside for good, up to the next run.
+    them again and again takes a tenth of the time and finds next to nothing, for nothing that is
+    let go on the way is a ring. Nor does it afterwards, while rules work on the result: so what
+    there is by then is set aside for good, up to the next run.
     """
     was_enabled, thresholds = gc.isenabled(), gc.get_threshold()
     if gc.get_freeze_count():

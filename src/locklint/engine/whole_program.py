@@ -79,8 +79,10 @@ class WholeProgram:
         )
         self._resolvers: dict[str, StaticResolver] = {}
         self._read_calls: WrittenCalls | None = None
-        # Graphs as they were lowered, before anything in them was resolved.
-        self._raw: dict[str, Function] = {}
+        # What may be a wrapper, a function inside another, before anything in it was resolved; and
+        # the uses of wrappers that have graphs.
+        self._nested: dict[str, Function] = {}
+        self._used: set[str] = set()
 
     def solve(
         self, lowered: Sequence[tuple[AnalysedFile, list[Function]]], progress: Progress
@@ -89,7 +91,7 @@ class WholeProgram:
         progress.begin("analysing", len(lowered))
         ready: list[Function] = []
         # Decorators may stand in a file that comes later.
-        self._raw.update((each.key, each) for _, functions in lowered for each in functions)
+        self._keep_nested(each for _, functions in lowered for each in functions)
         for file, functions in lowered:
             ready += self.with_effects(file, functions)
             progress.advance()
@@ -389,17 +391,19 @@ class WholeProgram:
         """The resolved functions of those, by path, that were not lowered yet."""
         lowered = self.files.lower_all(wanted)
         # Wrappers may stand in a file that comes later.
-        self._raw.update((each.key, each) for functions in lowered.values() for each in functions)
+        self._keep_nested(each for functions in lowered.values() for each in functions)
         found: list[Function] = []
         for path, functions in lowered.items():
             found += self.with_effects(self.files.files[path], functions)
         return found
 
+    def _keep_nested(self, functions: Iterable[Function]) -> None:
+        self._nested.update((each.key, each) for each in functions if each.parent is not None)
+
     def with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
         """Resolved functions, and the uses of wrappers that stand in front of them."""
         functions = list(functions)
-        for function in functions:
-            self._raw[function.key] = function
+        self._keep_nested(functions)
         done = self._resolved(file, functions)
         for function in functions:
             if function.decorators:
@@ -453,21 +457,21 @@ class WholeProgram:
 
     def _use(self, use: WrapperUse) -> list[Function]:
         """The graph of a wrapper in front of a function, and those of further ones behind it."""
-        if use.key in self._raw:
+        if use.key in self._used:
             return []
         file = self._file_of(use.wrapper.path)
         if file is None:
             return []
         more: list[Function] = []
         key = f"{use.wrapper.index.key}:{use.wrapper.qualname}"
-        if key not in self._raw:
+        if key not in self._nested:
             outer = outermost(file.index, use.wrapper.decl).qualname
             more += self.with_effects(file, self.files.lower(file, {outer}))
-        wrapper = self._raw.get(key)
+        wrapper = self._nested.get(key)
         if wrapper is None:
             return more
         own = use.function(wrapper)
-        self._raw[use.key] = own
+        self._used.add(use.key)
         inner = self._next_use(use)
         return [*more, *self._resolved(file, [own]), *(self._use(inner) if inner else [])]
 

@@ -20,6 +20,7 @@ from locklint.frontend.parse import parse_node
 from locklint.frontend.resolver import Callee
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import Scope, scope_of
+from locklint.index.build_lock_use import written_names
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
 from locklint.models.calls import LOGGING_METHODS
@@ -312,34 +313,15 @@ def _each(questions: Iterable[str], expression: ast.expr) -> Questions:
 
 def _path(node: ast.expr, scope: Scope, root_of: Callable[[str, Scope], Root]) -> AccessPath | None:
     """An expression as lowering writes it; None for what lowering finds no path for."""
-    fields: list[str] = []
-    while True:
-        match node:
-            case ast.Name(id=name):
-                fields.reverse()
-                return AccessPath(name, tuple(fields), root_of(name, scope))
-            case ast.Attribute(value=value, attr=attr):
-                fields.append(attr)
-                node = value
-            case ast.Call(func=func, args=args, keywords=keywords):
-                text = ", ".join([*map(ast.unparse, args), *map(_keyword, keywords)])
-                if len(text) > _LONGEST:
-                    return None
-                fields.append(f"({text})")
-                node = func
-            case ast.Subscript(value=value, slice=ast.Constant(value=key)):
-                fields.append(f"[{key!r}]")
-                node = value
-            case ast.Subscript(value=value, slice=ast.Name(id=name)):
-                fields.append(f"[{name}]")
-                node = value
-            case ast.Subscript(value=value):
-                fields.append("[*]")
-                node = value
-            case ast.NamedExpr(target=target):
-                node = target
-            case _:
-                return None
+    names = written_names(node, _with_arguments)
+    if names is None:
+        return None
+    return AccessPath(names[0], names[1:], root_of(names[0], scope))
+
+
+def _with_arguments(call: ast.Call) -> str | None:
+    text = ", ".join([*map(ast.unparse, call.args), *map(_keyword, call.keywords)])
+    return None if len(text) > _LONGEST else f"({text})"
 
 
 def _keyword(keyword: ast.keyword) -> str:

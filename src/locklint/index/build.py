@@ -11,10 +11,10 @@ from locklint.core.source import SourceFile, Span
 from locklint.index.build_bindings import TargetBinder
 from locklint.index.build_expressions import ExpressionScan
 from locklint.index.build_lock_use import (
+    entered_names,
     is_lock_test,
     may_be_lock,
     tested_names,
-    written_names,
 )
 from locklint.index.build_scopes import (
     ClassScope,
@@ -330,7 +330,7 @@ class _Builder:
                 entered = Entered(value_of(expression))
                 self.binder.bind(item.optional_vars, entered, node.lineno, scope)
             if may_be_lock(expression, self.imports):
-                (scope.function or self.module).note_lock_use(written_names(expression), "with")
+                (scope.function or self.module).note_lock_use(entered_names(expression), "with")
         self._push(node.body, scope)
 
     def _try(self, node: ast.Try, scope: Scope) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from locklint.index.build_values import MAX_CHAIN, dotted_names
 from locklint.index.declarations import CallValue, ModuleIndex, Ref, Value
@@ -93,11 +93,24 @@ def _without_not(test: ast.expr) -> ast.expr:
     return test
 
 
-def written_names(node: ast.expr) -> tuple[str, ...] | None:
-    """An expression as a variable and fields, as an access path has them; calls without arguments.
+def entered_names(item: ast.expr) -> tuple[str, ...] | None:
+    """What a with item enters, as names; a variable that is awaited stands for itself."""
+    if isinstance(item, ast.Await) and isinstance(item.value, (ast.Name, ast.Attribute)):
+        item = item.value
+    return written_names(item)
 
-    None for what has no such form, or more than a dozen names. A variable that is awaited stands
-    for itself.
+
+def _no_arguments(call: ast.Call) -> str:
+    return "()"
+
+
+def written_names(
+    node: ast.expr, call_field: Callable[[ast.Call], str | None] = _no_arguments
+) -> tuple[str, ...] | None:
+    """An expression as a variable and fields, as an access path has them.
+
+    ``call_field`` gives the field of a call's result, by default without arguments, or None. None
+    for what has no such form, or more than a dozen names.
     """
     names: list[str] = []
     while len(names) <= MAX_CHAIN:
@@ -110,7 +123,10 @@ def written_names(node: ast.expr) -> tuple[str, ...] | None:
                 names.append(attr)
                 node = value
             case ast.Call(func=func):
-                names.append("()")
+                field = call_field(node)
+                if field is None:
+                    return None
+                names.append(field)
                 node = func
             case ast.Subscript(value=value, slice=ast.Constant(value=key)):
                 names.append(f"[{key!r}]")
@@ -123,8 +139,6 @@ def written_names(node: ast.expr) -> tuple[str, ...] | None:
                 node = value
             case ast.NamedExpr(target=target):
                 node = target
-            case ast.Await(value=ast.Name() | ast.Attribute() as value):
-                node = value
             case _:
                 return None
     return None
