@@ -142,6 +142,78 @@ def test_a_copy_of_a_known_fault_is_new(project: Path) -> None:
     assert {each.path for each in judged.new} == {"app/copy.py"}
 
 
+TWICE = """\
+        with lock:
+            pass
+        lock.release()
+"""
+DOUBLE = f"""\
+import threading
+
+lock = threading.Lock()
+
+
+def leave(way):
+    if way == 1:
+{TWICE}"""
+ONE_MORE = f"    if way == 2:\n{TWICE}"
+
+
+@pytest.mark.parametrize(
+    ("more", "count"),
+    [
+        (ONE_MORE, 1),
+        (ONE_MORE + ONE_MORE.replace("2", "3"), 2),
+        (ONE_MORE.replace("with lock", "if lock.locked()"), 0),  # It may be held.
+    ],
+)
+def test_one_more_of_a_known_finding_is_new(project: Path, more: str, count: int) -> None:
+    module = project / "app" / "port.py"
+    module.write_text(DOUBLE)
+    baseline = Baseline(str(project / "known.txt")).renewed(findings(), everything)
+    baseline.write()
+    module.write_text(DOUBLE + more)
+    found = findings()
+    judged = Baseline.read("known.txt").judge(found, everything)
+    assert (len(judged.new), len(judged.known)) == (count, len(found) - count)
+    assert (judged.stale, judged.current) == ((), baseline.entries)
+
+
+def test_equal_findings_have_a_line_each_and_disappear_one_by_one(project: Path) -> None:
+    module = project / "app" / "port.py"
+    module.write_text(DOUBLE + ONE_MORE)
+    Baseline(str(project / "known.txt")).renewed(findings(), everything).write()
+    baseline = Baseline.read("known.txt")
+    assert len(baseline.entries) == 2
+    assert baseline.entries[0] == baseline.entries[1]
+    module.write_text(DOUBLE)
+    judged = baseline.judge(findings(), everything)
+    assert (judged.new, judged.stale) == ((), baseline.entries[:1])
+    assert judged.current == baseline.entries[:1]
+    # What a narrowed run writes adds to what is known, and does not count it twice.
+    assert baseline.renewed(findings(), lambda path: False).entries == baseline.entries
+
+
+def test_each_entry_follows_one_finding_to_another_file(project: Path) -> None:
+    module = project / "app" / "port.py"
+    module.write_text(DOUBLE)
+    baseline = Baseline(str(project / "known.txt")).renewed(findings(), everything)
+    module.rename(project / "app" / "link.py")
+    (project / "app" / "copy.py").write_text(DOUBLE)
+    judged = baseline.judge(findings(), everything)
+    assert (len(judged.new), len(judged.known), judged.stale) == (1, 1, ())
+
+
+def test_a_baseline_that_does_not_count_is_still_read(project: Path) -> None:
+    (project / "app" / "port.py").write_text(DOUBLE + ONE_MORE)
+    found = findings()
+    entry = Baseline(str(project / "known.txt")).entry(found[0])
+    head = "# Findings that locklint knows and does not report; `locklint baseline` writes this"
+    (project / "known.txt").write_text(f"{head} file.\n{entry}\n")
+    judged = Baseline.read("known.txt").judge(found, everything)
+    assert (judged.new, judged.known) == (found[1:], found[:1])
+
+
 def test_findings_that_are_gone_are_stale_only_where_the_run_has_looked(project: Path) -> None:
     baseline = Baseline(str(project / "known.txt")).renewed(findings(), everything)
     judged = baseline.judge((), everything)

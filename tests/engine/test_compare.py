@@ -45,6 +45,13 @@ def test_copies_are_told_apart_by_their_paths() -> None:
     assert compare(old, new[1:]).fixed == (old[0],)
 
 
+def test_equal_findings_are_counted() -> None:
+    one, two = (finding("1"),), (finding("1"), finding("1", row=4))
+    assert compare(one, two).introduced == two[1:]
+    assert compare(two, one).fixed == two[1:]
+    assert compare(two, two).kept == two
+
+
 def test_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     inside = str(tmp_path / "src" / "a.py")

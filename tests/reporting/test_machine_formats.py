@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from locklint.core.diagnostic import Severity
+from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.core.source import Span
 from locklint.engine.report import InternalError, Report
 from locklint.reporting import render
+from locklint.reporting.fingerprint import numbered
 from locklint.reporting.interleaving import standstill, telling
 from locklint.reporting.markdown import ROWS, summary
 from locklint.reporting.options import RenderOptions
@@ -56,8 +57,16 @@ def test_nothing_of_a_message_becomes_a_command() -> None:
 
 
 def test_gitlab_fingerprints_differ() -> None:
-    records = json.loads(render("gitlab", Report((leak(), leak(), leak())), RenderOptions()))
-    assert len({record["fingerprint"] for record in records}) == 3
+    equal = tuple(numbered((leak(), leak(), leak())))
+
+    def fingerprints(*findings: Diagnostic) -> list[str]:
+        records = json.loads(render("gitlab", Report(findings), RenderOptions()))
+        return [record["fingerprint"] for record in records]
+
+    everything = fingerprints(*equal)
+    assert len(set(everything)) == 3
+    # A report that shows some of them gives them no other name.
+    assert fingerprints(*equal[1:]) == everything[1:]
     assert json.loads(render("gitlab", Report(), RenderOptions())) == []
 
 

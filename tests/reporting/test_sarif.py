@@ -15,6 +15,7 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.engine.report import InternalError, Report, Silenced
 from locklint.reporting import render
+from locklint.reporting.fingerprint import numbered
 from locklint.reporting.options import RenderOptions
 from locklint.reporting.sarif import MOST_STEPS
 from locklint.rules import ALL_RULES
@@ -101,7 +102,7 @@ def test_the_worst_come_first_and_point_to_their_rules() -> None:
     weak = msgspec.structs.replace(leak(), severity=Severity.INFO)
     unsure = msgspec.structs.replace(leak(), confidence=Confidence.LOW)
     unknown = msgspec.structs.replace(leak(), code="LCK999", severity=Severity.WARNING)
-    run = run_of(Canned().report(weak, unsure, unknown, leak()))
+    run = run_of(Canned().report(*numbered((weak, unsure, unknown, leak()))))
     confidences = [(each["level"], each["properties"]["confidence"]) for each in run["results"]]
     assert confidences == [
         ("error", "high"),
@@ -114,6 +115,10 @@ def test_the_worst_come_first_and_point_to_their_rules() -> None:
     assert len({each["partialFingerprints"]["locklint/v1"] for each in run["results"]}) == 2
     hashes = [each["partialFingerprints"]["primaryLocationLineHash"] for each in run["results"]]
     assert len(set(hashes)) == 4
+    (alone,) = run_of(Canned().report(*list(numbered((weak, unsure, unknown, leak())))[3:]))[
+        "results"
+    ]
+    assert alone["partialFingerprints"]["primaryLocationLineHash"] == hashes[0]
 
 
 def test_addresses_are_relative_to_the_checkout_where_they_can_be() -> None:

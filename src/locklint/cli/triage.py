@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
@@ -106,11 +107,11 @@ class Triage:
         renewed = baseline.renewed(
             report.diagnostics, (lambda path: False) if unasked else was_analysed
         )
-        before, after = set(baseline.entries), set(renewed.entries)
+        before, after = Counter(baseline.entries), Counter(renewed.entries)
         self._write(renewed)
         self._note(
-            f"{renewed.path}: {_counted(len(after), 'finding')}"
-            f" ({len(after - before)} added, {len(before - after)} removed)"
+            f"{renewed.path}: {_counted(after.total(), 'finding')}"
+            f" ({(after - before).total()} added, {(before - after).total()} removed)"
         )
         judged = renewed.judge(report.diagnostics, was_analysed)
         return Outcome(replace(report, diagnostics=judged.new, known=judged.known, compared=True))

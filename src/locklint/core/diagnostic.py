@@ -95,7 +95,8 @@ class Diagnostic(msgspec.Struct, frozen=True):
     ``message`` is one sentence without a final full stop; ``steps`` tell the story in order, the
     primary place among them; ``help`` says what to do. ``locks`` are canonical lock names.
     ``anchors`` are further places where a suppression counts, such as the construction of a lock.
-    ``fingerprint`` is the finding's identity across runs, set when the run is over.
+    ``fingerprint`` is the finding's identity across runs, and ``occurrence`` numbers the findings
+    of one run with the same identity, from 1; both are set when the run is over.
     """
 
     code: str
@@ -112,6 +113,7 @@ class Diagnostic(msgspec.Struct, frozen=True):
     fix: Fix | None = None
     anchors: tuple[Anchor, ...] = ()
     fingerprint: str = ""
+    occurrence: int = 1
 
     def places(self) -> frozenset[tuple[str, int]]:
         """The files and lines where a comment silences it: its own, the anchors, each acquire."""

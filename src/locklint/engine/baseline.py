@@ -1,14 +1,16 @@
 """A file of findings that are known, so that a run reports only what is new.
 
-A finding is known by its fingerprint, in which no line number stands, and the file's lines are
-sorted, one finding each, so that git can merge two versions. The path beside the fingerprint tells
-copies of one fault apart; an entry whose file no longer holds the finding follows it to another.
+A finding is known by its fingerprint, which holds no line number. The file's lines are sorted, one
+for each finding, so that git can merge two versions; equal findings have a line each, so that one
+more of them is new. The path beside the fingerprint tells copies of one fault apart; an entry whose
+file no longer holds the finding follows it to another.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,11 @@ class Entry(msgspec.Struct, frozen=True, order=True):
     locks: str
     fingerprint: str
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The finding that is meant; the other fields are for people who read the file."""
+        return self.fingerprint, self.path
+
     def __str__(self) -> str:
         return "\t".join((self.path, self.code, self.function, self.locks, self.fingerprint))
 
@@ -61,11 +68,11 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Baseline:
-    """The entries of one file, at an absolute path."""
+    """The entries of one file, at an absolute path; equal findings have an entry each."""
 
     def __init__(self, path: str, entries: Iterable[Entry] = ()) -> None:
         self.path = path
-        self.entries = tuple(sorted(set(entries)))
+        self.entries = tuple(sorted(entries))
 
     @classmethod
     def read(cls, path: str) -> Baseline:
@@ -107,44 +114,61 @@ class Baseline:
     def judge(
         self, diagnostics: Sequence[Diagnostic], was_analysed: Callable[[str], bool]
     ) -> Judged:
-        """Compare findings with the entries.
+        """Compare findings with the entries, each of which covers one finding.
 
+        Of equal findings in one file the first ones are the known ones. An entry whose file no
+        longer holds the finding covers an equal one in another file, for it may have moved.
         ``was_analysed`` tells of a real path whether the run has looked at it; an entry of another
         file that exists is left alone.
         """
-        exact = {(entry.fingerprint, entry.path): entry for entry in self.entries}
-        placed = [(each, self.entry(each)) for each in diagnostics]
-        met = {exact.get((entry.fingerprint, entry.path)) for _, entry in placed}
+        free: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            free[entry.key].append(entry)
+        known: dict[int, Entry] = {}
+        placed = [
+            (index, self.entry(each))
+            for index, each in enumerate(diagnostics)
+            if each.code not in NEVER_KNOWN
+        ]
+        for index, entry in placed:
+            if free[entry.key]:
+                known[index] = free[entry.key].pop()
         vacant = [
             entry
-            for entry in self.entries
-            if entry not in met and self._is_vacant(entry, was_analysed)
+            for entries in free.values()
+            for entry in entries
+            if self._is_vacant(entry, was_analysed)
         ]
-        homeless = {entry.fingerprint for entry in vacant}
-        followed: set[str] = set()
+        homeless: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in vacant:
+            homeless[entry.fingerprint].append(entry)
         moved: list[Entry] = []
-        new: list[Diagnostic] = []
-        old: list[Diagnostic] = []
-        for diagnostic, entry in placed:
-            known = (entry.fingerprint, entry.path) in exact
-            if diagnostic.code in NEVER_KNOWN or not (known or entry.fingerprint in homeless):
-                new.append(diagnostic)
-                continue
-            old.append(diagnostic)
-            if not known:
-                followed.add(entry.fingerprint)
+        for index, entry in placed:
+            if index not in known and homeless[entry.fingerprint]:
+                known[index] = homeless[entry.fingerprint].pop()
                 moved.append(entry)
-        stale = tuple(entry for entry in vacant if entry.fingerprint not in followed)
-        left = set(self.entries) - set(vacant)
-        return Judged(tuple(new), tuple(old), stale, tuple(sorted(left | set(moved))))
+        left = Counter(self.entries)
+        left.subtract(vacant)
+        return Judged(
+            tuple(each for index, each in enumerate(diagnostics) if index not in known),
+            tuple(each for index, each in enumerate(diagnostics) if index in known),
+            tuple(sorted(entry for entries in homeless.values() for entry in entries)),
+            tuple(sorted([*left.elements(), *moved])),
+        )
 
     def renewed(
         self, diagnostics: Sequence[Diagnostic], was_analysed: Callable[[str], bool]
     ) -> Baseline:
         """A baseline of these findings, and of what is known of files that were not looked at."""
-        kept = [entry for entry in self.entries if not self._is_vacant(entry, was_analysed)]
+        kept: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            if not self._is_vacant(entry, was_analysed):
+                kept[entry.key].append(entry)
         found = [self.entry(each) for each in diagnostics if each.code not in NEVER_KNOWN]
-        return Baseline(self.path, [*kept, *found])
+        for entry in found:
+            if kept[entry.key]:
+                kept[entry.key].pop()
+        return Baseline(self.path, [*(each for rest in kept.values() for each in rest), *found])
 
     def _is_vacant(self, entry: Entry, was_analysed: Callable[[str], bool]) -> bool:
         """Whether a finding of this entry, if there still were one, would have been found."""

@@ -35,7 +35,7 @@ from locklint.engine.stdin import StdinText
 from locklint.engine.suppress import UNUSED_SUPPRESSION, Silencer
 from locklint.engine.whole_program import WholeProgram
 from locklint.engine.workers import Workers
-from locklint.reporting.fingerprint import identity
+from locklint.reporting.fingerprint import identity, numbered
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
@@ -102,7 +102,7 @@ def check(
         key=Diagnostic.sort_key,
     )
     kept, silenced = silencer.split(
-        completed(diagnostic, places, program.sources) for diagnostic in shown
+        numbered(completed(diagnostic, places, program.sources) for diagnostic in shown)
     )
     everything = (*kept, *(each.diagnostic for each in silenced))
     needed = {step.path for d in everything for step in d.steps} | {d.path for d in everything}

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator
 
     from locklint.core.diagnostic import Diagnostic
     from locklint.core.source import SourceFile, Span
@@ -33,6 +36,18 @@ def fingerprint(diagnostic: Diagnostic, source: SourceFile | None) -> str:
     if diagnostic.fingerprint:
         return diagnostic.fingerprint
     return identity(diagnostic, source, frozenset({source.key} if source else ()))
+
+
+def numbered(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Number the findings with equal fingerprints in the order given, which is that of the output.
+
+    This takes all findings of a run, before a baseline or a narrowed report leaves some out: the
+    number of a finding must not depend on what is shown beside it.
+    """
+    seen: Counter[str] = Counter()
+    for diagnostic in diagnostics:
+        seen[diagnostic.fingerprint] += 1
+        yield msgspec.structs.replace(diagnostic, occurrence=seen[diagnostic.fingerprint])
 
 
 def identity(diagnostic: Diagnostic, source: SourceFile | None, modules: Collection[str]) -> str:

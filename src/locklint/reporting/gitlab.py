@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from locklint.core.diagnostic import Severity
@@ -21,12 +20,10 @@ SEVERITIES = {Severity.ERROR: "critical", Severity.WARNING: "major", Severity.IN
 
 def render(results: Results, options: RenderOptions) -> str:
     """An array of findings, each with a fingerprint of its own: GitLab drops repeated ones."""
-    seen: Counter[str] = Counter()
     records: list[dict[str, Any]] = []
     for diagnostic in results.diagnostics:
         identity = fingerprint(diagnostic, results.sources.get(diagnostic.path))
-        seen[identity] += 1
-        repeated = f"-{seen[identity]}" if seen[identity] > 1 else ""
+        repeated = f"-{diagnostic.occurrence}" if diagnostic.occurrence > 1 else ""
         records.append(_finding(diagnostic, identity + repeated, results, options))
     return json.dumps(records, indent=2) + "\n"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os.path
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from locklint import __version__
@@ -132,17 +131,15 @@ def _findings(
     results: Results, options: RenderOptions, index: dict[str, int]
 ) -> list[dict[str, Any]]:
     """The findings to show, worst first, and behind them, if wanted, the others, marked so."""
-    seen: Counter[str] = Counter()
 
     def finding(diagnostic: Diagnostic, state: str) -> dict[str, Any]:
         identity = fingerprint(diagnostic, results.sources.get(diagnostic.path))
-        seen[identity] += 1
         found = _finding(diagnostic, results, options)
         found["ruleIndex"] = index[diagnostic.code]
         # GitHub follows a finding from run to run by the second of these, and by nothing else.
         found["partialFingerprints"] = {
             "locklint/v1": identity,
-            "primaryLocationLineHash": f"{identity}:{seen[identity]}",
+            "primaryLocationLineHash": f"{identity}:{diagnostic.occurrence}",
         }
         if results.compared:
             found["baselineState"] = state
