@@ -66,7 +66,7 @@ def _effect(key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]) 
     if deltas <= {0} and raised <= {0}:
         return None
     normal = _only(deltas) if deltas else 0
-    exceptional = _only(raised) if raised else 0
+    exceptional = _only(raised) if raised else _unlikely(normal)
     if normal is not None:
         return Effect(lock, key.mode, normal, exceptional)
     by_truth: dict[bool, set[int | None]] = {True: set(), False: set()}
@@ -76,6 +76,11 @@ def _effect(key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]) 
             return Effect(lock, key.mode, None, exceptional)
         by_truth[truth] |= _deltas([exit_], key)
     return Effect(lock, key.mode, None, exceptional, _only(by_truth[True]), _only(by_truth[False]))
+
+
+def _unlikely(normal: int | None) -> int:
+    """The effect at exits that are not likely: a release has happened, an acquire has not."""
+    return min(normal, 0) if normal is not None else 0
 
 
 def _context_effect(key: LockKey, lock: LockRef, states: LockStates) -> ContextEffect | None:

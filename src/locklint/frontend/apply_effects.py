@@ -122,6 +122,8 @@ class EffectPass:
             instructions: list[Instruction] = []
             for instruction in block.instructions:
                 for rewritten in self._rewrite(instruction):
+                    if isinstance(rewritten, (Release, Wait, Notify)):
+                        _drop_reads(instructions, rewritten.call)
                     instructions.append(rewritten)
                     instructions.extend(self._implicit.of(rewritten))
             terminator = self._terminator(block, instructions)
@@ -601,6 +603,22 @@ class EffectPass:
 
 def _is_any_element(path: AccessPath) -> bool:
     return "[*]" in path.fields or "*" in path.fields
+
+
+def _drop_reads(instructions: list[Instruction], call: Call | None) -> None:
+    """Take away the reads that lead to the receiver of a call, from the end of a list.
+
+    Who releases a lock, or waits on it, holds it: what led to it before leads to it again.
+    """
+    if call is None or call.callee is None or not call.callee.fields:
+        return
+    receiver = call.callee.parent()
+    while instructions:
+        match instructions[-1]:
+            case Read(path=path) if receiver.starts_with(path):
+                instructions.pop()
+            case _:
+                return
 
 
 def _releases(method: tuple[LockRef, str]) -> bool:
