@@ -11,9 +11,10 @@ import pytest
 from locklint.cli.output import wants_color
 from locklint.core.config import Config
 from locklint.core.diagnostic import Severity
+from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import Span
 from locklint.engine.find_files import UsageError
-from locklint.engine.report import GivenUp, InternalError, Report, Statistics
+from locklint.engine.report import InternalError, Report, Statistics
 from tests.cli.conftest import CommandLine
 from tests.reporting.canned import Canned, leak
 
@@ -153,10 +154,10 @@ def test_internal_errors_in_files_do_not_hide_findings(locklint_command: Command
 def test_functions_that_were_given_up_are_named_on_request(
     locklint_command: CommandLine,
 ) -> None:
-    given_up = GivenUp("src/odd.py", Span(12, 5, 12, 9), "Pool.grow")
+    given_up = NotAnalysed("src/odd.py", Span(12, 5, 12, 9), Reason.TOO_MANY_STATES, "Pool.grow")
     locklint_command.report = Report(
         statistics=Statistics(files=1, candidates=1, functions=3, too_complex=1),
-        too_complex=(given_up,),
+        not_analysed=(given_up,),
     )
     result = locklint_command()
     assert result.status == 0

@@ -20,6 +20,7 @@ from locklint.analysis.hold import (
 )
 from locklint.analysis.lockset import Disjunct
 from locklint.core.identity_enum import IdentityEnum
+from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
@@ -131,7 +132,7 @@ class Given(msgspec.Struct, frozen=True):
 class LockStates(msgspec.Struct):
     """All facts about the locks of one function.
 
-    ``complete`` is false where the analysis gave up at a bound; then nothing may be concluded.
+    ``given_up`` says why the analysis gave up, if it did; then nothing may be concluded.
     ``raises`` is how likely it is left by an exception that does not end the process, ``returns``
     whether it ever comes back in practice. Of a function that touches no lock these are all that is
     known of its ``exits``, and its ``yields`` are not noted either, unless all was asked for.
@@ -145,11 +146,16 @@ class LockStates(msgspec.Struct):
     given: list[Given] = msgspec.field(default_factory=list)
     yields: list[tuple[Span, dict[LockKey, Hold]]] = msgspec.field(default_factory=list)
     locks: dict[LockKey, LockRef] = msgspec.field(default_factory=dict)
-    complete: bool = True
+    given_up: Reason | None = None
     raises: Grade = Grade.NEVER
     returns: bool = False
     # What is worked out once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the function was analysed to its end."""
+        return self.given_up is None
 
     @property
     def normal_exits(self) -> list[Exit]:

@@ -17,7 +17,8 @@ from locklint.analysis.relevance import Relevance
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summarize import summarize
 from locklint.analysis.summary import Summary
-from locklint.dataflow.solver import Forward, TooManyVisits
+from locklint.core.not_analysed import Reason
+from locklint.dataflow.solver import Forward, GivenUp
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
     Acquire,
@@ -136,7 +137,7 @@ class Interprocedural:
             states = solve(function, self._lookup, self.keeps_all)
         except Exception as error:
             self._errors.append((function, error))
-            states = LockStates(function, complete=False)
+            states = LockStates(function, given_up=Reason.DEFECT)
         self.states[function.key] = states
         self.summaries[function.key] = summarize(states)
 
@@ -158,7 +159,7 @@ def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockSt
     """The facts about one function's locks, given the summaries of what it calls."""
     recorder = Recorder(function)
     if function.too_complex:
-        recorder.states.complete = False
+        recorder.states.given_up = Reason.TOO_COMPLEX
         return recorder.states
     steps = FunctionSteps(function, lookup)
     called = _called(function, lookup)
@@ -178,7 +179,7 @@ def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockSt
         nonlocal left
         left -= work
         if left < 0:
-            raise TooManyVisits(f"{function.key}: too much work")
+            raise GivenUp(Reason.TOO_MUCH_WORK)
 
     def flow(block: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
         spend(_WORK_OF_BLOCK + state.size * (2 + len(function.blocks[block].instructions)))
@@ -191,13 +192,13 @@ def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockSt
         if new.is_merged:
             # Which outcome went with which lock state was lost: whatever is said may be made up.
             # And it stays lost, for what was merged once is never taken apart.
-            raise TooManyVisits(f"{function.key} block {block}: too many states")
+            raise GivenUp(Reason.TOO_MANY_STATES)
         return new
 
     try:
         before = Forward(function, flow, join).solve(State([EMPTY]))
-    except TooManyVisits:
-        recorder.states.complete = False
+    except GivenUp as bound:
+        recorder.states.given_up = bound.reason
         return recorder.states
     for block, state in sorted(before.items()):
         recording.record(block, state)

@@ -20,7 +20,7 @@ from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
-from locklint.core.diagnostic import Diagnostic
+from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile, Span
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Spawn
@@ -31,7 +31,7 @@ from locklint.models.table import RELEASE_NAMES
 class Program(msgspec.Struct, frozen=True, dict=True):
     """The analysed functions of a run with their lock states and summaries.
 
-    ``problems`` are the files that could not be analysed, as findings of LCK901. ``sources`` gives
+    ``problems`` are the files and functions that could not be read or parsed. ``sources`` gives
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
     the file and the place. ``back_references`` are attributes that lead back to the object that
     made theirs, each with the identity of that object's class. ``declared_orders`` are those of
@@ -45,7 +45,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     states: Mapping[str, LockStates]
     summaries: Mapping[str, Summary]
     sources: Mapping[str, SourceFile]
-    problems: tuple[Diagnostic, ...] = ()
+    problems: tuple[NotAnalysed, ...] = ()
     made: Mapping[str, tuple[str, Span]] = msgspec.field(default_factory=dict)
     back_references: frozenset[tuple[str, str]] = frozenset()
     declared_orders: tuple[DeclaredOrder, ...] = ()
@@ -109,6 +109,16 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         ):
             if states.complete:
                 yield states
+
+    @cached_property
+    def not_analysed(self) -> tuple[NotAnalysed, ...]:
+        """The files and functions about which nothing is concluded, in the order of places."""
+        given_up = (
+            NotAnalysed(function.path, function.name_span, reason, function.qualname)
+            for function in self.functions.values()
+            if (reason := self.states[function.key].given_up) is not None
+        )
+        return tuple(sorted((*self.problems, *given_up), key=lambda each: each.sort_key))
 
     def ordered_functions(self) -> Iterator[Function]:
         """All functions, in the order of files and places."""

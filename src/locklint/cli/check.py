@@ -169,7 +169,11 @@ def _analyse(
         if request.verbose:
             write_note(problem.traceback)
     if request.verbose:
-        for one in report.too_complex:
+        from locklint.core.not_analysed import Extent
+
+        for one in report.not_analysed:
+            if one.extent is not Extent.FUNCTION:
+                continue
             place = f"{one.path}:{one.span.line}:{one.span.column}"
             write_note(f"{place}: `{one.function}` is too complex, nothing is concluded about it")
     return report

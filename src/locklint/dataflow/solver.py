@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
+from locklint.core.not_analysed import Reason
 from locklint.dataflow.order import reverse_postorder
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import BlockId
@@ -17,8 +18,12 @@ from locklint.ir.instruction import BlockId
 S = TypeVar("S")
 
 
-class TooManyVisits(Exception):
-    """The bound on visits of one block was reached; nothing may be concluded."""
+class GivenUp(Exception):
+    """A bound was reached; nothing may be concluded about the function."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 class Forward(Generic[S]):
@@ -41,7 +46,7 @@ class Forward(Generic[S]):
         self._max_visits = max_visits
 
     def solve(self, initial: S) -> dict[BlockId, S]:
-        """The state at the entry of each reachable block; raises `TooManyVisits` at the bound."""
+        """The state at the entry of each reachable block; raises `GivenUp` at the bound."""
         rank = {block: i for i, block in enumerate(reverse_postorder(self._function))}
         before: dict[BlockId, S] = {self._function.entry: initial}
         visits: dict[BlockId, int] = {}
@@ -52,7 +57,7 @@ class Forward(Generic[S]):
             queued.discard(block)
             visits[block] = visits.get(block, 0) + 1
             if visits[block] > self._max_visits:
-                raise TooManyVisits(f"{self._function.key} block {block}")
+                raise GivenUp(Reason.TOO_MUCH_WORK)
             for target, state in self._flow(block, before[block]):
                 old = before.get(target)
                 new = self._join(target, old, state)

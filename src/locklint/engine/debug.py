@@ -98,7 +98,7 @@ def _analyse(path: str, name: str | None) -> tuple[WholeProgram, list[str]]:
             for shown, file in files.files.items()
         }
     )
-    return analysis, [problem.message for problem in files.problems]
+    return analysis, [problem.message for problem in files.not_analysed]
 
 
 @dataclass
@@ -122,7 +122,7 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
     files = ProgramFiles(Config())
     file, functions = files.add_text("program.py", text)
     if file is None:
-        raise SyntaxError(files.problems[0].message)
+        raise SyntaxError(files.not_analysed[0].message)
     lowered = [(file, functions)]
     analysis = WholeProgram(files, Config())
     analysis.solve(lowered, NoProgress())

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locklint.core.config import Config
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import Cell, SourceFile, Span
 from locklint.engine import notebook
 from locklint.engine.read import ReadProblem, decode
@@ -88,15 +88,15 @@ class Lowered(msgspec.Struct, frozen=True, array_like=True):
     """The graphs of some functions, by the qualified name of the outermost one; what went wrong."""
 
     graphs: dict[str, tuple[Function, ...]] = {}
-    problems: tuple[Diagnostic, ...] = ()
+    not_analysed: tuple[NotAnalysed, ...] = ()
     errors: tuple[InternalError, ...] = ()
 
 
 class FileFacts(msgspec.Struct, frozen=True, array_like=True):
     """What one file says by itself.
 
-    ``index`` is None for a file that cannot be read or parsed, or holds no code; why, is in the
-    problems of ``lowered``. ``is_newer``: its syntax is newer than the running Python's.
+    ``index`` is None for a file that cannot be read or parsed, or holds no code; ``lowered``
+    says why. ``is_newer``: its syntax is newer than the running Python's.
     """
 
     index: ModuleIndex | None
@@ -150,7 +150,7 @@ class OpenFile:
 
         lowering = _Lowering(self, [*wanted])
         graphs: dict[str, tuple[Function, ...]] = {}
-        problems: list[Diagnostic] = []
+        problems: list[NotAnalysed] = []
         errors: list[InternalError] = []
         for qualname in lowering.wanted:
             graphs[qualname] = ()
@@ -160,7 +160,15 @@ class OpenFile:
                 errors.append(internal_error(self.source.path, error))
                 continue
             if isinstance(lowered, LoweringProblem):
-                problems.append(problem_at(self.source.path, lowered.message, lowered.span.line))
+                problems.append(
+                    problem_at(
+                        self.source.path,
+                        lowered.reason,
+                        lowered.message,
+                        lowered.span.line,
+                        function=qualname,
+                    )
+                )
             else:
                 graphs[qualname] = lowered
         return Lowered(graphs, tuple(problems), tuple(errors))
@@ -256,7 +264,7 @@ class Opened:
 
     file: OpenFile | None = None
     cells: tuple[Cell, ...] = ()
-    problems: list[Diagnostic] = field(default_factory=list)
+    not_analysed: list[NotAnalysed] = field(default_factory=list)
     errors: list[InternalError] = field(default_factory=list)
 
 
@@ -269,14 +277,16 @@ def open_file(file: FileInput) -> Opened:
             return opened
         opened.cells = source.cells
         parsed = parse(source)
-        opened.problems += parsed.problems
+        opened.not_analysed += parsed.not_analysed
         if parsed.tree is not None:
             from locklint.index.build import build_index
 
             index = build_index(parsed.tree, source)
             opened.file = OpenFile(source, index, parsed.is_newer, parsed.tree)
     except ReadProblem as problem:
-        opened.problems.append(problem_at(file.shown, problem.message, problem.line or 1))
+        opened.not_analysed.append(
+            problem_at(file.shown, Reason.UNDECODABLE, problem.message, problem.line or 1)
+        )
     except Exception as error:
         opened.errors.append(internal_error(file.shown, error))
     return opened
@@ -286,7 +296,7 @@ def facts_of(file: FileInput, settings: FactSettings) -> FileFacts:
     """Everything that one file says by itself."""
     opened = open_file(file)
     if opened.file is None:
-        lowered = Lowered({}, tuple(opened.problems), tuple(opened.errors))
+        lowered = Lowered({}, tuple(opened.not_analysed), tuple(opened.errors))
         return FileFacts(None, lowered, opened.cells)
     lowered = opened.file.lower(opened.file.relevant(settings))
     return FileFacts(opened.file.index, lowered, opened.cells, opened.file.is_newer)
@@ -313,13 +323,14 @@ class Parsed:
 
     tree: ast.Module | None = None
     is_newer: bool = False
-    problems: list[Diagnostic] = field(default_factory=list)
+    not_analysed: list[NotAnalysed] = field(default_factory=list)
 
 
 def parse(source: SourceFile) -> Parsed:
     """Parse a file with the standard `ast`."""
     if sum(map(source.text.count, _SEPARATORS)) > _MOST_SEPARATORS:
-        return Parsed(problems=[problem_at(source.path, "the file is too large to be analysed", 1)])
+        message = "the file is too large to be analysed"
+        return Parsed(not_analysed=[problem_at(source.path, Reason.TOO_LARGE, message, 1)])
     try:
         return Parsed(ast.parse(source.text))
     except (SyntaxError, ValueError) as error:
@@ -332,10 +343,10 @@ def parse(source: SourceFile) -> Parsed:
         column = getattr(error, "offset", None) or 1
         message = getattr(error, "msg", None) or str(error)
         message = f"the file does not parse: {message}"
-        return Parsed(problems=[problem_at(source.path, message, line, column)])
+        return Parsed(not_analysed=[problem_at(source.path, Reason.SYNTAX, message, line, column)])
     except (RecursionError, MemoryError):
         message = "the code is nested too deeply to be analysed"
-        return Parsed(problems=[problem_at(source.path, message, 1)])
+        return Parsed(not_analysed=[problem_at(source.path, Reason.TOO_DEEP, message, 1)])
 
 
 @contextmanager
@@ -359,17 +370,12 @@ def undisturbed_parsing() -> Iterator[None]:
 # -- problems -------------------------------------------------------------------------------
 
 
-def problem_at(shown: str, message: str, line: int, column: int = 1) -> Diagnostic:
-    """The finding that a file, or a part of it, cannot be analysed."""
-    return Diagnostic(
-        code="LCK901",
-        name="syntax-error",
-        severity=Severity.ERROR,
-        confidence=Confidence.HIGH,
-        path=shown,
-        span=Span(line, column, line, column + 1),
-        message=message,
-    )
+def problem_at(
+    shown: str, reason: Reason, message: str, line: int, column: int = 1, *, function: str = ""
+) -> NotAnalysed:
+    """A file, or a function of it, that cannot be analysed."""
+    span = Span(line, column, line, column + 1)
+    return NotAnalysed(shown, span, reason, function, message)
 
 
 def internal_error(shown: str, error: Exception) -> InternalError:

@@ -24,7 +24,7 @@ from locklint.reporting.lock_graph import (
 if TYPE_CHECKING:
     from locklint.analysis.lock_order import Witness
     from locklint.analysis.program import Program
-    from locklint.core.diagnostic import Diagnostic
+    from locklint.core.not_analysed import NotAnalysed
     from locklint.core.source import Span
     from locklint.ir.lock import LockRef
 
@@ -34,7 +34,7 @@ class GraphReport:
     """The graph, the files that could not be analysed, and errors of locklint's own."""
 
     graph: LockGraph
-    problems: tuple[Diagnostic, ...] = ()
+    problems: tuple[NotAnalysed, ...] = ()
     errors: tuple[InternalError, ...] = ()
 
 
@@ -57,7 +57,7 @@ def lock_graph(
         paths, config, progress=progress, folder=folder, discovery=discovery, means=means
     )
     statistics, order_errors = counted(solved)
-    problems = tuple(solved.program.problems)
+    problems = solved.program.problems
     errors = (*solved.errors, *order_errors)
     if order_errors:
         return GraphReport(LockGraph(statistics=statistics), problems, errors)

@@ -12,7 +12,6 @@ import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,7 +27,7 @@ from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.program_files import FileBytes, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
-from locklint.engine.report import GivenUp, InternalError, Report, Statistics
+from locklint.engine.report import InternalError, Report, Statistics
 from locklint.engine.run_rules import run_rules, visible
 from locklint.engine.settings import RuleSelection, Settings
 from locklint.engine.stdin import StdinText
@@ -80,15 +79,13 @@ def check(
     files, program = solved.files, solved.program
     found = run_rules(program, selection, paths)
     statistics, order_errors = counted(solved)
-    given_up = solved.given_up
     internal = (*solved.errors, *found.errors, *order_errors)
     places = LockPlaces(file.index for file in files.files.values())
     silencer = Silencer(program.sources)
     for diagnostic in found.all:
         silencer.silences(with_anchors(diagnostic, places))
     half_analysed = {
-        *(problem.path for problem in program.problems),
-        *(each.path for each in given_up),
+        *(each.path for each in program.not_analysed),
         *(each.path for each in internal),
     }
     idle = [
@@ -110,7 +107,7 @@ def check(
         diagnostics=kept,
         statistics=replace(statistics, suppressed=len(silenced)),
         errors=internal,
-        too_complex=given_up,
+        not_analysed=program.not_analysed,
         sources={path: program.sources[path] for path in needed if path in program.sources},
         files=tuple(found.shown for found in solved.discovery.files),
         noqa=silencer.mentions_noqa(),
@@ -131,22 +128,13 @@ class Means(msgspec.Struct, frozen=True):
     store: FactsStore | None = None
 
 
-class Solved(msgspec.Struct, frozen=True, dict=True):
+class Solved(msgspec.Struct, frozen=True):
     """Everything that is known of some files before rules look at it."""
 
     discovery: Discovery
     files: ProgramFiles
     program: Program
     errors: tuple[InternalError, ...]
-
-    @cached_property
-    def given_up(self) -> tuple[GivenUp, ...]:
-        """The functions about which nothing is concluded, in the order of their places."""
-        return tuple(
-            GivenUp(function.path, function.name_span, function.qualname)
-            for function in self.program.ordered_functions()
-            if not self.program.states[function.key].complete
-        )
 
 
 def solve(
@@ -194,7 +182,7 @@ def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
         files=len(solved.discovery.files),
         candidates=sum(file.mentions_locks for file in solved.files.files.values()),
         functions=len(program.functions),
-        too_complex=len(solved.given_up),
+        too_complex=sum(not states.complete for states in program.states.values()),
         locks=len(program.locks()),
     )
     try:
@@ -249,7 +237,7 @@ def analyse(
     if not files.files:
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
-        return Program({}, {}, {}, sources, tuple(files.problems)), []
+        return Program({}, {}, {}, sources, tuple(files.not_analysed)), []
     analysis = WholeProgram(files, config)
     analysis.solve(lowered, progress)
     return (
@@ -261,7 +249,7 @@ def analyse(
                 **files.unparsed,
                 **{path: file.source for path, file in files.files.items()},
             },
-            problems=tuple(sorted(files.problems, key=Diagnostic.sort_key)),
+            problems=tuple(sorted(files.not_analysed, key=lambda each: each.sort_key)),
             made=analysis.made(),
             back_references=analysis.back_references(),
             log_handlers=analysis.log_handlers(),

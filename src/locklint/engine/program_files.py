@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from locklint.core.config import Config
-from locklint.core.diagnostic import Diagnostic
+from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile
 from locklint.engine.discover import FoundFile
 from locklint.engine.facts import (
@@ -112,9 +112,9 @@ class FileBytes:
 class ProgramFiles:
     """The files of a run, read and lowered as they are asked for.
 
-    Whatever is wrong with a file becomes a finding in ``problems``, or, where it is a defect of
-    locklint, an entry of ``errors``; the rest goes on. ``unparsed`` are notebooks that could not be
-    parsed; ``consulted`` are files and folders of installed packages that were looked at on the
+    A file that cannot be analysed, or a function of it, is in ``not_analysed``, or, where it is a
+    defect of locklint, in ``errors``; the rest goes on. ``unparsed`` are notebooks that could not
+    be parsed; ``consulted`` are files and folders of installed packages that were looked at on the
     way; ``silent`` and ``loaded`` are the files that mention no lock, and those among them that
     were asked for nevertheless, by their paths.
     """
@@ -126,7 +126,7 @@ class ProgramFiles:
         workers: Workers | None = None,
         store: FactsStore | None = None,
     ) -> None:
-        self.problems: list[Diagnostic] = []
+        self.not_analysed: list[NotAnalysed] = []
         self.errors: list[InternalError] = []
         self.files: dict[str, AnalysedFile] = {}
         self.unparsed: dict[str, SourceFile] = {}
@@ -167,7 +167,7 @@ class ProgramFiles:
                 data = self._contents.read(each.path)
                 mentions = mentions_lock(data, self._words)
             except ReadProblem as problem:
-                self.problems.append(problem_at(each.shown, problem.message, problem.line or 1))
+                self._cannot_read(each.shown, problem.message, problem.line or 1)
                 mentions, data = True, None
             except Exception as error:
                 self.errors.append(internal_error(each.shown, error))
@@ -222,7 +222,7 @@ class ProgramFiles:
         return analysed
 
     def _note(self, lowered: Lowered) -> None:
-        self.problems += lowered.problems
+        self.not_analysed += lowered.not_analysed
         self.errors += lowered.errors
 
     def add_text(self, path: str, text: str) -> tuple[AnalysedFile | None, list[Function]]:
@@ -297,7 +297,7 @@ class ProgramFiles:
             self._note(lowered)
             path = request.source.path
             found[path].update(lowered.graphs)
-            if not lowered.problems and not lowered.errors:
+            if not lowered.not_analysed and not lowered.errors:
                 self._new.setdefault(path, {}).update(lowered.graphs)
         return {
             path: [each for name in names for each in found[path].get(name, ())]
@@ -321,8 +321,11 @@ class ProgramFiles:
     # -- problems ---------------------------------------------------------------------------
 
     def problem(self, shown: str, message: str) -> None:
-        """Note that a whole file cannot be analysed."""
-        self.problems.append(problem_at(shown, message, 1))
+        """Note that a file cannot be read."""
+        self._cannot_read(shown, message, 1)
+
+    def _cannot_read(self, shown: str, message: str, line: int) -> None:
+        self.not_analysed.append(problem_at(shown, Reason.UNREADABLE, message, line))
 
 
 def _input(file: ModuleFile, data: bytes) -> FileInput:

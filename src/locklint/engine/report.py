@@ -8,7 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.core.diagnostic import Diagnostic
-from locklint.core.source import SourceFile, Span
+from locklint.core.not_analysed import NotAnalysed
+from locklint.core.source import SourceFile
 
 
 class InternalError(msgspec.Struct, frozen=True):
@@ -17,14 +18,6 @@ class InternalError(msgspec.Struct, frozen=True):
     path: str
     message: str
     traceback: str
-
-
-class GivenUp(msgspec.Struct, frozen=True):
-    """A function about which nothing is concluded: a bound of the analysis was reached in it."""
-
-    path: str
-    span: Span
-    function: str
 
 
 class Silenced(msgspec.Struct, frozen=True):
@@ -53,7 +46,8 @@ class Report(msgspec.Struct, frozen=True):
     """Findings in output order, what was analysed, what went wrong, and the texts for snippets.
 
     ``sources`` holds at least every file that a finding or one of its steps points into.
-    ``too_complex`` are the functions that were given up at a bound, in the order of their places.
+    ``not_analysed`` are the files and functions about which nothing is concluded, and the places
+    where a bound cut something off, in the order of places.
     ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
     ``noqa`` comment in them names a rule. ``silenced`` are the findings that comments silence,
     ``known`` those that a baseline knows, both in output order; neither is among ``diagnostics``.
@@ -66,7 +60,7 @@ class Report(msgspec.Struct, frozen=True):
     statistics: Statistics = Statistics()
     errors: tuple[InternalError, ...] = ()
     sources: Mapping[str, SourceFile] = msgspec.field(default_factory=dict)
-    too_complex: tuple[GivenUp, ...] = ()
+    not_analysed: tuple[NotAnalysed, ...] = ()
     files: tuple[str, ...] = ()
     noqa: bool = False
     compared: bool = False

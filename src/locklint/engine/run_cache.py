@@ -25,9 +25,10 @@ import msgspec
 
 from locklint import __version__
 from locklint.core.diagnostic import Diagnostic
+from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
 from locklint.engine.cache_store import FOLDER, FORMAT, CacheStore, clean, digest, joined
-from locklint.engine.report import GivenUp, Report, Silenced, Statistics
+from locklint.engine.report import Report, Silenced, Statistics
 
 __all__ = ["FOLDER", "RunCache", "RunKeys", "clean", "digest", "marks"]
 
@@ -47,7 +48,7 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     diagnostics: tuple[Diagnostic, ...]
     statistics: Statistics
     sources: dict[str, SourceFile]
-    too_complex: tuple[GivenUp, ...]
+    not_analysed: tuple[NotAnalysed, ...]
     files: tuple[str, ...]
     noqa: bool
     silenced: tuple[Silenced, ...]
@@ -142,7 +143,7 @@ class RunCache:
             diagnostics=entry.diagnostics,
             statistics=entry.statistics,
             sources=entry.sources,
-            too_complex=entry.too_complex,
+            not_analysed=entry.not_analysed,
             files=entry.files,
             noqa=entry.noqa,
             silenced=entry.silenced,
@@ -154,7 +155,7 @@ class RunCache:
             report.diagnostics,
             report.statistics,
             dict(report.sources),
-            report.too_complex,
+            report.not_analysed,
             report.files,
             report.noqa,
             report.silenced,

@@ -100,7 +100,7 @@ def find_facts(request: FactsRequest) -> FileFacts:
     if request.settings is not None:
         return facts_of(request.file, request.settings)
     opened = open_file(request.file)
-    lowered = Lowered({}, tuple(opened.problems), tuple(opened.errors))
+    lowered = Lowered({}, tuple(opened.not_analysed), tuple(opened.errors))
     if opened.file is None:
         return FileFacts(None, lowered, opened.cells)
     return FileFacts(opened.file.index, lowered, opened.cells, opened.file.is_newer)

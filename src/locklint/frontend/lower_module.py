@@ -10,6 +10,7 @@ from typing import TypeVar
 import libcst as cst
 import msgspec
 
+from locklint.core.not_analysed import Reason
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
 from locklint.frontend.lower_context import Lowering, Session
@@ -23,8 +24,6 @@ from locklint.frontend.lower_scope import Scope, ScopeKind, bindings_of, definit
 from locklint.frontend.lower_tables import TABLES
 from locklint.frontend.parse import (
     MAX_NODES,
-    TOO_DEEP,
-    TOO_LARGE,
     LoweringProblem,
     parse_function,
     parse_statement,
@@ -70,7 +69,7 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
     source = function.source
     parsed = parse_function(source, function.span, function.node)
     if isinstance(parsed, LoweringProblem):
-        if parsed.message in (TOO_DEEP, TOO_LARGE):
+        if parsed.reason in (Reason.TOO_DEEP, Reason.TOO_LARGE):
             return parsed
         found = _find_in_whole(source, function)
         if found is None:
@@ -82,7 +81,7 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
         try:
             spans.add(parsed, function.node)
         except RecursionError:
-            return LoweringProblem(TOO_DEEP, function.span)
+            return LoweringProblem.too_deep(function.span)
     session = Session(source, spans, TABLES, function.names)
     around = Scope(ScopeKind.MODULE)
     if function.enclosing_names:
@@ -124,7 +123,7 @@ def lower_module_code(
         node = nodes[index] if nodes is not None else None
         room -= tree_size(node).nodes if node is not None else span.end_line - span.line + 1
         if room < 0:
-            return LoweringProblem(TOO_LARGE, span)
+            return LoweringProblem.too_large(span)
         parsed = parse_statement(source, span, node)
         if isinstance(parsed, LoweringProblem):
             problem = parsed
@@ -132,7 +131,7 @@ def lower_module_code(
         try:
             places.add(parsed, node)
         except RecursionError:
-            problem = LoweringProblem(TOO_DEEP, span)
+            problem = LoweringProblem.too_deep(span)
             continue
         bodies.append(parsed.statement)
     if problem is not None and not bodies:
@@ -207,7 +206,7 @@ def _deeply(run: Callable[[], _Result], place: Span) -> _Result | LoweringProble
         with room_for_recursion():
             return run()
     except RecursionError:
-        return LoweringProblem(TOO_DEEP, place)
+        return LoweringProblem.too_deep(place)
 
 
 __all__ = [

@@ -16,6 +16,7 @@ from typing import TypeVar
 import libcst as cst
 import msgspec
 
+from locklint.core.not_analysed import Reason
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.unvalidated import unvalidated
 
@@ -33,9 +34,6 @@ libcst takes ten times the time of `ast` and 7 KB for each.
 
 SAFE_DEPTH = 150
 """Up to this depth the thread's own stack is surely large enough for libcst's parser."""
-
-TOO_DEEP = "the code is nested too deeply to be analysed"
-TOO_LARGE = "the code is too large to be analysed"
 
 _STACK_BYTES = 256 * 1024 * 1024
 _PREFIX = "if 1:\n"
@@ -70,6 +68,17 @@ class LoweringProblem(msgspec.Struct, frozen=True):
 
     message: str
     span: Span
+    reason: Reason = Reason.UNSUPPORTED
+
+    @classmethod
+    def too_deep(cls, span: Span) -> LoweringProblem:
+        """The problem of code that is nested too deeply."""
+        return cls("the code is nested too deeply to be analysed", span, Reason.TOO_DEEP)
+
+    @classmethod
+    def too_large(cls, span: Span) -> LoweringProblem:
+        """The problem of code that is too large."""
+        return cls("the code is too large to be analysed", span, Reason.TOO_LARGE)
 
 
 class ParsedStatement(msgspec.Struct, frozen=True):
@@ -96,13 +105,13 @@ def parse_statement(
     text, line_offset = _slice(source, span)
     if node is not None:
         size = tree_size(node)
-        problem = _tree_too_deep_or_large(size)
+        problem = _tree_too_deep_or_large(size, span)
         stack_is_safe = size.depth + size.cheap_depth <= SAFE_DEPTH
     else:
-        problem = _text_too_deep_or_large(text)
+        problem = _text_too_deep_or_large(text, span)
         stack_is_safe = False
-    if problem:
-        return LoweringProblem(problem, span)
+    if problem is not None:
+        return problem
     parsed = _guarded(lambda: cst.parse_module(text), stack_is_safe)
     if isinstance(parsed, str):
         return LoweringProblem(f"libcst cannot parse this code: {parsed}", span)
@@ -129,7 +138,7 @@ def parse_node(source: SourceFile, span: Span) -> ast.stmt | None:
     """
     text, line_offset = _slice(source, span)
     is_prefixed = line_offset < span.line - 1
-    if "\f" in source.text or _text_too_deep_or_large(text):
+    if "\f" in source.text or _text_too_deep_or_large(text, span) is not None:
         return None
     try:
         body = ast.parse("\n" * line_offset + text).body
@@ -144,30 +153,32 @@ def parse_whole(source: SourceFile) -> cst.Module | LoweringProblem:
     """Parse a whole file: only for files that `ast` refuses."""
     lines = source.lines
     span = Span(1, 1, len(lines), len(lines[-1]) + 1)
-    problem = _text_too_deep_or_large(source.text, 2 * MAX_NODES)
-    if problem:
-        return LoweringProblem(problem, span)
+    problem = _text_too_deep_or_large(source.text, span, 2 * MAX_NODES)
+    if problem is not None:
+        return problem
     parsed = _guarded(lambda: cst.parse_module(source.text), stack_is_safe=False)
     if isinstance(parsed, str):
         return LoweringProblem(f"libcst cannot parse this file: {parsed}", span)
     return parsed
 
 
-def _tree_too_deep_or_large(size: TreeSize) -> str | None:
+def _tree_too_deep_or_large(size: TreeSize, span: Span) -> LoweringProblem | None:
     if size.depth > MAX_DEPTH:
-        return TOO_DEEP
-    return TOO_LARGE if size.nodes > MAX_NODES else None
+        return LoweringProblem.too_deep(span)
+    return LoweringProblem.too_large(span) if size.nodes > MAX_NODES else None
 
 
-def _text_too_deep_or_large(text: str, most_nodes: int = MAX_NODES) -> str | None:
+def _text_too_deep_or_large(
+    text: str, span: Span, most_nodes: int = MAX_NODES
+) -> LoweringProblem | None:
     depth, brackets = _most_text_depth(text)
     if depth > MAX_DEPTH or brackets > MAX_BRACKETS:
         depth, brackets = text_depth(text)
     if depth > MAX_DEPTH or brackets > MAX_BRACKETS:
-        return TOO_DEEP
+        return LoweringProblem.too_deep(span)
     # Most nodes come with a character of their own.
     nodes = sum(text.count(each) for each in _SEPARATORS)
-    return TOO_LARGE if nodes > most_nodes else None
+    return LoweringProblem.too_large(span) if nodes > most_nodes else None
 
 
 class TreeSize(msgspec.Struct, frozen=True):

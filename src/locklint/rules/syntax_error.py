@@ -31,13 +31,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Pass on what went wrong while files were read and parsed."""
-    yield from program.problems
+    """Report the files and functions that could not be read or parsed."""
+    for problem in program.problems:
+        yield Diagnostic(
+            code=RULE.code,
+            name=RULE.name,
+            severity=RULE.severity,
+            confidence=Confidence.HIGH,
+            path=problem.path,
+            span=problem.span,
+            message=problem.message,
+        )
 
 
 RULE = Rule(

@@ -1,0 +1,47 @@
+"""What was not analysed is listed with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from locklint.core.config import Config
+from locklint.core.not_analysed import Extent, NotAnalysed, Reason
+from locklint.engine.pipeline import check
+
+
+def not_analysed(folder: Path, text: str | bytes) -> tuple[NotAnalysed, ...]:
+    path = folder / "sample.py"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return check([str(path)], Config()).not_analysed
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("lock = (\n", Reason.SYNTAX),
+        (b"lock = '\xff'\n", Reason.UNDECODABLE),
+    ],
+)
+def test_files(tmp_path: Path, text: str | bytes, reason: Reason) -> None:
+    (found,) = not_analysed(tmp_path, text)
+    assert (found.path, found.function, found.reason) == (
+        str(tmp_path / "sample.py"),
+        "",
+        reason,
+    )
+    assert found.extent is Extent.FILE
+
+
+def test_functions(tmp_path: Path) -> None:
+    deep = "-" * 1500 + "1"
+    text = f"import threading\nlock = threading.Lock()\ndef f():\n    with lock:\n        {deep}\n"
+    (found,) = not_analysed(tmp_path, text)
+    assert (found.function, found.reason, found.span.line) == ("f", Reason.TOO_DEEP, 3)
+    assert found.extent is Extent.FUNCTION
+
+
+def test_complete(tmp_path: Path) -> None:
+    text = "import threading\nlock = threading.Lock()\ndef f():\n    with lock:\n        pass\n"
+    assert not_analysed(tmp_path, text) == ()
