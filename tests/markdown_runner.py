@@ -319,9 +319,10 @@ def run(case: Case, folder: Path) -> tuple[str, ...]:
     """
     from locklint.engine.load_config import decode_config
     from locklint.engine.pipeline import check
+    from locklint.engine.toml_places import Origin
 
     settings = {"select": ["ALL"], **case.settings}
-    report = check(["."], decode_config(settings, case.suite.name))
+    report = check(["."], decode_config(settings, Origin(case.suite.name)))
     if report.errors:
         # Findings of a file that broke off say nothing.
         return tuple(

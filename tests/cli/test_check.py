@@ -253,7 +253,7 @@ def test_an_error_in_the_settings_file(locklint_command: CommandLine) -> None:
     result = locklint_command("--exit-zero")
     assert result.status == 2
     assert result.err.startswith("error: ")
-    assert "locklint.toml: unknown setting `selct` (did you mean `select`?)" in result.err
+    assert "locklint.toml:1:1: unknown setting `selct` (did you mean `select`?)" in result.err
     assert locklint_command("--isolated").status == 0
 
 

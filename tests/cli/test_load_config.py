@@ -13,14 +13,14 @@ from locklint.engine.load_config import SettingsError, load_config
 
 
 def error_of(folder: Path, text: str, name: str = "locklint.toml") -> str:
-    """The message about a settings file, without the path in front."""
+    """The message about a settings file, without the path and the place in front."""
     path = folder / name
     path.write_text(text)
     with pytest.raises(SettingsError) as caught:
         load_config(folder)
     message = str(caught.value)
-    assert message.startswith(f"{path.resolve()}: ")
-    return message.removeprefix(f"{path.resolve()}: ")
+    assert message.startswith(f"{path.resolve()}:")
+    return re.sub(r"^(:\d+:\d+)?: ", "", message.removeprefix(f"{path.resolve()}"))
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
@@ -98,17 +98,38 @@ def test_unknown_settings(tmp_path: Path) -> None:
 
 
 def test_wrong_values(tmp_path: Path) -> None:
-    assert error_of(tmp_path, 'select = "LCK1"') == "`select`: expected `array`, got `str`"
+    assert error_of(tmp_path, 'select = "LCK1"') == "`select`: expected a list, got a string"
     assert re.fullmatch(
-        r"`ignore\[.+\]`: expected `str`, got `int`", error_of(tmp_path, "ignore = [1]")
+        r"`ignore\[.+\]`: expected a string, got a number", error_of(tmp_path, "ignore = [1]")
     )
     assert error_of(tmp_path, 'min-severity = "warn"') == (
-        "`min-severity` is one of info, warning, error, not 'warn' (did you mean `warning`?)"
+        "`min-severity` must be one of info, warning, error, not 'warn' (did you mean `warning`?)"
     )
     assert error_of(tmp_path, "fail-level = 2") == (
-        "`fail-level` is one of info, warning, error, not 2"
+        "`fail-level` must be one of info, warning, error, not 2"
     )
-    assert error_of(tmp_path, "lock-types = 3") == "`lock-types`: expected `object`, got `int`"
+    assert error_of(tmp_path, "lock-types = 3") == "`lock-types`: expected a table, got a number"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[tool.locklint]\nignore = []\nselct = []", ":3:1: unknown setting"),
+        ("[tool.locklint]\n\nselect = 'LCK1'", ":3:1: `select`"),
+        ('[tool.locklint]\n[tool.locklint.lock-types."a.B"]\n x = 1', ":3:2: unknown setting"),
+        ("[tool.locklint]\nlock-order = [\n 'a < b',\n 'b < a',\n]", ":4:3: `lock-order`"),
+        ("[tool.locklint]\nfail-level = 'eror'", ":2:1: `fail-level`"),
+        ("[tool.locklint]\nextend = 'gone.toml'", ":2:1: `extend`"),
+        ("[tool.locklint]\nselect = [\n'LCK1' 'LCK2'", ":3:8: is not valid TOML: Unclosed array"),
+        ("[tool]\nlocklint = 1", ":2:1: `tool.locklint` is not a table"),
+    ],
+)
+def test_errors_name_line_and_column(tmp_path: Path, text: str, place: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_config(tmp_path)
+    assert str(caught.value).startswith(f"{path}{place}")
 
 
 def test_files_that_are_no_settings(tmp_path: Path) -> None:

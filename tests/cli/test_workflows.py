@@ -99,7 +99,7 @@ def test_the_baseline_of_the_settings(run: Run) -> None:
         (("--config", "a=", "--config", "b"), "is neither a file nor a setting"),
         (("--config", "a.py", "--config", "b"), "only one settings file"),
         (("--config", "a.py", "--isolated"), "--isolated reads no settings file"),
-        (("--config", "extend='x'"), "`extend` belongs into a settings file"),
+        (("--config", "extend='x'"), "`extend` belongs in a settings file"),
         (("--per-file-ignores", "a.py"), "is not written `pattern:rule`"),
         (("--per-file-ignores", "a.py:LCK999"), "there is no rule `LCK999`"),
         (("--target-version", "3.11"), "expected a version such as `py311`"),
@@ -159,7 +159,7 @@ def test_settings_in_force(run: Run) -> None:
     ("words", "part"),
     [
         ((), 'profile            "default" | "strict"'),
-        (("lock-types",), "timeout-argument       The argument that says how long to wait."),
+        (("lock-types",), "timeout-argument       The argument of acquire that limits the wait."),
         (("lock-order",), "counts in: the settings of the project's root only"),
         (("--output-format", "json"), '"key": "extend"'),
         (("select", "--output-format", "json"), '"default": []'),

@@ -14,7 +14,7 @@ from locklint.analysis.lock_order import LockOrderGraph, Witness
 from locklint.core.config import order_pairs
 from locklint.core.source import SourceFile, Span
 
-_ORDER = re.compile(r"#\s*locklint\s*:\s*order\s+(?P<order>[^#]+)")
+_ORDER = re.compile(r"#\s*locklint\s*:\s*order\b(?P<order>[^#]*)")
 
 
 class DeclaredOrder(msgspec.Struct, frozen=True):
@@ -38,6 +38,14 @@ class DeclaredOrder(msgspec.Struct, frozen=True):
         return inside and identity.endswith(f".{name}")
 
 
+class OddOrder(msgspec.Struct, frozen=True):
+    """A comment that is meant to declare an order and does not: where it stands, and why."""
+
+    path: str
+    span: Span
+    message: str
+
+
 class Violation(msgspec.Struct, frozen=True, eq=False):
     """Somebody holds ``second`` of a declared order and asks for ``first``."""
 
@@ -47,8 +55,8 @@ class Violation(msgspec.Struct, frozen=True, eq=False):
     target: str
 
 
-def orders_in(sources: Mapping[str, SourceFile]) -> Iterator[DeclaredOrder]:
-    """The orders that comments ``# locklint: order a < b`` declare; odd ones are passed over."""
+def orders_in(sources: Mapping[str, SourceFile]) -> Iterator[DeclaredOrder | OddOrder]:
+    """The orders that comments ``# locklint: order a < b`` declare, and comments that fail to."""
     for path in sorted(sources):
         source = sources[path]
         if "locklint" not in source.text or not _ORDER.search(source.text):
@@ -65,7 +73,8 @@ def orders_in(sources: Mapping[str, SourceFile]) -> Iterator[DeclaredOrder]:
             span = Span(line, column + 1, line, column + 1 + len(token.string.rstrip()))
             try:
                 pairs = order_pairs(found["order"].strip())
-            except ValueError:
+            except ValueError as error:
+                yield OddOrder(path, span, f"`{token.string.rstrip()}` declares no order: {error}")
                 continue
             for first, second in pairs:
                 yield DeclaredOrder(first, second, path, span, source.module)

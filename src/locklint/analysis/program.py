@@ -10,7 +10,7 @@ import msgspec
 from locklint.analysis.acquisitions import Fate
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
-from locklint.analysis.declared_order import DeclaredOrder, Violation, orders_in, violations
+from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.interprocedural import callees
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
@@ -35,7 +35,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
     the file and the place. ``back_references`` are attributes that lead back to the object that
     made theirs, each with the identity of that object's class. ``declared_orders`` are those of
-    the settings, ``log_handlers`` the functions that run with the lock of a log handler held,
+    the settings and of comments, ``odd_orders`` the comments that declare none although they are
+    meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
     callers which were not lowered. ``unseen_releases`` are the names of attributes and variables
     whose unknown object is released in functions that were not lowered.
@@ -49,6 +50,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     made: Mapping[str, tuple[str, Span]] = msgspec.field(default_factory=dict)
     back_references: frozenset[tuple[str, str]] = frozenset()
     declared_orders: tuple[DeclaredOrder, ...] = ()
+    odd_orders: tuple[OddOrder, ...] = ()
     log_handlers: frozenset[str] = frozenset()
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
@@ -89,7 +91,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def order_violations(self) -> tuple[Violation, ...]:
         """Who goes against the declared order of locks."""
-        orders = [*self.declared_orders, *orders_in(self.sources)]
+        orders = self.declared_orders
         return tuple(violations(orders, self.lock_order)) if orders else ()
 
     @cached_property

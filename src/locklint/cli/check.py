@@ -126,6 +126,8 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
     if request.add_ignore is not None:
         return add_ignores(report, request.add_ignore)
     request.write(report, settings.config)
+    if _tell_unknown_names(request, settings, report):
+        return ExitStatus.TROUBLE
     return max(judged.status, _status(report, settings.config, request.exit_zero))
 
 
@@ -177,6 +179,32 @@ def _analyse(
             place = f"{one.path}:{one.span.line}:{one.span.column}"
             write_note(f"{place}: `{one.function}` is too complex, nothing is concluded about it")
     return report
+
+
+def _tell_unknown_names(request: Request, settings: Settings, report: Report) -> bool:
+    """Say which names in the settings nothing has; whether that is an error.
+
+    A file that others extend may speak of what only some of them have.
+    """
+    origin = settings.origin(settings.config)
+    is_error = False
+    for each in report.unknown_names:
+        place = origin and (
+            origin.place(each.setting, each.name) or origin.place(each.setting, word=each.name)
+        )
+        if origin and place:
+            start = f"{origin.name}:{place[0]}:{place[1]}"
+        elif any(each.name in word for word in request.config_words):
+            start = "--config"
+        else:
+            continue
+        message = f"{start}: `{each.setting}`: {each.message}"
+        if each.is_certain:
+            is_error = True
+            write_error(message)
+        elif request.verbose:
+            write_note(f"note: {message}; only a part of the project was analysed")
+    return is_error
 
 
 def _usage_errors() -> tuple[type[Exception], ...]:

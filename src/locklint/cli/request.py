@@ -85,7 +85,7 @@ class Request(msgspec.Struct, frozen=True):
         from locklint.rules import ALL_RULES
 
         try:
-            selected = select_rules(settings.config, ALL_RULES)
+            selected = select_rules(settings.config, ALL_RULES, settings.origin(settings.config))
         except SettingsError as error:
             raise Failure(str(error)) from None
         if self.verbose:
@@ -210,6 +210,7 @@ class Request(msgspec.Struct, frozen=True):
         from locklint.core.diagnostic import Confidence, Severity
         from locklint.engine.load_config import decode_config
         from locklint.engine.patterns import anchored
+        from locklint.engine.toml_places import Origin
 
         here = os.path.realpath(os.curdir)
 
@@ -233,7 +234,8 @@ class Request(msgspec.Struct, frozen=True):
         if self.per_file_ignores is not None:
             changes["per_file_ignores"] = _ignores(self.per_file_ignores, here)
         if self.target_version is not None:
-            decoded = decode_config({"target-version": self.target_version}, "--target-version")
+            flag = Origin("--target-version")
+            decoded = decode_config({"target-version": self.target_version}, flag)
             changes["target_version"] = decoded.target_version
         if self.baseline is not None:
             changes["baseline"] = os.path.abspath(self.baseline)
@@ -278,6 +280,7 @@ def _setting(word: str) -> dict[str, Any]:
     from pathlib import Path
 
     from locklint.engine.load_config import SettingsError, decode_table
+    from locklint.engine.toml_places import Origin
 
     try:
         table = tomllib.loads(word)
@@ -285,7 +288,7 @@ def _setting(word: str) -> dict[str, Any]:
         raise SettingsError(
             f"--config {word}: is neither a file nor a setting in TOML: {error}"
         ) from None
-    return decode_table(table, f"--config {word}", Path.cwd())
+    return decode_table(table, Origin(f"--config {word}"), Path.cwd())
 
 
 def _with_values(config: Config, values: dict[str, Any]) -> Config:

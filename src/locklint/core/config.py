@@ -20,25 +20,25 @@ class LockType(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
 
     acquire: Annotated[tuple[str, ...], Meta(description="Methods that acquire it.")] = ("acquire",)
     release: Annotated[tuple[str, ...], Meta(description="Methods that release it.")] = ("release",)
-    reentrant: Annotated[bool, Meta(description="Whether its holder can take it once more.")] = (
-        False
-    )
-    is_async: Annotated[bool, Meta(description="Whether it is acquired with `await`.")] = (
+    reentrant: Annotated[bool, Meta(description="Whether its holder can acquire it again.")] = False
+    is_async: Annotated[bool, Meta(description="Whether acquiring it needs `await`.")] = (
         msgspec.field(default=False, name="async")
     )
     blocking_argument: Annotated[
-        str | None, Meta(description="The argument that says whether to wait.")
+        str | None, Meta(description="The argument of acquire that says whether to wait.")
     ] = "blocking"
     timeout_argument: Annotated[
-        str | None, Meta(description="The argument that says how long to wait.")
+        str | None, Meta(description="The argument of acquire that limits the wait.")
     ] = "timeout"
     failure: Annotated[
         Literal["false", "raises"],
-        Meta(description="What an acquire that gives up does: return False, or raise."),
+        Meta(description="What a failed acquire does: return False, or raise an exception."),
     ] = "false"
-    context_manager: Annotated[bool, Meta(description="Whether `with` takes it.")] = True
+    context_manager: Annotated[
+        bool, Meta(description="Whether `with` acquires and releases it.")
+    ] = True
     acquire_gives_context: Annotated[
-        bool, Meta(description="Whether its acquire gives a context manager that releases it.")
+        bool, Meta(description="Whether acquire returns a context manager that releases it.")
     ] = False
 
 
@@ -56,8 +56,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     extend: Annotated[
         str | None,
         Meta(
-            description="Another settings file whose settings count where this one says nothing;"
-            " relative to this file's folder.",
+            description="Another settings file, whose settings apply unless this file sets them."
+            " The path is relative to this file's folder.",
             examples=["../locklint.toml"],
             extra=FOLDER,
         ),
@@ -65,27 +65,27 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     profile: Annotated[
         Literal["default", "strict"],
         Meta(
-            description="`strict` runs the rules of severity info as well, and does not lower"
-            " findings in test code by one level.",
+            description="`strict` also runs rules of severity info, and treats findings in test"
+            " code like any others. `default` lowers those by one level.",
             extra=FOLDER,
         ),
     ] = "default"
     select: Annotated[
         Selectors,
         Meta(
-            description="The rules that run: codes, beginnings of codes, names or ALL. Empty: those"
-            " that the profile stands for.",
+            description="The rules to run: codes, prefixes of codes, names or ALL. If empty, those"
+            " of the profile.",
             examples=[["LCK1", "acquire-not-called"]],
             extra=FOLDER,
         ),
     ] = ()
     ignore: Annotated[
-        Selectors, Meta(description="Rules that do not run.", examples=[["LCK105"]], extra=FOLDER)
+        Selectors, Meta(description="Rules not to run.", examples=[["LCK105"]], extra=FOLDER)
     ] = ()
     extend_select: Annotated[
         Selectors,
         Meta(
-            description="Rules that run as well as those of `select`.",
+            description="Rules to run in addition to those of `select`.",
             examples=[["empty-critical-section"]],
             extra=FOLDER,
         ),
@@ -93,7 +93,7 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     extend_ignore: Annotated[
         Selectors,
         Meta(
-            description="Rules that do not run, besides those of `ignore`.",
+            description="Rules not to run, in addition to those of `ignore`.",
             examples=[["LCK105"]],
             extra=FOLDER,
         ),
@@ -101,33 +101,33 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     per_file_ignores: Annotated[
         dict[str, Selectors],
         Meta(
-            description="Rules that are left out in files that match a pattern, in the language of"
-            " .gitignore; a pattern after `!` speaks of all other files.",
+            description="Rules not to run on files that match a pattern, written as in .gitignore."
+            " A pattern after `!` applies to all other files.",
             examples=[{"tests/**": ["LCK1"]}],
             extra=FOLDER,
         ),
     ] = {}
     min_severity: Annotated[
         Severity,
-        Meta(description="Findings of less severity are left out.", extra=FOLDER),
+        Meta(description="The lowest severity to report.", extra=FOLDER),
     ] = Severity.INFO
     min_confidence: Annotated[
         Confidence,
-        Meta(description="Findings of less confidence are left out.", extra=FOLDER),
+        Meta(description="The lowest confidence to report.", extra=FOLDER),
     ] = Confidence.LOW
     preview: Annotated[
         bool,
-        Meta(description="Whether rules that are still being tried out may run.", extra=FOLDER),
+        Meta(description="Whether to run rules that are not stable yet.", extra=FOLDER),
     ] = False
     fail_level: Annotated[
         Severity,
-        Meta(description="The severity from which on findings make the exit status 1.", extra=ROOT),
+        Meta(description="The lowest severity that makes the exit status 1.", extra=ROOT),
     ] = Severity.WARNING
     exclude: Annotated[
         tuple[str, ...] | None,
         Meta(
-            description="Paths that are left out, in the language of .gitignore, instead of the"
-            " built-in list. A pattern with a slash is relative to the settings file's folder.",
+            description="Paths to leave out, written as in .gitignore, instead of the built-in"
+            " list. A pattern with a slash is relative to the settings file's folder.",
             examples=[["legacy/", "src/*_pb2.py"]],
             extra=ROOT,
         ),
@@ -135,23 +135,23 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     extend_exclude: Annotated[
         tuple[str, ...],
         Meta(
-            description="Paths that are left out besides those of `exclude`.",
+            description="Paths to leave out in addition to those of `exclude`.",
             examples=[["legacy/"]],
             extra=ROOT,
         ),
     ] = ()
     force_exclude: Annotated[
         bool,
-        Meta(description="Whether exclusions count for paths on the command line too.", extra=ROOT),
+        Meta(description="Whether to exclude paths that the command line names too.", extra=ROOT),
     ] = False
     respect_gitignore: Annotated[
-        bool, Meta(description="Whether files that git ignores are left out.", extra=ROOT)
+        bool, Meta(description="Whether to leave out files that git ignores.", extra=ROOT)
     ] = True
     baseline: Annotated[
         str | None,
         Meta(
-            description="The file of findings that are known and not reported; relative to the"
-            " settings file's folder.",
+            description="The file of known findings, which are not reported. The path is relative"
+            " to the settings file's folder.",
             examples=["locklint-baseline.txt"],
             extra=ROOT,
         ),
@@ -167,7 +167,7 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     source_roots: Annotated[
         tuple[str, ...],
         Meta(
-            description="Folders from which imports start, relative to the settings file's folder.",
+            description="Folders that imports start from, relative to the settings file's folder.",
             examples=[["src", "lib"]],
             extra=ROOT,
         ),
@@ -175,7 +175,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     lock_types: Annotated[
         dict[str, LockType],
         Meta(
-            description="Further kinds of lock, by the dotted name of their class or factory.",
+            description="Further kinds of lock, by the dotted name of their class or factory. A"
+            " name that the project should have and does not have is an error.",
             examples=[{"pkg.Latch": {"acquire": ["down"], "release": ["up"]}}],
             extra=ROOT,
         ),
@@ -183,28 +184,18 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     immediate_callers: Annotated[
         Names,
         Meta(
-            description="Functions that call the functions they are given at once, in the same"
-            " thread and before they return: what these do with locks counts where they are given."
-            " A function or method of the analysed project may be named too.",
+            description="Functions that call their callbacks at once: in the same thread, before"
+            " they return. Locks that a callback acquires count at the call. The functions may be"
+            " those of a library or of the project.",
             examples=[["pkg.retry.run"]],
-            extra=ROOT,
-        ),
-    ] = ()
-    blocking_calls: Annotated[
-        Names,
-        Meta(
-            description="Functions that may block for long, besides those that locklint knows."
-            " Without effect so far: it is meant for rules about blocking calls under a lock"
-            " (LCK4xx), which this version does not have.",
-            examples=[["pkg.http.fetch"]],
             extra=ROOT,
         ),
     ] = ()
     docs_url: Annotated[
         Annotated[str, Meta(pattern=r"^https?://\S*\{(code|name)\}\S*$")] | None,
         Meta(
-            description="The address of the pages of the rules, where somebody has put them;"
-            " `{code}` and `{name}` stand for the rule. Formats that can link to a page do then.",
+            description="The address of the rules' pages, with `{code}` or `{name}` for the rule."
+            " Output formats that can hold a link then link to them.",
             examples=["https://docs.example.com/locklint/rules/{code}.html"],
             extra=ROOT,
         ),
@@ -212,8 +203,9 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     lock_order: Annotated[
         tuple[str, ...],
         Meta(
-            description="The declared order of locks by their canonical names: what stands left of"
-            " a `<` is taken first.",
+            description="The order in which locks must be acquired: the lock to the left of `<`"
+            " first. A lock has the name that `locklint graph` shows, or the end of it. A name that"
+            " no lock of the project has is an error.",
             examples=[["bank.accounts_lock < bank.Account._lock"]],
             extra=ROOT,
         ),
@@ -232,10 +224,10 @@ def order_pairs(text: str) -> tuple[tuple[str, str], ...]:
     """
     names = [name.strip() for name in text.split("<")]
     if len(names) < 2:
-        raise ValueError("an order is written `first < second`")
+        raise ValueError("write an order as `first < second`")
     for name in names:
         if not name:
-            raise ValueError("a name is missing beside a `<`")
+            raise ValueError("a name is missing next to `<`")
         if any(letter.isspace() or letter in ">=," for letter in name):
             raise ValueError(f"`{name}` is not the name of one lock")
     if len(set(names)) < len(names):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -13,6 +14,7 @@ from locklint.core.config import Config, LockType, order_pairs
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.engine.did_you_mean import did_you_mean
 from locklint.engine.patterns import anchored
+from locklint.engine.toml_places import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,18 @@ ADDING_TABLES = frozenset({"per-file-ignores", "lock-types"})
 
 _MOST_EXTENDED = 20
 
+_TABLE = ("tool", "locklint")
+_TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
+_TYPE = re.compile(r"`(\w+)(?: \| null)?`")
+_TOML_TYPES = {
+    "array": "a list",
+    "str": "a string",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "a table",
+}
+
 Read: TypeAlias = Callable[[Path], bytes]
 
 
@@ -46,6 +60,7 @@ class LoadedConfig(msgspec.Struct, frozen=True):
     config: Config
     path: Path | None = None
     keys: frozenset[str] = msgspec.field(default_factory=frozenset)
+    origin: Origin = Origin("")
 
 
 def load_config(start: Path, read: Read = Path.read_bytes) -> LoadedConfig:
@@ -70,9 +85,9 @@ def config_in(directory: Path, read: Read = Path.read_bytes) -> LoadedConfig | N
     """
     for name in FILE_NAMES:
         path = directory / name
-        table = _settings_table(path, read)
-        if table is not None:
-            return _loaded(path, table, read)
+        found = _settings_table(path, read)
+        if found is not None:
+            return _loaded(path, found, read)
     return None
 
 
@@ -86,17 +101,17 @@ def load_file(path: Path) -> LoadedConfig:
     return _loaded(path, _named_table(path, str(path), Path.read_bytes), Path.read_bytes)
 
 
-def decode_config(table: Mapping[str, Any], origin: str) -> Config:
-    """Turn a TOML table into a `Config`; ``origin`` names its file in errors.
+def decode_config(table: Mapping[str, Any], origin: Origin) -> Config:
+    """Turn a TOML table into a `Config`; ``origin`` says in errors where it is written.
 
     Raises `SettingsError` for unknown keys (with a suggestion) and for wrong types and values.
     """
-    _reject_unknown_keys(table, Config, origin, "")
+    _reject_unknown_keys(table, Config, origin)
     lock_types = table.get("lock-types")
     if isinstance(lock_types, dict):
         for name, entry in lock_types.items():
             if isinstance(entry, dict):
-                _reject_unknown_keys(entry, LockType, origin, f'lock-types."{name}".')
+                _reject_unknown_keys(entry, LockType, origin, "lock-types", name)
     values = {
         key: _labelled(value, key, origin) if key in LABELLED else value
         for key, value in table.items()
@@ -104,36 +119,39 @@ def decode_config(table: Mapping[str, Any], origin: str) -> Config:
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{origin}: {_reworded(str(error))}") from None
+        message, keys = _reworded(str(error))
+        raise SettingsError(f"{origin.at(*keys)}: {message}") from None
     check_lock_order(config, origin)
     return config
 
 
-def decode_table(table: Mapping[str, Any], origin: str, folder: Path) -> dict[str, Any]:
+def decode_table(table: Mapping[str, Any], origin: Origin, folder: Path) -> dict[str, Any]:
     """The values of the keys of a TOML table, by field of `Config`, its paths made absolute.
 
     Raises `SettingsError` as `decode_config` does, and for ``extend``.
     """
     if "extend" in table:
-        raise SettingsError(f"{origin}: `extend` belongs into a settings file")
+        raise SettingsError(f"{origin.name}: `extend` belongs in a settings file")
     decode_config(table, origin)
     config = decode_config(_with_places(table, folder), origin)
     fields = {each.encode_name: each.name for each in msgspec.structs.fields(Config)}
     return {fields[key]: getattr(config, fields[key]) for key in table}
 
 
-def check_lock_order(config: Config, origin: str) -> None:
+def check_lock_order(config: Config, origin: Origin) -> None:
     """Raise `SettingsError` for an order of locks that is badly written or contradicts itself."""
     followers: dict[str, set[str]] = {}
     for text in config.lock_order:
         try:
             pairs = order_pairs(text)
         except ValueError as error:
-            raise SettingsError(f"{origin}: `lock-order`: {text!r}: {error}") from None
+            place = origin.at("lock-order", word=text)
+            raise SettingsError(f"{place}: `lock-order`: {text!r}: {error}") from None
         for first, second in pairs:
             if first in _reachable(second, followers):
+                place = origin.at("lock-order", word=text)
                 raise SettingsError(
-                    f"{origin}: `lock-order`: {text!r} contradicts what stands before it"
+                    f"{place}: `lock-order`: {text!r} contradicts the orders before it"
                 )
             followers.setdefault(first, set()).add(second)
 
@@ -149,26 +167,26 @@ def _reachable(start: str, followers: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
-def _loaded(path: Path, table: Mapping[str, Any], read: Read) -> LoadedConfig:
-    merged = _extended(path, table, (), read)
-    return LoadedConfig(decode_config(merged, str(path)), path, frozenset(table))
+def _loaded(path: Path, found: _Found, read: Read) -> LoadedConfig:
+    merged = _extended(path, found, (), read)
+    origin = found.origin
+    # Each file was checked by itself; together they may still contradict each other.
+    return LoadedConfig(decode_config(merged, origin), path, frozenset(found.table), origin)
 
 
-def _extended(
-    path: Path, table: Mapping[str, Any], behind: tuple[Path, ...], read: Read
-) -> dict[str, Any]:
+def _extended(path: Path, found: _Found, behind: tuple[Path, ...], read: Read) -> dict[str, Any]:
     """A file's settings on top of those of the file that it extends, all of them checked."""
-    decode_config(table, str(path))
-    own = _with_places(table, path.parent)
-    named = table.get("extend")
+    decode_config(found.table, found.origin)
+    own = _with_places(found.table, path.parent)
+    named = found.table.get("extend")
     if named is None:
         return own
     other = Path(os.path.normpath(path.parent / Path(named).expanduser()))
     behind = (*behind, path)
+    place = found.origin.at("extend")
     if other in behind or len(behind) > _MOST_EXTENDED:
-        raise SettingsError(f"{path}: `extend`: {other} is extended in a circle")
-    found = _named_table(other, f"{path}: `extend`: {other}", read)
-    base = _extended(other, found, behind, read)
+        raise SettingsError(f"{place}: `extend`: {other} is extended in a circle")
+    base = _extended(other, _named_table(other, f"{place}: `extend`: {other}", read), behind, read)
     for key, value in own.items():
         if key in ADDING_LISTS:
             base[key] = [*base.get(key, ()), *value]
@@ -200,7 +218,7 @@ def _with_places(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return placed
 
 
-def _named_table(path: Path, place: str, read: Read) -> dict[str, Any]:
+def _named_table(path: Path, place: str, read: Read) -> _Found:
     """The settings of a file that somebody has named, so that it has to be there."""
     try:
         read(path)
@@ -209,13 +227,20 @@ def _named_table(path: Path, place: str, read: Read) -> dict[str, Any]:
     except OSError:
         if path.is_dir():
             raise SettingsError(f"{place}: is a folder, not a settings file") from None
-    table = _settings_table(path, read, named=True)
-    if table is None:
+    found = _settings_table(path, read, named=True)
+    if found is None:
         raise SettingsError(f"{place}: holds no `[tool.locklint]` table")
-    return table
+    return found
 
 
-def _settings_table(path: Path, read: Read, *, named: bool = False) -> dict[str, Any] | None:
+class _Found(NamedTuple):
+    """The table of settings in a file, and where it is written."""
+
+    table: dict[str, Any]
+    origin: Origin
+
+
+def _settings_table(path: Path, read: Read, *, named: bool = False) -> _Found | None:
     """The table of settings in a file; None if the file does not exist or holds none."""
     try:
         text = read(path).decode("utf-8-sig")
@@ -237,42 +262,58 @@ def _settings_table(path: Path, read: Read, *, named: bool = False) -> dict[str,
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: is not valid TOML: {error}") from None
+        message, place = _without_place(str(error))
+        raise SettingsError(f"{path}{place}: is not valid TOML: {message}") from None
     if not is_pyproject:
-        return document
+        return _Found(document, Origin(str(path), text))
     tools = document.get("tool")
     table = tools.get("locklint") if isinstance(tools, dict) else None
+    origin = Origin(str(path), text, _TABLE)
     if table is not None and not isinstance(table, dict):
-        raise SettingsError(f"{path}: `tool.locklint` is not a table")
-    return table
+        raise SettingsError(f"{origin.at()}: `tool.locklint` is not a table")
+    return None if table is None else _Found(table, origin)
+
+
+def _without_place(message: str) -> tuple[str, str]:
+    """What `tomllib` says, and the place in it as ``:line:column``, if it names one."""
+    found = _TOML_PLACE.search(message)
+    if found is None:
+        return message, ""
+    return message[: found.start()], f":{found[1]}:{found[2]}"
 
 
 def _reject_unknown_keys(
-    table: Mapping[str, Any], struct: type[msgspec.Struct], origin: str, prefix: str
+    table: Mapping[str, Any], struct: type[msgspec.Struct], origin: Origin, *above: str
 ) -> None:
     known = [each.encode_name for each in msgspec.structs.fields(struct)]
     for key in table:
         if key not in known:
+            place = origin.at(*above, key)
+            prefix = f'{above[0]}."{above[1]}".' if above else ""
             hint = did_you_mean(key, known)
-            raise SettingsError(f"{origin}: unknown setting `{prefix}{key}`{hint}")
+            raise SettingsError(f"{place}: unknown setting `{prefix}{key}`{hint}")
 
 
-def _labelled(value: Any, key: str, origin: str) -> IntEnum:
+def _labelled(value: Any, key: str, origin: Origin) -> IntEnum:
     labels: dict[str, IntEnum] = {level.label: level for level in LABELLED[key]}
     if not isinstance(value, str) or value not in labels:
         hint = did_you_mean(value, labels) if isinstance(value, str) else ""
-        raise SettingsError(f"{origin}: `{key}` is one of {', '.join(labels)}, not {value!r}{hint}")
+        raise SettingsError(
+            f"{origin.at(key)}: `{key}` must be one of {', '.join(labels)}, not {value!r}{hint}"
+        )
     return labels[value]
 
 
-def _reworded(message: str) -> str:
-    """Turn msgspec's "Expected `array`, got `str` - at `$.select`" into plain words."""
+def _reworded(message: str) -> tuple[str, tuple[str, ...]]:
+    """msgspec's "Expected `array`, got `str` - at `$.select`" in TOML's words, and the setting."""
     problem, found, place = message.partition(" - at `")
     if not found:
-        return message
-    key = place.rstrip("`").removeprefix("$.")
+        return message, ()
+    path = place.rstrip("`").removeprefix("$.")
+    key = path.partition("[")[0].partition(".")[0]
     if key == "target-version" and "matching regex" in problem:
-        return f"`{key}`: expected a version such as `py311`"
+        return f"`{key}`: expected a version such as `py311`", (key,)
     if key == "docs-url" and "matching regex" in problem:
-        return f"`{key}`: expected an address with `{{code}}` or `{{name}}` in it"
-    return f"`{key}`: {problem[:1].lower()}{problem[1:]}"
+        return f"`{key}`: expected an address with `{{code}}` or `{{name}}` in it", (key,)
+    problem = _TYPE.sub(lambda match: _TOML_TYPES.get(match[1], match[0]), problem)
+    return f"`{path}`: {problem[:1].lower()}{problem[1:]}", (key,)

@@ -35,6 +35,22 @@ class LockPlaces:
                 return tuple(Anchor(index.path, Span(line, 1, line, 1)) for line in lines)
         return ()
 
+    def binds(self, name: str, module: str = "") -> bool:
+        """Whether something is bound to a name, or to the end of one, in a module or in any."""
+        parts = name.split(".")
+        for index in self._indexes.values():
+            if module and index.module != module:
+                continue
+            if any(_bindings(index, name)):
+                return True
+            if not module and any(
+                f".{index.module}".endswith("." + ".".join(parts[:count]))
+                and any(_bindings(index, ".".join(parts[count:])))
+                for count in range(1, len(parts))
+            ):
+                return True
+        return False
+
 
 def _bindings(index: ModuleIndex, name: str) -> Iterator[Binding]:
     owner, _, last = name.rpartition(".")

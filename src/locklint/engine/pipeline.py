@@ -19,6 +19,12 @@ from msgspec.structs import replace
 
 from locklint.core.config import Config
 from locklint.core.diagnostic import Diagnostic
+from locklint.engine.declared_names import (
+    Analysed,
+    odd_orders,
+    unknown_in_settings,
+    unknown_locks,
+)
 from locklint.engine.discover import Discovery, FoundFile
 from locklint.engine.facts import undisturbed_parsing
 from locklint.engine.facts_store import FactsStore
@@ -27,7 +33,7 @@ from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.program_files import FileBytes, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
-from locklint.engine.report import InternalError, Report, Statistics
+from locklint.engine.report import InternalError, Report, Statistics, UnknownName
 from locklint.engine.run_rules import run_rules, visible
 from locklint.engine.settings import RuleSelection, Settings
 from locklint.engine.stdin import StdinText
@@ -115,6 +121,8 @@ def check(
         consulted=tuple(sorted(files.consulted)),
         silent=frozenset(files.silent),
         loaded=frozenset(files.loaded),
+        # A file that could not be read or parsed may have any name.
+        unknown_names=() if program.problems or solved.errors else solved.unknown_names,
     )
 
 
@@ -135,6 +143,7 @@ class Solved(msgspec.Struct, frozen=True):
     files: ProgramFiles
     program: Program
     errors: tuple[InternalError, ...]
+    unknown_names: tuple[UnknownName, ...] = ()
 
 
 def solve(
@@ -164,7 +173,8 @@ def solve(
         files.problem(problem.path, problem.message)
     try:
         with _undisturbed():
-            program, errors = analyse(files, discovery.files, config, progress)
+            analysed = Analysed(paths, folder) if means.contents is None else None
+            program, errors, unknown = analyse(files, discovery.files, config, progress, analysed)
             files.keep_graphs()
     finally:
         progress.end()
@@ -172,7 +182,7 @@ def solve(
             means.workers.close()
     # In which order work comes back must not show.
     errors = sorted((*files.errors, *errors), key=lambda error: (error.path, error.message))
-    return Solved(discovery, files, program, tuple(errors))
+    return Solved(discovery, files, program, tuple(errors), tuple(sorted(unknown)))
 
 
 def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
@@ -226,9 +236,13 @@ def analyse(
     found: Sequence[FoundFile],
     config: Config,
     progress: Progress | None = None,
-) -> tuple[Program, list[InternalError]]:
-    """The program of some files, and what went wrong."""
-    from locklint.analysis.declared_order import DeclaredOrder
+    analysed: Analysed | None = None,
+) -> tuple[Program, list[InternalError], list[UnknownName]]:
+    """The program of some files, what went wrong, and names in the settings that nothing has.
+
+    ``analysed`` says how much of the project the files are; by default names are not looked at.
+    """
+    from locklint.analysis.declared_order import DeclaredOrder, OddOrder, orders_in
     from locklint.analysis.program import Program
 
     progress = progress or NoProgress()
@@ -237,31 +251,35 @@ def analyse(
     if not files.files:
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
-        return Program({}, {}, {}, sources, tuple(files.not_analysed)), []
+        return Program({}, {}, {}, sources, tuple(files.not_analysed)), [], []
     analysis = WholeProgram(files, config)
     analysis.solve(lowered, progress)
-    return (
-        Program(
-            functions=analysis.interprocedural.functions,
-            states=analysis.interprocedural.states,
-            summaries=analysis.interprocedural.summaries,
-            sources={
-                **files.unparsed,
-                **{path: file.source for path, file in files.files.items()},
-            },
-            problems=tuple(sorted(files.not_analysed, key=lambda each: each.sort_key)),
-            made=analysis.made(),
-            back_references=analysis.back_references(),
-            log_handlers=analysis.log_handlers(),
-            module_calls=analysis.module_calls(),
-            unseen_callers=analysis.unseen_callers(),
-            unseen_releases=analysis.unseen_releases(),
-            declared_orders=tuple(
-                DeclaredOrder(first, second) for first, second in config.lock_order_pairs
-            ),
-        ),
-        analysis.errors,
+    sources = {**files.unparsed, **{path: file.source for path, file in files.files.items()}}
+    comments = list(orders_in(sources))
+    orders: tuple[DeclaredOrder, ...] = (
+        *(DeclaredOrder(first, second) for first, second in config.lock_order_pairs),
+        *(each for each in comments if isinstance(each, DeclaredOrder)),
     )
+    program = Program(
+        functions=analysis.interprocedural.functions,
+        states=analysis.interprocedural.states,
+        summaries=analysis.interprocedural.summaries,
+        sources=sources,
+        problems=tuple(sorted(files.not_analysed, key=lambda each: each.sort_key)),
+        made=analysis.made(),
+        back_references=analysis.back_references(),
+        log_handlers=analysis.log_handlers(),
+        module_calls=analysis.module_calls(),
+        unseen_callers=analysis.unseen_callers(),
+        unseen_releases=analysis.unseen_releases(),
+        declared_orders=orders,
+    )
+    indexes = [file.index for file in files.files.values()]
+    unknown = list(unknown_locks(orders, program.locks(), indexes)) if orders else []
+    odd = [each for each in comments if isinstance(each, OddOrder)]
+    program = replace(program, odd_orders=odd_orders(odd, unknown))
+    names = unknown_in_settings(config, analysis.project, analysed, unknown) if analysed else []
+    return program, analysis.errors, names
 
 
 @contextmanager

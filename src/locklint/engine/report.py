@@ -20,6 +20,18 @@ class InternalError(msgspec.Struct, frozen=True):
     traceback: str
 
 
+class UnknownName(msgspec.Struct, frozen=True, order=True):
+    """A name in a setting that nothing has; ``message`` says what exists.
+
+    Where only a part of the project was analysed, ``is_certain`` is False if the rest may have it.
+    """
+
+    setting: str
+    name: str
+    message: str
+    is_certain: bool = True
+
+
 class Silenced(msgspec.Struct, frozen=True):
     """A finding that a comment silences, and the reason that stands there; empty if none does."""
 
@@ -54,6 +66,7 @@ class Report(msgspec.Struct, frozen=True):
     ``compared`` says that there was a baseline. ``consulted`` are files and folders of installed
     packages that the answers rest on as well. ``silent`` are the files, by the paths that open
     them, that mention no lock; ``loaded`` those among them that were looked into nevertheless.
+    ``unknown_names`` are those in settings that nothing in the code has.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -69,6 +82,7 @@ class Report(msgspec.Struct, frozen=True):
     consulted: tuple[str, ...] = ()
     silent: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
+    unknown_names: tuple[UnknownName, ...] = ()
 
     def only(self, choose: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]]) -> Report:
         """The report with those findings alone, shown or not, that ``choose`` leaves in a list."""

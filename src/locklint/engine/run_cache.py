@@ -28,7 +28,7 @@ from locklint.core.diagnostic import Diagnostic
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
 from locklint.engine.cache_store import FOLDER, FORMAT, CacheStore, clean, digest, joined
-from locklint.engine.report import Report, Silenced, Statistics
+from locklint.engine.report import Report, Silenced, Statistics, UnknownName
 
 __all__ = ["FOLDER", "RunCache", "RunKeys", "clean", "digest", "marks"]
 
@@ -52,6 +52,7 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
     files: tuple[str, ...]
     noqa: bool
     silenced: tuple[Silenced, ...]
+    unknown_names: tuple[UnknownName, ...]
     outside: tuple[FileMark, ...]
     loaded: tuple[tuple[str, bytes], ...]
 
@@ -147,6 +148,7 @@ class RunCache:
             files=entry.files,
             noqa=entry.noqa,
             silenced=entry.silenced,
+            unknown_names=entry.unknown_names,
         )
 
     def put(self, keys: RunKeys, report: Report, outside: Iterable[FileMark]) -> None:
@@ -159,6 +161,7 @@ class RunCache:
             report.files,
             report.noqa,
             report.silenced,
+            report.unknown_names,
             tuple(outside),
             tuple((path, keys.contents[path]) for path in sorted(report.loaded)),
         )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locklint.core.config import Config
+    from locklint.engine.toml_places import Origin
     from locklint.rule import Rule
 
 PREFIX = re.compile(r"LCK\d{0,2}")
@@ -25,20 +26,28 @@ EVERY_RULE = "ALL"
 _NOT_NAMED = -1
 
 
-def select_rules(config: Config, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+def select_rules(
+    config: Config, rules: Sequence[Rule], origin: Origin | None = None
+) -> tuple[Rule, ...]:
     """The rules that run under ``config``, in the order of ``rules``.
 
     Without ``select`` these are the rules above info, and in the profile ``strict`` all rules;
     ``extend_select`` adds to them. Rules in preview run only with ``preview``. A selector is a
     code, the beginning of one, a name or ``ALL``. Where a rule is both selected and ignored,
     the more exact selector wins (``LCK101`` over ``LCK1`` over ``ALL``), and at a tie the rule is
-    ignored. Raises `SettingsError` for a selector that matches no rule.
+    ignored. Raises `SettingsError` for a selector that matches no rule; ``origin`` is the file that
+    may have it.
     """
     selected = (*config.select, *config.extend_select)
     ignored = (*config.ignore, *config.extend_ignore)
-    for option, selectors in (("selected", selected), ("ignored", ignored)):
+    for key, selectors in (
+        ("select", config.select),
+        ("extend-select", config.extend_select),
+        ("ignore", config.ignore),
+        ("extend-ignore", config.extend_ignore),
+    ):
         for selector in selectors:
-            _reject_unknown(selector, option, rules)
+            _reject_unknown(selector, key, rules, origin)
 
     strict = config.profile == "strict"
 
@@ -85,16 +94,21 @@ def unknown_rule(selector: str, rules: Iterable[Rule]) -> str:
     return f"there is no rule `{selector}`{did_you_mean(selector, [*known, EVERY_RULE])}"
 
 
-def reject_unknown_in_patterns(config: Config, rules: Sequence[Rule]) -> None:
+def reject_unknown_in_patterns(
+    config: Config, rules: Sequence[Rule], origin: Origin | None = None
+) -> None:
     """Raise `SettingsError` for a selector in ``per-file-ignores`` that matches no rule."""
     for selectors in config.per_file_ignores.values():
         for selector in selectors:
-            _reject_unknown(selector, "ignored", rules)
+            _reject_unknown(selector, "per-file-ignores", rules, origin)
 
 
-def _reject_unknown(selector: str, option: str, rules: Sequence[Rule]) -> None:
+def _reject_unknown(selector: str, key: str, rules: Sequence[Rule], origin: Origin | None) -> None:
     if selector != EVERY_RULE and not find_rules(selector, rules):
-        raise SettingsError(f"{unknown_rule(selector, rules)}: it cannot be {option}")
+        place = origin.place(key, word=selector) if origin is not None else None
+        # A selector that the file does not have comes from a flag or from a file that it extends.
+        start = f"{origin.at(key, word=selector)}: `{key}`" if origin and place else f"`{key}`"
+        raise SettingsError(f"{start}: {unknown_rule(selector, rules)}")
 
 
 def _exactness(rule: Rule, selectors: Iterable[str]) -> int:

@@ -26,6 +26,7 @@ from locklint.engine.selection import (
 )
 
 if TYPE_CHECKING:
+    from locklint.engine.toml_places import Origin
     from locklint.rule import Rule
 
 
@@ -95,6 +96,7 @@ class Settings:
         self.path = root.path
         self.config = override(root.config)
         self.notes: list[str] = []
+        self._origins = {id(self.config): root.origin}  # Settings live as long as the run.
         self._override = override
         self._per_folder = per_folder
         self._read = read
@@ -105,6 +107,10 @@ class Settings:
     def folder(self) -> str | None:
         """The folder of the root's settings file, if there is one."""
         return self._root_folder
+
+    def origin(self, config: Config) -> Origin | None:
+        """Where the settings of some file are written; None where that is nowhere."""
+        return self._origins.get(id(config))
 
     def of(self, path: str) -> Config:
         """The settings for one file. Raises `SettingsError` for a file that cannot be used."""
@@ -146,10 +152,12 @@ class Settings:
                 f"{loaded.path}: not used: {names}: such settings count only in those of the"
                 f" project's root ({self.path or 'which has none'})"
             )
-        config = self._override(loaded.config)
-        return msgspec.structs.replace(
-            config, **{name: getattr(self.config, name) for name in _root_fields()}
+        config = msgspec.structs.replace(
+            self._override(loaded.config),
+            **{name: getattr(self.config, name) for name in _root_fields()},
         )
+        self._origins[id(config)] = loaded.origin
+        return config
 
 
 class RuleSelection:
@@ -196,8 +204,9 @@ class RuleSelection:
     def _codes(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:
         key = id(config)  # Settings are few and live as long as the run.
         if key not in self._known:
-            reject_unknown_in_patterns(config, self._rules)
-            running = frozenset(rule.code for rule in select_rules(config, self._rules))
+            origin = self._settings.origin(config)
+            reject_unknown_in_patterns(config, self._rules, origin)
+            running = frozenset(rule.code for rule in select_rules(config, self._rules, origin))
             self._known[key] = (config, running, explicit_codes(config, self._rules))
         return self._known[key][1:]
 

@@ -64,12 +64,13 @@ class WholeProgram:
         self.files = files
         self.errors: list[InternalError] = []
         self.interprocedural = Interprocedural()
-        self._table = table_with(config.lock_types)
+        self.project = Project([file.index for file in files.files.values()], files.load)
+        self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
-        self._immediate = frozenset(config.immediate_callers)
-        self._project = Project([file.index for file in files.files.values()], files.load)
+        names = config.immediate_callers
+        self._immediate = frozenset((*names, *map(self.project.defined_as, names)))
         self._resolver = StaticResolver(
-            self._project,
+            self.project,
             self._table,
             AstroidResolver(
                 lambda name: self._table.kind_for_constructor(name) is not None,
@@ -318,7 +319,7 @@ class WholeProgram:
 
         self._add(self._logging_of_locked_texts())
         uses = self._resolver.dispatch.decorations.uses
-        calls = CallReach(self.written_calls(), self._project, states, uses)
+        calls = CallReach(self.written_calls(), self.project, states, uses)
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
@@ -370,7 +371,7 @@ class WholeProgram:
                 found += self._use(use)
                 continue
             module, qualname = split_key(key)
-            index = self._project.by_key(module)
+            index = self.project.by_key(module)
             if index is None or qualname not in index.functions:
                 continue
             decl = index.functions[qualname]

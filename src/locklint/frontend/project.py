@@ -165,6 +165,16 @@ class Project:
         """What an absolute dotted name leads to; None where it leads out of the project."""
         return self._resolve(tuple(dotted.split(".")), near, None)
 
+    def defined_as(self, dotted: str) -> str:
+        """The name under which the project defines what a dotted name means, re-exports followed.
+
+        A name of something outside the project is given back.
+        """
+        found = self.resolve(dotted)
+        if found is None or not found.name:
+            return dotted
+        return ".".join((found.index.module, found.name, *found.rest))
+
     def _resolve(
         self, parts: tuple[str, ...], near: ModuleIndex | None, seen: set[Member] | None
     ) -> Found | None:

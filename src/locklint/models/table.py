@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from locklint.core.config import LockType
@@ -169,9 +169,10 @@ class LockTable:
         return dotted if dotted in self.types else None
 
 
-def kind_of_lock_type(name: str, lock_type: LockType) -> LockKind:
+def kind_of_lock_type(name: str, lock_type: LockType, defined_as: str = "") -> LockKind:
     """The kind that a user declared under the dotted name of its class or factory.
 
+    ``defined_as`` is the name of its definition, where the declared one is that of a re-export.
     The blocking argument is taken to come first and the timeout after it, as in ``threading``; a
     timeout of None waits for ever. Raises `ValueError` for an unknown ``failure``.
     """
@@ -202,7 +203,7 @@ def kind_of_lock_type(name: str, lock_type: LockType) -> LockKind:
     return LockKind(
         name=name,
         reentrant=lock_type.reentrant,
-        constructors=(name,),
+        constructors=tuple(dict.fromkeys((name, defined_as or name))),
         with_ok=lock_type.context_manager and not lock_type.is_async,
         async_with_ok=lock_type.context_manager and lock_type.is_async,
         acquire_forms=acquire_forms,
@@ -216,9 +217,17 @@ def default_table() -> LockTable:
     return LockTable(LIBRARIES)
 
 
-def table_with(lock_types: Mapping[str, LockType]) -> LockTable:
-    """The table of the library models and the user's lock types, by their dotted names."""
+def table_with(
+    lock_types: Mapping[str, LockType], defined_as: Callable[[str], str] = str
+) -> LockTable:
+    """The table of the library models and the user's lock types, by their dotted names.
+
+    ``defined_as`` gives the name of the definition that a dotted name leads to.
+    """
     if not lock_types:
         return default_table()
-    extra = (kind_of_lock_type(name, lock_type) for name, lock_type in sorted(lock_types.items()))
+    extra = (
+        kind_of_lock_type(name, lock_type, defined_as(name))
+        for name, lock_type in sorted(lock_types.items())
+    )
     return LockTable(LIBRARIES, extra)

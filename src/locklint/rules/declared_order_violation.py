@@ -49,8 +49,9 @@ lock-order = ["bank.accounts < bank.audit"]
 ## Known limits
 
 A name is the whole name of a lock (`bank.Account._lock`) or its end (`Account._lock`); in a comment
-it is one of the same module. A name that no lock has declares nothing. Acquires that give up by
-themselves are not reported.
+it is one of the same module. A comment with a name that no lock of the module has is reported,
+since it declares nothing; such a name in the settings is an error of the settings. Acquires that
+give up by themselves are not reported.
 
 ## References
 
@@ -64,12 +65,19 @@ from collections.abc import Iterator
 from locklint.analysis.declared_order import Violation
 from locklint.analysis.program import Program
 from locklint.analysis.story import made_step, shortened, thread_steps
-from locklint.core.diagnostic import Diagnostic, Severity, Step
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each edge of the lock-order graph that goes against a declaration."""
+    """Report each edge of the lock-order graph that goes against a declaration.
+
+    Comments that are meant to declare an order and do not are reported too.
+    """
+    for odd in program.odd_orders:
+        yield Diagnostic(
+            RULE.code, RULE.name, Severity.ERROR, Confidence.HIGH, odd.path, odd.span, odd.message
+        )
     for found in program.order_violations:
         function = program.functions[found.witness.function]
         locks = (found.witness.source.lock, found.witness.target.lock)
