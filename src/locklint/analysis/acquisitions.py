@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
 from locklint.analysis.hold import Acquisition, Grade, LockKey
@@ -13,16 +14,17 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.instruction import Acquire, Constant, TryAcquire
-from locklint.ir.lock import LockRef, LockRole
+from locklint.ir.lock import LockRef, LockRole, Mode
 
 
 class Fate(msgspec.Struct):
-    """The fate of one acquisition by hand: by a method, or by a call that returns holding."""
+    """The fate of one acquisition by hand: by a method, or by a call that returns holding.
+
+    The lock may go by several names: in a loop over a linked structure, by another in each turn.
+    """
 
     states: LockStates
-    key: LockKey
     acquisition: Acquisition
-    lock: LockRef
     taken: list[Taken]
     releases: list[Given] = msgspec.field(default_factory=list)
     kept: list[Exit] = msgspec.field(default_factory=list)
@@ -33,6 +35,26 @@ class Fate(msgspec.Struct):
     def span(self) -> Span:
         """Where the lock is taken."""
         return self.acquisition.span
+
+    @property
+    def key(self) -> LockKey:
+        """What the lock was must-equal to when it was first taken."""
+        return self.taken[0].key
+
+    @property
+    def keys(self) -> frozenset[LockKey]:
+        """Everything that the lock was must-equal to when it was taken or given back."""
+        taken = frozenset(event.key for event in self.taken)
+        return taken | {event.key for event in self.releases}
+
+    @property
+    def lock(self) -> LockRef:
+        """The lock; by the name that stands in the source, where the analysis has had several."""
+        lock = self.taken[0].lock
+        key = self.key
+        if all(event.key == key for event in self.taken):
+            return lock
+        return replace(lock, path=self.acquisition.written)
 
     @property
     def instruction(self) -> Acquire | TryAcquire | None:
@@ -136,34 +158,43 @@ def fates(states: LockStates) -> list[Fate]:
 
 
 def _fates(states: LockStates) -> list[Fate]:
-    taken: dict[tuple[LockKey, Acquisition], list[Taken]] = defaultdict(list)
+    taken: dict[tuple[Mode, Acquisition], list[Taken]] = defaultdict(list)
     for event in states.taken:
         instruction = event.instruction
         if isinstance(instruction, Acquire) and instruction.enter is not None:
             continue
         if event.acquisition.how in ("enter_context", "enter_async_context"):
             continue
-        taken[event.key, event.acquisition].append(event)
+        taken[event.key.mode, event.acquisition].append(event)
     released = states.released()
     result = [
-        Fate(states, key, acquisition, events[0].lock, events, released.get((key, acquisition), []))
-        for (key, acquisition), events in taken.items()
+        Fate(states, acquisition, events, released.get(name, []))
+        for name, events in taken.items()
+        for acquisition in name[1:]
     ]
-    kept_by_exception: dict[tuple[LockKey, Acquisition], list[Exit]] = defaultdict(list)
-    for exit_ in states.exceptional_exits:
+    kept_by_exception = _kept(states.exceptional_exits)
+    kept = _kept(states.normal_exits)
+    for fate in result:
+        name = (fate.key.mode, fate.acquisition)
+        fate.kept_by_exception += kept_by_exception.get(name, ())
+        fate.kept += kept.get(name, ())
+        keys = fate.keys
+        for exit_ in states.normal_exits:
+            if not any(exit_ is one for one in fate.kept) and not any(
+                key in keys and hold.forgotten for key, hold in exit_.holds.items()
+            ):
+                fate.given_back.append(exit_)
+    return sorted(result, key=lambda fate: (fate.span, str(fate.key)))
+
+
+def _kept(exits: list[Exit]) -> dict[tuple[Mode, Acquisition], list[Exit]]:
+    """The exits at which each acquisition is held, under whatever name."""
+    found: dict[tuple[Mode, Acquisition], list[Exit]] = defaultdict(list)
+    for exit_ in exits:
         for key, hold in exit_.holds.items():
             for acquisition in hold.acquisitions():
-                kept_by_exception[key, acquisition].append(exit_)
-    normal_exits = states.normal_exits
-    for fate in result:
-        for exit_ in normal_exits:
-            last = exit_.holds.get(fate.key)
-            if last is not None and fate.acquisition in last.acquisitions():
-                fate.kept.append(exit_)
-            elif last is None or not last.forgotten:
-                fate.given_back.append(exit_)
-        fate.kept_by_exception += kept_by_exception.get((fate.key, fate.acquisition), ())
-    return sorted(result, key=lambda fate: (fate.span, str(fate.key)))
+                found[key.mode, acquisition].append(exit_)
+    return found
 
 
 def result_tells(fate: Fate) -> bool:

@@ -79,14 +79,14 @@ class CallGraph:
         self,
         function: Function,
         held: tuple[Held, ...],
-        doubtful: frozenset[tuple[LockKey, Acquisition | None]],
+        doubtful: frozenset[Acquisition],
     ) -> tuple[Held, ...]:
         """What a function certainly holds, by the names that the locks have for others."""
         return tuple(
             [
                 replace(one, lock=self.named(function, one.lock))
                 for one in held
-                if (one.key, one.since) not in doubtful
+                if one.since not in doubtful
             ]
         )
 
@@ -146,7 +146,7 @@ def _binding(caller: Function, callee: Function, called: Called) -> Binding:
     return Binding(caller, callee, called.call, called.receiver)
 
 
-def doubtful_holds(states: LockStates) -> frozenset[tuple[LockKey, Acquisition | None]]:
+def doubtful_holds(states: LockStates) -> frozenset[Acquisition]:
     """Acquisitions that stand for a group of threads rather than for the one that made them.
 
     ``if readers == 1: resource.acquire()`` and later ``if readers == 0: resource.release()``: the
@@ -156,7 +156,7 @@ def doubtful_holds(states: LockStates) -> frozenset[tuple[LockKey, Acquisition |
     if all(taken.acquisition.how == "with" for taken in states.taken):
         return frozenset()
     return frozenset(
-        (fate.key, fate.acquisition)
+        fate.acquisition
         for fate in fates(states)
         if is_guarded_release(fate)
         and any(depends_on_shared(states.function, span) for span in fate.release_spans)

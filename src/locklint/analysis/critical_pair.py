@@ -206,7 +206,7 @@ def is_vague(lock: LockRef) -> bool:
     if lock.exactness is Exactness.ONE:
         return False
     path = lock.path
-    if path.root_name == UNKNOWN_ROOT or not {"[*]", "*"}.isdisjoint(path.fields):
+    if path.root_name == UNKNOWN_ROOT or path.is_vague:
         return True
     # Two calls need not give the same object.
     return any(field[0] == "(" for field in path.fields)

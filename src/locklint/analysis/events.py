@@ -171,13 +171,13 @@ class LockStates(msgspec.Struct):
             if exit_.exception is not None and exit_.exception.flow is not Flow.EXIT
         ]
 
-    def released(self) -> dict[tuple[LockKey, Acquisition], list[Given]]:
+    def released(self) -> dict[tuple[Mode, Acquisition], list[Given]]:
         """For each acquisition the releases that give its level back."""
-        result: dict[tuple[LockKey, Acquisition], list[Given]] = defaultdict(list)
+        result: dict[tuple[Mode, Acquisition], list[Given]] = defaultdict(list)
         for given in self.given:
             if given.before.count > 0 and given.before.levels:
                 for acquisition in given.before.levels[-1]:
-                    result[given.key, acquisition].append(given)
+                    result[given.key.mode, acquisition].append(given)
         return result
 
 

@@ -71,10 +71,14 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
 
 
 class Acquisition(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
-    """A place where a lock is taken: by a method, a ``with``, or a call that returns holding."""
+    """A place where a lock is taken: by a method, a ``with``, or a call that returns holding.
+
+    ``written`` is the lock as it stands there, whatever the variables in it mean by then.
+    """
 
     span: Span
     how: str
+    written: AccessPath
 
 
 class LockKey(msgspec.Struct, frozen=True, cache_hash=True, gc=False):

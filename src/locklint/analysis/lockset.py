@@ -105,6 +105,32 @@ class Disjunct:
         holds = {k: hold for k, hold in self.holds.items() if k != key}
         return self._with_locks(holds, self.deferred, self.order)
 
+    def renamed(self, old: AccessPath, new: AccessPath) -> Disjunct:
+        """This disjunct with what ``old`` leads to known by the name of ``new``."""
+
+        def path(one: AccessPath) -> AccessPath:
+            return one.replace_prefix(old, new) if one.starts_with(old) else one
+
+        def key(one: LockKey) -> LockKey:
+            return LockKey(path(one.path), one.mode) if one.path.starts_with(old) else one
+
+        kept = {k: hold for k, hold in self.holds.items() if not k.path.starts_with(old)}
+        moved = {key(k): hold for k, hold in self.holds.items() if k.path.starts_with(old)}
+        values: dict[AccessPath, Value] = {}
+        for variable, value in self.values.items():
+            if isinstance(value, AccessPath):
+                value = path(value)
+            if value != path(variable):
+                values[path(variable)] = value
+        return Disjunct(
+            {**kept, **moved},
+            values,
+            self.facts,
+            {path(stack): tuple(map(key, keys)) for stack, keys in self.deferred.items()},
+            tuple(map(key, self.order)),
+            self.exception,
+        )
+
     def with_deferred(self, deferred: Mapping[AccessPath, tuple[LockKey, ...]]) -> Disjunct:
         """This disjunct with other releases left to stacks of clean-ups."""
         return self._with_locks(self.holds, deferred, self.order)

@@ -32,6 +32,8 @@ class Calls(Holds):
     def _call(self, call: Call, disjunct: Disjunct, raised: Raised | None) -> list[Disjunct]:
         if self._recorder:
             self._note_call(call, disjunct)
+        if call.result is not None:
+            disjunct = self._made_anew(call.result, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:
             if call.callee.last == call.lock.api.locked_method:
                 lock = self._canonical_lock(call.lock, disjunct)
@@ -253,6 +255,7 @@ class Calls(Holds):
         disjunct: Disjunct,
         raised: Raised | None,
     ) -> list[Disjunct]:
+        written = lock.path
         lock = self._canonical_lock(lock, disjunct)
         key = key_of(lock, mode)
         if delta is None:
@@ -263,7 +266,7 @@ class Calls(Holds):
             following: list[Disjunct] = []
             for one in current:
                 if delta > 0:
-                    following += self._take(key, lock, Acquisition(span, how), one)
+                    following += self._take(key, lock, Acquisition(span, how, written), one)
                 else:
                     following += self._release(span, lock, mode, how, one, raised)
             current = following

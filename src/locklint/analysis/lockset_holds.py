@@ -32,9 +32,8 @@ class Holds(Values):
     def _acquire(self, instruction: Acquire | TryAcquire, disjunct: Disjunct) -> list[Disjunct]:
         lock = self._canonical_lock(instruction.lock, disjunct)
         key = key_of(lock, instruction.mode)
-        taken = self._take(
-            key, lock, Acquisition(instruction.span, instruction.how), disjunct, instruction
-        )
+        acquisition = Acquisition(instruction.span, instruction.how, instruction.lock.path)
+        taken = self._take(key, lock, acquisition, disjunct, instruction)
         if isinstance(instruction, Acquire):
             if instruction.call is not None and instruction.call.result is not None:
                 result = instruction.call.result
@@ -81,12 +80,12 @@ class Holds(Values):
         disjunct: Disjunct,
         instruction: Instruction | None = None,
     ) -> list[Disjunct]:
-        hold = FORGOTTEN if "[*]" in key.path.fields else disjunct.hold(key)
+        hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
         if self._recorder:
             self._recorder.acquires(key, lock, acquisition, disjunct, instruction)
         if hold.forgotten or hold.count >= MAX_COUNT:
             # How often is not known any more; that it is held is.
-            surely = lock.kind.reentrant and "[*]" not in key.path.fields
+            surely = lock.kind.reentrant and not key.path.is_vague
             return [disjunct.with_hold(key, replace(FORGOTTEN, taken_last=surely))]
         exclusive = is_exclusive(lock)
         if exclusive and (hold.count > 0 or hold.is_held) and not hold.handed_over:
@@ -123,7 +122,7 @@ class Holds(Values):
             shared = LockKey(key.path, Mode.SHARED)
             if disjunct.hold(shared).count > 0 and disjunct.hold(key).count <= 0:
                 key = shared
-        hold = FORGOTTEN if "[*]" in key.path.fields else disjunct.hold(key)
+        hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
         if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
             # It was made in this function, and nobody else has seen it.
             own = lock.path.root in (Root.LOCAL, Root.TEMP) and not lock.kind.reentrant

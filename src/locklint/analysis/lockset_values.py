@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.events import Recorder
 from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import Disjunct, Fact
 from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.summary import Summary
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Condition, Constant, Equals, IsNone, Operand, Truth
+from locklint.ir.instruction import Condition, Constant, Equals, IsNone, Operand, Truth, Unknown
 from locklint.ir.lock import LockRef
 
 Lookup = Callable[[str], tuple[Function, Summary] | None]
+
+_NEXT = AccessPath("<next>", (), Root.TEMP)
 
 
 class Values:
@@ -45,12 +48,100 @@ class Values:
         known = self._value(value, disjunct)
         if known == target:
             return disjunct
+        if not target.is_variable:
+            disjunct = self._rebind(target, disjunct)
+            return self._set(target, known, disjunct) if isinstance(known, Constant) else disjunct
+        own = self._own_name(target)
+        for heir, path in self._heirs(target, own, disjunct):
+            disjunct = self._renamed(path, heir, disjunct)
+            if isinstance(known, AccessPath) and known.starts_with(path):
+                known = known.replace_prefix(path, heir)
+        if isinstance(known, AccessPath) and self._walks_on(target, own, known, disjunct):
+            disjunct = self._renamed(known, _NEXT, disjunct)
+            disjunct = self._renamed(_NEXT, own, self._rebind(target, disjunct))
+            return self._set(target, own, disjunct) if own != target else disjunct
         disjunct = self._rebind(target, disjunct)
-        if isinstance(known, AccessPath) and (known.starts_with(target) or "[*]" in known.fields):
-            return disjunct
-        if isinstance(known, Constant) or (isinstance(known, AccessPath) and target.is_variable):
+        if isinstance(known, Constant) or (
+            isinstance(known, AccessPath) and not known.is_vague and not known.starts_with(target)
+        ):
             return self._set(target, known, disjunct)
-        return disjunct
+        return self._set(target, own, disjunct) if own != target else disjunct
+
+    def _made_anew(self, temporary: AccessPath, disjunct: Disjunct) -> Disjunct:
+        """The disjunct before a call of a loop gives another result than in the turn before."""
+        named = (value for value in disjunct.values.values() if isinstance(value, AccessPath))
+        paths = (*named, *(key.path for key in disjunct.holds))
+        if not any(path.starts_with(temporary) for path in paths):
+            return disjunct
+        return self._assign(temporary, Unknown(), disjunct)
+
+    # -- variables that go through a linked structure -------------------------------------------
+
+    def _own_name(self, variable: AccessPath) -> AccessPath:
+        """The name of what a variable is bound to, where it has no other.
+
+        A parameter that is bound anew no longer leads to what the caller has passed.
+        """
+        if variable in self._relevance.parted:
+            return AccessPath(variable.root_name, (), Root.LOCAL)
+        return variable
+
+    @staticmethod
+    def _heirs(
+        target: AccessPath, own: AccessPath, disjunct: Disjunct
+    ) -> list[tuple[AccessPath, AccessPath]]:
+        """The variables after which something is named that was reached through ``target``.
+
+        ``previous = current; current = current.next``: what ``current`` was is ``previous`` now.
+        """
+        found: list[tuple[AccessPath, AccessPath]] = []
+        if disjunct.values.get(target, own) != own:
+            return found
+        through = sorted(
+            (
+                (variable, path)
+                for variable, path in disjunct.values.items()
+                if isinstance(path, AccessPath)
+                and path.starts_with(own)
+                and variable.is_variable
+                and variable != target
+            ),
+            key=lambda each: (len(each[1].fields), each[0]),
+        )
+        for variable, path in through:
+            for heir, first in found:
+                path = path.replace_prefix(first, heir) if path.starts_with(first) else path
+            if path.starts_with(own):
+                found.append((variable, path))
+        return found
+
+    def _walks_on(
+        self, target: AccessPath, own: AccessPath, known: AccessPath, disjunct: Disjunct
+    ) -> bool:
+        """Whether a variable goes on to something that is reached through what it was before.
+
+        In a loop each turn would make its path longer. So it is named after the variable.
+        """
+        if known.starts_with(own):
+            return True
+        before = disjunct.values.get(target, target)
+        return (
+            isinstance(before, AccessPath)
+            and known.starts_with(before)
+            and known != before
+            and target in self._relevance.advancing
+        )
+
+    def _renamed(self, old: AccessPath, new: AccessPath, disjunct: Disjunct) -> Disjunct:
+        """The disjunct with the locks of something known by another name."""
+        renamed = disjunct.renamed(old, new)
+        for keys in disjunct.deferred.values():
+            for key in keys:
+                if key.path.starts_with(old):
+                    path = key.path.replace_prefix(old, new)
+                    lock = self._deferred_locks[key]
+                    self._deferred_locks[LockKey(path, key.mode)] = replace(lock, path=path)
+        return renamed
 
     def _set(
         self, target: AccessPath, value: Constant | AccessPath, disjunct: Disjunct
@@ -64,16 +155,20 @@ class Values:
     def _rebind(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
         """Forget everything that was known through the old value of ``target``."""
         disjunct = self._keep_for_copies(target, disjunct)
+        if target.is_variable:
+            own = self._own_name(target)
+        else:
+            own = self._canonical(target.parent(), disjunct).field(target.last)
         values = {
             path: value
             for path, value in disjunct.values.items()
             if not path.starts_with(target)
-            and not (isinstance(value, AccessPath) and value.starts_with(target))
+            and not (isinstance(value, AccessPath) and value.starts_with(own))
         }
         facts = {
             fact: outcome
             for fact, outcome in disjunct.facts.items()
-            if not any(path.starts_with(target) for path in fact.mentions)
+            if not any(path.starts_with(target) or path.starts_with(own) for path in fact.mentions)
         }
         if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
             disjunct = disjunct.with_values(values, facts)
@@ -81,7 +176,7 @@ class Values:
             return disjunct
         mentions = f"[{target}]"
         for key, hold in list(disjunct.holds.items()):
-            if key.path.starts_with(target) or mentions in key.path.fields:
+            if key.path.starts_with(own) or mentions in key.path.fields:
                 if hold.count == 0 and not hold.forgotten:
                     disjunct = disjunct.without_hold(key)
                 else:

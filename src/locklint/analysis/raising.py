@@ -24,6 +24,7 @@ from locklint.ir.instruction import (
     Read,
     Release,
     TryAcquire,
+    Use,
     Wait,
     Yield,
 )
@@ -92,8 +93,20 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.external is not None:
         return _GRADES[name_grade(call.external)]
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
+        if _is_done_to_lock(call):
+            return Grade.ACQUIRE
         return _GRADES[method_grade(call.callee.last)]
     return Grade.LIKELY
+
+
+def _is_done_to_lock(call: Call) -> bool:
+    """Whether an unknown object is acquired or released, with nothing asked or given.
+
+    Hardly anything but a lock is, and a lock does not fail.
+    """
+    if call.arguments or call.use not in (Use.DISCARDED, Use.AWAITED):
+        return False
+    return call.callee is not None and call.callee.last in ("acquire", "release")
 
 
 def _is_own_attribute(path: AccessPath) -> bool:

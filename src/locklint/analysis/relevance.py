@@ -61,6 +61,7 @@ class Relevance:
 
     ``repeated`` are the facts that some other test asks again; ``tracked`` the paths whose constant
     values (if ``constants`` says so) or aliases matter. `value_live` and `fact_live` tell where.
+    ``parted`` are parameters that lead to a lock, or along a chain of objects, and are bound anew.
     ``renames`` tells whether anything in the function makes a variable another name for a value
     that is tracked. Without ``outcomes`` neither outcomes nor constants are remembered: for
     functions in which nothing that is asked for depends on them.
@@ -70,13 +71,22 @@ class Relevance:
         self._function = function
         self.constants = outcomes
         self.tracked: set[AccessPath] = set()
+        self._leading: set[AccessPath] = set()
+        self._bound_parameters: set[AccessPath] = set()
+        self._on_the_way: set[str] = set()
+        self._stores: list[tuple[AccessPath, BlockId]] = []
         self._uses: dict[str, set[BlockId]] = defaultdict(set)
         self._copies: list[tuple[AccessPath, AccessPath, BlockId]] = []
         self._opened: list[AccessPath] = []
         self._rethrows: set[BlockId] = set()
         for block in function.blocks.values():
             self._look_at(block)
+        for target, block_id in self._stores:
+            if target.last in self._on_the_way:
+                # A path to a lock may go through what is bound here, by whatever name.
+                self._use(AccessPath(target.root_name, (), target.root), block_id)
         self._follow_copies()
+        self.parted = self._bound_parameters & self._leading & self.tracked
         self.renames = any(target in self.tracked for target, _, _ in self._copies) or any(
             result in self.tracked for result in self._opened
         )
@@ -97,10 +107,26 @@ class Relevance:
             match instruction:
                 case Assign(target=target, value=AccessPath() as source):
                     self._copies.append((target, source, block.id))
-                case Acquire(lock=lock) | TryAcquire(lock=lock) | Release(lock=lock):
-                    use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
-                case HandOver(lock=lock):
-                    use(AccessPath(lock.path.root_name, (), lock.path.root), block.id)
+                    if target.root is Root.PARAMETER and target.is_variable:
+                        self._bound_parameters.add(target)
+                        if source.starts_with(target):
+                            self._leading.add(target)
+                    if target.fields:
+                        self._stores.append((target, block.id))
+                case Assign(target=AccessPath(root=Root.PARAMETER, fields=()) as target):
+                    self._bound_parameters.add(target)
+                case Assign(target=target) if target.fields:
+                    self._stores.append((target, block.id))
+                case (
+                    Acquire(lock=lock)
+                    | TryAcquire(lock=lock)
+                    | Release(lock=lock)
+                    | HandOver(lock=lock)
+                ):
+                    root = AccessPath(lock.path.root_name, (), lock.path.root)
+                    self._leading.add(root)
+                    self._on_the_way.update(lock.path.fields)
+                    use(root, block.id)
                 case Defer(stack=stack) | Unwind(stack=stack):
                     use(stack, block.id)
                 case (
@@ -183,6 +209,17 @@ class Relevance:
         self._asked = {
             fact: path_blocks[fact.text] if fact.kind != "text" else tested_blocks[fact]
             for fact in self.repeated
+        }
+
+    @cached_property
+    def advancing(self) -> Set[AccessPath]:
+        """The variables that are bound to another path in each turn of a loop."""
+        return {
+            target
+            for target, _, block in self._copies
+            if target.is_variable
+            and target in self.tracked
+            and block in reaching(self._before[block], self._before)
         }
 
     @cached_property

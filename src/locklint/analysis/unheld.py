@@ -137,7 +137,8 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
         early = [
             given
             for place in fate.release_spans
-            for given in at[fate.key, place]
+            for key in sorted(fate.keys, key=str)
+            for given in at[key, place]
             if given.before.count == 0
             and not given.before.forgotten
             and given.before.why is None

@@ -149,7 +149,7 @@ class EffectPass:
         lock = self._resolver.lock(self._function.key, path)
         if lock is None and path != operand:
             return None
-        if lock is not None and _is_any_element(lock.path) and not _is_any_element(operand):
+        if lock is not None and lock.path.is_vague and not operand.is_vague:
             # In `for lock in locks` the variable names one element, `locks[*]` none in particular.
             return msgspec.structs.replace(lock, path=operand)
         if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
@@ -599,10 +599,6 @@ class EffectPass:
                     yield HandOver(span, lock)
             case _:
                 return
-
-
-def _is_any_element(path: AccessPath) -> bool:
-    return "[*]" in path.fields or "*" in path.fields
 
 
 def _drop_reads(instructions: list[Instruction], call: Call | None) -> None:

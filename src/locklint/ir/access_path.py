@@ -56,6 +56,11 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return not self.fields
 
     @property
+    def is_vague(self) -> bool:
+        """Whether it may stand for several values: some element, or a path beyond the bound."""
+        return "[*]" in self.fields or "*" in self.fields
+
+    @property
     def last(self) -> str:
         """The last field, or the variable's name where there is none."""
         return self.fields[-1] if self.fields else self.root_name

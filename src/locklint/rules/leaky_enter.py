@@ -134,7 +134,7 @@ def _exit(states: LockStates, partner: LockStates | None) -> Iterator[Diagnostic
     for fate in fates(partner):
         if fate.given_back or not fate.kept or fate.key not in states.locks:
             continue
-        releases = [g.span for g in states.given if g.key == fate.key and g.before.count == 0]
+        releases = [g.span for g in states.given if g.key in fate.keys and g.before.count == 0]
         skipped = _skipping(states, fate.key)
         if not releases or skipped is None:
             continue

@@ -119,7 +119,7 @@ def _with_would_do(fate: Fate) -> bool:
     # A release that is also reached without this acquisition belongs to more than this section.
     places = set(fate.release_spans)
     return not any(
-        given.span in places and given.key == fate.key and given.before.count <= 0
+        given.span in places and fate.acquisition not in given.before.acquisitions()
         for given in fate.states.given
         if given.exception is None
     )
