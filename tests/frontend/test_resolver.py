@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from locklint.frontend.project import Project
@@ -943,17 +945,55 @@ def test_modules_are_loaded_on_demand() -> None:
             "    def __init__(self):\n        self.lock = threading.Lock()\n",
         }
     )
-    asked: list[str] = []
-
-    def load(dotted: str) -> ModuleIndex | None:
-        asked.append(dotted)
-        return files["far/away.py"] if dotted == "far.away" else None
-
-    resolver = StaticResolver(Project([files["app.py"]], load), default_table())
+    shelf = _Shelf(files["far/away.py"])
+    resolver = StaticResolver(Project([files["app.py"]], shelf), default_table())
     ref = resolver.lock("app:<module>", AccessPath("client", ("lock",)))
     assert ref is not None
     assert ref.identity == "far.away.Client.lock"
-    assert len(asked) == len(set(asked))
+    assert shelf.loads == ["far/away.py"]
+
+
+def test_of_two_modules_of_one_name_the_nearest_is_loaded() -> None:
+    client = "import threading\nclass Client:\n    def __init__(self):\n"
+    files = index_files(
+        {
+            "one/app.py": "from away import Client\nclient = Client()\n",
+            "one/away.py": client + "        self.near = threading.Lock()\n",
+            "two/away.py": client + "        self.far = threading.Lock()\n",
+        },
+        loose=True,
+    )
+    for read, unread in (["two/away.py"], ["one/away.py"]), ([], ["one/away.py", "two/away.py"]):
+        shelf = _Shelf(*(files[name] for name in unread))
+        known = [files["one/app.py"], *(files[name] for name in read)]
+        resolver = StaticResolver(Project(known, shelf), default_table())
+        ref = resolver.lock("app:<module>", AccessPath("client", ("near",)))
+        assert ref is not None
+        assert shelf.loads == ["one/away.py"]
+
+
+@dataclass(frozen=True)
+class _Spine:
+    shown: str
+    module: str
+    is_package: bool
+
+
+class _Shelf:
+    """Files that are not read yet; ``loads`` are those that were."""
+
+    def __init__(self, *indexes: ModuleIndex) -> None:
+        self._indexes = list(indexes)
+        self.loads: list[str] = []
+
+    def unread(self, module: str) -> list[_Spine]:
+        return [_Spine(i.path, i.module, i.is_package) for i in self._indexes if i.module == module]
+
+    def load(self, module: str, shown: str) -> ModuleIndex | None:
+        found = next(index for index in self._indexes if index.path == shown)
+        self._indexes.remove(found)
+        self.loads.append(shown)
+        return found
 
 
 def test_what_a_question_without_steps_left_says_is_not_kept(

@@ -239,13 +239,17 @@ class ProgramFiles:
 
     # -- files that mention none ------------------------------------------------------------
 
-    def load(self, module: str) -> ModuleIndex | None:
-        """Index the file of a module that mentions no lock; None where there is not just one."""
-        found = self._unread.pop(module, [])
-        self.loaded.update(each.path for each in found)
-        if len(found) != 1:
-            return None
-        (each,) = found
+    def unread(self, module: str) -> Sequence[ModuleFile]:
+        """Return the files of a module name that mention no lock and were not read yet."""
+        return self._unread.get(module, ())
+
+    def load(self, module: str, shown: str) -> ModuleIndex | None:
+        """Index one of the files of `unread`; None if it cannot be read or parsed."""
+        files = self._unread.pop(module)
+        each = next(file for file in files if file.shown == shown)
+        if len(files) > 1:
+            self._unread[module] = [file for file in files if file is not each]
+        self.loaded.add(each.path)
         try:
             file = _input(each, self._contents.read(each.path))
         except ReadProblem:

@@ -64,7 +64,7 @@ class WholeProgram:
         self.files = files
         self.errors: list[InternalError] = []
         self.interprocedural = Interprocedural()
-        self.project = Project([file.index for file in files.files.values()], files.load)
+        self.project = Project([file.index for file in files.files.values()], files)
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
         names = config.immediate_callers

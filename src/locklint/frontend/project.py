@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -39,7 +39,6 @@ MAX_SUBCLASSES = 60
 MAX_CALL_SITES = 16
 """How many calls of one function in other files are looked at."""
 
-Loader: TypeAlias = Callable[[str], ModuleIndex | None]
 Ancestor: TypeAlias = ClassRef | str
 Member: TypeAlias = tuple[str, tuple[str, ...]]
 
@@ -68,22 +67,50 @@ class Found(msgspec.Struct, frozen=True, gc=False):
         return self.index.functions.get(self.name)
 
 
+class Unread(Protocol):
+    """A file of the run that was not read yet, with the name by which others import it."""
+
+    @property
+    def shown(self) -> str:
+        """The path that its declarations will have."""
+
+    @property
+    def module(self) -> str:
+        """Its dotted name."""
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it is a package's ``__init__``."""
+
+
+class Shelf(Protocol):
+    """The files of a run that were not read yet."""
+
+    def unread(self, module: str) -> Sequence[Unread]:
+        """Return the files of that module name."""
+
+    def load(self, module: str, shown: str) -> ModuleIndex | None:
+        """Read the one of them that is shown under that path; None if it cannot be read."""
+
+
+_File = TypeVar("_File", bound=ModuleIndex | Unread)
+
+
 class Project:
     """The modules of a run by dotted name.
 
     Two files may have one module name (scripts in different folders). A file then sees itself, then
-    what lies under its own root folder, and of files elsewhere only what is unambiguous.
-    ``load`` is asked, once, for modules that are not there yet.
+    what lies under its own root folder, and of files elsewhere only what is unambiguous. Files of
+    ``shelf`` count like those that were read, and are read once they are chosen.
     """
 
-    def __init__(self, modules: Iterable[ModuleIndex] = (), load: Loader | None = None) -> None:
+    def __init__(self, modules: Iterable[ModuleIndex] = (), shelf: Shelf | None = None) -> None:
         self.added: list[ModuleIndex] = []
         """All modules in the order in which they came."""
 
         self._modules: dict[str, list[ModuleIndex]] = {}
         self._by_key: dict[str, ModuleIndex] = {}
-        self._load = load
-        self._asked: set[str] = set()
+        self._shelf = shelf
         self._packages: set[str] = set()
         self._mro: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._in_progress: set[ClassRef] = set()
@@ -135,31 +162,19 @@ class Project:
         """The module of that name, as the file ``near`` sees it."""
         if near is not None and near.module == dotted:
             return near
-        known = self._modules.get(dotted)
-        if known is None and self._load is not None and dotted not in self._asked:
-            self._asked.add(dotted)
-            loaded = self._load(dotted)
-            if loaded is not None:
-                # What was answered before stays true: whoever asked for the module got it loaded.
-                self._put(loaded)
-                known = self._modules.get(dotted)
-        if not known:
-            return None
-        if near is None:
-            return known[0] if len(known) == 1 else None
-        root = _root(near)
-        for index in known:
-            if _root(index) == root:
-                return index
-        if dotted.partition(".")[0] in sys.stdlib_module_names:
-            return None  # A script of another folder does not hide the standard library.
-        if len(known) == 1:
-            return known[0]
-        closest = sorted(known, key=lambda index: -_common_folders(index.path, near.path))
-        first, second = closest[0], closest[1]
-        if _common_folders(first.path, near.path) > _common_folders(second.path, near.path):
-            return first
-        return None
+        known = self._modules.get(dotted, ())
+        unread = self._shelf.unread(dotted) if self._shelf is not None else ()
+        if not unread:
+            return _nearest(known, dotted, near)
+        chosen = _nearest([*known, *unread], dotted, near)
+        if chosen is None or isinstance(chosen, ModuleIndex):
+            return chosen
+        assert self._shelf is not None
+        loaded = self._shelf.load(dotted, chosen.shown)
+        if loaded is not None:
+            # Earlier answers stay true: each of them had the module loaded that it rests on.
+            self._put(loaded)
+        return loaded
 
     def resolve(self, dotted: str, near: ModuleIndex | None = None) -> Found | None:
         """What an absolute dotted name leads to; None where it leads out of the project."""
@@ -178,7 +193,7 @@ class Project:
     def _resolve(
         self, parts: tuple[str, ...], near: ModuleIndex | None, seen: set[Member] | None
     ) -> Found | None:
-        if self._load is None and parts[0] not in self._packages and parts[0] not in self._modules:
+        if self._shelf is None and parts[0] not in self._packages and parts[0] not in self._modules:
             return None
         for length in range(len(parts), 0, -1):
             index = self.module(".".join(parts[:length]), near)
@@ -256,7 +271,7 @@ class Project:
     def _one_hop(
         self, parts: tuple[str, ...], near: ModuleIndex | None
     ) -> tuple[tuple[str, ...], ModuleIndex] | None:
-        if self._load is None and parts[0] not in self._packages and parts[0] not in self._modules:
+        if self._shelf is None and parts[0] not in self._packages and parts[0] not in self._modules:
             return None
         for length in range(len(parts) - 1, 0, -1):
             index = self.module(".".join(parts[:length]), near)
@@ -472,10 +487,34 @@ def _merge(chains: list[list[Ancestor]]) -> list[Ancestor] | None:
     return result
 
 
-def _root(index: ModuleIndex) -> str:
+def _nearest(files: Sequence[_File], dotted: str, near: ModuleIndex | None) -> _File | None:
+    """Return the file of a module name that the file ``near`` imports; None if that is open."""
+    if near is None:
+        return files[0] if len(files) == 1 else None
+    root = _root(near)
+    for file in files:
+        if _root(file) == root:
+            return file
+    if dotted.partition(".")[0] in sys.stdlib_module_names:
+        return None  # A script of another folder does not hide the standard library.
+    if len(files) <= 1:
+        return files[0] if files else None
+    first, second = sorted(
+        (_common_folders(_path(file), near.path) for file in files), reverse=True
+    )[:2]
+    if first == second:
+        return None
+    return next(file for file in files if _common_folders(_path(file), near.path) == first)
+
+
+def _path(file: ModuleIndex | Unread) -> str:
+    return file.path if isinstance(file, ModuleIndex) else file.shown
+
+
+def _root(file: ModuleIndex | Unread) -> str:
     """The folder from which the file's module name is counted."""
-    depth = index.module.count(".") + (2 if index.is_package else 1)
-    parts = index.path.replace("\\", "/").split("/")
+    depth = file.module.count(".") + (2 if file.is_package else 1)
+    parts = _path(file).replace("\\", "/").split("/")
     return "/".join(parts[:-depth]) if depth <= len(parts) else ""
 
 
