@@ -1,0 +1,1 @@
+"""Changes of a program that must not change what is found in it."""

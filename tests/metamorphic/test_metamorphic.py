@@ -1,0 +1,95 @@
+"""Each program of the Markdown suites keeps its findings under a change that must not matter.
+
+The changes take turns over every second program; ``python -m tests.metamorphic`` tries all of them
+on each.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from locklint.core.config import Config
+from tests.metamorphic.__main__ import programs
+from tests.metamorphic.compare import differences, findings
+from tests.metamorphic.transform import TRANSFORMATIONS, Files
+
+KNOWN = {
+    ("attributes", "LCK202.md", "Reported: the truth of a lock"): "a test of a lock is looked for"
+    " where a name ends like one",
+    ("lock-words", "imports.md", "A file that has no word of locks is not looked into for them"): ""
+    "a file without words of locks is read only if a name leads to it",
+    ("unrelated", "imports.md", "A file that has no word of locks is not looked into for them"): ""
+    "as above",
+    ("together", "LCK302.md", "Reported: back through the object that was made with `self`"): ""
+    "a way back to the maker is not found if its module's name is taken twice",
+    ("together", "LCK302.md", "Reported: through wrapped functions of files without locks"): ""
+    "as above",
+    ("together", "LCK305.md", "Reported: against a comment"): "a declared name that two modules"
+    " have is that of the first",
+}
+"""Differences that are known, with their reason, by way, suite and title."""
+
+PROGRAMS = list(programs([]))
+WAYS = list(TRANSFORMATIONS)
+
+
+def _way(turn: int, files: Files) -> str:
+    """Return the first way, from the one whose turn it is, that changes the program at all."""
+    ways = [*WAYS[turn % len(WAYS) :], *WAYS]
+    return next(way for way in ways if TRANSFORMATIONS[way](files).files != dict(files))
+
+
+TURNS = [(_way(i, p[1]), *p) for i, p in enumerate(PROGRAMS) if i % 2]
+
+
+def _is_known(way: str, name: str) -> bool:
+    return any(
+        way == known and name.startswith(f"{suite}:") and name.endswith(f": {title}")
+        for known, suite, title in KNOWN
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "files", "config"),
+    [(way, files, config) for way, name, files, config in TURNS if not _is_known(way, name)],
+    ids=[f"{way}::{name}" for way, name, _, _ in TURNS if not _is_known(way, name)],
+)
+def test_findings_stay(
+    way: str,
+    files: Files,
+    config: Config,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = TRANSFORMATIONS[way](files)
+    before_folder = tmp_path_factory.mktemp("before")
+    monkeypatch.chdir(before_folder)
+    before = findings(files, before_folder, config)
+    after_folder = tmp_path_factory.mktemp("after")
+    monkeypatch.chdir(after_folder)
+    after = findings(changed.files, after_folder, config)
+    assert differences(before, after, changed) == []
+
+
+@pytest.mark.parametrize(("way", "suite", "title"), KNOWN)
+def test_known_differences_are_still_there(
+    way: str,
+    suite: str,
+    title: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Take an entry out of `KNOWN` once this fails."""
+    files, config = next(
+        (files, config)
+        for name, files, config in PROGRAMS
+        if name.startswith(f"{suite}:") and name.endswith(f": {title}")
+    )
+    changed = TRANSFORMATIONS[way](files)
+    folders = [tmp_path_factory.mktemp("before"), tmp_path_factory.mktemp("after")]
+    found = []
+    for folder, each in zip(folders, (files, changed.files), strict=True):
+        monkeypatch.chdir(folder)
+        found.append(findings(each, folder, config))
+    before, after = found
+    assert differences(before, after, changed) != []
