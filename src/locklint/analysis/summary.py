@@ -19,8 +19,9 @@ class Effect(msgspec.Struct, frozen=True):
     """The net effect of one function on one lock: acquires minus releases.
 
     ``normal`` after a normal return, ``exceptional`` after an exception that is likely in practice
-    (where none is, a release has happened all the same, and an acquire has not); None: it varies, or nothing is known. ``on_true`` and ``on_false``: where it varies with the
-    truth of what the function returns.
+    (where none is, a release has happened all the same, and an acquire has not); None: it varies,
+    or nothing is known. ``on_true`` and ``on_false``: where it varies with the truth of what the
+    function returns.
     """
 
     lock: LockRef
