@@ -9,12 +9,17 @@ import pytest
 from locklint.core.config import Config
 from locklint.core.not_analysed import Extent, NotAnalysed, Reason
 from locklint.engine.pipeline import check
+from locklint.engine.report import Report
+
+
+def check_text(folder: Path, text: str | bytes) -> Report:
+    path = folder / "sample.py"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return check([str(path)], Config())
 
 
 def not_analysed(folder: Path, text: str | bytes) -> tuple[NotAnalysed, ...]:
-    path = folder / "sample.py"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return check([str(path)], Config()).not_analysed
+    return check_text(folder, text).not_analysed
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,19 @@ def test_functions(tmp_path: Path) -> None:
     (found,) = not_analysed(tmp_path, text)
     assert (found.function, found.reason, found.span.line) == ("f", Reason.TOO_DEEP, 3)
     assert found.extent is Extent.FUNCTION
+
+
+def test_too_many_states(tmp_path: Path) -> None:
+    """Locks that are tried in one block: what is known of one must not be lost for another."""
+    locks = range(7)
+    lines = ["import threading", *(f"lock{number} = threading.Lock()" for number in locks)]
+    lines.append("def f():")
+    lines += [f"    got{number} = lock{number}.acquire(False)" for number in locks]
+    lines += [f"    if got{number}:\n        lock{number}.release()" for number in locks]
+    report = check_text(tmp_path, "\n".join(lines))
+    assert report.diagnostics == ()
+    (found,) = report.not_analysed
+    assert (found.function, found.reason) == ("f", Reason.TOO_MANY_STATES)
 
 
 def test_complete(tmp_path: Path) -> None:

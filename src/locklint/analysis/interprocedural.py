@@ -189,10 +189,6 @@ def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockSt
         if old is not None:
             spend(len(old) * new.size)
             new = old.join(new)
-        if new.is_merged:
-            # Which outcome went with which lock state was lost: whatever is said may be made up.
-            # And it stays lost, for what was merged once is never taken apart.
-            raise GivenUp(Reason.TOO_MANY_STATES)
         return new
 
     try:

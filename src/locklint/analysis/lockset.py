@@ -5,27 +5,31 @@ reach a place. A disjunct maps locks to how often this function holds them, rela
 and knows those values and test outcomes on which the rest of the function depends. So the outcome
 of a try-acquire, a flag, or a repeated condition stays tied to the lock state that goes with it.
 
-At the bound disjuncts are merged: first those that differ in values only, then all; a lock on which
-merged disjuncts disagree is forgotten, not guessed, and no rule speaks of it any more.
+Disjuncts that together say no more than one are one (`condensed`). Where that leaves more of them
+than the bound allows, nothing is concluded about the function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
-from locklint.analysis.hold import FORGOTTEN, UNTOUCHED, Hold, InFlight, LockKey
+from locklint.analysis.condensed import condensed, includes
+from locklint.analysis.hold import UNTOUCHED, Hold, InFlight, LockKey
+from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
+from locklint.dataflow.solver import GivenUp
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Constant
 
 MAX_DISJUNCTS = 64
 
 
-Value: TypeAlias = "Constant | AccessPath"
+Value: TypeAlias = "Constant | AccessPath | frozenset[Constant]"
+"""A constant, another name, or one of several constants."""
 
 
 class Fact(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
@@ -185,25 +189,27 @@ class Disjunct:
         """The part of the identity that concerns locks and the exception in flight."""
         return (*self._locks(), self.exception and self.exception.identity())
 
+    def same_locks(self, other: Disjunct) -> bool:
+        """Whether both say the same of locks and the exception in flight, witnesses included."""
+        return (
+            self.holds == other.holds
+            and self.exception == other.exception
+            and self.order == other.order
+            and self.deferred == other.deferred
+        )
+
     def covers(self, other: Disjunct) -> bool:
-        """Whether all that this says is true of the executions that ``other`` stands for."""
-        if self.exception_identity() != other.exception_identity():
+        """Whether ``other`` is a special case of this, with no lock or witness of its own."""
+        if self.lock_identity() != other.lock_identity():
             return False
-        if not (
-            self.values.items() <= other.values.items()
-            and self.facts.items() <= other.facts.items()
-        ):
+        if not self.facts.items() <= other.facts.items():
+            return False
+        if not all(includes(value, other.values.get(key)) for key, value in self.values.items()):
             return False
         if self.exception is not None and other.exception is not None:
             if self.exception.better(other.exception) != self.exception:
                 return False
-        return all(hold.covers(other.hold(key)) for key, hold in self.holds.items()) and all(
-            key in self.holds or UNTOUCHED.covers(hold) for key, hold in other.holds.items()
-        )
-
-    def exception_identity(self) -> tuple[object, ...]:
-        """What is never merged: the kind of exception, and what waits to be cleaned up."""
-        return (self._locks()[1], self.exception and self.exception.identity())
+        return all(self.hold(key).covers(hold) for key, hold in other.holds.items())
 
 
 EMPTY = Disjunct({}, {}, {}, {})
@@ -237,19 +243,12 @@ class Raised:
 
 
 def _join_holds(a: Hold, b: Hold) -> Hold:
-    if a.forgotten or b.forgotten or a.count != b.count or len(a.levels) != len(b.levels):
-        return replace(FORGOTTEN, taken_last=a.taken_last and b.taken_last)
     if a == b:
         return a
-    same_why = a.why is b.why
-    return Hold(
-        count=a.count,
+    return replace(
+        a,
         levels=tuple(x | y for x, y in zip(a.levels, b.levels, strict=True)),
-        free_at=a.free_at if a.free_at == b.free_at else None,
-        why=a.why if same_why else None,
-        where=_least(a.where, b.where) if same_why else None,
-        handed_over=a.handed_over or b.handed_over,
-        taken_last=a.taken_last and b.taken_last,
+        where=_least(a.where, b.where),
     )
 
 
@@ -260,43 +259,35 @@ def _least(a: Span | None, b: Span | None) -> Span | None:
 
 
 def join_disjuncts(a: Disjunct, b: Disjunct) -> Disjunct:
-    """The least disjunct that stands for the executions of both."""
-    keys = [*a.holds, *(key for key in b.holds if key not in a.holds)]
+    """Disjuncts of one identity as one, with the witnesses of both."""
     exception = a.exception
     if a.exception and b.exception:
         exception = a.exception.better(b.exception)
-        if (a.exception.flow, a.exception.type) != (b.exception.flow, b.exception.type):
-            exception = replace(exception, type=None)
-        excluded = a.exception.excluded & b.exception.excluded
-        caught = a.exception.caught if a.exception.caught == b.exception.caught else frozenset()
-        exception = replace(exception, excluded=excluded, caught=caught)
+    keys = [*a.holds, *(key for key in b.holds if key not in a.holds)]
     return Disjunct(
         holds={key: _join_holds(a.hold(key), b.hold(key)) for key in keys},
-        values={k: v for k, v in a.values.items() if b.values.get(k) == v},
-        facts={k: v for k, v in a.facts.items() if b.facts.get(k) is v},
-        deferred=a.deferred if a.deferred == b.deferred else {},
-        order=a.order if a.order == b.order else (),
+        values=a.values,
+        facts=a.facts,
+        deferred=a.deferred,
+        order=a.order,
         exception=exception,
     )
 
 
 class State:
-    """A bounded set of disjuncts.
+    """A bounded set of disjuncts, none of which says only what others say.
 
-    Once it had to merge, what a member covers is not added again: else a loop could bring back,
-    round after round, what the bound has just merged away.
+    Raises `GivenUp` beyond the bound: to merge there what differs would make up executions.
     """
 
-    __slots__ = ("_members", "_merged")
+    __slots__ = ("_members",)
 
     def __init__(self, disjuncts: Iterable[Disjunct] = (), bound: int = MAX_DISJUNCTS) -> None:
-        members = _collect(disjuncts, Disjunct.identity)
-        self._merged = len(members) > bound
-        if self._merged:
-            members = _collect(members.values(), Disjunct.lock_identity)
-            if len(members) > bound:
-                members = _collect(members.values(), Disjunct.exception_identity)
-            members = {disjunct.identity(): disjunct for disjunct in members.values()}
+        members = _collect(disjuncts)
+        if len(members) > 1:
+            members = _collect(condensed(members.values()))
+        if len(members) > bound:
+            raise GivenUp(Reason.TOO_MANY_STATES)
         self._members = members
 
     def __iter__(self) -> Iterator[Disjunct]:
@@ -318,32 +309,24 @@ class State:
     def __hash__(self) -> int:
         return hash(frozenset(self._members))
 
-    @property
-    def is_merged(self) -> bool:
-        """Whether the bound was reached on the way here, so that outcomes came apart from locks."""
-        return self._merged
-
     def join(self, other: State) -> State:
         """The upper bound of both, or this very object where the other adds nothing."""
         new = [
             disjunct
             for identity, disjunct in other._members.items()
             if self._members.get(identity) != disjunct
-            and not (self._merged and any(member.covers(disjunct) for member in self))
+            and not any(member.covers(disjunct) for member in self)
         ]
         if not new:
             return self
         joined = State([*self, *new])
-        joined._merged = joined._merged or self._merged
         return self if joined == self else joined
 
 
-def _collect(
-    disjuncts: Iterable[Disjunct], identity: Callable[[Disjunct], tuple[object, ...]]
-) -> dict[tuple[object, ...], Disjunct]:
+def _collect(disjuncts: Iterable[Disjunct]) -> dict[tuple[object, ...], Disjunct]:
     members: dict[tuple[object, ...], Disjunct] = {}
     for disjunct in disjuncts:
-        name = identity(disjunct)
+        name = disjunct.identity()
         old = members.get(name)
         if old is None:
             members[name] = disjunct

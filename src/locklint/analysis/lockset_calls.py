@@ -31,7 +31,8 @@ class Calls(Holds):
 
     def _call(self, call: Call, disjunct: Disjunct, raised: Raised | None) -> list[Disjunct]:
         if self._recorder:
-            self._note_call(call, disjunct)
+            for one in self._split((each.value for each in call.arguments), disjunct):
+                self._note_call(call, one)
         if call.result is not None:
             disjunct = self._made_anew(call.result, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:

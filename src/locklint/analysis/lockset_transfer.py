@@ -98,7 +98,8 @@ class Transfer(Calls):
         match block.terminator:
             case Return(span=span, value=value):
                 for disjunct in current:
-                    recorder.returns(span, self._value(value, disjunct), disjunct)
+                    for one in self._split((value,), disjunct):
+                        recorder.returns(span, self._value(value, one), one)
         if raised is not None and block.on_exception is None:
             for disjunct in raised.disjuncts():
                 recorder.raises(disjunct)
@@ -169,7 +170,7 @@ class Transfer(Calls):
             case Release(span=span, lock=lock, mode=mode, how=how):
                 return self._release(span, lock, mode, how, disjunct, raised)
             case Assign(target=target, value=value):
-                return [self._assign(target, value, disjunct)]
+                return [self._assign(target, value, one) for one in self._split((value,), disjunct)]
             case Call():
                 return self._call(instruction, disjunct, raised)
             case Enter():

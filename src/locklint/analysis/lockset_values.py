@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec.structs import replace
 
+from locklint.analysis.condensed import constants_of
 from locklint.analysis.events import Recorder
 from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import Disjunct, Fact
@@ -219,15 +220,32 @@ class Values:
         if not isinstance(operand, AccessPath):
             return operand
         value = disjunct.values.get(operand)
-        if value is not None:
+        if value is not None and not isinstance(value, frozenset):
             return value
         return self._canonical(operand, disjunct)
+
+    @staticmethod
+    def _split(operands: Iterable[Operand | None], disjunct: Disjunct) -> list[Disjunct]:
+        """The same executions, in each of which the operands have one constant at most."""
+        found = [disjunct]
+        for operand in operands:
+            value = disjunct.values.get(operand) if isinstance(operand, AccessPath) else None
+            if isinstance(value, frozenset) and isinstance(operand, AccessPath):
+                found = [
+                    one.with_values({**one.values, operand: each}, one.facts)
+                    for one in found
+                    for each in sorted(value, key=repr)
+                ]
+        return found
 
     def _assume(self, condition: Condition, outcome: bool, disjunct: Disjunct) -> Disjunct | None:
         """The executions in which ``condition`` is ``outcome``; None where there are none."""
         known = self._evaluate(condition, disjunct)
         if known is not None:
             return disjunct if known is outcome else None
+        narrowed = self._narrowed(condition, outcome, disjunct)
+        if narrowed is not None:
+            return narrowed
         if not self._relevance.repeated:
             return disjunct
         facts = dict(disjunct.facts)
@@ -238,6 +256,22 @@ class Values:
         if facts == disjunct.facts:
             return disjunct
         return disjunct.with_values(disjunct.values, facts)
+
+    def _narrowed(self, condition: Condition, outcome: bool, disjunct: Disjunct) -> Disjunct | None:
+        """The disjunct with those of a variable's constants for which the outcome is this one."""
+        match condition:
+            case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
+                pass
+            case Equals(AccessPath() as path):
+                pass
+            case _:
+                return None
+        constants = disjunct.values.get(path)
+        if not isinstance(constants, frozenset):
+            return None
+        met = frozenset(each for each in constants if is_met(condition, each) is outcome)
+        value = next(iter(met)) if len(met) == 1 else met
+        return disjunct.with_values({**disjunct.values, path: value}, disjunct.facts)
 
     def _followed(self, condition: Condition, disjunct: Disjunct) -> Condition:
         """The condition as one on what an aliased variable stands for."""
@@ -253,13 +287,12 @@ class Values:
             case Truth(value) | IsNone(value) | Equals(value):
                 known = self._value(value, disjunct)
                 if isinstance(known, Constant):
-                    match condition:
-                        case Truth():
-                            return bool(known.value)
-                        case IsNone():
-                            return known.value is None
-                        case Equals(constant=constant):
-                            return bool(known.value == constant.value)
+                    return is_met(condition, known)
+                if isinstance(value, AccessPath):
+                    constants = constants_of(disjunct.values.get(value)) or ()
+                    outcomes = {is_met(condition, each) for each in constants}
+                    if len(outcomes) == 1:
+                        return outcomes.pop()
         outcome = self._fact_outcome(condition, disjunct)
         if outcome is None:
             followed = self._followed(condition, disjunct)
@@ -278,3 +311,14 @@ class Values:
             if disjunct.facts.get(other) is True:
                 return False
         return outcome
+
+
+def is_met(condition: Condition, constant: Constant) -> bool:
+    """The outcome of a test of a variable that has this value."""
+    match condition:
+        case IsNone():
+            return constant.value is None
+        case Equals(constant=other):
+            return bool(constant.value == other.value)
+        case _:
+            return bool(constant.value)
