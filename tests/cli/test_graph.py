@@ -268,6 +268,10 @@ def test_debug_prints_whole_programs(
         (["calls", "gone"], "gone"),
         (["calls", ".", "--function", "nobody"], "no function named nobody"),
         (["graph", ".", "--function", "move"], "leave --function off"),
+        (["facts", ".", "--function", "move"], "leave --function off"),
+        (["facts", ".", "--output-format=text"], "the stage facts is not written as text"),
+        (["calls", ".", "--output-format=json"], "the stage calls is not written as json"),
+        (["facts", "gone"], "gone"),
     ],
 )
 def test_what_debug_refuses(
@@ -287,3 +291,24 @@ def test_debug_tells_of_files_that_do_not_parse(
     captured = capsys.readouterr()
     assert "cycle bank.accounts" in captured.out
     assert captured.err == "error: bad.py:1: the file does not parse: '(' was never closed\n"
+
+
+def test_debug_facts_are_data(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "bad.py").write_text("lock = threading.Lock(\n")
+    words = ["debug", "facts", "--isolated", "--no-cache", "--output-format=json", "."]
+    assert main([*words, "--extend-exclude=nothing"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["locks"]["bank.ledger"] == {
+        "kind": "threading.RLock",
+        "exactness": "one object",
+        "made": [["bank.py", 6]],
+    }
+    assert ["bank.accounts", "bank.ledger"] in facts["edges"]
+    assert ["bank.accounts", "bank.ledger", "bank.py", 20, "journal.py", 5] in facts["taken"]
+    assert ["bank.py", 32, "bank.accounts", "TryAcquire", "tidy"] in facts["acquires"]
+    assert ["bank.py", 21, "journal.py", "append", True] in facts["calls"]
+    assert facts["cycles"] == [["bank.accounts", "bank.ledger"]]
+    assert facts["errors"] == []
+    assert facts["incomplete"] == ["bad.py:1 syntax"]
+    assert main([*words, "--extend-exclude=bank.py,bad.py"]) == 0
+    assert json.loads(capsys.readouterr().out)["incomplete"] == []
