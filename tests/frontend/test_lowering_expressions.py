@@ -47,7 +47,7 @@ LINES = {
     "x = f'{a.b!r:>{b}} {1}' 'c'": ["read a.b", "operate format", "x = ?(a.b, b)"],
     "x = 'a' 'b'": ["x = 'ab'"],
     "x = {1: a, **b}": ["x = dict(a, ?(b))"],
-    "x = [*a, b]": ["operate unpack", "x = list(?(a), b)"],
+    "x = [*a, b]": ["operate iterate", "x = list(?(a), b)"],
     "release = lock.release": ["read lock.release", "release = lock.release"],
     "print(y := f())": [
         "%1 = call f()  [bound to y]",

@@ -152,11 +152,11 @@ def test_values() -> None:
         i = [x[0], x['k'], x[*], [x[*]]] @10
         j = lambda: Lock() @11
         k = [None] @12
-        l = ? @13
+        l = (x, y) @13
         m = -1 @14
         n = f() @15
         o = [x[*], y] @16
-        p = ? @17
+        p = '' @17
         called Lock f make
         """,
     )

@@ -39,7 +39,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
     callers which were not lowered. ``unseen_releases`` are the names of attributes and variables
-    whose unknown object is released in functions that were not lowered.
+    whose unknown object is released in functions that were not lowered, after their files.
     """
 
     functions: Mapping[str, Function]
@@ -54,7 +54,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     log_handlers: frozenset[str] = frozenset()
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
-    unseen_releases: frozenset[str] = frozenset()
+    unseen_releases: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -143,8 +143,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return {identity: frozenset(keys) for identity, keys in found.items()}
 
     @cached_property
-    def loose_release_names(self) -> frozenset[str]:
-        """Names of attributes and variables whose unknown object is released somewhere."""
+    def loose_release_names(self) -> frozenset[tuple[str, str]]:
+        """Names of attributes and variables whose unknown object is released, after the file."""
         found = set(self.unseen_releases)
         for function in self.functions.values():
             for block in function.blocks.values():
@@ -153,14 +153,15 @@ class Program(msgspec.Struct, frozen=True, dict=True):
                         continue
                     callee = instruction.callee
                     if callee.fields and callee.last in RELEASE_NAMES and not instruction.targets:
-                        found.add(callee.parent().last)
+                        found.add((function.path, callee.parent().last))
         return frozenset(found)
 
     def is_released_elsewhere(self, fate: Fate) -> bool:
         """Whether another function may give back what an acquisition took.
 
         Where a callee took it, the callees of the same function are not others: they are what it
-        acquires and releases with.
+        acquires and releases with. Releases of unknown objects count by their names; those of
+        other files only where the function has no release of its own.
         """
         lock = fate.lock
         loose = self.loose_releases
@@ -170,7 +171,12 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         others -= {fate.states.function.key}
         if fate.instruction is None:
             others -= set(callees(fate.states.function))
-        return bool(others) or lock.identity.rsplit(".", 1)[-1] in self.loose_release_names
+        if others:
+            return True
+        name = lock.identity.rsplit(".", 1)[-1]
+        if fate.releases:
+            return (fate.states.function.path, name) in self.loose_release_names
+        return any(name == each for _, each in self.loose_release_names)
 
     def spawned(self, *, is_process: bool) -> frozenset[str]:
         """The functions that are given to a new process, or to a new thread, to run."""

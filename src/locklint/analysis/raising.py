@@ -22,10 +22,8 @@ from locklint.ir.instruction import (
     Manager,
     Operate,
     Read,
-    Release,
     TryAcquire,
     Use,
-    Wait,
     Yield,
 )
 from locklint.ir.lock import Failure
@@ -53,6 +51,8 @@ def grade(
 ) -> Grade:
     """How likely ``instruction`` is to raise; ``raises`` answers for functions of the program."""
     match instruction:
+        case Assign(safe=True) | Read(safe=True) | Operate(safe=True):
+            return Grade.NEVER
         case Call():
             return _call(instruction, raises)
         case Await():
@@ -74,10 +74,6 @@ def grade(
             return Grade.NEVER if _is_harmless(manager) else Grade.LIKELY
         case Exit(manager=manager):
             return Grade.NEVER if _is_harmless(manager) else Grade.UNLIKELY
-        case Wait():
-            return Grade.UNLIKELY
-        case Release():
-            return Grade.NEVER
         case _:
             return Grade.NEVER
 
@@ -88,7 +84,7 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.targets:
         grades = [raises(target) for target in call.targets]
         return max((Grade.LIKELY if g is None else g) for g in grades)
-    if call.lock is not None or call.external in _HARMLESS_MANAGERS:
+    if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
     if call.external is not None:
         return _GRADES[name_grade(call.external)]

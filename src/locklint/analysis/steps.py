@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 from locklint.analysis.hold import Cause, Flow, Grade, InFlight
 from locklint.analysis.lockset_values import Lookup
 from locklint.analysis.raising import grade
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
@@ -19,6 +20,7 @@ from locklint.ir.instruction import (
     Exit,
     HandOver,
     Instruction,
+    Operand,
     Operate,
     Raise,
     Read,
@@ -67,6 +69,7 @@ class FunctionSteps:
         self._lookup = lookup
         self._all: dict[BlockId, Steps] = {}
         self._changing: dict[BlockId, Steps] = {}
+        self._generators: dict[AccessPath, Grade] | None = None
 
     def all(self, block: BasicBlock) -> Steps:
         """Everything that may raise, changes the state, or is noted."""
@@ -97,7 +100,25 @@ class FunctionSteps:
 
     def grade(self, instruction: Instruction) -> Grade:
         """How likely an instruction is to raise."""
-        return grade(instruction, self._function, self._raises)
+        likely = grade(instruction, self._function, self._raises)
+        if isinstance(instruction, Operate) and instruction.what == "iterate":
+            return max(likely, self._body_raises(instruction.values))
+        return likely
+
+    def _body_raises(self, values: tuple[Operand, ...]) -> Grade:
+        """How likely going through what a generator gave is to raise: its body runs then."""
+        if self._generators is None:
+            self._generators = {
+                each.result: found[1].raises
+                for block in self._function.blocks.values()
+                for each in block.instructions
+                if isinstance(each, Call) and each.result is not None and len(each.targets) == 1
+                if (found := self._lookup(each.targets[0])) and found[0].is_generator
+            }
+        return max(
+            (self._generators.get(v, Grade.NEVER) for v in values if isinstance(v, AccessPath)),
+            default=Grade.NEVER,
+        )
 
     def _step(self, instruction: Instruction) -> Step:
         acts = isinstance(instruction, _ACTING)
@@ -109,7 +130,11 @@ class FunctionSteps:
 
     def _raises(self, key: str) -> Grade | None:
         found = self._lookup(key)
-        return found[1].raises if found else None
+        if found is None:
+            return None
+        # Calling these makes an object: their bodies run when it is gone through, or awaited.
+        lazy = found[0].is_generator or found[0].is_async
+        return Grade.NEVER if lazy else found[1].raises
 
 
 def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from locklint.engine.write_file import replace_file
 
 FOLDER = ".locklint_cache"
-FORMAT = 2
+FORMAT = 3
 """The version of what is stored; a file of another one is made anew."""
 
 _APPLICATION = 0x6C6B6C74

@@ -212,18 +212,20 @@ class WholeProgram:
             if called_as(function) in names
         )
 
-    def unseen_releases(self) -> frozenset[str]:
-        """The names whose unknown object is released in what was not lowered."""
+    def unseen_releases(self) -> frozenset[tuple[str, str]]:
+        """The names whose unknown object is released in what was not lowered, with its file."""
         from locklint.frontend.written_locks import released_names
 
-        found: set[str] = set()
+        found: set[tuple[str, str]] = set()
         # What a name leads to may be in a file that is read only now.
         for file in list(self.files.files.values()):
             resolver = self._resolver_of(file.index)
             for decl in file.index.functions.values():
                 if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
                     names = partial(released_names, resolver, file.index, decl)
-                    found.update(self._answer(file, names, ()))
+                    nothing: tuple[str, ...] = ()
+                    released = self._answer(file, names, nothing)
+                    found.update([(file.index.path, name) for name in released])
         return frozenset(found)
 
     # -- what is lowered on demand ----------------------------------------------------------

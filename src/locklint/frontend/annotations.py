@@ -25,7 +25,7 @@ from locklint.frontend.value_types import (
     union,
     weaken,
 )
-from locklint.index.declarations import Choice, Element, Generic, Literal, Ref, Value
+from locklint.index.declarations import Choice, Element, Generic, Literal, Opaque, Ref, Value
 from locklint.ir.lock import Exactness
 
 if TYPE_CHECKING:
@@ -101,7 +101,10 @@ class Annotations:
             return (ContainerType("list", (self.types(arguments[0], scope),)),)
         if name in ("tuple", "Tuple"):
             items = tuple(self.types(argument, scope) for argument in arguments)
-            return (ContainerType("tuple", items),)
+            # `tuple[X, ...]` has any number of them.
+            is_open = any(isinstance(argument, Opaque) for argument in arguments)
+            keys = () if is_open else tuple(str(place) for place in range(len(items)))
+            return (ContainerType("tuple", items, keys),)
         if name in _MAPPINGS:
             return (ContainerType("dict", (self.types(arguments[-1], scope),)),)
         if name in ("type", "Type"):

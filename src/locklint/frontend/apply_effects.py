@@ -13,6 +13,7 @@ import msgspec
 
 from locklint.core.source import Span
 from locklint.frontend.acquire_call import AcquireCall, read_acquire
+from locklint.frontend.cannot_raise import CannotRaise
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.resolver import Callee, Resolver
@@ -69,6 +70,9 @@ _LOOKING = frozenset(
 )
 """Functions that look at what they are given, and keep nothing of it."""
 
+_LOCKING = ("acquire", "release")
+"""Methods of unknown objects that are locks in all likelihood."""
+
 _AWAITING = ("wait_for", "shield")
 
 
@@ -103,6 +107,7 @@ class EffectPass:
         self._methods = methods
         self._definitions = Definitions(function)
         self._implicit = ImplicitCalls(function.key, resolver, self._definitions, immediate)
+        self._safe = CannotRaise(function, resolver, self._definitions)
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
         self._mentions: set[str] = set()
@@ -122,9 +127,8 @@ class EffectPass:
             instructions: list[Instruction] = []
             for instruction in block.instructions:
                 for rewritten in self._rewrite(instruction):
-                    if isinstance(rewritten, (Release, Wait, Notify)):
-                        _drop_reads(instructions, rewritten.call)
-                    instructions.append(rewritten)
+                    _drop_reads(instructions, rewritten)
+                    instructions.append(self._safe.mark(rewritten, block))
                     instructions.extend(self._implicit.of(rewritten))
             terminator = self._terminator(block, instructions)
             blocks[block.id] = msgspec.structs.replace(
@@ -601,17 +605,29 @@ class EffectPass:
                 return
 
 
-def _drop_reads(instructions: list[Instruction], call: Call | None) -> None:
-    """Take away the reads that lead to the receiver of a call, from the end of a list.
+def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
+    """Take away the reads that lead to what is acquired or released, from the end of a list.
 
-    Who releases a lock, or waits on it, holds it: what led to it before leads to it again.
+    What is a lock is there. Elements may be missing, but not where the lock is held: what led to
+    it before leads to it again.
     """
-    if call is None or call.callee is None or not call.callee.fields:
+    match use:
+        case Acquire(call=Call() as call) | TryAcquire(call=Call() as call):
+            holds = False
+        case Release(call=Call() as call) | Wait(call=call) | Notify(call=call):
+            holds = True
+        case Call(targets=(), callee=AccessPath() as callee) as call if callee.last in _LOCKING:
+            holds = callee.last == "release"
+        case _:
+            return
+    if call.callee is None or not call.callee.fields:
         return
     receiver = call.callee.parent()
     while instructions:
         match instructions[-1]:
             case Read(path=path) if receiver.starts_with(path):
+                if not holds and path.last[0] == "[":
+                    return
                 instructions.pop()
             case _:
                 return

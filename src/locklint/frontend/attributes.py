@@ -469,6 +469,21 @@ class Attributes:
         """The method of that name that an instance of the class has, if the project defines it."""
         return self.slot(cls, name).method
 
+    def is_plain(self, cls: ClassRef, name: str) -> bool:
+        """Whether instances are known to have the attribute, and reading it runs no code of it."""
+        slot = self.slot(cls, name)
+        if slot.method is not None:
+            return not self.is_property(self.bind(slot.method, InstanceType(cls)))
+        return any(not place.binding.element for place in slot.places) and not any(
+            self._descriptor(place, cls) for place in slot.places
+        )
+
+    def can_bind(self, cls: ClassRef, name: str) -> bool:
+        """Whether storing to the attribute runs no code of the class, and none of a base's."""
+        if self.slot(cls, name).method is not None:
+            return False
+        return self.slot(cls, "__setattr__") == Slot() and self.slot(cls, "__slots__") == Slot()
+
     def overriding(self, function: FunctionType) -> tuple[FunctionType, ...]:
         """The methods of subclasses that take the place of an abstract one."""
         decl = function.decl

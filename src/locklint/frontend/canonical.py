@@ -34,6 +34,7 @@ from locklint.index.declarations import (
     Literal,
     ModuleIndex,
     Opaque,
+    Operation,
     Ref,
     Value,
 )
@@ -416,7 +417,9 @@ def _only(bindings: tuple[Binding, ...]) -> Binding | None:
 
 
 def _is_none(value: Value) -> bool:
-    return isinstance(value, (Opaque,)) or (isinstance(value, Literal) and value.text == "None")
+    return isinstance(value, (Opaque, Operation)) or (
+        isinstance(value, Literal) and value.text == "None"
+    )
 
 
 def _alias_target(value: Value, types: Types) -> Ref | CallValue | None:

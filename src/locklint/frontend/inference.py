@@ -52,6 +52,7 @@ from locklint.index.declarations import (
     Literal,
     ModuleIndex,
     Opaque,
+    Operation,
     Ref,
     Value,
 )
@@ -203,6 +204,8 @@ class Inference:
                 return self.element_of_all(self.value(of, scope), key)
             case LambdaValue():
                 return (LambdaType(value, scope),)
+            case Operation(operands=operands):
+                return self._operation(operands, scope)
             case Awaited(of=of):
                 return self.value(of, scope)
             case Entered(of=of):
@@ -226,6 +229,15 @@ class Inference:
                 types = without_none(types)
             parts.append(types)
         return union(*parts)
+
+    def _operation(self, operands: tuple[Value, ...], scope: Scope) -> Types:
+        found: Types = ()
+        for operand in operands:
+            types = self.value(operand, scope)
+            if not all(isinstance(kind, (ExternalInstance, ContainerType)) for kind in types):
+                return UNKNOWN
+            found = union(found, types)
+        return found
 
     def _items(
         self, elements: tuple[Value, ...], keys: tuple[str, ...], scope: Scope

@@ -23,6 +23,7 @@ from locklint.frontend.value_types import (
     without_none,
 )
 from locklint.index.declarations import CallValue, Literal, Opaque, Ref
+from locklint.models.plain_values import RESULTS
 
 if TYPE_CHECKING:
     from locklint.frontend.inference import Inference
@@ -58,6 +59,8 @@ _SAME = frozenset(
         "functools.wraps",
         "sys.intern",
         "contextlib.aclosing",
+        "builtins.abs",
+        "builtins.round",
     )
 )
 _FIELDS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Factory"))
@@ -95,6 +98,9 @@ class LibraryCalls:
                 return special
         elif dotted in _CONTAINERS:
             return (ContainerType(_CONTAINERS[dotted]),)
+        plain = RESULTS.get(dotted)
+        if plain is not None:
+            return (ExternalInstance(plain),)
         return (ExternalInstance(f"{dotted}()" if member else dotted),)
 
     def _special(self, dotted: str, call: CallValue, scope: Scope) -> Types | None:
@@ -125,7 +131,7 @@ class LibraryCalls:
         calls = self.inference.calls
         made = [calls.call(kind, _NO_ARGUMENTS, scope) for kind in self._first(call, scope)]
         items = without_none(union(*made))
-        return (ContainerType("dict", (items,) if items else ()),)
+        return (ContainerType("defaultdict", (items,) if items else ()),)
 
     def _cast(self, call: CallValue, scope: Scope) -> Types:
         return self.inference.annotations.types(call.arguments[0], scope)
@@ -144,6 +150,12 @@ class LibraryCalls:
 
     def _next(self, call: CallValue, scope: Scope) -> Types:
         return self.inference.iterated(self._first(call, scope))
+
+    def _extreme(self, call: CallValue, scope: Scope) -> Types:
+        """What ``max(items)`` and ``max(one, other)`` give."""
+        if len(call.arguments) == 1:
+            return self._next(call, scope)
+        return union(*[self.inference.value(argument, scope) for argument in call.arguments])
 
     def _enumerate(self, call: CallValue, scope: Scope) -> Types:
         items = self._next(call, scope)
@@ -218,8 +230,8 @@ _HELPERS: dict[str, Callable[[LibraryCalls, CallValue, Scope], Types | None]] = 
     "functools.partialmethod": LibraryCalls._partial,
     "builtins.next": LibraryCalls._next,
     "builtins.anext": LibraryCalls._next,
-    "builtins.min": LibraryCalls._next,
-    "builtins.max": LibraryCalls._next,
+    "builtins.min": LibraryCalls._extreme,
+    "builtins.max": LibraryCalls._extreme,
     "builtins.enumerate": LibraryCalls._enumerate,
     "builtins.zip": LibraryCalls._zip,
     "builtins.map": LibraryCalls._map,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import libcst as cst
 
 from locklint.frontend.lower_context import Lowering
-from locklint.frontend.lower_path import mentions, paths_among
+from locklint.frontend.lower_path import mentions
 from locklint.frontend.lower_scope import Scope, ScopeKind, add_target_names
 from locklint.frontend.lower_target import element_of, store
 from locklint.ir.instruction import Await, Opaque, Operand, Operate, Unknown, Use
@@ -66,7 +66,7 @@ def lower_loops(
     if loop.asynchronous is not None:
         low.emit(Await(span, iterable, "async for"))
     else:
-        low.emit(Operate(span, "iterate", operands=paths_among(iterable)))
+        low.emit(Operate(span, "iterate", values=(iterable,)))
     graph.branch(span, Opaque(None), body, done)
     graph.start(body)
     store(low, loop.target, element_of(iterable), low.span(loop.target))

@@ -11,7 +11,6 @@ from locklint.frontend.lower_path import (
     dotted_name,
     mentions,
     operator_text,
-    paths_among,
     pure_text,
 )
 from locklint.ir.access_path import AccessPath
@@ -83,7 +82,7 @@ def compare(low: Lowering, node: cst.Comparison) -> list[Operand]:
             text = operator_text(target.operator)
             # `in` asks the right operand, the other comparisons the left one.
             asked = reversed(values[-2:]) if text.endswith("in") else values[-2:]
-            low.emit(Operate(low.span(node), text, literal, paths_among(*asked)))
+            low.emit(Operate(low.span(node), text, literal, tuple(asked)))
     return values
 
 

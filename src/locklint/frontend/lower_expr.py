@@ -17,7 +17,6 @@ from locklint.frontend.lower_path import (
     mentions,
     negated,
     operator_text,
-    paths_among,
 )
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import (
@@ -82,7 +81,7 @@ def lower_subscript(low: Lowering, node: cst.Subscript, use: Use, name: str | No
     """``a[b]``: a `Read` of an element; a slice gives something new."""
     path = subscript_path(low, node)
     if any(isinstance(element.slice, cst.Slice) for element in node.slice):
-        low.emit(Operate(low.span(node), "slice"))
+        low.emit(Operate(low.span(node), "slice", values=(path.parent(),)))
         return Unknown((path.parent(),))
     low.emit(Read(low.span(node), path))
     return path
@@ -150,7 +149,7 @@ def lower_binary(low: Lowering, node: cst.BinaryOperation, use: Use, name: str |
         if known is None:
             literal = isinstance(value, Constant) or isinstance(right, Constant)
             text = operator_text(operation.operator)
-            low.emit(Operate(low.span(operation), text, literal, paths_among(value, right)))
+            low.emit(Operate(low.span(operation), text, literal, (value, right)))
         value = known or Unknown(mentions(value, right))
     return value
 
@@ -165,7 +164,7 @@ def lower_unary(low: Lowering, node: cst.UnaryOperation, use: Use, name: str | N
     value = low.value(node.expression)
     if isinstance(node.operator, cst.Minus) and isinstance(value, Constant):
         return negated(value) or Unknown()
-    low.emit(Operate(low.span(node), operator_text(node.operator)))
+    low.emit(Operate(low.span(node), f"{operator_text(node.operator)}x", values=(value,)))
     return Unknown(mentions(value))
 
 
@@ -278,7 +277,7 @@ def lower_dict(low: Lowering, node: cst.Dict, use: Use, name: str | None) -> Ope
 def _element(low: Lowering, element: cst.BaseElement) -> Operand:
     value = low.value(element.value)
     if isinstance(element, cst.StarredElement):
-        low.emit(Operate(low.span(element), "unpack"))
+        low.emit(Operate(low.span(element), "iterate", values=(value,)))
         return Unknown(mentions(value))
     return value
 
@@ -294,7 +293,7 @@ def lower_formatted(
     """An f-string: its expressions, then the formatting. A t-string formats nothing."""
     values = _formatted_values(low, node.parts)
     if values and isinstance(node, cst.FormattedString):
-        low.emit(Operate(low.span(node), "format", operands=paths_among(*values)))
+        low.emit(Operate(low.span(node), "format", values=tuple(values)))
     return Unknown(mentions(*values))
 
 

@@ -57,11 +57,6 @@ def mentions(*operands: Operand) -> tuple[AccessPath, ...]:
     return tuple(found)[:MAX_MENTIONS]
 
 
-def paths_among(*operands: Operand) -> tuple[AccessPath, ...]:
-    """Those of some values that are paths, in order."""
-    return tuple([operand for operand in operands if isinstance(operand, AccessPath)])
-
-
 def constant(node: cst.BaseExpression) -> Constant | None:
     """The value of a literal; None where the node is no literal that is tracked."""
     if type(node) not in _LITERALS:

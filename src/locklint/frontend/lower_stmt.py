@@ -7,7 +7,7 @@ import libcst as cst
 from locklint.frontend.cleanup import LoopFrame
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_expr import attribute_path, subscript_path
-from locklint.frontend.lower_path import dotted_name, mentions, operator_text, paths_among
+from locklint.frontend.lower_path import dotted_name, mentions, operator_text
 from locklint.frontend.lower_scope import imported_name
 from locklint.frontend.lower_target import element_of, store, store_name
 from locklint.ir.access_path import AccessPath
@@ -91,7 +91,7 @@ def lower_augmented_assign(low: Lowering, node: cst.AugAssign) -> None:
         low.emit(Read(low.span(node.target), target))
     value = low.value(node.value)
     text, literal = operator_text(node.operator), isinstance(value, Constant)
-    low.emit(Operate(span, text, literal, paths_among(target, value)))
+    low.emit(Operate(span, text, literal, (target, value)))
     low.emit(Assign(span, target, Unknown(mentions(target, value))))
 
 
@@ -108,11 +108,11 @@ def lower_delete(low: Lowering, node: cst.Del) -> None:
                 store_name(low, name, Unknown(), span)
             case cst.Attribute():
                 path = attribute_path(low, target)
-                low.emit(Operate(span, f"del {path}", operands=(path,)))
+                low.emit(Operate(span, f"del {path}", values=(path,)))
                 low.emit(Assign(span, path, Unknown()))
             case cst.Subscript():
                 path = subscript_path(low, target)
-                low.emit(Operate(span, f"del {path}", operands=(path,)))
+                low.emit(Operate(span, f"del {path}", values=(path,)))
 
 
 def lower_return(low: Lowering, node: cst.Return) -> None:
@@ -238,7 +238,7 @@ def lower_for(low: Lowering, node: cst.For) -> None:
     if node.asynchronous is not None:
         low.emit(Await(span, iterable, "async for"))
     else:
-        low.emit(Operate(span, "iterate", operands=paths_among(iterable)))
+        low.emit(Operate(span, "iterate", values=(iterable,)))
     graph.branch(span, Opaque(None), body, done)
     graph.start(body)
     target_span = low.session.spans.of(node.target) or span

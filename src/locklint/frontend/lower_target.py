@@ -11,7 +11,7 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_expr import attribute_path, subscript_path
 from locklint.frontend.lower_path import ANY_ELEMENT, mentions
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import Assign, Display, Operand, Operate, Unknown
+from locklint.ir.instruction import Assign, Constant, Display, Operand, Operate, Unknown
 
 
 def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span) -> None:
@@ -47,7 +47,7 @@ def _unpack(low: Lowering, elements: Sequence[cst.BaseElement], value: Operand, 
         for element, held in zip(elements, _held(low, elements, value.items, span), strict=True):
             store(low, element.value, held, span)
         return
-    low.emit(Operate(span, "unpack"))
+    low.emit(Operate(span, "unpack", values=(value, Constant(len(elements)))))
     before_star = True
     for index, element in enumerate(elements):
         if starred[index]:

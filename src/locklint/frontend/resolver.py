@@ -78,3 +78,12 @@ class Resolver(Protocol):
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
         """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""
+
+    def type_names(self, function: str, path: AccessPath) -> frozenset[str]:
+        """The dotted names of all types that ``path`` may be of; empty where one is unknown."""
+
+    def has_last(self, function: str, path: AccessPath) -> bool:
+        """Whether the last field of ``path``, an attribute or element, is known to be there."""
+
+    def can_bind(self, function: str, path: AccessPath) -> bool:
+        """Whether binding the attribute ``path`` is known to run no code of its object."""

@@ -17,10 +17,12 @@ from locklint.frontend.resolver import Callee, ContextManager
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
+    ContainerType,
     ExternalInstance,
     InstanceType,
     LockValue,
     ManagerType,
+    ModuleType,
     NameType,
     NoneType,
     Scope,
@@ -28,6 +30,7 @@ from locklint.frontend.value_types import (
     Types,
     UnknownType,
     scope_of,
+    type_names,
 )
 from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
@@ -167,6 +170,46 @@ class StaticResolver:
                 case _:
                     pass
         return ContextManager()
+
+    def type_names(self, function: str, path: AccessPath) -> frozenset[str]:
+        """The dotted names of all types that ``path`` may be of; empty where one is unknown."""
+        return type_names(self._types(function, path))
+
+    def has_last(self, function: str, path: AccessPath) -> bool:
+        """Whether the last field of ``path``, an attribute or element, is known to be there."""
+        holders = self._types(function, path.parent())
+        return bool(holders) and all(self._has(kind, path.last) for kind in holders)
+
+    def can_bind(self, function: str, path: AccessPath) -> bool:
+        """Whether binding the attribute ``path`` is known to run no code of its object."""
+        holders = self._types(function, path.parent())
+        return bool(holders) and all(
+            isinstance(kind, ModuleType)
+            or (
+                isinstance(kind, (InstanceType, ClassType))
+                and self.inference.attributes.can_bind(kind.cls, path.last)
+            )
+            for kind in holders
+        )
+
+    def _has(self, holder: Type, field: str) -> bool:
+        match holder:
+            case ContainerType(name=name, keys=keys):
+                return field[0] == "[" and (name == "defaultdict" or field[1:-1] in keys)
+            case _ if field[0] in "[(":
+                return False
+            case InstanceType(cls=cls) | ClassType(cls=cls):
+                return self.inference.attributes.is_plain(cls, field)
+            case ModuleType(index=index):
+                return field in index.bindings or field in index.functions or field in index.classes
+            case NameType(member=member):
+                return not member
+            case ExternalInstance(dotted=dotted):
+                return self.table.attribute(dotted, field) is not None
+            case LockValue():
+                return True
+            case _:
+                return False
 
     def made(self, identity: str) -> tuple[str, Span] | None:
         """The file and place that binds a lock, by the lock's identity; None where it is unknown.

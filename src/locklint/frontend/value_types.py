@@ -327,6 +327,36 @@ def weaken(types: Types, confidence: Confidence, locks_only: bool = False) -> Ty
     return tuple(weakened)
 
 
+_CONTAINER_NAMES = {"deque": "collections.deque", "defaultdict": "collections.defaultdict"}
+
+
+def type_names(types: Types) -> frozenset[str]:
+    """The dotted names of the types of all alternatives; empty where one is not known.
+
+    Instances of the project's own classes go by the class's key, which has a colon.
+    """
+    names: set[str] = set()
+    for kind in types:
+        match kind:
+            case ExternalInstance(dotted=dotted):
+                names.add(dotted)
+            case ContainerType(name=name) if name not in ("generator", "object"):
+                names.add(_CONTAINER_NAMES.get(name, f"builtins.{name}"))
+            case NoneType():
+                names.add("builtins.NoneType")
+            case LockValue():
+                names.add(kind.api.name)
+            case InstanceType(cls=cls):
+                names.add(cls.key)
+            case FunctionType() | LambdaType():
+                names.add("builtins.function")
+            case ClassType():
+                names.add("builtins.type")
+            case _:
+                return frozenset()
+    return frozenset(names)
+
+
 def has_lock(types: Types) -> bool:
     """Whether a lock is among the alternatives, or in a container among them."""
     return any(

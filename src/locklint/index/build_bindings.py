@@ -6,7 +6,16 @@ import ast
 
 from locklint.index.build_scopes import Bindings, FunctionScope, ModuleScope, Scope, add_binding
 from locklint.index.build_values import OPAQUE, dotted_names, literal_key, value_of
-from locklint.index.declarations import Binding, Element, Items, Literal, Opaque, Ref, Value
+from locklint.index.declarations import (
+    Binding,
+    Element,
+    Items,
+    Literal,
+    Opaque,
+    Operation,
+    Ref,
+    Value,
+)
 
 MAX_TARGET_DEPTH = 4
 """How deep targets may nest in tuples."""
@@ -108,7 +117,7 @@ class TargetBinder:
                 add_binding(owner.self_bindings, target.attr, binding)
                 return
         of = value_of(receiver, 2)
-        if not isinstance(of, Opaque):
+        if not isinstance(of, (Opaque, Operation)):
             binding = Binding(value, line, where, annotation, element, of, key)
             add_binding(self.attribute_stores, target.attr, binding)
 
@@ -124,7 +133,7 @@ class TargetBinder:
 
         ``key`` is the `repr` of a literal key.
         """
-        if isinstance(value, (Literal, Opaque)):
+        if isinstance(value, (Literal, Opaque, Operation)):
             return
         if container.__class__ is ast.Name:
             name = container.id

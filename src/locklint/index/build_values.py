@@ -18,6 +18,7 @@ from locklint.index.declarations import (
     LambdaValue,
     Literal,
     Opaque,
+    Operation,
     Ref,
     Value,
 )
@@ -36,6 +37,8 @@ MAX_CHAIN = 12
 
 OPAQUE = Opaque()
 NONE = Literal("None")
+_TRUE = Literal("True")
+_TEXT = Literal("''")
 
 Converter: TypeAlias = Callable[[Any, int], Value]
 
@@ -199,7 +202,18 @@ def literal_key(index: ast.expr) -> str | None:
     return literal.text if isinstance(literal, Literal) else None
 
 
+def _test(node: ast.expr, depth: int) -> Value:
+    """A comparison or a negation: a truth value, be it as it may."""
+    return _TRUE
+
+
+def _formatted(node: ast.JoinedStr, depth: int) -> Value:
+    return _TEXT
+
+
 def _unary(node: ast.UnaryOp, depth: int) -> Value:
+    if node.op.__class__ is ast.Not:
+        return _TRUE
     if node.op.__class__ is ast.USub and node.operand.__class__ is ast.Constant:
         literal = value_of(node.operand, 1)
         return Literal("-" + literal.text) if isinstance(literal, Literal) else OPAQUE
@@ -214,17 +228,17 @@ def _binary(node: ast.BinOp, depth: int) -> Value:
         for side in (node.left, node.right):
             if side.__class__ is ast.List or side.__class__ is ast.Tuple:
                 return value_of(side, depth - 1)
-    elif operator is ast.Add:
-        left = value_of(node.left, depth - 1)
-        right = value_of(node.right, depth - 1)
-        if isinstance(left, Items) and isinstance(right, Items):
-            return Items((*left.elements, *right.elements)[:MAX_ITEMS])
-    elif operator is ast.BitOr:
-        left = value_of(node.left, depth - 1)
-        right = value_of(node.right, depth - 1)
-        if left is not OPAQUE or right is not OPAQUE:
-            return Choice((left, right))
-    return OPAQUE
+    left = value_of(node.left, depth - 1)
+    if isinstance(left, Literal):
+        return left
+    right = value_of(node.right, depth - 1)
+    if isinstance(right, Literal):
+        return right
+    if operator is ast.Add and isinstance(left, Items) and isinstance(right, Items):
+        return Items((*left.elements, *right.elements)[:MAX_ITEMS])
+    if operator is ast.BitOr:
+        return OPAQUE if left is OPAQUE and right is OPAQUE else Choice((left, right))
+    return OPAQUE if left is OPAQUE or right is OPAQUE else Operation((left, right))
 
 
 def _lambda(node: ast.Lambda, depth: int) -> Value:
@@ -258,6 +272,8 @@ _CONVERTERS: dict[type[ast.AST], Converter] = {
     ast.DictComp: _dict_comprehension,
     ast.Subscript: _subscript,
     ast.UnaryOp: _unary,
+    ast.Compare: _test,
+    ast.JoinedStr: _formatted,
     ast.BinOp: _binary,
     ast.Lambda: _lambda,
     ast.Await: _await,

@@ -91,6 +91,15 @@ class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered", gc=Fa
     of: Value
 
 
+class Operation(msgspec.Struct, frozen=True, array_like=True, tag="operation", gc=False):
+    """What an arithmetic operator gives: something of the types of its operands.
+
+    Where one of them is a literal, that stands for the whole.
+    """
+
+    operands: tuple[Value, ...]
+
+
 class Opaque(msgspec.Struct, frozen=True, array_like=True, tag="opaque", gc=False):
     """Anything else."""
 
@@ -107,6 +116,7 @@ Value: TypeAlias = (
     | LambdaValue
     | Awaited
     | Entered
+    | Operation
     | Opaque
 )
 

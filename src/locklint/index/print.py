@@ -19,6 +19,7 @@ from locklint.index.declarations import (
     LambdaValue,
     Literal,
     ModuleIndex,
+    Operation,
     Parameter,
     Ref,
     Value,
@@ -43,6 +44,8 @@ def print_value(value: Value) -> str:
             return f"{print_value(of)}.{name}"
         case Choice(options=options):
             return f"<{' | '.join(map(print_value, options))}>"
+        case Operation(operands=operands):
+            return f"({', '.join(map(print_value, operands))})"
         case Items(elements=elements, keys=()):
             return f"[{', '.join(map(print_value, elements))}]"
         case Items(elements=elements, keys=keys):

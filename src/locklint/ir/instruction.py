@@ -109,7 +109,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     ``targets`` and ``external`` are filled in by name resolution: functions of the project
     (``module:qualname``), or the dotted name of something outside it. The first target is what the
     receiver's own class has; methods of its subclasses that may take its place are ``overrides``.
-    ``implicit`` says what calls where no call is written: ``property``, or an operator.
+    ``implicit`` says what calls where no call is written: ``property``, or an operator. ``safe``:
+    with values of the types that it is known to have, it cannot raise in practice.
     """
 
     span: Span
@@ -126,6 +127,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     implicit: str = ""
     bound: bool = True  # the receiver stands before the last dot, not among the arguments
     certain: bool = False  # nothing else can be called, but for overrides
+    safe: bool = False
 
 
 class Await(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -145,33 +147,47 @@ class Yield(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Assign(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Bind ``target`` (a variable, attribute or element); storing to a field may raise."""
+    """Bind ``target`` (a variable, attribute or element); storing to a field may raise.
+
+    ``safe``: not to this one, given what its holder is.
+    """
 
     span: Span
     target: AccessPath
     value: Operand
+    safe: bool = False
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Load an attribute or element, which may raise; ``discarded``: as a statement of its own."""
+    """Load an attribute or element, which may raise; ``discarded``: as a statement of its own.
+
+    ``safe``: it is known to be there.
+    """
 
     span: Span
     path: AccessPath
     discarded: bool = False
+    safe: bool = False
 
 
 class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """An operator, comparison, unpacking, formatting or import that may raise.
 
     ``with_literal``: one operand is a literal, so that it fails only for a value of the wrong type
-    altogether (``count += 1``, ``name == "x"``). ``operands`` are those that are paths, the one
-    whose method Python asks first at the front.
+    altogether (``count += 1``, ``name == "x"``). ``values`` are what it works on, the one whose
+    method Python asks first at the front. ``safe``: on values of their types it cannot raise.
     """
 
     span: Span
     what: str
     with_literal: bool = False
-    operands: tuple[AccessPath, ...] = ()
+    values: tuple[Operand, ...] = ()
+    safe: bool = False
+
+    @property
+    def operands(self) -> tuple[AccessPath, ...]:
+        """Those of the values that are paths."""
+        return tuple([value for value in self.values if isinstance(value, AccessPath)])
 
 
 class Manager(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -41,9 +41,10 @@ def read(path):
 
 ## Known limits
 
-Whether a call of something unknown can raise is not known; calls that fail only by a programming
-error (`list.append`, `len`, `time.monotonic`) make no more than a warning. Functions that return
-with the lock held are taken to mean it.
+Whether a call of something unknown can raise is not known. What fails only by a programming error
+(an attribute, a subscript, a comparison) makes no more than a warning, and nothing at all where the
+types of its values are known: `len` of a list, `append` to one, the sum of two numbers. Functions
+that return with the lock held are taken to mean it.
 
 ## References
 

@@ -1,0 +1,277 @@
+"""Which instructions cannot raise in practice, given what is known of the values they work on.
+
+Types come from the resolver; `models.plain_values` says what is safe with them. Beside types a test
+counts: what is popped right after `if queue:` is there.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from locklint.dataflow.order import predecessors
+from locklint.frontend.definitions import Definitions
+from locklint.frontend.resolver import Resolver
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    Branch,
+    Call,
+    Constant,
+    Display,
+    Equals,
+    FunctionRef,
+    Instruction,
+    Opaque,
+    Operand,
+    Operate,
+    Read,
+    Truth,
+    Unknown,
+)
+from locklint.models.plain_values import (
+    MAPPINGS,
+    REMOVING,
+    Types,
+    call_is_safe,
+    is_lazy,
+    operator_is_safe,
+    takes_one,
+)
+
+_UNKNOWN: Types = frozenset()
+_MAX_BLOCKS = 12
+"""How many blocks before an instruction are looked at for a test."""
+
+_LENGTH = re.compile(r"\(?len\((?P<path>[^()]+)\)(?: (?:> 0|>= 1|!= 0)\))?")
+_MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
+
+
+class CannotRaise:
+    """Marks the instructions of one function that cannot raise in practice."""
+
+    def __init__(self, function: Function, resolver: Resolver, definitions: Definitions) -> None:
+        self._function = function
+        self._resolver = resolver
+        self._definitions = definitions
+        self._before: dict[BlockId, set[BlockId]] | None = None
+
+    def mark(self, instruction: Instruction, block: BasicBlock) -> Instruction:
+        """The instruction, marked as safe if it is; ``block`` holds it, as it was lowered."""
+        match instruction:
+            case Read(path=path) if path.fields and not _is_of_self(path):
+                safe = self._reads(path) or self._is_tested(path, instruction, block)
+            case Assign(target=target) if target.fields and not _is_of_self(target):
+                safe = self._binds(target)
+            case Operate(with_literal=False, values=values) if values:
+                safe = self._operates(instruction, block)
+            case Call(external=str(), lock=None, implicit=""):
+                safe = self._calls(instruction, block)
+            case _:
+                return instruction
+        return msgspec.structs.replace(instruction, safe=True) if safe else instruction
+
+    # -- single instructions ----------------------------------------------------------------
+
+    def _reads(self, path: AccessPath) -> bool:
+        if path.last == "__class__":
+            return True
+        expanded = self._definitions.expand(path)
+        if expanded is None or not expanded.fields:
+            return False
+        return self._resolver.has_last(self._function.key, expanded)
+
+    def _binds(self, target: AccessPath) -> bool:
+        expanded = self._definitions.expand(target)
+        if expanded is None or not expanded.fields:
+            return False
+        if target.last[0] == "[":
+            holder = self._types(target.parent())
+            return bool(holder) and holder <= MAPPINGS
+        return self._resolver.can_bind(self._function.key, expanded)
+
+    def _operates(self, operate: Operate, block: BasicBlock) -> bool:
+        values, what = operate.values, operate.what
+        if what.startswith("del "):
+            path = values[0]
+            return isinstance(path, AccessPath) and self._is_tested(path, operate, block)
+        if what == "unpack":
+            return self._unpacks(*values)
+        if what == "iterate" and self._runs_code(values[0]):
+            return False
+        types = [self._types(value) for value in values]
+        if what in ("==", "!=") and all(types):
+            return self._are_equatable(values)
+        return operator_is_safe(what, types)
+
+    def _unpacks(self, value: Operand, parts: Operand) -> bool:
+        """Whether a value is a display with that many items at least."""
+        if not (isinstance(value, AccessPath) and isinstance(parts, Constant)):
+            return False
+        expanded = self._definitions.expand(value)
+        if expanded is None or not isinstance(parts.value, int):
+            return False
+        last = expanded.field(f"[{parts.value - 1}]")
+        return self._resolver.has_last(self._function.key, last)
+
+    def _are_equatable(self, values: tuple[Operand, ...]) -> bool:
+        """Whether comparing them runs no method of the project; that of `object` cannot raise."""
+        for value in values:
+            if operator_is_safe("==", [self._types(value)]):
+                continue
+            expanded = self._definitions.expand(value) if isinstance(value, AccessPath) else None
+            if expanded is None:
+                return False
+            if not all(":" in name for name in self._types(value)):
+                return False
+            if self._resolver.operator(self._function.key, expanded, "__eq__").targets:
+                return False
+        return True
+
+    def _calls(self, call: Call, block: BasicBlock) -> bool:
+        name = call.external
+        if name is None or any(argument.star for argument in call.arguments):
+            return False
+        if takes_one(name, len(call.arguments)) and call.callee and call.callee.fields:
+            return self._is_filled(call.callee.parent(), call, block)
+        plain = [argument.value for argument in call.arguments if argument.name is None]
+        if any(self._runs_code(value) for value in plain):
+            return False
+        keywords = [argument.name for argument in call.arguments if argument.name is not None]
+        return call_is_safe(name, [self._types(value) for value in plain], keywords)
+
+    def _runs_code(self, value: Operand) -> bool:
+        """Whether going through a value may run code of the program."""
+        if isinstance(value, FunctionRef):
+            return True
+        call = self._definitions.call(value) if isinstance(value, AccessPath) else None
+        if call is None or call.callee is None:
+            return False
+        expanded = self._definitions.expand(call.callee)
+        if expanded is None:
+            return True
+        callee = self._resolver.callee(self._function.key, expanded)
+        return bool(callee.targets) or is_lazy(callee.external or "")
+
+    # -- types ------------------------------------------------------------------------------
+
+    def _types(self, value: Operand) -> Types:
+        match value:
+            case Constant(value=literal):
+                return frozenset([f"builtins.{type(literal).__name__}"])
+            case Display(kind=kind):
+                return frozenset([f"builtins.{kind}"])
+            case FunctionRef():
+                return frozenset(["builtins.function"])
+            case AccessPath():
+                return self._types_of_path(value)
+            case Unknown(mentions=mentions) if mentions:
+                # What is worked out of numbers is a number, and a part of a list a list.
+                parts = [self._types(path) for path in mentions]
+                return frozenset().union(*parts) if all(parts) else _UNKNOWN
+            case _:
+                return _UNKNOWN
+
+    def _types_of_path(self, path: AccessPath) -> Types:
+        expanded = self._definitions.expand(path)
+        if expanded is not None:
+            return self._resolver.type_names(self._function.key, expanded)
+        if path.is_variable:
+            # The outcome of a test, or one of two values.
+            values = self._definitions.values(path)
+            parts = [self._types(value) for value in values if not isinstance(value, AccessPath)]
+            if parts and len(parts) == len(values) and all(parts):
+                return frozenset().union(*parts)
+        return _UNKNOWN
+
+    # -- tests ------------------------------------------------------------------------------
+
+    def _is_tested(self, path: AccessPath, at: Instruction, block: BasicBlock) -> bool:
+        """Whether a test has shown an element: of ``d[k]`` ``k in d``, of ``q[0]`` ``q``."""
+        if path.last[0] != "[":
+            return False
+        holder, key = path.parent(), path.last[1:-1]
+        types = self._types(holder)
+        if not types:
+            return False
+        if key in ("0", "-1"):
+            return not types & MAPPINGS and self._is_filled(holder, at, block)
+        return types <= MAPPINGS and self._is_known(holder, at, block, key)
+
+    def _is_filled(self, container: AccessPath, at: Instruction, block: BasicBlock) -> bool:
+        """Whether a container was tested for holding something, and nothing was taken out since."""
+        return self._is_known(container, at, block, None)
+
+    def _is_known(
+        self, container: AccessPath, at: Instruction, block: BasicBlock, key: str | None
+    ) -> bool:
+        instructions = list(block.instructions)
+        place = next(
+            (i for i, each in enumerate(instructions) if each.span == at.span), len(instructions)
+        )
+        if _takes_out(instructions[:place], container):
+            return False
+        if self._before is None:
+            self._before = predecessors(self._function, lambda each: each.successors())
+        here = block.id
+        for _ in range(_MAX_BLOCKS):
+            before = self._before[here]
+            if len(before) != 1:
+                return False
+            test = self._function.blocks[next(iter(before))]
+            branch = test.terminator
+            if isinstance(branch, Branch):
+                if self._says(branch, branch.then == here, str(container), key):
+                    return True
+            if _takes_out(test.instructions, container):
+                return False
+            here = test.id
+        return False
+
+    def _says(self, branch: Branch, outcome: bool, container: str, key: str | None) -> bool:
+        """Whether the outcome of a test says that something, or that key, is in the container."""
+        match branch.condition:
+            case Truth(value=AccessPath() as path) if key is None and outcome:
+                return container in (str(path), self._measured(path))
+            case Equals(value=AccessPath() as path, constant=Constant(value=0)) if key is None:
+                return not outcome and self._measured(path) == container
+            case Opaque(text=str() as text):
+                found = (_LENGTH if key is None else _MEMBER).fullmatch(text)
+                if found is None or found["path"] != container:
+                    return False
+                if key is None:
+                    return outcome
+                return found["key"] == key and outcome is (found["not"] is None)
+            case _:
+                return False
+
+    def _measured(self, path: AccessPath) -> str:
+        """What a value is the length of."""
+        call = self._definitions.call(path)
+        if call is None or str(call.callee) != "len" or len(call.arguments) != 1:
+            return ""
+        return str(call.arguments[0].value)
+
+
+def _takes_out(instructions: tuple[Instruction, ...] | list[Instruction], path: AccessPath) -> bool:
+    for instruction in instructions:
+        match instruction:
+            case Call(callee=AccessPath() as callee) if callee.fields:
+                if callee.parent() == path and callee.last in REMOVING:
+                    return True
+            case Assign(target=target) if path.starts_with(target):
+                return True
+            case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
+                if deleted.fields and deleted.parent() == path:
+                    return True
+            case _:
+                pass
+    return False
+
+
+def _is_of_self(path: AccessPath) -> bool:
+    """Whether it is a plain attribute of ``self``, which is taken to be there as it is."""
+    return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("

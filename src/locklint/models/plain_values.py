@@ -1,0 +1,302 @@
+"""What cannot raise in practice, given the types of the values: operators, methods and calls.
+
+A type is an absolute dotted name (`builtins.int`, `threading.Event`); a value has several where it
+may be of each, and none where nothing is known of it. ``KNOWN`` values are of types whose code is
+CPython's own, so that comparing, hashing and formatting them runs nothing of the program.
+
+What depends on more than types is not here: a division may be one by zero, an index out of range,
+a key missing. Facts are CPython 3.11 to 3.13's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from locklint.models.calls import LOGGING_METHODS
+
+Types: TypeAlias = frozenset[str]
+
+
+def _builtins(names: str) -> Types:
+    return frozenset(f"builtins.{name}" for name in names.split())
+
+
+_NUMBERS = _builtins("bool int float")
+_TEXTS = _builtins("str bytes bytearray")
+_SETS = _builtins("set frozenset")
+_LISTS = _builtins("list tuple")  # the types of displays and comprehensions are not told apart
+MAPPINGS = _builtins("dict") | {
+    "collections.Counter",
+    "collections.OrderedDict",
+    "collections.defaultdict",
+}
+_SEQUENCES = _LISTS | _TEXTS | _builtins("range")
+CONTAINERS = _LISTS | _SETS | MAPPINGS | {"collections.deque"}
+_TIMES = frozenset({"datetime.datetime", "datetime.date", "datetime.timedelta"})
+_ITERABLE = CONTAINERS | _TEXTS | _builtins("range")
+KNOWN = (
+    _NUMBERS
+    | CONTAINERS
+    | _TEXTS
+    | _TIMES
+    | _builtins("NoneType complex ellipsis function range type")
+    | {"threading.Thread", "threading.Event", "threading.Lock", "threading.RLock"}
+)
+
+RESULTS: dict[str, str] = {
+    **dict.fromkeys(
+        _builtins("int hash id len ord")
+        | {
+            "os.getpid",
+            "threading.active_count",
+            "threading.get_ident",
+            "threading.get_native_id",
+            "_thread.get_ident",
+            "queue.Queue.qsize",
+            "time.monotonic_ns",
+            "time.perf_counter_ns",
+            "time.time_ns",
+            "builtins.list.index",
+            "builtins.list.count",
+            "builtins.str.count",
+            "builtins.str.find",
+        },
+        "builtins.int",
+    ),
+    **dict.fromkeys(
+        _builtins("float")
+        | {"time.monotonic", "time.perf_counter", "time.process_time", "time.time"},
+        "builtins.float",
+    ),
+    **dict.fromkeys(
+        _builtins("all any bool callable hasattr isinstance issubclass")
+        | {
+            "queue.Queue.empty",
+            "queue.Queue.full",
+            "threading.Event.is_set",
+            "threading.Event.wait",
+            "threading.Thread.is_alive",
+            "builtins.str.startswith",
+            "builtins.str.endswith",
+        },
+        "builtins.bool",
+    ),
+    **dict.fromkeys(
+        _builtins("ascii chr format repr str")
+        | {
+            f"builtins.str.{name}"
+            for name in "format join lower lstrip replace rstrip strip title upper".split()
+        },
+        "builtins.str",
+    ),
+    "builtins.bytes": "builtins.bytes",
+    "builtins.range": "builtins.range",
+    "six.moves.range": "builtins.range",
+    "six.moves.xrange": "builtins.range",
+    "datetime.datetime.now": "datetime.datetime",
+    "datetime.datetime.utcnow": "datetime.datetime",
+    "datetime.timedelta": "datetime.timedelta",
+    "threading.current_thread": "threading.Thread",
+    "threading.currentThread": "threading.Thread",
+    "threading.main_thread": "threading.Thread",
+    "threading.Thread": "threading.Thread",
+    "threading.Timer": "threading.Thread",
+}
+"""The types of what calls give, where it depends on nothing else."""
+
+
+def operator_is_safe(what: str, operands: Sequence[Types]) -> bool:
+    """Whether an operator cannot raise on operands of those types, the one it asks first in front.
+
+    ``what`` is the operator as `ir.instruction.Operate` has it.
+    """
+    if not operands or not operands[0]:
+        return False
+    together = frozenset().union(*operands)
+    first = operands[0]
+    if what in ("in", "not in"):
+        # What is looked for may be anything: it is hashed and compared.
+        return first <= CONTAINERS or (together <= _TEXTS and all(operands))
+    if not all(operands):
+        return False
+    match what:
+        case "==" | "!=" | "format":
+            return together <= KNOWN
+        case "<" | "<=" | ">" | ">=":
+            return together <= _NUMBERS or together <= _TIMES or _is_one_text(together)
+        case "+":
+            return together <= _NUMBERS or together <= _LISTS or _is_one_text(together)
+        case "+=":
+            if first <= _LISTS:
+                return all(other <= _ITERABLE for other in operands[1:])
+            return together <= _NUMBERS or _is_one_text(together)
+        case "-" | "-=":
+            return together <= _NUMBERS or together <= _SETS
+        case "*" | "*=" | "-x" | "+x":
+            return together <= _NUMBERS
+        case "&" | "|" | "^" | "&=" | "|=" | "^=":
+            return together <= _SETS or together <= _builtins("bool int")
+        case "iterate":
+            return first <= _ITERABLE
+        case "slice":
+            return first <= _SEQUENCES
+        case _:
+            return False
+
+
+def _is_one_text(types: Types) -> bool:
+    return len(types) == 1 and types <= _TEXTS
+
+
+_ALWAYS = (
+    _builtins(
+        "Exception BaseException KeyError RuntimeError TypeError ValueError"
+        " callable hasattr isinstance issubclass object super type"
+    )
+    | {f"logging.{method}" for method in LOGGING_METHODS}
+    | {
+        f"{owner}.{method}"
+        for owner in ("logging.Logger", "logging.LoggerAdapter", "logging.RootLogger")
+        for method in (*LOGGING_METHODS, "isEnabledFor", "getEffectiveLevel")
+    }
+    | {
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "contextlib.ExitStack",
+        "contextlib.nullcontext",
+        "contextlib.suppress",
+        "datetime.datetime.now",
+        "datetime.datetime.utcnow",
+        "functools.partial",
+        "gc.disable",
+        "gc.enable",
+        "logging.getLogger",
+        "queue.Queue.empty",
+        "queue.Queue.full",
+        "queue.Queue.qsize",
+        "queue.SimpleQueue.put",
+        "random.random",
+        "threading.Event.clear",
+        "threading.Event.is_set",
+        "threading.Event.set",
+        "threading.Event.wait",
+        "threading.Lock.locked",
+        "threading.Thread",
+        "threading.Thread.getName",
+        "threading.Thread.is_alive",
+        "threading.current_thread",
+        "threading.currentThread",
+        "threading.enumerate",
+        "threading.local",
+    }
+    | {
+        f"{module}.{name}"
+        for module in ("threading", "asyncio")
+        for name in ("Condition", "Event", "Lock", "RLock", "Semaphore", "BoundedSemaphore")
+    }
+    | {f"queue.{name}" for name in ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")}
+)
+"""Calls that raise only where an argument is missing, or is of another type altogether.
+
+logging swallows what its handlers raise (`logging.raiseExceptions` only prints it).
+"""
+
+_OVER_ITERABLE = _builtins("all any dict enumerate frozenset iter list reversed set tuple zip") | {
+    "collections.Counter",
+    "collections.deque",
+}
+"""Calls that look at what they are given one by one, and do nothing to it but hash it."""
+
+_OVER_KNOWN = _builtins("ascii bool format hash repr str") | {"builtins.str.format"}
+_OVER_NUMBERS = (
+    _builtins("abs float int range round") | {"six.moves.range", "six.moves.xrange"}
+) | {"datetime.timedelta", "time.sleep"}
+
+_METHODS: dict[str, Types] = {
+    "builtins.list": frozenset("append clear copy count extend insert reverse".split()),
+    "builtins.tuple": frozenset(["count"]),
+    "builtins.set": frozenset(
+        "add clear copy difference difference_update discard intersection intersection_update"
+        " isdisjoint issubset issuperset symmetric_difference union update".split()
+    ),
+    "builtins.dict": frozenset("clear copy get items keys setdefault update values".split()),
+    "builtins.str": frozenset(
+        "capitalize casefold count endswith find isalnum isalpha isdigit isspace join lower lstrip"
+        " partition replace rfind rpartition rsplit rstrip split splitlines startswith strip title"
+        " upper".split()
+    ),
+    "collections.deque": frozenset(
+        "append appendleft clear copy count extend extendleft reverse rotate".split()
+    ),
+}
+_METHODS["builtins.bytes"] = _METHODS["builtins.str"]
+_METHODS["builtins.bytearray"] = _METHODS["builtins.list"] | _METHODS["builtins.str"]
+_METHODS["builtins.frozenset"] = _METHODS["builtins.set"]
+for _name in MAPPINGS:
+    _METHODS[_name] = _METHODS["builtins.dict"] | {"move_to_end"}
+
+_KEEP_ANYTHING = frozenset("add append appendleft discard get insert setdefault".split())
+"""Methods that take anything, given its hash."""
+
+
+def call_is_safe(name: str, arguments: Sequence[Types], keywords: Sequence[str] = ()) -> bool:
+    """Whether calling ``name`` with positional arguments of those types cannot raise.
+
+    ``name`` is absolute; a method of a known type is ``type.method``.
+    """
+    if name in _ALWAYS:
+        return True
+    known = bool(arguments) and all(arguments)
+    if name in _OVER_ITERABLE:
+        return not keywords and all(bool(each) and each <= _ITERABLE for each in arguments)
+    if name in ("builtins.max", "builtins.min"):
+        if keywords and set(keywords) != {"default"}:
+            return False
+        if len(arguments) == 1:
+            # An empty one has no greatest.
+            return "default" in keywords and known and arguments[0] <= _builtins("range")
+        return known and operator_is_safe("<", arguments)
+    if keywords:
+        return False
+    if name == "builtins.len":
+        return known and arguments[0] <= _ITERABLE
+    if name == "builtins.bool" and not arguments:
+        return True
+    if name in _OVER_KNOWN:
+        return all(bool(each) and each <= KNOWN for each in arguments)
+    if name in _OVER_NUMBERS:
+        return all(bool(each) and each <= _NUMBERS for each in arguments)
+    if name == "builtins.getattr":
+        return len(arguments) == 3
+    return _method_is_safe(name, arguments)
+
+
+def _method_is_safe(name: str, arguments: Sequence[Types]) -> bool:
+    owner, _, method = name.rpartition(".")
+    if method == "pop" and owner in MAPPINGS:
+        return len(arguments) == 2
+    if method not in _METHODS.get(owner, ()):
+        return False
+    if method in _KEEP_ANYTHING:
+        return True
+    if owner in _TEXTS:
+        return all(bool(each) and each <= _TEXTS | _NUMBERS | CONTAINERS for each in arguments)
+    return all(bool(each) and each <= _ITERABLE for each in arguments)
+
+
+REMOVING = frozenset({"clear", "discard", "pop", "popitem", "popleft", "remove"})
+"""Methods after which a container may be empty."""
+
+
+def takes_one(name: str, arguments: int) -> bool:
+    """Whether a call takes something out of a container, and raises only where that is empty."""
+    owner, _, method = name.rpartition(".")
+    if method == "pop":
+        return arguments == 0 and owner in CONTAINERS
+    return method in ("popleft", "popitem") and owner in CONTAINERS
+
+
+def is_lazy(name: str) -> bool:
+    """Whether what a call gives calls its argument while it is gone through."""
+    return name in ("builtins.filter", "builtins.map")
