@@ -28,6 +28,7 @@ from locklint.ir.instruction import (
 )
 
 _FALSE_NAMES = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING"})
+_PROCESS_ID_CALLS = frozenset({"os.getpid", "getpid"})
 
 
 def lower_condition(
@@ -130,6 +131,10 @@ def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: B
     known = _with_constant(node)
     if known is None:
         values = compare(low, node)
+        same = _compares_process_ids(low, node)
+        if same is not None:
+            graph.jump(then if same else otherwise)
+            return
         text = pure_text(low.scope, node)
         condition: Condition = Opaque(*text) if text else Opaque(None, mentions(*values))
         graph.branch(span, condition, then, otherwise)
@@ -148,6 +153,40 @@ def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: B
         graph.branch(span, IsNone(value), then, otherwise)
     else:
         graph.branch(span, Equals(value, against), then, otherwise)
+
+
+def is_process_id(low: Lowering, node: cst.BaseExpression) -> bool:
+    """Return whether an expression gives the id of the process that runs the function.
+
+    A call of ``os.getpid``, or a variable that the function has bound to one.
+    """
+    if isinstance(node, cst.Name):
+        return low.scope.resolve(node.value) in low.process_ids
+    return (
+        isinstance(node, cst.Call)
+        and not node.args
+        and isinstance(node.func, cst.Name | cst.Attribute)
+        and dotted_name(node.func) in _PROCESS_ID_CALLS
+    )
+
+
+def _compares_process_ids(low: Lowering, node: cst.Comparison) -> bool | None:
+    """Return the outcome of comparing two ids of this process; None for any other comparison.
+
+    They differ only in a child that was forked in between, and locks are not the child's concern.
+    """
+    if len(node.comparisons) != 1:
+        return None
+    (target,) = node.comparisons
+    if not (is_process_id(low, node.left) and is_process_id(low, target.comparator)):
+        return None
+    match target.operator:
+        case cst.Equal() | cst.Is():
+            return True
+        case cst.NotEqual() | cst.IsNot():
+            return False
+        case _:
+            return None
 
 
 def _with_constant(node: cst.Comparison) -> tuple[cst.BaseExpression, Constant, bool] | None:

@@ -85,6 +85,8 @@ class Lowering:
         self.regions = Regions(self.graph)
         self.definitions: dict[int, str] = dict(definitions)
         self.function_qualname = function_qualname
+        # Variables that hold the id of the process.
+        self.process_ids: set[AccessPath] = set()
         self._default_place = place
         self._place: cst.CSTNode | None = None
 

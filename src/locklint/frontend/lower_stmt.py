@@ -5,6 +5,7 @@ from __future__ import annotations
 import libcst as cst
 
 from locklint.frontend.cleanup import LoopFrame
+from locklint.frontend.lower_condition import is_process_id
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_expr import attribute_path, subscript_path
 from locklint.frontend.lower_path import dotted_name, mentions, operator_text
@@ -61,6 +62,8 @@ def lower_assign(low: Lowering, node: cst.Assign) -> None:
     value = _assigned(low, targets[0], node.value)
     for target in targets:
         store(low, target, value, low.span(node))
+        if isinstance(target, cst.Name) and is_process_id(low, node.value):
+            low.process_ids.add(low.scope.resolve(target.value))
 
 
 def lower_annotated_assign(low: Lowering, node: cst.AnnAssign) -> None:

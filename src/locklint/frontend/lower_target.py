@@ -18,7 +18,7 @@ def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span)
     """Assign a value that has been evaluated to a target."""
     match target:
         case cst.Name(value=name):
-            low.emit(Assign(span, low.scope.resolve(name), value))
+            store_name(low, name, value, span)
         case cst.Attribute():
             low.emit(Assign(span, attribute_path(low, target), value))
         case cst.Subscript():
@@ -31,7 +31,9 @@ def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span)
 
 def store_name(low: Lowering, name: str, value: Operand, span: Span) -> None:
     """Bind a name."""
-    low.emit(Assign(span, low.scope.resolve(name), value))
+    path = low.scope.resolve(name)
+    low.process_ids.discard(path)
+    low.emit(Assign(span, path, value))
 
 
 def element_of(iterable: Operand) -> Operand:
