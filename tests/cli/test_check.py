@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -95,7 +96,7 @@ def test_findings_go_to_standard_output(locklint_command: CommandLine) -> None:
 
 def test_a_clean_run_says_what_was_analysed_unless_quiet(locklint_command: CommandLine) -> None:
     locklint_command.report = Report(statistics=Statistics(120, 34, 410, 57))
-    assert locklint_command().out == f"Found nothing to report.\n{ANALYSED}"
+    assert locklint_command().out == f"No findings.\n{ANALYSED}"
     assert locklint_command("-q").out == ""
 
 
@@ -112,7 +113,7 @@ def test_findings_in_a_file_leave_the_closing_lines_for_people(
     locklint_command.report = Canned().report(leak())
     result = locklint_command("-o", "out.json", "--output-format", "json")
     assert result.out == ""
-    assert result.err == f"Found 1 error (1 file with findings).\n{ANALYSED}"
+    assert result.err == f"Found 1 error in 1 file.\n{ANALYSED}"
     assert json.loads(Path("out.json").read_text())["summary"]["errors"] == 1
     assert locklint_command("-q", "-o", "out.txt").err == ""
     assert "①" in Path("out.txt").read_text(encoding="utf-8")
@@ -146,7 +147,7 @@ def test_internal_errors_in_files_do_not_hide_findings(locklint_command: Command
     result = locklint_command("--exit-zero")
     assert result.status == 2
     assert "error[LCK102]" in result.out
-    assert "Found 1 error (1 file with findings), 1 internal error.\n" in result.out
+    assert "Found 1 error in 1 file, 1 internal error.\n" in result.out
     assert result.err == "error: src/odd.py: internal error, a defect of locklint: KeyError: 'x'\n"
     assert "Traceback: somewhere" in locklint_command("-v").err
 
@@ -156,14 +157,27 @@ def test_functions_that_were_given_up_are_named_on_request(
 ) -> None:
     given_up = NotAnalysed("src/odd.py", Span(12, 5, 12, 9), Reason.TOO_MANY_STATES, "Pool.grow")
     locklint_command.report = Report(
-        statistics=Statistics(files=1, candidates=1, functions=3, too_complex=1),
+        statistics=Statistics(files=1, candidates=1, functions=3, incomplete=1),
         not_analysed=(given_up,),
     )
+    line = "Not analysed: 1 function (too many states); --verbose names them.\n"
     result = locklint_command()
-    assert result.status == 0
-    assert "3 functions (1 too complex)" in result.out
-    assert result.err == ""
-    assert "src/odd.py:12:5: `Pool.grow` is too complex" in locklint_command("-v").err
+    assert (result.status, result.err) == (0, "")
+    assert result.out.endswith(f"2 functions, 0 locks.\n{line}")
+    # It is said however little is printed.
+    quiet = locklint_command("-q")
+    assert (quiet.status, quiet.out, quiet.err) == (0, "", line)
+    assert line in locklint_command("--output-format", "json").err
+    named = locklint_command("-v").err
+    assert "src/odd.py:12:5: `Pool.grow` not analysed: too many states\n" in named
+    strict = locklint_command("--error-incomplete", "-q")
+    assert strict.status == 1
+    assert "error: the analysis is not complete" in strict.err
+    assert locklint_command("--error-incomplete", "--exit-zero").status == 0
+
+
+def test_a_complete_analysis_is_no_error(locklint_command: CommandLine) -> None:
+    assert locklint_command("--error-incomplete", "-q") == SimpleNamespace(status=0, out="", err="")
 
 
 def test_a_crash_is_told_with_its_traceback(locklint_command: CommandLine) -> None:
@@ -268,7 +282,7 @@ def test_the_output_format_can_come_from_the_environment(
 ) -> None:
     monkeypatch.setenv("LOCKLINT_OUTPUT_FORMAT", "json")
     assert json.loads(locklint_command().out)["diagnostics"] == []
-    assert locklint_command("--output-format=full").out.startswith("Found nothing")
+    assert locklint_command("--output-format=full").out.startswith("No findings")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.cli.conftest import CommandLine
 from tests.reporting.canned import Canned, leak
 
 ANALYSED = "Analysed 120 files (34 mention locks), 410 functions, 57 locks.\n"
-CLOSING = f"Found 1 error (1 file with findings).\n{ANALYSED}"
+CLOSING = f"Found 1 error in 1 file.\n{ANALYSED}"
 
 
 @pytest.fixture

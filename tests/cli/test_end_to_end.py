@@ -48,8 +48,7 @@ def test_a_finding_on_the_terminal(project: Path, capsys: pytest.CaptureFixture[
     assert "   │ ^^^^^^^^^^^^^^^^^^^^ ① " in out
     assert "[holding: self._lock]" in out
     assert out.endswith(
-        "Found 1 error (1 file with findings).\n"
-        "Analysed 2 files (1 mentions locks), 1 function, 1 lock.\n"
+        "Found 1 error in 1 file.\nAnalysed 2 files (1 mentions locks), 1 function, 1 lock.\n"
     )
 
 
@@ -67,7 +66,7 @@ def test_a_finding_as_json(project: Path, capsys: pytest.CaptureFixture[str]) ->
     [
         (["plain.py"], 0, "Analysed 1 file (0 mention locks), 0 functions, 0 locks."),
         (["--exit-zero"], 0, "Analysed 2 files"),
-        (["--ignore", "LCK1"], 0, "Found nothing to report."),
+        (["--ignore", "LCK1"], 0, "No findings."),
         (["--exclude", "port.py"], 0, "Analysed 1 file "),
         (["--select", "manual-acquire", "--output-format=concise"], 1, "port.py:10:9: LCK101 "),
         (["--statistics"], 1, "1  LCK102  unreleased-on-exception"),
@@ -106,7 +105,7 @@ def test_a_comment_silences_a_finding(project: Path, capsys: pytest.CaptureFixtu
     silenced = LEAK.replace("acquire()", "acquire()  # locklint: ignore[LCK102] one thread only")
     (project / "port.py").write_text(silenced)
     assert main([]) == 0
-    assert capsys.readouterr().out.startswith("Found nothing to report, 1 suppressed.\n")
+    assert capsys.readouterr().out.startswith("No findings (1 suppressed).\n")
 
 
 def test_settings_are_read_from_the_project(project: Path) -> None:

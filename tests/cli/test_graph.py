@@ -179,7 +179,10 @@ def test_a_file_that_does_not_parse_costs_no_other(
     assert main(["graph"]) == 0
     captured = capsys.readouterr()
     assert "[cycle 1]" in captured.out
-    assert captured.err == "warning: bad.py:1: the file does not parse: '(' was never closed\n"
+    assert captured.err == (
+        "bad.py:1:22: not analysed: the file does not parse: '(' was never closed\n"
+        "Not analysed: 1 file (syntax error).\n"
+    )
 
 
 def test_an_internal_error_is_told(

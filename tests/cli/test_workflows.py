@@ -41,7 +41,7 @@ def test_a_baseline_from_beginning_to_end(run: Run, monkeypatch: pytest.MonkeyPa
     assert "locklint-baseline.txt: 1 finding (1 added, 0 removed)" in written.err
     flags = ("--baseline", "locklint-baseline.txt")
     known = run(*flags)
-    assert (known.status, ", 1 known to the baseline." in known.out) == (0, True)
+    assert (known.status, "No new findings (1 in the baseline)." in known.out) == (0, True)
     Path("b.py").write_text(LEAK)
     new = run(*flags)
     assert new.status == 1
@@ -179,6 +179,30 @@ def test_comments_are_added(run: Run) -> None:
     assert result.err == "Silenced 1 finding in 1 file.\n"
     assert "acquire()  # locklint: ignore[LCK102] one thread only\n" in Path("a.py").read_text()
     assert run().status == 0
+
+
+def test_what_add_ignore_cannot_silence_is_a_finding(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("bad.py").write_text("lock = threading.Lock(\n")
+    result = run("--add-ignore", ".")
+    assert result.status == 1
+    assert "Silenced 1 finding in 1 file.\n" in result.err
+    assert "bad.py:1: LCK901 cannot be silenced by a comment" in result.err
+    assert "Not analysed: 1 file (syntax error)." in result.err
+    assert run("--add-ignore", "--exit-zero", ".").status == 0
+    Path("bad.py").unlink()
+    Path("a.py").write_text(LEAK)
+
+    def refuse(path: str, data: bytes) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("locklint.engine.add_ignore.replace_file", refuse)
+    for words in (["--add-ignore"], ["--add-ignore", "--exit-zero"]):
+        result = run(*words)
+        assert (result.status, Path("a.py").read_text()) == (2, LEAK)
+        assert "a.py: no comments were added: Permission denied" in result.err
+        assert "Silenced 0 findings in 0 files." in result.err
 
 
 def test_a_word_behind_add_ignore_is_a_path(run: Run) -> None:

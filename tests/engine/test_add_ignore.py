@@ -121,4 +121,4 @@ def test_a_file_that_does_not_parse_cannot_be_silenced(tmp_path: Path) -> None:
     path.write_text("import threading\nlock = threading.Lock(\n")
     added = add_ignores(check([str(path)], Config()).diagnostics)
     assert added.findings == 0
-    assert "LCK901 is not silenced by a comment" in added.problems[0]
+    assert "LCK901 cannot be silenced by a comment" in added.problems[0]

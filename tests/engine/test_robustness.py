@@ -274,7 +274,7 @@ def _many_functions() -> str:
 ROW = "'key', (1, 2, [3, 4]), {'a': 5},\n"
 
 LARGE: dict[str, tuple[str, str]] = {
-    "12,000 lines of functions": (_many_functions(), "Found nothing to report."),
+    "12,000 lines of functions": (_many_functions(), "No findings."),
     "30,000 lines in a function": (
         HEAD + "def f():\n    with lock:\n" + "        x = work()\n" * 30_000,
         "file.py:3:1: LCK901 the code is too large to be analysed",
@@ -301,10 +301,10 @@ LARGE: dict[str, tuple[str, str]] = {
         PROGRAM.replace("work()", "work('é'); " * 3000),
         "file.py:4:5: LCK102",
     ),
-    "finally in finally": (_finally_in_finally(30), "Found nothing to report."),
+    "finally in finally": (_finally_in_finally(30), "No findings."),
     "2,000 locks after each other": (
         HEAD + "def f(x):\n" + "    with x.lock:\n        work()\n" * 2000,
-        "Found nothing to report.",
+        "No findings.",
     ),
     "comprehension of 300 loops": (
         PROGRAM.replace("work()", "[x " + "for x in y " * 300 + "]"),
@@ -342,7 +342,7 @@ def test_time_and_memory_are_bounded(text: str, expected: str, tmp_path: Path) -
         timeout=120,
     )
     assert expected in done.stdout
-    assert done.returncode == (0 if expected.startswith("Found nothing") else 1)
+    assert done.returncode == (0 if expected.startswith("No findings") else 1)
     seconds, megabytes = map(float, done.stderr.splitlines()[-1].split())
     assert seconds < 20
     assert megabytes < 500

@@ -24,7 +24,7 @@ ROOT = os.path.abspath(os.sep)
 def test_concise() -> None:
     assert render("concise", Canned().report(leak()), RenderOptions()) == (
         "src/port.py:10:9: LCK102 `self._lock` stays locked if `self.serial.write(data)` raises\n"
-        "Found 1 error (1 file with findings).\n"
+        "Found 1 error in 1 file.\n"
         "Analysed 120 files (34 mention locks), 410 functions, 57 locks.\n"
     )
 
@@ -46,7 +46,7 @@ def test_pages_of_rules_are_linked_to_where_they_have_an_address() -> None:
 def test_what_the_baseline_knows_is_counted() -> None:
     report = Report(known=(leak(), leak()), compared=True)
     assert render("concise", report, RenderOptions()).startswith(
-        "Found nothing to report, 2 known to the baseline.\n"
+        "No new findings (2 in the baseline).\n"
     )
     assert json.loads(render("json", report, RenderOptions()))["summary"]["known"] == 2
 
@@ -54,7 +54,7 @@ def test_what_the_baseline_knows_is_counted() -> None:
 def test_the_closing_lines_keep_to_a_narrow_terminal() -> None:
     rows = render("full", Report(), RenderOptions(width=40)).splitlines()
     assert rows == [
-        "Found nothing to report.",
+        "No findings.",
         "Analysed 0 files (0 mention locks), 0",
         "functions, 0 locks.",
     ]
@@ -83,9 +83,10 @@ def test_json() -> None:
             "files": 120,
             "files_mentioning_locks": 34,
             "functions": 410,
-            "functions_too_complex": 0,
+            "functions_not_analysed": 0,
             "locks": 57,
             "lock_order_edges": 0,
+            "not_analysed": [],
         },
         "diagnostics": [
             {
@@ -164,7 +165,7 @@ def test_statistics() -> None:
  1  LCK107  some-rule
  1  LCK201  some-rule
 
-Found 12 errors (1 file with findings).
+Found 12 errors in 1 file.
 Analysed 120 files (34 mention locks), 410 functions, 57 locks.
 """
     options = RenderOptions(statistics=True)

@@ -8,10 +8,12 @@ import pytest
 from rich.cells import cell_len
 
 from locklint.core.diagnostic import Applicability, Fix, Severity
+from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import Span
 from locklint.engine.report import Report, Statistics
 from locklint.reporting import render
 from locklint.reporting.options import RenderOptions
+from locklint.reporting.summary import not_analysed_line
 from tests.reporting.canned import BANK, PORT, Canned, finding, leak, span, step
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -258,7 +260,7 @@ def test_a_finding_with_a_fix_is_starred() -> None:
 def test_the_last_lines_say_what_was_found_and_analysed() -> None:
     text = render("full", Canned().report(leak()), RenderOptions())
     assert text.splitlines()[-2:] == [
-        "Found 1 error (1 file with findings).",
+        "Found 1 error in 1 file.",
         "Analysed 120 files (34 mention locks), 410 functions, 57 locks.",
     ]
 
@@ -266,16 +268,35 @@ def test_the_last_lines_say_what_was_found_and_analysed() -> None:
 def test_a_clean_run_says_what_was_analysed() -> None:
     report = Report(statistics=Statistics(files=1, candidates=1, edges=2, suppressed=3))
     assert render("full", report, RenderOptions()) == (
-        "Found nothing to report, 3 suppressed.\n"
+        "No findings (3 suppressed).\n"
         "Analysed 1 file (1 mentions locks), 0 functions, 0 locks, 2 lock-order edges.\n"
     )
 
 
 def test_functions_that_were_given_up_are_counted() -> None:
-    report = Report(statistics=Statistics(files=2, candidates=2, functions=9, too_complex=1))
-    assert render("full", report, RenderOptions()).endswith(
-        "Analysed 2 files (2 mention locks), 9 functions (1 too complex), 0 locks.\n"
-    )
+    place = Span(1, 1, 1, 2)
+    missing = [
+        NotAnalysed("a.py", place, Reason.TOO_COMPLEX, "one"),
+        NotAnalysed("a.py", place, Reason.TOO_COMPLEX, "two"),
+        NotAnalysed("a.py", place, Reason.TOO_MUCH_WORK, "three"),
+        NotAnalysed("b.py", place, Reason.SYNTAX, message="the file does not parse: odd"),
+    ]
+    statistics = Statistics(files=2, candidates=2, functions=9, incomplete=3)
+    report = Report(statistics=statistics, not_analysed=tuple(missing))
+    for name in ("full", "concise", "github", "azure", "markdown"):
+        assert "".join(render(name, report, RenderOptions()).splitlines(keepends=True)[-2:]) == (
+            "Analysed 2 files (2 mention locks), 6 functions, 0 locks.\n"
+            "Not analysed: 1 file (syntax error), 3 functions (2 too complex, 1 too much work);"
+            " --verbose names them.\n"
+        )
+    report = Report(not_analysed=tuple(missing[3:]))
+    assert render("full", report, RenderOptions()).endswith("file (syntax error).\n")
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_words(reason: Reason) -> None:
+    line = not_analysed_line([NotAnalysed("a.py", Span(1, 1, 1, 2), reason, "f")])
+    assert re.match(r"Not analysed: 1 function( in part)? \([a-z ]+\)", line)
 
 
 def test_without_closing_lines_a_clean_run_is_silent() -> None:

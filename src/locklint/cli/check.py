@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from locklint.cli.request import Request
     from locklint.cli.terminal_progress import TerminalProgress
     from locklint.core.config import Config
+    from locklint.core.not_analysed import NotAnalysed
     from locklint.engine.index_file import IndexedProgram
     from locklint.engine.report import Report
     from locklint.engine.settings import Settings
@@ -124,11 +125,12 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
     # Only now, because what a baseline holds is compared with all findings.
     report = judged.report.only(where.of)
     if request.add_ignore is not None:
-        return add_ignores(report, request.add_ignore)
-    request.write(report, settings.config)
-    if _tell_unknown_names(request, settings, report):
-        return ExitStatus.TROUBLE
-    return max(judged.status, _status(report, settings.config, request.exit_zero))
+        report = add_ignores(report, request.add_ignore)
+    else:
+        request.write(report, settings.config)
+    misnamed = _tell_unknown_names(request, settings, report)
+    status = _status(report, settings.config, request)
+    return ExitStatus.TROUBLE if misnamed else max(judged.status, status)
 
 
 def _analyse(
@@ -151,6 +153,7 @@ def _analyse(
                 before=lambda: None if request.verbose else request.check_rules(settings),
                 is_whole=lambda: not was_interrupted(),
                 workers=request.workers,
+                compiles=request.error_incomplete,
             )
     except _usage_errors() as error:
         raise Failure(str(error)) from None
@@ -171,14 +174,22 @@ def _analyse(
         if request.verbose:
             write_note(problem.traceback)
     if request.verbose:
-        from locklint.core.not_analysed import Extent
-
-        for one in report.not_analysed:
-            if one.extent is not Extent.FUNCTION:
-                continue
-            place = f"{one.path}:{one.span.line}:{one.span.column}"
-            write_note(f"{place}: `{one.function}` is too complex, nothing is concluded about it")
+        name_not_analysed(report.not_analysed)
     return report
+
+
+def name_not_analysed(places: Sequence[NotAnalysed]) -> None:
+    """Write a line for each file and function that was not analysed, and why."""
+    if not places:
+        return
+    from locklint.reporting.summary import words_of
+
+    for each in places:
+        place = f"{each.path}:{each.span.line}:{each.span.column}"
+        what = f"`{each.function}` " if each.function else ""
+        extent = "in part" if each.reason.is_partial else ""
+        why = each.message or words_of(each.reason)
+        write_note(f"{place}: {what}not analysed{extent and ' ' + extent}: {why}")
 
 
 def _tell_unknown_names(request: Request, settings: Settings, report: Report) -> bool:
@@ -236,7 +247,12 @@ def _check_indexed(
         progress=progress,
         settings=settings,
         discovery=indexed.discovery,
-        means=Means(indexed, request.workers(size), IndexedFacts(indexed.indexes.values())),
+        means=Means(
+            indexed,
+            request.workers(size),
+            IndexedFacts(indexed.indexes.values()),
+            compiles=request.error_incomplete,
+        ),
     )
 
 
@@ -282,8 +298,11 @@ def _show_files(request: Request, settings: Settings, indexed: IndexedProgram | 
     return ExitStatus.TROUBLE if fatal else ExitStatus.CLEAN
 
 
-def _status(report: Report, config: Config, exit_zero: bool) -> int:
+def _status(report: Report, config: Config, request: Request) -> int:
     if report.errors:
         return ExitStatus.TROUBLE
     failing = any(each.severity >= config.fail_level for each in report.diagnostics)
-    return ExitStatus.FINDINGS if failing and not exit_zero else ExitStatus.CLEAN
+    if request.error_incomplete and report.not_analysed:
+        write_error("the analysis is not complete, which --error-incomplete does not allow")
+        failing = True
+    return ExitStatus.FINDINGS if failing and not request.exit_zero else ExitStatus.CLEAN

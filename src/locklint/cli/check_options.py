@@ -104,6 +104,12 @@ CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="[REASON]",
         help="Write comments that silence all findings; =REASON goes with them.",
     ),
+    click.option(
+        "--error-incomplete",
+        is_flag=True,
+        help="Exit with 1 if anything was not analysed. Also compiles every file, to find those"
+        " that Python cannot use.",
+    ),
     click.option("--exit-zero", "-e", is_flag=True, help="Exit with 0 even if there are findings."),
     click.option("--isolated", is_flag=True, help="Read no configuration file."),
     click.option(

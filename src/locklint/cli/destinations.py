@@ -106,7 +106,7 @@ def write_all(
     ``rules`` gives all that could have been applied, and is asked only where they are written.
     """
     from locklint.reporting import WITH_CLOSING_LINES, render
-    from locklint.reporting.summary import closing_lines
+    from locklint.reporting.summary import closing_lines, not_analysed_line
 
     # Files first: whoever reads standard output may go away.
     for each in sorted(where, key=lambda each: each.path is None):
@@ -123,7 +123,11 @@ def write_all(
         if each.output_format == "github" and each.path is None:
             _write_step_summary(results, options, os.environ)
     said = any(each.path is None and each.output_format in WITH_CLOSING_LINES for each in where)
-    if not said and not quiet:
+    if quiet:
+        missing = not_analysed_line(results.not_analysed)
+        if missing:
+            write_note(missing)
+    elif not said:
         for line in closing_lines(results):
             write_note(line)
 

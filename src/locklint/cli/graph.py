@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locklint.cli.check import progress_for
+from locklint.cli.check import name_not_analysed, progress_for
 from locklint.cli.check_options import with_options_of_check
 from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
@@ -82,8 +82,11 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
     report = _analyse(request, settings)
     stop_if_interrupted()
     _write(report, output_format, output_file, request)
-    for problem in report.problems:
-        write_note(f"warning: {problem.path}:{problem.span.line}: {problem.message}")
+    name_not_analysed(report.not_analysed if request.verbose else report.problems)
+    if report.not_analysed:
+        from locklint.reporting.summary import not_analysed_line
+
+        write_note(not_analysed_line(report.not_analysed))
     for error in report.errors:
         write_error(f"{error.path}: internal error, a defect of locklint: {error.message}")
         if request.verbose:

@@ -44,6 +44,7 @@ class Request(msgspec.Struct, frozen=True):
     baseline: str | None = None
     update_baseline: bool = False
     error_stale_baseline: bool = False
+    error_incomplete: bool = False
     changed_since: str | None = None
     add_ignore: str | None = None
     exit_zero: bool = False

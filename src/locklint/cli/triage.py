@@ -157,9 +157,13 @@ class Triage:
             write_note(text)
 
 
-def add_ignores(report: Report, why: str) -> int:
-    """Silence all findings of a report by comments in their files, and say how many."""
+def add_ignores(report: Report, why: str) -> Report:
+    """Silence all findings of a report by comments in their files; the report of those left.
+
+    Raises `Failure` if a file could not be written.
+    """
     from locklint.engine.add_ignore import add_ignores as write_comments
+    from locklint.reporting.summary import not_analysed_line
 
     try:
         added = write_comments(report.diagnostics, why)
@@ -169,7 +173,12 @@ def add_ignores(report: Report, why: str) -> int:
         write_note(problem)
     findings = _counted(added.findings, "finding")
     write_note(f"Silenced {findings} in {_counted(len(added.files), 'file')}.")
-    return ExitStatus.TROUBLE if report.errors else ExitStatus.CLEAN
+    missing = not_analysed_line(report.not_analysed)
+    if missing:
+        write_note(missing)
+    if added.failed:
+        raise Failure("--add-ignore: not all findings were silenced")
+    return replace(report, diagnostics=tuple(added.left))
 
 
 def _analysed(paths: tuple[str, ...], report: Report) -> Callable[[str], bool]:

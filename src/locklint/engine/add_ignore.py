@@ -36,11 +36,17 @@ _NOT_CODE = frozenset(
 
 @dataclass
 class Added:
-    """How many findings were silenced, in which files, and what could not be."""
+    """How many findings were silenced, in which files, and what could not be.
+
+    ``left`` are the findings that are not silenced; ``failed`` says that some file could not be
+    read or written.
+    """
 
     findings: int = 0
     files: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    left: list[Diagnostic] = field(default_factory=list)
+    failed: bool = False
 
 
 def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
@@ -56,28 +62,31 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
     for diagnostic in diagnostics:
         if diagnostic.code in NEVER_ADDED:
             place = f"{diagnostic.path}:{diagnostic.span.line}"
-            added.problems.append(f"{place}: {diagnostic.code} is not silenced by a comment")
+            added.problems.append(f"{place}: {diagnostic.code} cannot be silenced by a comment")
+            added.left.append(diagnostic)
         else:
             by_file[diagnostic.path].append(diagnostic)
     for path, findings in sorted(by_file.items()):
         try:
-            count = _rewrite(path, findings, reason)
+            left = _rewrite(path, findings, reason)
         except (OSError, ReadProblem) as error:
             why = error.message if isinstance(error, ReadProblem) else error.strerror or str(error)
             added.problems.append(f"{path}: no comments were added: {why}")
+            added.left += findings
+            added.failed = True
             continue
-        if count:
-            added.findings += count
+        if len(left) < len(findings):
+            added.findings += len(findings) - len(left)
             added.files.append(path)
-        if count < len(findings):
-            missing = len(findings) - count
-            what = "1 finding" if missing == 1 else f"{missing} findings"
+        if left:
+            what = "1 finding" if len(left) == 1 else f"{len(left)} findings"
             added.problems.append(f"{path}: {what} could not be silenced by a comment")
+            added.left += left
     return added
 
 
-def _rewrite(path: str, findings: Sequence[Diagnostic], reason: str) -> int:
-    """Put comments into one file; the number of findings that they silence."""
+def _rewrite(path: str, findings: Sequence[Diagnostic], reason: str) -> list[Diagnostic]:
+    """Put comments into one file; the findings that they do not silence."""
     data = read_bytes(path)
     old = decode(data)
     codec = encoding_name(data)
@@ -90,14 +99,14 @@ def _rewrite(path: str, findings: Sequence[Diagnostic], reason: str) -> int:
     except UnicodeEncodeError:
         raise ReadProblem(f"the reason cannot be written in the file's encoding, {codec}") from None
     if _code(old) is None or _code(old) != _code(new) or decode(encoded) != new:
-        return 0
+        return list(findings)
     suppressions = parse_suppressions(new)
-    count = sum(
-        suppressions.find(each.code, each.name, each.span.line) is not None for each in findings
-    )
-    if count and encoded != data:
+    left = [
+        each for each in findings if suppressions.find(each.code, each.name, each.span.line) is None
+    ]
+    if len(left) < len(findings) and encoded != data:
         replace_file(os.fspath(path), encoded)
-    return count
+    return left
 
 
 def with_ignores(text: str, findings: Iterable[Diagnostic], reason: str = "") -> str:

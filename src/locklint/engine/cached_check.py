@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locklint.core.config import Config
+from locklint.engine.broken_file import is_broken
 from locklint.engine.discover import Discovery, FoundFile
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.module_names import ModuleNames
@@ -38,12 +39,13 @@ def cached_check(
     before: Callable[[], None] = lambda: None,
     is_whole: Callable[[], bool] = lambda: True,
     workers: Callable[[int], Workers | None] = lambda work: None,
+    compiles: bool = False,
 ) -> Report:
     """What `locklint.engine.pipeline.check` says, remembered or worked out; raises as it does.
 
     ``before`` is called in front of an analysis, and not of what is remembered; ``is_whole`` after
     it, and says whether its report may be kept. ``workers`` gives those who look at single files,
-    given how many bytes these have.
+    given how many bytes these have. ``compiles`` is that of `locklint.engine.pipeline.Means`.
 
     Text that comes from standard input is what an editor holds, new with each key that is pressed,
     and is not remembered.
@@ -56,8 +58,8 @@ def cached_check(
     keys = None
     is_used = cache is not None and cache.prepare()
     if cache is not None and is_used and stdin is None:
-        keys = _keys(paths, settings, discovery)
-        known = _known(cache, keys, discovery, settings.config)
+        keys = _keys(paths, settings, discovery, compiles)
+        known = _known(cache, keys, discovery, settings.config, compiles)
         if known is not None:
             return known
     before()
@@ -74,16 +76,19 @@ def cached_check(
         means=Means(
             workers=workers(sum(found.size for found in discovery.files)),
             store=CachedFacts(cache.folder) if cache and is_used else None,
+            compiles=compiles,
         ),
     )
     # A file that was changed meanwhile would be remembered with what the old text deserves.
     if cache is not None and keys is not None and not report.errors and is_whole():
-        if _keys(paths, settings, discovery) == keys:
+        if _keys(paths, settings, discovery, compiles) == keys:
             cache.put(keys, report, marks(report.consulted))
     return report
 
 
-def _known(cache: RunCache, keys: RunKeys, discovery: Discovery, config: Config) -> Report | None:
+def _known(
+    cache: RunCache, keys: RunKeys, discovery: Discovery, config: Config, compiles: bool
+) -> Report | None:
     """A remembered report that holds for these texts."""
     known = cache.get(keys)
     if known is not None:
@@ -95,7 +100,7 @@ def _known(cache: RunCache, keys: RunKeys, discovery: Discovery, config: Config)
     silent: set[str] = set()
     for found in discovery.files:
         content = keys.contents[found.path]
-        if content in silent_contents or _is_silent(found, content, words):
+        if content in silent_contents or _is_silent(found, content, words, compiles):
             silent.add(found.path)
     known = cache.get_changed(keys, silent)
     if known is not None:
@@ -103,24 +108,34 @@ def _known(cache: RunCache, keys: RunKeys, discovery: Discovery, config: Config)
     return known
 
 
-def _is_silent(found: FoundFile, content: bytes, words: Sequence[bytes]) -> bool:
-    """Whether a file, if it still has that content, mentions no lock."""
+def _is_silent(found: FoundFile, content: bytes, words: Sequence[bytes], compiles: bool) -> bool:
+    """Whether a file, if it still has that content, mentions no lock and is not broken."""
     try:
         data = read_bytes(found.path)
     except ReadProblem:
         return False
-    return digest(data) == content and not mentions_lock(data, words)
+    return (
+        digest(data) == content
+        and not mentions_lock(data, words)
+        and not is_broken(found.path, data, compiles)
+    )
 
 
-def _keys(paths: Sequence[str], settings: Settings, discovery: Discovery) -> RunKeys:
+def _keys(
+    paths: Sequence[str], settings: Settings, discovery: Discovery, compiles: bool
+) -> RunKeys:
     contents = {found.path: _content(found) for found in discovery.files}
-    return RunKeys.of(_parts(paths, settings, discovery), contents)
+    return RunKeys.of(_parts(paths, settings, discovery, compiles), contents)
 
 
-def _parts(paths: Sequence[str], settings: Settings, discovery: Discovery) -> Iterator[bytes]:
+def _parts(
+    paths: Sequence[str], settings: Settings, discovery: Discovery, compiles: bool
+) -> Iterator[bytes]:
     """Everything that decides the report of a run but the texts of the files."""
     here = os.path.realpath(os.curdir)
-    yield repr((here, [os.path.normpath(path) for path in paths], settings.folder)).encode(*_BYTES)
+    yield repr(
+        (here, compiles, [os.path.normpath(path) for path in paths], settings.folder)
+    ).encode(*_BYTES)
     names = ModuleNames(settings.config.source_roots)
     real_folders: dict[str, str] = {}
     configs: list[Config] = []

@@ -22,6 +22,7 @@ from locklint.core.config import Config
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import Cell, SourceFile, Span
 from locklint.engine import notebook
+from locklint.engine.broken_file import compile_error
 from locklint.engine.read import ReadProblem, decode
 from locklint.engine.report import InternalError
 from locklint.index.build_lock_use import names_of_made_locks
@@ -73,15 +74,21 @@ class FileInput(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FactSettings(msgspec.Struct, frozen=True, array_like=True):
-    """The settings that decide what of a file is lowered: the methods of the user's own locks."""
+    """The settings that decide what is found in a file by itself.
+
+    ``methods`` are those of the user's own locks; functions that call them are lowered.
+    ``compiles`` says whether to look for errors that Python finds only when it compiles a file.
+    """
 
     methods: frozenset[str] = frozenset()
+    compiles: bool = False
 
     @classmethod
-    def of(cls, config: Config) -> FactSettings:
+    def of(cls, config: Config, *, compiles: bool = False) -> FactSettings:
         """What the settings of a project's root say."""
         kinds = config.lock_types.values()
-        return cls(frozenset(name for kind in kinds for name in (*kind.acquire, *kind.release)))
+        methods = frozenset(name for kind in kinds for name in (*kind.acquire, *kind.release))
+        return cls(methods, compiles)
 
 
 class Lowered(msgspec.Struct, frozen=True, array_like=True):
@@ -268,15 +275,15 @@ class Opened:
     errors: list[InternalError] = field(default_factory=list)
 
 
-def open_file(file: FileInput) -> Opened:
-    """Decode, parse and index a file."""
+def open_file(file: FileInput, *, compiles: bool = False) -> Opened:
+    """Decode, parse and index a file; ``compiles``: only if Python compiles it, too."""
     opened = Opened()
     try:
         source = source_of(file)
         if source is None:
             return opened
         opened.cells = source.cells
-        parsed = parse(source)
+        parsed = parse(source, compiles=compiles and not file.is_notebook)
         opened.not_analysed += parsed.not_analysed
         if parsed.tree is not None:
             from locklint.index.build import build_index
@@ -294,7 +301,7 @@ def open_file(file: FileInput) -> Opened:
 
 def facts_of(file: FileInput, settings: FactSettings) -> FileFacts:
     """Everything that one file says by itself."""
-    opened = open_file(file)
+    opened = open_file(file, compiles=settings.compiles)
     if opened.file is None:
         lowered = Lowered({}, tuple(opened.not_analysed), tuple(opened.errors))
         return FileFacts(None, lowered, opened.cells)
@@ -326,27 +333,34 @@ class Parsed:
     not_analysed: list[NotAnalysed] = field(default_factory=list)
 
 
-def parse(source: SourceFile) -> Parsed:
-    """Parse a file with the standard `ast`."""
+def parse(source: SourceFile, *, compiles: bool = False) -> Parsed:
+    """Parse a file with the standard `ast`, and compile it if that is wanted."""
     if sum(map(source.text.count, _SEPARATORS)) > _MOST_SEPARATORS:
         message = "the file is too large to be analysed"
         return Parsed(not_analysed=[problem_at(source.path, Reason.TOO_LARGE, message, 1)])
     try:
-        return Parsed(ast.parse(source.text))
+        tree = ast.parse(source.text)
+        error = compile_error(source.text) if compiles else None
+        if error is None:
+            return Parsed(tree)
+        return Parsed(not_analysed=[_syntax(source, "compile", error)])
     except (SyntaxError, ValueError) as error:
         from locklint.frontend.newer_syntax import parse_newer
 
         found = parse_newer(source)
         if found is not None:
             return Parsed(found, is_newer=True)
-        line = getattr(error, "lineno", None) or 1
-        column = getattr(error, "offset", None) or 1
-        message = getattr(error, "msg", None) or str(error)
-        message = f"the file does not parse: {message}"
-        return Parsed(not_analysed=[problem_at(source.path, Reason.SYNTAX, message, line, column)])
+        return Parsed(not_analysed=[_syntax(source, "parse", error)])
     except (RecursionError, MemoryError):
         message = "the code is nested too deeply to be analysed"
         return Parsed(not_analysed=[problem_at(source.path, Reason.TOO_DEEP, message, 1)])
+
+
+def _syntax(source: SourceFile, verb: str, error: SyntaxError | ValueError) -> NotAnalysed:
+    line = getattr(error, "lineno", None) or 1
+    column = getattr(error, "offset", None) or 1
+    message = f"the file does not {verb}: {getattr(error, 'msg', None) or error}"
+    return problem_at(source.path, Reason.SYNTAX, message, line, column)
 
 
 @contextmanager

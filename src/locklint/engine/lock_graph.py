@@ -31,10 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GraphReport:
-    """The graph, the files that could not be analysed, and errors of locklint's own."""
+    """The graph, what was not analysed, and errors of locklint's own.
+
+    ``problems`` are the files and functions among it that could not be read or parsed.
+    """
 
     graph: LockGraph
     problems: tuple[NotAnalysed, ...] = ()
+    not_analysed: tuple[NotAnalysed, ...] = ()
     errors: tuple[InternalError, ...] = ()
 
 
@@ -57,10 +61,10 @@ def lock_graph(
         paths, config, progress=progress, folder=folder, discovery=discovery, means=means
     )
     statistics, order_errors = counted(solved)
-    problems = solved.program.problems
+    problems, missing = solved.program.problems, solved.program.not_analysed
     errors = (*solved.errors, *order_errors)
     if order_errors:
-        return GraphReport(LockGraph(statistics=statistics), problems, errors)
+        return GraphReport(LockGraph(statistics=statistics), problems, missing, errors)
     program = solved.program
     order = program.lock_order
     cycles = program.lock_cycles
@@ -84,7 +88,7 @@ def lock_graph(
         tuple(cycle.locks for cycle in cycles),
         statistics,
     )
-    return GraphReport(graph, problems, errors)
+    return GraphReport(graph, problems, missing, errors)
 
 
 def _lock(program: Program, name: str, lock: LockRef) -> GraphLock:

@@ -128,12 +128,14 @@ def check(
 
 class Means(msgspec.Struct, frozen=True):
     """Where the files of a run are read, who works them out, and what is known of them; by default
-    the disk, this process, and nothing.
+    the disk, this process, and nothing. ``compiles``: whether to find each file that Python cannot
+    use, also among those that mention no lock.
     """
 
     contents: FileBytes | None = None
     workers: Workers | None = None
     store: FactsStore | None = None
+    compiles: bool = False
 
 
 class Solved(msgspec.Struct, frozen=True):
@@ -168,7 +170,7 @@ def solve(
     prepare(found.path for found in discovery.files)
     means = means or Means()
     contents = means.contents or FileBytes.of_disk(config, stdin)
-    files = ProgramFiles(config, contents, means.workers, means.store)
+    files = ProgramFiles(config, contents, means.workers, means.store, compiles=means.compiles)
     for problem in discovery.problems:
         files.problem(problem.path, problem.message)
     try:
@@ -192,7 +194,7 @@ def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
         files=len(solved.discovery.files),
         candidates=sum(file.mentions_locks for file in solved.files.files.values()),
         functions=len(program.functions),
-        too_complex=sum(not states.complete for states in program.states.values()),
+        incomplete=sum(not states.complete for states in program.states.values()),
         locks=len(program.locks()),
     )
     try:

@@ -11,6 +11,7 @@ from typing import Self
 from locklint.core.config import Config
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile
+from locklint.engine.broken_file import is_broken
 from locklint.engine.discover import FoundFile
 from locklint.engine.facts import (
     FactSettings,
@@ -125,7 +126,11 @@ class ProgramFiles:
         contents: FileBytes | None = None,
         workers: Workers | None = None,
         store: FactsStore | None = None,
+        *,
+        compiles: bool = False,
     ) -> None:
+        """``compiles``: look for all errors by which Python cannot use a file."""
+
         self.not_analysed: list[NotAnalysed] = []
         self.errors: list[InternalError] = []
         self.files: dict[str, AnalysedFile] = {}
@@ -135,7 +140,7 @@ class ProgramFiles:
         self.loaded: set[str] = set()
         self._contents = contents or FileBytes.of_disk(config)
         self._words = configured_words(config)
-        self._settings = FactSettings.of(config)
+        self._settings = FactSettings.of(config, compiles=compiles)
         self._workers = workers or Here()
         self._store = store or NoStore()
         # Under which keys the store keeps the files, the graphs that it knows of each beyond its
@@ -155,6 +160,7 @@ class ProgramFiles:
         for file, facts in self._facts(self._screened(self._contents.named(found), progress)):
             analysed = self._adopt(file, facts)
             if analysed is not None:
+                analysed.mentions_locks = mentions_lock(file.data, self._words)
                 functions = [each for group in facts.lowered.graphs.values() for each in group]
                 files.append((analysed, functions))
         return files
@@ -165,7 +171,10 @@ class ProgramFiles:
             progress.advance()
             try:
                 data = self._contents.read(each.path)
-                mentions = mentions_lock(data, self._words)
+                # A broken file is a finding, whether or not it mentions a lock.
+                mentions = mentions_lock(data, self._words) or is_broken(
+                    each.path, data, self._settings.compiles
+                )
             except ReadProblem as problem:
                 self._cannot_read(each.shown, problem.message, problem.line or 1)
                 mentions, data = True, None

@@ -42,7 +42,7 @@ class Silenced(msgspec.Struct, frozen=True):
 class Statistics(msgspec.Struct, frozen=True):
     """What was analysed: files found, files that mention locks, functions lowered, locks known.
 
-    ``too_complex`` are those of the functions about which nothing is concluded.
+    ``incomplete`` are those of the functions about which nothing is concluded.
     """
 
     files: int = 0
@@ -51,7 +51,7 @@ class Statistics(msgspec.Struct, frozen=True):
     locks: int = 0
     edges: int = 0
     suppressed: int = 0
-    too_complex: int = 0
+    incomplete: int = 0
 
 
 class Report(msgspec.Struct, frozen=True):

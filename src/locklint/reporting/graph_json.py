@@ -37,7 +37,7 @@ def _summary(graph: LockGraph) -> dict[str, int]:
             "files": counts.files,
             "files_mentioning_locks": counts.candidates,
             "functions": counts.functions,
-            "functions_too_complex": counts.too_complex,
+            "functions_not_analysed": counts.incomplete,
             "locks": counts.locks,
         }
     return {**analysed, "lock_order_edges": len(graph.edges), "cycles": len(graph.cycles)}

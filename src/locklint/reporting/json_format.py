@@ -56,9 +56,19 @@ def _summary(results: Results, options: RenderOptions) -> dict[str, Any]:
         "files": counts.files,
         "files_mentioning_locks": counts.candidates,
         "functions": counts.functions,
-        "functions_too_complex": counts.too_complex,
+        "functions_not_analysed": counts.incomplete,
         "locks": counts.locks,
         "lock_order_edges": counts.edges,
+        "not_analysed": [
+            {
+                "filename": absolute(each.path, options),
+                "location": _start(each.span, results.sources.get(each.path)),
+                "function": each.function or None,
+                "reason": each.reason.value,
+                "message": each.message or None,
+            }
+            for each in results.not_analysed
+        ],
     }
     if options.statistics:
         summary["rules"] = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from locklint.reporting import places
 from locklint.reporting.interleaving import telling
-from locklint.reporting.summary import analysed_line, found_line
+from locklint.reporting.summary import closing_lines, found_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,8 @@ def _page(results: Results, options: RenderOptions, rows: int | None, stories: i
             lines.extend(_story(diagnostic, results, options))
         if stories is not None and len(found) > stories:
             lines += [f"The stories of {len(found) - stories} more findings are left out.", ""]
-    lines.append(_inline(analysed_line(results.statistics)))
+    for line in closing_lines(results)[1:]:
+        lines.append(_inline(line))
     return "".join(f"{line}\n" for line in lines)
 
 

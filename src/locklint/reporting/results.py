@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from locklint.core.diagnostic import Diagnostic
+    from locklint.core.not_analysed import NotAnalysed
     from locklint.core.source import SourceFile
 
 
@@ -30,7 +31,7 @@ class Counts(Protocol):
         """Functions analysed."""
 
     @property
-    def too_complex(self) -> int:
+    def incomplete(self) -> int:
         """Those of the functions about which nothing is concluded."""
 
     @property
@@ -80,6 +81,10 @@ class Results(Protocol):
     @property
     def errors(self) -> Sequence[Defect]:
         """Errors of locklint's own, each of which may have cost findings."""
+
+    @property
+    def not_analysed(self) -> Sequence[NotAnalysed]:
+        """The files, functions and parts of functions that were not analysed."""
 
     @property
     def statistics(self) -> Counts:

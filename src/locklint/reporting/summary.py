@@ -6,21 +6,33 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from locklint.core.diagnostic import Severity
+from locklint.core.not_analysed import Extent, Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locklint.core.not_analysed import NotAnalysed
     from locklint.reporting.results import Counts, Results
 
 
-def closing_lines(results: Results) -> tuple[str, str]:
-    """The number of findings, and what was analysed, which is always the last line."""
-    return found_line(results), analysed_line(results.statistics)
+# Reasons whose own names would not be understood.
+_WORDS = {Reason.SYNTAX: "syntax error", Reason.DEFECT: "internal error"}
+_PARTS = {
+    Extent.FILE: ("file", "files"),
+    Extent.FUNCTION: ("function", "functions"),
+    Extent.PART: ("function in part", "functions in part"),
+}
+
+
+def closing_lines(results: Results) -> list[str]:
+    """The number of findings, what was analysed, and what was not, if there is such a thing."""
+    missing = not_analysed_line(results.not_analysed)
+    lines = [found_line(results), analysed_line(results.statistics)]
+    return [*lines, missing] if missing else lines
 
 
 def found_line(results: Results) -> str:
-    """For example ``Found 2 errors, 1 warning (2 files with findings), 3 suppressed.``
-
-    Findings that the baseline knows are counted behind those that comments silence.
-    """
+    """For example ``Found 2 errors, 1 warning in 2 files (3 suppressed, 10 in the baseline).``"""
     by_severity = Counter(diagnostic.severity for diagnostic in results.diagnostics)
     parts = [
         _counted(by_severity[severity], noun, plural)
@@ -31,34 +43,59 @@ def found_line(results: Results) -> str:
         )
         if by_severity[severity]
     ]
-    suppressed = results.statistics.suppressed
-    rest = f", {suppressed} suppressed" if suppressed else ""
+    if parts:
+        files = len({diagnostic.path for diagnostic in results.diagnostics})
+        text = f"Found {', '.join(parts)} in {_counted(files, 'file', 'files')}"
+    else:
+        text = "No new findings" if results.compared else "No findings"
+    hidden = []
     if results.known:
-        rest += f", {len(results.known)} known to the baseline"
+        hidden.append(f"{len(results.known)} in the baseline")
+    if results.statistics.suppressed:
+        hidden.append(f"{results.statistics.suppressed} suppressed")
+    if hidden:
+        text += f" ({', '.join(hidden)})"
     if results.errors:
-        rest += f", {_counted(len(results.errors), 'internal error', 'internal errors')}"
-    if not parts:
-        return f"Found nothing to report{rest}."
-    files = len({diagnostic.path for diagnostic in results.diagnostics})
-    with_findings = _counted(files, "file with findings", "files with findings")
-    return f"Found {', '.join(parts)} ({with_findings}){rest}."
+        text += f", {_counted(len(results.errors), 'internal error', 'internal errors')}"
+    return f"{text}."
 
 
 def analysed_line(counts: Counts) -> str:
-    """For example ``Analysed 120 files (34 mention locks), 410 functions, 57 locks.``
-
-    Of functions that are too complex it says so, for nothing was looked for in them.
-    """
-    beyond = f" ({counts.too_complex} too complex)" if counts.too_complex else ""
+    """For example ``Analysed 120 files (34 mention locks), 410 functions, 57 locks.``"""
     mention = "mentions" if counts.candidates == 1 else "mention"
     parts = [
         f"{_counted(counts.files, 'file', 'files')} ({counts.candidates} {mention} locks)",
-        _counted(counts.functions, "function", "functions") + beyond,
+        _counted(counts.functions - counts.incomplete, "function", "functions"),
         _counted(counts.locks, "lock", "locks"),
     ]
     if counts.edges:
         parts.append(_counted(counts.edges, "lock-order edge", "lock-order edges"))
     return f"Analysed {', '.join(parts)}."
+
+
+def not_analysed_line(places: Sequence[NotAnalysed]) -> str:
+    """For example ``Not analysed: 1 file (syntax error), 3 functions (2 too complex, 1 too deep).``
+
+    Empty if everything was analysed.
+    """
+    parts: list[str] = []
+    for extent, (noun, plural) in _PARTS.items():
+        reasons = Counter(each.reason for each in places if each.extent is extent)
+        if reasons:
+            texts = [
+                words_of(reason) if len(reasons) == 1 else f"{count} {words_of(reason)}"
+                for reason, count in reasons.most_common()
+            ]
+            parts.append(f"{_counted(reasons.total(), noun, plural)} ({', '.join(texts)})")
+    if not parts:
+        return ""
+    hint = "" if all(each.reason.is_bad_input for each in places) else "; --verbose names them"
+    return f"Not analysed: {', '.join(parts)}{hint}."
+
+
+def words_of(reason: Reason) -> str:
+    """Why something was not analysed, in words."""
+    return _WORDS.get(reason, reason.value.replace("-", " "))
 
 
 def _counted(count: int, noun: str, plural: str) -> str:

@@ -33,9 +33,8 @@ def render(results: Results, options: RenderOptions) -> str:
         lines.extend(_finding(diagnostic, results, options))
         lines.append([])
     if options.closing:
-        for text, style in zip(
-            closing_lines(results), ("strong" if results.diagnostics else "", ""), strict=True
-        ):
+        for number, text in enumerate(closing_lines(results)):
+            style = "strong" if results.diagnostics and not number else ""
             lines.extend([(row, style)] for row in wrap(text, options.width))
     return paint(lines, options.color)
 

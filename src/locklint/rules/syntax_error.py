@@ -19,7 +19,10 @@ Mend the file, or exclude it in the configuration.
 
 ## Known limits
 
-A file in which nothing mentions a lock is not parsed, and so not reported.
+A file that mentions no lock is parsed only if it shows signs of damage, such as brackets without
+a partner, a merge conflict or Python 2. Errors that Python finds only when it compiles a file,
+such as `return` outside a function, are not looked for. With `--error-incomplete` every file is
+compiled, so that each one that Python cannot use is reported.
 
 ## References
 

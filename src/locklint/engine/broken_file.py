@@ -1,0 +1,74 @@
+"""Finds broken files among those that mention no lock and are therefore not parsed.
+
+To parse them all would make a scan a third slower. So only a file with a sign of damage is parsed:
+brackets or triple quotes without a partner, a merge conflict, Python 2, bytes that are no text.
+"""
+
+from __future__ import annotations
+
+import ast
+
+_BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"))
+_SIGNS = (b"\0", b"\n<<<<<<< ", b'print "', b"print '", b"= =")
+
+MOST_BYTES = 128 * 1024
+"""The size of the largest file that is parsed on suspicion: mostly it is data, and no code."""
+
+
+def is_broken(path: str, data: bytes, surely: bool) -> bool:
+    """Whether Python cannot use a file of source text.
+
+    Unless that is to be known ``surely``, some broken files are taken for sound.
+    """
+    if not path.endswith(".py"):
+        return False
+    if surely:
+        return _is_refused(data, flags=0)
+    return (
+        _is_suspicious(data)
+        and len(data) <= MOST_BYTES
+        and _is_refused(data, flags=ast.PyCF_ONLY_AST)
+    )
+
+
+def compile_error(text: str) -> SyntaxError | ValueError | None:
+    """Why Python does not compile a text that it can parse; None if it does, or cannot tell."""
+    try:
+        compile(text, "<file>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        return error.with_traceback(None)  # Which would keep the caller's syntax tree alive.
+    except (RecursionError, MemoryError, OverflowError):
+        return None
+    return None
+
+
+def _is_suspicious(data: bytes) -> bool:
+    if not data.isascii() and not _is_text(data):
+        return True
+    return (
+        any(data.count(opening) != data.count(closing) for opening, closing in _BRACKETS)
+        or any(sign in data for sign in _SIGNS)
+        or data.count(b'"""') % 2 == 1
+        or data.count(b"'''") % 2 == 1
+    )
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_refused(data: bytes, flags: int) -> bool:
+    from locklint.engine.facts import undisturbed_parsing
+
+    with undisturbed_parsing():
+        try:
+            compile(data, "<file>", "exec", flags, dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return True
+        except (RecursionError, MemoryError, OverflowError):
+            pass  # It may be sound all the same.
+    return False
