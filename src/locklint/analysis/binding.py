@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from locklint.analysis.passed import Passed
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, FunctionKind
-from locklint.ir.instruction import Call, CallArgument, Constant
+from locklint.ir.instruction import Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
 
 
@@ -26,6 +27,8 @@ class Binding:
         self.constants: dict[str, Constant] = {}
         self._given: set[str] = set()
         self._is_open = False  # something starred is passed: any parameter may be given
+        self._collected: dict[str, list[CallArgument]] = {}
+        self._receiving = ""  # the starred parameter that collects the receiver too
         names = list(callee.parameters)
         if callee.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD) and names:
             if receiver is None and call is not None:
@@ -59,6 +62,7 @@ class Binding:
         if first.startswith("**"):
             return
         if first.startswith("*"):
+            self._receiving = first[1:]
             self.roots[f"{first[1:]}[0]"] = receiver
         else:
             self.roots[names.pop(0)] = receiver
@@ -71,6 +75,9 @@ class Binding:
                 collecting = "" if name.startswith("**") else name[1:]
                 break
             plain.append(name)
+        by_name = names[-1][2:] if names and names[-1].startswith("**") else ""
+        bare = frozenset(name.lstrip("*") for name in names)
+        self._collected.update((name, []) for name in (collecting, by_name) if name)
         taken = sum(1 for known in self.roots if collecting and known.startswith(f"{collecting}["))
         position = 0
         for argument in arguments:
@@ -83,11 +90,14 @@ class Binding:
                 continue
             if argument.name is not None:
                 self._bind(argument.name, argument)
+                if by_name and argument.name not in bare:
+                    self._collected[by_name].append(_literal(argument))
             elif position < len(plain):
                 self._bind(plain[position], argument)
                 position += 1
             elif collecting:
                 self._bind(f"{collecting}[{taken}]", argument)
+                self._collected[collecting].append(_literal(argument))
                 taken += 1
 
     def _spread(self, names: list[str], source: AccessPath, collecting: str) -> None:
@@ -125,6 +135,22 @@ class Binding:
         if name in self._given or name in self.roots or self._is_open:
             return None
         return next((value for known, value in self._callee.defaults if known == name), None)
+
+    def passed(self, names: tuple[str, ...]) -> Passed:
+        """Return what is passed for some of the callee's parameters, as far as it is literal."""
+        values = [(name, self.constant(name)) for name in names]
+        collected = {} if self._is_open else self._collected
+        return Passed(
+            tuple([(name, value) for name, value in values if value is not None]),
+            tuple(
+                [
+                    (name, tuple(collected[name]))
+                    for name in names
+                    # What holds the receiver is not known by its other elements.
+                    if name in collected and name != self._receiving
+                ]
+            ),
+        )
 
     def lock(self, lock: LockRef) -> LockRef | None:
         """The lock as the caller names it; None where the caller cannot name it."""
@@ -187,6 +213,12 @@ class Binding:
         if self._callee.parent == self._caller.qualname:
             return Root.LOCAL
         return Root.CLOSURE
+
+
+def _literal(argument: CallArgument) -> CallArgument:
+    """Return an argument with any value but a literal left out."""
+    value = argument.value if isinstance(argument.value, Constant) else Unknown()
+    return CallArgument(value, argument.name)
 
 
 def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | None:

@@ -136,6 +136,7 @@ class LockStates(msgspec.Struct):
     ``raises`` is how likely it is left by an exception that does not end the process, ``returns``
     whether it ever comes back in practice. Of a function that touches no lock these are all that is
     known of its ``exits``, and its ``yields`` are not noted either, unless all was asked for.
+    ``deciding`` are the parameters whose values the states have to remember.
     """
 
     function: Function
@@ -149,6 +150,7 @@ class LockStates(msgspec.Struct):
     given_up: Reason | None = None
     raises: Grade = Grade.NEVER
     returns: bool = False
+    deciding: tuple[str, ...] = ()
     # What is worked out once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)
 

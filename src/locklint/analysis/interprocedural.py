@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from locklint.analysis.events import LockStates, Recorder
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY, State
-from locklint.analysis.lockset_transfer import Lookup, Transfer
+from locklint.analysis.lockset_transfer import Transfer
+from locklint.analysis.passed import Passed
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summarize import summarize
-from locklint.analysis.summary import Summary
+from locklint.analysis.summary import Lookup, Summary
 from locklint.core.not_analysed import Reason
 from locklint.dataflow.solver import Forward, GivenUp
 from locklint.ir.cfg import Function
@@ -37,6 +38,9 @@ _MAX_ROUNDS = 3
 
 MAX_WORK = 3_000_000
 """How much of states may be looked at for one function: some seconds of work."""
+
+MAX_PASSED = 8
+"""For how many different sets of literals one callee is looked at; further calls get the rest."""
 
 _WORK_OF_BLOCK = 50
 
@@ -68,6 +72,7 @@ class Interprocedural:
         self.states: dict[str, LockStates] = {}
         self.summaries: dict[str, Summary] = {}
         self._callers: dict[str, set[str]] = {}
+        self._by_passed: dict[str, dict[Passed, Summary]] = {}
         self._errors: list[tuple[Function, Exception]] = []
 
     def add(self, functions: Iterable[Function]) -> set[str]:
@@ -128,11 +133,21 @@ class Interprocedural:
                     stack.pop()
         return order
 
-    def _lookup(self, key: str) -> tuple[Function, Summary] | None:
+    def _lookup(self, key: str, passed: Passed | None = None) -> tuple[Function, Summary] | None:
         summary = self.summaries.get(key)
-        return None if summary is None else (self.functions[key], summary)
+        if summary is None:
+            return None
+        function = self.functions[key]
+        if passed is not None and passed != Passed():
+            known = self._by_passed.setdefault(key, {})
+            if passed not in known and len(known) < MAX_PASSED:
+                known[passed] = summary  # Of calls within the call nothing more is known.
+                known[passed] = summarize(solve(function, self._lookup, passed=passed))
+            summary = known.get(passed, summary)
+        return function, summary
 
     def _solve(self, function: Function) -> None:
+        self._by_passed.pop(function.key, None)
         try:
             states = solve(function, self._lookup, self.keeps_all)
         except Exception as error:
@@ -155,8 +170,15 @@ def _called(function: Function, lookup: Lookup) -> list[Summary]:
     return [each[1] for each in found if each is not None]
 
 
-def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockStates:
-    """The facts about one function's locks, given the summaries of what it calls."""
+def solve(
+    function: Function, lookup: Lookup, keeps_all: bool = False, passed: Passed | None = None
+) -> LockStates:
+    """The facts about one function's locks, given the summaries of what it calls.
+
+    With ``passed`` they are those of a call that passes these values.
+    """
+    if passed is not None:
+        function = passed.written_out(function)
     recorder = Recorder(function)
     if function.too_complex:
         recorder.states.given_up = Reason.TOO_COMPLEX
@@ -166,6 +188,7 @@ def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockSt
     # Outcomes and constants only tell which way an acquire or release went.
     touches = _has_lock_instruction(function) or not all(each.is_neutral for each in called)
     relevance = Relevance(function, outcomes=touches)
+    recorder.states.deciding = relevance.deciding
     recording: Transfer
     if touches or keeps_all or any(each.effects or each.context_effects for each in called):
         transfer = Transfer(function, relevance, lookup, steps)
@@ -191,8 +214,12 @@ def solve(function: Function, lookup: Lookup, keeps_all: bool = False) -> LockSt
             new = old.join(new)
         return new
 
+    start = EMPTY
+    if passed is not None:
+        known = {k: v for k, v in passed.known().items() if k in relevance.tracked}
+        start = start.with_values(known, {})
     try:
-        before = Forward(function, flow, join).solve(State([EMPTY]))
+        before = Forward(function, flow, join).solve(State([start]))
     except GivenUp as bound:
         recorder.states.given_up = bound.reason
         return recorder.states

@@ -17,14 +17,13 @@ from locklint.analysis.events import Recorder
 from locklint.analysis.hold import Cause, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised, State
 from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
-from locklint.analysis.lockset_values import Lookup
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.steps import FunctionSteps, makes_exception
+from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Assign,
-    Await,
     BlockId,
     Branch,
     Call,
@@ -37,7 +36,6 @@ from locklint.ir.instruction import (
     Return,
     Spawn,
     Terminator,
-    Yield,
 )
 from locklint.models.calls import ends_by_raising, ends_process
 
@@ -198,7 +196,7 @@ class Lockless(Transfer):
             likely = self._steps.grade(instruction)
             if likely is not Grade.NEVER:
                 likeliest = max(likeliest, likely)
-                before.append(_hazards(instruction, likely))
+                before.append(_hazards(self._steps.may_be_cancelled(instruction), likely))
             match instruction:
                 case Call():
                     noted.append(instruction)
@@ -232,11 +230,9 @@ class Lockless(Transfer):
                 return ()
 
 
-def _hazards(instruction: Instruction, likely: Grade) -> tuple[InFlight, ...]:
+def _hazards(may_be_cancelled: bool, likely: Grade) -> tuple[InFlight, ...]:
     error = _HAZARDS[Flow.ERROR, likely]
-    if isinstance(instruction, Await) or (
-        isinstance(instruction, Yield) and likely > Grade.UNLIKELY
-    ):
+    if may_be_cancelled:
         return (error, _HAZARDS[Flow.CANCEL, likely])
     return (error,)
 

@@ -15,9 +15,9 @@ from locklint.analysis.hold import (
 )
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_holds import Holds, is_exclusive
-from locklint.analysis.summary import Effect
+from locklint.analysis.summary import Deltas, Effect, Summary
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, CallArgument, Constant, Enter, Exit, Manager, Spawn, Use
 from locklint.ir.lock import LockRef, Mode
@@ -164,49 +164,66 @@ class Calls(Holds):
         self, call: Call, disjunct: Disjunct, way: str, raised: Raised | None
     ) -> list[Disjunct]:
         """Apply the summaries of a call's targets: ``way`` is ``normal`` or ``exceptional``."""
-        outcomes = [disjunct]
-        for target in call.targets[:1]:
-            found = self._lookup(target)
-            if found is None:
-                continue
-            callee, summary = found
-            if callee.is_generator or (callee.is_async and call.use is not Use.AWAITED):
-                # Calling it makes an object; its body runs later, if ever.
-                continue
-            binding = Binding(self._function, callee, call, None)
-            correlated = [effect for effect in summary.effects if effect.correlated]
-            for effect in summary.effects:
-                if way == "normal" and effect.correlated:
-                    continue
-                delta = effect.normal if way == "normal" else effect.exceptional
-                if len(call.targets) > 1 and delta != 0:
-                    delta = None
-                outcomes = self._shift_all(
-                    binding, effect.lock, effect.mode, delta, call.span, callee, outcomes, raised
+        found = self._lookup(call.targets[0])
+        if found is None:
+            return [disjunct]
+        callee, summary = found
+        if callee.is_generator or (callee.is_async and call.use is not Use.AWAITED):
+            # Calling it makes an object; its body runs later, if ever.
+            return [disjunct]
+        binding = Binding(self._function, callee, call, None)
+        summary = self._for_call(callee, summary, call, disjunct)
+        sure = len(call.targets) == 1
+
+        def shifted(deltas: Deltas, disjuncts: list[Disjunct]) -> list[Disjunct]:
+            for effect, delta in zip(summary.effects, deltas, strict=True):
+                delta = delta if sure or delta == 0 else None
+                disjuncts = self._shift_all(
+                    binding, effect.lock, effect.mode, delta, call.span, callee, disjuncts, raised
                 )
-            if way == "normal" and correlated:
-                split: list[Disjunct] = []
-                for truth in (True, False):
-                    some = outcomes
-                    for effect in correlated:
-                        delta = effect.on_true if truth else effect.on_false
-                        if not truth and effect.tries:
-                            some = self._note_failures(binding, effect, call.span, some)
-                        some = self._shift_all(
-                            binding,
-                            effect.lock,
-                            effect.mode,
-                            delta,
-                            call.span,
-                            callee,
-                            some,
-                            raised,
-                        )
-                    if call.result is not None:
-                        some = [self._set(call.result, Constant(truth), one) for one in some]
-                    split += some
-                outcomes = split
-        return outcomes
+            return disjuncts
+
+        if way == "exceptional":
+            outcomes = [
+                tuple(
+                    [
+                        # Nobody gets the object whose constructor raised, nor the locks in it.
+                        0 if call.constructs and effect.lock.path.root is Root.SELF else delta
+                        for effect, delta in zip(summary.effects, deltas, strict=True)
+                    ]
+                )
+                for deltas in summary.raised
+            ]
+            return [
+                one for deltas in dict.fromkeys(outcomes) for one in shifted(deltas, [disjunct])
+            ]
+        if not any(effect.correlated for effect in summary.effects):
+            after = shifted(tuple([effect.normal for effect in summary.effects]), [disjunct])
+            if call.result is None or call.constructs or len(summary.returned) != 1 or not sure:
+                return after
+            return [self._set(call.result, summary.returned[0], one) for one in after]
+        split: list[Disjunct] = []
+        for truth in (True, False):
+            some = [disjunct]
+            for effect in summary.effects:
+                if effect.tries and not truth:
+                    some = self._note_failures(binding, effect, call.span, some)
+            some = shifted(tuple([effect.given(truth) for effect in summary.effects]), some)
+            if call.result is not None:
+                some = [self._set(call.result, summary.literal(truth), one) for one in some]
+            split += some
+        return split
+
+    def _for_call(
+        self, callee: Function, summary: Summary, call: Call, disjunct: Disjunct
+    ) -> Summary:
+        """Return the summary of a callee for what one call passes."""
+        if not summary.decided_by:
+            return summary
+        known = msgspec.structs.replace(call, arguments=self._arguments(call.arguments, disjunct))
+        passed = Binding(self._function, callee, known, None).passed(summary.decided_by)
+        found = self._lookup(callee.key, passed)
+        return summary if found is None else found[1]
 
     def _note_failures(
         self, binding: Binding, effect: Effect, span: Span, disjuncts: list[Disjunct]
@@ -334,6 +351,8 @@ class Calls(Holds):
             if found is not None:
                 callee, summary = found
                 binding = Binding(self._function, callee, manager.call, None)
+                if manager.call is not None:
+                    summary = self._for_call(callee, summary, manager.call, disjunct)
                 for effect in summary.context_effects:
                     delta = {
                         "enter": effect.enter,

@@ -22,6 +22,7 @@ from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_values import Values
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.acquire_call import read_acquire
 from locklint.ir.instruction import Acquire, Constant, Instruction, TryAcquire, Use
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
 
@@ -34,7 +35,7 @@ class Holds(Values):
         key = key_of(lock, instruction.mode)
         acquisition = Acquisition(instruction.span, instruction.how, instruction.lock.path)
         taken = self._take(key, lock, acquisition, disjunct, instruction)
-        if isinstance(instruction, Acquire):
+        if isinstance(instruction, Acquire) or self._waits(instruction, disjunct):
             if instruction.call is not None and instruction.call.result is not None:
                 result = instruction.call.result
                 taken = [self._set(result, Constant(True), one) for one in taken]
@@ -71,6 +72,16 @@ class Holds(Values):
             *(self._set(outcome, Constant(True), one) for one in taken),
             self._set(outcome, Constant(False), failed),
         ]
+
+    def _waits(self, instruction: TryAcquire, disjunct: Disjunct) -> bool:
+        """Whether it waits as long as it takes, by the values that are known of its arguments."""
+        call, form = instruction.call, instruction.form
+        if instruction.certain or call is None or form is None:
+            return False
+        arguments = tuple(
+            [replace(each, value=self._value(each.value, disjunct)) for each in call.arguments]
+        )
+        return not read_acquire(replace(call, arguments=arguments), form).tries
 
     def _take(
         self,

@@ -18,14 +18,13 @@ from locklint.analysis.hold import (
 )
 from locklint.analysis.lockset import Disjunct, Raised, State
 from locklint.analysis.lockset_calls import Calls
-from locklint.analysis.lockset_values import Lookup
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.steps import FunctionSteps
+from locklint.analysis.summary import Lookup
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
     Assign,
-    Await,
     BlockId,
     Branch,
     Call,
@@ -205,9 +204,7 @@ class Transfer(Calls):
             before = self._exit(instruction, disjunct, None)
         for one in before:
             raised.add(one, hazard)
-            if isinstance(instruction, Await) or (
-                isinstance(instruction, Yield) and hazard.grade > Grade.UNLIKELY
-            ):
+            if self._steps.may_be_cancelled(instruction):
                 raised.add(one, replace(hazard, flow=Flow.CANCEL))
 
 
@@ -256,4 +253,4 @@ def _is_cleanup(terminator: object) -> bool:
     return isinstance(terminator, Catch) or (isinstance(terminator, Raise) and terminator.reraise)
 
 
-__all__ = ["Lookup", "Transfer", "dispatch", "raised_at"]
+__all__ = ["Transfer", "dispatch", "raised_at"]

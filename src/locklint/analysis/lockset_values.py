@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -12,13 +12,11 @@ from locklint.analysis.events import Recorder
 from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import Disjunct, Fact
 from locklint.analysis.relevance import Relevance, facts_of
-from locklint.analysis.summary import Summary
+from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Condition, Constant, Equals, IsNone, Operand, Truth, Unknown
 from locklint.ir.lock import LockRef
-
-Lookup = Callable[[str], tuple[Function, Summary] | None]
 
 _NEXT = AccessPath("<next>", (), Root.TEMP)
 

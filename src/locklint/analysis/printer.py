@@ -47,8 +47,9 @@ def _lines(states: LockStates, summary: Summary) -> Iterator[str]:
 
 def effect_lines(summary: Summary) -> Iterator[str]:
     """What a function does to its caller's locks, a line for each of them."""
-    for effect in summary.effects:
-        parts = [f"normal {_delta(effect.normal)}", f"exceptional {_delta(effect.exceptional)}"]
+    for position, effect in enumerate(summary.effects):
+        raised = dict.fromkeys(_delta(outcome[position]) for outcome in summary.raised)
+        parts = [f"normal {_delta(effect.normal)}", f"exceptional {' or '.join(raised)}"]
         if effect.correlated:
             parts.append(f"true {_delta(effect.on_true)}, false {_delta(effect.on_false)}")
         yield f"  effect on {effect.lock.path}: {', '.join(parts)}"

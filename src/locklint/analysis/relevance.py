@@ -127,6 +127,10 @@ class Relevance:
                     self._leading.add(root)
                     self._on_the_way.update(lock.path.fields)
                     use(root, block.id)
+                    if isinstance(instruction, TryAcquire) and instruction.call is not None:
+                        for argument in instruction.call.arguments:
+                            if isinstance(argument.value, AccessPath):
+                                use(argument.value, block.id)
                 case Defer(stack=stack) | Unwind(stack=stack):
                     use(stack, block.id)
                 case (
@@ -210,6 +214,13 @@ class Relevance:
             fact: path_blocks[fact.text] if fact.kind != "text" else tested_blocks[fact]
             for fact in self.repeated
         }
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The parameters whose values have to be remembered."""
+        names = [name.lstrip("*") for name in self._function.parameters]
+        paths = [AccessPath(name, (), Root.PARAMETER) for name in names]
+        return tuple([path.root_name for path in paths if path in self.tracked])
 
     @cached_property
     def advancing(self) -> Set[AccessPath]:

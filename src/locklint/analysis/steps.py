@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 from locklint.analysis.hold import Cause, Flow, Grade, InFlight
-from locklint.analysis.lockset_values import Lookup
 from locklint.analysis.raising import grade
+from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -29,6 +30,7 @@ from locklint.ir.instruction import (
     Terminator,
     TryAcquire,
     Unwind,
+    Use,
     Yield,
 )
 
@@ -67,6 +69,7 @@ class FunctionSteps:
     def __init__(self, function: Function, lookup: Lookup) -> None:
         self._function = function
         self._lookup = lookup
+        self._own_awaited = frozenset(self._find_own_awaited())
         self._all: dict[BlockId, Steps] = {}
         self._changing: dict[BlockId, Steps] = {}
         self._generators: dict[AccessPath, Grade] | None = None
@@ -99,7 +102,9 @@ class FunctionSteps:
         return steps
 
     def grade(self, instruction: Instruction) -> Grade:
-        """How likely an instruction is to raise."""
+        """Return how likely an instruction is to raise."""
+        if isinstance(instruction, Await) and instruction.value in self._own_awaited:
+            return Grade.NEVER  # The body of the coroutine raises, and that is the call's affair.
         likely = grade(instruction, self._function, self._raises)
         if isinstance(instruction, Operate) and instruction.what == "iterate":
             return max(likely, self._body_raises(instruction.values))
@@ -119,6 +124,34 @@ class FunctionSteps:
             (self._generators.get(v, Grade.NEVER) for v in values if isinstance(v, AccessPath)),
             default=Grade.NEVER,
         )
+
+    def may_be_cancelled(self, instruction: Instruction) -> bool:
+        """Return whether the task may be cancelled, or the generator closed, at an instruction."""
+        match instruction:
+            case Await():
+                return True
+            case Call(use=Use.AWAITED, result=result):
+                return result in self._own_awaited
+            case Yield():
+                return self.grade(instruction) > Grade.UNLIKELY
+            case _:
+                return False
+
+    def _find_own_awaited(self) -> Iterator[AccessPath]:
+        """Find the results of awaited calls whose bodies are all known.
+
+        Their effects are applied at the call, so an exception comes out of it, not after it.
+        """
+        for block in self._function.blocks.values():
+            for each in block.instructions:
+                match each:
+                    case Call(use=Use.AWAITED, result=AccessPath() as result, targets=targets):
+                        if targets and all(map(self._is_coroutine, targets)):
+                            yield result
+
+    def _is_coroutine(self, key: str) -> bool:
+        found = self._lookup(key)
+        return found is not None and found[0].is_async and not found[0].is_generator
 
     def _step(self, instruction: Instruction) -> Step:
         acts = isinstance(instruction, _ACTING)

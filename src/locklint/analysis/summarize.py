@@ -7,8 +7,12 @@ from collections.abc import Iterable
 from locklint.analysis.events import Exit, LockStates
 from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.raising import is_context_manager
-from locklint.analysis.summary import ContextEffect, Effect, Summary, is_nameable
+from locklint.analysis.summary import ContextEffect, Deltas, Effect, Summary, is_nameable
+from locklint.ir.instruction import Constant
 from locklint.ir.lock import LockRef
+
+MAX_RAISED = 4
+"""How many outcomes of exceptions are kept apart; beyond it, what differs is not known."""
 
 
 def summarize(states: LockStates) -> Summary:
@@ -28,32 +32,52 @@ def summarize(states: LockStates) -> Summary:
         if is_nameable(lock)
     ]
     context = is_context_manager(function)
-    effects: list[Effect] = []
+    effects: list[tuple[LockKey, Effect]] = []
     context_effects: list[ContextEffect] = []
+    varies = False
     for key, lock in nameable:
         if context:
             during = _context_effect(key, lock, states)
             if during is not None:
                 context_effects.append(during)
+            else:
+                varies = varies or _varies(key, states)
         elif not function.is_generator:
             effect = _effect(key, lock, exits, likely)
             if effect is not None:
-                effects.append(effect)
+                effects.append((key, effect))
+                varies = varies or effect.normal is None
+    returned = {exit_.value: None for exit_ in exits} if effects else {}
+    literals = [value for value in returned if isinstance(value, Constant)]
     return Summary(
         function.key,
-        tuple(effects),
+        tuple([effect for _, effect in effects]),
         tuple(context_effects),
         states.raises,
         states.returns or context,
+        _raised(effects, likely),
+        tuple(literals) if len(literals) == len(returned) else (),
+        states.deciding if varies else (),
     )
 
 
+def _raised(effects: list[tuple[LockKey, Effect]], likely: Iterable[Exit]) -> tuple[Deltas, ...]:
+    """Return what the likely exceptions leave behind, each outcome once, in a fixed order."""
+    found = dict.fromkeys(
+        tuple([_delta(exit_, key) for key, _ in effects]) for exit_ in likely
+    ) or {tuple([_unlikely(effect.normal) for _, effect in effects]): None}
+    if len(found) <= MAX_RAISED:
+        return tuple(sorted(found, key=str))
+    return (tuple([_only(set(each)) for each in zip(*found, strict=True)]),)
+
+
 def _deltas(exits: Iterable[Exit], key: LockKey) -> set[int | None]:
-    result: set[int | None] = set()
-    for exit_ in exits:
-        hold = exit_.holds.get(key)
-        result.add(0 if hold is None else None if hold.forgotten else hold.count)
-    return result
+    return {_delta(exit_, key) for exit_ in exits}
+
+
+def _delta(exit_: Exit, key: LockKey) -> int | None:
+    hold = exit_.holds.get(key)
+    return 0 if hold is None else None if hold.forgotten else hold.count
 
 
 def _only(deltas: set[int | None]) -> int | None:
@@ -66,16 +90,15 @@ def _effect(key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]) 
     if deltas <= {0} and raised <= {0}:
         return None
     normal = _only(deltas) if deltas else 0
-    exceptional = _only(raised) if raised else _unlikely(normal)
     if normal is not None:
-        return Effect(lock, key.mode, normal, exceptional)
+        return Effect(lock, key.mode, normal)
     by_truth: dict[bool, set[int | None]] = {True: set(), False: set()}
     for exit_ in exits:
         truth = exit_.returns_truth
         if truth is None:
-            return Effect(lock, key.mode, None, exceptional)
+            return Effect(lock, key.mode, None)
         by_truth[truth] |= _deltas([exit_], key)
-    return Effect(lock, key.mode, None, exceptional, _only(by_truth[True]), _only(by_truth[False]))
+    return Effect(lock, key.mode, None, _only(by_truth[True]), _only(by_truth[False]))
 
 
 def _unlikely(normal: int | None) -> int:
@@ -83,12 +106,21 @@ def _unlikely(normal: int | None) -> int:
     return min(normal, 0) if normal is not None else 0
 
 
-def _context_effect(key: LockKey, lock: LockRef, states: LockStates) -> ContextEffect | None:
+def _during(key: LockKey, states: LockStates) -> set[int | None]:
+    """Return how often a lock is held where a context manager runs what is in it."""
     during: set[int | None] = set()
     for _, holds in states.yields:
         hold = holds.get(key)
         during.add(0 if hold is None else None if hold.forgotten else hold.count)
-    enter = _only(during)
+    return during
+
+
+def _varies(key: LockKey, states: LockStates) -> bool:
+    return len(_during(key, states)) > 1 or len(_deltas(states.normal_exits, key)) > 1
+
+
+def _context_effect(key: LockKey, lock: LockRef, states: LockStates) -> ContextEffect | None:
+    enter = _only(_during(key, states))
     after = _only(_deltas(states.normal_exits, key))
     if enter is None or after is None:
         return None

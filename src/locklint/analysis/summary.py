@@ -6,28 +6,28 @@ enclosing variables or globals, and `binding.Binding` exchanges these for what a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
 
 from locklint.analysis.hold import Grade
+from locklint.analysis.passed import Passed
 from locklint.ir.access_path import Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Constant
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 
 class Effect(msgspec.Struct, frozen=True):
     """The net effect of one function on one lock: acquires minus releases.
 
-    ``normal`` after a normal return, ``exceptional`` after an exception that is likely in practice
-    (where none is, a release has happened all the same, and an acquire has not); None: it varies,
-    or nothing is known. ``on_true`` and ``on_false``: where it varies with the truth of what the
-    function returns.
+    ``normal`` after a normal return; None: it varies, or nothing is known. ``on_true`` and
+    ``on_false``: where it varies with the truth of what the function returns.
     """
 
     lock: LockRef
     mode: Mode
     normal: int | None
-    exceptional: int | None
     on_true: int | None = None
     on_false: int | None = None
 
@@ -35,6 +35,12 @@ class Effect(msgspec.Struct, frozen=True):
     def correlated(self) -> bool:
         """Whether the result tells what happened."""
         return self.normal is None and self.on_true is not None and self.on_false is not None
+
+    def given(self, truth: bool) -> int | None:
+        """Return the effect after a normal return of something true, or not true."""
+        if not self.correlated:
+            return self.normal
+        return self.on_true if truth else self.on_false
 
     @property
     def tries(self) -> bool:
@@ -52,19 +58,52 @@ class ContextEffect(msgspec.Struct, frozen=True):
     exit_on_exception: int
 
 
+Deltas = tuple["int | None", ...]
+"""What one outcome does to each of some locks: acquires minus releases; None: not known."""
+
+
 class Summary(msgspec.Struct, frozen=True):
-    """All effects of a function, in a fixed order, and how likely it is to raise."""
+    """All effects of a function, in a fixed order, and how likely it is to raise.
+
+    ``raised`` are the outcomes that an exception which is likely in practice may leave, each with a
+    number for each of the effects. Where none is likely, a release has happened all the same, and
+    an acquire has not. ``returned`` are the literals that the function returns, if it has effects
+    and returns nothing else. ``decided_by`` are parameters that may decide which of several effects
+    there is.
+    """
 
     key: str
     effects: tuple[Effect, ...] = ()
     context_effects: tuple[ContextEffect, ...] = ()
     raises: Grade = Grade.LIKELY
     returns: bool = True
+    raised: tuple[Deltas, ...] = ()
+    returned: tuple[Constant, ...] = ()
+    decided_by: tuple[str, ...] = ()
+
+    def literal(self, truth: bool) -> Constant:
+        """Return what the function returns where that is true, or where it is not."""
+        alike = [value for value in self.returned if bool(value.value) is truth]
+        return alike[0] if len(alike) == 1 else Constant(truth)
 
     @property
     def is_neutral(self) -> bool:
         """Whether callers need not know about it."""
-        return not self.context_effects and all(effect.normal == 0 for effect in self.effects)
+        return (
+            not self.context_effects
+            and not self.decided_by
+            and all(effect.normal == 0 for effect in self.effects)
+        )
+
+
+class Lookup(Protocol):
+    """Finds the summary of a function."""
+
+    def __call__(self, key: str, passed: Passed | None = None) -> tuple[Function, Summary] | None:
+        """Return a function by its key with its summary; None where it is not known.
+
+        ``passed``: the summary is that of a call which passes these values.
+        """
 
 
 def is_nameable(lock: LockRef) -> bool:
@@ -72,6 +111,3 @@ def is_nameable(lock: LockRef) -> bool:
     if lock.exactness is Exactness.ONE:
         return True
     return lock.path.root in (Root.SELF, Root.PARAMETER, Root.CLOSURE, Root.GLOBAL)
-
-
-Summaries = Mapping[str, Summary]

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import msgspec
 
 from locklint.core.source import Span
-from locklint.frontend.acquire_call import AcquireCall, read_acquire
 from locklint.frontend.cannot_raise import CannotRaise
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import spawns
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
