@@ -103,8 +103,13 @@ class FunctionSteps:
 
     def grade(self, instruction: Instruction) -> Grade:
         """Return how likely an instruction is to raise."""
-        if isinstance(instruction, Await) and instruction.value in self._own_awaited:
-            return Grade.NEVER  # The body of the coroutine raises, and that is the call's affair.
+        match instruction:
+            case Call(use=Use.AWAITED, result=result, targets=targets):
+                if result in self._own_awaited:
+                    return max(found[1].raises for key in targets if (found := self._lookup(key)))
+            case Await(value=value):
+                if value in self._own_awaited:
+                    return Grade.NEVER  # The body of the coroutine raises: see its call.
         likely = grade(instruction, self._function, self._raises)
         if isinstance(instruction, Operate) and instruction.what == "iterate":
             return max(likely, self._body_raises(instruction.values))

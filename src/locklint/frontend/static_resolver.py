@@ -301,8 +301,8 @@ class StaticResolver:
                 confidence = min(confidence, self._stand_in(kind))
         if len({lock.name for lock in locks}) > 1:
             confidence = min(confidence, Confidence.MEDIUM)
-            if len({lock.api.is_async for lock in locks}) > 1:
-                confidence = Confidence.LOW
+        if len({_protocol(lock) for lock in locks}) > 1:
+            confidence = Confidence.LOW
         identity, exactness = chosen.identity, chosen.exactness
         if len({(lock.identity, lock.exactness) for lock in locks}) > 1:
             homes = sorted({lock.identity for lock in locks if lock.identity})
@@ -327,7 +327,7 @@ class StaticResolver:
             confidence=confidence,
             may_be_none=any(isinstance(kind, NoneType) for kind in types),
             view_kind=chosen.view_kind,
-            mode=_common_mode(locks),
+            mode=_common_mode(chosen, locks),
         )
 
     def _by_canonical_path(
@@ -412,6 +412,16 @@ def _choose(locks: list[LockValue]) -> LockValue:
     return max(reentrant or locks, key=lambda lock: lock.confidence)
 
 
-def _common_mode(locks: list[LockValue]) -> Mode | None:
+def _protocol(lock: LockValue) -> tuple[bool, ...]:
+    """Return what decides which statements and calls fit a lock."""
+    api = lock.api
+    return (lock.mode is not None, api.is_async, api.with_ok, api.async_with_ok)
+
+
+def _common_mode(chosen: LockValue, locks: list[LockValue]) -> Mode | None:
+    """Return the mode of the alternative that stands for all.
+
+    Of a view for reading or for writing it is reading, which keeps fewer threads out.
+    """
     modes = {lock.mode for lock in locks}
-    return next(iter(modes)) if len(modes) == 1 else None
+    return Mode.SHARED if {Mode.SHARED, Mode.EXCLUSIVE} <= modes else chosen.mode
