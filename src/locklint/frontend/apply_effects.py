@@ -15,6 +15,7 @@ from locklint.core.source import Span
 from locklint.frontend.cannot_raise import CannotRaise
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
+from locklint.frontend.narrowing import Narrowing
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import spawns
 from locklint.ir.access_path import AccessPath, Root
@@ -113,6 +114,8 @@ class EffectPass:
         self._mentions: set[str] = set()
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
+        self._narrowing = Narrowing(function, resolver)
+        self._block = function.entry
 
     def apply(self) -> Function:
         """The function with effects; its graph keeps its shape, but for swallowed exceptions."""
@@ -125,6 +128,7 @@ class EffectPass:
         blocks: dict[BlockId, BasicBlock] = {}
         for block in function.blocks.values():
             instructions: list[Instruction] = []
+            self._block = block.id
             for instruction in block.instructions:
                 for rewritten in self._rewrite(instruction):
                     _drop_reads(instructions, rewritten)
@@ -152,6 +156,8 @@ class EffectPass:
             return self._chosen_lock(operand)
         lock = self._resolver.lock(self._function.key, path)
         if lock is None and path != operand:
+            return None
+        if lock is not None and not self._narrowing.admits(self._block, path, lock.api):
             return None
         if lock is not None and lock.path.is_vague and not operand.is_vague:
             # In `for lock in locks` the variable names one element, `locks[*]` none in particular.

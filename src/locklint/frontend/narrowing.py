@@ -1,0 +1,131 @@
+"""Which types a value may have after tests with ``isinstance``, by block."""
+
+from __future__ import annotations
+
+import msgspec
+
+from locklint.dataflow.order import predecessors, reverse_postorder
+from locklint.frontend.resolver import Resolver
+from locklint.ir.access_path import AccessPath
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    Branch,
+    Call,
+    CallArgument,
+    Display,
+    Opaque,
+    Operand,
+)
+from locklint.ir.lock import LockKind
+
+_MAX_FACTS = 32
+
+
+class _Fact(msgspec.Struct, frozen=True):
+    """``isinstance(path, classes)`` had this outcome."""
+
+    path: AccessPath
+    classes: tuple[Operand, ...]
+    outcome: bool
+
+
+class Narrowing:
+    """The tests that each block of a function lies behind, on all paths that lead to it.
+
+    A test holds until its variable is bound anew, or the first field of its path is.
+    """
+
+    def __init__(self, function: Function, resolver: Resolver) -> None:
+        self._function = function
+        self._resolver = resolver
+        tests = {block.id: test for block in function.blocks.values() if (test := _test(block))}
+        self._facts = self._solve(tests) if tests else {}
+
+    def admits(self, block: BlockId, path: AccessPath, kind: LockKind) -> bool:
+        """Return whether a lock of that kind may be at ``path`` in the block.
+
+        A class that is not known may be any, that of the lock included.
+        """
+        for fact in self._facts.get(block, ()):
+            if fact.path == path:
+                answers = [self._is_class_of(each, kind) for each in fact.classes]
+                if fact.outcome and all(answer is False for answer in answers):
+                    return False
+                if not fact.outcome and any(answers):
+                    return False
+        return True
+
+    def _is_class_of(self, operand: Operand, kind: LockKind) -> bool | None:
+        if not isinstance(operand, AccessPath):
+            return None
+        found = self._resolver.lock_class(self._function.key, operand)
+        if found is not None:
+            return found == kind
+        made = self._resolver.callee(self._function.key, operand).constructs
+        return None if made is None else False
+
+    def _solve(self, tests: dict[BlockId, tuple[_Fact, Branch]]) -> dict[BlockId, frozenset[_Fact]]:
+        """Intersect what holds over all ways into a block; a way that was not followed adds all."""
+        before = predecessors(self._function)
+        order = reverse_postorder(self._function)
+        known: dict[BlockId, frozenset[_Fact]] = {self._function.entry: frozenset()}
+        changed = True
+        while changed:
+            changed = False
+            for block in order:
+                if block == self._function.entry:
+                    continue
+                ways = [
+                    self._along(source, block, known[source], tests)
+                    for source in before[block]
+                    if source in known
+                ]
+                facts = frozenset.intersection(*ways) if ways else frozenset()
+                if known.get(block) != facts:
+                    known[block] = facts
+                    changed = True
+        return {block: self._kept(block, facts) for block, facts in known.items() if facts}
+
+    def _kept(self, block: BlockId, facts: frozenset[_Fact]) -> frozenset[_Fact]:
+        """Return the facts but those whose value the block itself binds anew."""
+        instructions = self._function.blocks[block].instructions
+        bound = [one.target for one in instructions if isinstance(one, Assign)]
+        return frozenset(
+            fact for fact in facts if not any(fact.path.starts_with(path) for path in bound)
+        )
+
+    def _along(
+        self,
+        source: BlockId,
+        target: BlockId,
+        facts: frozenset[_Fact],
+        tests: dict[BlockId, tuple[_Fact, Branch]],
+    ) -> frozenset[_Fact]:
+        facts = self._kept(source, facts)
+        if source not in tests:
+            return facts
+        fact, branch = tests[source]
+        if branch.then == branch.otherwise or target not in (branch.then, branch.otherwise):
+            return facts
+        outcome = target == branch.then
+        return facts | {_Fact(fact.path, fact.classes, outcome)}
+
+
+def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
+    """Return the test that a block ends with, if it asks ``isinstance`` of a path."""
+    match block.terminator:
+        case Branch(condition=Opaque(text=str(text))) as branch if text.startswith("isinstance("):
+            pass
+        case _:
+            return None
+    for one in reversed(block.instructions):
+        match one:
+            case Call(
+                callee=AccessPath(root_name="isinstance", fields=()),
+                arguments=(CallArgument(value=AccessPath() as path), CallArgument(value=classes)),
+            ) if text.startswith(f"isinstance({path}, "):
+                items = classes.items if isinstance(classes, Display) else (classes,)
+                return _Fact(path, items[:_MAX_FACTS], True), branch
+    return None
