@@ -19,6 +19,7 @@ from locklint.analysis.hold import (
     FORGOTTEN,
     Acquisition,
     Cause,
+    CauseKind,
     Flow,
     Grade,
     Hold,
@@ -89,7 +90,7 @@ def disjuncts(draw: st.DrawFn, kind: tuple[Flow, str | None] | None = None) -> D
     """A disjunct; ``kind``: of the exception in flight."""
     exception = None
     if kind is not None:
-        cause = Cause(draw(spans), "call()")
+        cause = Cause(CauseKind.CALL, draw(spans))
         exception = InFlight(kind[0], kind[1], draw(grades), cause)
     return Disjunct(
         holds=draw(st.dictionaries(st.sampled_from(KEYS), holds)),
@@ -118,7 +119,7 @@ def alike(draw: st.DrawFn, count: int) -> tuple[Disjunct, ...]:
         }
         exception = first.exception
         if exception is not None:
-            exception = replace(exception, cause=Cause(draw(spans), "call()"))
+            exception = replace(exception, cause=Cause(CauseKind.CALL, draw(spans)))
         found.append(Disjunct(bound, first.values, first.facts, {}, first.order, exception))
     return tuple(found)
 

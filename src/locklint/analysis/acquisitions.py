@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
-from locklint.analysis.hold import Acquisition, Grade, LockKey
+from locklint.analysis.hold import Acquisition, Cause, CauseKind, Grade, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
@@ -103,7 +103,7 @@ class Fate(msgspec.Struct):
             for exit_ in self.kept_by_exception
             if exit_.exception is not None
             and exit_.exception.grade > Grade.ACQUIRE
-            and not (context and exit_.exception.cause.what == "yield")
+            and not (context and exit_.exception.cause.kind is CauseKind.YIELD)
         ]
         return sorted(found, key=_by_conviction)
 
@@ -114,7 +114,7 @@ class Fate(msgspec.Struct):
         spans = [
             exit_.span
             for exit_ in self.kept_by_exception
-            if exit_.exception is not None and exit_.exception.cause.what == "yield"
+            if exit_.exception is not None and exit_.exception.cause.kind is CauseKind.YIELD
         ]
         return min(spans, default=None)
 
@@ -144,9 +144,9 @@ class Fate(msgspec.Struct):
         return Severity.ERROR if proven and sure else Severity.WARNING
 
 
-def _by_conviction(exit_: Exit) -> tuple[int, Span]:
+def _by_conviction(exit_: Exit) -> tuple[int, Cause]:
     assert exit_.exception is not None
-    return (-exit_.exception.grade, exit_.span)
+    return (-exit_.exception.grade, exit_.exception.cause)
 
 
 def fates(states: LockStates) -> list[Fate]:

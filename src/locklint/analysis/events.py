@@ -10,6 +10,7 @@ import msgspec
 from locklint.analysis.hold import (
     Acquisition,
     Cause,
+    CauseKind,
     Flow,
     Grade,
     Hold,
@@ -328,7 +329,7 @@ class Recorder:
         exception = disjunct.exception
         if exception is None:
             span = self.states.function.name_span
-            exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(span, "an exception"))
+            exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
         self.states.exits.append(Exit(exception.cause.span, None, exception, dict(disjunct.holds)))
         if exception.flow is not Flow.EXIT:
             self.may_raise(exception.grade)

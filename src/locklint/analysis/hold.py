@@ -32,11 +32,29 @@ class Flow(IdentityEnum):
     EXIT = "exit"  # SystemExit: the process ends
 
 
-class Cause(msgspec.Struct, frozen=True, order=True, gc=False):
-    """What raised the exception in flight."""
+class CauseKind(IntEnum):
+    """What raises, the likeliest first among what has one grade."""
 
+    RAISE = 0
+    AWAIT = 1
+    CALL = 2
+    LEAVE = 3  # the end of a `with`
+    ITERATE = 4
+    ELEMENT = 5
+    STORE = 6
+    ATTRIBUTE = 7
+    OPERATOR = 8
+    YIELD = 9
+    ACQUIRE = 10
+    UNKNOWN = 11
+
+
+class Cause(msgspec.Struct, frozen=True, order=True, gc=False):
+    """What raised the exception in flight; ``name`` is the class that a `raise` names."""
+
+    kind: CauseKind
     span: Span
-    what: str
+    name: str = ""
 
 
 class InFlight(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,7 @@ from operator import is_
 from typing import NamedTuple
 
 from locklint.analysis.events import Recorder
-from locklint.analysis.hold import Cause, Flow, Grade, InFlight
+from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised, State
 from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
 from locklint.analysis.relevance import Relevance
@@ -39,7 +39,7 @@ from locklint.ir.instruction import (
 )
 from locklint.models.calls import ends_by_raising, ends_process
 
-_SOMETHING = Cause(Span(1, 1, 1, 1), "")
+_SOMETHING = Cause(CauseKind.UNKNOWN, Span(1, 1, 1, 1))
 _HAZARDS = {
     (flow, likely): InFlight(flow, None, likely, _SOMETHING)
     for flow in (Flow.ERROR, Flow.CANCEL)

@@ -10,6 +10,7 @@ from locklint.analysis.hold import (
     UNTOUCHED,
     Acquisition,
     Cause,
+    CauseKind,
     Flow,
     Grade,
     Hold,
@@ -160,7 +161,7 @@ class Holds(Values):
         if hold.is_free and lock.kind.role is not LockRole.SEMAPHORE:
             if lock.kind.unheld_release is UnheldRelease.RAISES:
                 if raised is not None:
-                    cause = Cause(span, "release of a lock that is not held")
+                    cause = Cause(CauseKind.CALL, span)
                     failed = InFlight(Flow.ERROR, "RuntimeError", Grade.ACQUIRE, cause)
                     raised.add(disjunct, failed)
                 return []

@@ -11,6 +11,7 @@ from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
 from locklint.analysis.events import Recorder
 from locklint.analysis.hold import (
     Cause,
+    CauseKind,
     Flow,
     Grade,
     InFlight,
@@ -157,7 +158,7 @@ class Transfer(Calls):
         if isinstance(instruction, Call) and instruction.external is not None:
             if ends_process(instruction.external):
                 if ends_by_raising(instruction.external) and raised is not None:
-                    cause = Cause(instruction.span, "exit")
+                    cause = Cause(CauseKind.CALL, instruction.span)
                     leaving = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, cause)
                     raised.add(disjunct, leaving)
                 return []
@@ -217,9 +218,11 @@ def raised_at(terminator: Raise, disjunct: Disjunct) -> InFlight:
     flow = Flow.EXIT if bare in _EXITS else Flow.ERROR
     if bare in ("CancelledError", "GeneratorExit"):
         flow = Flow.CANCEL
-    cause = Cause(terminator.span, f"raise {bare}" if bare else "raise")
-    # An assertion states what its author knows to be true.
-    likely = Grade.UNLIKELY if bare == "AssertionError" else Grade.CERTAIN
+    if bare == "AssertionError":
+        # It states what its author knows to be true.
+        likely, cause = Grade.UNLIKELY, Cause(CauseKind.OPERATOR, terminator.span)
+    else:
+        likely, cause = Grade.CERTAIN, Cause(CauseKind.RAISE, terminator.span, bare or "")
     known = bare if bare and bare[:1].isupper() else None
     return InFlight(flow, known, likely, cause)
 
@@ -228,7 +231,7 @@ def dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjun
     """The handlers that may take the exception in flight, or where it goes past them."""
     exception = disjunct.exception
     if exception is None:
-        exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(catch.span, "an exception"))
+        exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, catch.span))
     for handler in catch.handlers:
         verdict = takes(handler, exception)
         if verdict is not Verdict.NO:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
-from locklint.analysis.hold import Cause, Flow, Grade, InFlight
+from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.raising import grade
 from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath
@@ -163,7 +163,7 @@ class FunctionSteps:
         likely = self.grade(instruction)
         if likely is Grade.NEVER:
             return Step(instruction, None, acts)
-        cause = Cause(instruction.span, _describe(instruction))
+        cause = Cause(_kind(instruction), instruction.span)
         return Step(instruction, InFlight(Flow.ERROR, None, likely, cause), acts)
 
     def _raises(self, key: str) -> Grade | None:
@@ -188,19 +188,23 @@ def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
     )
 
 
-def _describe(instruction: Instruction) -> str:
+def _kind(instruction: Instruction) -> CauseKind:
     match instruction:
-        case Call(callee=callee):
-            return f"{callee}()" if callee is not None else "the call"
-        case Await(what=what):
-            return what
+        case Call() | Enter():
+            return CauseKind.CALL
+        case Await():
+            return CauseKind.AWAIT
         case Yield():
-            return "yield"
+            return CauseKind.YIELD
         case Acquire() | TryAcquire():
-            return "acquire"
+            return CauseKind.ACQUIRE
+        case Exit():
+            return CauseKind.LEAVE
+        case Assign():
+            return CauseKind.STORE
         case Read(path=path):
-            return str(path)
+            return CauseKind.ELEMENT if path.last[0] == "[" else CauseKind.ATTRIBUTE
         case Operate(what=what):
-            return what
+            return CauseKind.ITERATE if what == "iterate" else CauseKind.OPERATOR
         case _:
-            return ""
+            return CauseKind.UNKNOWN

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from locklint.analysis.critical_pair import CriticalPair
-from locklint.analysis.events import Exit
+from locklint.analysis.hold import Cause, CauseKind, InFlight
 from locklint.analysis.lock_name import lock_name
+from locklint.analysis.written import written
 from locklint.core.diagnostic import Step
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
@@ -16,12 +18,15 @@ from locklint.ir.lock import LockRef
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
 
+_SERIAL = re.compile(r"%\d+")
+"""What sets the variables of comprehensions apart from the function's own."""
+
 
 def display_name(lock: LockRef) -> str:
     """The lock as the function at hand writes it."""
     if lock.path.root is Root.TEMP:
         return lock.identity.rsplit(".", 1)[-1] or lock.kind.name
-    return str(lock.path)
+    return _SERIAL.sub("", str(lock.path))
 
 
 def step(
@@ -44,16 +49,29 @@ def step(
     )
 
 
-def raising_phrase(exit_: Exit) -> str:
-    """What raises, as the subject of a sentence."""
-    what = exit_.exception.cause.what if exit_.exception else ""
-    if what.startswith("raise"):
-        return f"`{what}`"
-    if what.startswith(("await", "async")):
-        return f"`{what}` may raise or be cancelled"
-    if what:
-        return f"`{what}` may raise"
-    return "this may raise"
+def cause_phrase(program: Program, function: Function, cause: Cause) -> str:
+    """What raises, as its author wrote it: the subject of a sentence."""
+    if cause.kind is CauseKind.RAISE:
+        return f"`raise {cause.name}`" if cause.name else "`raise`"
+    text = written(program.sources.get(function.path), cause.span)
+    quoted = f"`{text}`" if text else f"the code in line {cause.span.line}"
+    if cause.kind is CauseKind.ITERATE:
+        return f"iterating over {quoted}"
+    if cause.kind is CauseKind.LEAVE:
+        return f"leaving {quoted}"
+    return quoted
+
+
+def raising_phrase(program: Program, function: Function, exception: InFlight | None) -> str:
+    """What raises, and how: a short sentence."""
+    if exception is None:
+        return "this may raise"
+    subject = cause_phrase(program, function, exception.cause)
+    if exception.cause.kind is CauseKind.RAISE:
+        return subject
+    if exception.cause.kind is CauseKind.AWAIT:
+        return f"{subject} may raise or be cancelled"
+    return f"{subject} may raise"
 
 
 def thread_steps(

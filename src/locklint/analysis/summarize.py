@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from locklint.analysis.events import Exit, LockStates
-from locklint.analysis.hold import Grade, LockKey
+from locklint.analysis.hold import CauseKind, Grade, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import ContextEffect, Deltas, Effect, Summary, is_nameable
 from locklint.ir.instruction import Constant
@@ -127,7 +127,7 @@ def _context_effect(key: LockKey, lock: LockRef, states: LockStates) -> ContextE
     thrown = [
         exit_
         for exit_ in states.exits
-        if exit_.exception is not None and exit_.exception.cause.what == "yield"
+        if exit_.exception is not None and exit_.exception.cause.kind is CauseKind.YIELD
     ]
     leave = after - enter
     exceptional = _only(_deltas(thrown, key)) if thrown else after

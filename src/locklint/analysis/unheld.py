@@ -165,6 +165,6 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
     return result
 
 
-def _by_conviction(given: Given) -> tuple[int, Span]:
+def _by_conviction(given: Given) -> tuple[int, Cause]:
     assert given.exception is not None
-    return (-given.exception.grade, given.span)
+    return (-given.exception.grade, given.exception.cause)

@@ -52,7 +52,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import cause_phrase, display_name, step
 from locklint.analysis.unheld import early_releases
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
@@ -70,11 +70,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             cause = early.cause
             own = cause.span == fate.span or early.grade <= Grade.ACQUIRE
             what = (
-                "the acquire fails"
-                if own
-                else f"`{cause.what}` raises"
-                if cause.what
-                else "this raises"
+                "the acquire fails" if own else f"{cause_phrase(program, function, cause)} raises"
             )
             yield RULE.finding(
                 function,

@@ -51,8 +51,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import fates
+from locklint.analysis.hold import CauseKind
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, raising_phrase, step
+from locklint.analysis.story import cause_phrase, display_name, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -67,10 +68,20 @@ def check(program: Program) -> Iterator[Diagnostic]:
             assert worst.exception is not None
             function = states.function
             name = display_name(fate.lock)
-            what = worst.exception.cause.what
+            cause = worst.exception.cause
+            when = f"if {cause_phrase(program, function, cause)} raises"
+            if cause.kind is CauseKind.RAISE:
+                when = f"after {cause_phrase(program, function, cause)}"
             steps = [
                 step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
-                step(function, "raise", worst.span, raising_phrase(worst), None, (name,)),
+                step(
+                    function,
+                    "raise",
+                    worst.span,
+                    raising_phrase(program, function, worst.exception),
+                    None,
+                    (name,),
+                ),
             ]
             if fate.first_release is not None:
                 steps.append(
@@ -86,8 +97,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` stays locked if {f'`{what}`' if what else 'something'} raises"
-                " before the `try`",
+                f"`{name}` stays locked {when} before the `try`",
                 locks=(fate.lock,),
                 steps=steps,
                 help="move the `try` up to the line after the acquire, or use `with`",

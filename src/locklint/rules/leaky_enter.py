@@ -85,9 +85,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report leaky `__enter__` and `__exit__` methods."""
     for states in program.solved():
         if states.function.name in _ENTER:
-            yield from _enter(states)
+            yield from _enter(program, states)
         elif states.function.name in _EXIT:
-            yield from _exit(states, _partner(program, states.function))
+            yield from _exit(program, states, _partner(program, states.function))
 
 
 def _partner(program: Program, function: Function) -> LockStates | None:
@@ -96,7 +96,7 @@ def _partner(program: Program, function: Function) -> LockStates | None:
     return program.states.get(f"{function.key.rpartition('.')[0]}.{name}")
 
 
-def _enter(states: LockStates) -> Iterator[Diagnostic]:
+def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
     function = states.function
     for fate in fates(states):
         leaks = [
@@ -118,7 +118,8 @@ def _enter(states: LockStates) -> Iterator[Diagnostic]:
                     function,
                     "raise",
                     leaks[0].span,
-                    f"{raising_phrase(leaks[0])}, and then `__exit__` does not run",
+                    f"{raising_phrase(program, function, leaks[0].exception)}, and then"
+                    " `__exit__` does not run",
                     None,
                     (name,),
                 ),
@@ -127,7 +128,7 @@ def _enter(states: LockStates) -> Iterator[Diagnostic]:
         )
 
 
-def _exit(states: LockStates, partner: LockStates | None) -> Iterator[Diagnostic]:
+def _exit(program: Program, states: LockStates, partner: LockStates | None) -> Iterator[Diagnostic]:
     if partner is None:
         return
     function = states.function
@@ -141,7 +142,8 @@ def _exit(states: LockStates, partner: LockStates | None) -> Iterator[Diagnostic
         name = display_name(fate.lock)
         why = "left here without a release"
         if skipped.exception is not None:
-            why = f"{raising_phrase(skipped)}, and then the release is skipped"
+            raising = raising_phrase(program, function, skipped.exception)
+            why = f"{raising}, and then the release is skipped"
         yield RULE.finding(
             function,
             fate.span,

@@ -54,7 +54,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.hold import Grade, Why
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import cause_phrase, display_name, step
 from locklint.analysis.unheld import UnheldRelease, early_releases, unheld_releases
 from locklint.core.diagnostic import Diagnostic, Severity, Step
 from locklint.ir.cfg import Function
@@ -91,7 +91,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
                         function,
                         "raise",
                         early.cause.span,
-                        f"if `{early.cause.what or 'this'}` raises, the lock is not held yet",
+                        f"if {cause_phrase(program, function, early.cause)} raises, the lock is not"
+                        " held yet",
                     ),
                     step(
                         function, "acquire", early.fate.span, "it is acquired here", early.fate.lock

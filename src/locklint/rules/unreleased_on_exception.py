@@ -57,10 +57,11 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.guards import is_guarded_release
-from locklint.analysis.hold import Grade
+from locklint.analysis.hold import Cause, CauseKind, Grade
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, raising_phrase, step
+from locklint.analysis.story import cause_phrase, display_name, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.cfg import Function
 from locklint.rule import Rule
 
 
@@ -80,7 +81,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
             name = display_name(fate.lock)
             steps = [
                 step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
-                step(function, "raise", worst.span, raising_phrase(worst), None, (name,)),
+                step(
+                    function,
+                    "raise",
+                    worst.span,
+                    raising_phrase(program, function, worst.exception),
+                    None,
+                    (name,),
+                ),
             ]
             if fate.first_release is not None:
                 steps.append(
@@ -96,7 +104,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` stays locked {_when(worst.exception.cause.what)}",
+                f"`{name}` stays locked {_when(program, function, worst.exception.cause)}",
                 severity=fate.severity(worst.exception.grade >= Grade.LIKELY),
                 locks=(fate.lock,),
                 steps=steps,
@@ -104,10 +112,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _when(cause: str) -> str:
-    if cause.startswith("raise"):
-        return f"after `{cause}`"
-    return f"if `{cause}` raises" if cause else "if something in between raises"
+def _when(program: Program, function: Function, cause: Cause) -> str:
+    phrase = cause_phrase(program, function, cause)
+    return f"after {phrase}" if cause.kind is CauseKind.RAISE else f"if {phrase} raises"
 
 
 RULE = Rule(
