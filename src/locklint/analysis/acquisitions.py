@@ -69,16 +69,21 @@ class Fate(msgspec.Struct):
         """Whether some ordinary way through the function gives the lock back."""
         if not self.releases:
             return False
-        if self.lock.kind.role is LockRole.SEMAPHORE and self._is_handed_on():
+        if self.lock.kind.role is LockRole.SEMAPHORE and self._is_slot_handed_on():
             return False
         return not self.states.normal_exits or any(
             given.exception is None for given in self.releases
         )
 
-    def _is_handed_on(self) -> bool:
+    def _is_slot_handed_on(self) -> bool:
         """Whether an ordinary way keeps a slot of a semaphore: whoever uses it gives it back."""
         holds = (exit_.holds.get(self.key) for exit_ in self.states.normal_exits)
         return any(hold is not None and (hold.forgotten or hold.count > 0) for hold in holds)
+
+    @property
+    def is_handed_on(self) -> bool:
+        """Whether one turn of a loop acquires the lock for another one to release."""
+        return not self.keys.isdisjoint(self.states.handed_on)
 
     @property
     def release_spans(self) -> list[Span]:

@@ -130,6 +130,21 @@ class Given(msgspec.Struct, frozen=True):
     exception: InFlight | None
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """What others do on their own to the locks of one function, by identity.
+
+    ``released``: they give back what it has acquired; ``acquired``: they acquire what it gives
+    back. ``turns`` asks whether in a loop one turn acquires what another one gives back.
+    """
+
+    released: frozenset[str] = frozenset()
+    acquired: frozenset[str] = frozenset()
+    turns: bool = False
+
+
+NOT_SHARED = Shared()
+
+
 class LockStates(msgspec.Struct):
     """All facts about the locks of one function.
 
@@ -138,6 +153,7 @@ class LockStates(msgspec.Struct):
     whether it ever comes back in practice. Of a function that touches no lock these are all that is
     known of its ``exits``, and its ``yields`` are not noted either, unless all was asked for.
     ``deciding`` are the parameters whose values the states have to remember.
+    ``handed_on`` are the locks that one turn of a loop acquires and another one releases.
     """
 
     function: Function
@@ -152,6 +168,8 @@ class LockStates(msgspec.Struct):
     raises: Grade = Grade.NEVER
     returns: bool = False
     deciding: tuple[str, ...] = ()
+    shared: Shared = NOT_SHARED
+    handed_on: frozenset[LockKey] = frozenset()
     # What is worked out once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from locklint.analysis.acquisitions import Fate
+from locklint.analysis.events import LockStates
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import BlockId, Branch, Call, Release, Return
+from locklint.ir.instruction import BlockId, Branch, Call, Raise, Release, Return
+from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths
 
 
@@ -41,6 +43,35 @@ def comes_first(function: Function, first: Span, then: Span) -> bool:
             if successor not in seen and successor not in around:
                 seen.add(successor)
                 work.append(successor)
+    return True
+
+
+def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:
+    """Whether each way on from a release takes the lock again: it is lent, not given back."""
+    function = states.function
+    takes = {t.acquisition.span for t in states.taken if t.lock.identity == lock.identity}
+    if not takes:
+        return False
+    work: list[tuple[BlockId, int]] = [
+        (block.id, index + 1)
+        for block in function.blocks.values()
+        for index, instruction in enumerate(block.instructions)
+        if instruction.span == release
+    ]
+    seen: set[BlockId] = set()
+    while work:
+        block_id, first = work.pop()
+        block = function.blocks[block_id]
+        spans = (instruction.span for instruction in block.instructions[first:])
+        met = next((span for span in spans if span == release or span in takes), None)
+        if met is not None and met != release:
+            continue
+        if met is not None or isinstance(block.terminator, (Return, Raise)):
+            return False
+        for successor in block.successors():
+            if successor not in seen:
+                seen.add(successor)
+                work.append((successor, 0))
     return True
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from locklint.analysis.events import LockStates, Recorder
+from locklint.analysis.events import NOT_SHARED, LockStates, Recorder, Shared
+from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY, State
 from locklint.analysis.lockset_transfer import Transfer
@@ -18,6 +19,7 @@ from locklint.analysis.relevance import Relevance
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summarize import summarize
 from locklint.analysis.summary import Lookup, Summary
+from locklint.analysis.turns import find_turns
 from locklint.core.not_analysed import Reason
 from locklint.dataflow.solver import Forward, GivenUp
 from locklint.ir.cfg import Function
@@ -74,6 +76,7 @@ class Interprocedural:
         self._callers: dict[str, set[str]] = {}
         self._by_passed: dict[str, dict[Passed, Summary]] = {}
         self._errors: list[tuple[Function, Exception]] = []
+        self._shared: dict[str, Shared] = {}
 
     def add(self, functions: Iterable[Function]) -> set[str]:
         """Solve the functions, and those known ones that call them.
@@ -85,8 +88,27 @@ class Interprocedural:
         for key, function in new.items():
             for callee in callees(function):
                 self._callers.setdefault(callee, set()).add(key)
+        return self._solve_all(set(new))
+
+    def settle(self) -> None:
+        """Solve again the functions that depend on what others do to their locks on their own."""
+        hand_offs = HandOffs(self._callers)
+        for _ in range(_MAX_ROUNDS):
+            hand_offs.look_at(self.states)
+            dirty: set[str] = set()
+            for key, states in self.states.items():
+                if states.complete and (states.taken or states.given):
+                    shared = hand_offs.of(states)
+                    if shared != states.shared:
+                        states.shared = self._shared[key] = shared
+                        if depends_on_others(states):
+                            dirty.add(key)
+            if not dirty:
+                return
+            self._solve_all(dirty)
+
+    def _solve_all(self, dirty: set[str]) -> set[str]:
         changed: set[str] = set()
-        dirty = set(new)
         for _ in range(_MAX_ROUNDS):
             again: set[str] = set()
             done: set[str] = set()
@@ -142,14 +164,17 @@ class Interprocedural:
             known = self._by_passed.setdefault(key, {})
             if passed not in known and len(known) < MAX_PASSED:
                 known[passed] = summary  # Of calls within the call nothing more is known.
-                known[passed] = summarize(solve(function, self._lookup, passed=passed))
+                shared = self._shared.get(key, NOT_SHARED)
+                states = solve(function, self._lookup, passed=passed, shared=shared)
+                known[passed] = summarize(states)
             summary = known.get(passed, summary)
         return function, summary
 
     def _solve(self, function: Function) -> None:
         self._by_passed.pop(function.key, None)
         try:
-            states = solve(function, self._lookup, self.keeps_all)
+            shared = self._shared.get(function.key, NOT_SHARED)
+            states = solve(function, self._lookup, self.keeps_all, shared=shared)
         except Exception as error:
             self._errors.append((function, error))
             states = LockStates(function, given_up=Reason.DEFECT)
@@ -171,15 +196,21 @@ def _called(function: Function, lookup: Lookup) -> list[Summary]:
 
 
 def solve(
-    function: Function, lookup: Lookup, keeps_all: bool = False, passed: Passed | None = None
+    function: Function,
+    lookup: Lookup,
+    keeps_all: bool = False,
+    passed: Passed | None = None,
+    shared: Shared = NOT_SHARED,
 ) -> LockStates:
     """The facts about one function's locks, given the summaries of what it calls.
 
-    With ``passed`` they are those of a call that passes these values.
+    With ``passed`` they are those of a call that passes these values; ``shared`` says what others
+    do to the same locks.
     """
     if passed is not None:
         function = passed.written_out(function)
     recorder = Recorder(function)
+    recorder.states.shared = shared
     if function.too_complex:
         recorder.states.given_up = Reason.TOO_COMPLEX
         return recorder.states
@@ -191,8 +222,8 @@ def solve(
     recorder.states.deciding = relevance.deciding
     recording: Transfer
     if touches or keeps_all or any(each.effects or each.context_effects for each in called):
-        transfer = Transfer(function, relevance, lookup, steps)
-        recording = Transfer(function, relevance, lookup, steps, recorder)
+        transfer = Transfer(function, relevance, lookup, steps, shared=shared)
+        recording = Transfer(function, relevance, lookup, steps, recorder, shared)
     else:
         transfer = recording = Lockless(function, relevance, lookup, steps, recorder)
 
@@ -219,6 +250,9 @@ def solve(
         known = {k: v for k, v in passed.known().items() if k in relevance.tracked}
         start = start.with_values(known, {})
     try:
+        if shared.turns:
+            find_turns(function, transfer, flow, join)
+            recorder.states.handed_on = frozenset().union(*transfer.turns.values())
         before = Forward(function, flow, join).solve(State([start]))
     except GivenUp as bound:
         recorder.states.given_up = bound.reason

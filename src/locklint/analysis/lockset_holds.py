@@ -27,6 +27,9 @@ from locklint.ir.acquire_call import read_acquire
 from locklint.ir.instruction import Acquire, Constant, Instruction, TryAcquire, Use
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
 
+BY_CONTEXT = frozenset({"with", "enter_context", "enter_async_context", "ExitStack"})
+"""Ways to take a lock that give it back by themselves, and that of the release then."""
+
 
 class Holds(Values):
     """Acquires, releases, and releases that are left to a stack of clean-ups."""
@@ -42,7 +45,12 @@ class Holds(Values):
                 taken = [self._set(result, Constant(True), one) for one in taken]
             return taken
         hold = disjunct.hold(key)
-        if is_exclusive(lock) and (hold.count > 0 or hold.is_held) and not hold.forgotten:
+        if (
+            is_exclusive(lock)
+            and (hold.count > 0 or hold.is_held)
+            and not hold.forgotten
+            and not self._may_be_lost(lock, hold)
+        ):
             taken = []
         failed = disjunct
         certain = hold.count > 0 or hold.taken_last
@@ -92,7 +100,12 @@ class Holds(Values):
         disjunct: Disjunct,
         instruction: Instruction | None = None,
     ) -> list[Disjunct]:
+        self._identities[key] = lock.identity
         hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
+        if self._may_be_lost(lock, hold):
+            # Somebody else has released it: else this would not come back.
+            hold = replace(hold, count=hold.count - 1, levels=hold.levels[:-1])
+            disjunct = disjunct.with_hold(key, hold)
         if self._recorder:
             self._recorder.acquires(key, lock, acquisition, disjunct, instruction)
         if hold.forgotten or hold.count >= MAX_COUNT:
@@ -119,6 +132,25 @@ class Holds(Values):
             )
         ]
 
+    def _may_be_lost(self, lock: LockRef, hold: Hold) -> bool:
+        """Whether somebody else may release a lock that this function has acquired."""
+        return (
+            lock.identity in self._shared.released
+            and is_exclusive(lock)
+            and hold.count > 0
+            and not hold.forgotten
+            and all(one.how not in BY_CONTEXT for one in hold.levels[-1])
+        )
+
+    def _after_wait(self, disjunct: Disjunct) -> Disjunct:
+        """The disjunct when others have had time to acquire what this function released."""
+        acquired = self._shared.acquired
+        for key, hold in disjunct.holds.items():
+            if hold.is_free and self._identities.get(key) in acquired:
+                unsure = replace(hold, free_at=None, why=None, where=None)
+                disjunct = disjunct.with_hold(key, unsure)
+        return disjunct
+
     def _release(
         self,
         span: Span,
@@ -140,12 +172,16 @@ class Holds(Values):
             own = lock.path.root in (Root.LOCAL, Root.TEMP) and not lock.kind.reentrant
             hold = replace(hold, free_at=0 if own else None)
             disjunct = disjunct.with_hold(key, hold)
+        self._identities[key] = lock.identity
         if self._recorder:
             self._recorder.releases(key, lock, span, how, disjunct)
         if hold.forgotten:
             return [disjunct.with_hold(key, FORGOTTEN)]
         if hold.count > 0:
             free = hold.count == 1
+            if lock.kind.reentrant and lock.identity in self._shared.acquired:
+                # The same thread may have acquired it before, in another function.
+                free = False
             return [
                 disjunct.with_hold(
                     key,
@@ -168,12 +204,14 @@ class Holds(Values):
             return [disjunct]
         if hold.count <= -MAX_COUNT:
             return [disjunct.with_hold(key, FORGOTTEN)]
+        # What was given back already, and is again, somebody else has acquired in between.
+        count = hold.count - 1 if hold.count == 0 or not is_exclusive(lock) else hold.count
         return [
             disjunct.with_hold(
                 key,
                 Hold(
-                    count=hold.count - 1,
-                    free_at=hold.count - 1 if is_exclusive(lock) else None,
+                    count=count,
+                    free_at=count if is_exclusive(lock) else None,
                     why=Why.RELEASED,
                     where=span,
                 ),

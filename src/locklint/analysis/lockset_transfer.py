@@ -8,13 +8,14 @@ from operator import is_
 from msgspec.structs import replace
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
-from locklint.analysis.events import Recorder
+from locklint.analysis.events import NOT_SHARED, Recorder, Shared
 from locklint.analysis.hold import (
     Cause,
     CauseKind,
     Flow,
     Grade,
     InFlight,
+    LockKey,
     key_of,
 )
 from locklint.analysis.lockset import Disjunct, Raised, State
@@ -43,9 +44,13 @@ from locklint.ir.instruction import (
     Spawn,
     TryAcquire,
     Unwind,
+    Wait,
     Yield,
 )
 from locklint.models.calls import ends_by_raising, ends_process
+
+_WAITING = (Acquire, Call, Enter, TryAcquire, Wait, Yield)
+"""What takes its time, or may: meanwhile other threads go on."""
 
 _EXITS = ("SystemExit", "KeyboardInterrupt")
 
@@ -60,9 +65,11 @@ class Transfer(Calls):
         lookup: Lookup,
         steps: FunctionSteps,
         recorder: Recorder | None = None,
+        shared: Shared = NOT_SHARED,
     ) -> None:
-        super().__init__(function, relevance, lookup, recorder)
+        super().__init__(function, relevance, lookup, recorder, shared)
         self._steps = steps
+        self.turns: dict[tuple[BlockId, BlockId], frozenset[LockKey]] = {}
 
     def flow(self, block_id: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
         """The states that leave a block, each with its target."""
@@ -87,6 +94,9 @@ class Transfer(Calls):
             if leaving:
                 out.setdefault(block.on_exception, []).extend(leaving)
         for target, disjuncts in out.items():
+            handed_on = self.turns.get((block_id, target))
+            if handed_on is not None:
+                disjuncts = [self._begin_turn(handed_on, each) for each in disjuncts]
             yield target, State(self._forget_dead(disjuncts, target))
 
     def record(self, block_id: BlockId, state: State) -> None:
@@ -130,6 +140,12 @@ class Transfer(Calls):
                 raised.add(disjunct, raised_at(block.terminator, disjunct))
         return current, raised
 
+    def _begin_turn(self, handed_on: frozenset[LockKey], disjunct: Disjunct) -> Disjunct:
+        """The state in which another turn of a loop finds the locks that turns hand on."""
+        for key in handed_on & disjunct.holds.keys():
+            disjunct = disjunct.without_hold(key)
+        return self._after_wait(disjunct)
+
     def _forget_dead(self, disjuncts: Iterable[Disjunct], block: BlockId) -> Iterator[Disjunct]:
         relevance = self._relevance
         keep_exception = relevance.exception_live(block)
@@ -164,6 +180,8 @@ class Transfer(Calls):
                 return []
         if hazard is not None and raised is not None:
             self._may_raise(instruction, disjunct, hazard, raised)
+        if self._shared.acquired and isinstance(instruction, _WAITING):
+            disjunct = self._after_wait(disjunct)
         match instruction:
             case Acquire() | TryAcquire():
                 return self._acquire(instruction, disjunct)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.condensed import constants_of
-from locklint.analysis.events import Recorder
+from locklint.analysis.events import NOT_SHARED, Recorder, Shared
 from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import Disjunct, Fact
 from locklint.analysis.relevance import Relevance, facts_of
@@ -26,6 +26,7 @@ class Values:
 
     The first of the layers of `lockset_transfer.Transfer`. ``lookup`` gives a callee and its
     summary by key. With a recorder the same walk, over solved states, notes what the rules ask.
+    ``shared`` says what others do to the same locks.
     """
 
     def __init__(
@@ -34,12 +35,15 @@ class Values:
         relevance: Relevance,
         lookup: Lookup,
         recorder: Recorder | None = None,
+        shared: Shared = NOT_SHARED,
     ) -> None:
         self._function = function
         self._relevance = relevance
         self._lookup = lookup
         self._recorder = recorder
+        self._shared = shared
         self._deferred_locks: dict[LockKey, LockRef] = {}
+        self._identities: dict[LockKey, str] = {}
 
     def _assign(self, target: AccessPath, value: Operand, disjunct: Disjunct) -> Disjunct:
         if value == target:
@@ -68,6 +72,8 @@ class Values:
 
     def _made_anew(self, temporary: AccessPath, disjunct: Disjunct) -> Disjunct:
         """The disjunct before a call of a loop gives another result than in the turn before."""
+        if not disjunct.values and not disjunct.holds:
+            return disjunct
         named = (value for value in disjunct.values.values() if isinstance(value, AccessPath))
         paths = (*named, *(key.path for key in disjunct.holds))
         if not any(path.starts_with(temporary) for path in paths):

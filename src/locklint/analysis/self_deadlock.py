@@ -11,6 +11,7 @@ from locklint.analysis.composition import Composition, same_lock
 from locklint.analysis.critical_pair import CriticalPair, EventKind, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.guards import can_be_passed_by
+from locklint.analysis.hand_off import may_be_lost
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
@@ -39,7 +40,7 @@ def self_deadlocks(
             same = held is not None
             if held is None:
                 held = _held_by_the_maker(pair, back_references)
-            if held is None or _comes_back_changed(pair, graph):
+            if held is None or _comes_back_changed(pair, graph) or _may_be_lost(pair, held, graph):
                 continue
             proven = (
                 same
@@ -73,6 +74,16 @@ def held_again(pair: CriticalPair) -> Held | None:
                 continue
         return held
     return None
+
+
+def _may_be_lost(pair: CriticalPair, held: Held, graph: CallGraph) -> bool:
+    """Whether the lock is a signal that somebody else gives: then the wait for it ends."""
+    index = pair.all_held().index(held)
+    for link in pair.chain():
+        if index < len(link.held):
+            return may_be_lost(graph.states[link.function], link.held[index].since)
+        index -= len(link.held)
+    return False
 
 
 def _comes_back_changed(pair: CriticalPair, graph: CallGraph) -> bool:

@@ -31,6 +31,7 @@ from locklint.ir.instruction import (
     TryAcquire,
     Unwind,
     Use,
+    Wait,
     Yield,
 )
 
@@ -45,6 +46,7 @@ _CHANGING = (
     Release,
     TryAcquire,
     Unwind,
+    Wait,
 )
 _ACTING = (*_CHANGING, Spawn, Yield)
 

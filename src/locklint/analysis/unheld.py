@@ -9,7 +9,7 @@ import msgspec
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.expected import is_expected
-from locklint.analysis.guards import guards_release
+from locklint.analysis.guards import guards_release, is_taken_again
 from locklint.analysis.hold import (
     Cause,
     Flow,
@@ -17,6 +17,7 @@ from locklint.analysis.hold import (
     LockKey,
     Why,
 )
+from locklint.analysis.lockset_holds import BY_CONTEXT
 from locklint.analysis.results import ignored_tries
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
@@ -62,7 +63,11 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     for (span, key), events in sorted(
         by_place.items(), key=lambda item: (item[0][0], str(item[0][1]))
     ):
-        bad = [given for given in events if _is_bad(given) and given.before.where not in ignored]
+        bad = [
+            given
+            for given in events
+            if is_bad(given) and given.before.where not in ignored and not _is_lent(states, given)
+        ]
         if not bad and _is_held_on_one_way_only(states, events):
             bad = [given for given in events if given.before.count == 0]
         if not bad or is_expected(states.function, span, _EXPECTED):
@@ -73,7 +78,7 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
         severity = Severity.ERROR if certain else Severity.WARNING
         before = min((given.before.where for given in bad if given.before.where), default=None)
         place = span
-        if bad[0].how in ("with", "ExitStack") and before is not None:
+        if bad[0].how in BY_CONTEXT and before is not None:
             # The `with` is right; what is wrong is the release inside it.
             place, before = before, None
         result.setdefault(
@@ -82,7 +87,8 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     return list(result.values())
 
 
-def _is_bad(given: Given) -> bool:
+def is_bad(given: Given) -> bool:
+    """Whether a release finds the lock given back, or not had, by the same function."""
     lock = given.lock
     if lock.kind.role is LockRole.SEMAPHORE or lock.kind.unheld_release is Unheld.IGNORED:
         return False
@@ -95,6 +101,17 @@ def _is_bad(given: Given) -> bool:
     if before.is_free:
         return True
     return lock.kind.reentrant and before.count == 0 and before.why is Why.RELEASED
+
+
+def _is_lent(states: LockStates, given: Given) -> bool:
+    """Whether a `with` ends by an exception while its body has lent the lock to others.
+
+    Where nothing raises the body takes the lock again before the `with` ends.
+    """
+    where = given.before.where
+    if given.how not in BY_CONTEXT or given.exception is None or where is None:
+        return False
+    return is_taken_again(states, where, given.lock)
 
 
 def _is_proof(given: Given) -> bool:

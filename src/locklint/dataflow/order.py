@@ -64,3 +64,16 @@ def reaching(
                 seen.add(block)
                 work.append(block)
     return seen
+
+
+def loops(function: Function) -> dict[BlockId, set[BlockId]]:
+    """The blocks of each loop by the block at which its turns begin, inner loops first."""
+    rank = {block: i for i, block in enumerate(reverse_postorder(function))}
+    before = predecessors(function)
+    found: dict[BlockId, set[BlockId]] = {}
+    for block in rank:
+        for head in all_successors(function.blocks[block]):
+            if rank[head] <= rank[block]:
+                body = found.setdefault(head, {head})
+                body |= reaching({block} - body, {**before, head: ()}) & rank.keys()
+    return dict(sorted(found.items(), key=lambda item: (len(item[1]), item[0])))

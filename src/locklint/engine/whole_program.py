@@ -108,6 +108,7 @@ class WholeProgram:
         self._add(self._on_demand(sorted(self._spawned()), None))
         self._follow_calls()
         self._look_for_callers()
+        self.interprocedural.settle()
 
     def include(self, wanted: Mapping[str, Collection[str]]) -> None:
         """Solve outermost functions, by path and qualified name, that nothing has led to."""

@@ -63,7 +63,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for fate in fates(states):
             if fate.releases or not fate.kept or not _needs_release(fate):
                 continue
-            if program.is_released_elsewhere(fate):
+            if program.is_released_elsewhere(fate) or fate.is_handed_on:
                 continue
             function = states.function
             name = display_name(fate.lock)

@@ -43,6 +43,10 @@ def work(job):
 A function that only releases is taken to give back its caller's lock. Semaphores are not reported,
 as releasing one is how it signals.
 
+Where another function acquires the lock and keeps it, that may have happened by the next call or
+acquire after a release. A `with` block that releases the lock and acquires it again is reported
+only if it does not acquire it again on some path.
+
 ## References
 
 - [Lock.release](https://docs.python.org/3/library/threading.html#threading.Lock.release)

@@ -66,6 +66,10 @@ about re-entrant locks, semaphores, an acquire that gives up by itself, and lock
 instance. Parameters that are passed as literals (`self.close(locked=True)`) are followed through
 the tests of them.
 
+Silent where another function releases the lock without having acquired it: then the lock is a
+signal, and the wait ends. In a loop of which some turns acquire and some release, a turn begins
+with nothing known.
+
 ## References
 
 - [threading.Lock](https://docs.python.org/3/library/threading.html#lock-objects)

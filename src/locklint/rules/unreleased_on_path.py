@@ -71,7 +71,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for fate in fates(states):
             if not fate.kept or not fate.releases or not _other_way(fate):
                 continue
-            if result_tells(fate) or program.is_released_elsewhere(fate):
+            if result_tells(fate) or program.is_released_elsewhere(fate) or fate.is_handed_on:
                 continue
             if is_guarded_release(fate):
                 continue

@@ -1,0 +1,139 @@
+"""Locks that one function acquires and another one releases, on its own.
+
+Such a lock is a signal, a baton or a gate rather than a section. Whoever holds it may have lost it
+by the next time that it waits, and whoever has released it may find it taken again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Set
+
+from locklint.analysis.acquisitions import fates
+from locklint.analysis.events import Given, LockStates, Manner, Shared, Taken
+from locklint.analysis.guards import is_taken_again
+from locklint.analysis.hold import Acquisition
+from locklint.analysis.lockset_holds import BY_CONTEXT, is_exclusive
+from locklint.analysis.unheld import is_bad
+from locklint.dataflow.order import loops
+from locklint.ir.lock import LockRef, LockRole, Mode
+
+_FOR_WITH = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
+"""Methods that act for the caller whose `with` runs them."""
+
+
+class HandOffs:
+    """Who acquires and who releases which locks for others, by identity.
+
+    ``callers`` are those of each function that call it by name. What a function does for its
+    callers is theirs to do for others: a release in a helper that all of them call with the lock
+    held is none on its own.
+    """
+
+    def __init__(self, callers: Mapping[str, Set[str]]) -> None:
+        self._callers = callers
+        self._spawned: set[str] = set()
+        self._released: dict[str, set[str]] = defaultdict(set)
+        self._acquired: dict[str, set[str]] = defaultdict(set)
+
+    def look_at(self, states: Mapping[str, LockStates]) -> None:
+        """Add what is seen in the states of all functions to what was seen before."""
+        for one in states.values():
+            for called in one.calls:
+                if called.manner is Manner.CONCURRENT:
+                    self._spawned.add(called.target)
+        for key, one in states.items():
+            if one.complete and one.function.name not in _FOR_WITH and self._is_on_its_own(key):
+                self._look_at(key, one)
+            for identity in one.function.mentions:
+                self._released[identity].add(key)
+
+    def _look_at(self, key: str, states: LockStates) -> None:
+        for given in states.given:
+            if is_own_release(given) and not is_taken_again(states, given.span, given.lock):
+                self._released[held_as(given.lock, given.key.mode)].add(key)
+        for fate in fates(states):
+            if fate.kept and all(given.exception is not None for given in fate.releases):
+                self._acquired[held_as(fate.lock, fate.key.mode)].add(key)
+        for event in states.taken:
+            if _is_taken_twice(event):
+                # It is kept from turn to turn of a loop that does not end.
+                self._acquired[event.lock.identity].add(key)
+
+    def _is_on_its_own(self, key: str) -> bool:
+        """Whether something else than functions that are known may call a function."""
+        return key in self._spawned or not self._callers.get(key, frozenset()) - {key}
+
+    def of(self, states: LockStates) -> Shared:
+        """What others do to the locks of a function."""
+        key = states.function.key
+        names = {held_as(lock, name.mode) for name, lock in states.locks.items()}
+        return Shared(
+            released=frozenset(n for n in names if self._released.get(n, frozenset()) - {key}),
+            acquired=frozenset(n for n in names if self._acquired.get(n, frozenset()) - {key}),
+            turns=states.shared.turns or _is_odd_in_loop(states),
+        )
+
+
+def depends_on_others(states: LockStates) -> bool:
+    """Whether a function is seen in another light by what others do to its locks."""
+    shared = states.shared
+    return (
+        shared.turns
+        or any(
+            event.lock.identity in shared.released and _is_taken_twice(event)
+            for event in states.taken
+        )
+        or any(
+            held_as(given.lock, given.key.mode) in shared.acquired and is_bad(given)
+            for given in states.given
+        )
+    )
+
+
+def _is_taken_twice(event: Taken) -> bool:
+    """Whether a lock is waited for that the function has acquired by hand and not released."""
+    before = event.before
+    return (
+        is_exclusive(event.lock)
+        and before.count > 0
+        and all(one.how not in BY_CONTEXT for one in before.levels[-1])
+    )
+
+
+def _is_odd_in_loop(states: LockStates) -> bool:
+    """Whether a loop waits for a lock that it holds, or releases one that it does not."""
+    odd = {event.acquisition.span for event in states.taken if _is_taken_twice(event)}
+    odd |= {given.span for given in states.given if is_bad(given)}
+    if not odd:
+        return False
+    function = states.function
+    return any(
+        instruction.span in odd
+        for block in set().union(*loops(function).values())
+        for instruction in function.blocks[block].instructions
+    )
+
+
+def may_be_lost(states: LockStates, acquisition: Acquisition | None) -> bool:
+    """Whether somebody else may release what a function acquires there and does not release."""
+    return any(
+        fate.acquisition == acquisition
+        and fate.lock.identity in states.shared.released
+        and all(given.exception is not None for given in fate.releases)
+        for fate in fates(states)
+    )
+
+
+def is_own_release(given: Given) -> bool:
+    """Whether a function releases a lock that it has not acquired, as far as it knows."""
+    if given.how in BY_CONTEXT or given.before.forgotten:
+        return False
+    return given.before.count <= 0 and not given.before.is_free
+
+
+def held_as(lock: LockRef, mode: Mode) -> str:
+    """The identity, and for a read-write lock the mode: releasing one side leaves the other."""
+    return (
+        f"{lock.identity}/{mode.value}" if lock.kind.role is LockRole.READ_WRITE else lock.identity
+    )
