@@ -24,6 +24,7 @@ from locklint.analysis.critical_pair import (
     Event,
     EventKind,
     Requirement,
+    StateTest,
     is_known,
     is_open,
     is_vague,
@@ -43,6 +44,9 @@ MAX_PAIRS = 100
 
 MAX_INSIDE = 4
 """With how many locks held by callees a pair is still followed."""
+
+_MOST_STATE = 6
+"""How many tests of globals and attributes are kept of one pair, those of outer functions first."""
 
 _MAX_ROUNDS = 12
 
@@ -135,8 +139,10 @@ class Composition:
             event = pair.event
             if event.lock is not None:
                 event = replace(event, lock=self._graph.named(states.function, event.lock))
-            requires = requirements.at(pair.span)
-            pair = replace(pair, function=key, event=event, held=held, requires=requires)
+            requires, state = requirements.at(pair.span), requirements.state_at(pair.span)
+            pair = replace(
+                pair, function=key, event=event, held=held, requires=requires, state=state
+            )
             old = found.get(pair.identity())
             if old is None or pair.rank() < old.rank():
                 found[pair.identity()] = pair
@@ -203,6 +209,9 @@ class Composition:
         if asked is None:
             return None
         requires, is_clear = asked
+        state = self._state(called, pair)
+        if state is None:
+            return None
         event = self._event(called, pair.event)
         if event is None:
             return None
@@ -231,6 +240,7 @@ class Composition:
             tuple(dict.fromkeys((*released, *(() if concurrent else called.released)))),
             () if concurrent else tuple(dict.fromkeys((*free, *called.free))),
             requires,
+            state,
             pair,
             called.implicit,
             manner,
@@ -259,6 +269,22 @@ class Composition:
         if len(here.path.fields) > MAX_PATH:
             return msgspec.structs.replace(here, path=nameless(here)) if is_known(here) else None
         return here
+
+    def _state(self, called: Edge, pair: CriticalPair) -> tuple[StateTest, ...] | None:
+        """The tests of globals and attributes on the way; None where they exclude each other."""
+        own = self._requirements_of(called.caller).state_at(called.span)
+        if not pair.state:
+            return own
+        found = dict.fromkeys(own)
+        for test in pair.state:
+            path = called.binding.path(test.path)
+            if path is None or len(path.fields) > MAX_PATH:
+                continue
+            here = replace(test, path=path)
+            if called.manner is not Manner.CONCURRENT and any(here.excludes(one) for one in own):
+                return None
+            found[here] = None
+        return tuple(found)[:_MOST_STATE]
 
     def _requires(
         self, called: Edge, pair: CriticalPair

@@ -97,6 +97,29 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
                 return same is not self.outcome
 
 
+class StateTest(msgspec.Struct, frozen=True, gc=False):
+    """A test of a global or an attribute that control has passed, and its outcome.
+
+    ``is_none``: the test is whether it is None, else whether it is true.
+    """
+
+    path: AccessPath
+    is_none: bool
+    outcome: bool
+
+    def excludes(self, other: StateTest) -> bool:
+        """Whether both cannot have these outcomes of one state."""
+        if self.path != other.path:
+            return False
+        if self.is_none == other.is_none:
+            return self.outcome is not other.outcome
+        return self.outcome and other.outcome  # What is true is not None.
+
+    def sort_key(self) -> tuple[AccessPath, bool, bool]:
+        """A fixed order."""
+        return (self.path, self.is_none, self.outcome)
+
+
 class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     """An event, and what is held when it happens, in the words of one function.
 
@@ -104,7 +127,8 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     it, and then ``inner`` is the callee's pair. ``held`` are the locks that this function itself
     holds there, outermost first, ``inside`` those that callees hold on top of them. ``released``
     are locks of callers that were given back on the way, ``free`` those that no caller can hold,
-    because they were had on the way. ``manner`` is the weakest link of the
+    because they were had on the way. ``requires`` and ``state`` say what parameters, globals and
+    attributes must be for it. ``manner`` is the weakest link of the
     chain, ``certain`` says that each of its calls can call nothing else.
     """
 
@@ -116,6 +140,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     released: tuple[LockKey, ...] = ()
     free: tuple[LockKey, ...] = ()
     requires: tuple[Requirement, ...] = ()
+    state: tuple[StateTest, ...] = ()
     inner: CriticalPair | None = None
     implicit: str = ""  # how the call is made, where it is not written as one
     manner: Manner = Manner.DIRECT
@@ -159,6 +184,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
         """The smaller, the better a witness: sure before unsure, short before long."""
         return (
             len(self.requires),
+            len(self.state),
             len(self.free),
             len(self.inside),
             self.manner is Manner.OVERRIDE,

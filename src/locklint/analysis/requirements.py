@@ -1,4 +1,4 @@
-"""What the parameters of a function have to be for control to come to a place in it."""
+"""What parameters, globals and attributes must be for control to reach a place in a function."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from locklint.analysis.critical_pair import Requirement
+from locklint.analysis.critical_pair import Requirement, StateTest
 from locklint.analysis.origins import Origins
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
+    Assign,
     BlockId,
     Branch,
     Condition,
     Equals,
     IsNone,
     Opaque,
+    Release,
     Truth,
 )
 from locklint.ir.operands import condition_paths
@@ -38,12 +40,18 @@ class Requirements:
     def __init__(self, function: Function) -> None:
         self._by_block: dict[BlockId, frozenset[Requirement]] = {}
         self._blocks: dict[Span, list[BlockId]] = {}
+        self._state: dict[BlockId, frozenset[StateTest]] = {}
         tests = list(_tests(function))
-        if not tests or len(tests) > _MOST_TESTS:
+        tests = tests if len(tests) <= _MOST_TESTS else []
+        state = list(_state_tests(function))
+        state = state if len(state) <= _MOST_TESTS else []
+        if not tests and not state:
             return
         for block in function.blocks.values():
             for instruction in block.instructions:
-                self._blocks.setdefault(instruction.span, []).append(block.id)
+                # A `with` releases at the place where it acquires, and nothing waits there.
+                if not isinstance(instruction, Release):
+                    self._blocks.setdefault(instruction.span, []).append(block.id)
         found: dict[BlockId, set[Requirement]] = {}
         for block_id, target, requirement in tests:
             reached = _reached_without(function, block_id, target)
@@ -51,6 +59,8 @@ class Requirements:
                 if other not in reached:
                     found.setdefault(other, set()).add(requirement)
         self._by_block = {block: frozenset(each) for block, each in found.items()}
+        if state:
+            self._state = _state_by_block(function, state)
 
     def at(self, span: Span) -> tuple[Requirement, ...]:
         """What must be so wherever an instruction with that place runs."""
@@ -60,6 +70,17 @@ class Requirements:
         every = [self._by_block.get(block, frozenset()) for block in blocks]
         common = frozenset.intersection(*every) if every else frozenset()
         return tuple(sorted(common, key=Requirement.sort_key))
+
+    def state_at(self, span: Span) -> tuple[StateTest, ...]:
+        """What globals and attributes must be wherever an instruction with that place runs.
+
+        They must have been so when they were tested, and the function has not bound them since.
+        """
+        if not self._state:
+            return ()
+        every = [self._state.get(block, frozenset()) for block in self._blocks.get(span, ())]
+        common = frozenset.intersection(*every) if every else frozenset()
+        return tuple(sorted(common, key=StateTest.sort_key))
 
 
 def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
@@ -78,6 +99,60 @@ def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]
             yield block_id, branch.then, requirement
             negated = replace(requirement, outcome=not requirement.outcome)
             yield block_id, branch.otherwise, negated
+
+
+def _state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
+    """Each way out of each test of a global or attribute: its block, where it leads, the test."""
+    for block in function.blocks.values():
+        branch = block.terminator
+        if not isinstance(branch, Branch) or branch.then == branch.otherwise:
+            continue
+        match branch.condition:
+            case Truth(AccessPath() as path) | IsNone(AccessPath() as path) if _outlives(path):
+                is_none = isinstance(branch.condition, IsNone)
+                yield block.id, branch.then, StateTest(path, is_none, True)
+                yield block.id, branch.otherwise, StateTest(path, is_none, False)
+
+
+def _outlives(path: AccessPath) -> bool:
+    """Whether a path leads to a state that caller and callee see: a global, or attributes."""
+    fields = len(path.fields)
+    if path.is_vague or any(field[0] in "[(" for field in path.fields):
+        return False
+    return fields <= 2 and (path.root is Root.GLOBAL or (path.root is Root.SELF and fields > 0))
+
+
+def _state_by_block(
+    function: Function, tests: Iterable[tuple[BlockId, BlockId, StateTest]]
+) -> dict[BlockId, frozenset[StateTest]]:
+    """The tests that control has passed on its way to each block, as far as they still hold."""
+    bound: dict[AccessPath, set[BlockId]] = {}
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Assign):
+                bound.setdefault(instruction.target, set()).add(block.id)
+    found: dict[BlockId, set[StateTest]] = {}
+    for source, target, test in tests:
+        stale = _reached_from(
+            function, {b for path, ids in bound.items() if test.path.starts_with(path) for b in ids}
+        )
+        reached = _reached_without(function, source, target)
+        for block_id in function.blocks:
+            if block_id not in reached and block_id not in stale:
+                found.setdefault(block_id, set()).add(test)
+    return {block_id: frozenset(each) for block_id, each in found.items()}
+
+
+def _reached_from(function: Function, sources: set[BlockId]) -> set[BlockId]:
+    """The blocks that control can reach from some others, these included."""
+    seen = set(sources)
+    work = list(sources)
+    while work:
+        for successor in all_successors(function.blocks[work.pop()]):
+            if successor not in seen:
+                seen.add(successor)
+                work.append(successor)
+    return seen
 
 
 def _of_test(condition: Condition, origins: Origins) -> Iterator[Requirement]:
