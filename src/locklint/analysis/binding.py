@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from locklint.analysis.passed import Passed
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function, FunctionKind
 from locklint.ir.instruction import Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
@@ -24,6 +24,7 @@ class Binding:
         self._callee = callee
         self.roots: dict[str, AccessPath] = {}
         self.locks: dict[str, LockRef] = {}
+        self._receivers: dict[str, AccessPath] = {}  # of bound methods that are passed
         self.constants: dict[str, Constant] = {}
         self._given: set[str] = set()
         self._is_open = False  # something starred is passed: any parameter may be given
@@ -35,6 +36,8 @@ class Binding:
                 receiver = receiver_of(caller, callee, call)
             if receiver is not None:
                 self._receive(names, receiver)
+            elif call is not None and call.bound and not names[0].startswith("*"):
+                names.pop(0)
         if call is not None:
             self._pass(names, call.arguments)
 
@@ -115,6 +118,8 @@ class Binding:
             self.constants[name] = argument.value
         if argument.lock is not None:
             self.locks[name] = argument.lock
+        if argument.receiver is not None:
+            self._receivers[name] = argument.receiver
 
     def is_passed(self, name: str) -> bool:
         """Whether the call passes something that has not been left out itself."""
@@ -182,6 +187,8 @@ class Binding:
     def _of_parameter(self, path: AccessPath) -> AccessPath | None:
         name, fields = path.root_name, path.fields
         root = self.roots.get(name)
+        if fields and fields[0] == TAKEN_FROM and name in self._receivers:
+            root, fields = self._receivers[name], fields[1:]
         if root is None and fields and fields[0][0] == "[":
             # An element of what a starred parameter collects.
             root, fields = self.roots.get(f"{name}{fields[0]}"), fields[1:]
@@ -224,16 +231,18 @@ def _literal(argument: CallArgument) -> CallArgument:
 def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | None:
     """What a call passes as ``self``: the object before the last dot; ``super()`` is the caller's.
 
-    A constructor's is the call's result. None for a bound method that goes by another name, for
-    then the object that it is bound to does not stand in the call.
+    A constructor's is the call's result. Of a bound method that was kept or passed it is the object
+    from which it was taken.
     """
     path = call.callee
     if not call.bound:
         return None
+    if call.receiver is not None:
+        return call.receiver
     if path is None or callee.name == "__init__":
         return call.result
     if not path.fields or path.last != callee.name:
-        return path if callee.name == "__call__" else None
+        return path if callee.name == "__call__" else path.taken_from()
     if path.root_name == "super" and path.fields[0].startswith("("):
         return AccessPath(caller.self_name, (), Root.SELF) if caller.self_name else None
     return path.parent()

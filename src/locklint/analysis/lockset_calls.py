@@ -17,7 +17,7 @@ from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_holds import Holds, is_exclusive
 from locklint.analysis.summary import Deltas, Effect, Summary
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, CallArgument, Constant, Enter, Exit, Manager, Spawn, Use
 from locklint.ir.lock import LockRef, Mode
@@ -61,6 +61,7 @@ class Calls(Holds):
             call,
             callee=call.callee and self._canonical(call.callee, disjunct),
             arguments=self._arguments(call.arguments, disjunct),
+            receiver=call.receiver and self._canonical(call.receiver, disjunct),
         )
         for target in (*call.targets, *call.overrides):
             manner = Manner.DIRECT if target in call.targets else Manner.OVERRIDE
@@ -82,10 +83,11 @@ class Calls(Holds):
         for argument in arguments:
             value = self._value(argument.value, disjunct)
             lock = argument.lock and self._canonical_lock(argument.lock, disjunct)
+            receiver = argument.receiver and self._canonical(argument.receiver, disjunct)
             found.append(
                 argument
-                if value == argument.value and lock == argument.lock
-                else msgspec.structs.replace(argument, value=value, lock=lock)
+                if (value, lock, receiver) == (argument.value, argument.lock, argument.receiver)
+                else replace(argument, value=value, lock=lock, receiver=receiver)
             )
         return tuple(found)
 
@@ -256,7 +258,8 @@ class Calls(Holds):
         if delta == 0:
             return disjuncts
         here = binding.lock(lock)
-        if here is None:
+        if here is None or TAKEN_FROM in here.path.fields:
+            # Nothing tells whether another bound method was taken from the same object.
             return disjuncts
         result: list[Disjunct] = []
         for disjunct in disjuncts:

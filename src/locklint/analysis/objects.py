@@ -11,7 +11,7 @@ import msgspec
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Assign, Call, Return
 
@@ -19,10 +19,33 @@ _DEPTH = 3
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What a call gives: a known ``path``, or a new object with some ``fields`` known."""
+    """What a call gives: a known ``path``, or a new object with some ``fields`` known.
+
+    Of a field that holds a bound method, ``receivers`` says from what it was taken.
+    """
 
     path: AccessPath | None = None
     fields: dict[str, AccessPath] = msgspec.field(default_factory=dict)
+    receivers: dict[str, AccessPath] = msgspec.field(default_factory=dict)
+
+    def bound(self, binding: Binding) -> Made | None:
+        """Return the same in the words of a caller; None where the caller knows nothing of it."""
+        if self.path is not None:
+            path = binding.path(self.path)
+            return None if path is None else Made(path)
+        fields = {k: path for k, own in self.fields.items() if (path := binding.path(own))}
+        receivers = {k: path for k, own in self.receivers.items() if (path := binding.path(own))}
+        return Made(None, fields, receivers) if fields else None
+
+    def follow(self, path: AccessPath) -> AccessPath | None:
+        """Return what a path that begins with this object leads to; None where it is not known."""
+        name, rest = path.fields[0], path.fields[1:]
+        known = self.fields.get(name)
+        if name in self.receivers and rest[:1] == (TAKEN_FROM,):
+            known, rest = self.receivers[name], rest[1:]
+        return (
+            None if known is None else AccessPath(known.root_name, known.fields + rest, known.root)
+        )
 
 
 class Objects:
@@ -46,10 +69,10 @@ class Objects:
                 root = AccessPath(path.root_name, (), Root.TEMP)
                 path = path.replace_prefix(root, made.path)
                 continue
-            known = made.fields.get(path.fields[0])
+            known = made.follow(path)
             if known is None:
                 return path
-            path = AccessPath(known.root_name, known.fields + path.fields[1:], known.root)
+            path = known
         return path
 
     def _result(self, key: str, temporary: str, depth: int = _DEPTH) -> Made | None:
@@ -64,24 +87,10 @@ class Objects:
         binding = Binding(self._graph.function(key), callee, call, None)
         if call.constructs is not None:
             stored = self._stores(target, callee)
-            fields = {
-                name: path
-                for name, own in stored.items()
-                if (path := binding.path(own)) is not None
-            }
-            return Made(fields=fields) if fields else None
+            taken = {name: own.taken_from() for name, own in stored.items()}
+            return Made(None, stored, taken).bound(binding)
         given = self._gives(target, depth - 1)
-        if given is None:
-            return None
-        if given.path is not None:
-            path = binding.path(given.path)
-            return None if path is None else Made(path)
-        fields = {
-            name: path
-            for name, own in given.fields.items()
-            if (path := binding.path(own)) is not None
-        }
-        return Made(fields=fields) if fields else None
+        return None if given is None else given.bound(binding)
 
     def _gives(self, key: str, depth: int) -> Made | None:
         """What a function returns, in its own words; None where that is not one thing."""

@@ -14,7 +14,7 @@ from locklint.analysis.guards import can_be_passed_by
 from locklint.analysis.hand_off import may_be_lost
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import TAKEN_FROM, Root
 from locklint.ir.lock import LockRef, LockRole, Mode
 
 
@@ -110,7 +110,10 @@ def _held_by_the_maker(
     if len(path.fields) < 2 or not waits_for_itself(event.lock):
         return None
     owner = event.lock.identity.rpartition(".")[0]
-    if (path.fields[-2], owner) not in back_references or path.root is Root.PARAMETER:
+    holder = path.fields[-2]
+    if holder == TAKEN_FROM and len(path.fields) > 2:
+        holder = f"{path.fields[-3]}.{TAKEN_FROM}"
+    if (holder, owner) not in back_references or path.root is Root.PARAMETER:
         return None
     for held in pair.held:
         own = held.lock.path

@@ -19,7 +19,7 @@ from locklint.analysis.lock_name import lock_name
 from locklint.analysis.lock_order import holder_of
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import TAKEN_FROM, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Branch, Call, Opaque
 from locklint.ir.lock import Exactness, LockRole, Mode
@@ -105,6 +105,8 @@ def _through_two_roots(first: Held, second: Held) -> bool:
     one, other = first.lock, second.lock
     if one.exactness is not Exactness.PER_INSTANCE or is_vague(one) or is_vague(other):
         return False
+    if TAKEN_FROM in one.path.fields:
+        return False  # Two bound methods may have been taken from one object.
     roots = (Root.SELF, Root.PARAMETER)
     return (
         one.path.root in roots

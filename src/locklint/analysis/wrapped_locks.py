@@ -14,7 +14,7 @@ import msgspec
 
 from locklint.analysis.events import LockStates
 from locklint.analysis.summary import Summary
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import TAKEN_FROM, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.lock import Exactness, LockRef, LockRole
 
@@ -67,7 +67,7 @@ def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) 
         return lock
     holder = lock.path.parent()
     module = split_key(function.key)[0]
-    plain = all(field[0] not in "[(*" for field in holder.fields)
+    plain = all(field[0] not in "[(*" and field != TAKEN_FROM for field in holder.fields)
     if plain and holder.root is Root.SELF and holder.fields and function.class_name:
         name = ".".join((module, function.class_name, *holder.fields))
         return msgspec.structs.replace(lock, identity=name, exactness=Exactness.PER_INSTANCE)

@@ -280,18 +280,29 @@ class EffectPass:
             overrides=callee.overrides,
             bound=callee.bound or not callee.targets,
             certain=callee.certain,
+            receiver=callee.receiver,
         )
 
     def _with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
-        """Arguments that say which locks they are."""
-        return tuple(
-            [
-                argument
-                if argument.star or (lock := self._lock(argument.value)) is None
-                else msgspec.structs.replace(argument, lock=lock)
-                for argument in arguments
-            ]
-        )
+        """Arguments that say which locks, or whose bound methods, they are."""
+        found: list[CallArgument] = []
+        for argument in arguments:
+            if not argument.star:
+                lock = self._lock(argument.value)
+                receiver = None if lock is not None else self._taken_from(argument.value)
+                if lock is not None or receiver is not None:
+                    argument = msgspec.structs.replace(argument, lock=lock, receiver=receiver)
+            found.append(argument)
+        return tuple(found)
+
+    def _taken_from(self, operand: Operand) -> AccessPath | None:
+        """Return the object whose bound method an operand is; None where it is none."""
+        if not isinstance(operand, AccessPath) or not operand.fields:
+            return None
+        callee = self._callee(operand)
+        if not callee.bound or not callee.targets or callee.constructs is not None:
+            return None
+        return callee.receiver or operand.parent()
 
     def _is_callable(self, operand: Operand) -> bool:
         if isinstance(operand, FunctionRef):

@@ -298,6 +298,17 @@ class Attributes:
         if not slot.places:
             return self._outside(cls, slot, name)
         types = self._from_places(cls, slot, name)
+        if all(place.on_class for place in slot.places):
+            # ``stop = close`` in the body of a class is a method by another name.
+            receiver = InstanceType(cls)
+            types = tuple(
+                [
+                    self.bind(each, receiver)
+                    if isinstance(each, FunctionType) and not each.bound
+                    else each
+                    for each in types
+                ]
+            )
         return types if slot.method is None else union(types, (slot.method,))
 
     def _from_places(self, cls: ClassRef, slot: Slot, name: str) -> Types:
@@ -483,6 +494,17 @@ class Attributes:
         if self.slot(cls, name).method is not None:
             return False
         return self.slot(cls, "__setattr__") == Slot() and self.slot(cls, "__slots__") == Slot()
+
+    def binds(self, kind: Type, name: str) -> bool:
+        """Return whether a method of that name is bound to the value itself when it is read."""
+        match kind:
+            case InstanceType(cls=cls) | ClassType(cls=cls) | LockValue(cls=ClassRef() as cls):
+                slot = self.slot(cls, name)
+                return (slot.method is not None) or any(place.on_class for place in slot.places)
+            case SuperType():
+                return True
+            case _:
+                return False
 
     def overriding(self, function: FunctionType) -> tuple[FunctionType, ...]:
         """The methods of subclasses that take the place of an abstract one."""

@@ -1,7 +1,8 @@
 """Attributes that lead back to the object that made theirs.
 
 ``Binding(self, name)``, whose constructor keeps its first argument as ``owner``: then the ``owner``
-of what an object has made is that very object, as far as nobody else makes such bindings.
+of what an object has made is that very object, as far as nobody else makes such bindings. And of
+``Child(self._forget)`` it is the object from which the method that the child keeps was taken.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from locklint.frontend.arguments import is_method
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef, ClassType, scope_of
 from locklint.index.declarations import CallSite, FunctionDecl, ModuleIndex, Ref
+from locklint.ir.access_path import TAKEN_FROM
 
 
 def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[tuple[str, str]]:
     """Pairs of an attribute's name and the identity of the class that it leads back to.
 
     ``owners`` are the identities of the classes that are asked about. A pair is given if every
-    known construction of the attribute's class passes the maker itself.
+    known construction of the attribute's class passes the maker itself, or a method of it; then the
+    name is ``attribute.__self__``.
     """
     found: set[tuple[str, str]] = set()
     for index in list(inference.project.modules()):
@@ -39,10 +42,16 @@ def _maker(index: ModuleIndex, site: CallSite) -> ClassRef | None:
     function = index.functions.get(site.function)
     if function is None or function.class_name is None or not is_method(function):
         return None
-    own = Ref((function.parameters[0].name,))
-    if own not in site.call.arguments and all(own != value for _, value in site.call.keywords):
+    own = function.parameters[0].name
+    values = (*site.call.arguments, *(value for _, value in site.call.keywords))
+    if not any(_is_own(value, own) for value in values):
         return None
     return ClassRef(index.path, function.class_name, index)
+
+
+def _is_own(value: object, own: str) -> bool:
+    """Whether a value is the object itself, or an attribute of it."""
+    return isinstance(value, Ref) and value.names[0] == own and len(value.names) <= 2
 
 
 def _kept(
@@ -52,7 +61,7 @@ def _kept(
     maker = _maker(index, site)
     if maker is None:
         return
-    own = Ref((index.functions[site.function].parameters[0].name,))
+    own = index.functions[site.function].parameters[0].name
     inference.begin()
     for kind in inference.value(site.call.callee, scope_of(index, site.function)):
         if not isinstance(kind, ClassType):
@@ -61,8 +70,13 @@ def _kept(
         if initialiser is None:
             continue
         for attribute, parameter in _stored(initialiser.decl):
-            if _passed(site, initialiser.decl, parameter) == own:
+            passed = _passed(site, initialiser.decl, parameter)
+            if not isinstance(passed, Ref) or not _is_own(passed, own):
+                continue
+            if len(passed.names) == 1:
                 yield kind.cls, attribute, maker
+            elif inference.attributes.method(maker, passed.names[1]) is not None:
+                yield kind.cls, f"{attribute}.{TAKEN_FROM}", maker
 
 
 def _stored(decl: FunctionDecl) -> Iterator[tuple[str, str]]:

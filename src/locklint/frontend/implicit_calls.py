@@ -226,6 +226,7 @@ class ImplicitCalls:
             overrides=callee.overrides,
             certain=callee.certain,
             implicit=what,
+            receiver=callee.receiver,
         )
 
 

@@ -20,7 +20,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     ``bound`` says that the receiver is passed as the first argument. ``overrides`` are methods of
     subclasses of the receiver's class that may be called in place of the targets. ``runs`` are the
     ``run`` methods of a thread's class that the call makes an instance of. ``certain``: nothing
-    else can be called, but for overrides.
+    else can be called, but for overrides. ``receiver`` is what a bound method was taken from
+    where the path only holds it, so that the receiver does not stand before the last dot.
     """
 
     targets: tuple[str, ...] = ()
@@ -30,6 +31,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     overrides: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     certain: bool = False
+    receiver: AccessPath | None = None
 
 
 class ContextManager(msgspec.Struct, frozen=True, gc=False):

@@ -51,7 +51,7 @@ def spawns(
         found = resolve(path)
         targets = found.targets
         if found.bound and path.fields:
-            receiver = path.parent()
+            receiver = found.receiver or path.parent()
         reference = definitions.function(path)
         if not targets and reference is not None:
             targets = (f"{module}:{reference.qualname}",)

@@ -145,13 +145,38 @@ class StaticResolver:
         self.inference.begin()
         match question:
             case "callee":
-                return self.dispatch.call(scope, path, self.walker.types(scope, path))
+                callee = self.dispatch.call(scope, path, self.walker.types(scope, path))
+                if callee.bound and callee.targets and callee.constructs is None:
+                    return replace(callee, receiver=self._receiver(scope, path, callee))
+                return callee
             case "getter" | "setter":
                 receiver = self.walker.types(scope, path.parent())
                 return self.dispatch.attribute(scope, path, receiver, question)
             case _:
                 receiver = self.walker.types(scope, path)
                 return self.dispatch.special(receiver, question)
+
+    def _receiver(self, scope: Scope, path: AccessPath, callee: Callee) -> AccessPath | None:
+        """Return what a bound method was taken from.
+
+        None where that stands before the last dot, in front of the method's own name.
+        """
+        if self._names_method(scope, path):
+            own = callee.targets[0].rpartition(".")[2].partition("@")[0]
+            return None if path.last == own or path.root_name == "super" else path.parent()
+        canonical = self.walker.walk(scope, path)
+        if canonical != path and canonical.fields and self._names_method(scope, canonical):
+            return canonical.parent()
+        return path.taken_from() if path.fields else None
+
+    def _names_method(self, scope: Scope, path: AccessPath) -> bool:
+        """Return whether a path is a method in the words of its class, not what holds one."""
+        if not path.fields or path.last[0] in "[(":
+            return False
+        if path.root_name == "super":
+            return True
+        holders = self.walker.types(scope, path.parent())
+        return any(self.inference.attributes.binds(kind, path.last) for kind in holders)
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
         """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""

@@ -14,6 +14,9 @@ from locklint.core.identity_enum import IdentityEnum
 
 MAX_FIELDS = 6
 
+TAKEN_FROM = "__self__"
+"""The field that leads from a bound method to the object from which it was taken."""
+
 
 class Root(IdentityEnum):
     """Where the first name of a path is bound."""
@@ -74,6 +77,10 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         if not self.fields:
             raise ValueError(f"{self} has no parent")
         return AccessPath(self.root_name, self.fields[:-1], self.root)
+
+    def taken_from(self) -> AccessPath:
+        """Return the path of the object from which this bound method was taken."""
+        return self.field(TAKEN_FROM)
 
     def starts_with(self, prefix: AccessPath) -> bool:
         """Whether this path is ``prefix`` or goes through it."""

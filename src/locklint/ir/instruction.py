@@ -91,13 +91,15 @@ class Use(IdentityEnum):
 class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``).
 
-    ``lock`` is the lock that is passed, where name resolution found one.
+    ``lock`` is the lock that is passed, where name resolution found one, ``receiver`` the object
+    whose bound method is passed.
     """
 
     value: Operand
     name: str | None = None
     star: str = ""
     lock: LockRef | None = None
+    receiver: AccessPath | None = None
 
     def __str__(self) -> str:
         return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
@@ -110,7 +112,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     (``module:qualname``), or the dotted name of something outside it. The first target is what the
     receiver's own class has; methods of its subclasses that may take its place are ``overrides``.
     ``implicit`` says what calls where no call is written: ``property``, or an operator. ``safe``:
-    with values of the types that it is known to have, it cannot raise in practice.
+    with values of the types that it is known to have, it cannot raise in practice. ``receiver`` is
+    what the callee, a bound method, was taken from where it does not stand before the last dot.
     """
 
     span: Span
@@ -128,6 +131,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     bound: bool = True  # the receiver stands before the last dot, not among the arguments
     certain: bool = False  # nothing else can be called, but for overrides
     safe: bool = False
+    receiver: AccessPath | None = None
 
 
 class Await(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
