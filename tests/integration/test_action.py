@@ -25,26 +25,30 @@ def send(port):
 """
 
 
-def steps() -> list[tuple[dict[str, str], str]]:
-    """The environment and the script of each step of action.yml."""
+def steps() -> dict[str, tuple[dict[str, str], str]]:
+    """The environment and the script of each step of action.yml that is one, by its name."""
     from ruamel.yaml import YAML
 
     document = YAML(typ="safe").load((ROOT / "action.yml").read_text(encoding="utf-8"))
     defaults = {name: str(each["default"]) for name, each in document["inputs"].items()}
     assert set(defaults) >= {"args", "src", "version", "sarif-file", "baseline-ref", "fail-on"}
-    found = []
+    found = {}
     for step in document["runs"]["steps"]:
+        if "run" not in step:
+            continue
         assert step["shell"] == "bash"
+        assert "${{" not in step["run"]  # An input in a script would be code.
         variables = {
             name: re.sub(r"^\$\{\{ inputs\.(.*) \}\}$", lambda match: defaults[match[1]], value)
             for name, value in step["env"].items()
         }
-        found.append((variables, step["run"]))
+        variables["ACTION_PATH"] = str(ROOT)
+        found[step["name"]] = (variables, step["run"])
     return found
 
 
 class Runner:
-    """A runner in an empty checkout, with this environment's locklint on its path."""
+    """A runner in an empty checkout, for which this environment's locklint is installed."""
 
     def __init__(self, folder: Path) -> None:
         self.checkout = folder / "checkout"
@@ -55,8 +59,13 @@ class Runner:
             "GITHUB_WORKSPACE": str(self.checkout),
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "GITHUB_OUTPUT": str(self.output),
-            "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
+            "RUNNER_TEMP": str(folder),
         }
+        # Stands for the environment that the first step makes.
+        python = folder / "locklint" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        python.chmod(0o755)
 
     def git(self, *words: str) -> None:
         """Run git as somebody."""
@@ -64,8 +73,8 @@ class Runner:
         subprocess.run(["git", *who, *words], cwd=self.checkout, check=True, capture_output=True)
 
     def run(self, **inputs: str) -> subprocess.CompletedProcess[str]:
-        """Run the second step with some inputs."""
-        variables, script = steps()[1]
+        """Run the step that analyses, with some inputs."""
+        variables, script = steps()["Run locklint"]
         given = {name.upper(): value for name, value in inputs.items()}
         assert given.keys() <= variables.keys()
         return subprocess.run(
@@ -144,37 +153,138 @@ def test_a_shallow_checkout_fetches_the_reference(runner: Runner, tmp_path: Path
     assert result.returncode == 0, result.stderr
 
 
-def test_it_installs_itself(runner: Runner, tmp_path: Path) -> None:
-    variables, script = steps()[0]
-    calls = tmp_path / "calls"
+HOSTILE = "import pathlib; pathlib.Path(__file__).with_name('ran').write_text('')\n"
+
+
+def fill_with_traps(checkout: Path) -> None:
+    """Write files that leave a file named `ran` if anything imports them."""
+    for name in ("venv", "pip", "ensurepip", "locklint", "sitecustomize", "shlex", "glob", "ast"):
+        (checkout / f"{name}.py").write_text(HOSTILE)
+    for name in ("pip", "libcst", "click"):
+        (checkout / name).mkdir(exist_ok=True)
+        (checkout / name / "__init__.py").write_text(HOSTILE.replace("__file__", "__path__[0]"))
+
+
+def test_nothing_of_the_checkout_runs(runner: Runner) -> None:
+    fill_with_traps(runner.checkout)
+    result = runner.run()
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "a b/port.py" in result.stdout
+    assert not list(runner.checkout.rglob("ran"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"args": 'check "--select LCK1'}, "the input args cannot be read: No closing quotation"),
+        ({"src": "it's"}, "the input src cannot be read: No closing quotation"),
+        ({"args": "rule", "sarif_file": "x"}, "the input sarif-file has an effect on `check` only"),
+        ({"args": "rule", "fail_on": "error"}, "the input fail-on has an effect on `check` only"),
+        ({"fail_on": "fatal"}, "the input fail-on is one of info, warning, error and never"),
+        ({"baseline_ref": "--upload-pack=touch ran"}, "is no commit, branch or tag"),
+        ({"baseline_ref": "a:refs/heads/b"}, "is no commit, branch or tag"),
+        ({"sarif_file": "x\nother=1"}, "the input sarif-file holds a control character"),
+    ],
+)
+def test_an_input_that_cannot_be_used_is_refused(
+    runner: Runner, inputs: dict[str, str], message: str
+) -> None:
+    runner.git("init", "--quiet")
+    result = runner.run(**inputs)
+    assert result.returncode == 2
+    assert f"::error title=locklint::{message}" in result.stdout or message in result.stdout
+    assert not runner.output.exists()
+    assert not (runner.checkout / "ran").exists()
+
+
+def test_options_without_a_verb_are_those_of_check(runner: Runner) -> None:
+    result = runner.run(args="--select LCK102", sarif_file="x.sarif")
+    assert result.returncode == 1
+    assert (runner.checkout / "x.sarif").exists()
+
+
+def test_a_path_is_never_an_option(runner: Runner) -> None:
+    (runner.checkout / "--help.py").write_text(LEAK)
+    for source in ("--help.py", "-*.py", "'--help.py'"):
+        result = runner.run(src=source)
+        assert result.returncode == 1, result.stderr
+        assert "file=--help.py,line=7" in result.stdout
+
+
+def installed(tmp_path: Path, **inputs: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run the step that installs, with a Python whose pip notes down its words."""
+    variables, script = steps()["Install locklint"]
+    program = (
+        "import runpy, sys, venv, subprocess\n"
+        "venv.create = lambda path, **rest: path.mkdir(exist_ok=True)\n"
+        f"subprocess.call = lambda words, cwd: print(*words, cwd, sep=chr(10), "
+        f"file=open({str(tmp_path / 'calls')!r}, 'w')) or 0\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
     fake = tmp_path / "bin" / "python3"
-    fake.parent.mkdir()
-    # Makes an environment whose Python does no more than note down what it was called with.
+    fake.parent.mkdir(exist_ok=True)
+    (tmp_path / "fake.py").write_text(program)
     fake.write_text(
-        f'#!/bin/sh\nmkdir -p "$3/bin"\n'
-        f'printf \'#!/bin/sh\\nprintf "%%s\\\\n" "$@" >> "{calls}"\\n\' > "$3/bin/python"\n'
-        f'chmod +x "$3/bin/python"\n'
+        '#!/bin/sh\n[ "$1" = -I ] || exit 9\nshift\n'
+        f'exec "{sys.executable}" -I "{tmp_path}/fake.py" "$@"\n'
     )
     fake.chmod(0o755)
-    for version, file, wanted in (
-        ("", "", ["/action dir"]),
-        ("1.2", "", ["locklint==1.2"]),
-        ("", "pins.txt", ["locklint", "--constraint", "pins.txt"]),
-    ):
-        calls.unlink(missing_ok=True)
-        subprocess.run(
-            ["bash", "-c", script],
-            check=True,
-            env={
-                **variables,
-                "ACTION_PATH": "/action dir",
-                "VERSION": version,
-                "VERSION_FILE": file,
-                "RUNNER_TEMP": str(tmp_path),
-                "GITHUB_PATH": str(tmp_path / "path"),
-                "PATH": f"{fake.parent}{os.pathsep}{os.environ['PATH']}",
-            },
-        )
-        words = calls.read_text().splitlines()
-        assert words == ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
-    assert (tmp_path / "path").read_text().splitlines()[-1] == str(tmp_path / "locklint" / "bin")
+    calls = tmp_path / "calls"
+    calls.unlink(missing_ok=True)
+    result = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env={
+            **variables,
+            **{name.upper(): value for name, value in inputs.items()},
+            "RUNNER_TEMP": str(tmp_path / "temp"),
+            "GITHUB_WORKSPACE": str(tmp_path),
+            "PATH": f"{fake.parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result, calls.read_text().splitlines() if calls.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "wanted"),
+    [
+        ({}, str(ROOT)),
+        ({"version": "1.2"}, "locklint==1.2"),
+        ({"version_file": "pins.txt"}, "locklint[dask]==1.2,<2"),
+    ],
+)
+def test_it_installs_what_is_asked_for(tmp_path: Path, inputs: dict[str, str], wanted: str) -> None:
+    (tmp_path / "temp").mkdir()
+    (tmp_path / "pins.txt").write_text(
+        "# pins\nlocklint-other==3\nlocklint [dask] == 1.2, <2 ; python_version > '3' --hash=x\n"
+    )
+    fill_with_traps(tmp_path)
+    result, words = installed(tmp_path, **inputs)
+    assert result.returncode == 0, result.stderr
+    environment = tmp_path / "temp" / "locklint"
+    assert words[0] == str(environment / "bin" / "python")
+    assert words[1:6] == ["-I", "-m", "pip", "install", "--quiet"]
+    assert words[6:] == ["--disable-pip-version-check", wanted, str(environment)]
+    assert not list(tmp_path.rglob("ran"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"version": "--index-url=x"}, "the input version is no version"),
+        ({"version_file": "none.txt"}, "the input version-file: none.txt: No such file"),
+        ({"version_file": "empty.txt"}, "holds no line such as locklint==1.2"),
+    ],
+)
+def test_it_refuses_a_version_that_is_none(
+    tmp_path: Path, inputs: dict[str, str], message: str
+) -> None:
+    (tmp_path / "temp").mkdir()
+    (tmp_path / "empty.txt").write_text("locklint\n")
+    result, words = installed(tmp_path, **inputs)
+    assert (result.returncode, words) == (2, [])
+    assert message in result.stdout
