@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -13,8 +15,11 @@ from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
+from locklint.ir.api_use import not_done
 from locklint.ir.instruction import Acquire, Constant, TryAcquire
 from locklint.ir.lock import LockRef, LockRole, Mode
+
+_T = TypeVar("_T", bound=Hashable)
 
 
 class Fate(msgspec.Struct):
@@ -96,6 +101,11 @@ class Fate(msgspec.Struct):
         plain = sorted({given.span for given in self.releases if given.exception is None})
         return next((span for span in plain if span > self.span), plain[0] if plain else None)
 
+    @property
+    def leaving(self) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+        """Where the function is left with it held, and where it is given back."""
+        return tuple(sorted({exit_.span for exit_ in self.kept})), tuple(self.release_spans)
+
     def leaks(self) -> list[Exit]:
         """The exceptional ways out that keep it, most convincing first.
 
@@ -164,11 +174,14 @@ def fates(states: LockStates) -> list[Fate]:
 
 def _fates(states: LockStates) -> list[Fate]:
     taken: dict[tuple[Mode, Acquisition], list[Taken]] = defaultdict(list)
+    untaken = not_done(states.function.api_uses)
     for event in states.taken:
         instruction = event.instruction
         if isinstance(instruction, Acquire) and instruction.enter is not None:
             continue
         if event.acquisition.how in ("enter_context", "enter_async_context"):
+            continue
+        if event.lock.identity in untaken:
             continue
         taken[event.key.mode, event.acquisition].append(event)
     released = states.released()
@@ -200,6 +213,14 @@ def _kept(exits: list[Exit]) -> dict[tuple[Mode, Acquisition], list[Exit]]:
             for acquisition in hold.acquisitions():
                 found[key.mode, acquisition].append(exit_)
     return found
+
+
+def by_cause(found: Iterable[tuple[Fate, _T]]) -> list[tuple[list[Fate], _T]]:
+    """Acquisitions of one lock with the same fault, such as those in both arms of an ``if``."""
+    groups: dict[tuple[LockKey, _T], list[Fate]] = defaultdict(list)
+    for fate, cause in found:
+        groups[fate.key, cause].append(fate)
+    return [(alike, cause) for (_, cause), alike in groups.items()]
 
 
 def result_tells(fate: Fate) -> bool:

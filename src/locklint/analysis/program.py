@@ -7,11 +7,12 @@ from functools import cached_property
 
 import msgspec
 
-from locklint.analysis.acquisitions import Fate
+from locklint.analysis.acquisitions import Fate, result_tells
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.events import Given, LockStates
+from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, lock_order
@@ -22,6 +23,7 @@ from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile, Span
+from locklint.ir.api_use import not_done
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Spawn
 from locklint.ir.lock import LockRef, LockRole, Mode
@@ -137,8 +139,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         for key, states in self.states.items():
             for identity in states.function.mentions:
                 found.setdefault(identity, set()).add(key)
+            untaken = not_done(states.function.api_uses)
             for given in states.given:
-                if _is_loose(given):
+                if _is_loose(given) and given.lock.identity not in untaken:
                     found.setdefault(_held_as(given.lock, given.key.mode), set()).add(key)
         return {identity: frozenset(keys) for identity, keys in found.items()}
 
@@ -177,6 +180,16 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         if fate.releases:
             return (fate.states.function.path, name) in self.loose_release_names
         return any(name == each for _, each in self.loose_release_names)
+
+    def is_kept_by_mistake(self, fate: Fate) -> bool:
+        """Whether one path keeps what another gives back, and nothing says that it is meant to."""
+        if not fate.kept or not fate.releases:
+            return False
+        if not fate.given_back and all(given.exception is not None for given in fate.releases):
+            return False
+        if result_tells(fate) or self.is_released_elsewhere(fate) or fate.is_handed_on:
+            return False
+        return not is_guarded_release(fate)
 
     def spawned(self, *, is_process: bool) -> frozenset[str]:
         """The functions that are given to a new process, or to a new thread, to run."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from locklint.analysis.acquisitions import Fate
 from locklint.analysis.critical_pair import CriticalPair
 from locklint.analysis.hold import Cause, CauseKind, InFlight
 from locklint.analysis.lock_name import lock_name
+from locklint.analysis.paths import Paths, Test, said
 from locklint.analysis.written import written
 from locklint.core.diagnostic import Step
 from locklint.core.source import Span
@@ -17,6 +20,9 @@ from locklint.ir.lock import LockRef
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
+
+_MOST_TESTS = 2
+"""How many tests on the way to a place are told."""
 
 _SERIAL = re.compile(r"%\d+")
 """What sets the variables of comprehensions apart from the function's own."""
@@ -72,6 +78,104 @@ def raising_phrase(program: Program, function: Function, exception: InFlight | N
     if exception.cause.kind is CauseKind.AWAIT:
         return f"{subject} may raise or be cancelled"
     return f"{subject} may raise"
+
+
+def outcome(program: Program, function: Function, test: Test) -> str:
+    """The outcome of a test as it is written, empty where it cannot be quoted."""
+    text = written(program.sources.get(function.path), test.span)
+    if not text or text in ("True", "1"):
+        return ""
+    return f"`{text}` is used up" if test.loop else said(test, text)
+
+
+def under(program: Program, function: Function, tests: Sequence[Test]) -> str:
+    """The last tests before a place, as the end of a sentence: ``, only if `a` and not `b```."""
+    outcomes = [outcome(program, function, test) for test in tests if not test.loop]
+    shown = list(dict.fromkeys(filter(None, outcomes)))[-_MOST_TESTS:]
+    return f", only if {' and '.join(shown)}" if shown else ""
+
+
+def acquire_steps(alike: Sequence[Fate]) -> list[Step]:
+    """Where a lock is acquired: the first of several acquires with the same fault, then others."""
+    first, *others = alike
+    name = display_name(first.lock)
+    function = first.states.function
+    said_first = step(function, "acquire", first.span, f"`{name}` is acquired", first.lock, (name,))
+    return [
+        said_first,
+        *[step(function, "acquire", each.span, "or here", each.lock, (name,)) for each in others],
+    ]
+
+
+class Leak(NamedTuple):
+    """The likeliest exception that leaves a lock held, and the release that it skips."""
+
+    exception: InFlight
+    span: Span
+    skipped: Span | None
+
+
+def worst_leak(fate: Fate) -> Leak | None:
+    """The likeliest exception that skips a release; of those that skip none, the likeliest."""
+    paths = Paths(fate.states.function)
+    found: Leak | None = None
+    for exit_ in fate.leaks():
+        exception = exit_.exception
+        if exception is None:
+            continue
+        # Nothing comes after a `raise` but what comes after the test that leads to it.
+        is_raise = exception.cause.kind is CauseKind.RAISE
+        skipped = paths.nearest_release(exit_.span, fate.release_spans, from_test=is_raise)
+        if skipped is not None:
+            return Leak(exception, exit_.span, skipped)
+        found = found or Leak(exception, exit_.span, None)
+    return found
+
+
+def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) -> list[Step]:
+    """How an exception leaves a lock held; ``end`` says of the release why it does not help."""
+    fate = alike[0]
+    function = fate.states.function
+    held = (display_name(fate.lock),)
+    tests = Paths(function).tests_before(leak.span, fate.span)
+    message = raising_phrase(program, function, leak.exception) + under(program, function, tests)
+    steps = acquire_steps(alike)
+    steps.append(step(function, "raise", leak.span, message, None, held))
+    if leak.skipped is not None:
+        steps.append(step(function, "release", leak.skipped, end, fate.lock, held))
+    return steps
+
+
+def when_raised(program: Program, function: Function, cause: Cause) -> str:
+    """The exception as the condition of a sentence: ``if `x()` raises``, ``after `raise X```."""
+    phrase = cause_phrase(program, function, cause)
+    return f"after {phrase}" if cause.kind is CauseKind.RAISE else f"if {phrase} raises"
+
+
+def leaving_step(program: Program, fate: Fate) -> Step:
+    """Where a function is left with a lock held, and by which test."""
+    function = fate.states.function
+    paths = Paths(function)
+    name = display_name(fate.lock)
+    for exit_ in sorted(fate.kept, key=lambda exit_: exit_.span):
+        found = paths.keeping(fate.span, exit_.span, fate.release_spans)
+        if found is None:
+            continue
+        path, is_implicit = found
+        test = paths.decides(path, fate.release_spans)
+        span, message = exit_.span, "left here with the lock held"
+        if is_implicit:
+            span = paths.last_place(path) or exit_.span
+            message = "the function ends after this with the lock held"
+        if test is not None:
+            if is_implicit and span < test.span:
+                span = test.span
+            text = outcome(program, function, test)
+            if text:
+                message += f", once {text}" if test.loop else f", if {text}"
+        return step(function, "exit", span, message, None, (name,))
+    place = min(exit_.span for exit_ in fate.kept)
+    return step(function, "exit", place, "left here with the lock held", None, (name,))
 
 
 def thread_steps(

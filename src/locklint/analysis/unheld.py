@@ -14,13 +14,16 @@ from locklint.analysis.hold import (
     Cause,
     Flow,
     Grade,
+    InFlight,
     LockKey,
     Why,
 )
 from locklint.analysis.lockset_holds import BY_CONTEXT
 from locklint.analysis.results import ignored_tries
 from locklint.core.diagnostic import Confidence, Severity
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
+from locklint.ir.api_use import not_done
 from locklint.ir.lock import LockRef, LockRole
 from locklint.ir.lock import UnheldRelease as Unheld
 
@@ -29,14 +32,31 @@ _EXPECTED = frozenset(
 )
 
 
+class NotHeld(IdentityEnum):
+    """Why a lock is not held where it is released."""
+
+    RELEASED = "released"
+    TRY_FAILED = "try failed"
+    PASSED_BY = "passed by"  # the acquire stands on another path
+    NEVER_TAKEN = "never taken"
+    MANAGED = "managed"  # a `with` or a stack releases it once more at its end
+
+
 class UnheldRelease(msgspec.Struct, frozen=True):
-    """A release where the lock is certainly not held on some ways, or on all (then an error)."""
+    """A release where the lock is certainly not held on some paths, or on all (then an error).
+
+    ``before`` is where it was released, or could not be acquired, the `with` if it is MANAGED.
+    ``acquires`` are those that other paths to the release go through; ``exception`` is in flight.
+    """
 
     span: Span
+    key: LockKey
     lock: LockRef
     severity: Severity
-    why: Why | None
+    why: NotHeld
     before: Span | None
+    acquires: tuple[Span, ...] = ()
+    exception: InFlight | None = None
 
 
 class EarlyRelease(msgspec.Struct, frozen=True):
@@ -56,6 +76,7 @@ class EarlyRelease(msgspec.Struct, frozen=True):
 def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     """Releases of locks that this function gave back, or failed to take, on the same way before."""
     ignored = ignored_tries(states.function)
+    untaken = not_done(states.function.api_uses)
     by_place: dict[tuple[Span, LockKey], list[Given]] = defaultdict(list)
     for given in states.given:
         by_place[given.span, given.key].append(given)
@@ -70,21 +91,43 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
         ]
         if not bad and _is_held_on_one_way_only(states, events):
             bad = [given for given in events if given.before.count == 0]
+        if events[0].lock.identity in untaken:
+            continue
         if not bad or is_expected(states.function, span, _EXPECTED):
             continue
         lock = bad[0].lock
         certain = any(_is_proof(given) for given in bad) and not lock.kind.reentrant
         certain = certain and lock.confidence > Confidence.LOW
         severity = Severity.ERROR if certain else Severity.WARNING
-        before = min((given.before.where for given in bad if given.before.where), default=None)
+        witness = min(bad, key=_by_plainness)
+        why, before = _why(witness), witness.before.where
         place = span
-        if bad[0].how in BY_CONTEXT and before is not None:
+        if witness.how in BY_CONTEXT and before is not None:
             # The `with` is right; what is wrong is the release inside it.
-            place, before = before, None
+            place, before, why = before, span, NotHeld.MANAGED
+        acquires = {a.span for given in events for a in given.before.acquisitions()}
         result.setdefault(
-            (place, key), UnheldRelease(place, lock, severity, bad[0].before.why, before)
+            (place, key),
+            UnheldRelease(
+                place, key, lock, severity, why, before, tuple(sorted(acquires)), witness.exception
+            ),
         )
     return list(result.values())
+
+
+def _by_plainness(given: Given) -> tuple[bool, bool, Span]:
+    where = given.before.where
+    return (not _is_proof(given), where is None, where or given.span)
+
+
+def _why(given: Given) -> NotHeld:
+    match given.before.why:
+        case Why.RELEASED:
+            return NotHeld.RELEASED
+        case Why.TRY_FAILED:
+            return NotHeld.TRY_FAILED
+        case _:
+            return NotHeld.NEVER_TAKEN if given.before.is_free else NotHeld.PASSED_BY
 
 
 def is_bad(given: Given) -> bool:

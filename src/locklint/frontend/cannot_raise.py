@@ -219,7 +219,7 @@ class CannotRaise:
         here = block.id
         for _ in range(_MAX_BLOCKS):
             before = self._before[here]
-            if len(before) != 1:
+            if len(before) != 1 or here == self._function.entry:
                 return False
             test = self._function.blocks[next(iter(before))]
             branch = test.terminator

@@ -6,6 +6,7 @@ misuse judge them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 
 import msgspec
@@ -42,3 +43,16 @@ class ApiUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_async: bool = False
     lock_kind: LockKind | None = None
     branch: BlockId | None = None
+
+
+_NOT_DONE = (UseKind.METHOD_STATEMENT, UseKind.METHOD_TESTED, UseKind.NOT_AWAITED)
+
+
+def not_done(uses: Iterable[ApiUse]) -> frozenset[str]:
+    """The identities of locks that are not acquired or released where it looks as if they were.
+
+    Whatever is out of balance there, the missing parentheses or the missing `await` are the cause.
+    """
+    return frozenset(
+        use.lock.identity for use in uses if use.kind in _NOT_DONE and use.lock is not None
+    )

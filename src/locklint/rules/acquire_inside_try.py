@@ -69,16 +69,34 @@ def check(program: Program) -> Iterator[Diagnostic]:
             name = display_name(fate.lock)
             cause = early.cause
             own = cause.span == fate.span or early.grade <= Grade.ACQUIRE
-            what = (
-                "the acquire fails" if own else f"{cause_phrase(program, function, cause)} raises"
-            )
+            if own:
+                steps = [
+                    step(
+                        function,
+                        "acquire",
+                        fate.span,
+                        "if the acquire fails, the lock is not held",
+                        fate.lock,
+                    )
+                ]
+            else:
+                raising = cause_phrase(program, function, cause)
+                steps = [
+                    step(
+                        function,
+                        "raise",
+                        cause.span,
+                        f"if {raising} raises, the lock is not held yet",
+                    ),
+                    step(function, "acquire", fate.span, f"`{name}` is acquired here", fate.lock),
+                ]
             yield RULE.finding(
                 function,
                 fate.span,
                 f"`{name}` is acquired inside the `try` that releases it",
                 locks=(fate.lock,),
                 steps=(
-                    step(function, "raise", cause.span, f"if {what}, the lock is not held"),
+                    *steps,
                     step(
                         function,
                         "release",

@@ -50,10 +50,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.acquisitions import fates
-from locklint.analysis.hold import CauseKind
+from locklint.analysis.acquisitions import by_cause, fates
 from locklint.analysis.program import Program
-from locklint.analysis.story import cause_phrase, display_name, raising_phrase, step
+from locklint.analysis.story import display_name, leak_steps, when_raised, worst_leak
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -61,45 +60,24 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition with a gap before its `try`."""
     for states in program.solved():
-        for fate in fates(states):
-            if not fate.is_gap() or not fate.is_released_here:
-                continue
-            worst = fate.leaks()[0]
-            assert worst.exception is not None
-            function = states.function
+        gaps = [
+            (fate, leak)
+            for fate in fates(states)
+            if fate.is_gap() and fate.is_released_here
+            if (leak := worst_leak(fate)) is not None
+        ]
+        for alike, leak in by_cause(gaps):
+            fate, function = alike[0], states.function
             name = display_name(fate.lock)
-            cause = worst.exception.cause
-            when = f"if {cause_phrase(program, function, cause)} raises"
-            if cause.kind is CauseKind.RAISE:
-                when = f"after {cause_phrase(program, function, cause)}"
-            steps = [
-                step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
-                step(
-                    function,
-                    "raise",
-                    worst.span,
-                    raising_phrase(program, function, worst.exception),
-                    None,
-                    (name,),
-                ),
-            ]
-            if fate.first_release is not None:
-                steps.append(
-                    step(
-                        function,
-                        "release",
-                        fate.first_release,
-                        "this release covers only what comes after `try:`",
-                        fate.lock,
-                        (name,),
-                    )
-                )
+            when = when_raised(program, function, leak.exception.cause)
             yield RULE.finding(
                 function,
                 fate.span,
                 f"`{name}` stays locked {when} before the `try`",
                 locks=(fate.lock,),
-                steps=steps,
+                steps=leak_steps(
+                    program, alike, leak, "this release covers only what comes after `try:`"
+                ),
                 help="move the `try` up to the line after the acquire, or use `with`",
             )
 

@@ -48,9 +48,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.acquisitions import Fate, fates
+from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import acquire_steps, display_name, leaving_step
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
 from locklint.ir.lock import Exactness, LockRole
@@ -60,25 +60,24 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that nothing gives back."""
     for states in program.solved():
-        for fate in fates(states):
-            if fate.releases or not fate.kept or not _needs_release(fate):
-                continue
-            if program.is_released_elsewhere(fate) or fate.is_handed_on:
-                continue
-            function = states.function
+        kept = [(fate, fate.leaving) for fate in fates(states) if _is_never_released(program, fate)]
+        for alike, _ in by_cause(kept):
+            fate, function = alike[0], states.function
             name = display_name(fate.lock)
-            place = min(exit_.span for exit_ in fate.kept)
             yield RULE.finding(
                 function,
                 fate.span,
                 f"`{name}` is acquired but never released",
                 locks=(fate.lock,),
-                steps=(
-                    step(function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
-                    step(function, "exit", place, "left here with the lock held", None, (name,)),
-                ),
+                steps=[*acquire_steps(alike), leaving_step(program, fate)],
                 help=f"hold it with `with {name}:`",
             )
+
+
+def _is_never_released(program: Program, fate: Fate) -> bool:
+    if fate.releases or not fate.kept or not _needs_release(fate):
+        return False
+    return not (program.is_released_elsewhere(fate) or fate.is_handed_on)
 
 
 def _needs_release(fate: Fate) -> bool:

@@ -56,11 +56,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.hold import Grade, Why
+from locklint.analysis.hold import Grade, LockKey
+from locklint.analysis.paths import Paths
 from locklint.analysis.program import Program
-from locklint.analysis.story import cause_phrase, display_name, step
-from locklint.analysis.unheld import UnheldRelease, early_releases, unheld_releases
+from locklint.analysis.story import (
+    cause_phrase,
+    display_name,
+    made_step,
+    outcome,
+    raising_phrase,
+    step,
+)
+from locklint.analysis.unheld import NotHeld, UnheldRelease, early_releases, unheld_releases
 from locklint.core.diagnostic import Diagnostic, Severity, Step
+from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.rule import Rule
 
@@ -69,55 +78,104 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report each release of a lock that is not held."""
     for states in program.solved():
         function = states.function
+        early = early_releases(states)
+        # Where the acquire stands inside the `try`, that is the fault, and LCK106 tells of it.
+        inside = {(each.release, each.fate.key) for each in early if not each.is_handler_only}
+        told: set[tuple[Span, LockKey]] = set()
         for unheld in unheld_releases(states):
+            if unheld.severity < Severity.ERROR and (unheld.span, unheld.key) in inside:
+                continue
+            told.add((unheld.span, unheld.key))
             name = display_name(unheld.lock)
+            steps, assumption = _story(program, function, unheld)
             yield RULE.finding(
                 function,
                 unheld.span,
-                f"`{name}` is released while it is not held",
+                f"`{name}` is released while it is not held{assumption}",
                 severity=unheld.severity,
                 locks=(unheld.lock,),
-                steps=_steps(function, unheld, name),
+                steps=steps,
                 help="release once on each way; `with` does it by itself",
             )
-        for early in early_releases(states):
-            if not early.is_handler_only or early.grade < Grade.LIKELY:
+        for each in early:
+            if not each.is_handler_only or each.grade < Grade.LIKELY:
                 continue
-            name = display_name(early.fate.lock)
+            if (each.release, each.fate.key) in told:
+                continue
+            name = display_name(each.fate.lock)
+            raising = cause_phrase(program, function, each.cause)
             yield RULE.finding(
                 function,
-                early.release,
-                f"`{name}` may be released before it was acquired",
+                each.release,
+                f"`{name}` is released before it was acquired if {raising} raises",
                 severity=Severity.WARNING,
-                locks=(early.fate.lock,),
+                locks=(each.fate.lock,),
                 steps=(
                     step(
                         function,
                         "raise",
-                        early.cause.span,
-                        f"if {cause_phrase(program, function, early.cause)} raises, the lock is not"
-                        " held yet",
+                        each.cause.span,
+                        f"if {raising} raises, the lock is not held yet",
                     ),
                     step(
-                        function, "acquire", early.fate.span, "it is acquired here", early.fate.lock
+                        function, "acquire", each.fate.span, "it is acquired here", each.fate.lock
                     ),
-                    step(function, "release", early.release, "but released here", early.fate.lock),
+                    step(function, "release", each.release, "but released here", each.fate.lock),
                 ),
                 help="let the `try` begin after the acquire, or use `with`",
             )
 
 
-def _steps(function: Function, unheld: UnheldRelease, name: str) -> list[Step]:
-    steps = []
-    if unheld.before is not None and unheld.before != unheld.span:
-        message = (
-            f"`{name}` is not acquired if this fails"
-            if unheld.why is Why.TRY_FAILED
-            else f"`{name}` is released here already"
+def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple[list[Step], str]:
+    """The steps that lead to the release, and under what assumption they are taken."""
+    name = display_name(unheld.lock)
+    before, span = unheld.before, unheld.span
+    steps: list[Step] = []
+    last = "released while not held"
+    assumption = ", unless a caller holds it" if unheld.lock.kind.reentrant else ""
+
+    def note(role: str, place: Span, message: str) -> None:
+        steps.append(step(function, role, place, message, unheld.lock))
+
+    match unheld.why:
+        case NotHeld.RELEASED if before == span:
+            last = f"`{name}` is released here in each turn of the loop, but not acquired again"
+        case NotHeld.RELEASED if before is not None and before > span:
+            note("release", before, f"`{name}` is released here, in the turn before")
+        case NotHeld.RELEASED if before is not None:
+            note("release", before, f"`{name}` is released here already")
+        case NotHeld.TRY_FAILED if before is not None:
+            note("release", before, f"`{name}` is not acquired if this fails")
+        case NotHeld.MANAGED if before is not None:
+            note("acquire", before, f"this holds `{name}`, and releases it at its end")
+            last = "released here already, so that it is not held at the end"
+        case NotHeld.PASSED_BY:
+            paths = Paths(function)
+            path = paths.around(span, unheld.acquires)
+            test = paths.decides(path, unheld.acquires) if path is not None else None
+            text = outcome(program, function, test) if test is not None else ""
+            if test is not None and text:
+                note("test", test.span, f"if {text}, `{name}` is not acquired")
+                assumption = f" if {text}"
+            for place in unheld.acquires[:1]:
+                note("acquire", place, f"`{name}` is acquired here, but not on each path")
+        case NotHeld.NEVER_TAKEN:
+            made = made_step(program, unheld.lock)
+            if made is not None:
+                steps.append(made)
+            last = "released here, and nothing has acquired it"
+    exception = unheld.exception
+    if exception is not None and before is not None and exception.cause.span > before:
+        steps.append(
+            step(
+                function,
+                "raise",
+                exception.cause.span,
+                raising_phrase(program, function, exception),
+            )
         )
-        steps.append(step(function, "release", unheld.before, message, unheld.lock))
-    steps.append(step(function, "release", unheld.span, "released while not held", unheld.lock))
-    return steps
+    steps.append(step(function, "release", span, last, unheld.lock))
+    return steps, assumption
 
 
 RULE = Rule(

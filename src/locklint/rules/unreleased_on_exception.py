@@ -55,66 +55,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.acquisitions import fates
+from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.guards import is_guarded_release
-from locklint.analysis.hold import Cause, CauseKind, Grade
+from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
-from locklint.analysis.story import cause_phrase, display_name, raising_phrase, step
+from locklint.analysis.story import Leak, display_name, leak_steps, when_raised, worst_leak
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.ir.cfg import Function
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that an exception can leave unreleased."""
     for states in program.solved():
-        for fate in fates(states):
-            leaks = fate.leaks()
-            if not leaks or not fate.is_released_here or fate.is_gap():
-                continue
-            if fate.kept and is_guarded_release(fate):
-                # Ordinary ways keep it too: the tests around it are not understood.
-                continue
-            worst = leaks[0]
-            assert worst.exception is not None
-            function = states.function
+        leaking = [
+            (fate, leak) for fate in fates(states) if (leak := _leak(program, fate)) is not None
+        ]
+        for alike, leak in by_cause(leaking):
+            fate, function = alike[0], states.function
             name = display_name(fate.lock)
-            steps = [
-                step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
-                step(
-                    function,
-                    "raise",
-                    worst.span,
-                    raising_phrase(program, function, worst.exception),
-                    None,
-                    (name,),
-                ),
-            ]
-            if fate.first_release is not None:
-                steps.append(
-                    step(
-                        function,
-                        "release",
-                        fate.first_release,
-                        "then this release is skipped, and the lock stays held",
-                        fate.lock,
-                        (name,),
-                    )
-                )
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` stays locked {_when(program, function, worst.exception.cause)}",
-                severity=fate.severity(worst.exception.grade >= Grade.LIKELY),
+                f"`{name}` stays locked {when_raised(program, function, leak.exception.cause)}",
+                severity=fate.severity(leak.exception.grade >= Grade.LIKELY),
                 locks=(fate.lock,),
-                steps=steps,
+                steps=leak_steps(
+                    program, alike, leak, "then this release is skipped, and the lock stays held"
+                ),
                 help=f"hold it with `with {name}:`, or release it in a `finally`",
             )
 
 
-def _when(program: Program, function: Function, cause: Cause) -> str:
-    phrase = cause_phrase(program, function, cause)
-    return f"after {phrase}" if cause.kind is CauseKind.RAISE else f"if {phrase} raises"
+def _leak(program: Program, fate: Fate) -> Leak | None:
+    if not fate.leaks() or not fate.is_released_here or fate.is_gap():
+        return None
+    leak = worst_leak(fate)
+    if leak is not None and leak.skipped is None and program.is_kept_by_mistake(fate):
+        # What is raised there skips no release: the path has none.
+        return None
+    if fate.kept and is_guarded_release(fate):
+        # Ordinary ways keep it too: the tests around it are not understood.
+        return None
+    return leak
 
 
 RULE = Rule(

@@ -57,35 +57,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.acquisitions import Fate, fates, result_tells
-from locklint.analysis.guards import is_guarded_release
+from locklint.analysis.acquisitions import by_cause, fates
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import acquire_steps, display_name, leaving_step, step
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each acquisition that one way releases and another one keeps."""
+    """Report each acquisition that one path releases and another one keeps."""
     for states in program.solved():
-        for fate in fates(states):
-            if not fate.kept or not fate.releases or not _other_way(fate):
-                continue
-            if result_tells(fate) or program.is_released_elsewhere(fate) or fate.is_handed_on:
-                continue
-            if is_guarded_release(fate):
-                continue
-            function = states.function
+        kept = [(fate, fate.leaving) for fate in fates(states) if program.is_kept_by_mistake(fate)]
+        for alike, _ in by_cause(kept):
+            fate, function = alike[0], states.function
             name = display_name(fate.lock)
-            place = min(exit_.span for exit_ in fate.kept)
-            release = fate.first_release
-            steps = [
-                step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
-                step(function, "exit", place, "left here with the lock held", None, (name,)),
-            ]
-            if release is not None:
+            steps = [*acquire_steps(alike), leaving_step(program, fate)]
+            if fate.first_release is not None:
                 steps.append(
-                    step(function, "release", release, "only this way releases it", fate.lock)
+                    step(
+                        function,
+                        "release",
+                        fate.first_release,
+                        "only this path releases it",
+                        fate.lock,
+                    )
                 )
             yield RULE.finding(
                 function,
@@ -96,10 +91,6 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=steps,
                 help=f"hold it with `with {name}:`, or release it in a `finally`",
             )
-
-
-def _other_way(fate: Fate) -> bool:
-    return bool(fate.given_back) or any(given.exception is None for given in fate.releases)
 
 
 RULE = Rule(

@@ -130,4 +130,5 @@ RULE = Rule(
     summary="a lock that nobody else can have excludes nobody",
     page=__doc__,
     check=check,
+    subsumed_by=("LCK203", "LCK204"),
 )

@@ -1,0 +1,307 @@
+"""Paths through one function, for findings to tell of: which tests lead to a place.
+
+Graphs are walked without lock states. Tests that ask the same are taken to have the same outcome,
+and what does not fit is left out of a story rather than guessed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from locklint.core.source import Span
+from locklint.dataflow.order import all_successors, predecessors
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import (
+    Acquire,
+    BlockId,
+    Branch,
+    Call,
+    Condition,
+    Enter,
+    Equals,
+    Exit,
+    Instruction,
+    IsNone,
+    Opaque,
+    Operate,
+    Release,
+    Return,
+    Truth,
+    TryAcquire,
+    Unwind,
+)
+
+_MOST_STEPS = 2000
+_OUTSIDE: BlockId = -1
+
+_OPPOSITES = (
+    (" is not ", " is "),
+    (" is ", " is not "),
+    (" not in ", " in "),
+    (" in ", " not in "),
+    (" == ", " != "),
+    (" != ", " == "),
+)
+
+_GIVES_BACK = (Release, Call, Exit, Unwind)
+_TAKES = (Acquire, TryAcquire, Call, Enter)
+
+
+class Test(NamedTuple):
+    """The outcome of a test on a path; ``loop``: whether iterating goes on."""
+
+    span: Span
+    condition: Condition
+    outcome: bool
+    loop: bool = False
+
+
+class Path(NamedTuple):
+    """The blocks that a path goes through, with the tests that it takes on the way."""
+
+    blocks: tuple[BlockId, ...]
+    tests: tuple[Test, ...]
+
+
+class Paths:
+    """Finds paths in the graph of one function."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._before = predecessors(function, lambda block: block.successors())
+        # What comes before the entry is no block of the function.
+        self._before[function.entry].add(_OUTSIDE)
+
+    def tests_before(self, place: Span, since: Span | None = None) -> tuple[Test, ...]:
+        """The tests whose outcome leads to a place, from the place ``since`` or the entry on.
+
+        Only those that each path to the place goes through; loops over values are left out.
+        """
+        found: list[Test] = []
+        for here in self._blocks_of(place):
+            start = None if since is None else self._index(here, since)
+            if start is not None and start < (self._index(here, place) or 0):
+                return ()
+            seen = {here}
+            while (previous := self._only_before(here)) is not None:
+                test = self._test(previous, here)
+                if test is not None and not test.loop:
+                    found.append(test)
+                if previous in seen or (
+                    since is not None and self._index(previous, since) is not None
+                ):
+                    break
+                seen.add(previous)
+                here = previous
+            break
+        return tuple(reversed(found))
+
+    def nearest_release(
+        self, place: Span, releases: Collection[Span], *, from_test: bool = False
+    ) -> Span | None:
+        """The release that comes next after a place if nothing is raised there.
+
+        With ``from_test`` also what comes next after the tests that lead to the place.
+        """
+        for start in self._blocks_of(place):
+            index = self._index(start, place)
+            found = self._next_release(start, index, releases)
+            here = start
+            passed = {here}
+            while from_test and found is None and (before := self._only_before(here)) is not None:
+                if before in passed:
+                    break
+                passed.add(before)
+                here = before
+                found = self._next_release(here, None, releases)
+            if found is not None:
+                return found
+        return None
+
+    def _only_before(self, block: BlockId) -> BlockId | None:
+        before = self._before[block]
+        return next(iter(before)) if len(before) == 1 and _OUTSIDE not in before else None
+
+    def _next_release(
+        self, start: BlockId, index: int | None, releases: Collection[Span]
+    ) -> Span | None:
+        blocks = self._function.blocks
+        rest = blocks[start].instructions[index + 1 :] if index is not None else ()
+        found = _release_among(rest, releases)
+        work = deque(blocks[start].successors())
+        seen: set[BlockId] = set()
+        while found is None and work:
+            here = work.popleft()
+            if here in seen:
+                continue
+            seen.add(here)
+            found = _release_among(blocks[here].instructions, releases)
+            work.extend(blocks[here].successors())
+        return found
+
+    def keeping(
+        self, acquire: Span, leave: Span, releases: Collection[Span]
+    ) -> tuple[Path, bool] | None:
+        """A path from an acquire to a `return` without any of the releases.
+
+        Also says whether that `return` is not written. None where none is found.
+        """
+        for start in self._blocks_of(acquire):
+            path = self._search(start, acquire, leave, releases, _GIVES_BACK)
+            if path is not None:
+                last = self._function.blocks[path.blocks[-1]].terminator
+                return path, isinstance(last, Return) and last.implicit
+        return None
+
+    def around(self, place: Span, acquires: Collection[Span]) -> Path | None:
+        """A path from the entry to a place that goes through none of some acquires."""
+        return self._search(self._function.entry, None, place, acquires, _TAKES)
+
+    def decides(self, path: Path, places: Collection[Span]) -> Test | None:
+        """The last test on a path whose other outcome leads to one of some places."""
+        for here, following in reversed(list(zip(path.blocks, path.blocks[1:], strict=False))):
+            branch = self._function.blocks[here].terminator
+            if not isinstance(branch, Branch) or branch.then == branch.otherwise:
+                continue
+            other = branch.otherwise if branch.then == following else branch.then
+            if self._reaches(other, places):
+                return self._test(here, following)
+        return None
+
+    def last_place(self, path: Path) -> Span | None:
+        """The last place on a path before it returns."""
+        for here in reversed(path.blocks):
+            instructions = self._function.blocks[here].instructions
+            if instructions:
+                return instructions[-1].span
+        return None
+
+    def _search(
+        self,
+        start: BlockId,
+        since: Span | None,
+        goal: Span,
+        around: Collection[Span],
+        kinds: tuple[type[Instruction], ...],
+    ) -> Path | None:
+        blocks = self._function.blocks
+        index = self._index(start, since) if since is not None else None
+        known = self._outcomes(start, since)
+        work: deque[tuple[Path, dict[str, bool]]] = deque([(Path((start,), ()), known)])
+        seen: set[tuple[BlockId, frozenset[tuple[str, bool]]]] = set()
+        for _ in range(_MOST_STEPS):
+            if not work:
+                return None
+            path, outcomes = work.popleft()
+            here = blocks[path.blocks[-1]]
+            instructions = here.instructions
+            if index is not None and len(path.blocks) == 1:
+                instructions = instructions[index + 1 :]
+            reached = any(each.span == goal for each in instructions)
+            if reached and since is None:
+                return path
+            if any(each.span in around for each in instructions if isinstance(each, kinds)):
+                continue
+            if isinstance(here.terminator, Return) and here.terminator.span == goal:
+                return path
+            for following in all_successors(here):
+                test = self._test(here.id, following)
+                further = outcomes
+                if test is not None:
+                    if self._contradicts(here, test, outcomes):
+                        continue
+                    further = {**outcomes, str(test.condition): test.outcome}
+                state = (following, frozenset(further.items()))
+                if state not in seen:
+                    seen.add(state)
+                    tests = path.tests if test is None else (*path.tests, test)
+                    work.append((Path((*path.blocks, following), tests), further))
+        return None
+
+    def _contradicts(self, block: BasicBlock, test: Test, outcomes: dict[str, bool]) -> bool:
+        match test.condition:
+            case Opaque(text=None):
+                return False
+            case Truth(value=value) if not test.outcome:
+                # A try-acquire that the path starts with has been successful.
+                if any(
+                    isinstance(each, TryAcquire) and each.result == value
+                    for each in block.instructions
+                ):
+                    return True
+        return outcomes.get(str(test.condition), test.outcome) is not test.outcome
+
+    def _outcomes(self, start: BlockId, since: Span | None) -> dict[str, bool]:
+        if since is None:
+            return {}
+        return {
+            str(test.condition): test.outcome
+            for test in self.tests_before(since)
+            if not (isinstance(test.condition, Opaque) and test.condition.text is None)
+        }
+
+    def _reaches(self, start: BlockId, places: Collection[Span]) -> bool:
+        work, seen = [start], {start}
+        while work:
+            here = self._function.blocks[work.pop()]
+            if any(each.span in places for each in here.instructions):
+                return True
+            for following in here.successors():
+                if following not in seen:
+                    seen.add(following)
+                    work.append(following)
+        return False
+
+    def _test(self, here: BlockId, following: BlockId) -> Test | None:
+        """The test at the end of a block and its outcome, where the next block tells."""
+        block = self._function.blocks[here]
+        branch = block.terminator
+        if not isinstance(branch, Branch) or branch.then == branch.otherwise:
+            return None
+        if following not in (branch.then, branch.otherwise):
+            return None
+        loop = any(
+            isinstance(each, Operate) and each.what == "iterate" and each.span == branch.span
+            for each in block.instructions
+        )
+        return Test(branch.span, branch.condition, branch.then == following, loop)
+
+    def _blocks_of(self, place: Span) -> Iterator[BlockId]:
+        """The blocks that hold a place: clean-ups are copied once for each exit path."""
+        for block in self._function.blocks.values():
+            if any(each.span == place for each in block.instructions) or (
+                getattr(block.terminator, "span", None) == place
+            ):
+                yield block.id
+
+    def _index(self, block: BlockId, place: Span) -> int | None:
+        instructions = self._function.blocks[block].instructions
+        return next((i for i, each in enumerate(instructions) if each.span == place), None)
+
+
+def _release_among(
+    instructions: Collection[Instruction], releases: Collection[Span]
+) -> Span | None:
+    return next(
+        (
+            each.span
+            for each in instructions
+            if isinstance(each, _GIVES_BACK) and each.span in releases
+        ),
+        None,
+    )
+
+
+def said(test: Test, text: str) -> str:
+    """The outcome of a test that is written as ``text``: `` `x` ``, or ``not `x` ``."""
+    # These are not negations in the graph.
+    negative = isinstance(test.condition, (IsNone, Equals)) and (" is not " in text or "!=" in text)
+    if test.outcome is not negative:
+        return f"`{text}`"
+    for one, other in _OPPOSITES:
+        before, found, after = text.partition(one)
+        if found and not any(each in before + after for each in (" and ", " or ", " if ", one)):
+            return f"`{before}{other}{after}`"
+    return f"not `{text}`"

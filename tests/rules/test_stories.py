@@ -1,0 +1,306 @@
+"""The steps of findings about balance: each stands where what it says happens."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from locklint.core.config import Config
+from locklint.engine.pipeline import check
+
+HEAD = """\
+import threading
+
+lock = threading.Lock()
+rlock = threading.RLock()
+
+
+"""
+
+STORIES = {
+    "falls through a test": (
+        "LCK103",
+        """
+        def f(x):
+            lock.acquire()
+            if x:
+                lock.release()
+        """,
+        """
+        `lock` is not released on every way out of `f`
+          lock.acquire() | `lock` is acquired
+          x | the function ends after this with the lock held, if not `x`
+          lock.release() | only this path releases it
+        """,
+    ),
+    "falls through a loop": (
+        "LCK103",
+        """
+        def f(xs: list):
+            lock.acquire()
+            for x in xs:
+                lock.release()
+                break
+        """,
+        """
+        `lock` is not released on every way out of `f`
+          lock.acquire() | `lock` is acquired
+          xs | the function ends after this with the lock held, once `xs` is used up
+          lock.release() | only this path releases it
+        """,
+    ),
+    "left by a return, and by a negative test": (
+        "LCK103",
+        """
+        def f(x):
+            lock.acquire()
+            if x is not None:
+                lock.release()
+                return 1
+            return 2
+        """,
+        """
+        `lock` is not released on every way out of `f`
+          lock.acquire() | `lock` is acquired
+          return 2 | left here with the lock held, if `x is None`
+          lock.release() | only this path releases it
+        """,
+    ),
+    "left in a handler": (
+        "LCK103",
+        """
+        def f(job):
+            lock.acquire()
+            try:
+                job()
+            except BaseException:
+                print("bad")
+            else:
+                lock.release()
+        """,
+        """
+        `lock` is not released on every way out of `f`
+          lock.acquire() | `lock` is acquired
+          print("bad") | the function ends after this with the lock held
+          lock.release() | only this path releases it
+        """,
+    ),
+    "both arms of a test": (
+        "LCK102",
+        """
+        def f(job, nolock, args):
+            if not nolock:
+                if args:
+                    if not lock.acquire(*args):
+                        return False
+                else:
+                    lock.acquire()
+            job()
+            if not nolock:
+                lock.release()
+        """,
+        """
+        `lock` stays locked if `job()` raises
+          lock.acquire(*args) | `lock` is acquired
+          lock.acquire() | or here
+          job() | `job()` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+        """,
+    ),
+    "the release that follows, not one on another branch": (
+        "LCK102",
+        """
+        def f(x, job):
+            lock.acquire()
+            if x:
+                lock.release()
+                return
+            if not job.ready:
+                raise ValueError(x)
+            print(lock.release())
+        """,
+        """
+        `lock` stays locked after `raise ValueError`
+          lock.acquire() | `lock` is acquired
+          raise ValueError(x) | `raise ValueError`, only if not `x` and not `job.ready`
+          lock.release() | then this release is skipped, and the lock stays held
+        """,
+    ),
+    "nothing is skipped where the path has no release": (
+        "LCK102",
+        """
+        def f(x, job):
+            lock.acquire()
+            if x:
+                job()
+                return
+            lock.release()
+        """,
+        "",
+    ),
+    "released in the body and at the end": (
+        "LCK107",
+        """
+        def f(job):
+            lock.acquire()
+            try:
+                job()
+                lock.release()
+                job(2)
+            finally:
+                lock.release()
+        """,
+        """
+        `lock` is released while it is not held
+          lock.release() | `lock` is released here already
+          lock.release() | released while not held
+        """,
+    ),
+    "released in the turn before": (
+        "LCK107",
+        """
+        def f(xs):
+            lock.acquire()
+            for x in xs:
+                lock.release()
+        """,
+        """
+        `lock` is released while it is not held
+          lock.release() | `lock` is released here in each turn of the loop, but not acquired again
+        """,
+    ),
+    "released further down in the turn before": (
+        "LCK107",
+        """
+        def f(xs):
+            lock.acquire()
+            for x in xs:
+                if x:
+                    lock.release()
+                    continue
+                lock.release()
+        """,
+        """
+        `lock` is released while it is not held
+          lock.release() | `lock` is released here in each turn of the loop, but not acquired again
+        `lock` is released while it is not held
+          lock.release() | `lock` is released here already
+          lock.release() | released while not held
+        """,
+    ),
+    "acquired on one path": (
+        "LCK107",
+        """
+        def f(exclusive):
+            if exclusive:
+                lock.acquire()
+            lock.release()
+        """,
+        """
+        `lock` is released while it is not held if not `exclusive`
+          exclusive | if not `exclusive`, `lock` is not acquired
+          lock.acquire() | `lock` is acquired here, but not on each path
+          lock.release() | released while not held
+        """,
+    ),
+    "never acquired": (
+        "LCK107",
+        """
+        def f():
+            mine = threading.Lock()
+            mine.release()
+        """,
+        """
+        `mine` is released while it is not held
+          mine = threading.Lock() | `main.f.<locals>.mine` is made
+          mine.release() | released here, and nothing has acquired it
+        """,
+    ),
+    "released within the `with`": (
+        "LCK107",
+        """
+        def f(job):
+            with lock:
+                job()
+                lock.release()
+        """,
+        """
+        `lock` is released while it is not held
+          lock | this holds `lock`, and releases it at its end
+          lock.release() | released here already, so that it is not held at the end
+        """,
+    ),
+    "a caller may hold it": (
+        "LCK107",
+        """
+        def f():
+            rlock.acquire()
+            rlock.release()
+            rlock.release()
+        """,
+        """
+        `rlock` is released while it is not held, unless a caller holds it
+          rlock.release() | `rlock` is released here already
+          rlock.release() | released while not held
+        """,
+    ),
+    "acquired inside the try": (
+        "LCK106",
+        """
+        def f(job):
+            try:
+                job(1)
+                lock.acquire()
+                job(2)
+            finally:
+                lock.release()
+        """,
+        """
+        `lock` is acquired inside the `try` that releases it
+          job(1) | if `job()` raises, the lock is not held yet
+          lock.acquire() | `lock` is acquired here
+          lock.release() | but it is released all the same
+        """,
+    ),
+    "the acquire itself fails": (
+        "LCK106",
+        """
+        def f(job):
+            try:
+                lock.acquire()
+                job(2)
+            finally:
+                lock.release()
+        """,
+        """
+        `lock` is acquired inside the `try` that releases it
+          lock.acquire() | if the acquire fails, the lock is not held
+          lock.release() | but it is released all the same
+        """,
+    ),
+}
+
+
+def told(folder: Path, code: str, text: str) -> str:
+    """The findings of one rule, each with the code of its steps and what they say."""
+    file = folder / "main.py"
+    file.write_text(HEAD + textwrap.dedent(text).lstrip("\n"))
+    report = check([str(file)], Config(select=(code,)))
+    assert not report.errors
+    lines: list[str] = []
+    for diagnostic in report.diagnostics:
+        lines.append(diagnostic.message)
+        for step in diagnostic.steps:
+            span = step.span
+            assert span.line == span.end_line
+            source = file.read_text().splitlines()[span.line - 1]
+            lines.append(f"  {source[span.column - 1 : span.end_column - 1]} | {step.message}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_story(name: str, tmp_path: Path) -> None:
+    code, text, expected = STORIES[name]
+    assert told(tmp_path, code, text) == textwrap.dedent(expected).strip("\n")
