@@ -164,7 +164,7 @@ _SETTINGS = (
         OptionGroup.SETTINGS,
         "--target-version",
         metavar="VERSION",
-        help="The oldest Python that the code runs on, such as py311.",
+        help="Leave out branches for versions of Python older than this one, such as py311.",
     ),
     option(
         OptionGroup.SETTINGS,

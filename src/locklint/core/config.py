@@ -159,7 +159,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     target_version: Annotated[
         Annotated[str, Meta(pattern=r"^py3[0-9]{1,2}$")] | None,
         Meta(
-            description="The oldest version of Python that the analysed code runs on.",
+            description="The oldest version of Python that the code runs on. Branches for older"
+            " versions, as after `if sys.version_info < (3, 9):`, are not analysed.",
             examples=["py311"],
             extra=ROOT,
         ),
@@ -210,6 +211,11 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
             extra=ROOT,
         ),
     ] = ()
+
+    @property
+    def oldest_minor(self) -> int:
+        """The minor version of the oldest Python 3 that the code runs on."""
+        return int(self.target_version.removeprefix("py3")) if self.target_version else 0
 
     @property
     def lock_order_pairs(self) -> tuple[tuple[str, str], ...]:

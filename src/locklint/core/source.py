@@ -103,6 +103,7 @@ class SourceFile:
     files of the project import it, ``text`` the decoded text with ``\\n`` line ends and no BOM.
     ``unique`` is set where another file of the run has the same module name. ``cells`` are those of
     a notebook in order, whose texts follow each other in ``text``; a plain file has none.
+    ``oldest`` is the minor version of the oldest Python 3 that the code runs on.
     """
 
     path: str
@@ -111,6 +112,7 @@ class SourceFile:
     is_package: bool = False
     unique: str = ""
     cells: tuple[Cell, ...] = ()
+    oldest: int = 0
 
     @property
     def key(self) -> str:

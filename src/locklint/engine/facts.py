@@ -58,7 +58,8 @@ class FileInput(msgspec.Struct, frozen=True, array_like=True):
     """A file as it is analysed: what it is called, and its bytes.
 
     ``shown`` is its path as users see it, ``module`` the dotted name by which others import it.
-    ``unique`` is set where another file of the run has the same module name.
+    ``unique`` is set where another file of the run has the same module name. ``oldest`` is the
+    minor version of the oldest Python 3 that the code runs on.
     """
 
     shown: str
@@ -66,6 +67,7 @@ class FileInput(msgspec.Struct, frozen=True, array_like=True):
     is_package: bool
     unique: str
     data: bytes
+    oldest: int = 0
 
     @property
     def is_notebook(self) -> bool:
@@ -318,7 +320,9 @@ def source_of(file: FileInput) -> SourceFile | None:
         text, cells = code.text, code.cells
     else:
         text, cells = decode(file.data), ()
-    return SourceFile(file.shown, file.module, text, file.is_package, file.unique, cells)
+    return SourceFile(
+        file.shown, file.module, text, file.is_package, file.unique, cells, file.oldest
+    )
 
 
 @dataclass

@@ -55,7 +55,7 @@ def facts_key(file: FileInput, settings: FactSettings | None) -> bytes:
     Where and when locklint was installed makes no difference, so that facts can be carried from
     one machine to others.
     """
-    names = repr((file.shown, file.module, file.is_package, file.unique))
+    names = repr((file.shown, file.module, file.is_package, file.unique, file.oldest))
     methods = "" if settings is None else repr((sorted(settings.methods), settings.compiles))
     parts = (_code(), names.encode("utf-8", "surrogatepass"), methods.encode())
     return joined((*parts, b"index" if settings is None else b"facts", digest(file.data)))

@@ -140,6 +140,7 @@ class ProgramFiles:
         self.loaded: set[str] = set()
         self._contents = contents or FileBytes.of_disk(config)
         self._words = configured_words(config)
+        self._oldest = config.oldest_minor
         self._settings = FactSettings.of(config, compiles=compiles)
         self._workers = workers or Here()
         self._store = store or NoStore()
@@ -185,7 +186,10 @@ class ProgramFiles:
                 self.silent.add(each.path)
                 self._unread.setdefault(each.module, []).append(each)
             elif data is not None:
-                yield _input(each, data)
+                yield self._input(each, data)
+
+    def _input(self, file: ModuleFile, data: bytes) -> FileInput:
+        return FileInput(file.shown, file.module, file.is_package, file.unique, data, self._oldest)
 
     def _facts(self, inputs: Iterator[FileInput]) -> Iterator[tuple[FileInput, FileFacts]]:
         """The facts of files in their order, from the store or made anew."""
@@ -240,7 +244,7 @@ class ProgramFiles:
         It counts as one that mentions locks.
         """
         module, is_package = self._contents.module_name(path)
-        file = FileInput(path, module, is_package, "", text.encode("utf-8"))
+        file = FileInput(path, module, is_package, "", text.encode("utf-8"), self._oldest)
         ((_, facts),) = self._facts(iter([file]))
         analysed = self._adopt(file, facts)
         functions = [each for group in facts.lowered.graphs.values() for each in group]
@@ -260,7 +264,7 @@ class ProgramFiles:
             self._unread[module] = [file for file in files if file is not each]
         self.loaded.add(each.path)
         try:
-            file = _input(each, self._contents.read(each.path))
+            file = self._input(each, self._contents.read(each.path))
         except ReadProblem:
             return None
         self._keys[file.shown] = key = self._store.key(file, None)
@@ -339,7 +343,3 @@ class ProgramFiles:
 
     def _cannot_read(self, shown: str, message: str, line: int) -> None:
         self.not_analysed.append(problem_at(shown, Reason.UNREADABLE, message, line))
-
-
-def _input(file: ModuleFile, data: bytes) -> FileInput:
-    return FileInput(file.shown, file.module, file.is_package, file.unique, data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import libcst as cst
 
 from locklint.frontend.lower_context import Lowering
@@ -13,6 +15,7 @@ from locklint.frontend.lower_path import (
     operator_text,
     pure_text,
 )
+from locklint.index.versions import version_test
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import (
     BlockId,
@@ -128,6 +131,10 @@ def _choice(low: Lowering, node: cst.IfExp, then: BlockId, otherwise: BlockId) -
 
 def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: BlockId) -> None:
     graph, span = low.graph, low.span(node)
+    outcome = _version_outcome(low, node)
+    if outcome is not None:
+        graph.jump(then if outcome else otherwise)
+        return
     known = _with_constant(node)
     if known is None:
         values = compare(low, node)
@@ -187,6 +194,24 @@ def _compares_process_ids(low: Lowering, node: cst.Comparison) -> bool | None:
             return False
         case _:
             return None
+
+
+def _version_outcome(low: Lowering, node: cst.Comparison) -> bool | None:
+    """The outcome of a test of Python's version, where the oldest version decides it."""
+    for side in (node.left, node.comparisons[0].comparator):
+        if isinstance(side, cst.Subscript):
+            side = side.value
+        if isinstance(side, (cst.Name, cst.Attribute)) and "version_info" in (
+            dotted_name(side) or ""
+        ):
+            break
+    else:
+        return None
+    try:
+        parsed = ast.parse(cst.Module([]).code_for_node(node), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return version_test(parsed.body, low.session.source.oldest)
 
 
 def _with_constant(node: cst.Comparison) -> tuple[cst.BaseExpression, Constant, bool] | None:

@@ -37,6 +37,7 @@ from locklint.index.declarations import (
     ModuleIndex,
     Ref,
 )
+from locklint.index.versions import version_test
 
 MAX_CALL_SITES = 30
 """How many call sites of one name are kept."""
@@ -313,8 +314,11 @@ class _Builder:
         if is_lock_test(node.test):
             (scope.function or self.module).note_lock_use(tested_names(node.test), "if")
         self.scan(node.test, scope)
-        self._push(node.orelse, scope)
-        self._push(node.body, scope)
+        outcome = version_test(node.test, self.source.oldest) if node.__class__ is ast.If else None
+        if outcome is not True:
+            self._push(node.orelse, scope)
+        if outcome is not False:
+            self._push(node.body, scope)
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
         self.scan(node.iter, scope)
