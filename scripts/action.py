@@ -8,6 +8,7 @@ in environment variables, as action.yml sets them.
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 import shlex
@@ -29,14 +30,24 @@ _CHECK_INPUTS = {
     "FAIL_ON": "fail-on",
 }
 
+_OLDEST_PYTHON = (3, 11)
+_LARGEST_PINS = 1_000_000
+"""How many bytes of a requirements file are read."""
+
 _REFERENCE = re.compile(r"(?!-)[^\s:+?*\[\\\x00-\x1f\x7f]+")
 _PINNED = re.compile(r"locklint\s*(\[[\w\s,.-]*\])?((?:\s*,?\s*[=<>!~]{1,3}\s*[^\s;#,]+)+)", re.I)
 
 
 def main(words: Sequence[str], inputs: Mapping[str, str]) -> int:
     """Run one step; return its exit status."""
+    if sys.version_info < _OLDEST_PYTHON:
+        _fail(
+            f"locklint needs Python {_OLDEST_PYTHON[0]}.{_OLDEST_PYTHON[1]} or newer, not"
+            f" {sys.version.split()[0]}; run actions/setup-python first"
+        )
     for name, value in inputs.items():
-        if name in _INPUTS and re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value.strip("\n")):
+        text = re.sub(r"\r?\n", " ", value) if name in _SPLIT else value.strip("\n")
+        if name in _INPUTS and re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
             _fail(f"the input {_INPUTS[name]} holds a control character")
     if list(words) == ["install"]:
         return install(inputs)
@@ -44,6 +55,9 @@ def main(words: Sequence[str], inputs: Mapping[str, str]) -> int:
         return run(inputs)
     _fail("usage: action.py install|run")
 
+
+_SPLIT = frozenset({"ARGS", "SRC"})
+"""The inputs that may have several lines, because they are split at blanks."""
 
 _INPUTS = {
     "ARGS": "args",
@@ -74,11 +88,18 @@ def _python(inputs: Mapping[str, str]) -> str:
 def install(inputs: Mapping[str, str]) -> int:
     """Make an environment outside of the checkout and install locklint in it."""
     environment = _environment(inputs)
-    venv.create(environment, with_pip=True, clear=True)
+    try:
+        venv.create(environment, with_pip=True, clear=True, symlinks=os.name != "nt")
+    except (OSError, subprocess.CalledProcessError) as error:
+        _fail(f"a virtual environment cannot be made: {error}")
     command = [_python(inputs), "-I", "-m", "pip", "install", "--quiet"]
     command += ["--disable-pip-version-check", *wanted(inputs)]
     # In another folder, so that no file of the checkout is taken for one of pip's.
-    return subprocess.call(command, cwd=environment)
+    if subprocess.call(command, cwd=environment) != 0:
+        _fail("locklint cannot be installed")
+    program = Path(_python(inputs)).with_name("locklint")
+    _write_output(inputs, "program", str(program))
+    return 0
 
 
 def wanted(inputs: Mapping[str, str]) -> list[str]:
@@ -91,9 +112,12 @@ def wanted(inputs: Mapping[str, str]) -> list[str]:
     if inputs["VERSION_FILE"]:
         path = Path(inputs["GITHUB_WORKSPACE"], inputs["VERSION_FILE"])
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            _fail(f"the input version-file: {path.name}: {getattr(error, 'strerror', error)}")
+            if path.exists() and not path.is_file():
+                _fail(f"the input version-file: {path.name} is no file")  # A pipe would hang.
+            with path.open("rb") as stream:
+                text = stream.read(_LARGEST_PINS).decode("utf-8", "replace")
+        except OSError as error:
+            _fail(f"the input version-file: {path.name}: {error.strerror}")
         return [_pinned(text, path.name)]
     return [inputs["ACTION_PATH"]]
 
@@ -117,7 +141,8 @@ def run(inputs: Mapping[str, str]) -> int:
     if not words or words[0] not in VERBS:
         words.insert(0, "check")
     if words[0] == "check":
-        words += _options(inputs)
+        # In front, because behind a `--` of the user's they would be paths.
+        words[1:1] = _options(words, inputs)
     else:
         for name, shown in _CHECK_INPUTS.items():
             if inputs[name]:
@@ -128,7 +153,7 @@ def run(inputs: Mapping[str, str]) -> int:
         environment.pop("GITHUB_STEP_SUMMARY", None)
     command = [_python(inputs), "-I", "-m", "locklint", *words]
     if paths:
-        command += ["--", *paths]
+        command += paths if "--" in words else ["--", *paths]
     return subprocess.call(command, env=environment)
 
 
@@ -140,16 +165,17 @@ def _split(text: str, name: str) -> list[str]:
 
 
 def _filled_in(word: str) -> list[str]:
-    """Return the paths that match a pattern; the word itself where none does."""
+    """Return the paths that match a pattern; the word itself if none does, or if it is a path."""
+    if os.path.lexists(word):
+        return [word]
     return sorted(glob.glob(word, recursive=True)) or [word]
 
 
-def _options(inputs: Mapping[str, str]) -> list[str]:
-    words = ["--output-format=github"]
+def _options(given: Sequence[str], inputs: Mapping[str, str]) -> list[str]:
+    words = [] if _chooses_format(given) else ["--output-format=github"]
     if inputs["SARIF_FILE"]:
         words.append(f"--output-format=sarif:{inputs['SARIF_FILE']}")
-        with open(inputs["GITHUB_OUTPUT"], "a", encoding="utf-8") as output:
-            output.write(f"sarif-file={inputs['SARIF_FILE']}\n")
+        _write_output(inputs, "sarif-file", inputs["SARIF_FILE"])
     if inputs["BASELINE_REF"]:
         words.append(f"--changed-since={_commit(inputs['BASELINE_REF'])}")
     if inputs["FAIL_ON"] == "never":
@@ -159,6 +185,18 @@ def _options(inputs: Mapping[str, str]) -> list[str]:
             _fail("the input fail-on is one of info, warning, error and never")
         words.append(f"--config=fail-level = '{inputs['FAIL_ON']}'")
     return words
+
+
+def _chooses_format(words: Sequence[str]) -> bool:
+    """Whether the words name a format for standard output, which has room for one."""
+    formats = [word.partition("=")[2] for word in words if word.startswith("--output-format=")]
+    formats += [value for name, value in itertools.pairwise(words) if name == "--output-format"]
+    return any(":" not in each for each in formats)
+
+
+def _write_output(inputs: Mapping[str, str], name: str, value: str) -> None:
+    with open(inputs["GITHUB_OUTPUT"], "a", encoding="utf-8") as output:
+        output.write(f"{name}={value}\n")
 
 
 def _commit(reference: str) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from locklint import __version__
+
 ROOT = Path(__file__).parents[2]
 
 LEAK = """\
@@ -72,9 +74,9 @@ class Runner:
         who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
         subprocess.run(["git", *who, *words], cwd=self.checkout, check=True, capture_output=True)
 
-    def run(self, **inputs: str) -> subprocess.CompletedProcess[str]:
-        """Run the step that analyses, with some inputs."""
-        variables, script = steps()["Run locklint"]
+    def run(self, step: str = "Run locklint", **inputs: str) -> subprocess.CompletedProcess[str]:
+        """Run a step with some inputs."""
+        variables, script = steps()[step]
         given = {name.upper(): value for name, value in inputs.items()}
         assert given.keys() <= variables.keys()
         return subprocess.run(
@@ -113,7 +115,7 @@ def test_its_inputs_reach_locklint(runner: Runner) -> None:
     result = runner.run(args='check --ignore "LCK101,LCK102" --isolated', src="a?b")
     assert result.returncode == 0, result.stderr
     assert runner.run(src="no/such").returncode == 2
-    assert runner.run(args="rule LCK102", src="").stdout.startswith("# unreleased-on-exception")
+    assert runner.run(args="rule LCK102").stdout.startswith("# unreleased-on-exception")
     (runner.checkout / "a b" / "port.py").write_text(LEAK.replace("lock.release()", "pass"))
     assert runner.run(fail_on="info").returncode == 1
     assert runner.run(fail_on="fatal").returncode == 2
@@ -184,6 +186,7 @@ def test_nothing_of_the_checkout_runs(runner: Runner) -> None:
         ({"baseline_ref": "--upload-pack=touch ran"}, "is no commit, branch or tag"),
         ({"baseline_ref": "a:refs/heads/b"}, "is no commit, branch or tag"),
         ({"sarif_file": "x\nother=1"}, "the input sarif-file holds a control character"),
+        ({"baseline_ref": "no-such-branch"}, "no-such-branch cannot be fetched from origin"),
     ],
 )
 def test_an_input_that_cannot_be_used_is_refused(
@@ -195,6 +198,28 @@ def test_an_input_that_cannot_be_used_is_refused(
     assert f"::error title=locklint::{message}" in result.stdout or message in result.stdout
     assert not runner.output.exists()
     assert not (runner.checkout / "ran").exists()
+
+
+def test_arguments_may_end_the_options(runner: Runner) -> None:
+    (runner.checkout / "-x.py").write_text(LEAK)
+    result = runner.run(args="check -- -x.py", src="'a b'")
+    assert (result.returncode, result.stderr) == (1, "")
+    assert result.stdout.count("::error ") == 2
+
+
+def test_arguments_may_choose_the_format(runner: Runner) -> None:
+    for arguments in ("check --output-format concise", "--output-format=concise"):
+        result = runner.run(args=arguments)
+        assert result.returncode == 1, result.stderr
+        assert result.stdout.startswith("a b/port.py:7:5: LCK102")
+    result = runner.run(args="--output-format json:found.json")
+    assert (result.returncode, result.stdout[:8]) == (1, "::error ")
+
+
+def test_arguments_and_paths_may_have_several_lines(runner: Runner) -> None:
+    result = runner.run(args="check\n  --exit-zero\n", src="'a b'\nno/such\n")
+    assert (result.returncode, "no/such: does not exist" in result.stderr) == (2, True)
+    assert runner.run(args="check\n  --exit-zero\n", src="'a b'\n").returncode == 0
 
 
 def test_options_without_a_verb_are_those_of_check(runner: Runner) -> None:
@@ -240,6 +265,7 @@ def installed(tmp_path: Path, **inputs: str) -> tuple[subprocess.CompletedProces
             **{name.upper(): value for name, value in inputs.items()},
             "RUNNER_TEMP": str(tmp_path / "temp"),
             "GITHUB_WORKSPACE": str(tmp_path),
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
             "PATH": f"{fake.parent}{os.pathsep}{os.environ['PATH']}",
         },
         capture_output=True,
@@ -270,6 +296,8 @@ def test_it_installs_what_is_asked_for(tmp_path: Path, inputs: dict[str, str], w
     assert words[1:6] == ["-I", "-m", "pip", "install", "--quiet"]
     assert words[6:] == ["--disable-pip-version-check", wanted, str(environment)]
     assert not list(tmp_path.rglob("ran"))
+    program = environment / "bin" / "locklint"
+    assert (tmp_path / "output").read_text() == f"program={program}\n"
 
 
 @pytest.mark.parametrize(
@@ -278,6 +306,9 @@ def test_it_installs_what_is_asked_for(tmp_path: Path, inputs: dict[str, str], w
         ({"version": "--index-url=x"}, "the input version is no version"),
         ({"version_file": "none.txt"}, "the input version-file: none.txt: No such file"),
         ({"version_file": "empty.txt"}, "holds no line such as locklint==1.2"),
+        ({"version_file": "addresses.txt"}, "holds no line such as locklint==1.2"),
+        ({"version_file": "pipe"}, "pipe is no file"),
+        ({"version_file": "device"}, "device is no file"),
     ],
 )
 def test_it_refuses_a_version_that_is_none(
@@ -285,6 +316,33 @@ def test_it_refuses_a_version_that_is_none(
 ) -> None:
     (tmp_path / "temp").mkdir()
     (tmp_path / "empty.txt").write_text("locklint\n")
+    (tmp_path / "addresses.txt").write_text("locklint @ file:///other\n-e ./locklint\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
     result, words = installed(tmp_path, **inputs)
     assert (result.returncode, words) == (2, [])
     assert message in result.stdout
+
+
+def test_a_real_installation_runs_nothing_of_the_checkout(runner: Runner, tmp_path: Path) -> None:
+    """Install from this folder as the action does; the only test that needs the package index."""
+    fill_with_traps(runner.checkout)
+    (runner.checkout / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "pip"\nbackend-path = ["."]\n'
+    )
+    (runner.checkout / "pip.conf").write_text("[global]\nindex-url = http://localhost:1/\n")
+    path = tmp_path / "path"
+    runner.environment |= {"GITHUB_PATH": str(path), "RUNNER_TEMP": str(tmp_path / "a temp")}
+    (tmp_path / "a temp").mkdir()
+    result = runner.run("Install locklint", PIP_CACHE_DIR=str(tmp_path / "a temp" / "pip"))
+    assert result.returncode == 0, result.stdout + result.stderr
+    result = runner.run()
+    assert (result.returncode, result.stderr) == (1, "")
+    assert "a b/port.py" in result.stdout
+    program = runner.output.read_text().removeprefix("program=").strip()
+    result = subprocess.run(
+        [program, "version"], cwd=runner.checkout, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == f"locklint {__version__}\n"
+    assert not list(runner.checkout.rglob("ran"))
+    assert not path.exists()  # The environment's Python must not come before the user's.
