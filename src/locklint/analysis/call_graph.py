@@ -24,7 +24,11 @@ from locklint.ir.lock import LockRef
 
 
 class Edge(msgspec.Struct, frozen=True, eq=False):
-    """One call: by ``caller``, of ``callee`` (keys), with its binding and what is held there."""
+    """One call: by ``caller``, of ``callee`` (keys), with its binding and what is held there.
+
+    ``receiver_classes``: see `Call`. ``dispatched``: the class of the receiver decides what is
+    called, which is not so for ``super().close()`` and ``Base.close(self)``.
+    """
 
     caller: str
     callee: str
@@ -36,6 +40,8 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
     manner: Manner
     certain: bool
     implicit: str
+    receiver_classes: tuple[str, ...]
+    dispatched: bool
 
 
 class CallGraph:
@@ -73,6 +79,8 @@ class CallGraph:
                 manner,
                 called.certain,
                 called.implicit,
+                called.receiver_classes,
+                _is_dispatched(called),
             )
 
     def held(
@@ -138,6 +146,13 @@ def _manner(called: Called, callee: Function) -> Manner | None:
     if callee.is_async and called.call is not None and called.call.use is not Use.AWAITED:
         return Manner.CONCURRENT
     return called.manner
+
+
+def _is_dispatched(called: Called) -> bool:
+    call = called.call
+    if call is None or call.callee is None:
+        return called.receiver is not None
+    return call.bound and call.callee.root_name != "super"
 
 
 def _binding(caller: Function, callee: Function, called: Called) -> Binding:

@@ -17,6 +17,7 @@ from locklint.analysis.hold import LockKey
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.hierarchy import Classes
 from locklint.ir.instruction import Constant
 from locklint.ir.lock import Exactness, LockRef, Mode
 
@@ -40,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that may wait, or that takes a lock.
 
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
-    the program, and on what.
+    the program, and on what. ``holders``: see `Held`.
     """
 
     kind: EventKind
@@ -48,6 +49,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     mode: Mode = Mode.EXCLUSIVE
     name: str = ""
     path: AccessPath | None = None
+    holders: Classes | None = None
 
 
 class Requirement(msgspec.Struct, frozen=True, gc=False):
@@ -129,7 +131,8 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     are locks of callers that were given back on the way, ``free`` those that no caller can hold,
     because they were had on the way. ``requires`` and ``state`` say what parameters, globals and
     attributes must be for it. ``manner`` is the weakest link of the
-    chain, ``certain`` says that each of its calls can call nothing else.
+    chain, ``certain`` says that each of its calls can call nothing else. ``classes`` are those of
+    one of which ``self`` has to be for the chain to be run; None: any that runs the function.
     """
 
     function: str
@@ -146,6 +149,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     manner: Manner = Manner.DIRECT
     certain: bool = True
     depth: int = 0
+    classes: Classes | None = None
 
     def identity(self) -> tuple[object, ...]:
         """Equal for pairs of one function that say the same; their witnesses may differ.
@@ -167,6 +171,8 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
             # Threads that are made in different places are different threads.
             self.span if named or self.is_concurrent else None,
             self.is_concurrent,
+            self.classes,
+            event.holders,
         )
 
     def _named_here(self) -> Iterator[Held]:

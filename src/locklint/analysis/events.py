@@ -25,6 +25,7 @@ from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
+from locklint.ir.hierarchy import Classes
 from locklint.ir.instruction import Call, CallArgument, Constant, Instruction, Operand
 from locklint.ir.lock import LockRef, Mode
 
@@ -45,11 +46,16 @@ class Exit(msgspec.Struct, frozen=True, eq=False):
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
-    """A lock that is held: since when, where the function at hand took it itself."""
+    """A lock that is held: since when, where the function at hand took it itself.
+
+    ``holders``: the classes of one of which the object is whose attribute the lock is, where a
+    callee knew it by its own name.
+    """
 
     lock: LockRef
     mode: Mode
     since: Acquisition | None = None
+    holders: Classes | None = None
 
     @property
     def key(self) -> LockKey:
@@ -87,7 +93,7 @@ class Called(msgspec.Struct, frozen=True):
 
     ``call`` is the call with aliases resolved; None for methods of a context manager, whose
     ``receiver`` is given instead, and for a thread, which gets the ``arguments``. ``implicit`` says
-    how it is called where no call is written.
+    how it is called where no call is written. ``receiver_classes``: see `Call`.
     """
 
     span: Span
@@ -101,6 +107,7 @@ class Called(msgspec.Struct, frozen=True):
     certain: bool = True
     implicit: str = ""
     free: tuple[LockKey, ...] = ()
+    receiver_classes: tuple[str, ...] = ()
 
 
 class Outside(msgspec.Struct, frozen=True):
@@ -252,6 +259,7 @@ class Recorder:
         arguments: tuple[CallArgument, ...] = (),
         certain: bool = True,
         implicit: str = "",
+        receiver_classes: tuple[str, ...] = (),
     ) -> None:
         """Note the call of a function of the program."""
         held = () if manner is Manner.CONCURRENT else self._held(disjunct)
@@ -275,6 +283,7 @@ class Recorder:
                 certain,
                 implicit,
                 free,
+                receiver_classes,
             )
         )
 

@@ -17,6 +17,7 @@ from locklint.analysis.events import Manner
 from locklint.analysis.lock_order import LockOrderEdge, LockOrderGraph, Witness
 from locklint.analysis.threads import Threads
 from locklint.dataflow.components import components
+from locklint.ir.hierarchy import both
 from locklint.ir.lock import Exactness, Mode
 
 MAX_COMPONENT = 12
@@ -47,6 +48,7 @@ class ObstacleKind(Enum):
     """Why the threads of a ring do not come to wait for each other."""
 
     READERS = "readers do not wait for readers"
+    OTHER_OBJECT = "no object is of both classes"
     GATE = "both are behind one lock"
     NOT_PARALLEL = "they do not run at the same time"
 
@@ -162,6 +164,9 @@ def obstacle(chosen: Sequence[Witness], threads: Threads) -> Obstacle | None:
         following = chosen[(position + 1) % len(chosen)]
         if witness.target.mode is following.source.mode is Mode.SHARED:
             return Obstacle(ObstacleKind.READERS, witness, following)
+        same = both(witness.target.holders, following.source.holders)
+        if same is not None and not same:
+            return Obstacle(ObstacleKind.OTHER_OBJECT, witness, following)
         for other in chosen[position + 1 :]:
             if not witness.gates.isdisjoint(other.gates):
                 return Obstacle(ObstacleKind.GATE, witness, other)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known
@@ -90,12 +91,19 @@ def lock_order(composition: Composition, threads: Threads) -> LockOrderGraph:
     locks: dict[str, LockRef] = {}
     for key in sorted(composition.pairs):
         for pair in composition.pairs[key]:
-            for witness in witnesses(pair, threads):
+            for witness in witnesses(pair, threads, composition):
                 source = lock_name(witness.source.lock)
                 target = lock_name(witness.target.lock)
                 locks.setdefault(source, witness.source.lock)
                 locks.setdefault(target, witness.target.lock)
-                place = (witness.function, witness.span, witness.gates, witness.waits)
+                place = (
+                    witness.function,
+                    witness.span,
+                    witness.gates,
+                    witness.waits,
+                    witness.source.holders,
+                    witness.target.holders,
+                )
                 known = found[source, target].get(place)
                 if known is None or witness.rank() < known.rank():
                     found[source, target][place] = witness
@@ -110,14 +118,15 @@ def _best(every: Iterable[Witness]) -> tuple[Witness, ...]:
     return tuple(sorted(every, key=Witness.rank)[:MAX_WITNESSES])
 
 
-def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
+def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) -> Iterator[Witness]:
     """The edges that a pair shows, as far as no callee's pair has shown them already."""
     event = pair.event
     if event.lock is None or event.kind not in (EventKind.ACQUIRE, EventKind.TRY):
         return
     if not _has_name(pair, event.lock) or threads.is_unshared(pair.function, event.lock.path):
         return
-    target = Held(event.lock, event.mode)
+    holders = composition.holders(pair, event.lock, event.holders)
+    target = Held(event.lock, event.mode, holders=holders)
     held = pair.all_held()
     if event.lock.kind.reentrant and any(_is_same(one, target) for one in held):
         return  # It is had already, and nothing is waited for.
@@ -134,7 +143,7 @@ def witnesses(pair: CriticalPair, threads: Threads) -> Iterator[Witness]:
         yield Witness(
             pair,
             holder,
-            one,
+            replace(one, holders=composition.holders(pair, one.lock, one.holders)),
             target,
             event.kind is EventKind.ACQUIRE,
             gates | threads.held_on_entry(pair.in_its_thread.function),

@@ -73,6 +73,7 @@ class Calls(Holds):
                 call=bare,
                 certain=call.certain,
                 implicit=call.implicit,
+                receiver_classes=call.receiver_classes,
             )
 
     def _arguments(
@@ -123,6 +124,7 @@ class Calls(Holds):
                 receiver=receiver,
                 certain=manager.certain,
                 implicit="with",
+                receiver_classes=manager.receiver_classes,
             )
 
     def _note_exit(self, exit_: Exit, disjunct: Disjunct) -> None:

@@ -25,6 +25,7 @@ from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile, Span
 from locklint.ir.api_use import not_done
 from locklint.ir.cfg import Function
+from locklint.ir.hierarchy import Hierarchy
 from locklint.ir.instruction import Call, Spawn
 from locklint.ir.lock import LockRef, LockRole, Mode
 from locklint.models.table import RELEASE_NAMES
@@ -36,7 +37,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     ``problems`` are the files and functions that could not be read or parsed. ``sources`` gives
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
     the file and the place. ``back_references`` are attributes that lead back to the object that
-    made theirs, each with the identity of that object's class. ``declared_orders`` are those of
+    made theirs, each with the identity of that object's class, ``hierarchy`` the classes of objects
+    whose methods are called. ``declared_orders`` are those of
     the settings and of comments, ``odd_orders`` the comments that declare none although they are
     meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
@@ -51,6 +53,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     problems: tuple[NotAnalysed, ...] = ()
     made: Mapping[str, tuple[str, Span]] = msgspec.field(default_factory=dict)
     back_references: frozenset[tuple[str, str]] = frozenset()
+    hierarchy: Hierarchy = Hierarchy()
     declared_orders: tuple[DeclaredOrder, ...] = ()
     odd_orders: tuple[OddOrder, ...] = ()
     log_handlers: frozenset[str] = frozenset()
@@ -66,7 +69,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
-        return Composition(self.call_graph, self.log_handlers)
+        return Composition(self.call_graph, self.log_handlers, self.hierarchy)
 
     @cached_property
     def threads(self) -> Threads:

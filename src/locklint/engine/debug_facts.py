@@ -121,7 +121,7 @@ def _taken(program: Program) -> Iterator[tuple[str, str, str, int, str, int]]:
 
     for pairs in program.composition.pairs.values():
         for pair in pairs:
-            for each in witnesses(pair, program.threads):
+            for each in witnesses(pair, program.threads, program.composition):
                 last = list(each.holder.chain())[-1]
                 since = each.source.since
                 yield (

@@ -270,6 +270,7 @@ def analyse(
         problems=tuple(sorted(files.not_analysed, key=lambda each: each.sort_key)),
         made=analysis.made(),
         back_references=analysis.back_references(),
+        hierarchy=analysis.hierarchy(),
         log_handlers=analysis.log_handlers(),
         module_calls=analysis.module_calls(),
         unseen_callers=analysis.unseen_callers(),

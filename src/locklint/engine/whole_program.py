@@ -20,6 +20,7 @@ from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
 from locklint.ir.cfg import Function, split_key
+from locklint.ir.hierarchy import Hierarchy
 from locklint.models.calls import LOGGING_METHODS, is_logging
 
 if TYPE_CHECKING:
@@ -184,6 +185,13 @@ class WholeProgram:
             for lock in states.locks.values()
         }
         return back_references(self._resolver.inference, frozenset(owners))
+
+    def hierarchy(self) -> Hierarchy:
+        """Return the classes of the objects whose methods are called."""
+        from locklint.frontend.hierarchy import hierarchy
+
+        functions = self.interprocedural.functions.values()
+        return hierarchy(self._resolver.inference, functions)
 
     def log_handlers(self) -> frozenset[str]:
         """The functions that `logging` calls with the lock of a handler held."""

@@ -281,6 +281,7 @@ class EffectPass:
             bound=callee.bound or not callee.targets,
             certain=callee.certain,
             receiver=callee.receiver,
+            receiver_classes=callee.receiver_classes,
         )
 
     def _with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
@@ -514,6 +515,7 @@ class EffectPass:
             call,
             context,
             found.certain,
+            found.receiver_classes,
         )
 
     def _terminator(self, block: BasicBlock, instructions: list[Instruction]) -> Terminator:

@@ -92,6 +92,7 @@ class Dispatch:
         external: str | None = None
         constructs: str | None = None
         bound = False
+        receivers: dict[ClassRef | None, None] = {}
         known = [kind for kind in types if not isinstance(kind, NoneType)]
         for kind in types:
             match kind:
@@ -101,6 +102,7 @@ class Dispatch:
                     for target in self._implementations(kind):
                         targets.setdefault(target)
                     bound = bound or kind.bound
+                    receivers.setdefault(_class_of(kind.receiver))
                     for method in self._overriding(scope, path, kind):
                         overrides.setdefault(self.decorations.called(method))
                 case ClassType(cls=cls):
@@ -109,6 +111,7 @@ class Dispatch:
                     if initialiser is not None:
                         targets.setdefault(initialiser.key)
                         bound = True
+                        receivers.setdefault(cls)
                     runs.update(dict.fromkeys(self._run_methods(cls)))
                 case LambdaType(body=body, scope=where):
                     holder = f"{where.function}." if where.function else ""
@@ -119,6 +122,7 @@ class Dispatch:
                     if called is not None:
                         targets.setdefault(called.key)
                         bound = True
+                        receivers.setdefault(cls)
                 case _:
                     external = external or _external_name(kind)
         for method in self._next_in_line(scope, path):
@@ -126,6 +130,7 @@ class Dispatch:
         if not targets:
             for method in self._left_to_subclasses(scope, path):
                 overrides.setdefault(self.decorations.called(method))
+                receivers.setdefault(_own_class(scope, path))
         return Callee(
             tuple(targets),
             external,
@@ -134,12 +139,14 @@ class Dispatch:
             tuple([key for key in overrides if key not in targets])[:MAX_OVERRIDES],
             tuple(runs),
             certain=len(known) == 1 and _is_sure(known[0]),
+            receiver_classes=_keys(receivers),
         )
 
     def attribute(self, scope: Scope, path: AccessPath, receiver: Types, way: str) -> Callee:
         """The ``getter`` or ``setter`` that reading or binding an attribute calls."""
         targets: dict[str, None] = {}
         overrides: dict[str, None] = {}
+        receivers: dict[ClassRef | None, None] = {}
         known = [kind for kind in receiver if not isinstance(kind, NoneType)]
         for kind in known:
             if not isinstance(kind, (InstanceType, LockValue)) or kind.cls is None:
@@ -158,6 +165,7 @@ class Dispatch:
             if method is None:
                 continue
             targets.setdefault(self.decorations.called(method))
+            receivers.setdefault(kind.cls)
             if way == "getter":
                 for other in self._overriding(scope, path, method):
                     if self.inference.attributes.is_property(other):
@@ -167,18 +175,24 @@ class Dispatch:
             bound=True,
             overrides=tuple([key for key in overrides if key not in targets])[:MAX_OVERRIDES],
             certain=len(known) == 1 and _is_sure(known[0]),
+            receiver_classes=_keys(receivers),
         )
 
     def special(self, receiver: Types, name: str) -> Callee:
         """The special method of that name, such as ``__len__``, of any of the alternatives."""
         targets: dict[str, None] = {}
+        receivers: dict[ClassRef | None, None] = {}
         for kind in receiver:
             if isinstance(kind, InstanceType):
                 method = self.inference.attributes.method(kind.cls, name)
                 if method is not None:
                     targets.setdefault(self.decorations.called(method))
+                    receivers.setdefault(kind.cls)
         return Callee(
-            tuple(targets), bound=True, certain=len(receiver) == 1 and _is_sure(receiver[0])
+            tuple(targets),
+            bound=True,
+            certain=len(receiver) == 1 and _is_sure(receiver[0]),
+            receiver_classes=_keys(receivers),
         )
 
     # Methods
@@ -280,6 +294,16 @@ def _own_class(scope: Scope, path: AccessPath) -> ClassRef | None:
     if path.root is not Root.SELF or decl is None or not decl.class_name:
         return None
     return ClassRef(scope.path, decl.class_name, scope.index)
+
+
+def _class_of(receiver: InstanceType | ClassType | None) -> ClassRef | None:
+    return receiver.cls if isinstance(receiver, InstanceType) else None
+
+
+def _keys(receivers: dict[ClassRef | None, None]) -> tuple[str, ...]:
+    """Return the keys of the classes of receivers; empty where one is not known."""
+    known = [cls.key for cls in receivers if cls is not None]
+    return tuple(known) if len(known) == len(receivers) else ()
 
 
 def _is_what_it_replaced(scope: Scope, path: AccessPath, function: FunctionType) -> bool:

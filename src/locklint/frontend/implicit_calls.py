@@ -227,6 +227,7 @@ class ImplicitCalls:
             certain=callee.certain,
             implicit=what,
             receiver=callee.receiver,
+            receiver_classes=callee.receiver_classes,
         )
 
 

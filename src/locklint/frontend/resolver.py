@@ -22,6 +22,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     ``run`` methods of a thread's class that the call makes an instance of. ``certain``: nothing
     else can be called, but for overrides. ``receiver`` is what a bound method was taken from
     where the path only holds it, so that the receiver does not stand before the last dot.
+    ``receiver_classes`` are the keys of classes of one of which the receiver is an instance; empty
+    where that is not known.
     """
 
     targets: tuple[str, ...] = ()
@@ -32,6 +34,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     runs: tuple[str, ...] = ()
     certain: bool = False
     receiver: AccessPath | None = None
+    receiver_classes: tuple[str, ...] = ()
 
 
 class ContextManager(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +45,7 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
     (``contextlib.suppress``, ``contextlib.ExitStack``, ``builtins.open``). ``async_enter`` and
     ``async_exit`` are the methods for ``async with``, where the class has any; a class that has no
     others has them as ``enter`` and ``exit`` too. ``certain``: it is nothing else.
+    ``receiver_classes`` are the keys of the classes whose methods these are.
     """
 
     enter: str | None = None
@@ -51,6 +55,7 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
     async_enter: str | None = None
     async_exit: str | None = None
     certain: bool = False
+    receiver_classes: tuple[str, ...] = ()
 
 
 class Resolver(Protocol):

@@ -189,7 +189,7 @@ class StaticResolver:
                     return ContextManager(generator=key, certain=len(known) == 1)
                 case InstanceType(cls=cls, confidence=confidence):
                     sure = len(types) == 1 and confidence is Confidence.HIGH
-                    return replace(self._methods(cls), certain=sure)
+                    return replace(self._methods(cls), certain=sure, receiver_classes=(cls.key,))
                 case ExternalInstance(dotted=dotted):
                     return ContextManager(external=dotted)
                 case _:

@@ -113,7 +113,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     receiver's own class has; methods of its subclasses that may take its place are ``overrides``.
     ``implicit`` says what calls where no call is written: ``property``, or an operator. ``safe``:
     with values of the types that it is known to have, it cannot raise in practice. ``receiver`` is
-    what the callee, a bound method, was taken from where it does not stand before the last dot.
+    what the callee, a bound method, was taken from where it does not stand before the last dot;
+    ``receiver_classes`` are the keys of classes of one of which it is an instance.
     """
 
     span: Span
@@ -132,6 +133,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     certain: bool = False  # nothing else can be called, but for overrides
     safe: bool = False
     receiver: AccessPath | None = None
+    receiver_classes: tuple[str, ...] = ()
 
 
 class Await(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -199,7 +201,7 @@ class Manager(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``certain``: it runs nothing else. Keys of ``__enter__`` and ``__exit__`` of the project and the
     path of their receiver, the key of a ``@contextmanager`` function and the call that made it, or
-    an external dotted name.
+    an external dotted name. ``receiver_classes``: the keys of the receiver's classes.
     """
 
     enter: str | None = None
@@ -209,6 +211,7 @@ class Manager(msgspec.Struct, frozen=True, array_like=True, gc=False):
     call: Call | None = None
     receiver: AccessPath | None = None
     certain: bool = False
+    receiver_classes: tuple[str, ...] = ()
 
 
 class Enter(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -1,0 +1,46 @@
+"""Which classes an object may be of that runs certain methods.
+
+`self.on_stop()` in a base class runs an override only if the object is of that subclass. What is
+known of one object adds up along a chain of calls: it runs this method, and that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+Classes = frozenset[str]
+"""Classes by their keys, of one of which an object is."""
+
+
+class Hierarchy(msgspec.Struct, frozen=True):
+    """The classes of a program, as far as methods that matter are called on them.
+
+    ``descendants`` gives a class, by its key, with all classes that descend from it, ``runners`` of
+    a method, by its key, those whose instances run it, themselves or by ``super()``. What is not in
+    them is not known.
+    """
+
+    descendants: Mapping[str, Classes] = msgspec.field(default_factory=dict)
+    runners: Mapping[str, Classes] = msgspec.field(default_factory=dict)
+
+    def instances_of(self, classes: Iterable[str]) -> Classes | None:
+        """Return the classes of which instances of some classes may be; None: not known."""
+        found: set[str] = set()
+        for cls in classes:
+            known = self.descendants.get(cls)
+            if known is None:
+                return None
+            found |= known
+        return frozenset(found) if found else None
+
+
+def both(one: Classes | None, other: Classes | None) -> Classes | None:
+    """Return the classes in both sets, where None stands for all classes."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one & other
+
+
+__all__ = ["Classes", "Hierarchy", "both"]
