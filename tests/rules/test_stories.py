@@ -264,6 +264,35 @@ STORIES = {
           lock.release() | but it is released all the same
         """,
     ),
+    "tests on the way to a wait": (
+        "LCK302",
+        """
+        class Buffer:
+            def __init__(self):
+                self.lock = threading.Lock()
+                self.delay = 1
+
+            def put(self, x):
+                if x is None:
+                    return
+                with self.lock:
+                    if self.delay > 0:
+                        self.flush()
+
+            def flush(self):
+                while not self.delay:
+                    print("wait")
+                with self.lock:
+                    print("flush")
+        """,
+        """
+        `self.lock` is held here, and `Buffer.flush` waits for it: the thread hangs for ever
+          self.lock | takes `main.Buffer.lock`, only if `x is not None`
+          self.flush() | calls `Buffer.flush`, only if `self.delay > 0`
+          self.lock | waits for `main.Buffer.lock`, only if `self.delay`
+          self.lock = threading.Lock() | `main.Buffer.lock` is made
+        """,
+    ),
     "the acquire itself fails": (
         "LCK106",
         """

@@ -7,9 +7,10 @@ able to stand there at the same time: they may run in parallel, and no lock is h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from itertools import islice, product
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,6 +23,9 @@ from locklint.ir.lock import Exactness, Mode
 
 MAX_COMPONENT = 12
 """Up to so many locks that lead to each other all simple cycles are looked at."""
+
+IsAlone: TypeAlias = "Callable[[Sequence[Witness]], bool]"
+"""Whether a thread that goes the way of all witnesses waits for itself: that is LCK302."""
 
 MAX_CYCLES = 300
 MAX_CHOICES = 500
@@ -51,6 +55,7 @@ class ObstacleKind(Enum):
     OTHER_OBJECT = "no object is of both classes"
     GATE = "both are behind one lock"
     NOT_PARALLEL = "they do not run at the same time"
+    ONE_THREAD = "one thread goes there and waits for itself"
 
 
 class Obstacle(msgspec.Struct, frozen=True, eq=False):
@@ -61,7 +66,9 @@ class Obstacle(msgspec.Struct, frozen=True, eq=False):
     other: Witness
 
 
-def find_cycles(graph: LockOrderGraph, threads: Threads) -> tuple[LockCycle, ...]:
+def find_cycles(
+    graph: LockOrderGraph, threads: Threads, is_alone: IsAlone
+) -> tuple[LockCycle, ...]:
     """The cycles that can be run into, short ones first; one for each ring of locks.
 
     Of rings around the same locks only the shortest are told: whoever breaks them has mostly broken
@@ -71,7 +78,7 @@ def find_cycles(graph: LockOrderGraph, threads: Threads) -> tuple[LockCycle, ...
     for ring in rings(graph):
         if any(set(known.locks) <= set(ring) for known in found):
             continue
-        witnesses = _together(ring_edges(graph, ring), threads)
+        witnesses = _together(ring_edges(graph, ring), threads, is_alone)
         if witnesses is not None:
             found.append(LockCycle(ring, witnesses))
     return tuple(found)
@@ -146,16 +153,18 @@ def normalised(ring: Sequence[str]) -> tuple[str, ...]:
     return (*ring[start:], *ring[:start])
 
 
-def _together(edges: Sequence[LockOrderEdge], threads: Threads) -> tuple[Witness, ...] | None:
+def _together(
+    edges: Sequence[LockOrderEdge], threads: Threads, is_alone: IsAlone
+) -> tuple[Witness, ...] | None:
     """A witness for each edge such that all of them can wait for each other; the best ones."""
     choices = [[witness for witness in edge.witnesses if witness.waits] for edge in edges]
     for chosen in islice(product(*choices), MAX_CHOICES):
-        if obstacle(chosen, threads) is None:
+        if obstacle(chosen, threads, is_alone) is None:
             return chosen
     return None
 
 
-def obstacle(chosen: Sequence[Witness], threads: Threads) -> Obstacle | None:
+def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> Obstacle | None:
     """What keeps threads from waiting for each other in this way; None if nothing does.
 
     ``chosen`` has a witness for each edge of a ring, in its order.
@@ -173,4 +182,4 @@ def obstacle(chosen: Sequence[Witness], threads: Threads) -> Obstacle | None:
             one, two = witness.pair.in_its_thread, other.pair.in_its_thread
             if not threads.may_run_in_parallel(one.function, one.span, two.function, two.span):
                 return Obstacle(ObstacleKind.NOT_PARALLEL, witness, other)
-    return None
+    return Obstacle(ObstacleKind.ONE_THREAD, chosen[0], chosen[-1]) if is_alone(chosen) else None

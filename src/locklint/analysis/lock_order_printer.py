@@ -82,7 +82,7 @@ def _reasons(program: Program, ring: tuple[str, ...]) -> list[str]:
     choices = [_waiting(edge) for edge in ring_edges(program.lock_order, ring)]
     found: dict[str, None] = {}
     for chosen in islice(product(*choices), MAX_CHOICES):
-        hindrance = obstacle(chosen, program.threads)
+        hindrance = obstacle(chosen, program.threads, program.is_of_one_thread)
         if hindrance is not None:
             found.setdefault(_reason(hindrance))
     return list(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -15,8 +15,9 @@ from locklint.analysis.events import Given, LockStates
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
-from locklint.analysis.lock_order import LockOrderGraph, lock_order
+from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
+from locklint.analysis.self_deadlock import SelfDeadlock, is_of_one_thread, self_deadlocks
 from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
@@ -86,7 +87,27 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def lock_cycles(self) -> tuple[LockCycle, ...]:
         """The rings of locks that threads can run into together."""
-        return find_cycles(self.lock_order, self.threads)
+        return find_cycles(self.lock_order, self.threads, self.is_of_one_thread)
+
+    @cached_property
+    def self_deadlocks(self) -> tuple[SelfDeadlock, ...]:
+        """Where a thread waits for a lock that it holds."""
+        return tuple(self_deadlocks(self.composition, self.call_graph, self.back_references))
+
+    def is_of_one_thread(self, witnesses: Sequence[Witness]) -> bool:
+        """Whether a thread that goes the way of all witnesses certainly waits for itself.
+
+        Threads that begin half-way wait for each other, too.
+        """
+        if not self.self_deadlocks:
+            return False
+        pairs = [witness.pair for witness in witnesses]
+        begins = self._spawned_threads & {pair.function for pair in pairs}
+        return any(
+            is_of_one_thread(pairs, found) and begins <= {found.pair.function}
+            for found in self.self_deadlocks
+            if found.proven
+        )
 
     @cached_property
     def two_instances(self) -> tuple[TwoInstances, ...]:
@@ -193,6 +214,10 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         if result_tells(fate) or self.is_released_elsewhere(fate) or fate.is_handed_on:
             return False
         return not is_guarded_release(fate)
+
+    @cached_property
+    def _spawned_threads(self) -> frozenset[str]:
+        return self.spawned(is_process=False)
 
     def spawned(self, *, is_process: bool) -> frozenset[str]:
         """The functions that are given to a new process, or to a new thread, to run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -53,6 +53,16 @@ def self_deadlocks(
             if old is None or pair.rank() < old.pair.rank():
                 found[place] = SelfDeadlock(pair, held, proven)
         yield from (found[place] for place in sorted(found))
+
+
+def is_of_one_thread(pairs: Sequence[CriticalPair], alone: SelfDeadlock) -> bool:
+    """Whether critical pairs are parts of the path on which a thread waits for itself."""
+    places = {
+        (link.function, place)
+        for link in alone.pair.chain()
+        for place in (link.span, *[held.since.span for held in link.held if held.since])
+    }
+    return all((link.function, link.span) in places for pair in pairs for link in pair.chain())
 
 
 def held_again(pair: CriticalPair) -> Held | None:

@@ -116,10 +116,13 @@ class Leak(NamedTuple):
 
 
 def worst_leak(fate: Fate) -> Leak | None:
-    """The likeliest exception that skips a release; of those that skip none, the likeliest."""
+    """The likeliest exception that skips a release; of those that skip none, the likeliest.
+
+    What the acquiring call itself raises comes last: the fault may be the callee's.
+    """
     paths = Paths(fate.states.function)
     found: Leak | None = None
-    for exit_ in fate.leaks():
+    for exit_ in sorted(fate.leaks(), key=lambda exit_: exit_.span == fate.span):
         exception = exit_.exception
         if exception is None:
             continue
@@ -191,6 +194,7 @@ def thread_steps(
     target = short_name(event.lock) if event.lock is not None else event.name
     for link in pair.chain():
         function = program.functions[link.function]
+        since: Span | None = None
         for one in link.held:
             name = short_name(one.lock)
             if name not in held:
@@ -202,13 +206,14 @@ def thread_steps(
                     "acquire",
                     function.path,
                     one.since.span,
-                    f"takes `{name}`",
+                    f"takes `{name}`{_tests(program, function, since, one.since.span)}",
                     function.shown_name,
                     one.lock.identity,
                     held,
                     thread,
                 )
             )
+            since = one.since.span
         inner = link.inner
         if inner is not None:
             callee = program.functions[inner.function].called_name
@@ -217,7 +222,7 @@ def thread_steps(
                     "call",
                     function.path,
                     link.span,
-                    _call_phrase(link, callee),
+                    _call_phrase(link, callee) + _tests(program, function, since, link.span),
                     function.shown_name,
                     "",
                     held,
@@ -230,7 +235,8 @@ def thread_steps(
                 "wait",
                 function.path,
                 link.span,
-                f"waits for `{target}`" if event.lock is not None else waits,
+                (f"waits for `{target}`" if event.lock is not None else waits)
+                + _tests(program, function, since, link.span),
                 function.shown_name,
                 event.lock.identity if event.lock is not None else "",
                 held,
@@ -239,6 +245,10 @@ def thread_steps(
             )
         )
     return steps
+
+
+def _tests(program: Program, function: Function, since: Span | None, place: Span) -> str:
+    return under(program, function, Paths(function).tests_before(place, since))
 
 
 def _call_phrase(link: CriticalPair, callee: str) -> str:

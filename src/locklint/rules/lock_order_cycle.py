@@ -59,7 +59,7 @@ up by itself, and where the ways cannot run at the same time: in one thread, bef
 started, or after they were joined. A lock of a class stands for the locks of all its instances;
 such findings are warnings, because the instances may never meet. Chains within one class (a
 parent's lock, then a child's) are no rings. Of several rings around the same locks only the
-shortest is reported.
+shortest is reported, and none where a thread that goes round the ring waits for itself (LCK302).
 
 ## References
 

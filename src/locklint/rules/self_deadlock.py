@@ -81,7 +81,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
-from locklint.analysis.self_deadlock import SelfDeadlock, self_deadlocks
+from locklint.analysis.self_deadlock import SelfDeadlock
 from locklint.analysis.story import display_name, made_step, thread_steps
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.rule import Rule
@@ -89,7 +89,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each place at which a thread comes to wait for itself."""
-    for found in self_deadlocks(program.composition, program.call_graph, program.back_references):
+    for found in program.self_deadlocks:
         pair, lock = found.pair, found.held.lock
         function = program.functions[pair.function]
         steps = thread_steps(program, pair)
