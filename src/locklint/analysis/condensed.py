@@ -10,14 +10,17 @@ which outcome goes with which lock state is lost.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Constant
 
 if TYPE_CHECKING:
     from locklint.analysis.lockset import Disjunct, Fact, Value
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 Constants = frozenset[Constant]
 
@@ -55,19 +58,40 @@ def _condensed_group(group: list[Disjunct]) -> list[Disjunct]:
     while True:
         count = len(group)
         group = _without_special_cases(group)
-        for name in dict.fromkeys(fact for each in group for fact in each.facts):
-            group = _without_test(group, name)
-        for variable in dict.fromkeys(path for each in group for path in each.values):
+        for fact in _in_dispute([each.facts for each in group]):
+            group = _without_test(group, fact)
+        for variable in _in_dispute([each.values for each in group]):
             group = _with_either(group, variable)
         if len(group) == count:
             return group
 
 
+def _in_dispute(known: list[Mapping[_Key, _Value]]) -> list[_Key]:
+    """What some of several alternatives know differently."""
+    first: dict[_Key, _Value] = {}
+    found: dict[_Key, None] = {}
+    for each in known:
+        for key, value in each.items():
+            if first.setdefault(key, value) != value:
+                found[key] = None
+    return list(found)
+
+
 def _without_special_cases(group: list[Disjunct]) -> list[Disjunct]:
     kept: list[Disjunct] = []
+    # Those that know less come first, and nothing but a choice covers what knows as much.
+    generals: list[Disjunct] = []
+    waiting: list[Disjunct] = []
+    size = -1
     for each in sorted(group, key=_how_special):
-        if not any(general.covers(each) for general in kept):
-            kept.append(each)
+        own_size, choices = _how_special(each)
+        if own_size != size:
+            generals += waiting
+            waiting, size = [], own_size
+        if any(general.covers(each) for general in generals):
+            continue
+        kept.append(each)
+        (generals if choices else waiting).append(each)
     return group if len(kept) == len(group) else kept
 
 
@@ -80,22 +104,22 @@ def _how_special(disjunct: Disjunct) -> tuple[int, int]:
 def _without_test(group: list[Disjunct], fact: Fact) -> list[Disjunct]:
     """Alternatives that differ in the outcome of one test only, as one."""
     found: list[Disjunct] = []
-    waiting: dict[object, list[int]] = {}
+    waiting: defaultdict[object, list[int]] = defaultdict(list)
     for each in group:
         outcome = each.facts.get(fact)
         if outcome is None:
             found.append(each)
             continue
         facts = {key: value for key, value in each.facts.items() if key != fact}
-        rest = (frozenset(each.values.items()), frozenset(facts.items()))
-        for place in waiting.setdefault(rest, []):
+        rest = waiting[frozenset(each.values.items()), frozenset(facts.items())]
+        for place in rest:
             other = found[place]
             if other.facts.get(fact) is (not outcome) and other.same_locks(each):
                 found[place] = other.with_values(other.values, facts)
-                waiting[rest].remove(place)
+                rest.remove(place)
                 break
         else:
-            waiting[rest].append(len(found))
+            rest.append(len(found))
             found.append(each)
     return found
 
@@ -103,21 +127,21 @@ def _without_test(group: list[Disjunct], fact: Fact) -> list[Disjunct]:
 def _with_either(group: list[Disjunct], variable: AccessPath) -> list[Disjunct]:
     """Alternatives that differ in the constant of one variable only, as one."""
     found: list[Disjunct] = []
-    waiting: dict[object, list[int]] = {}
+    waiting: defaultdict[object, list[int]] = defaultdict(list)
     for each in group:
         constants = constants_of(each.values.get(variable))
         if constants is None:
             found.append(each)
             continue
         values = {key: value for key, value in each.values.items() if key != variable}
-        rest = (frozenset(values.items()), frozenset(each.facts.items()))
-        for place in waiting.setdefault(rest, []):
+        rest = waiting[frozenset(values.items()), frozenset(each.facts.items())]
+        for place in rest:
             other = found[place]
             if other.same_locks(each):
                 both = constants | (constants_of(other.values[variable]) or frozenset())
                 found[place] = other.with_values({**values, variable: both}, other.facts)
                 break
         else:
-            waiting[rest].append(len(found))
+            rest.append(len(found))
             found.append(each)
     return found

@@ -8,7 +8,9 @@ still moves is forgotten. Results do not depend on the order in which functions 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
+from locklint.analysis.deciding import Deciding
 from locklint.analysis.events import NOT_SHARED, LockStates, Recorder, Shared
 from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.lockless import Lockless
@@ -40,6 +42,9 @@ _MAX_ROUNDS = 3
 
 MAX_WORK = 3_000_000
 """How much of states may be looked at for one function: some seconds of work."""
+
+FIRST_WORK = 100_000
+"""The same for the attempt with everything that may help."""
 
 MAX_PASSED = 8
 """For how many different sets of literals one callee is looked at; further calls get the rest."""
@@ -209,54 +214,74 @@ def solve(
     """
     if passed is not None:
         function = passed.written_out(function)
-    recorder = Recorder(function)
-    recorder.states.shared = shared
     if function.too_complex:
-        recorder.states.given_up = Reason.TOO_COMPLEX
-        return recorder.states
-    steps = FunctionSteps(function, lookup)
+        return LockStates(function, given_up=Reason.TOO_COMPLEX, shared=shared)
     called = _called(function, lookup)
     # Outcomes and constants only tell which way an acquire or release went.
     touches = _has_lock_instruction(function) or not all(each.is_neutral for each in called)
-    relevance = Relevance(function, outcomes=touches)
-    recorder.states.deciding = relevance.deciding
-    recording: Transfer
-    if touches or keeps_all or any(each.effects or each.context_effects for each in called):
-        transfer = Transfer(function, relevance, lookup, steps, shared=shared)
-        recording = Transfer(function, relevance, lookup, steps, recorder, shared)
-    else:
-        transfer = recording = Lockless(function, relevance, lookup, steps, recorder)
-
-    left = MAX_WORK
-
-    def spend(work: int) -> None:
-        nonlocal left
-        left -= work
-        if left < 0:
-            raise GivenUp(Reason.TOO_MUCH_WORK)
-
-    def flow(block: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
-        spend(_WORK_OF_BLOCK + state.size * (2 + len(function.blocks[block].instructions)))
-        return transfer.flow(block, state)
-
-    def join(block: BlockId, old: State | None, new: State) -> State:
-        if old is not None:
-            spend(len(old) * new.size)
-            new = old.join(new)
-        return new
-
-    start = EMPTY
-    if passed is not None:
-        known = {k: v for k, v in passed.known().items() if k in relevance.tracked}
-        start = start.with_values(known, {})
+    changes = touches or any(each.effects or each.context_effects for each in called)
+    attempt = _Attempt(function, lookup, changes or keeps_all, passed, shared)
     try:
+        return attempt.solve(Relevance(function, outcomes=touches), FIRST_WORK)
+    except GivenUp:
+        # Then with less to remember: what no acquire or release depends on, as far as can be seen.
+        deciding = Deciding(function, lookup)
+    try:
+        return attempt.solve(Relevance(function, touches, deciding), MAX_WORK)
+    except GivenUp as bound:
+        return LockStates(function, given_up=bound.reason, shared=shared)
+
+
+class _Attempt(NamedTuple):
+    """One function to solve. ``changes``: something in it may acquire or release, or is noted."""
+
+    function: Function
+    lookup: Lookup
+    changes: bool
+    passed: Passed | None
+    shared: Shared
+
+    def solve(self, relevance: Relevance, left: int) -> LockStates:
+        """The facts, where ``relevance`` says what to remember, and ``left`` how much work to do.
+
+        Raises `GivenUp` at a bound.
+        """
+        function, lookup, shared = self.function, self.lookup, self.shared
+        recorder = Recorder(function)
+        recorder.states.shared = shared
+        recorder.states.deciding = relevance.deciding
+        steps = FunctionSteps(function, lookup)
+        recording: Transfer
+        if self.changes:
+            transfer = Transfer(function, relevance, lookup, steps, shared=shared)
+            recording = Transfer(function, relevance, lookup, steps, recorder, shared)
+        else:
+            transfer = recording = Lockless(function, relevance, lookup, steps, recorder)
+
+        def spend(work: int) -> None:
+            nonlocal left
+            left -= work
+            if left < 0:
+                raise GivenUp(Reason.TOO_MUCH_WORK)
+
+        def flow(block: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
+            spend(_WORK_OF_BLOCK + state.size * (2 + len(function.blocks[block].instructions)))
+            return transfer.flow(block, state)
+
+        def join(block: BlockId, old: State | None, new: State) -> State:
+            if old is not None:
+                spend(len(old) * new.size)
+                new = old.join(new)
+            return new
+
+        start = EMPTY
+        if self.passed is not None:
+            known = {k: v for k, v in self.passed.known().items() if k in relevance.tracked}
+            start = start.with_values(known, {})
         if shared.turns:
             find_turns(function, transfer, flow, join)
             recorder.states.handed_on = frozenset().union(*transfer.turns.values())
         before = Forward(function, flow, join).solve(State([start]))
-    except GivenUp as bound:
-        recorder.states.given_up = bound.reason
+        for block, state in sorted(before.items()):
+            recording.record(block, state)
         return recorder.states
-    for block, state in sorted(before.items()):
-        recording.record(block, state)
-    return recorder.states

@@ -72,10 +72,11 @@ class Values:
 
     def _made_anew(self, temporary: AccessPath, disjunct: Disjunct) -> Disjunct:
         """The disjunct before a call of a loop gives another result than in the turn before."""
-        if not disjunct.values and not disjunct.holds:
+        if not disjunct.values and not disjunct.holds and not disjunct.facts:
             return disjunct
         named = (value for value in disjunct.values.values() if isinstance(value, AccessPath))
-        paths = (*named, *(key.path for key in disjunct.holds))
+        asked = (path for fact in disjunct.facts for path in fact.mentions)
+        paths = (*named, *asked, *(key.path for key in disjunct.holds))
         if not any(path.starts_with(temporary) for path in paths):
             return disjunct
         return self._assign(temporary, Unknown(), disjunct)

@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cached_property
 
+from locklint.analysis.bindings import Bindings
+from locklint.analysis.deciding import Deciding
 from locklint.analysis.lockset import Fact
 from locklint.core.source import Span
 from locklint.dataflow.order import predecessors, reaching
@@ -64,11 +66,15 @@ class Relevance:
     ``parted`` are parameters that lead to a lock, or along a chain of objects, and are bound anew.
     ``renames`` tells whether anything in the function makes a variable another name for a value
     that is tracked. Without ``outcomes`` neither outcomes nor constants are remembered: for
-    functions in which nothing that is asked for depends on them.
+    functions in which nothing that is asked for depends on them. ``narrowed`` leaves only
+    what decides what happens to locks; what is passed to other calls has no name then.
     """
 
-    def __init__(self, function: Function, outcomes: bool = True) -> None:
+    def __init__(
+        self, function: Function, outcomes: bool = True, narrowed: Deciding | None = None
+    ) -> None:
         self._function = function
+        self._narrowed = narrowed
         self.constants = outcomes
         self.tracked: set[AccessPath] = set()
         self._leading: set[AccessPath] = set()
@@ -79,6 +85,7 @@ class Relevance:
         self._copies: list[tuple[AccessPath, AccessPath, BlockId]] = []
         self._opened: list[AccessPath] = []
         self._rethrows: set[BlockId] = set()
+        self._bindings = Bindings(function, self._uses)
         for block in function.blocks.values():
             self._look_at(block)
         for target, block_id in self._stores:
@@ -94,8 +101,10 @@ class Relevance:
         self._asked: dict[Fact, set[BlockId]] = {}
         if outcomes:
             self._find_repeated()
-        self._live_values: dict[AccessPath, Set[BlockId]] = {}
         self._live_facts: dict[Fact, Set[BlockId]] = {}
+
+    def _decides(self, test: BlockId) -> bool:
+        return self._narrowed is None or test in self._narrowed.tests
 
     def _use(self, path: AccessPath, block: BlockId) -> None:
         self.tracked.add(path)
@@ -142,11 +151,13 @@ class Relevance:
                         use(path, block.id)
                     if isinstance(instruction, Enter) and instruction.result is not None:
                         self._opened.append(instruction.result)
-                case Call(targets=targets) if targets:
+                case Call(targets=targets) if targets and (
+                    self._narrowed is None or self._narrowed.acts(instruction)
+                ):
                     for path in _passed(instruction):
                         use(path, block.id)
         match block.terminator:
-            case Branch(condition=condition):
+            case Branch(condition=condition) if self._decides(block.id):
                 match condition:
                     case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
                         use(path, block.id)
@@ -174,7 +185,7 @@ class Relevance:
         tested_blocks: dict[Fact, set[BlockId]] = defaultdict(set)
         for block in self._function.blocks.values():
             match block.terminator:
-                case Branch(span=span, condition=condition):
+                case Branch(span=span, condition=condition) if self._decides(block.id):
                     fact = facts_of(condition)
                     if fact is not None:
                         tests[fact].add(span)
@@ -239,17 +250,14 @@ class Relevance:
 
     def value_live(self, path: AccessPath, block: BlockId) -> bool:
         """Whether the value of ``path`` may still be asked for at the entry of ``block``."""
-        live = self._live_values.get(path)
-        if live is None:
-            live = reaching(self._uses.get(str(path), ()), self._before)
-            self._live_values[path] = live
-        return block in live
+        return block in self._bindings.live(path)
 
     def fact_live(self, fact: Fact, block: BlockId) -> bool:
         """Whether ``fact`` may still be asked again at the entry of ``block``."""
         live = self._live_facts.get(fact)
         if live is None:
-            live = self._live_facts[fact] = reaching(self._asked.get(fact, ()), self._before)
+            asked = self._asked.get(fact, set())
+            live = self._live_facts[fact] = self._bindings.asked(fact.mentions, asked)
         return block in live
 
     @cached_property
