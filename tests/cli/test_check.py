@@ -148,7 +148,7 @@ def test_internal_errors_in_files_do_not_hide_findings(locklint_command: Command
     assert result.status == 2
     assert "error[LCK102]" in result.out
     assert "Found 1 error in 1 file, 1 internal error.\n" in result.out
-    assert result.err == "error: src/odd.py: internal error, a defect of locklint: KeyError: 'x'\n"
+    assert result.err == "error: src/odd.py: internal error, a bug in locklint: KeyError: 'x'\n"
     assert "Traceback: somewhere" in locklint_command("-v").err
 
 
@@ -185,7 +185,7 @@ def test_a_crash_is_told_with_its_traceback(locklint_command: CommandLine) -> No
     result = locklint_command("--exit-zero")
     assert result.status == 2
     assert "ZeroDivisionError: made up" in result.err
-    assert "defect of locklint" in result.err
+    assert "bug in locklint" in result.err
 
 
 def test_an_interrupt(locklint_command: CommandLine) -> None:
@@ -273,7 +273,7 @@ def test_an_error_in_the_settings_file(locklint_command: CommandLine) -> None:
 
 def test_verbose_tells_settings_and_rules(locklint_command: CommandLine) -> None:
     result = locklint_command("-v", "--select", "LCK1")
-    assert "settings: the defaults\n" in result.err
+    assert "settings: all defaults\n" in result.err
     assert "rules: LCK101, LCK102, LCK901\n" in result.err
 
 

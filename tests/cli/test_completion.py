@@ -30,6 +30,7 @@ CASES = {
     "locklint|check|--output-format|json": "json json-lines",
     "locklint|check|--select|LCK101,lck90": "LCK101,LCK901 LCK101,LCK902 LCK101,LCK903",
     "locklint|rule|unreleased": "unreleased-on-exception unreleased-on-path",
+    "locklint|config|lock": "lock-types lock-order",
     "locklint|rule|--output-format|": "text json markdown",
 }
 

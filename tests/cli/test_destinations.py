@@ -61,8 +61,8 @@ def test_the_status_is_that_of_the_findings(leaky: CommandLine, output_format: s
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--output-format=sarfi",), "there is no format `sarfi` (did you mean `sarif`?)"),
-        (("--output-format=sarif:",), "no file is named behind the colon"),
+        (("--output-format=sarfi",), "unknown format `sarfi` (did you mean `sarif`?)"),
+        (("--output-format=sarif:",), "the file after the colon is missing"),
         (
             ("--output-format=full", "--output-format=json"),
             "full and json would both be written to standard output",
@@ -71,7 +71,7 @@ def test_the_status_is_that_of_the_findings(leaky: CommandLine, output_format: s
             ("--output-format=full:out", "--output-format=json:./out"),
             "full and json would both be written to ./out",
         ),
-        (("--output-format=full:out", "-o", "other"), "other: nothing is left to be written"),
+        (("--output-format=full:out", "-o", "other"), "other: nothing to write"),
         (("--output-format=full:no/such/out",), "no/such/out: cannot be written"),
     ],
 )
@@ -111,7 +111,7 @@ def test_github_gets_a_summary_of_the_step(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "summary.md"))
     result = leaky("--output-format=github")
     assert result.status == 1
-    assert "the summary cannot be written" in result.err
+    assert "cannot write the summary" in result.err
 
 
 def test_paths_start_at_the_checkout(leaky: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,7 +146,7 @@ def test_the_graph_goes_to_a_file(project: Path, capsys: pytest.CaptureFixture[s
         (["gone.py"], "error: gone.py: "),
         (["empty"], "empty: holds no Python file"),
         (["--output-format", "sarif"], "'mermaid'"),
-        (["-o", "nowhere/graph.dot"], "there is no folder nowhere"),
+        (["-o", "nowhere/graph.dot"], "the folder nowhere does not exist"),
         (["--config", "colour = 1"], "colour"),
         (["--select", "LCK301"], "--select"),
     ],
@@ -193,11 +193,11 @@ def test_an_internal_error_is_told(
 
     monkeypatch.setattr("locklint.analysis.program.lock_order", broken)
     assert main(["graph"]) == 2
-    assert "internal error, a defect of locklint: RuntimeError: broken" in capsys.readouterr().err
+    assert "internal error, a bug in locklint: RuntimeError: broken" in capsys.readouterr().err
     assert main(["check", "--select", "LCK101"]) == 2
     captured = capsys.readouterr()
     assert "LCK101" in captured.out
-    assert "internal error, a defect of locklint: RuntimeError: broken" in captured.err
+    assert "internal error, a bug in locklint: RuntimeError: broken" in captured.err
 
 
 def test_every_run_counts_edges(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -267,13 +267,13 @@ def test_debug_prints_whole_programs(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["ir", "bank.py", "journal.py"], "the stage ir is printed of one file, not of 2"),
+        (["ir", "bank.py", "journal.py"], "the stage ir takes one file, not 2"),
         (["calls", "gone"], "gone"),
         (["calls", ".", "--function", "nobody"], "no function named nobody"),
-        (["graph", ".", "--function", "move"], "leave --function off"),
-        (["facts", ".", "--function", "move"], "leave --function off"),
-        (["facts", ".", "--output-format=text"], "the stage facts is not written as text"),
-        (["calls", ".", "--output-format=json"], "the stage calls is not written as json"),
+        (["graph", ".", "--function", "move"], "leave out --function"),
+        (["facts", ".", "--function", "move"], "leave out --function"),
+        (["facts", ".", "--output-format=text"], "the stage facts cannot be written as text"),
+        (["calls", ".", "--output-format=json"], "the stage calls cannot be written as json"),
         (["facts", "gone"], "gone"),
     ],
 )

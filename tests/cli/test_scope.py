@@ -67,7 +67,7 @@ def test_names_narrow_the_report_and_not_the_analysis(
 ) -> None:
     alone = Run(capsys, "port.py")
     assert alone.findings == []  # What `lock` is cannot be told from here.
-    assert "note: no lock is made in the files that were named" in alone.err
+    assert "note: the named files create no lock" in alone.err
     assert Run(capsys, "port.py", "-q").err == ""
     run = Run(capsys, "--report-only-for", "port.py")
     assert run.status == 1

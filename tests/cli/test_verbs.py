@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import pytest
 
 import locklint.engine
 from locklint import __version__
+from locklint.cli.check_options import CHECK_OPTIONS
 from tests.cli.conftest import CommandLine
 
 PAGE = """\
@@ -114,3 +116,31 @@ def test_debug_prints_a_stage(
     ):
         result = locklint_command("debug", "ir", path)
         assert (result.status, result.err) == (2, f"error: {message}\n")
+
+
+def test_help_cuts_no_summary(
+    locklint_command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = locklint_command("--help").out
+    assert "..." not in out.partition("Commands:")[2]
+    assert "  graph     Show the order in which locks are acquired.\n" in out
+
+
+def test_options_are_listed_by_group(locklint_command: CommandLine) -> None:
+    out = locklint_command("check", "--help").out
+    headings = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
+    groups = "Rules Files Settings Output Adoption Exit-status Cache-and-speed Help"
+    assert headings == [f"{group.replace('-', ' ')}:" for group in groups.split()]
+    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", out, re.MULTILINE))
+    assert len(options) == len(CHECK_OPTIONS) + 1
+    assert "--add-ignore[=REASON]" in out
+
+
+def test_the_help_of_baseline_does_not_repeat_that_of_check(locklint_command: CommandLine) -> None:
+    out = locklint_command("baseline", "--help").out
+    assert "see `locklint check" in out.replace("`locklint\n  check", "`locklint check")
+    assert "--baseline FILE" in out
+    assert "--jobs" not in out
+    assert len(out.splitlines()) < 40
+    assert locklint_command("baseline", "--jobs", "1").status == 0

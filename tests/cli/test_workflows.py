@@ -38,7 +38,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_a_baseline_from_beginning_to_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     written = run("baseline")
     assert written.status == 0
-    assert "locklint-baseline.txt: 1 finding (1 added, 0 removed)" in written.err
+    assert (
+        "Wrote 1 finding to the baseline (locklint-baseline.txt): 1 added, 0 removed\n"
+        in written.err
+    )
     flags = ("--baseline", "locklint-baseline.txt")
     known = run(*flags)
     assert (known.status, "No new findings (1 in the baseline)." in known.out) == (0, True)
@@ -53,20 +56,29 @@ def test_a_baseline_from_beginning_to_end(run: Run, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CI", "true")
     stale = run(*flags)
     assert stale.status == 0
-    assert "1 finding gone; --update-baseline takes them out" in stale.err
+    assert (
+        "1 fixed finding in the baseline (locklint-baseline.txt): --update-baseline removes it"
+        in stale.err
+    )
     assert run(*flags, "--error-stale-baseline").status == 1
     assert run(*flags, "--error-stale-baseline", "--exit-zero").status == 0
     monkeypatch.setenv("CI", "false")
     assert run(*flags, "--error-stale-baseline").status == 1
     narrowed = run(*flags, "--ignore", "LCK1", "--error-stale-baseline")
     assert narrowed.status == 0
-    assert "not looked for findings that are gone: flags narrow what is found" in narrowed.err
+    assert (
+        "the baseline was not checked for fixed findings: options restrict the findings"
+        in narrowed.err
+    )
     Path("other.toml").write_text("")
     assert run(*flags, "--config", "other.toml", "--error-stale-baseline").status == 1
     assert Path("locklint-baseline.txt").read_text() == text
 
     shrunk = run(*flags)
-    assert (shrunk.status, "1 finding gone, taken out" in shrunk.err) == (0, True)
+    assert (
+        shrunk.status,
+        "Removed 1 fixed finding from the baseline (locklint-baseline.txt)\n" in shrunk.err,
+    ) == (0, True)
     assert "LCK102" not in Path("locklint-baseline.txt").read_text()
     assert run(*flags, "--error-stale-baseline").status == 0
 
@@ -88,19 +100,19 @@ def test_the_baseline_of_the_settings(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--baseline", "gone.txt"), "there is no such baseline"),
-        (("--baseline", "a.py"), "is no line of a baseline"),
-        (("--baseline", "no/folder.txt", "--update-baseline"), "there is no such folder"),
+        (("--baseline", "gone.txt"), "the baseline does not exist"),
+        (("--baseline", "a.py"), "not a line of a baseline"),
+        (("--baseline", "no/folder.txt", "--update-baseline"), "the folder does not exist"),
         (("--error-stale-baseline",), "needs a baseline"),
-        (("--changed-since", "-x"), "is not a revision"),
-        (("--add-ignore=a # b",), "a reason is one line without `#`"),
+        (("--changed-since", "-x"), "not a git revision"),
+        (("--add-ignore=a # b",), "the reason must be one line without `#`"),
         (("--config", "gone.toml"), "gone.toml: does not exist"),
         (("--config", "selct=['LCK1']"), "did you mean `select`"),
         (("--config", "a=", "--config", "b"), "is neither a file nor a setting"),
-        (("--config", "a.py", "--config", "b"), "only one settings file"),
-        (("--config", "a.py", "--isolated"), "--isolated reads no settings file"),
+        (("--config", "a.py", "--config", "b"), "give one settings file, not"),
+        (("--config", "a.py", "--isolated"), "--isolated ignores settings files"),
         (("--config", "extend='x'"), "`extend` belongs in a settings file"),
-        (("--per-file-ignores", "a.py"), "is not written `pattern:rule`"),
+        (("--per-file-ignores", "a.py"), "expected `pattern:rule`"),
         (("--per-file-ignores", "a.py:LCK999"), "there is no rule `LCK999`"),
         (("--target-version", "3.11"), "expected a version such as `py311`"),
         (("--selct", "LCK1"), "--select"),
@@ -152,7 +164,7 @@ def test_settings_in_force(run: Run) -> None:
     assert 'min-severity = "error"\n' in root
     assert 'profile = "strict"\n' in sub
     assert "source-roots" not in sub
-    assert "`source-roots`: such settings count only" in result.err
+    assert "ignored `source-roots`: only the settings file" in result.err
 
 
 @pytest.mark.parametrize(
@@ -176,7 +188,7 @@ def test_what_can_be_set(run: Run, words: tuple[str, ...], part: str) -> None:
 def test_comments_are_added(run: Run) -> None:
     result = run("--add-ignore=one thread only", ".")
     assert (result.status, result.out) == (0, "")
-    assert result.err == "Silenced 1 finding in 1 file.\n"
+    assert result.err == "Suppressed 1 finding in 1 file.\n"
     assert "acquire()  # locklint: ignore[LCK102] one thread only\n" in Path("a.py").read_text()
     assert run().status == 0
 
@@ -187,8 +199,8 @@ def test_what_add_ignore_cannot_silence_is_a_finding(
     Path("bad.py").write_text("lock = threading.Lock(\n")
     result = run("--add-ignore", ".")
     assert result.status == 1
-    assert "Silenced 1 finding in 1 file.\n" in result.err
-    assert "bad.py:1: LCK901 cannot be silenced by a comment" in result.err
+    assert "Suppressed 1 finding in 1 file.\n" in result.err
+    assert "bad.py:1: LCK901 cannot be suppressed by a comment" in result.err
     assert "Not analysed: 1 file (syntax error)." in result.err
     assert run("--add-ignore", "--exit-zero", ".").status == 0
     Path("bad.py").unlink()
@@ -201,8 +213,8 @@ def test_what_add_ignore_cannot_silence_is_a_finding(
     for words in (["--add-ignore"], ["--add-ignore", "--exit-zero"]):
         result = run(*words)
         assert (result.status, Path("a.py").read_text()) == (2, LEAK)
-        assert "a.py: no comments were added: Permission denied" in result.err
-        assert "Silenced 0 findings in 0 files." in result.err
+        assert "a.py: no comments added: Permission denied" in result.err
+        assert "Suppressed 0 findings in 0 files." in result.err
 
 
 def test_a_word_behind_add_ignore_is_a_path(run: Run) -> None:
@@ -249,7 +261,7 @@ def test_changed_since(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     git("commit", "-qm", "one")
     unchanged = run("--changed-since", "HEAD")
     assert unchanged.status == 0
-    assert "1 finding on lines that have not changed since HEAD not shown" in unchanged.err
+    assert "1 finding not shown: no line changed since HEAD" in unchanged.err
     Path("b.py").write_text(LEAK)
     changed = run("--changed-since", "HEAD")
     assert changed.status == 1

@@ -112,7 +112,7 @@ def test_a_comment_in_a_string_is_left_alone(tmp_path: Path) -> None:
     path.write_text(HEAD + line + TAIL)
     added = silence(path)
     assert added.findings == 0
-    assert added.problems == [f"{path}: 1 finding could not be silenced by a comment"]
+    assert added.problems == [f"{path}: 1 finding cannot be suppressed by a comment"]
     assert path.read_text() == HEAD + line + TAIL
 
 
@@ -121,4 +121,4 @@ def test_a_file_that_does_not_parse_cannot_be_silenced(tmp_path: Path) -> None:
     path.write_text("import threading\nlock = threading.Lock(\n")
     added = add_ignores(check([str(path)], Config()).diagnostics)
     assert added.findings == 0
-    assert "LCK901 cannot be silenced by a comment" in added.problems[0]
+    assert "LCK901 cannot be suppressed by a comment" in added.problems[0]

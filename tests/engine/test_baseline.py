@@ -252,9 +252,9 @@ def test_a_cycle_is_the_same_wherever_it_begins() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<<<<<<< HEAD\n", "known.txt:1: is a conflict marker of git"),
-        ("# head\n\nwhat\n", "known.txt:3: is no line of a baseline"),
-        ("a\tb\tc\td\te\n", "known.txt:1: is no line of a baseline"),
+        ("<<<<<<< HEAD\n", "known.txt:1: conflict marker of git"),
+        ("# head\n\nwhat\n", "known.txt:3: not a line of a baseline"),
+        ("a\tb\tc\td\te\n", "known.txt:1: not a line of a baseline"),
     ],
 )
 def test_what_is_no_baseline(project: Path, text: str, message: str) -> None:
@@ -264,7 +264,7 @@ def test_what_is_no_baseline(project: Path, text: str, message: str) -> None:
 
 
 def test_no_baseline_at_all(project: Path) -> None:
-    with pytest.raises(SettingsError, match="there is no such baseline"):
+    with pytest.raises(SettingsError, match="the baseline does not exist"):
         Baseline.read("known.txt")
     (project / "known.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="not UTF-8"):

@@ -135,7 +135,7 @@ def test_a_fork_is_compared_with_its_beginning(repository: Path) -> None:
 
 @pytest.mark.parametrize("reference", ["nothing", "HEAD~9", "-x", "--all", ""])
 def test_no_such_revision(repository: Path, reference: str) -> None:
-    with pytest.raises(SettingsError, match=r"no such revision|is not a revision"):
+    with pytest.raises(SettingsError, match=r"no such revision|not a git revision"):
         changes_since(reference, ".")
 
 

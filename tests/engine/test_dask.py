@@ -153,7 +153,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error(
     monkeypatch.setattr(executors, "_SCHEDULER_PATIENCE", 0.5)
     assert main(["check", "--executor=dask", "--scheduler=tcp://127.0.0.1:9"]) == 2
     seen = capsys.readouterr()
-    assert "the Dask scheduler tcp://127.0.0.1:9 cannot be used" in seen.err
+    assert "cannot use the Dask scheduler at tcp://127.0.0.1:9" in seen.err
     assert seen.out == ""
 
 

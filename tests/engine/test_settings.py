@@ -83,7 +83,7 @@ def test_what_the_analysis_needs_comes_from_the_root(tree: Path) -> None:
     assert settings.of("old/b.py").lock_types == {"pkg.A": LockType()}
     assert settings.of("old/deep/c.py").fail_level is Severity.WARNING
     (note,) = settings.notes
-    assert note.startswith(f"{tree.resolve()}/old/locklint.toml: not used: `fail-level`, `lock-")
+    assert note.startswith(f"{tree.resolve()}/old/locklint.toml: ignored `fail-level`, `lock-")
 
 
 def test_where_the_root_is(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +196,7 @@ baseline = "known.txt"
     ("text", "message"),
     [
         ('extend = "gone.toml"', "gone.toml: does not exist"),
-        ('extend = "locklint.toml"', "is extended in a circle"),
+        ('extend = "locklint.toml"', "extends itself"),
         ('extend = "."', "is a folder"),
         ("extend = 3", "`extend`: expected a string"),
         ('lock-order = ["a"]', "write an order as `first < second`"),
@@ -227,7 +227,7 @@ def test_a_circle_of_several_files(tmp_path: Path) -> None:
 def test_a_file_by_name_has_to_hold_settings(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text("[tool.ruff]\n")
-    with pytest.raises(SettingsError, match=r"holds no `\[tool.locklint\]` table"):
+    with pytest.raises(SettingsError, match=r"has no `\[tool.locklint\]` table"):
         load_file(path)
     with pytest.raises(SettingsError, match="does not exist"):
         load_file(tmp_path / "gone.toml")

@@ -90,13 +90,13 @@ def test_the_graph_of_locks_is_the_same(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--executor=proces"], "proces is no executor"),
+        (["--executor=proces"], "proces is not an executor"),
         (["--executor=no_such_module:Pool"], "no_such_module:Pool cannot be imported"),
         (["--executor=concurrent.futures:Nothing"], "cannot be imported"),
-        (["--executor=builtins:dict"], "is no executor: it has no `submit`"),
+        (["--executor=builtins:dict"], "returns no executor: the result has no `submit`"),
         (["--executor=math:pi"], "it cannot be called"),
         (["--executor=math:sqrt"], "failed: TypeError"),
-        (["--scheduler=tcp://127.0.0.1:1"], "--scheduler is for --executor=dask"),
+        (["--scheduler=tcp://127.0.0.1:1"], "--scheduler needs --executor=dask"),
     ],
 )
 def test_an_executor_that_is_none_is_an_error_of_usage(
@@ -182,7 +182,7 @@ def test_the_share_of_a_dead_worker_is_done_again(
     finally:
         over.close()
     assert notes
-    assert all("a worker died: its share of the work is done again" in note for note in notes)
+    assert all("a worker died; its share of the work is repeated" in note for note in notes)
 
 
 def test_a_file_that_kills_every_worker_is_named(tmp_path: Path, small_shares: None) -> None:
@@ -234,7 +234,7 @@ def test_a_factory_by_its_place() -> None:
     made = executors("concurrent.futures:ThreadPoolExecutor")(2)
     assert isinstance(made, ThreadPoolExecutor)
     made.shutdown()
-    with pytest.raises(ExecutorProblem, match=r"write process, dask or `package.module:factory`"):
+    with pytest.raises(ExecutorProblem, match=r"use process, dask or `package.module:factory`"):
         executors("nothing")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import msgspec
 import pytest
@@ -64,6 +65,14 @@ def test_concise_keeps_a_finding_on_one_line() -> None:
     odd = finding("a\nb.py", Span(1, 1, 1, 1), "first\r\nsecond")
     text = render("concise", Report((odd,)), RenderOptions(closing=False, encoding="ascii"))
     assert text == "a?b.py:1:1: LCK102 first??second\n"
+
+
+def test_concise_in_colour() -> None:
+    report = Canned().report(leak())
+    plain = render("concise", report, RenderOptions())
+    coloured = render("concise", report, RenderOptions(color=True))
+    assert "\x1b[1;31mLCK102\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
 def test_json() -> None:

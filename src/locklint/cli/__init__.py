@@ -1,4 +1,4 @@
-"""The command line. Whatever a verb needs is imported when that verb runs, not before."""
+"""The command line. The modules that a command needs are imported when it runs, not before."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from locklint.cli.verbs import VerbGroup
 )
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def command() -> None:
-    """Find locks that are misused: leaked, forgotten, taken twice or in the wrong order.
+    """Find misused locks: leaked, forgotten, acquired twice or in the wrong order.
 
-    `locklint PATH…` is short for `locklint check PATH…`.
+    `locklint PATHS` is short for `locklint check PATHS`.
     """
 
 
@@ -55,10 +55,10 @@ def version() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line with ``arguments``, by default the process's own.
+    """Run the command line with ``arguments``, by default those of the process.
 
-    Returns the exit status: 0 for nothing found, 1 for findings, 2 for errors in usage, settings
-    or locklint itself, 130 after an interrupt. Never raises, and never ends the process.
+    Return the exit status: 0 for no findings, 1 for findings, 2 for errors in usage, settings or
+    locklint itself, 130 after an interrupt. Never raise, and never end the process.
     """
     try:
         with interrupts_noted():
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _interrupted()
     except BrokenPipeError:
-        # Whoever reads has read enough, as `head` does.
+        # The reader has read enough, as `head` does.
         silence_stdout()
         return ExitStatus.CLEAN
     except Exception:
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _interrupted()
         import traceback
 
-        write_error(f"{traceback.format_exc()}\ninternal error: this is a defect of locklint")
+        write_error(f"{traceback.format_exc()}\ninternal error: this is a bug in locklint")
     return ExitStatus.TROUBLE
 
 

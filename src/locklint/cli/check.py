@@ -1,4 +1,4 @@
-"""``locklint check``: analyse paths and report what is found."""
+"""``locklint check``: analyse paths and report findings."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from locklint.engine.settings import Settings
 
 
-@click.command(cls=CheckCommand)
+@click.command(cls=CheckCommand, short_help="Analyse files and folders (the default command).")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @check_options
 def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> int:
-    """Analyse files and folders (by default the current one) and report what is found.
+    """Analyse files and folders (default: the current folder) and report findings.
 
-    A path of `-` is standard input.
+    The path `-` stands for standard input.
 
-    Exits with 0 if nothing is found, with 1 if there are findings of severity warning or above,
-    and with 2 if something is wrong with the command line, the settings or locklint itself.
+    Exit status: 0 for no findings, 1 for findings of severity warning or above, 2 for an error in
+    the command line, the settings or locklint itself.
     """
     return run(paths, nothing_named, **flags)
 
@@ -48,9 +48,9 @@ def run(
     stdin_filename: str | None = None,
     **flags: Any,
 ) -> int:
-    """Do what the words of ``check`` ask for, and return the exit status.
+    """Run ``check`` with these options, and return the exit status.
 
-    Without paths the current folder is meant, unless a list was given in which nothing is named.
+    Without paths it analyses the current folder, unless it was given an empty list.
     """
     from locklint.cli.request import Request
 
@@ -76,9 +76,9 @@ def _run_indexed(request: Request, stdin_filename: str | None, report_only_for: 
     from locklint.engine.index_file import IndexedProgram, read_index
 
     if request.paths or stdin_filename is not None or report_only_for:
-        raise click.UsageError("--from-index stands in the place of PATHS")
+        raise click.UsageError("--from-index takes the place of PATHS: give one or the other")
     if request.watch:
-        raise click.UsageError("--watch cannot look at an index")
+        raise click.UsageError("--watch cannot be combined with --from-index")
     try:
         program = IndexedProgram({name: read_index(name) for name in request.from_index})
     except UsageError as error:
@@ -92,7 +92,7 @@ def _watch(request: Request, where: Scope) -> int:
     from locklint.engine.discover import discover
 
     if where.stdin is not None:
-        raise click.UsageError("--watch cannot look at standard input")
+        raise click.UsageError("--watch cannot be combined with standard input")
     if request.add_ignore is not None or request.update_baseline:
         raise click.UsageError("--watch cannot be combined with an option that writes files")
 
@@ -100,7 +100,7 @@ def _watch(request: Request, where: Scope) -> int:
         try:
             settings = request.settings_unchecked(quiet=True)
         except Failure:
-            return []  # Which is another state than any in which they can be read.
+            return []  # A state that differs from each in which they can be read.
         found = discover(request.paths, settings.config, settings.folder).files
         return [*(each.path for each in found), *([str(settings.path)] if settings.path else [])]
 
@@ -122,7 +122,7 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
     found = _analyse(request, settings, where, indexed)
     stop_if_interrupted()
     judged = triage.judge(found)
-    # Only now, because what a baseline holds is compared with all findings.
+    # Only now, because the baseline is compared with all findings.
     report = judged.report.only(where.of)
     if request.add_ignore is not None:
         report = add_ignores(report, request.add_ignore)
@@ -164,13 +164,13 @@ def _analyse(
         _tell(report, settings)
         if indexed is None and _may_lack_files(request.paths, report):
             write_note(
-                "note: no lock is made in the files that were named; to know those of the whole"
-                " project, name folders or add --report-only-for"
+                "note: the named files create no lock; to include the locks of the whole project,"
+                " name folders or add --report-only-for"
             )
     if request.verbose and cache is not None and cache.trouble:
-        write_note(f"the cache is not used: {cache.trouble}")
+        write_note(f"note: the cache is not used: {cache.trouble}")
     for problem in report.errors:
-        write_error(f"{problem.path}: internal error, a defect of locklint: {problem.message}")
+        write_error(f"{problem.path}: internal error, a bug in locklint: {problem.message}")
         if request.verbose:
             write_note(problem.traceback)
     if request.verbose:
@@ -219,9 +219,9 @@ def _tell_unknown_names(request: Request, settings: Settings, report: Report) ->
 
 
 def _usage_errors() -> tuple[type[Exception], ...]:
-    """What tells that a run cannot be done as it was asked for.
+    """Return the exceptions that mean that a run cannot be done as requested.
 
-    Asked only where a run failed, so that one that works need not load what starts workers.
+    Only a run that failed needs them, so that others need not import the workers.
     """
     from locklint.engine.executors import ExecutorProblem
     from locklint.engine.find_files import UsageError
@@ -257,26 +257,26 @@ def _check_indexed(
 
 
 def _may_lack_files(paths: Sequence[str], report: Report) -> bool:
-    """Whether single files were named that mention locks and make none: a run that saw nothing."""
+    """Whether the named files mention locks but create none, so that most checks see nothing."""
     seen = report.statistics
     return bool(paths and seen.candidates and not seen.locks) and all(map(os.path.isfile, paths))
 
 
 def _tell(report: Report, settings: Settings) -> None:
-    """Say once what the user should know of settings and comments."""
+    """Print notes about settings and comments, once."""
     from locklint.engine.foreign_settings import keeps_foreign_codes
 
     for note in settings.notes:
         write_note(f"note: {note}")
     if report.noqa and not keeps_foreign_codes(os.path.realpath(settings.folder or os.curdir)):
         write_note(
-            "note: a `noqa` comment names a rule of locklint's; ruff deletes such codes unless its"
-            ' settings hold `lint.external = ["LCK"]`'
+            "note: a `noqa` comment names a rule of locklint; ruff deletes such codes unless its"
+            ' settings contain `lint.external = ["LCK"]`'
         )
 
 
 def progress_for(*, quiet: bool) -> TerminalProgress | None:
-    """What shows progress on the terminal; None where nobody wants to see it."""
+    """Return what shows progress on the terminal; None if it should not be shown."""
     if quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         return None
     from locklint.cli.terminal_progress import TerminalProgress

@@ -8,6 +8,7 @@ import click
 
 from locklint.cli.completion import complete_formats, complete_rules
 from locklint.cli.destinations import parse_formats
+from locklint.cli.option_groups import GroupedCommand, OptionGroup, option
 from locklint.reporting import FORMATS
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def _pieces(
     return tuple(item.strip() for value in values for item in value.split(",") if item.strip())
 
 
-def _list_option(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
-    return click.option(
+def _list_option(group: OptionGroup, name: str, metavar: str, text: str) -> Callable[[Any], Any]:
+    return option(
+        group,
         name,
         multiple=True,
         metavar=metavar,
@@ -41,190 +43,300 @@ def _list_option(name: str, metavar: str, text: str) -> Callable[[Command], Comm
     )
 
 
-CHECK_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    _list_option("--select", "RULES", "Run these rules only: codes, prefixes, names or ALL."),
-    _list_option("--ignore", "RULES", "Leave these rules out."),
-    _list_option("--extend-select", "RULES", "Run these rules as well."),
-    _list_option("--extend-ignore", "RULES", "Leave these rules out as well."),
+_RULES = (
     _list_option(
-        "--per-file-ignores", "PATTERN:RULE", "Leave out rules in files that match a pattern."
+        OptionGroup.RULES,
+        "--select",
+        "RULES",
+        "Run only these rules: codes, prefixes of codes, names or ALL.",
     ),
-    _list_option("--exclude", "PATTERNS", "Leave out these paths instead of the built-in list."),
-    _list_option("--extend-exclude", "PATTERNS", "Leave out these paths as well."),
-    click.option(
+    _list_option(OptionGroup.RULES, "--ignore", "RULES", "Do not run these rules."),
+    _list_option(
+        OptionGroup.RULES,
+        "--extend-select",
+        "RULES",
+        "Run these rules in addition to the selected ones.",
+    ),
+    _list_option(
+        OptionGroup.RULES,
+        "--extend-ignore",
+        "RULES",
+        "Do not run these rules, in addition to the ignored ones.",
+    ),
+    _list_option(
+        OptionGroup.RULES,
+        "--per-file-ignores",
+        "PATTERN:RULE",
+        "Do not run a rule on files that match a pattern.",
+    ),
+    option(
+        OptionGroup.RULES,
+        "--min-severity",
+        type=click.Choice(SEVERITIES),
+        help="Report only findings of this severity or above.",
+    ),
+    option(
+        OptionGroup.RULES,
+        "--min-confidence",
+        type=click.Choice(CONFIDENCES),
+        help="Report only findings of this confidence or above.",
+    ),
+    option(
+        OptionGroup.RULES,
+        "--profile",
+        type=click.Choice(PROFILES),
+        help="With strict, also run info rules, and treat test code like any other.",
+    ),
+    option(
+        OptionGroup.RULES,
+        "--preview/--no-preview",
+        default=None,
+        help="Run rules that are not stable yet.",
+    ),
+)
+
+_FILES = (
+    _list_option(
+        OptionGroup.FILES,
+        "--exclude",
+        "PATTERNS",
+        "Leave out these paths instead of the default ones.",
+    ),
+    _list_option(
+        OptionGroup.FILES,
+        "--extend-exclude",
+        "PATTERNS",
+        "Leave out these paths in addition to the excluded ones.",
+    ),
+    option(
+        OptionGroup.FILES,
         "--force-exclude/--no-force-exclude",
         default=None,
-        help="Apply exclusions to paths given on the command line too.",
+        help="Leave out excluded paths even if PATHS name them.",
     ),
-    click.option(
+    option(
+        OptionGroup.FILES,
         "--respect-gitignore/--no-respect-gitignore",
         default=None,
         help="Leave out files that git ignores (the default).",
     ),
-    click.option(
-        "--min-severity", type=click.Choice(SEVERITIES), help="Leave out findings below this."
+    option(
+        OptionGroup.FILES,
+        "--report-only-for",
+        is_flag=True,
+        help="Analyse the whole project, but report only findings that involve PATHS: their own"
+        " place, a step that leads to them, or where the lock is made.",
     ),
-    click.option(
-        "--min-confidence", type=click.Choice(CONFIDENCES), help="Leave out findings below this."
-    ),
-    click.option(
-        "--profile",
-        type=click.Choice(PROFILES),
-        help="strict: run info rules too, and judge test code like any other.",
-    ),
-    click.option(
-        "--preview/--no-preview", default=None, help="Run rules that are still being tried out."
-    ),
-    click.option(
-        "--target-version",
-        metavar="VERSION",
-        help="Leave out branches for versions of Python older than this one, such as py311.",
-    ),
-    click.option(
-        "--baseline",
+    option(
+        OptionGroup.FILES,
+        "--stdin-filename",
         type=click.Path(),
         metavar="FILE",
-        help="Leave out the findings that this file knows.",
+        help="Read standard input, and analyse it in place of FILE.",
     ),
-    click.option(
-        "--update-baseline", is_flag=True, help="Write all findings to the baseline file."
+    option(
+        OptionGroup.FILES,
+        "--from-index",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="Analyse the contents of an index file instead of PATHS. May be repeated.",
     ),
-    click.option(
-        "--error-stale-baseline",
+    option(
+        OptionGroup.FILES,
+        "--show-files",
         is_flag=True,
-        help="Exit with 1 if the baseline names findings that are gone.",
+        help="List the files that would be analysed and exit.",
     ),
-    click.option(
-        "--changed-since",
-        metavar="REF",
-        help="Show findings that touch lines changed since this git revision.",
-    ),
-    click.option(
-        "--add-ignore",
-        metavar="[REASON]",
-        help="Write comments that silence all findings; =REASON goes with them.",
-    ),
-    click.option(
-        "--error-incomplete",
-        is_flag=True,
-        help="Exit with 1 if anything was not analysed. Also compiles every file, to find those"
-        " that Python cannot use.",
-    ),
-    click.option("--exit-zero", "-e", is_flag=True, help="Exit with 0 even if there are findings."),
-    click.option("--isolated", is_flag=True, help="Read no configuration file."),
-    click.option(
+)
+
+_SETTINGS = (
+    option(
+        OptionGroup.SETTINGS,
         "--config",
         "config_words",
         multiple=True,
         metavar="FILE|KEY=VALUE",
-        help="A settings file instead of the nearest, or one setting in TOML.",
+        help="Use this settings file, or override one setting (as TOML). May be repeated.",
     ),
-    click.option(
-        "--no-cache",
-        "-n",
+    option(OptionGroup.SETTINGS, "--isolated", is_flag=True, help="Ignore all settings files."),
+    option(
+        OptionGroup.SETTINGS,
+        "--target-version",
+        metavar="VERSION",
+        help="Leave out branches for versions of Python older than this one, such as py311.",
+    ),
+    option(
+        OptionGroup.SETTINGS,
+        "--show-settings",
         is_flag=True,
-        envvar="LOCKLINT_NO_CACHE",
-        help="Neither read nor write what is remembered of former runs.",
+        help="Print the effective settings and exit.",
     ),
-    click.option(
-        "--cache-dir",
-        type=click.Path(),
-        envvar="LOCKLINT_CACHE_DIR",
-        metavar="FOLDER",
-        help="Where former runs are remembered: .locklint_cache beside the settings if not given.",
-    ),
-    click.option(
-        "--jobs",
-        "-j",
-        type=click.IntRange(min=1),
-        envvar="LOCKLINT_JOBS",
-        help="How many files are worked on at a time: as many as there are CPUs if not given.",
-    ),
-    click.option(
-        "--executor",
-        metavar="NAME",
-        help="Who works on files: `process` (if not given), `dask`, or `package.module:factory` for"
-        " any other executor of Python's.",
-    ),
-    click.option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="The scheduler of --executor=dask; one on this machine is started if not given.",
-    ),
-    click.option("--quiet", "-q", is_flag=True, help="Print findings and errors, nothing else."),
-    click.option(
-        "--verbose", "-v", is_flag=True, help="Name settings and rules in force, and skipped code."
-    ),
-    click.option(
-        "--color",
-        type=click.Choice(COLORS),
-        default="auto",
-        help="When to use colours.",
-        show_default=True,
-    ),
-    click.option(
+)
+
+_OUTPUT = (
+    option(
+        OptionGroup.OUTPUT,
         "--output-format",
         multiple=True,
         callback=parse_formats,
         shell_complete=complete_formats,
         metavar="FORMAT[:FILE]",
         envvar="LOCKLINT_OUTPUT_FORMAT",
-        help=f"How findings are written: {', '.join(FORMATS)}; full if not given. May be repeated, "
-        "with a file for each but one.",
+        help=f"Choose the format: {', '.join(FORMATS)} (default: full). May be repeated, with a"
+        " file for all but one.",
     ),
-    click.option(
+    option(
+        OptionGroup.OUTPUT,
         "--output-file",
         "-o",
         type=click.Path(),
         metavar="FILE",
         help="Write findings to a file instead of standard output.",
     ),
-    click.option(
-        "--from-index",
-        multiple=True,
-        type=click.Path(),
-        metavar="FILE",
-        help="Analyse what `locklint index` has written down instead of PATHS. May be repeated.",
-    ),
-    click.option(
-        "--report-only-for",
+    option(
+        OptionGroup.OUTPUT,
+        "--statistics",
         is_flag=True,
-        help="Analyse the whole project, but report only what has to do with PATHS: by its own "
-        "place, a step of its story, or where the lock is made.",
+        help="Count findings per rule instead of showing them.",
     ),
-    click.option(
-        "--stdin-filename",
-        type=click.Path(),
-        metavar="FILE",
-        help="Analyse standard input, which is meant by `-` too, in the place of this file.",
-    ),
-    click.option(
+    option(
+        OptionGroup.OUTPUT,
         "--show-suppressed",
         is_flag=True,
-        help="Hold in SARIF, marked so, what comments silence and what the baseline knows.",
+        help="Include suppressed findings and those in the baseline in SARIF, marked as such.",
     ),
-    click.option(
-        "--statistics", is_flag=True, help="Count findings by rule instead of showing them."
+    option(
+        OptionGroup.OUTPUT,
+        "--color",
+        type=click.Choice(COLORS),
+        default="auto",
+        help="Choose when to use colours.",
+        show_default=True,
     ),
-    click.option(
-        "--show-files", is_flag=True, help="List the files that would be analysed, and stop."
+    option(
+        OptionGroup.OUTPUT, "--quiet", "-q", is_flag=True, help="Print only findings and problems."
     ),
-    click.option(
-        "--watch", "-w", is_flag=True, help="Run again whenever a file or the settings change."
+    option(
+        OptionGroup.OUTPUT,
+        "--verbose",
+        "-v",
+        is_flag=True,
+        help="Also print the settings and rules in effect, and each place that was not analysed.",
     ),
-    click.option("--show-settings", is_flag=True, help="Print the settings that count, and stop."),
+    option(
+        OptionGroup.OUTPUT,
+        "--watch",
+        "-w",
+        is_flag=True,
+        help="Run again whenever a file or the settings change.",
+    ),
 )
+
+_ADOPTION = (
+    option(
+        OptionGroup.ADOPTION,
+        "--baseline",
+        type=click.Path(),
+        metavar="FILE",
+        help="Do not report the findings in this baseline file.",
+    ),
+    option(
+        OptionGroup.ADOPTION,
+        "--update-baseline",
+        is_flag=True,
+        help="Write all findings to the baseline file.",
+    ),
+    option(
+        OptionGroup.ADOPTION,
+        "--error-stale-baseline",
+        is_flag=True,
+        help="Exit with 1 if the baseline holds findings that were fixed.",
+    ),
+    option(
+        OptionGroup.ADOPTION,
+        "--changed-since",
+        metavar="REF",
+        help="Report only findings that involve lines changed since this git revision.",
+    ),
+    option(
+        OptionGroup.ADOPTION,
+        "--add-ignore",
+        metavar="[=REASON]",
+        help="Suppress all findings with comments in the files.",
+    ),
+)
+
+_STATUS = (
+    option(
+        OptionGroup.STATUS,
+        "--exit-zero",
+        "-e",
+        is_flag=True,
+        help="Exit with 0 even if there are findings.",
+    ),
+    option(
+        OptionGroup.STATUS,
+        "--error-incomplete",
+        is_flag=True,
+        help="Exit with 1 if anything was not analysed. This compiles every file, to find those"
+        " that Python cannot use.",
+    ),
+)
+
+_SPEED = (
+    option(
+        OptionGroup.SPEED,
+        "--no-cache",
+        "-n",
+        is_flag=True,
+        envvar="LOCKLINT_NO_CACHE",
+        help="Neither read nor write the cache.",
+    ),
+    option(
+        OptionGroup.SPEED,
+        "--cache-dir",
+        type=click.Path(),
+        envvar="LOCKLINT_CACHE_DIR",
+        metavar="FOLDER",
+        help="Use this cache folder (default: .locklint_cache next to the settings file).",
+    ),
+    option(
+        OptionGroup.SPEED,
+        "--jobs",
+        "-j",
+        type=click.IntRange(min=1),
+        metavar="N",
+        envvar="LOCKLINT_JOBS",
+        help="Work on N files at a time (default: the number of CPUs).",
+    ),
+    option(
+        OptionGroup.SPEED,
+        "--executor",
+        metavar="NAME",
+        help="Work on files in processes (`process`, the default), with `dask`, or with the"
+        " executor that `package.module:factory` makes.",
+    ),
+    option(
+        OptionGroup.SPEED,
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Connect to this scheduler with --executor=dask (default: start one on this machine).",
+    ),
+)
+
+CHECK_OPTIONS = (*_RULES, *_FILES, *_SETTINGS, *_OUTPUT, *_ADOPTION, *_STATUS, *_SPEED)
 
 
 def check_options(command: Command) -> Command:
-    """Give a command all of the options, in the order in which ``--help`` lists them."""
-    for option in reversed(CHECK_OPTIONS):
-        command = option(command)
+    """Give a command all of the options."""
+    for add in reversed(CHECK_OPTIONS):
+        command = add(command)
     return command
 
 
 def with_options_of_check(
-    *names: str,
+    *names: str, short_help: str
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a command of a function, with those options of ``check`` that have these names."""
 
@@ -232,14 +344,14 @@ def with_options_of_check(
         probe = click.Command("check")
         check_options(probe)
         known = {parameter.name: parameter for parameter in probe.params}
-        command = click.command()(function)
+        command = click.command(cls=GroupedCommand, short_help=short_help)(function)
         command.params.extend(known[name] for name in names)
         return command
 
     return decorate
 
 
-class CheckCommand(click.Command):
+class CheckCommand(GroupedCommand):
     """A command with an option whose value may be left out, and that knows an empty list."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

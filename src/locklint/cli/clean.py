@@ -1,4 +1,4 @@
-"""``locklint clean``: forget what is remembered of former runs."""
+"""``locklint clean``: remove the cache."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from locklint.cli.exit_status import ExitStatus
 from locklint.cli.output import Failure, write_note
 
 
-@click.command()
+@click.command(short_help="Remove the cache.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @click.option(
     "--cache-dir",
     type=click.Path(),
     envvar="LOCKLINT_CACHE_DIR",
     metavar="FOLDER",
-    help="The folder to remove: .locklint_cache beside the settings if not given.",
+    help="The cache folder (default: .locklint_cache next to the settings file).",
 )
-@click.option("--isolated", is_flag=True, help="Read no configuration file.")
+@click.option("--isolated", is_flag=True, help="Ignore all settings files.")
 def clean(paths: tuple[str, ...], cache_dir: str | None, isolated: bool) -> int:
-    """Remove the cache of the project that PATHS (by default the current folder) belong to."""
+    """Remove the cache of the project that PATHS (default: the current folder) belong to."""
     from locklint.cli.request import Request
     from locklint.engine.run_cache import clean as remove
 
@@ -30,5 +30,5 @@ def clean(paths: tuple[str, ...], cache_dir: str | None, isolated: bool) -> int:
         found = remove(cache.folder)
     except OSError as error:
         raise Failure(f"{cache.folder}: cannot be removed: {error.strerror or error}") from None
-    write_note(f"{cache.folder}: {'removed' if found else 'there is no cache of locklint here'}")
+    write_note(f"{cache.folder}: {'removed' if found else 'no cache found'}")
     return ExitStatus.CLEAN

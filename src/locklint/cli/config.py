@@ -1,4 +1,4 @@
-"""``locklint config``: what can be set, and how."""
+"""``locklint config``: list and explain the settings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from locklint.cli.completion import complete_settings
 from locklint.cli.output import Failure, width_of, write_result
 
 if TYPE_CHECKING:
@@ -20,16 +21,21 @@ FORMATS = ("text", "json", "markdown", "json-schema")
 WIDEST_PAGE = 100
 
 
-@click.command()
-@click.argument("key", required=False)
+@click.command(short_help="List the settings, or explain one.")
+@click.argument("key", required=False, shell_complete=complete_settings)
 @click.option(
-    "--output-format", type=click.Choice(FORMATS), default="text", help="How it is written."
+    "--output-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Choose the format.",
 )
 @click.option("--output-file", "-o", type=click.Path(), metavar="FILE", help="Write to a file.")
 def config(key: str | None, output_format: str, output_file: str | None) -> None:
-    """List what can be set in [tool.locklint], or explain one KEY.
+    """List the settings of [tool.locklint], or explain one KEY.
 
-    json-schema is for editors: the schema of a locklint.toml, and of the table in pyproject.toml.
+    The format json-schema is for editors: it describes a locklint.toml, and the table in a
+    pyproject.toml.
     """
     from locklint.engine.did_you_mean import did_you_mean
     from locklint.engine.settings_table import json_schema, settings_table
@@ -38,7 +44,7 @@ def config(key: str | None, output_format: str, output_file: str | None) -> None
     if key is not None:
         known = [row.key for row in rows]
         if key not in known:
-            raise Failure(f"there is no setting `{key}`{did_you_mean(key, known)}")
+            raise Failure(f"unknown setting `{key}`{did_you_mean(key, known)}")
         rows = tuple(row for row in rows if row.key == key)
     if output_format == "json-schema":
         schema = json_schema()
@@ -57,7 +63,7 @@ def config(key: str | None, output_format: str, output_file: str | None) -> None
 
 
 def markdown(rows: Iterable[Setting]) -> str:
-    """The table of settings for the documentation."""
+    """Return the table of settings for the documentation."""
     parts = []
     for row in rows:
         example = f"\n```toml\n{row.example}\n```\n" if row.example else ""
@@ -92,7 +98,7 @@ def _page(row: Setting) -> str:
         lines.append(f"example:   {row.example}")
     if row.inner:
         widest = max(len(each.key) for each in row.inner)
-        lines += ["", "keys of each table, with what they are by default:"]
+        lines += ["", "keys of each table (default):"]
         lines += [
             f"  {each.key:<{widest}}  {each.description} ({_default(each)})" for each in row.inner
         ]

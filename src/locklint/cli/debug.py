@@ -9,6 +9,7 @@ import click
 
 from locklint.cli.check_options import with_options_of_check
 from locklint.cli.exit_status import ExitStatus
+from locklint.cli.option_groups import OptionGroup, option
 from locklint.cli.output import Failure, reason, write_error, write_result
 
 FILE_STAGES = ("ir", "locks")
@@ -21,19 +22,20 @@ FACTS = "facts"
 """All of that as data."""
 
 
-# Those options of `check` that say which files are analysed and by which settings; the stages for
-# people show what is known without any.
+# The options of `check` that choose files and settings. They apply to the facts only: the stages
+# for people show what is known without settings.
 _SHARED = ("extend_exclude", "isolated", "config_words", "no_cache", "cache_dir")
 
 
-@with_options_of_check(*_SHARED)
+@with_options_of_check(*_SHARED, short_help="Print a stage of the analysis.")
 @click.argument("stage", type=click.Choice((*FILE_STAGES, *PROGRAM_STAGES, FACTS)))
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
-@click.option("--function", metavar="NAME", help="Print this function only.")
-@click.option(
+@option(OptionGroup.OUTPUT, "--function", metavar="NAME", help="Print only this function.")
+@option(
+    OptionGroup.OUTPUT,
     "--output-format",
     type=click.Choice(("text", "json")),
-    help="How the stage is written: facts as json, all others as text.",
+    help="The format: json for facts, text for all other stages.",
 )
 def debug(
     stage: str,
@@ -42,27 +44,29 @@ def debug(
     output_format: str | None,
     **flags: Any,
 ) -> int:
-    """Print what the analysis makes of FILE.
+    """Print a stage of the analysis of FILE.
 
-    Of one file: its control flow (ir), or what is held where (locks). Of one or more files and
-    folders together: what each function does that may wait and what is held then (summary), who
-    calls whom and where threads begin (calls), or which locks are asked for while others are held,
-    the cycles among them, and why other rings are none (graph). For other programs: locks,
-    acquires, calls and edges of the lock-order graph with their places (facts), by the settings of
-    `check`.
+    For one file: its control flow (ir), or the locks held at each point (locks).
+
+    For files and folders together: the waits of each function and the locks held there (summary),
+    the calls and the starts of threads (calls), or the lock-order graph with its cycles, and why
+    other loops in it are no deadlocks (graph).
+
+    For other programs: locks, acquires, calls and lock-order edges with their places (facts), with
+    the settings of `check`.
     """
     if output_format not in (None, "json" if stage == FACTS else "text"):
-        raise Failure(f"the stage {stage} is not written as {output_format}")
+        raise Failure(f"the stage {stage} cannot be written as {output_format}")
     if stage == FACTS:
         if function is not None:
-            raise Failure("facts are those of the whole program: leave --function off")
+            raise Failure("facts are about the whole program: leave out --function")
         return _print_facts(files, flags)
     if stage in FILE_STAGES:
         if len(files) > 1:
-            raise Failure(f"the stage {stage} is printed of one file, not of {len(files)}")
+            raise Failure(f"the stage {stage} takes one file, not {len(files)}")
         return _print_file(stage, files[0], function)
     if stage == "graph" and function is not None:
-        raise Failure("the lock-order graph is that of the whole program: leave --function off")
+        raise Failure("the lock-order graph is about the whole program: leave out --function")
     return _print_program(stage, files, function)
 
 

@@ -50,13 +50,13 @@ def parse_formats(
         if name not in FORMATS:
             hint = did_you_mean(name, FORMATS)
             raise click.BadParameter(
-                f"there is no format `{name}`{hint}; there are {', '.join(FORMATS)}",
+                f"unknown format `{name}`{hint}; the formats are {', '.join(FORMATS)}",
                 context,
                 parameter,
             )
         if colon and not path:
             raise click.BadParameter(
-                f"no file is named behind the colon of `{value}`", context, parameter
+                f"the file after the colon is missing in `{value}`", context, parameter
             )
         found.append(Destination(name, path or None))
     return tuple(found)
@@ -73,9 +73,7 @@ def destinations(given: Sequence[Destination], output_file: str | None) -> list[
         for each in given or (Destination(DEFAULT_FORMAT),)
     ]
     if output_file is not None and all(each.path for each in given) and given:
-        raise Failure(
-            f"{output_file}: nothing is left to be written there: each format has its own file"
-        )
+        raise Failure(f"{output_file}: nothing to write: each format already has its own file")
     taken: dict[str | None, str] = {}
     for each in found:
         place = None if each.path is None else os.path.realpath(each.path)
@@ -83,7 +81,7 @@ def destinations(given: Sequence[Destination], output_file: str | None) -> list[
             where = each.path or "standard output"
             raise Failure(
                 f"{taken[place]} and {each.output_format} would both be written to {where}: "
-                f"name a file for one of them, as in `--output-format {each.output_format}:FILE`"
+                f"name a file for one of them, such as `--output-format {each.output_format}:FILE`"
             )
         taken[place] = each.output_format
         reject_unwritable(each.path)
@@ -108,7 +106,7 @@ def write_all(
     from locklint.reporting import WITH_CLOSING_LINES, render
     from locklint.reporting.summary import closing_lines, not_analysed_line
 
-    # Files first: whoever reads standard output may go away.
+    # Files first: the reader of standard output may stop reading.
     for each in sorted(where, key=lambda each: each.path is None):
         options = _options(
             each,
@@ -138,7 +136,7 @@ def reject_unwritable(path: str | None) -> None:
         return
     folder = os.path.dirname(path) or os.curdir
     if not os.path.isdir(folder):
-        raise Failure(f"{path}: cannot be written: there is no folder {folder}")
+        raise Failure(f"{path}: cannot be written: the folder {folder} does not exist")
     if os.path.isdir(path):
         raise Failure(f"{path}: cannot be written: it is a folder")
 
@@ -198,4 +196,4 @@ def _write_step_summary(
         with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(summary(results, options))
     except OSError as error:
-        write_note(f"warning: {path}: the summary cannot be written: {error.strerror or error}")
+        write_note(f"warning: {path}: cannot write the summary: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""``locklint diff``: what a change has introduced, fixed and left as it was."""
+"""``locklint diff``: compare the findings of two runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ FORMATS = ("text", "markdown", "json")
 LEVELS = ("info", "warning", "error")
 
 
-@click.command()
+@click.command(short_help="Compare the findings of two runs.")
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
 @click.option(
-    "--output-format", type=click.Choice(FORMATS), default="text", help="How it is written."
+    "--output-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Choose the format.",
 )
 @click.option("--output-file", "-o", type=click.Path(), metavar="FILE", help="Write to a file.")
 @click.option(
@@ -25,7 +29,9 @@ LEVELS = ("info", "warning", "error")
     show_default=True,
     help="Exit with 1 for introduced findings of this severity or above.",
 )
-@click.option("--exit-zero", "-e", is_flag=True, help="Exit with 0 whatever was introduced.")
+@click.option(
+    "--exit-zero", "-e", is_flag=True, help="Exit with 0 even if findings were introduced."
+)
 def diff(
     old: str,
     new: str,
@@ -34,9 +40,10 @@ def diff(
     fail_level: str,
     exit_zero: bool,
 ) -> int:
-    """Compare two results of `locklint --output-format json`, an OLD and a NEW one.
+    """Compare an OLD and a NEW result of `locklint check --output-format json`.
 
-    markdown is meant for a comment on the change. Exits with 1 if findings were introduced.
+    The format markdown suits a comment on a change. The exit status is 1 if the new result has
+    findings that the old one does not have.
     """
     from locklint.core.diagnostic import Severity
     from locklint.engine.compare import as_json, as_markdown, as_text, compare, read_findings

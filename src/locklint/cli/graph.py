@@ -1,4 +1,4 @@
-"""``locklint graph``: which locks are asked for while others are held."""
+"""``locklint graph``: show the order in which locks are acquired."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from locklint.cli.check_options import with_options_of_check
 from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted
+from locklint.cli.option_groups import OptionGroup, option
 from locklint.cli.output import (
     Failure,
     encoding_of,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from locklint.engine.lock_graph import GraphReport
     from locklint.engine.settings import Settings
 
-# Those options of `check` that say which files are analysed and by which settings.
+# The options of `check` that choose files and settings.
 _SHARED = (
     "exclude",
     "extend_exclude",
@@ -49,16 +50,18 @@ _SHARED = (
 )
 
 
-@with_options_of_check(*_SHARED)
+@with_options_of_check(*_SHARED, short_help="Show the order in which locks are acquired.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
-@click.option(
+@option(
+    OptionGroup.OUTPUT,
     "--output-format",
     type=click.Choice(GRAPH_FORMATS),
     default="text",
     show_default=True,
-    help="How the graph is written.",
+    help="Choose the format.",
 )
-@click.option(
+@option(
+    OptionGroup.OUTPUT,
     "--output-file",
     "-o",
     type=click.Path(),
@@ -66,13 +69,13 @@ _SHARED = (
     help="Write the graph to a file instead of standard output.",
 )
 def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, **flags: Any) -> int:
-    """Show in which order locks are taken in files and folders (by default the current one).
+    """Show the order in which files and folders (default: the current folder) acquire locks.
 
-    Each edge leads from a lock that is held to one that is asked for, with the place where that
-    happens. Cycles in which threads can wait for each other are marked.
+    An edge leads from a lock that is held to a lock that is acquired then, with the place where
+    that happens. Cycles in which threads can deadlock are marked.
 
-    Exits with 0, cycles or not, and with 2 if something is wrong with the command line, the
-    settings or locklint itself.
+    Exit status: 0, with or without cycles; 2 for an error in the command line, the settings or
+    locklint itself.
     """
     from locklint.cli.request import Request
 
@@ -88,7 +91,7 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
 
         write_note(not_analysed_line(report.not_analysed))
     for error in report.errors:
-        write_error(f"{error.path}: internal error, a defect of locklint: {error.message}")
+        write_error(f"{error.path}: internal error, a bug in locklint: {error.message}")
         if request.verbose:
             write_note(error.traceback)
     return ExitStatus.TROUBLE if report.errors else ExitStatus.CLEAN

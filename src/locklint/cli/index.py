@@ -1,4 +1,4 @@
-"""``locklint index``: look at some files now, to be analysed together with others later."""
+"""``locklint index``: prepare some files now, to analyse them with others later."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from locklint.cli.check_options import with_options_of_check
 from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted
+from locklint.cli.option_groups import OptionGroup, option
 from locklint.cli.output import Failure, write_error, write_note
 
 if TYPE_CHECKING:
     from locklint.cli.request import Request
     from locklint.engine.index_file import Index
 
-# Those options of `check` that say which files are looked at, by which settings, and by whom.
+# The options of `check` that choose files, settings and processes.
 _SHARED = (
     "exclude",
     "extend_exclude",
@@ -35,9 +36,10 @@ _SHARED = (
 )
 
 
-@with_options_of_check(*_SHARED)
+@with_options_of_check(*_SHARED, short_help="Write an index file, for `check --from-index`.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
-@click.option(
+@option(
+    OptionGroup.OUTPUT,
     "--output-file",
     "-o",
     type=click.Path(),
@@ -46,11 +48,12 @@ _SHARED = (
     help="The index file to write, such as part.lki.",
 )
 def index(paths: tuple[str, ...], output_file: str, **flags: Any) -> int:
-    """Write down what is known of files and folders, by default the current one.
+    """Write the facts about files and folders (default: the current folder) to an index file.
 
-    Each part of a program can be indexed by itself, in any order and on any machine, in the folder
-    that all paths are relative to; `locklint check --from-index part1.lki --from-index part2.lki`
-    then says what it would say of all of them. It needs the index files alone.
+    Each part of a program can be indexed on its own, in any order and on any machine, but from the
+    folder that all paths are relative to. `locklint check --from-index part1.lki --from-index
+    part2.lki` then analyses all parts together, with the same result as for the files themselves.
+    It needs nothing but the index files.
     """
     from locklint.cli.request import Request
 

@@ -1,4 +1,4 @@
-"""What one run was asked for, and the settings that follow from it."""
+"""The options of one run, and the settings that follow from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What was asked for on the command line; None where a flag was not given."""
+    """The options on the command line; None where an option was not given."""
 
     paths: tuple[str, ...]
     select: tuple[str, ...] | None = None
@@ -68,18 +68,19 @@ class Request(msgspec.Struct, frozen=True):
     watch: bool = False
 
     def settings(self) -> Settings:
-        """The settings of the run: those of files, with the flags on top.
+        """Return the settings of the run: those of files, with the options on top.
 
-        Raises `Failure` for settings that cannot be used.
+        Raise `Failure` for settings that cannot be used.
         """
         settings = self.settings_unchecked()
         self.check_rules(settings)
         return settings
 
     def check_rules(self, settings: Settings) -> None:
-        """Raise `Failure` where the settings name rules that do not exist.
+        """Raise `Failure` if the settings name rules that do not exist.
 
-        Rules are many modules, which a run that is remembered need not load: so this stands apart.
+        This is a step of its own because the rules are many modules, which a run that is answered
+        from the cache need not import.
         """
         from locklint.engine.load_config import SettingsError
         from locklint.engine.selection import select_rules
@@ -93,10 +94,10 @@ class Request(msgspec.Struct, frozen=True):
             write_note(f"rules: {', '.join(rule.code for rule in selected) or 'none'}")
 
     def settings_unchecked(self, quiet: bool = False, read: Read | None = None) -> Settings:
-        """The settings, whether or not there are all of the rules that they name.
+        """Return the settings without checking the names of rules.
 
-        With ``quiet``, nothing is told of where they come from. ``read`` gives the bytes of the
-        settings files that nobody named.
+        With ``quiet``, do not print where they come from. ``read`` returns the bytes of settings
+        files that the command line does not name.
         """
         from pathlib import Path
 
@@ -114,11 +115,11 @@ class Request(msgspec.Struct, frozen=True):
         except SettingsError as error:
             raise Failure(str(error)) from None
         if self.verbose and not quiet:
-            write_note(f"settings: {settings.path or 'the defaults'}")
+            write_note(f"settings: {settings.path or 'all defaults'}")
         return settings
 
     def cache(self, settings: Settings) -> RunCache | None:
-        """Where the reports of former runs are kept; None where none shall be used."""
+        """Return the cache of whole reports; None if no cache is used."""
         from pathlib import Path
 
         from locklint.engine.run_cache import FOLDER, RunCache
@@ -130,18 +131,21 @@ class Request(msgspec.Struct, frozen=True):
         return RunCache(Path(settings.folder or os.curdir) / FOLDER)
 
     def facts(self, settings: Settings) -> FactsStore | None:
-        """What is known of single files from former runs; None where nothing shall be used."""
+        """Return the cache of facts about single files; None if no cache is used."""
         from locklint.engine.facts_store import CachedFacts
 
         cache = self.cache(settings)
         return CachedFacts(cache.folder) if cache is not None and cache.prepare() else None
 
     def workers(self, work: int) -> Workers | None:
-        """Who works on ``work`` bytes of files; None for this process. Raises `Failure`."""
+        """Return the workers for ``work`` bytes of files; None for this process.
+
+        Raise `Failure` for an executor that cannot be used.
+        """
         from locklint.engine.workers import SHARE_BYTES
 
         if self.executor is None and self.scheduler is None and work < 2 * SHARE_BYTES:
-            return None  # To start others would take longer.
+            return None  # Starting processes would take longer.
         from locklint.engine.executors import (
             DASK,
             PROCESS,
@@ -152,7 +156,7 @@ class Request(msgspec.Struct, frozen=True):
         from locklint.engine.shares import OverExecutor
 
         if self.scheduler is not None and self.executor != DASK:
-            raise Failure("--scheduler is for --executor=dask")
+            raise Failure("--scheduler needs --executor=dask")
         jobs = self.jobs or usable_cpus()
         if self.executor is None and jobs == 1:
             return None
@@ -164,7 +168,7 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def narrows_rules(self) -> bool:
-        """Whether flags say which findings are wanted, so that others are not gone but unasked."""
+        """Whether options restrict the findings, so that a missing one need not be fixed."""
         flags = (
             self.select,
             self.ignore,
@@ -180,7 +184,7 @@ class Request(msgspec.Struct, frozen=True):
         return self.isolated or values or any(flag is not None for flag in flags)
 
     def _files(self, read: Read) -> tuple[LoadedConfig, bool, dict[str, Any]]:
-        """The root's settings, whether folders may differ, and single values from ``--config``."""
+        """Return the root's settings, whether folders may differ, and values from ``--config``."""
         from pathlib import Path
 
         from locklint.core.config import Config
@@ -198,9 +202,9 @@ class Request(msgspec.Struct, frozen=True):
         if not named and not self.isolated and os.environ.get("LOCKLINT_CONFIG"):
             named.append(os.environ["LOCKLINT_CONFIG"])
         if len(named) > 1:
-            raise SettingsError(f"only one settings file can be given, not {' and '.join(named)}")
+            raise SettingsError(f"--config: give one settings file, not {' and '.join(named)}")
         if named and self.isolated:
-            raise SettingsError(f"--isolated reads no settings file, and {named[0]} is one")
+            raise SettingsError(f"--isolated ignores settings files, but {named[0]} is one")
         if named:
             return load_file(Path(named[0])), False, values
         if self.isolated:
@@ -224,7 +228,7 @@ class Request(msgspec.Struct, frozen=True):
             "extend_exclude": (*base.extend_exclude, *patterns(self.extend_exclude)),
         }
         if self.select is not None:
-            # A selection on the command line says what runs; it is not added to the file's.
+            # A selection on the command line replaces that of the file.
             changes["extend_select"] = self.extend_select or ()
         if self.min_severity is not None:
             changes["min_severity"] = Severity[self.min_severity.upper()]
@@ -247,11 +251,11 @@ class Request(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(base, **changes)
 
     def destinations(self) -> list[Destination]:
-        """Where the result goes; raises `Failure` where it cannot."""
+        """Return where the result goes. Raise `Failure` if it cannot be written there."""
         return destinations(self.output_format, self.output_file)
 
     def write(self, report: Report, config: Config) -> None:
-        """Write a report where it was asked for, by the settings of the project's root."""
+        """Write a report to all destinations."""
 
         def rules() -> Sequence[Rule]:
             from locklint.rules import ALL_RULES
@@ -271,12 +275,12 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def _is_value(word: str) -> bool:
-    """Whether a word behind ``--config`` is a setting and no file."""
+    """Whether a value of ``--config`` is a setting, not a file."""
     return "=" in word and not os.path.exists(word)
 
 
 def _setting(word: str) -> dict[str, Any]:
-    """One ``key = value`` in TOML, patterns and paths in it relative to the working directory."""
+    """Return one setting in TOML; patterns and paths are relative to the working directory."""
     import tomllib
     from pathlib import Path
 
@@ -297,7 +301,7 @@ def _with_values(config: Config, values: dict[str, Any]) -> Config:
 
 
 def _ignores(words: Iterable[str], folder: str) -> dict[str, tuple[str, ...]]:
-    """What ``pattern:rule`` pairs say, with patterns relative to a folder."""
+    """Return the rules of ``pattern:rule`` pairs by pattern, relative to a folder."""
     from locklint.engine.load_config import SettingsError
     from locklint.engine.patterns import anchored
 
@@ -305,7 +309,7 @@ def _ignores(words: Iterable[str], folder: str) -> dict[str, tuple[str, ...]]:
     for word in words:
         pattern, colon, rule = word.rpartition(":")
         if not colon or not pattern or not rule:
-            raise SettingsError(f"--per-file-ignores {word}: is not written `pattern:rule`")
+            raise SettingsError(f"--per-file-ignores {word}: expected `pattern:rule`")
         place = anchored(pattern.strip(), folder)
         found[place] = (*found.get(place, ()), rule.strip())
     return found

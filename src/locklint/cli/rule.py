@@ -1,4 +1,4 @@
-"""``locklint rule``: what a rule means, why, and what to do."""
+"""``locklint rule``: print the pages of rules."""
 
 from __future__ import annotations
 
@@ -23,14 +23,18 @@ FORMATS = ("text", "json", "markdown")
 WIDEST_PAGE = 100
 
 
-@click.command()
+@click.command(short_help="Print the page of a rule, or list the rules.")
 @click.argument("rule", required=False, metavar="[CODE|NAME]", shell_complete=complete_rules)
 @click.option("--all", "every", is_flag=True, help="Print the pages of all rules.")
 @click.option(
-    "--output-format", type=click.Choice(FORMATS), default="text", help="How it is written."
+    "--output-format",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Choose the format.",
 )
 def rule(rule: str | None, every: bool, output_format: str) -> None:
-    """Print a rule's page, or list the rules if none is named."""
+    """Print the page of a rule, or list all rules."""
     from locklint.engine.selection import find_rules, unknown_rule
     from locklint.rules import ALL_RULES
 

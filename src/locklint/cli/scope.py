@@ -1,4 +1,4 @@
-"""What a run analyses, and what of it is reported, as the paths on the command line say."""
+"""Which files a run analyses, and for which it reports findings, from the command line."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def scope(
     if stdin is not None:
         named = (*named, stdin.path)
     if not named:
-        write_note("no file was named, so that there is nothing to report")
+        write_note("no files named: nothing to report")
         return Scope((), None, ())
     try:
         folder = project_folder(os.curdir, isolated=isolated)
@@ -77,8 +77,8 @@ def _read(filename: str | None) -> StdinText:
     from locklint.engine.stdin import UNNAMED, StdinText
 
     if sys.stdin is None:
-        raise Failure("standard input: is closed")
+        raise Failure("standard input is closed")
     try:
         return StdinText(filename or UNNAMED, sys.stdin.buffer.read())
     except (OSError, ValueError) as error:
-        raise Failure(f"standard input: cannot be read: {error}") from None
+        raise Failure(f"cannot read standard input: {error}") from None

@@ -1,4 +1,4 @@
-"""``locklint check --show-settings``: what counts for the files of a run."""
+"""``locklint check --show-settings``: print the effective settings."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def show_settings(request: Request, settings: Settings) -> int:
         selection.prepare(found.path for found in discovery.files)
     except SettingsError as error:
         raise Failure(str(error)) from None
-    parts = [f"# {settings.path or 'No settings file: the defaults.'}\n{as_toml(settings.config)}"]
+    parts = [f"# {settings.path or 'No settings file: all defaults.'}\n{as_toml(settings.config)}"]
     for source, config in sorted(by_source.items(), key=lambda item: str(item[0])):
         if source != settings.path:
             only = as_toml(config, lambda key: scope_of(key) == "folder")
-            parts.append(f"# {source}, for the files of its folder\n{only}")
+            parts.append(f"# {source}, for the files in its folder\n{only}")
     write_result("\n".join(parts), request.output_file)
     for note in settings.notes:
         write_note(f"note: {note}")

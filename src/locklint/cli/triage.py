@@ -1,4 +1,4 @@
-"""What becomes of findings before they are shown: known ones, unchanged ones, silenced ones."""
+"""Leaves out findings before a report is shown: known, unchanged and suppressed ones."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """The report that is left, and the status that the baseline alone asks for."""
+    """The report that is left, and the exit status that follows from the baseline alone."""
 
     report: Report
     status: int = ExitStatus.CLEAN
 
 
 class Triage:
-    """Compares a report with the baseline and with what has changed.
+    """Compares a report with the baseline and with the changed lines.
 
-    Everything that can be wrong with either is found out before the analysis begins. Raises
-    `Failure`.
+    Raise `Failure` for a problem with either before the analysis begins.
     """
 
     def __init__(self, request: Request, settings: Settings) -> None:
@@ -49,7 +48,7 @@ class Triage:
                 raise Failure(str(error)) from None
 
     def judge(self, report: Report) -> Outcome:
-        """What is to be shown of a report; writes the baseline where that was asked for."""
+        """Return the part of a report to show; write the baseline if requested."""
         status: int = ExitStatus.CLEAN
         if self._baseline is not None:
             was_analysed = _analysed(self._request.paths, report)
@@ -65,8 +64,8 @@ class Triage:
             report = narrowed
             if hidden:
                 self._note(
-                    f"{_counted(hidden, 'finding')} on lines that have not changed since"
-                    f" {self._request.changed_since} not shown"
+                    f"{_counted(hidden, 'finding')} not shown: no line changed since"
+                    f" {self._request.changed_since}"
                 )
         return Outcome(report, status)
 
@@ -75,7 +74,7 @@ class Triage:
         updates = self._request.update_baseline
         if path is None and not updates:
             if self._request.error_stale_baseline:
-                raise Failure("--error-stale-baseline needs a baseline: name it with --baseline")
+                raise Failure("--error-stale-baseline needs a baseline: add --baseline FILE")
             return None
         from locklint.engine.baseline import DEFAULT_NAME, Baseline
         from locklint.engine.load_config import SettingsError
@@ -83,7 +82,7 @@ class Triage:
         if path is None:
             path = os.path.join(settings.folder or os.getcwd(), DEFAULT_NAME)
         if updates and not os.path.isdir(os.path.dirname(path)):
-            raise Failure(f"{path}: cannot be written: there is no such folder")
+            raise Failure(f"{path}: cannot be written: the folder does not exist")
         if updates and not os.path.lexists(path):
             return Baseline(os.path.abspath(path))
         try:
@@ -101,8 +100,8 @@ class Triage:
         self, baseline: Baseline, report: Report, was_analysed: Callable[[str], bool]
     ) -> Outcome:
         if report.errors:
-            # What an internal error has hidden would be missing from the file.
-            raise Failure(f"{baseline.path}: not written, because the analysis is not complete")
+            # The findings that an internal error has hidden would be missing from the file.
+            raise Failure(f"{baseline.path}: not written: the analysis is not complete")
         unasked = self._request.narrows_rules
         renewed = baseline.renewed(
             report.diagnostics, (lambda path: False) if unasked else was_analysed
@@ -110,36 +109,41 @@ class Triage:
         before, after = Counter(baseline.entries), Counter(renewed.entries)
         self._write(renewed)
         self._note(
-            f"{renewed.path}: {_counted(after.total(), 'finding')}"
-            f" ({(after - before).total()} added, {(before - after).total()} removed)"
+            f"Wrote {_counted(after.total(), 'finding')} to the baseline"
+            f" ({_shown(renewed.path)}): {(after - before).total()} added,"
+            f" {(before - after).total()} removed"
         )
         judged = renewed.judge(report.diagnostics, was_analysed)
         return Outcome(replace(report, diagnostics=judged.new, known=judged.known, compared=True))
 
     def _stale(self, baseline: Baseline, judged: Judged, *, complete: bool) -> int:
-        """Shorten a baseline that knows too much, or say so; the status for that."""
+        """Remove fixed findings from the baseline, or report them; return the exit status."""
         strict = self._request.error_stale_baseline
         if self._request.narrows_rules or not complete:
             if strict:
-                why = "flags narrow what is found" if complete else "the analysis is not complete"
-                self._note(f"{baseline.path}: not looked for findings that are gone: {why}")
+                why = (
+                    "options restrict the findings" if complete else "the analysis is not complete"
+                )
+                self._note(f"the baseline was not checked for fixed findings: {why}")
             return ExitStatus.CLEAN
         if judged.current == baseline.entries:
             return ExitStatus.CLEAN
         if not strict and not _in_ci():
             self._write(type(baseline)(baseline.path, judged.current))
             self._note(
-                f"{baseline.path}: {_counted(len(judged.stale), 'finding')} gone, taken out"
+                f"Removed {_counted(len(judged.stale), 'fixed finding')} from the baseline"
+                f" ({_shown(baseline.path)})"
                 if judged.stale
-                else f"{baseline.path}: paths of findings that have moved renewed"
+                else f"Updated paths in the baseline ({_shown(baseline.path)})"
             )
             return ExitStatus.CLEAN
         if not judged.stale:
             return ExitStatus.CLEAN
-        many = _counted(len(judged.stale), "finding")
-        message = f"{baseline.path}: {many} gone; --update-baseline takes them out"
+        many = _counted(len(judged.stale), "fixed finding")
+        message = f"{many} in the baseline ({_shown(baseline.path)}): --update-baseline removes"
+        message += " it" if len(judged.stale) == 1 else " them"
         for entry in judged.stale:
-            self._note(f"gone: {entry.path}: {entry.code} in {entry.function} ({entry.locks})")
+            self._note(f"fixed: {entry.path}: {entry.code} in {entry.function} ({entry.locks})")
         if strict:
             write_error(message)
             return ExitStatus.CLEAN if self._request.exit_zero else ExitStatus.FINDINGS
@@ -158,9 +162,9 @@ class Triage:
 
 
 def add_ignores(report: Report, why: str) -> Report:
-    """Silence all findings of a report by comments in their files; the report of those left.
+    """Suppress all findings of a report by comments in their files; return the report of the rest.
 
-    Raises `Failure` if a file could not be written.
+    Raise `Failure` if a file could not be written.
     """
     from locklint.engine.add_ignore import add_ignores as write_comments
     from locklint.reporting.summary import not_analysed_line
@@ -172,17 +176,17 @@ def add_ignores(report: Report, why: str) -> Report:
     for problem in added.problems:
         write_note(problem)
     findings = _counted(added.findings, "finding")
-    write_note(f"Silenced {findings} in {_counted(len(added.files), 'file')}.")
+    write_note(f"Suppressed {findings} in {_counted(len(added.files), 'file')}.")
     missing = not_analysed_line(report.not_analysed)
     if missing:
         write_note(missing)
     if added.failed:
-        raise Failure("--add-ignore: not all findings were silenced")
+        raise Failure("--add-ignore: some files could not be changed")
     return replace(report, diagnostics=tuple(added.left))
 
 
 def _analysed(paths: tuple[str, ...], report: Report) -> Callable[[str], bool]:
-    """Tells of a real path whether a run over ``paths`` has looked at it, or would if it could."""
+    """Return whether a run over ``paths`` looks at a real path, or would if the file existed."""
     files = {os.path.realpath(path) for path in report.files}
     folders = [os.path.join(os.path.realpath(path), "") for path in paths if os.path.isdir(path)]
 
@@ -190,6 +194,12 @@ def _analysed(paths: tuple[str, ...], report: Report) -> Callable[[str], bool]:
         return path in files or any(path.startswith(folder) for folder in folders)
 
     return was_analysed
+
+
+def _shown(path: str) -> str:
+    from locklint.engine.compare import shown_path
+
+    return shown_path(path)
 
 
 def _in_ci() -> bool:

@@ -1,4 +1,4 @@
-"""A group of verbs one of which is meant where the first word is none."""
+"""A group of commands with a default command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class VerbGroup(click.Group):
-    """A group that puts its default verb in front of words that do not begin with a verb."""
+    """A group that runs its default command if the first word is not a command."""
 
     def __init__(self, *arguments: Any, default_verb: str, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)

@@ -1,4 +1,4 @@
-"""``--watch``: a run each time that something has changed."""
+"""``--watch``: run again each time that a file has changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 INTERVAL = 0.5
-"""How many seconds pass between two looks."""
+"""The seconds between two looks at the files."""
 
 
 def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoReturn:
@@ -39,7 +39,7 @@ def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoRetur
             error.show()
         is_first = False
         sys.stdout.flush()
-        write_note("watching for changes; Ctrl-C ends it")
+        write_note("watching for changes; press Ctrl-C to stop")
         while _state(files()) == seen:
             time.sleep(INTERVAL)
             stop_if_interrupted()

@@ -56,13 +56,13 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
     """
     reason = reason.strip()
     if any(letter in reason for letter in "#\r\n\f"):
-        raise ValueError("a reason is one line without `#`")
+        raise ValueError("the reason must be one line without `#`")
     by_file: defaultdict[str, list[Diagnostic]] = defaultdict(list)
     added = Added()
     for diagnostic in diagnostics:
         if diagnostic.code in NEVER_ADDED:
             place = f"{diagnostic.path}:{diagnostic.span.line}"
-            added.problems.append(f"{place}: {diagnostic.code} cannot be silenced by a comment")
+            added.problems.append(f"{place}: {diagnostic.code} cannot be suppressed by a comment")
             added.left.append(diagnostic)
         else:
             by_file[diagnostic.path].append(diagnostic)
@@ -71,7 +71,7 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
             left = _rewrite(path, findings, reason)
         except (OSError, ReadProblem) as error:
             why = error.message if isinstance(error, ReadProblem) else error.strerror or str(error)
-            added.problems.append(f"{path}: no comments were added: {why}")
+            added.problems.append(f"{path}: no comments added: {why}")
             added.left += findings
             added.failed = True
             continue
@@ -80,7 +80,7 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
             added.files.append(path)
         if left:
             what = "1 finding" if len(left) == 1 else f"{len(left)} findings"
-            added.problems.append(f"{path}: {what} could not be silenced by a comment")
+            added.problems.append(f"{path}: {what} cannot be suppressed by a comment")
             added.left += left
     return added
 

@@ -28,7 +28,7 @@ DEFAULT_NAME = "locklint-baseline.txt"
 NEVER_KNOWN = frozenset({"LCK901"})
 
 HEADER = (
-    "# Findings that locklint knows and does not report; `locklint baseline` writes this file.\n"
+    "# Known findings, which locklint does not report. Written by `locklint baseline`.\n"
     "# Path, rule, function, locks, fingerprint.\n"
 )
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -83,12 +83,12 @@ class Baseline:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             raise SettingsError(
-                f"{path}: there is no such baseline; --update-baseline writes it"
+                f"{path}: the baseline does not exist; create it with `locklint baseline`"
             ) from None
         except OSError as error:
             raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise SettingsError(f"{path}: is not a baseline: it is not UTF-8 text") from None
+            raise SettingsError(f"{path}: not a baseline: it is not UTF-8 text") from None
         entries = []
         for number, line in enumerate(lines, start=1):
             if line.strip() and not line.startswith("#"):
@@ -178,10 +178,10 @@ class Baseline:
 
 def _entry(line: str, place: str) -> Entry:
     if line.startswith(_CONFLICT):
-        raise SettingsError(f"{place}: is a conflict marker of git: merge the file first")
+        raise SettingsError(f"{place}: conflict marker of git: resolve the conflict first")
     fields = line.split("\t")
     if len(fields) != 5 or not _FINGERPRINT.fullmatch(fields[4]):
-        raise SettingsError(f"{place}: is no line of a baseline")
+        raise SettingsError(f"{place}: not a line of a baseline")
     return Entry(*fields)
 
 

@@ -102,13 +102,13 @@ def changes_since(reference: str, folder: str) -> Changes:
     `SettingsError`, with what git says, where there is no git, no repository or no such revision.
     """
     if reference.startswith("-") or not reference:
-        raise SettingsError(f"--changed-since {reference}: is not a revision")
+        raise SettingsError(f"--changed-since {reference}: not a git revision")
     top = os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").rstrip(b"\r\n"))
     found = _try_git(top, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}")
     if found is None:
         raise SettingsError(
-            f"--changed-since {reference}: git knows no such revision in {top}"
-            " (a shallow clone has only the newest)"
+            f"--changed-since {reference}: no such revision in {top}"
+            " (a shallow clone has only the newest ones)"
         )
     start = os.fsdecode(found.strip())
     fork = _try_git(top, "merge-base", start, "HEAD")
@@ -189,7 +189,7 @@ def _git(folder: str, *words: str) -> bytes:
     if done.returncode:
         said = done.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
         why = said[0].removeprefix("fatal: ") if said else f"exit status {done.returncode}"
-        raise SettingsError(f"--changed-since: git says of {folder}: {why}")
+        raise SettingsError(f"--changed-since: git failed in {folder}: {why}")
     return done.stdout
 
 

@@ -135,7 +135,7 @@ class DaskCluster:
             distributed = importlib.import_module("distributed")
         except ImportError:
             raise ExecutorProblem(
-                "Dask is not installed: `pip install 'locklint[dask]'` brings it"
+                "Dask is not installed; install it with `pip install 'locklint[dask]'`"
             ) from None
         try:
             if self.scheduler is None:
@@ -151,8 +151,8 @@ class DaskCluster:
             )
         except (OSError, ValueError, RuntimeError) as error:
             self.close()
-            where = self.scheduler or "of its own"
-            raise ExecutorProblem(f"the Dask scheduler {where} cannot be used: {error}") from None
+            where = f"at {self.scheduler}" if self.scheduler else "on this machine"
+            raise ExecutorProblem(f"cannot use the Dask scheduler {where}: {error}") from None
 
     def width(self, jobs: int) -> int:
         """As many as the workers have threads."""
@@ -187,7 +187,7 @@ class Named:
                 f"{self.name}(max_workers={jobs}) failed: {type(error).__name__}: {error}"
             ) from None
         if not callable(getattr(made, "submit", None)):
-            raise ExecutorProblem(f"what {self.name} gives is no executor: it has no `submit`")
+            raise ExecutorProblem(f"{self.name} returns no executor: the result has no `submit`")
         executor: Executor = made
         return executor
 
@@ -210,7 +210,7 @@ def _named(name: str) -> Callable[..., Any]:
     module, colon, attribute = name.partition(":")
     if not colon or not module or not attribute:
         raise ExecutorProblem(
-            f"{name} is no executor: write {PROCESS}, {DASK} or `package.module:factory`"
+            f"{name} is not an executor: use {PROCESS}, {DASK} or `package.module:factory`"
         )
     try:
         found: Any = importlib.import_module(module)
@@ -219,6 +219,6 @@ def _named(name: str) -> Callable[..., Any]:
     except (ImportError, AttributeError) as error:
         raise ExecutorProblem(f"{name} cannot be imported: {error}") from None
     if not callable(found):
-        raise ExecutorProblem(f"{name} is no executor: it cannot be called")
+        raise ExecutorProblem(f"{name} is not an executor: it cannot be called")
     factory: Callable[..., Any] = found
     return factory

@@ -29,5 +29,5 @@ def find_files(
     if fatal:
         raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
     if not discovery.files and not discovery.problems and paths and not config.force_exclude:
-        raise UsageError(f"no Python file was found in {', '.join(paths) or 'the given paths'}")
+        raise UsageError(f"no Python files in {', '.join(paths) or 'the given paths'}")
     return discovery

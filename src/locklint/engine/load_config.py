@@ -185,7 +185,9 @@ def _extended(path: Path, found: _Found, behind: tuple[Path, ...], read: Read) -
     behind = (*behind, path)
     place = found.origin.at("extend")
     if other in behind or len(behind) > _MOST_EXTENDED:
-        raise SettingsError(f"{place}: `extend`: {other} is extended in a circle")
+        raise SettingsError(
+            f"{place}: `extend`: {other} extends itself, directly or through others"
+        )
     base = _extended(other, _named_table(other, f"{place}: `extend`: {other}", read), behind, read)
     for key, value in own.items():
         if key in ADDING_LISTS:
@@ -229,7 +231,7 @@ def _named_table(path: Path, place: str, read: Read) -> _Found:
             raise SettingsError(f"{place}: is a folder, not a settings file") from None
     found = _settings_table(path, read, named=True)
     if found is None:
-        raise SettingsError(f"{place}: holds no `[tool.locklint]` table")
+        raise SettingsError(f"{place}: has no `[tool.locklint]` table")
     return found
 
 

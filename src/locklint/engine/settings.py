@@ -149,8 +149,8 @@ class Settings:
         if unheard:
             names = ", ".join(f"`{key}`" for key in unheard)
             self.notes.append(
-                f"{loaded.path}: not used: {names}: such settings count only in those of the"
-                f" project's root ({self.path or 'which has none'})"
+                f"{loaded.path}: ignored {names}: only the settings file of the project's root"
+                f" ({self.path or 'there is none'}) can set them"
             )
         config = msgspec.structs.replace(
             self._override(loaded.config),

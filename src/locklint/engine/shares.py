@@ -188,7 +188,7 @@ class OverExecutor:
     ) -> Iterator[_Answer]:
         """The answers of a share that was lost, and whatever else was lost with it."""
         what = "died" if isinstance(error, BrokenExecutor) else f"failed ({_reason(error)})"
-        self._say(f"a worker {what}: its share of the work is done again")
+        self._say(f"a worker {what}; its share of the work is repeated")
         if isinstance(error, BrokenExecutor):
             self._end()
             for pending in window:

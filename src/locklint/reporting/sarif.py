@@ -119,7 +119,7 @@ def _invocation(results: Results, options: RenderOptions) -> dict[str, Any]:
         invocation["toolExecutionNotifications"] = [
             {
                 "level": "error",
-                "message": {"text": f"internal error, a defect of locklint: {error.message}"},
+                "message": {"text": f"internal error, a bug in locklint: {error.message}"},
                 "locations": [{"physicalLocation": _artifact(error.path, options)}],
             }
             for error in results.errors

@@ -1,0 +1,70 @@
+"""Options that ``--help`` lists by group, and commands that show them so."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class OptionGroup(Enum):
+    """The groups of options, in the order in which they are listed."""
+
+    RULES = "Rules"
+    FILES = "Files"
+    SETTINGS = "Settings"
+    OUTPUT = "Output"
+    ADOPTION = "Adoption"
+    STATUS = "Exit status"
+    SPEED = "Cache and speed"
+    HELP = "Help"
+
+
+class GroupedOption(click.Option):
+    """An option of a group."""
+
+    def __init__(self, *arguments: Any, group: OptionGroup, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.group = group
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The names and the help of the option; a value that needs ``=`` is joined to its name."""
+        record = super().get_help_record(ctx)
+        return (record[0].replace(" [=", "[="), record[1]) if record else None
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """What click adds to the help, without the range of numbers."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists options by group."""
+
+    def lists(self, option: click.Option) -> bool:
+        """Whether the help lists an option."""
+        return True
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, a section for each group."""
+        records: dict[OptionGroup, list[tuple[str, str]]] = {group: [] for group in OptionGroup}
+        for parameter in self.get_params(ctx):
+            if not isinstance(parameter, click.Option) or not self.lists(parameter):
+                continue
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                records[getattr(parameter, "group", OptionGroup.HELP)].append(record)
+        for group, rows in records.items():
+            if rows:
+                with formatter.section(group.value):
+                    formatter.write_dl(rows)
+
+
+def option(group: OptionGroup, *names: str, **attributes: Any) -> Callable[[Any], Any]:
+    """`click.option`, for an option of a group."""
+    return click.option(*names, cls=GroupedOption, group=group, **attributes)
