@@ -258,7 +258,7 @@ STORIES = {
                 lock.release()
         """,
         """
-        `lock` is acquired inside the `try` that releases it
+        `lock` is released even if `job()` raises before it is acquired, inside the same `try`
           job(1) | if `job()` raises, the lock is not held yet
           lock.acquire() | `lock` is acquired here
           lock.release() | but it is released all the same
@@ -304,7 +304,7 @@ STORIES = {
                 lock.release()
         """,
         """
-        `lock` is acquired inside the `try` that releases it
+        `lock` is released even if acquiring it fails, inside the same `try`
           lock.acquire() | if the acquire fails, the lock is not held
           lock.release() | but it is released all the same
         """,

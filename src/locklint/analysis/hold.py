@@ -38,15 +38,16 @@ class CauseKind(IntEnum):
     RAISE = 0
     AWAIT = 1
     CALL = 2
-    LEAVE = 3  # the end of a `with`
-    ITERATE = 4
-    ELEMENT = 5
-    STORE = 6
-    ATTRIBUTE = 7
-    OPERATOR = 8
-    YIELD = 9
-    ACQUIRE = 10
-    UNKNOWN = 11
+    ENTER = 3  # the beginning of a `with`
+    LEAVE = 4  # and its end
+    ITERATE = 5
+    ELEMENT = 6
+    STORE = 7
+    ATTRIBUTE = 8
+    OPERATOR = 9
+    YIELD = 10
+    ACQUIRE = 11
+    UNKNOWN = 12
 
 
 class Cause(msgspec.Struct, frozen=True, order=True, gc=False):

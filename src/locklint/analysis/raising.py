@@ -91,7 +91,7 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
-        return _GRADES[method_grade(call.callee.last)]
+        return _GRADES[method_grade(call.callee.last, call.callee.parent().last)]
     return Grade.LIKELY
 
 

@@ -192,8 +192,12 @@ def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
 
 def _kind(instruction: Instruction) -> CauseKind:
     match instruction:
-        case Call() | Enter():
+        case Call():
             return CauseKind.CALL
+        case Enter() | Await(what="async with"):
+            return CauseKind.ENTER
+        case Await(what="async for"):
+            return CauseKind.ITERATE
         case Await():
             return CauseKind.AWAIT
         case Yield():

@@ -12,7 +12,7 @@ from locklint.analysis.hold import Cause, CauseKind, InFlight
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.paths import Paths, Test, said
 from locklint.analysis.written import written
-from locklint.core.diagnostic import Step
+from locklint.core.diagnostic import Confidence, Severity, Step
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
@@ -20,6 +20,12 @@ from locklint.ir.lock import LockRef
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
+
+_DOING = {
+    CauseKind.ENTER: "entering",
+    CauseKind.LEAVE: "leaving",
+    CauseKind.ITERATE: "iterating over",
+}
 
 _MOST_TESTS = 2
 """How many tests on the way to a place are told."""
@@ -61,11 +67,7 @@ def cause_phrase(program: Program, function: Function, cause: Cause) -> str:
         return f"`raise {cause.name}`" if cause.name else "`raise`"
     text = written(program.sources.get(function.path), cause.span)
     quoted = f"`{text}`" if text else f"the code in line {cause.span.line}"
-    if cause.kind is CauseKind.ITERATE:
-        return f"iterating over {quoted}"
-    if cause.kind is CauseKind.LEAVE:
-        return f"leaving {quoted}"
-    return quoted
+    return f"{_DOING[cause.kind]} {quoted}" if cause.kind in _DOING else quoted
 
 
 def raising_phrase(program: Program, function: Function, exception: InFlight | None) -> str:
@@ -75,6 +77,8 @@ def raising_phrase(program: Program, function: Function, exception: InFlight | N
     subject = cause_phrase(program, function, exception.cause)
     if exception.cause.kind is CauseKind.RAISE:
         return subject
+    if exception.cause.kind is CauseKind.YIELD:
+        return f"the generator may be closed at {subject}"
     if exception.cause.kind is CauseKind.AWAIT:
         return f"{subject} may raise or be cancelled"
     return f"{subject} may raise"
@@ -86,6 +90,17 @@ def outcome(program: Program, function: Function, test: Test) -> str:
     if not text or text in ("True", "1"):
         return ""
     return f"`{text}` is used up" if test.loop else said(test, text)
+
+
+def assumption(fate: Fate, severity: Severity) -> str:
+    """What a warning about an acquisition rests on where the path to it is proven."""
+    if severity >= Severity.ERROR:
+        return ""
+    if fate.lock.confidence <= Confidence.LOW:
+        return f", if it is a `{fate.lock.kind.name}`"
+    if fate.instruction is None:
+        return f", unless what `{fate.acquisition.how}` begins ends elsewhere"
+    return ""
 
 
 def under(program: Program, function: Function, tests: Sequence[Test]) -> str:
@@ -152,6 +167,8 @@ def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) ->
 def when_raised(program: Program, function: Function, cause: Cause) -> str:
     """The exception as the condition of a sentence: ``if `x()` raises``, ``after `raise X```."""
     phrase = cause_phrase(program, function, cause)
+    if cause.kind is CauseKind.YIELD:
+        return f"if the generator is closed at {phrase}"
     return f"after {phrase}" if cause.kind is CauseKind.RAISE else f"if {phrase} raises"
 
 

@@ -221,6 +221,8 @@ class StaticResolver:
         match holder:
             case ContainerType(name=name, keys=keys):
                 return field[0] == "[" and (name == "defaultdict" or field[1:-1] in keys)
+            case ExternalInstance(dotted="collections.Counter") if field[0] == "[":
+                return True  # What was not counted counts 0.
             case _ if field[0] in "[(":
                 return False
             case InstanceType(cls=cls) | ClassType(cls=cls):

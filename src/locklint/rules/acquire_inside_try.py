@@ -70,6 +70,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             cause = early.cause
             own = cause.span == fate.span or early.grade <= Grade.ACQUIRE
             if own:
+                when = "if acquiring it fails"
                 steps = [
                     step(
                         function,
@@ -81,6 +82,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ]
             else:
                 raising = cause_phrase(program, function, cause)
+                when = f"if {raising} raises before it is acquired"
                 steps = [
                     step(
                         function,
@@ -93,7 +95,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` is acquired inside the `try` that releases it",
+                f"`{name}` is released even {when}, inside the same `try`",
                 locks=(fate.lock,),
                 steps=(
                     *steps,

@@ -67,7 +67,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` is acquired but never released",
+                f"`{name}` is acquired, and nothing in the analysed code releases it",
                 locks=(fate.lock,),
                 steps=[*acquire_steps(alike), leaving_step(program, fate)],
                 help=f"hold it with `with {name}:`",

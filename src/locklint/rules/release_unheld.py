@@ -66,9 +66,10 @@ from locklint.analysis.story import (
     outcome,
     raising_phrase,
     step,
+    when_raised,
 )
 from locklint.analysis.unheld import NotHeld, UnheldRelease, early_releases, unheld_releases
-from locklint.core.diagnostic import Diagnostic, Severity, Step
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.rule import Rule
@@ -132,7 +133,13 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
     before, span = unheld.before, unheld.span
     steps: list[Step] = []
     last = "released while not held"
-    assumption = ", unless a caller holds it" if unheld.lock.kind.reentrant else ""
+    assumption = ""
+    if unheld.lock.kind.reentrant:
+        assumption = ", unless a caller holds it"
+    elif unheld.lock.confidence <= Confidence.LOW:
+        assumption = f", if it is a `{unheld.lock.kind.name}`"
+    elif unheld.severity < Severity.ERROR and unheld.exception is not None:
+        assumption = f" {when_raised(program, function, unheld.exception.cause)}"
 
     def note(role: str, place: Span, message: str) -> None:
         steps.append(step(function, role, place, message, unheld.lock))

@@ -59,7 +59,14 @@ from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
-from locklint.analysis.story import Leak, display_name, leak_steps, when_raised, worst_leak
+from locklint.analysis.story import (
+    Leak,
+    assumption,
+    display_name,
+    leak_steps,
+    when_raised,
+    worst_leak,
+)
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -73,11 +80,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for alike, leak in by_cause(leaking):
             fate, function = alike[0], states.function
             name = display_name(fate.lock)
+            proven = leak.exception.grade >= Grade.LIKELY
+            severity = fate.severity(proven)
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` stays locked {when_raised(program, function, leak.exception.cause)}",
-                severity=fate.severity(leak.exception.grade >= Grade.LIKELY),
+                f"`{name}` stays locked {when_raised(program, function, leak.exception.cause)}"
+                + (assumption(fate, severity) if proven else ""),
+                severity=severity,
                 locks=(fate.lock,),
                 steps=leak_steps(
                     program, alike, leak, "then this release is skipped, and the lock stays held"

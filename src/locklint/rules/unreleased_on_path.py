@@ -59,7 +59,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import by_cause, fates
 from locklint.analysis.program import Program
-from locklint.analysis.story import acquire_steps, display_name, leaving_step, step
+from locklint.analysis.story import acquire_steps, assumption, display_name, leaving_step, step
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -82,11 +82,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
                         fate.lock,
                     )
                 )
+            severity = fate.severity(proven=True)
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` is not released on every way out of `{function.name}`",
-                severity=fate.severity(proven=True),
+                f"`{name}` is not released on every way out of `{function.name}`"
+                + assumption(fate, severity),
+                severity=severity,
                 locks=(fate.lock,),
                 steps=steps,
                 help=f"hold it with `with {name}:`, or release it in a `finally`",
