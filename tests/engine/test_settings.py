@@ -233,6 +233,14 @@ def test_a_file_by_name_has_to_hold_settings(tmp_path: Path) -> None:
         load_file(tmp_path / "gone.toml")
 
 
+def test_a_source_root_that_does_not_exist_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    path = tmp_path / "locklint.toml"
+    path.write_text('\nsource-roots = ["src", "scr"]\n')
+    (note,) = Settings(load_file(path)).notes
+    assert note == f"{path}:2:1: `source-roots`: the folder {tmp_path / 'scr'} does not exist"
+
+
 def test_the_declared_order_as_pairs() -> None:
     config = Config(lock_order=("a.x < b.y", "b.y<c < d"))
     assert config.lock_order_pairs == (("a.x", "b.y"), ("b.y", "c"), ("c", "d"))

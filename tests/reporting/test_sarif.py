@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from locklint.core.diagnostic import Confidence, Severity
+from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import Span
 from locklint.engine.report import InternalError, Report, Silenced
 from locklint.reporting import render
@@ -169,3 +170,12 @@ def test_an_incomplete_run_is_no_success() -> None:
     invocation = run_of(broken())["invocations"][0]
     assert not invocation["executionSuccessful"]
     assert "KeyError" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+    place = Span(3, 5, 3, 9)
+    missing = (
+        NotAnalysed("a.py", place, Reason.TOO_COMPLEX, "grow"),
+        NotAnalysed("b.py", place, Reason.SYNTAX, message="the file does not parse"),
+    )
+    (invocation,) = run_of(Report(not_analysed=missing))["invocations"]
+    (note,) = invocation["toolExecutionNotifications"]
+    assert note["level"] == "warning"
+    assert note["message"]["text"] == "`grow` was not analysed: too complex"

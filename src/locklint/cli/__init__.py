@@ -18,6 +18,7 @@ from locklint.cli.exit_status import ExitStatus
 from locklint.cli.graph import graph
 from locklint.cli.index import index
 from locklint.cli.interrupt import interrupts_noted, stop_if_interrupted, was_interrupted
+from locklint.cli.option_groups import GroupedCommand
 from locklint.cli.output import silence_stdout, write_error, write_note
 from locklint.cli.rule import rule
 from locklint.cli.verbs import VerbGroup
@@ -48,7 +49,7 @@ command.add_command(clean)
 command.add_command(debug)
 
 
-@command.command()
+@command.command(cls=GroupedCommand)
 def version() -> None:
     """Print the version."""
     click.echo(f"locklint {__version__}")

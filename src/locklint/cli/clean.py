@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from locklint.cli.exit_status import ExitStatus
+from locklint.cli.option_groups import GroupedCommand
 from locklint.cli.output import Failure, write_note
 
 
-@click.command(short_help="Remove the cache.")
+@click.command(cls=GroupedCommand, short_help="Remove the cache.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @click.option(
     "--cache-dir",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from locklint.cli.completion import complete_settings
+from locklint.cli.option_groups import GroupedCommand
 from locklint.cli.output import Failure, width_of, write_result
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ FORMATS = ("text", "json", "markdown", "json-schema")
 WIDEST_PAGE = 100
 
 
-@click.command(short_help="List the settings, or explain one.")
+@click.command(cls=GroupedCommand, short_help="List the settings, or explain one.")
 @click.argument("key", required=False, shell_complete=complete_settings)
 @click.option(
     "--output-format",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from locklint.cli.exit_status import ExitStatus
+from locklint.cli.option_groups import GroupedCommand
 from locklint.cli.output import Failure, write_result
 
 FORMATS = ("text", "markdown", "json")
 LEVELS = ("info", "warning", "error")
 
 
-@click.command(short_help="Compare the findings of two runs.")
+@click.command(cls=GroupedCommand, short_help="Compare the findings of two runs.")
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
 @click.option(

@@ -1,14 +1,15 @@
-"""Options that ``--help`` lists by group, and commands that show them so."""
+"""How ``--help`` looks: options listed by group, and no name broken at the end of a line."""
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class OptionGroup(Enum):
@@ -21,7 +22,43 @@ class OptionGroup(Enum):
     ADOPTION = "Adoption"
     STATUS = "Exit status"
     SPEED = "Cache and speed"
-    HELP = "Help"
+    OTHER = "Options"
+
+
+# Characters at which no line is broken, for those at which click breaks lines.
+_GLUE = {" ": "\u00a0", "-": "\u2011"}
+_CODE = re.compile(r"`[^`]*`")
+
+
+class HelpFormatter(click.HelpFormatter):
+    """Lays out help without a break at a hyphen or within backquotes."""
+
+    def write(self, string: str) -> None:
+        """Write text as it is shown."""
+        for character, glue in _GLUE.items():
+            string = string.replace(glue, character)
+        super().write(string)
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        super().write_text(_glued(text))
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """Write a list of terms and their descriptions."""
+        super().write_dl([(term, _glued(text)) for term, text in rows], col_max, col_spacing)
+
+
+def _glued(text: str) -> str:
+    code = _CODE.sub(lambda match: re.sub(r"\s+", _GLUE[" "], match[0]), text)
+    return code.replace("-", _GLUE["-"])
+
+
+class HelpContext(click.Context):
+    """A context whose help is laid out so."""
+
+    formatter_class = HelpFormatter
 
 
 class GroupedOption(click.Option):
@@ -46,6 +83,8 @@ class GroupedOption(click.Option):
 class GroupedCommand(click.Command):
     """A command whose help lists options by group."""
 
+    context_class = HelpContext
+
     def lists(self, option: click.Option) -> bool:
         """Whether the help lists an option."""
         return True
@@ -58,7 +97,7 @@ class GroupedCommand(click.Command):
                 continue
             record = parameter.get_help_record(ctx)
             if record is not None:
-                records[getattr(parameter, "group", OptionGroup.HELP)].append(record)
+                records[getattr(parameter, "group", OptionGroup.OTHER)].append(record)
         for group, rows in records.items():
             if rows:
                 with formatter.section(group.value):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locklint.cli.completion import complete_rules
+from locklint.cli.option_groups import GroupedCommand
 from locklint.cli.output import Failure, is_terminal, wants_color, width_of, write_result
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ FORMATS = ("text", "json", "markdown")
 WIDEST_PAGE = 100
 
 
-@click.command(short_help="Print the page of a rule, or list the rules.")
+@click.command(cls=GroupedCommand, short_help="Print the page of a rule, or list the rules.")
 @click.argument("rule", required=False, metavar="[CODE|NAME]", shell_complete=complete_rules)
 @click.option("--all", "every", is_flag=True, help="Print the pages of all rules.")
 @click.option(

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from locklint.cli.option_groups import HelpContext
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
 class VerbGroup(click.Group):
     """A group that runs its default command if the first word is not a command."""
+
+    context_class = HelpContext
 
     def __init__(self, *arguments: Any, default_verb: str, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)

@@ -96,6 +96,11 @@ class Settings:
         self.path = root.path
         self.config = override(root.config)
         self.notes: list[str] = []
+        for folder in root.config.source_roots:
+            # An index knows the names of its modules, and need not be read where they were.
+            if read is Path.read_bytes and not os.path.isdir(folder):
+                place = root.origin.at("source-roots")
+                self.notes.append(f"{place}: `source-roots`: the folder {folder} does not exist")
         self._origins = {id(self.config): root.origin}  # Settings live as long as the run.
         self._override = override
         self._per_folder = per_folder

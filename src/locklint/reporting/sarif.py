@@ -15,14 +15,16 @@ from locklint.core.diagnostic import Severity
 from locklint.reporting import places
 from locklint.reporting.fingerprint import fingerprint
 from locklint.reporting.interleaving import numbers, standstill, threads
+from locklint.reporting.summary import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locklint.core.diagnostic import Diagnostic, Fix, Step
+    from locklint.core.not_analysed import NotAnalysed
     from locklint.core.source import Span
     from locklint.reporting.options import RenderOptions
-    from locklint.reporting.results import Results
+    from locklint.reporting.results import Defect, Results
     from locklint.rule import Rule
 
 MOST_STEPS = 50
@@ -115,16 +117,31 @@ def _first_paragraph(page: str) -> str:
 
 def _invocation(results: Results, options: RenderOptions) -> dict[str, Any]:
     invocation: dict[str, Any] = {"executionSuccessful": not results.errors}
-    if results.errors:
-        invocation["toolExecutionNotifications"] = [
-            {
-                "level": "error",
-                "message": {"text": f"internal error, a bug in locklint: {error.message}"},
-                "locations": [{"physicalLocation": _artifact(error.path, options)}],
-            }
-            for error in results.errors
-        ]
+    notes = [
+        _notification(
+            "error", f"internal error, a bug in locklint: {error.message}", error, options
+        )
+        for error in results.errors
+    ]
+    for each in results.not_analysed:
+        # Files that Python cannot use are results.
+        if not each.reason.is_bad_input:
+            what = f"`{each.function}` was" if each.function else "the file was"
+            text = f"{what} not analysed: {each.message or words_of(each.reason)}"
+            notes.append(_notification("warning", text, each, options))
+    if notes:
+        invocation["toolExecutionNotifications"] = notes
     return invocation
+
+
+def _notification(
+    level: str, text: str, about: Defect | NotAnalysed, options: RenderOptions
+) -> dict[str, Any]:
+    return {
+        "level": level,
+        "message": {"text": text},
+        "locations": [{"physicalLocation": _artifact(about.path, options)}],
+    }
 
 
 def _findings(
