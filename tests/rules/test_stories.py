@@ -280,8 +280,12 @@ STORIES = {
                         self.flush()
 
             def flush(self):
-                while not self.delay:
+                while not self.ready():
                     print("wait")
+                if self.delay:
+                    print("soon")
+                else:
+                    return
                 with self.lock:
                     print("flush")
         """,

@@ -54,12 +54,17 @@ class Fate(msgspec.Struct):
 
     @property
     def lock(self) -> LockRef:
-        """The lock; by the name that stands in the source, where the analysis has had several."""
+        """The lock; as it is written, where the analysis has several names for it, or only part."""
         lock = self.taken[0].lock
         key = self.key
-        if all(event.key == key for event in self.taken):
-            return lock
-        return replace(lock, path=self.acquisition.written)
+        if any(event.key != key for event in self.taken):
+            return replace(lock, path=self.acquisition.written)
+        call = self.instruction.call if self.instruction is not None else None
+        is_vague = lock.path.root is Root.TEMP or "[*]" in lock.path.fields
+        if is_vague and call is not None and call.callee is not None:
+            written = call.callee.parent() if call.callee.fields else call.callee
+            return lock if written.root is Root.TEMP else replace(lock, path=written)
+        return lock
 
     @property
     def instruction(self) -> Acquire | TryAcquire | None:

@@ -87,7 +87,7 @@ class Paths:
             seen = {here}
             while (previous := self._only_before(here)) is not None:
                 test = self._test(previous, here)
-                if test is not None and not test.loop:
+                if test is not None and not test.loop and not self._ends_loop(previous, here):
                     found.append(test)
                 if previous in seen or (
                     since is not None and self._index(previous, since) is not None
@@ -119,6 +119,19 @@ class Paths:
             if found is not None:
                 return found
         return None
+
+    def _ends_loop(self, block: BlockId, following: BlockId) -> bool:
+        """Whether the other outcome of the test at the end of a block leads to it once more."""
+        work = [each for each in self._function.blocks[block].successors() if each != following]
+        seen = set(work)
+        while work:
+            for each in self._function.blocks[work.pop()].successors():
+                if each == block:
+                    return True
+                if each not in seen and each != following:
+                    seen.add(each)
+                    work.append(each)
+        return False
 
     def _only_before(self, block: BlockId) -> BlockId | None:
         before = self._before[block]
