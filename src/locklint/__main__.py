@@ -12,12 +12,15 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 import os
 from typing import NoReturn
 
-from locklint.cli import main
-from locklint.cli.exit_status import ExitStatus
-
 
 def run() -> NoReturn:
     """Run the command line with the words of the process, and end it with the status."""
+    try:
+        from locklint.cli import main
+        from locklint.cli.exit_status import ExitStatus
+    except MemoryError:
+        sys.stderr.write("error: not enough memory\n")
+        sys.exit(2)  # The interpreter itself would end with 1, which means findings.
     status = main()
     if status == ExitStatus.INTERRUPTED:
         # The interpreter remembers an interrupt that came while a module was being imported, and

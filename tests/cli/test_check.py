@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -186,6 +187,20 @@ def test_a_crash_is_told_with_its_traceback(locklint_command: CommandLine) -> No
     assert result.status == 2
     assert "ZeroDivisionError: made up" in result.err
     assert "bug in locklint" in result.err
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "error: not enough memory\n"),
+        (OSError(errno.EMFILE, "Too many open files", "a.py"), "error: too many open files\n"),
+    ],
+)
+def test_a_system_that_is_exhausted(
+    locklint_command: CommandLine, error: Exception, message: str
+) -> None:
+    locklint_command.error = error
+    assert locklint_command() == SimpleNamespace(status=2, out="", err=message)
 
 
 def test_an_interrupt(locklint_command: CommandLine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -19,9 +20,12 @@ from locklint.cli.graph import graph
 from locklint.cli.index import index
 from locklint.cli.interrupt import interrupts_noted, stop_if_interrupted, was_interrupted
 from locklint.cli.option_groups import GroupedCommand
-from locklint.cli.output import silence_stdout, write_error, write_note
+from locklint.cli.output import reason, silence_stdout, write_error, write_note
 from locklint.cli.rule import rule
 from locklint.cli.verbs import VerbGroup
+
+# What the system is out of: the fault is not in locklint.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
 
 
 @click.group(
@@ -76,9 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has read enough, as `head` does.
         silence_stdout()
         return ExitStatus.CLEAN
-    except Exception:
+    except MemoryError:
+        write_error("not enough memory")
+    except Exception as error:
         if was_interrupted():
             return _interrupted()
+        if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+            write_error(reason(error))
+            return ExitStatus.TROUBLE
         import traceback
 
         write_error(f"{traceback.format_exc()}\ninternal error: this is a bug in locklint")
