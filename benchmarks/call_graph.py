@@ -109,7 +109,7 @@ def measure(count: int) -> float:
     known = Interprocedural()
     timed("lock states", lambda: known.add(program))
     graph = timed("call graph", lambda: CallGraph(known.states, known.summaries))
-    composition = timed("pairs", lambda: Composition(graph, frozenset(), Hierarchy()))
+    composition = timed("pairs", lambda: Composition(graph, frozenset(), Hierarchy(), frozenset()))
     threads = timed("threads", lambda: Threads(graph))
     order = timed("lock order", lambda: lock_order(composition, threads))
     cycles = timed("cycles", lambda: find_cycles(order, threads, lambda _: False))

@@ -33,10 +33,11 @@ from locklint.analysis.critical_pair import (
 from locklint.analysis.events import Held, Manner, Outside, Taken
 from locklint.analysis.hold import LockKey
 from locklint.analysis.objects import Objects
+from locklint.analysis.receivers import Kin, Receivers
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components
 from locklint.ir.access_path import Root
-from locklint.ir.hierarchy import Classes, Hierarchy, both
+from locklint.ir.hierarchy import Hierarchy
 from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
@@ -65,9 +66,10 @@ class Composition:
         graph: CallGraph,
         asked: frozenset[str],
         hierarchy: Hierarchy,
+        older_fields: frozenset[tuple[str, str]],
     ) -> None:
         self._graph = graph
-        self._hierarchy = hierarchy
+        self.receivers = Receivers(graph, hierarchy, older_fields)
         self._asked = asked
         self._objects = Objects(graph)
         self._requirements: dict[str, Requirements] = {}
@@ -219,18 +221,18 @@ class Composition:
         state = self._state(called, pair)
         if state is None:
             return None
-        kin = self._kin(called, pair)
+        kin = self.receivers.kin(called, pair)
         if kin is None:
             return None
-        event = self._event(called, pair.event, kin.holders)
+        event = self._event(called, pair, kin)
         if event is None:
             return None
         inside: list[Held] = []
         for held in pair.all_held():
             lock = self._lock(called, held.lock)
             lock = lock or msgspec.structs.replace(held.lock, path=nameless(held.lock))
-            holders = kin.holders if _is_own(held.lock) else held.holders
-            inside.append(Held(lock, held.mode, holders=holders))
+            holder = self.receivers.told(kin, pair, held.lock, held.holder)
+            inside.append(Held(lock, held.mode, holder=holder))
         if len(inside) > MAX_INSIDE:
             return None
         released = [key for old in pair.released if (key := _key(old, binding)) is not None]
@@ -260,40 +262,14 @@ class Composition:
             kin.classes,
         )
 
-    def _kin(self, called: Edge, pair: CriticalPair) -> _Kin | None:
-        """What the classes of the callee's object say in the caller; None where there is none."""
-        own = self._graph.function(called.callee).self_name
-        if own is None:
-            return _Kin()
-        runners = self._hierarchy.runners
-        needed = pair.classes
-        if called.dispatched:
-            needed = both(needed, runners.get(called.callee))
-        receiver = called.binding.roots.get(own)
-        if receiver is not None and receiver.root is Root.SELF and receiver.is_variable:
-            here = runners.get(called.caller)
-            allowed = both(needed, here)
-            if allowed is not None and not allowed:
-                return None
-            # What holds of all that run the caller need not be said.
-            return _Kin(None if allowed == here else allowed)
-        allowed = both(needed, self._hierarchy.instances_of(called.receiver_classes))
-        return None if allowed is not None and not allowed else _Kin(None, allowed)
-
-    def holders(self, pair: CriticalPair, lock: LockRef, known: Classes | None) -> Classes | None:
-        """Return the classes of the object whose attribute a pair's lock is; None: not known."""
-        if known is not None or not _is_own(lock):
-            return known
-        return both(pair.classes, self._hierarchy.runners.get(pair.function))
-
-    def _event(self, called: Edge, event: Event, holders: Classes | None) -> Event | None:
+    def _event(self, called: Edge, pair: CriticalPair, kin: Kin) -> Event | None:
+        event = pair.event
         if event.lock is not None:
             lock = self._lock(called, event.lock)
             if lock is None:
                 return None
-            return replace(
-                event, lock=lock, holders=holders if _is_own(event.lock) else event.holders
-            )
+            holder = self.receivers.told(kin, pair, event.lock, event.holder)
+            return replace(event, lock=lock, holder=holder)
         if event.path is not None:
             return replace(event, path=called.binding.path(event.path))
         return event
@@ -358,21 +334,6 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
-
-
-class _Kin(msgspec.Struct, frozen=True):
-    """What is known in a caller of the object on which it calls a method.
-
-    ``classes`` are those of which the caller's own object has to be, ``holders`` those of another.
-    """
-
-    classes: Classes | None = None
-    holders: Classes | None = None
-
-
-def _is_own(lock: LockRef) -> bool:
-    """Whether a lock is an attribute of the function's own object."""
-    return lock.path.root is Root.SELF and len(lock.path.fields) == 1
 
 
 def _is_left_out(requirement: Requirement, binding: Binding) -> bool:

@@ -17,7 +17,7 @@ from locklint.analysis.hold import LockKey
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.hierarchy import Classes
+from locklint.ir.hierarchy import Classes, Holder
 from locklint.ir.instruction import Constant
 from locklint.ir.lock import Exactness, LockRef, Mode
 
@@ -41,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that may wait, or that takes a lock.
 
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
-    the program, and on what. ``holders``: see `Held`.
+    the program, and on what. ``holder``: see `Held`.
     """
 
     kind: EventKind
@@ -49,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     mode: Mode = Mode.EXCLUSIVE
     name: str = ""
     path: AccessPath | None = None
-    holders: Classes | None = None
+    holder: Holder | None = None
 
 
 class Requirement(msgspec.Struct, frozen=True, gc=False):
@@ -172,7 +172,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
             self.span if named or self.is_concurrent else None,
             self.is_concurrent,
             self.classes,
-            event.holders,
+            event.holder and event.holder.classes,
         )
 
     def _named_here(self) -> Iterator[Held]:

@@ -25,7 +25,7 @@ from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.hierarchy import Classes
+from locklint.ir.hierarchy import Holder
 from locklint.ir.instruction import Call, CallArgument, Constant, Instruction, Operand
 from locklint.ir.lock import LockRef, Mode
 
@@ -48,14 +48,13 @@ class Exit(msgspec.Struct, frozen=True, eq=False):
 class Held(msgspec.Struct, frozen=True, gc=False):
     """A lock that is held: since when, where the function at hand took it itself.
 
-    ``holders``: the classes of one of which the object is whose attribute the lock is, where a
-    callee knew it by its own name.
+    ``holder`` is what a callee has told of the object whose attribute the lock is.
     """
 
     lock: LockRef
     mode: Mode
     since: Acquisition | None = None
-    holders: Classes | None = None
+    holder: Holder | None = None
 
     @property
     def key(self) -> LockKey:
@@ -159,7 +158,8 @@ class LockStates(msgspec.Struct):
     ``raises`` is how likely it is left by an exception that does not end the process, ``returns``
     whether it ever comes back in practice. Of a function that touches no lock these are all that is
     known of its ``exits``, and its ``yields`` are not noted either, unless all was asked for.
-    ``deciding`` are the parameters whose values the states have to remember.
+    ``deciding`` are the parameters whose values the states have to remember. ``sets_flags``: the
+    function, or a callee, binds an attribute or element to a literal.
     ``handed_on`` are the locks that one turn of a loop acquires and another one releases.
     """
 
@@ -175,6 +175,7 @@ class LockStates(msgspec.Struct):
     raises: Grade = Grade.NEVER
     returns: bool = False
     deciding: tuple[str, ...] = ()
+    sets_flags: bool = False
     shared: Shared = NOT_SHARED
     handed_on: frozenset[LockKey] = frozenset()
     # What is worked out once for all rules.

@@ -27,8 +27,10 @@ from locklint.dataflow.solver import Forward, GivenUp
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
     Acquire,
+    Assign,
     BlockId,
     Call,
+    Constant,
     Defer,
     Enter,
     Exit,
@@ -195,6 +197,14 @@ def _has_lock_instruction(function: Function) -> bool:
     )
 
 
+def _sets_flags(function: Function) -> bool:
+    return any(
+        isinstance(each, Assign) and each.target.fields and isinstance(each.value, Constant)
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
+
+
 def _called(function: Function, lookup: Lookup) -> list[Summary]:
     found = map(lookup, dict.fromkeys(callees(function)))
     return [each[1] for each in found if each is not None]
@@ -220,7 +230,8 @@ def solve(
     # Outcomes and constants only tell which way an acquire or release went.
     touches = _has_lock_instruction(function) or not all(each.is_neutral for each in called)
     changes = touches or any(each.effects or each.context_effects for each in called)
-    attempt = _Attempt(function, lookup, changes or keeps_all, passed, shared)
+    flags = _sets_flags(function) or any(each.sets_flags for each in called)
+    attempt = _Attempt(function, lookup, changes or keeps_all, flags, passed, shared)
     try:
         return attempt.solve(Relevance(function, outcomes=touches), FIRST_WORK)
     except GivenUp:
@@ -233,11 +244,16 @@ def solve(
 
 
 class _Attempt(NamedTuple):
-    """One function to solve. ``changes``: something in it may acquire or release, or is noted."""
+    """One function to solve.
+
+    ``changes``: something in it may acquire or release, or is noted. ``sets_flags``: see
+    `LockStates`.
+    """
 
     function: Function
     lookup: Lookup
     changes: bool
+    sets_flags: bool
     passed: Passed | None
     shared: Shared
 
@@ -250,6 +266,7 @@ class _Attempt(NamedTuple):
         recorder = Recorder(function)
         recorder.states.shared = shared
         recorder.states.deciding = relevance.deciding
+        recorder.states.sets_flags = self.sets_flags
         steps = FunctionSteps(function, lookup)
         recording: Transfer
         if self.changes:

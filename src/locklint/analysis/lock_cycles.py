@@ -14,11 +14,11 @@ from typing import TypeAlias
 
 import msgspec
 
-from locklint.analysis.events import Manner
+from locklint.analysis.events import Held, Manner
 from locklint.analysis.lock_order import LockOrderEdge, LockOrderGraph, Witness
 from locklint.analysis.threads import Threads
 from locklint.dataflow.components import components
-from locklint.ir.hierarchy import both
+from locklint.ir.hierarchy import Classes, both
 from locklint.ir.lock import Exactness, Mode
 
 MAX_COMPONENT = 12
@@ -53,6 +53,7 @@ class ObstacleKind(Enum):
 
     READERS = "readers do not wait for readers"
     OTHER_OBJECT = "no object is of both classes"
+    OLDER = "each step leads to an older object"
     GATE = "both are behind one lock"
     NOT_PARALLEL = "they do not run at the same time"
     ONE_THREAD = "one thread goes there and waits for itself"
@@ -169,11 +170,13 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
 
     ``chosen`` has a witness for each edge of a ring, in its order.
     """
+    if _leads_to_older(chosen):
+        return Obstacle(ObstacleKind.OLDER, chosen[0], chosen[-1])
     for position, witness in enumerate(chosen):
         following = chosen[(position + 1) % len(chosen)]
         if witness.target.mode is following.source.mode is Mode.SHARED:
             return Obstacle(ObstacleKind.READERS, witness, following)
-        same = both(witness.target.holders, following.source.holders)
+        same = both(_classes(witness.target), _classes(following.source))
         if same is not None and not same:
             return Obstacle(ObstacleKind.OTHER_OBJECT, witness, following)
         for other in chosen[position + 1 :]:
@@ -183,3 +186,18 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
             if not threads.may_run_in_parallel(one.function, one.span, two.function, two.span):
                 return Obstacle(ObstacleKind.NOT_PARALLEL, witness, other)
     return Obstacle(ObstacleKind.ONE_THREAD, chosen[0], chosen[-1]) if is_alone(chosen) else None
+
+
+def _classes(held: Held) -> Classes | None:
+    return None if held.holder is None else held.holder.classes
+
+
+def _leads_to_older(chosen: Sequence[Witness]) -> bool:
+    """Whether each lock of a ring belongs to the same object as the one before, or an older one."""
+    steps: list[int] = []
+    for witness in chosen:
+        source, target = witness.source.holder, witness.target.holder
+        if source is None or target is None or source.age is None or target.age is None:
+            return False
+        steps.append(target.age - source.age)
+    return min(steps) >= 0 and max(steps) > 0

@@ -101,8 +101,8 @@ def lock_order(composition: Composition, threads: Threads) -> LockOrderGraph:
                     witness.span,
                     witness.gates,
                     witness.waits,
-                    witness.source.holders,
-                    witness.target.holders,
+                    witness.source.holder,
+                    witness.target.holder,
                 )
                 known = found[source, target].get(place)
                 if known is None or witness.rank() < known.rank():
@@ -125,8 +125,9 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
         return
     if not _has_name(pair, event.lock) or threads.is_unshared(pair.function, event.lock.path):
         return
-    holders = composition.holders(pair, event.lock, event.holders)
-    target = Held(event.lock, event.mode, holders=holders)
+    receivers = composition.receivers
+    told = receivers.holder(pair, event.lock, event.holder)
+    target = Held(event.lock, event.mode, holder=told)
     held = pair.all_held()
     if event.lock.kind.reentrant and any(_is_same(one, target) for one in held):
         return  # It is had already, and nothing is waited for.
@@ -143,7 +144,7 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
         yield Witness(
             pair,
             holder,
-            replace(one, holders=composition.holders(pair, one.lock, one.holders)),
+            replace(one, holder=receivers.holder(pair, one.lock, one.holder)),
             target,
             event.kind is EventKind.ACQUIRE,
             gates | threads.held_on_entry(pair.in_its_thread.function),

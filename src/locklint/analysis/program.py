@@ -39,7 +39,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
     the file and the place. ``back_references`` are attributes that lead back to the object that
     made theirs, each with the identity of that object's class, ``hierarchy`` the classes of objects
-    whose methods are called. ``declared_orders`` are those of
+    whose methods are called, and ``older_fields`` attributes, each with the key of its class, that
+    lead to an older object. ``declared_orders`` are those of
     the settings and of comments, ``odd_orders`` the comments that declare none although they are
     meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
@@ -55,6 +56,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     made: Mapping[str, tuple[str, Span]] = msgspec.field(default_factory=dict)
     back_references: frozenset[tuple[str, str]] = frozenset()
     hierarchy: Hierarchy = Hierarchy()
+    older_fields: frozenset[tuple[str, str]] = frozenset()
     declared_orders: tuple[DeclaredOrder, ...] = ()
     odd_orders: tuple[OddOrder, ...] = ()
     log_handlers: frozenset[str] = frozenset()
@@ -70,7 +72,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
-        return Composition(self.call_graph, self.log_handlers, self.hierarchy)
+        return Composition(self.call_graph, self.log_handlers, self.hierarchy, self.older_fields)
 
     @cached_property
     def threads(self) -> Threads:

@@ -55,20 +55,42 @@ def summarize(states: LockStates) -> Summary:
         tuple(context_effects),
         states.raises,
         states.returns or context,
-        _raised(effects, likely),
+        _raised(effects, likely, states.sets_flags),
         tuple(literals) if len(literals) == len(returned) else (),
         states.deciding if varies else (),
+        states.sets_flags,
     )
 
 
-def _raised(effects: list[tuple[LockKey, Effect]], likely: Iterable[Exit]) -> tuple[Deltas, ...]:
-    """Return what the likely exceptions leave behind, each outcome once, in a fixed order."""
-    found = dict.fromkeys(
-        tuple([_delta(exit_, key) for key, _ in effects]) for exit_ in likely
-    ) or {tuple([_unlikely(effect.normal) for _, effect in effects]): None}
-    if len(found) <= MAX_RAISED:
-        return tuple(sorted(found, key=str))
-    return (tuple([_only(set(each)) for each in zip(*found, strict=True)]),)
+def _raised(
+    effects: list[tuple[LockKey, Effect]], likely: Iterable[Exit], sets_flags: bool
+) -> tuple[Deltas, ...]:
+    """Return what the likely exceptions leave behind, each outcome once, in a fixed order.
+
+    Where they differ in a lock, what is known is that it may still be held. Of the outcomes that
+    leave it less often no more is told: callers may know by something else which one it is. And if
+    the function sets flags, callers do.
+    """
+    found = {tuple([_delta(exit_, key) for key, _ in effects]) for exit_ in likely} or {
+        tuple([_unlikely(effect.normal) for _, effect in effects])
+    }
+    columns = [set(column) for column in zip(*found, strict=True)]
+    if sets_flags or len(found) > MAX_RAISED:
+        return (tuple([_only(column) for column in columns]),)
+    told = {
+        tuple(
+            [
+                delta if len(column) == 1 or delta == _most(column) else None
+                for delta, column in zip(outcome, columns, strict=True)
+            ]
+        )
+        for outcome in found
+    }
+    return tuple(sorted(told, key=str))
+
+
+def _most(deltas: set[int | None]) -> int | None:
+    return max((delta for delta in deltas if delta is not None), default=None)
 
 
 def _deltas(exits: Iterable[Exit], key: LockKey) -> set[int | None]:

@@ -69,7 +69,7 @@ class Summary(msgspec.Struct, frozen=True):
     number for each of the effects. Where none is likely, a release has happened all the same, and
     an acquire has not. ``returned`` are the literals that the function returns, if it has effects
     and returns nothing else. ``decided_by`` are parameters that may decide which of several effects
-    there is.
+    there is. ``sets_flags``: it, or a callee, binds an attribute or element to a literal.
     """
 
     key: str
@@ -80,6 +80,7 @@ class Summary(msgspec.Struct, frozen=True):
     raised: tuple[Deltas, ...] = ()
     returned: tuple[Constant, ...] = ()
     decided_by: tuple[str, ...] = ()
+    sets_flags: bool = False
 
     def literal(self, truth: bool) -> Constant:
         """Return what the function returns where that is true, or where it is not."""

@@ -19,6 +19,7 @@ from locklint.engine.demand import (
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import Progress
 from locklint.engine.report import InternalError
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.hierarchy import Hierarchy
 from locklint.models.calls import LOGGING_METHODS, is_logging
@@ -185,6 +186,21 @@ class WholeProgram:
             for lock in states.locks.values()
         }
         return back_references(self._resolver.inference, frozenset(owners))
+
+    def older_fields(self) -> frozenset[tuple[str, str]]:
+        """Return the attributes, of locks' holders and receivers, that lead to older objects."""
+        from locklint.frontend.older_fields import older_fields
+
+        asked: dict[tuple[str, str], None] = {}
+        for states in self.interprocedural.states.values():
+            key = states.function.class_key
+            calls = (called.call for called in states.calls if called.held and called.call)
+            paths = [receiver for call in calls if (receiver := call.written_receiver)]
+            paths += [lock.path.parent() for lock in states.locks.values() if lock.path.fields]
+            for path in paths:
+                if key and path.root is Root.SELF and len(path.fields) == 1:
+                    asked[key, path.last] = None
+        return older_fields(self._resolver.inference, asked) if asked else frozenset()
 
     def hierarchy(self) -> Hierarchy:
         """Return the classes of the objects whose methods are called."""

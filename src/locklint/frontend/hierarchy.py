@@ -17,9 +17,7 @@ def hierarchy(inference: Inference, functions: Iterable[Function]) -> Hierarchy:
     families: dict[str, tuple[ClassRef, ...]] = {}
     runners: dict[str, Classes] = {}
     for function in functions:
-        own = ""
-        if function.kind is FunctionKind.METHOD and function.class_name:
-            own = f"{split_key(function.key)[0]}:{function.class_name}"
+        own = function.class_key if function.kind is FunctionKind.METHOD else ""
         for key in dict.fromkeys((own, *_receivers(function))):
             if key and key not in families:
                 families[key] = _family(inference, key)

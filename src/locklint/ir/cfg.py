@@ -116,6 +116,11 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     wrapper: str = ""
 
     @property
+    def class_key(self) -> str:
+        """The key of the class whose method it is; empty where it is none."""
+        return f"{split_key(self.key)[0]}:{self.class_name}" if self.class_name else ""
+
+    @property
     def shown_name(self) -> str:
         """The qualified name for people: for a wrapper that of its code, and what it is around."""
         return f"{self.wrapper} around {self.called_name}" if self.wrapper else self.qualname

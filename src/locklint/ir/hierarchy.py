@@ -36,6 +36,17 @@ class Hierarchy(msgspec.Struct, frozen=True):
         return frozenset(found) if found else None
 
 
+class Holder(msgspec.Struct, frozen=True):
+    """What is known of the object whose attribute a lock is.
+
+    ``classes`` are those of one of which it is. ``age`` is how many steps to an older object lead
+    to it from the object on which the function at hand runs; None: not known.
+    """
+
+    classes: Classes | None = None
+    age: int | None = None
+
+
 def both(one: Classes | None, other: Classes | None) -> Classes | None:
     """Return the classes in both sets, where None stands for all classes."""
     if one is None or other is None:
@@ -43,4 +54,4 @@ def both(one: Classes | None, other: Classes | None) -> Classes | None:
     return one & other
 
 
-__all__ = ["Classes", "Hierarchy", "both"]
+__all__ = ["Classes", "Hierarchy", "Holder", "both"]

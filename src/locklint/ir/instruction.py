@@ -135,6 +135,13 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     receiver: AccessPath | None = None
     receiver_classes: tuple[str, ...] = ()
 
+    @property
+    def written_receiver(self) -> AccessPath | None:
+        """What a bound method was taken from: ``receiver``, or what stands before the last dot."""
+        if self.receiver is not None or self.callee is None or not self.callee.fields:
+            return self.receiver
+        return self.callee.parent()
+
 
 class Await(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Suspend until ``value`` is done; may raise, and may be cancelled."""

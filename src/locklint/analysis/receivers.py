@@ -1,0 +1,96 @@
+"""What is known of the objects on which the methods of a chain of calls run.
+
+Of which classes they are, for one object has to run each method that is called on it; and which of
+them is older, for who only goes on to older objects never comes back.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from locklint.analysis.call_graph import CallGraph, Edge
+from locklint.analysis.critical_pair import CriticalPair
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.hierarchy import Classes, Hierarchy, Holder, both
+from locklint.ir.lock import LockRef
+
+
+class Kin(msgspec.Struct, frozen=True):
+    """What is known in a caller of the object on which it calls a method.
+
+    ``classes`` are those of which the caller's own object has to be. ``others`` are those of the
+    receiver where it is another one, ``step`` is how much older it is than the caller's own object.
+    """
+
+    classes: Classes | None = None
+    others: Classes | None = None
+    step: int | None = None
+
+
+class Receivers:
+    """Answers for the calls and critical pairs of a program.
+
+    ``older_fields`` are attributes, each with the key of its class, that lead to an older object.
+    """
+
+    def __init__(
+        self, graph: CallGraph, hierarchy: Hierarchy, older_fields: frozenset[tuple[str, str]]
+    ) -> None:
+        self._graph = graph
+        self._hierarchy = hierarchy
+        self._older_fields = older_fields
+
+    def kin(self, called: Edge, pair: CriticalPair) -> Kin | None:
+        """Return what a callee's pair says of its object; None where there is no such object."""
+        own = self._graph.function(called.callee).self_name
+        if own is None:
+            return Kin()
+        runners = self._hierarchy.runners
+        needed = pair.classes
+        if called.dispatched:
+            needed = both(needed, runners.get(called.callee))
+        receiver = called.binding.roots.get(own)
+        if receiver is not None and receiver.root is Root.SELF and receiver.is_variable:
+            here = runners.get(called.caller)
+            allowed = both(needed, here)
+            if allowed is not None and not allowed:
+                return None
+            # What holds of all that run the caller need not be said.
+            return Kin(None if allowed == here else allowed, None, 0)
+        allowed = both(needed, self._hierarchy.instances_of(called.receiver_classes))
+        if allowed is not None and not allowed:
+            return None
+        step = None if receiver is None else self._age(called.caller, receiver)
+        return Kin(None, allowed, step)
+
+    def holder(self, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
+        """Return what is known of the object whose attribute a pair's lock is.
+
+        ``known`` is what a callee has told.
+        """
+        if _is_own(lock):
+            return Holder(both(pair.classes, self._hierarchy.runners.get(pair.function)), 0)
+        if known is not None:
+            return known
+        age = self._age(pair.function, lock.path.parent()) if lock.path.fields else None
+        return Holder(None, age)
+
+    def told(self, kin: Kin, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
+        """Return the same in the words of the caller for whose call ``kin`` is."""
+        here = self.holder(pair, lock, known)
+        age = None if here.age is None or kin.step is None else here.age + kin.step
+        return Holder(kin.others if _is_own(lock) else here.classes, age)
+
+    def _age(self, function: str, path: AccessPath) -> int | None:
+        """Return how many steps to an older object a path is from the function's own object."""
+        if path.root is not Root.SELF or len(path.fields) > 1:
+            return None
+        if path.is_variable:
+            return 0
+        key = self._graph.function(function).class_key
+        return 1 if (key, path.last) in self._older_fields else None
+
+
+def _is_own(lock: LockRef) -> bool:
+    """Whether a lock is an attribute of the function's own object."""
+    return lock.path.root is Root.SELF and len(lock.path.fields) == 1
