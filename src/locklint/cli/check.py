@@ -167,8 +167,11 @@ def _analyse(
                 "note: the named files create no lock; to include the locks of the whole project,"
                 " name folders or add --report-only-for"
             )
-    if request.verbose and cache is not None and cache.trouble:
-        write_note(f"note: the cache is not used: {cache.trouble}")
+    if cache is not None and cache.trouble:
+        if cache.is_refused and not request.quiet:
+            write_note(f"warning: the cache is not used: {cache.trouble}")
+        elif request.verbose:
+            write_note(f"note: the cache is not used: {cache.trouble}")
     for problem in report.errors:
         write_error(f"{problem.path}: internal error, a bug in locklint: {problem.message}")
         if request.verbose:

@@ -139,6 +139,11 @@ def reject_unwritable(path: str | None) -> None:
         raise Failure(f"{path}: cannot be written: the folder {folder} does not exist")
     if os.path.isdir(path):
         raise Failure(f"{path}: cannot be written: it is a folder")
+    from locklint.engine.write_file import is_stream, misplaced
+
+    problem = "" if is_stream(path) else misplaced(path)
+    if problem:
+        raise Failure(f"{path}: cannot be written: {problem}")
 
 
 def checkout_folder(folder: str, environment: Mapping[str, str]) -> str:

@@ -99,18 +99,17 @@ class Request(msgspec.Struct, frozen=True):
         With ``quiet``, do not print where they come from. ``read`` returns the bytes of settings
         files that the command line does not name.
         """
-        from pathlib import Path
-
         from locklint.engine.load_config import SettingsError
+        from locklint.engine.read import read_settings
         from locklint.engine.settings import Settings
 
         try:
-            root, per_folder, values = self._files(read or Path.read_bytes)
+            root, per_folder, values = self._files(read or read_settings)
             settings = Settings(
                 root,
                 per_folder=per_folder,
                 override=lambda config: self._with_flags(_with_values(config, values)),
-                read=read or Path.read_bytes,
+                read=read or read_settings,
             )
         except SettingsError as error:
             raise Failure(str(error)) from None
@@ -165,6 +164,12 @@ class Request(msgspec.Struct, frozen=True):
         except ExecutorProblem as error:
             raise Failure(f"--executor: {error}") from None
         return OverExecutor(make, jobs, lambda text: write_note(f"note: {text}"))
+
+    @property
+    def names_baseline(self) -> bool:
+        """Whether the command line names the baseline, and not a settings file."""
+        named = any(_is_value(word) and "baseline" in word for word in self.config_words)
+        return named or self.baseline is not None
 
     @property
     def narrows_rules(self) -> bool:

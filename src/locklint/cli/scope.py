@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from locklint.cli.output import Failure, write_note
+from locklint.cli.output import Failure, reason, write_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,11 +74,17 @@ def scope(
 
 
 def _read(filename: str | None) -> StdinText:
+    from locklint.engine.read import MOST_BYTES, too_large
     from locklint.engine.stdin import UNNAMED, StdinText
 
     if sys.stdin is None:
         raise Failure("standard input is closed")
     try:
-        return StdinText(filename or UNNAMED, sys.stdin.buffer.read())
-    except (OSError, ValueError) as error:
+        data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise too_large("standard input", MOST_BYTES)
+        return StdinText(filename or UNNAMED, data)
+    except OSError as error:
+        raise Failure(f"cannot read standard input: {reason(error)}") from None
+    except ValueError as error:
         raise Failure(f"cannot read standard input: {error}") from None

@@ -36,6 +36,7 @@ class Triage:
     def __init__(self, request: Request, settings: Settings) -> None:
         self._request = request
         self._quiet = request.quiet
+        self._settings = settings
         self._baseline = self._read_baseline(settings)
         self._changes = None
         if request.changed_since is not None:
@@ -83,6 +84,8 @@ class Triage:
             path = os.path.join(settings.folder or os.getcwd(), DEFAULT_NAME)
         if updates and not os.path.isdir(os.path.dirname(path)):
             raise Failure(f"{path}: cannot be written: the folder does not exist")
+        if updates:
+            self._refuse_to_write_elsewhere(path)
         if updates and not os.path.lexists(path):
             return Baseline(os.path.abspath(path))
         try:
@@ -150,7 +153,20 @@ class Triage:
         self._note(message)
         return ExitStatus.CLEAN
 
+    def _refuse_to_write_elsewhere(self, path: str) -> None:
+        """Raise `Failure` for a file that settings, and not the user, want to be written to."""
+        from locklint.engine.baseline import may_be_written
+
+        folder = self._settings.folder
+        if self._request.names_baseline or folder is None or may_be_written(path, folder):
+            return
+        raise Failure(
+            f"{path}: cannot be written: it lies outside of the project, and is no baseline yet;"
+            " name it with --baseline"
+        )
+
     def _write(self, baseline: Baseline) -> None:
+        self._refuse_to_write_elsewhere(baseline.path)
         try:
             baseline.write()
         except OSError as error:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locklint.engine.load_config import SettingsError
+from locklint.engine.read import read_file
 from locklint.engine.write_file import replace_file
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ class Baseline:
         """Read a file. Raises `SettingsError` for one that is not there or not a baseline."""
         path = os.path.abspath(path)
         try:
-            with open(path, encoding="utf-8") as file:
-                lines = file.read().splitlines()
+            lines = read_file(path).decode("utf-8").splitlines()
         except FileNotFoundError:
             raise SettingsError(
                 f"{path}: the baseline does not exist; create it with `locklint baseline`"
@@ -174,6 +174,21 @@ class Baseline:
         """Whether a finding of this entry, if there still were one, would have been found."""
         real = os.path.realpath(os.path.join(os.path.dirname(self.path), entry.path))
         return was_analysed(real) or not os.path.lexists(real)
+
+
+def may_be_written(path: str, folder: str) -> bool:
+    """Return whether the settings of a folder may name a file as the baseline to be written.
+
+    Settings come with the code that is analysed. So what they name lies below them, or is a
+    baseline with findings already, such as one that several projects share.
+    """
+    real = os.path.realpath(os.path.dirname(path))
+    if real == folder or real.startswith(os.path.join(folder, "")):
+        return True
+    try:
+        return bool(Baseline.read(path).entries)
+    except SettingsError:
+        return False
 
 
 def _entry(line: str, place: str) -> Entry:

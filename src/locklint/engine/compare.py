@@ -14,6 +14,9 @@ import msgspec
 
 from locklint.core.diagnostic import Severity
 from locklint.engine.load_config import SettingsError
+from locklint.engine.read import read_file
+
+_MOST_BYTES = 512 << 20
 
 
 class Location(msgspec.Struct, frozen=True):
@@ -59,8 +62,7 @@ class Comparison:
 def read_findings(path: str) -> tuple[Finding, ...]:
     """The findings in a file. Raises `SettingsError` for one that holds none of locklint's."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_file(path, _MOST_BYTES)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
+
+from locklint.engine.load_config import parse_toml
+from locklint.engine.read import read_settings
 
 _FILES = (".ruff.toml", "ruff.toml", "pyproject.toml")
 
@@ -15,10 +18,8 @@ def keeps_foreign_codes(folder: str) -> bool:
     """
     for name in _FILES:
         try:
-            with open(os.path.join(folder, name), "rb") as file:
-                import tomllib  # Few folders have such a file.
-
-                document: Any = tomllib.load(file)
+            text = read_settings(Path(folder, name)).decode("utf-8")
+            document: Any = parse_toml(text)
         except (OSError, ValueError):
             continue
         if name == "pyproject.toml":

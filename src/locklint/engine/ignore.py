@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 
 import msgspec
+
+from locklint.engine.read import read_file
 
 _MOST_BYTES = 4 * 1024 * 1024
 _ANY_NAME = "\x01\x02"  # Only a pattern that matches whatever it sees matches this.
@@ -170,11 +171,7 @@ def _last(patterns: Iterable[_Pattern], entry: str, otherwise: _Pattern | None) 
 def read_rules(path: str, base: str) -> IgnoreRules | None:
     """Read an ignore file; None where there is none that can be read, or it says nothing."""
     try:
-        # A fifo of this name would block an open for ever.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return None
-        with open(path, "rb") as file:
-            data = file.read(_MOST_BYTES)
+        data = read_file(path, _MOST_BYTES)
     except OSError:
         return None
     # Names on disk decode the same way, so that any byte sequence matches itself.
@@ -209,9 +206,6 @@ def repository_excludes(root: str) -> IgnoreRules | None:
 
 def _first_line(path: str) -> str:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return ""
-        with open(path, "rb") as file:
-            return os.fsdecode(file.readline(_MOST_BYTES)).strip()
+        return os.fsdecode(read_file(path, _MOST_BYTES).partition(b"\n")[0]).strip()
     except OSError:
         return ""

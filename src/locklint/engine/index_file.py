@@ -25,7 +25,7 @@ from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import Read
 from locklint.engine.program_files import FileBytes, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
-from locklint.engine.read import MOST_BYTES, ReadProblem
+from locklint.engine.read import MOST_BYTES, ReadProblem, read_file, read_settings
 from locklint.engine.settings import Settings
 from locklint.engine.workers import Workers
 from locklint.engine.write_file import replace_file
@@ -33,6 +33,7 @@ from locklint.engine.write_file import replace_file
 _MAGIC = b"locklint index 1\n"
 _ANY_MAGIC = b"locklint index "
 _DIGEST_BYTES = 16
+_MOST_INDEX_BYTES = 1 << 30
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
@@ -86,7 +87,7 @@ def make_index(
     seen: dict[Path, bytes] = {}
 
     def recorded(path: Path) -> bytes:
-        data = path.read_bytes()
+        data = read_settings(path)
         if path.name != "pyproject.toml" or b"locklint" in data:
             seen[path] = data
         return data
@@ -180,8 +181,7 @@ def write_index(index: Index, path: str) -> None:
 def read_index(path: str) -> Index:
     """Read an index file. Raises `UsageError` for one that cannot be used."""
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_file(path, _MOST_INDEX_BYTES)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not data.startswith(_MAGIC):
@@ -275,7 +275,7 @@ class IndexedProgram(FileBytes):
             return self._settings[stored][0]
         if os.path.relpath(path.parent) in self._folders:
             raise FileNotFoundError(2, "is in none of the indexes", str(path))
-        return path.read_bytes()
+        return read_settings(path)
 
 
 class IndexedFacts(NoStore):

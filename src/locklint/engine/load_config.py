@@ -14,6 +14,7 @@ from locklint.core.config import Config, LockType, order_pairs
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.engine.did_you_mean import did_you_mean
 from locklint.engine.patterns import anchored
+from locklint.engine.read import read_settings
 from locklint.engine.toml_places import Origin
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ ADDING_TABLES = frozenset({"per-file-ignores", "lock-types"})
 _MOST_EXTENDED = 20
 
 _TABLE = ("tool", "locklint")
+_KEY_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?:{_KEY_PART}){{64}}")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
 _TYPE = re.compile(r"`(\w+)(?: \| null)?`")
 _TOML_TYPES = {
@@ -63,11 +66,11 @@ class LoadedConfig(msgspec.Struct, frozen=True):
     origin: Origin = Origin("")
 
 
-def load_config(start: Path, read: Read = Path.read_bytes) -> LoadedConfig:
+def load_config(start: Path, read: Read = read_settings) -> LoadedConfig:
     """The settings of the nearest file from the folder ``start`` upwards, or the defaults.
 
     A pyproject.toml without a ``[tool.locklint]`` table is passed over. ``read`` gives the bytes of
-    a file, and raises `OSError` as `Path.read_bytes` does. Raises `SettingsError` for a file that
+    a file, and raises `OSError` as `read_settings` does. Raises `SettingsError` for a file that
     cannot be read, is not TOML, or holds unknown keys or wrong values.
     """
     folder = start.resolve()
@@ -78,10 +81,10 @@ def load_config(start: Path, read: Read = Path.read_bytes) -> LoadedConfig:
     return LoadedConfig(Config())
 
 
-def config_in(directory: Path, read: Read = Path.read_bytes) -> LoadedConfig | None:
+def config_in(directory: Path, read: Read = read_settings) -> LoadedConfig | None:
     """The settings that a folder itself holds; None if it holds none. Raises `SettingsError`.
 
-    ``read`` gives the bytes of a file, and raises `OSError` as `Path.read_bytes` does.
+    ``read`` gives the bytes of a file, and raises `OSError` as `read_settings` does.
     """
     for name in FILE_NAMES:
         path = directory / name
@@ -98,7 +101,23 @@ def load_file(path: Path) -> LoadedConfig:
     settings of locklint's.
     """
     path = path.absolute()
-    return _loaded(path, _named_table(path, str(path), Path.read_bytes), Path.read_bytes)
+    return _loaded(path, _named_table(path, str(path), read_settings), read_settings)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the tables of a TOML document. Raise `ValueError` for what is none.
+
+    `tomllib` takes memory that grows with the square of the parts of a key, so that a key of many
+    parts is refused.
+    """
+    import tomllib
+
+    if _LONG_KEY.search(text):
+        raise ValueError("a key has too many parts")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("the values are nested too deeply") from None
 
 
 def decode_config(table: Mapping[str, Any], origin: Origin) -> Config:
@@ -259,11 +278,9 @@ def _settings_table(path: Path, read: Read, *, named: bool = False) -> _Found | 
     if is_pyproject and "locklint" not in text:
         return None
 
-    import tomllib
-
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = parse_toml(text)
+    except ValueError as error:
         message, place = _without_place(str(error))
         raise SettingsError(f"{path}{place}: is not valid TOML: {message}") from None
     if not is_pyproject:

@@ -1,4 +1,8 @@
-"""Reads one source file into text, or says clearly why that cannot be done.
+"""Reads files: the one place where bytes come from the disk, and how source text is decoded.
+
+What lies in a checkout may be anything: a pipe that nobody writes to, a link to a device without
+end, a file of many gigabytes. So every file is opened without waiting, must be a regular one, and
+is read up to a limit.
 
 Decoding follows PEP 263: a byte-order mark or a coding comment in the first two lines decides,
 else the text is UTF-8. Line ends become ``\\n``, so that line numbers are those of editors; form
@@ -8,12 +12,22 @@ feeds, which Python's own tokenizer takes for blanks, are kept.
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 64 << 20
 """The size above which a file is not read: no program is written in a file of 64 MiB."""
+
+MOST_SETTINGS_BYTES = 1 << 20
+"""The same for settings."""
+
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0)
 
 # From PEP 263; it counts only in one of the first two lines, and in the second only where the first
 # is blank or a comment.
@@ -34,30 +48,66 @@ class ReadProblem(Exception):
         self.line = line
 
 
-def read_bytes(path: str) -> bytes:
-    """The bytes of a regular file of at most `MOST_BYTES`.
+@contextmanager
+def opened(path: str | Path, *, follow: bool = True) -> Iterator[tuple[int, os.stat_result]]:
+    """Open a regular file to be read; give its descriptor and its state.
 
-    Never waits for a named pipe or a device. Raises `ReadProblem`.
+    Never waits for a named pipe or a device. Raise `OSError`, also for what is not a regular file
+    or has a name that no file can have; without ``follow``, for a link too.
     """
+    # What stands at a path may change between a look and an open: so the open itself must not wait,
+    # and the look comes after it.
+    flags = os.O_RDONLY | _NO_WAITING | (0 if follow else _NO_FOLLOWING)
     try:
-        # Opening a pipe that nobody writes to would wait for ever, and what stands at a path may
-        # change between a look and an open: so the open itself must not wait.
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ReadProblem("the file cannot be read: it is not a regular file")
-            if status.st_size > MOST_BYTES:
-                raise ReadProblem(f"the file is larger than {MOST_BYTES >> 20} MiB and is not read")
-            return file.read()
-    except OSError as error:
-        reason = error.strerror or error
-        raise ReadProblem(f"the file cannot be read: {reason}") from None
+        descriptor = os.open(path, flags)
     except ValueError:
-        raise ReadProblem("the file cannot be read: not a valid path") from None
+        raise OSError(errno.EINVAL, "not a valid path", str(path)) from None
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        yield descriptor, status
+    finally:
+        os.close(descriptor)
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def read_file(path: str | Path, most: int = MOST_BYTES, *, follow: bool = True) -> bytes:
+    """Return the bytes of a file. Raise `OSError` as `opened` does, and for more than ``most``."""
+    with opened(path, follow=follow) as (descriptor, status):
+        if status.st_size > most:
+            raise too_large(path, most)
+        data = os.read(descriptor, status.st_size + 1)
+        if len(data) != status.st_size:
+            # It grows or shrinks, or the system makes it up and says no size.
+            while piece := os.read(descriptor, max(len(data), 1 << 16)):
+                data += piece
+                if len(data) > most:
+                    raise too_large(path, most)
+        return data
+
+
+def too_large(path: str | Path, most: int) -> OSError:
+    """Return the error for a file that is larger than ``most`` bytes."""
+    size = f"{most >> 20} MiB" if most >= 1 << 20 else f"{most} bytes"
+    return OSError(errno.EFBIG, f"it is larger than {size}", str(path))
+
+
+def read_settings(path: Path) -> bytes:
+    """Return the bytes of a settings file. Raise `OSError` as `read_file` does."""
+    return read_file(path, MOST_SETTINGS_BYTES)
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the bytes of a source file. Raise `ReadProblem`."""
+    try:
+        return read_file(path)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            message = f"the file is larger than {MOST_BYTES >> 20} MiB and is not read"
+            raise ReadProblem(message) from None
+        raise ReadProblem(f"the file cannot be read: {error.strerror or error}") from None
 
 
 def decode(data: bytes) -> str:

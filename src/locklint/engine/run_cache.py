@@ -106,6 +106,11 @@ class RunCache:
         """Why the cache cannot be used; empty if nothing is wrong."""
         return self._store.trouble
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the folder is one that nobody should write to: that deserves a word."""
+        return self._store.is_refused
+
     def get(self, keys: RunKeys) -> Report | None:
         """The report of a run with these texts, if it is kept and what it was made from is there.
 

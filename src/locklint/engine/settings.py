@@ -18,6 +18,7 @@ import msgspec
 from locklint.core.config import ROOT, Config
 from locklint.engine.load_config import LoadedConfig, Read, SettingsError, config_in, load_config
 from locklint.engine.patterns import FilePattern
+from locklint.engine.read import read_settings
 from locklint.engine.selection import (
     explicit_codes,
     find_rules,
@@ -55,7 +56,7 @@ def _root_fields() -> tuple[str, ...]:
     )
 
 
-def find_root(paths: Sequence[str], read: Read = Path.read_bytes) -> LoadedConfig:
+def find_root(paths: Sequence[str], read: Read = read_settings) -> LoadedConfig:
     """The settings of the project that paths belong to, or the defaults.
 
     They are those of the nearest settings file from the working directory upwards. Where some path
@@ -91,14 +92,14 @@ class Settings:
         *,
         per_folder: bool = False,
         override: Callable[[Config], Config] = lambda config: config,
-        read: Read = Path.read_bytes,
+        read: Read = read_settings,
     ) -> None:
         self.path = root.path
         self.config = override(root.config)
         self.notes: list[str] = []
         for folder in root.config.source_roots:
             # An index knows the names of its modules, and need not be read where they were.
-            if read is Path.read_bytes and not os.path.isdir(folder):
+            if read is read_settings and not os.path.isdir(folder):
                 place = root.origin.at("source-roots")
                 self.notes.append(f"{place}: `source-roots`: the folder {folder} does not exist")
         self._origins = {id(self.config): root.origin}  # Settings live as long as the run.

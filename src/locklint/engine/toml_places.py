@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+_MOST_WORK = 300_000
+"""How many characters are parsed in vain before nothing more is looked for."""
+
 
 class Origin(NamedTuple):
     """Where settings are written: a name for messages and, for a file, its text.
@@ -80,7 +83,7 @@ def _sets(statement: _Statement, wanted: tuple[str, ...]) -> bool:
 def _statements(text: str) -> Iterator[_Statement]:
     lines = text.removeprefix("\ufeff").splitlines()
     header: tuple[str, ...] = ()
-    start = 0
+    start = work = 0
     while start < len(lines):
         stripped = lines[start].strip()
         if not stripped or stripped.startswith("#"):
@@ -93,6 +96,9 @@ def _statements(text: str) -> Iterator[_Statement]:
             continue
         end = start + 1
         while (values := _parsed("\n".join(lines[start:end]))) is None and end < len(lines):
+            work += sum(map(len, lines[start:end]))
+            if work > _MOST_WORK:
+                return  # To try once more for each line of a long list takes forever.
             end += 1
         yield _Statement(start, "\n".join(lines[start:end]), header, values or {})
         start = end
@@ -103,7 +109,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return None
 
 

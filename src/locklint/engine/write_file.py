@@ -1,34 +1,46 @@
-"""Replaces a file as a whole: whatever happens, it holds the old bytes or the new ones."""
+"""Replaces a file as a whole: whatever happens, it holds the old bytes or the new ones.
+
+What is written lies where its name says. In a checkout a name may be a link to any file of the
+user's, so no link is followed, neither in the place of the file nor on the way out of the working
+directory.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import re
 import stat
 
-# A path such as /dev/stdout stands for a stream that others hold open, whatever it leads to.
-_NAMES_OF_STREAMS = ("/dev/", "/proc/")
+# Names of streams that processes hold open, whatever these lead to.
+_STREAM = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
+
+_NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 
 
 def replace_file(path: str, data: bytes) -> None:
-    """Write ``data`` to a file, which keeps its permissions; a link stays a link.
+    """Write ``data`` to a file, which keeps its permissions, or to a stream such as /dev/stdout.
 
-    What is no regular file (a device, a pipe) is written to directly, and so is a file in a folder
-    where none may be made. Raises `OSError`.
+    A file in a folder where none may be made is written to directly. Raise `OSError`, also where
+    `misplaced` says something.
     """
     import tempfile
 
+    if is_stream(path):
+        with open(path, "wb") as stream:
+            stream.write(data)
+        return
+    problem = misplaced(path)
+    if problem:
+        raise OSError(errno.EINVAL, problem, path)
     mode = None
     with contextlib.suppress(FileNotFoundError):
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode) or os.path.abspath(path).startswith(_NAMES_OF_STREAMS):
-            _write_directly(path, data)
-            return
-        mode = stat.S_IMODE(status.st_mode)
+        mode = stat.S_IMODE(os.lstat(path).st_mode)
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-    path = os.path.realpath(path)
+    path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".locklint-", dir=os.path.dirname(path))
     except PermissionError:
@@ -47,8 +59,48 @@ def replace_file(path: str, data: bytes) -> None:
         raise
 
 
+def is_stream(path: str) -> bool:
+    """Return whether a path names a device, or a stream that a process holds open."""
+    place = os.path.abspath(path)
+    if _STREAM.fullmatch(place):
+        return True
+    try:
+        kind = stat.S_IFMT(os.lstat(place).st_mode)
+    except OSError:
+        return False
+    return place.startswith("/dev/") and kind in (stat.S_IFCHR, stat.S_IFBLK)
+
+
+def misplaced(path: str) -> str:
+    """Return why nothing is written to a path; empty if its file lies where its name says.
+
+    A file that does not exist yet lies where its folder does.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            return "it is a symbolic link"
+        if not stat.S_ISREG(status.st_mode):
+            return "it is not a regular file"
+    if leads_out(os.path.dirname(path)):
+        return "a symbolic link leads there, out of the working directory"
+    return ""
+
+
+def leads_out(folder: str) -> bool:
+    """Return whether a folder lies in the working directory by its name, and outside by links."""
+    here = os.getcwd()
+    real = os.path.realpath(folder)
+    return _is_below(os.path.abspath(folder), here) and not _is_below(real, os.path.realpath(here))
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
 def _write_directly(path: str, data: bytes) -> None:
-    with open(path, "wb") as file:
+    flags = os.O_WRONLY | os.O_TRUNC | getattr(os, "O_BINARY", 0) | _NO_FOLLOWING | _NO_WAITING
+    with os.fdopen(os.open(path, flags), "wb") as file:
         file.write(data)
 
 
