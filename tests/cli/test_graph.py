@@ -144,7 +144,7 @@ def test_the_graph_goes_to_a_file(project: Path, capsys: pytest.CaptureFixture[s
     ("words", "message"),
     [
         (["gone.py"], "error: gone.py: "),
-        (["empty"], "empty: holds no Python file"),
+        (["empty"], "empty: contains no Python files"),
         (["--output-format", "sarif"], "'mermaid'"),
         (["-o", "nowhere/graph.dot"], "the folder nowhere does not exist"),
         (["--config", "colour = 1"], "colour"),

@@ -73,7 +73,9 @@ def test_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_files_that_are_no_results(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
-    with pytest.raises(SettingsError, match="is not what `locklint --output-format json` writes"):
+    with pytest.raises(
+        SettingsError, match="is not a result of `locklint check --output-format json`"
+    ):
         read_findings(str(path))
 
 

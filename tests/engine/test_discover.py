@@ -155,7 +155,7 @@ def test_missing_paths_and_empty_directories_are_fatal(root: Path) -> None:
     fill(root, "empty/notes.txt")
     assert discover(["missing", "empty", "a\0b"], Config()).problems == (
         Problem("a\0b", "cannot be read: not a valid path", True),
-        Problem("empty", "holds no Python file", True),
+        Problem("empty", "contains no Python files", True),
         Problem("missing", "does not exist", True),
     )
 
@@ -180,7 +180,7 @@ def test_linked_files_are_followed_but_not_listed_twice(root: Path) -> None:
     (root / ".#z.py").symlink_to("somebody@host.1234")
     found = discover(["."], Config())
     assert [file.path for file in found.files] == ["b.py", "z.py"]
-    assert found.problems == (Problem("c.py", "is a link to nothing"),)
+    assert found.problems == (Problem("c.py", "is a broken symbolic link"),)
 
 
 def test_pipes_sockets_and_devices_are_problems(

@@ -133,14 +133,14 @@ def test_a_file_in_two_indexes_counts_once_and_must_be_the_same(project: Path, s
     say("index", "m.py", "-o", "two.lki")
     status, out, err = say("check", "--from-index=one.lki", "--from-index=two.lki")
     assert (status, out) == (2, "")
-    assert "one.lki and two.lki hold different texts of m.py" in err
+    assert "one.lki and two.lki contain different versions of m.py" in err
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda data: b"", "is no index that `locklint index` has made"),
-        (lambda data: b"PK" + data, "is no index that `locklint index` has made"),
+        (lambda data: b"", "is not an index of `locklint index`"),
+        (lambda data: b"PK" + data, "is not an index of `locklint index`"),
         (lambda data: data.replace(b"index 1", b"index 9", 1), "of another version"),
         (lambda data: data[:-1], "is damaged"),
         (lambda data: data[:60] + b"\xff" + data[61:], "is damaged"),

@@ -45,7 +45,7 @@ NOT_UTF8 = "byte 0xe9 is not valid UTF-8, and no other encoding is declared"
         (b"a\r\nb\r'\xe9'\n", NOT_UTF8, 3),
         (b"\xef\xbb\xbf'\xe9", NOT_UTF8, 1),
         (b"x = 1\n# coding: latin-1\n'\xe9'\n", NOT_UTF8, 3),
-        (b"a\nb\0c\n", "the file holds a null byte, which is not allowed in source files", 2),
+        (b"a\nb\0c\n", "the file contains a null byte, which is not allowed in source files", 2),
         (
             b"# coding: ascii\n\n'\xe9'\n",
             "byte 0xe9 is not valid in the declared encoding, ascii",

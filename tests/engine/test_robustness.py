@@ -68,7 +68,7 @@ BYTES: dict[str, tuple[bytes, Findings]] = {
     ),
     "null byte": (
         HEAD.encode() + b'x = "\0"\n',
-        ["3: LCK901 the file holds a null byte, which is not allowed in source files"],
+        ["3: LCK901 the file contains a null byte, which is not allowed in source files"],
     ),
     "UTF-16 that looks like ASCII": (
         b"\xff\xfe" + HEAD.encode(),
@@ -80,7 +80,7 @@ BYTES: dict[str, tuple[bytes, Findings]] = {
     ),
     "surrogate of another encoding": (
         b"# coding: utf-7\n" + HEAD.encode() + b'x = "+2AA-"\n',
-        ["4: LCK901 the file holds half of a surrogate pair, which is no character"],
+        ["4: LCK901 the file contains half of a surrogate pair, which is not a character"],
     ),
     "escaped surrogates": (PROGRAM.replace("work()", 'work("\\ud800")').encode(), LEAKS),
     "identifiers that Python normalises, which are not followed": (
@@ -376,10 +376,10 @@ def test_odd_files_are_named_and_the_rest_is_analysed(
     assert _main(odd, ".", monkeypatch=monkeypatch) == 1
     lines = [line for line in capsys.readouterr().out.splitlines() if ".py:" in line]
     assert [line.partition(" `")[0] for line in lines] == [
-        "dangling.py:1:1: LCK901 is a link to nothing",
+        "dangling.py:1:1: LCK901 is a broken symbolic link",
         "folder.py/inner.py:4:5: LCK102",
         "good.py:4:5: LCK102",
-        "loop.py:1:1: LCK901 is a link to nothing",
+        "loop.py:1:1: LCK901 is a broken symbolic link",
         "pipe.py:1:1: LCK901 is a named pipe, not a file of source text",
         "socket.py:1:1: LCK901 is a socket, not a file of source text",
         "zero.py:1:1: LCK901 is a device, not a file of source text",

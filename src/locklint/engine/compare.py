@@ -69,7 +69,7 @@ def read_findings(path: str) -> tuple[Finding, ...]:
         return msgspec.json.decode(data, type=_Document).diagnostics
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{path}: is not what `locklint --output-format json` writes: {error}"
+            f"{path}: is not a result of `locklint check --output-format json`: {error}"
         ) from None
 
 

@@ -177,7 +177,7 @@ class _Search:
             # With force-exclude, a list of paths of which nothing is left is no mistake.
             allowed = self.config.force_exclude and self._passed_over
             if not met and len(self.problems) == known and not allowed:
-                self._problem(shown, "holds no Python file", fatal=True)
+                self._problem(shown, "contains no Python files", fatal=True)
         else:
             self._problem(shown, _special(status.st_mode), fatal=True)
 
@@ -212,7 +212,7 @@ class _Search:
                 try:
                     met |= self._entry(entry, directory, rules, pending)
                 except OSError as error:
-                    why = "is a link to nothing" if entry.is_symlink() else _why(error)
+                    why = "is a broken symbolic link" if entry.is_symlink() else _why(error)
                     self._problem(os.path.join(directory.shown, entry.name), why)
         return met
 

@@ -186,11 +186,11 @@ def read_index(path: str) -> Index:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
     if not data.startswith(_MAGIC):
         if data.startswith(_ANY_MAGIC):
-            raise UsageError(f"{path}: is an index of another version of locklint's: make it anew")
-        raise UsageError(f"{path}: is no index that `locklint index` has made")
+            raise UsageError(f"{path}: is an index of another version of locklint: create it again")
+        raise UsageError(f"{path}: is not an index of `locklint index`")
     body = data[len(_MAGIC) + _DIGEST_BYTES :]
     if data[len(_MAGIC) :][:_DIGEST_BYTES] != digest(body):
-        raise UsageError(f"{path}: is damaged: make it anew")
+        raise UsageError(f"{path}: is damaged: create it again")
     try:
         return _INDEX.decode(body)
     except msgspec.DecodeError as error:
@@ -223,12 +223,16 @@ class IndexedProgram(FileBytes):
                 settled = self._settings.setdefault(stored, (data, origin))
                 if settled[0] != data:
                     path = _restored(stored)
-                    raise UsageError(f"{settled[1]} and {origin} hold different settings of {path}")
+                    raise UsageError(
+                        f"{settled[1]} and {origin} contain different settings of {path}"
+                    )
             for file in index.files:
                 path = _restored(file.path)
                 known = self._files.setdefault(path, _Known(file, origin))
                 if (known.file.data, known.file.problem) != (file.data, file.problem):
-                    raise UsageError(f"{known.origin} and {origin} hold different texts of {path}")
+                    raise UsageError(
+                        f"{known.origin} and {origin} contain different versions of {path}"
+                    )
                 folder = os.path.dirname(path)
                 while folder and folder not in self._folders:
                     self._folders.add(folder)
@@ -255,7 +259,7 @@ class IndexedProgram(FileBytes):
         """The bytes of a file. Raises `ReadProblem`."""
         known = self._files.get(path)
         if known is None:
-            raise ReadProblem("the file is in none of the indexes")
+            raise ReadProblem("the file is not in the indexes")
         if known.file.problem:
             raise ReadProblem(known.file.problem, known.file.line)
         return _decompressed(known.file.data)
@@ -314,7 +318,7 @@ def _stored(path: str) -> bytes:
     inside = os.path.relpath(path)
     if inside == os.pardir or inside.startswith(os.path.join(os.pardir, "")):
         raise UsageError(
-            f"{path}: lies outside of the working directory, to which an index is relative"
+            f"{path}: is outside the working directory, which the paths of an index are relative to"
         )
     return _portable(path)
 
@@ -335,5 +339,5 @@ def _decompressed(data: bytes) -> bytes:
     except zlib.error as error:
         raise ReadProblem(f"the index is damaged: {error}") from None
     if not decompressor.eof:
-        raise ReadProblem("the index is damaged: what it holds is too large")
+        raise ReadProblem("the index is damaged: its contents are too large")
     return found

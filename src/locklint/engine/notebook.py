@@ -50,7 +50,7 @@ def notebook_code(data: bytes) -> NotebookCode:
         raise ReadProblem(f"the notebook is not valid JSON: {reason}", line) from None
     cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(cells, list):
-        raise ReadProblem("the file is no notebook of format 4: it has no list of cells")
+        raise ReadProblem("the file is not a notebook of format 4: it has no list of cells")
     if not _is_python(document):
         return NotebookCode("", ())
     texts: list[str] = []
@@ -67,7 +67,9 @@ def notebook_code(data: bytes) -> NotebookCode:
         line += text.count("\n")
     whole = "".join(texts)
     if _SURROGATE.search(whole):
-        raise ReadProblem("the notebook holds half of a surrogate pair, which is no character")
+        raise ReadProblem(
+            "the notebook contains half of a surrogate pair, which is not a character"
+        )
     return NotebookCode(whole, tuple(found))
 
 

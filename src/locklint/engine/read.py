@@ -105,7 +105,7 @@ def read_bytes(path: str) -> bytes:
         return read_file(path)
     except OSError as error:
         if error.errno == errno.EFBIG:
-            message = f"the file is larger than {MOST_BYTES >> 20} MiB and is not read"
+            message = f"the file is larger than {MOST_BYTES >> 20} MiB"
             raise ReadProblem(message) from None
         raise ReadProblem(f"the file cannot be read: {error.strerror or error}") from None
 
@@ -126,7 +126,7 @@ def decode(data: bytes) -> str:
     null = data.find(b"\0")
     if null >= 0:
         raise ReadProblem(
-            "the file holds a null byte, which is not allowed in source files", _line(data, null)
+            "the file contains a null byte, which is not allowed in source files", _line(data, null)
         )
     declared, declared_line = _declared(data)
     codec = "utf-8" if declared is None else _codec(declared, declared_line)
@@ -151,7 +151,7 @@ def decode(data: bytes) -> str:
         if surrogate:
             line = len(re.findall(r"\r\n|\r|\n", text[: surrogate.start()])) + 1
             raise ReadProblem(
-                "the file holds half of a surrogate pair, which is no character", line
+                "the file contains half of a surrogate pair, which is not a character", line
             )
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
