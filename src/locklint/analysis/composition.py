@@ -362,14 +362,20 @@ def _is_open(pair: CriticalPair) -> bool:
 
 
 def same_lock(one: Held, other: Held) -> bool:
-    """Whether two locks of one function are certainly the same object, in the same mode."""
-    if is_vague(one.lock) or is_vague(other.lock):
+    """Whether two locks of one function are certainly the same object, in the same mode.
+
+    An attribute of one object has one identity: another one belongs to a class that the object is
+    not of, so that the callee that names it so cannot be the one that runs.
+    """
+    if is_vague(one.lock) or is_vague(other.lock) or one.key != other.key:
         return False
+    if one.lock.identity == other.lock.identity:
+        return True
     name = one.lock.path.last if one.lock.path.fields else ""
     if name.startswith("__") and not name.endswith("__"):
-        # A private name is another attribute in each class.
-        return one.key == other.key and one.lock.identity == other.lock.identity
-    return one.key == other.key
+        return False  # A private name is another attribute in each class.
+    both = (one.lock.exactness, other.lock.exactness)
+    return both != (Exactness.PER_INSTANCE, Exactness.PER_INSTANCE)
 
 
 __all__ = ["Composition", "same_lock"]
