@@ -128,6 +128,39 @@ STORIES = {
           lock.release() | then this release is skipped, and the lock stays held
         """,
     ),
+    "an assertion fails, and others hold": (
+        "LCK102",
+        """
+        def f(x: list, y: list):
+            lock.acquire()
+            assert x
+            assert y
+            lock.release()
+        """,
+        """
+        `lock` stays locked if `assert x` raises
+          lock.acquire() | `lock` is acquired
+          assert x | `assert x` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+        """,
+    ),
+    "after a try": (
+        "LCK102",
+        """
+        def f(x, job):
+            if not lock.acquire(False):
+                return
+            if isinstance(x, int):
+                job()
+            lock.release()
+        """,
+        """
+        `lock` stays locked if `job()` raises
+          lock.acquire(False) | `lock` is acquired
+          job() | `job()` may raise, only if `isinstance(x, int)`
+          lock.release() | then this release is skipped, and the lock stays held
+        """,
+    ),
     "nothing is skipped where the path has no release": (
         "LCK102",
         """

@@ -26,6 +26,7 @@ from locklint.ir.instruction import (
     IsNone,
     Opaque,
     Operate,
+    Raise,
     Release,
     Return,
     Truth,
@@ -87,8 +88,10 @@ class Paths:
             seen = {here}
             while (previous := self._only_before(here)) is not None:
                 test = self._test(previous, here)
-                if test is not None and not test.loop and not self._ends_loop(previous, here):
-                    found.append(test)
+                if test is not None and not self._is_obvious(previous, here, test):
+                    # Neither what is tested by the first place, nor what is tested by the last.
+                    if not (since and _covers(test.span, since)) and not _covers(place, test.span):
+                        found.append(test)
                 if previous in seen or (
                     since is not None and self._index(previous, since) is not None
                 ):
@@ -98,19 +101,19 @@ class Paths:
             break
         return tuple(reversed(found))
 
-    def nearest_release(
-        self, place: Span, releases: Collection[Span], *, from_test: bool = False
-    ) -> Span | None:
+    def nearest_release(self, place: Span, releases: Collection[Span]) -> Span | None:
         """The release that comes next after a place if nothing is raised there.
 
-        With ``from_test`` also what comes next after the tests that lead to the place.
+        Nothing comes after a `raise` but what comes after the tests that lead to it.
         """
         for start in self._blocks_of(place):
             index = self._index(start, place)
             found = self._next_release(start, index, releases)
             here = start
             passed = {here}
-            while from_test and found is None and (before := self._only_before(here)) is not None:
+            end = self._function.blocks[start].terminator
+            is_raise = isinstance(end, Raise) and end.span == place
+            while is_raise and found is None and (before := self._only_before(here)) is not None:
                 if before in passed:
                     break
                 passed.add(before)
@@ -119,6 +122,17 @@ class Paths:
             if found is not None:
                 return found
         return None
+
+    def _is_obvious(self, block: BlockId, following: BlockId, test: Test) -> bool:
+        """Whether a test goes without saying: it ends a loop, or it is an assertion that holds."""
+        if test.loop or self._ends_loop(block, following):
+            return True
+        return any(
+            isinstance(end := self._function.blocks[other].terminator, Raise)
+            and end.exception == "AssertionError"
+            for other in self._function.blocks[block].successors()
+            if other != following
+        )
 
     def _ends_loop(self, block: BlockId, following: BlockId) -> bool:
         """Whether the other outcome of the test at the end of a block leads to it once more."""
@@ -292,6 +306,11 @@ class Paths:
     def _index(self, block: BlockId, place: Span) -> int | None:
         instructions = self._function.blocks[block].instructions
         return next((i for i, each in enumerate(instructions) if each.span == place), None)
+
+
+def _covers(outer: Span, inner: Span) -> bool:
+    starts = (outer.line, outer.column) <= (inner.line, inner.column)
+    return starts and (outer.end_line, outer.end_column) >= (inner.end_line, inner.end_column)
 
 
 def _release_among(

@@ -86,7 +86,7 @@ def raising_phrase(program: Program, function: Function, exception: InFlight | N
 
 def outcome(program: Program, function: Function, test: Test) -> str:
     """The outcome of a test as it is written, empty where it cannot be quoted."""
-    text = written(program.sources.get(function.path), test.span)
+    text = written(program.sources.get(function.path), test.span, keeps_arguments=True)
     if not text or text in ("True", "1"):
         return ""
     return f"`{text}` is used up" if test.loop else said(test, text)
@@ -141,9 +141,7 @@ def worst_leak(fate: Fate) -> Leak | None:
         exception = exit_.exception
         if exception is None:
             continue
-        # Nothing comes after a `raise` but what comes after the test that leads to it.
-        is_raise = exception.cause.kind is CauseKind.RAISE
-        skipped = paths.nearest_release(exit_.span, fate.release_spans, from_test=is_raise)
+        skipped = paths.nearest_release(exit_.span, fate.release_spans)
         if skipped is not None:
             return Leak(exception, exit_.span, skipped)
         found = found or Leak(exception, exit_.span, None)

@@ -15,8 +15,11 @@ MAX_LENGTH = 60
 _MAX_LINES = 40
 
 
-def written(source: SourceFile | None, span: Span) -> str:
-    """The code at a place in one line, a call without its arguments; empty where it is too long."""
+def written(source: SourceFile | None, span: Span, *, keeps_arguments: bool = False) -> str:
+    """The code at a place in one line, empty where it is too long.
+
+    A call goes without its arguments, unless they are kept and there is room for them.
+    """
     if source is None or span.end_line - span.line > _MAX_LINES:
         return ""
     if span.line == span.end_line:
@@ -26,7 +29,9 @@ def written(source: SourceFile | None, span: Span) -> str:
         lines[-1] = lines[-1][: span.end_column - 1]
         lines[0] = lines[0][span.column - 1 :]
         text = "\n".join(lines)
-    short = " ".join(_without_arguments(text).split())
+    short = " ".join(text.split())
+    if not keeps_arguments or len(short) > MAX_LENGTH:
+        short = " ".join(_without_arguments(text).split())
     if "`" in short or ("\n" in text and "#" in short):
         return ""
     return short if len(short) <= MAX_LENGTH else _last_part(short)

@@ -493,7 +493,8 @@ class Attributes:
         """Whether storing to the attribute runs no code of the class, and none of a base's."""
         if self.slot(cls, name).method is not None:
             return False
-        return self.slot(cls, "__setattr__") == Slot() and self.slot(cls, "__slots__") == Slot()
+        has_room = self.slot(cls, "__slots__") == Slot() or bool(self.slot(cls, name).places)
+        return has_room and self.slot(cls, "__setattr__") == Slot()
 
     def binds(self, kind: Type, name: str) -> bool:
         """Return whether a method of that name is bound to the value itself when it is read."""

@@ -346,8 +346,10 @@ IMMEDIATE_CONSUMERS: frozenset[str] = frozenset(
 )
 
 
-def name_grade(dotted: str) -> CallGrade:
+def name_grade(dotted: str, arguments: int = 0) -> CallGrade:
     """How likely the external callable of that absolute dotted name is to raise.
+
+    ``arguments`` is how many it gets.
 
     Builtins are ``builtins.len`` or plainly ``len``; a method of a known external type is
     ``type.method`` (``threading.Event.set``).
@@ -357,6 +359,8 @@ def name_grade(dotted: str) -> CallGrade:
         return CallGrade.NEVER
     if name in _UNLIKELY or name in _UNLIKELY_TYPED:
         return CallGrade.UNLIKELY
+    if name in ("builtins.max", "builtins.min") and arguments > 1:
+        return CallGrade.UNLIKELY  # One alone may be empty.
     owner, _, method = name.rpartition(".")
     if owner == "logging" and method in LOGGING_METHODS:
         return CallGrade.UNLIKELY
