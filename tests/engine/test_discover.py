@@ -154,7 +154,7 @@ def test_an_ignore_file_that_is_a_pipe_does_not_block(root: Path) -> None:
 def test_missing_paths_and_empty_directories_are_fatal(root: Path) -> None:
     fill(root, "empty/notes.txt")
     assert discover(["missing", "empty", "a\0b"], Config()).problems == (
-        Problem("a\0b", "cannot be read: not a valid path", True),
+        Problem(r"a\x00b", "cannot be read: not a valid path", True),
         Problem("empty", "contains no Python files", True),
         Problem("missing", "does not exist", True),
     )

@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -400,3 +401,54 @@ def test_settings_that_are_bombs_are_refused(
     status, _, err = say("check")
     assert status == 2
     assert message in err
+
+
+# -- names ----------------------------------------------------------------------------------
+
+NAMES_THAT_COMMAND = (
+    "::error file=x::y.py",
+    "##vso[task.setvariable variable=p]q.py",
+    "a\n::error::b.py",
+    "a\x1b[31mb.py",
+    "a\u202eb.py",
+    "a\udcffb.py",
+)
+
+
+@pytest.mark.parametrize("name", NAMES_THAT_COMMAND)
+@pytest.mark.parametrize(
+    "words", [("-v",), ("--output-format=concise",), ("--show-files",), ("--add-ignore",)]
+)
+def test_names_of_files_are_not_obeyed(
+    checkout: Path, say: Say, name: str, words: tuple[str, ...]
+) -> None:
+    (checkout / "m.py").rename(checkout / name)
+    (checkout / ("broken" + name)).write_text("def lock(:\n")
+    _, out, err = say("check", "-n", *words)
+    for text in (out, err):
+        lines = text.splitlines()
+        assert not any(line.lstrip().startswith("::e") or "##vso[" in line for line in lines)
+        assert not any("\x1b" in line or "\u202e" in line for line in lines)
+    assert "y.py" in out + err or "q.py" in out + err or "b.py" in out + err
+
+
+def test_a_file_that_is_shown_like_another_is_not_passed_over_in_silence(
+    checkout: Path, say: Say
+) -> None:
+    (checkout / "m.py").rename(checkout / "a\x1b.py")
+    (checkout / r"a\x1b.py").write_text("")
+    status, out, _ = say("check", "--output-format=concise")
+    assert status == 1
+    assert r"a\x1b.py:1:1: LCK901 is not analysed: its name is shown like another file's" in out
+
+
+@pytest.mark.parametrize("name", NAMES_THAT_COMMAND)
+def test_changes_of_files_with_odd_names_are_seen(checkout: Path, say: Say, name: str) -> None:
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q"], ["add", "m.py"], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *words], check=True)
+    (checkout / name).write_text(LEAK)
+    status, out, _ = say("check", "--changed-since=HEAD", "--output-format=concise")
+    assert (status, out.count("LCK102")) == (1, 1)
+    status, out, _ = say("check", "--output-format=concise", "--report-only-for", "--", name)
+    assert (status, out.count("LCK102")) == (1, 1)

@@ -103,7 +103,7 @@ def write_all(
 
     ``rules`` gives all that could have been applied, and is asked only where they are written.
     """
-    from locklint.reporting import WITH_CLOSING_LINES, render
+    from locklint.reporting import WITH_CLOSING_LINES, WITH_COMMANDS, render
     from locklint.reporting.summary import closing_lines, not_analysed_line
 
     # Files first: the reader of standard output may stop reading.
@@ -117,7 +117,8 @@ def write_all(
             hidden=hidden,
             docs_url=docs_url,
         )
-        write_result(render(each.output_format, results, options), each.path)
+        text = render(each.output_format, results, options)
+        write_result(text, each.path, has_commands=each.output_format in WITH_COMMANDS)
         if each.output_format == "github" and each.path is None:
             _write_step_summary(results, options, os.environ)
     said = any(each.path is None and each.output_format in WITH_CLOSING_LINES for each in where)

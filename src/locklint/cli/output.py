@@ -31,22 +31,31 @@ def write_error(message: str) -> None:
 
 
 def write_note(message: str) -> None:
-    """Write a line to standard error, whatever its encoding, and go on if that fails."""
+    """Write a line to standard error, whatever its encoding, and go on if that fails.
+
+    What a terminal or a service would obey, for instance in the name of a file, is replaced.
+    """
     if sys.stderr is None:
         return
+    from locklint.reporting.printable import harmless
+
+    text = harmless(message.expandtabs()) + "\n"
     with contextlib.suppress(OSError):
-        sys.stderr.write(encodable(message + "\n", encoding_of(sys.stderr)))
+        sys.stderr.write(encodable(text, encoding_of(sys.stderr)))
         sys.stderr.flush()
 
 
-def write_result(text: str, path: str | None = None) -> None:
+def write_result(text: str, path: str | None = None, *, has_commands: bool = False) -> None:
     """Write a command's result to standard output, or as UTF-8 to a file that it replaces.
 
-    A reader that has closed the pipe is no error. Raises `Failure` if it cannot be written.
+    Unless the text ``has_commands``, services that run jobs see none on standard output. A reader
+    that has closed the pipe is no error. Raises `Failure` if it cannot be written.
     """
     try:
         if path is None:
-            _write_stdout(text)
+            from locklint.reporting.printable import without_commands
+
+            _write_stdout(text if has_commands else without_commands(text))
         else:
             from locklint.engine.write_file import replace_file
 

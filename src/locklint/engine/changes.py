@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locklint.engine.discover import printable_path
 from locklint.engine.load_config import SettingsError
 
 if TYPE_CHECKING:
@@ -116,12 +117,17 @@ def changes_since(reference: str, folder: str) -> Changes:
         start = os.fsdecode(fork.split()[0])
     files: dict[str, FileChanges] = {}
     for name, changes in _hunks(_git(top, "-c", "core.quotePath=false", *_DIFF, start, "--")):
-        files[os.path.realpath(os.path.join(top, os.fsdecode(name)))] = changes
+        files[_shown(top, name)] = changes
     unknown = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
     for name in unknown.split(b"\0"):
         if name:
-            files[os.path.realpath(os.path.join(top, os.fsdecode(name)))] = FileChanges(None)
+            files[_shown(top, name)] = FileChanges(None)
     return Changes(files)
+
+
+def _shown(top: str, name: bytes) -> str:
+    """The real path of a name that git tells, as findings would show it."""
+    return printable_path(os.path.realpath(os.path.join(top, os.fsdecode(name))))
 
 
 def _hunks(diff: bytes) -> Iterator[tuple[bytes, FileChanges]]:

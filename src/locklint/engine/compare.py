@@ -15,6 +15,7 @@ import msgspec
 from locklint.core.diagnostic import Severity
 from locklint.engine.load_config import SettingsError
 from locklint.engine.read import read_file
+from locklint.reporting.printable import AS_JSON, harmless, without_commands
 
 _MOST_BYTES = 512 << 20
 
@@ -153,7 +154,7 @@ def _table(findings: Iterable[Finding]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return harmless(" ".join(text.split())).replace("|", "\\|").replace("<", "&lt;")
 
 
 def as_text(comparison: Comparison) -> str:
@@ -162,7 +163,7 @@ def as_text(comparison: Comparison) -> str:
     for sign, findings in (("+", comparison.introduced), ("-", comparison.fixed)):
         for each in findings:
             place = f"{shown_path(each.filename)}:{each.location.row}:{each.location.column}"
-            lines.append(f"{sign} {place}: {each.code} {each.message}")
+            lines.append(harmless(f"{sign} {place}: {each.code} {each.message}"))
     counts = (len(comparison.introduced), len(comparison.fixed), len(comparison.kept))
     lines.append("{} introduced, {} fixed, {} kept.".format(*counts))
     return "\n".join(lines) + "\n"
@@ -175,4 +176,4 @@ def as_json(comparison: Comparison) -> str:
         "fixed": comparison.fixed,
         "kept": comparison.kept,
     }
-    return json.dumps(msgspec.to_builtins(parts), indent=2) + "\n"
+    return without_commands(json.dumps(msgspec.to_builtins(parts), indent=2), AS_JSON) + "\n"

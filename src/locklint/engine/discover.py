@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -19,6 +20,7 @@ from locklint.core.config import Config
 from locklint.engine.ignore import IgnoreRules, read_rules, repository_excludes, repository_root
 from locklint.engine.module_names import ModuleNames, module_name
 from locklint.engine.patterns import anchored, top_of
+from locklint.reporting.printable import escaped
 
 __all__ = [
     "DEFAULT_EXCLUDES",
@@ -85,7 +87,7 @@ class FoundFile(msgspec.Struct, frozen=True, order=True):
 
     @property
     def shown(self) -> str:
-        """The path as text that any stream can carry: bytes that are not UTF-8 are escaped."""
+        """The path as text that any stream can carry, as `printable_path` gives it."""
         return printable_path(self.path)
 
 
@@ -108,8 +110,14 @@ class Discovery(msgspec.Struct, frozen=True):
 
 
 def printable_path(path: str) -> str:
-    """A path without the lone surrogates by which Python carries bytes that are not UTF-8."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A path as one line of text, with escapes for what no stream can carry or terminals obey.
+
+    Such are lone surrogates, by which Python carries bytes that are not UTF-8, and control
+    characters.
+    """
+    if path.isprintable():
+        return path
+    return escaped(path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
 def discover(paths: Sequence[str], config: Config, root: str | None = None) -> Discovery:
@@ -155,7 +163,20 @@ class _Search:
 
     def result(self) -> Discovery:
         files = sorted(FoundFile(key[2], size) for key, size in self._found.values())
+        if any(not found.path.isprintable() for found in files):
+            files = self._told_apart(files)
         return Discovery(tuple(files), tuple(sorted(set(self.problems))))
+
+    def _told_apart(self, files: list[FoundFile]) -> list[FoundFile]:
+        """The files but for those whose names are shown like those of others."""
+        names = Counter(found.shown for found in files)
+        kept: list[FoundFile] = []
+        for found in files:
+            if names[found.shown] == 1 or found.path == found.shown:
+                kept.append(found)
+            else:
+                self._problem(found.path, "is not analysed: its name is shown like another file's")
+        return kept
 
     def add(self, path: str) -> None:
         """Take one path that the user has named."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locklint.engine.discover import printable_path
 from locklint.engine.ignore import repository_root
 from locklint.engine.load_config import load_config
 
@@ -39,7 +40,7 @@ def touching(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> tuple[D
 
     A finding does so by its own place, by any step of its story and by where its locks are made.
     """
-    wanted = [os.path.realpath(name) for name in names]
+    wanted = [printable_path(os.path.realpath(name)) for name in names]
     known: dict[str, bool] = {}
 
     def is_wanted(path: str) -> bool:

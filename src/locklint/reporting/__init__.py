@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from locklint.reporting.printable import AS_HTML, AS_JSON, AS_TEXT, AS_XML, without_commands
+
 if TYPE_CHECKING:
     from locklint.reporting.lock_graph import LockGraph
     from locklint.reporting.options import RenderOptions
@@ -29,6 +31,26 @@ _RENDERERS = {
     "markdown": ("markdown", "render"),
 }
 
+# Formats that are commands to services themselves see to it that what they quote is none.
+_SIGNS = {
+    "full": AS_TEXT,
+    "concise": AS_TEXT,
+    "json": AS_JSON,
+    "json-lines": AS_JSON,
+    "sarif": AS_JSON,
+    "gitlab": AS_JSON,
+    "junit": AS_XML,
+    "rdjson": AS_JSON,
+    "markdown": AS_TEXT,
+}
+_GRAPH_SIGNS = {
+    "text": AS_TEXT,
+    "dot": AS_TEXT,
+    "mermaid": AS_TEXT,
+    "json": AS_JSON,
+    "html": AS_HTML,
+}
+
 _GRAPH_RENDERERS = {
     "text": "graph_text",
     "dot": "dot",
@@ -44,6 +66,9 @@ GRAPH_FORMATS = tuple(_GRAPH_RENDERERS)
 
 FOR_PEOPLE = frozenset({"full", "concise"})
 """The formats that `RenderOptions.statistics` turns into a table of counts."""
+
+WITH_COMMANDS = frozenset({"github", "azure"})
+"""The formats that are commands to the service that runs the job."""
 
 WITH_CLOSING_LINES = FOR_PEOPLE | {"github", "azure", "markdown"}
 """The formats that say themselves how much was found and analysed."""
@@ -63,7 +88,7 @@ def render(output_format: str, results: Results, options: RenderOptions) -> str:
     module, function = _RENDERERS[output_format]
     renderer = getattr(import_module(f"locklint.reporting.{module}"), function)
     text: str = renderer(results, options)
-    return text
+    return without_commands(text, _SIGNS[output_format]) if output_format in _SIGNS else text
 
 
 def render_graph(output_format: str, graph: LockGraph, options: RenderOptions) -> str:
@@ -75,4 +100,4 @@ def render_graph(output_format: str, graph: LockGraph, options: RenderOptions) -
         raise ValueError(f"{output_format!r} is not a format of the lock-order graph")
     module = import_module(f"locklint.reporting.{_GRAPH_RENDERERS[output_format]}")
     text: str = module.render(graph, options)
-    return text
+    return without_commands(text, _GRAPH_SIGNS[output_format])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from locklint.core.diagnostic import Severity
 from locklint.reporting import places
 from locklint.reporting.interleaving import telling
+from locklint.reporting.printable import harmless
 from locklint.reporting.summary import closing_lines
 
 if TYPE_CHECKING:
@@ -37,16 +38,15 @@ def _command(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
         "code": diagnostic.code,
     }
     written = "".join(
-        f"{name}={_escaped(str(value), (*_ESCAPES, *_IN_PROPERTIES))};"
+        f"{name}={_escaped(harmless(str(value)), (*_ESCAPES, *_IN_PROPERTIES))};"
         for name, value in properties.items()
     )
     note = places.cell_note(diagnostic, results)
     text = [f"{diagnostic.message}{note}", *telling(diagnostic, results, options)]
-    return f"##vso[task.logissue {written}]{_escaped(chr(10).join(text), _ESCAPES)}"
+    return f"##vso[task.logissue {written}]{_escaped(harmless(chr(10).join(text)), _ESCAPES)}"
 
 
 def _escaped(text: str, escapes: tuple[tuple[str, str], ...]) -> str:
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     for character, escape in escapes:
         text = text.replace(character, escape)
     return text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from locklint.core.diagnostic import Severity
 from locklint.reporting import places
 from locklint.reporting.interleaving import telling
+from locklint.reporting.printable import harmless
 from locklint.reporting.summary import closing_lines
 
 if TYPE_CHECKING:
@@ -64,17 +65,18 @@ def _command(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
         properties = {**properties, "col": span.column, "endColumn": span.end_column}
     order = ("title", "file", "line", "col", "endLine", "endColumn")
     written = ",".join(
-        f"{name}={_property(str(properties[name]))}" for name in order if name in properties
+        f"{name}={_property(harmless(str(properties[name])))}"
+        for name in order
+        if name in properties
     )
     note = places.cell_note(diagnostic, results)
     text = [f"{diagnostic.message}{note}", *telling(diagnostic, results, options)]
     if diagnostic.help:
         text.append(f"help: {diagnostic.help}")
-    return f"::{COMMANDS[diagnostic.severity]} {written}::{_data(chr(10).join(text))}"
+    return f"::{COMMANDS[diagnostic.severity]} {written}::{_data(harmless(chr(10).join(text)))}"
 
 
 def _data(text: str) -> str:
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

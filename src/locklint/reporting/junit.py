@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 from locklint.reporting import places
 from locklint.reporting.interleaving import telling
+from locklint.reporting.printable import printable
 from locklint.reporting.summary import analysed_line
 
 if TYPE_CHECKING:
@@ -90,4 +91,6 @@ def _element(parent: ElementTree.Element, tag: str, **attributes: str) -> Elemen
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\ufffd", text)
+    # The commands to services are written otherwise, in the whole of the text.
+    shown = "\n".join(printable(line, "utf-8") for line in text.split("\n"))
+    return _FORBIDDEN.sub("\ufffd", shown)

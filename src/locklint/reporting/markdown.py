@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locklint.reporting import places
 from locklint.reporting.interleaving import telling
+from locklint.reporting.printable import printable
 from locklint.reporting.summary import closing_lines, found_line
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _page(results: Results, options: RenderOptions, rows: int | None, stories: i
 
 def _place(diagnostic: Diagnostic, results: Results, options: RenderOptions) -> str:
     place = places.position(diagnostic.path, diagnostic.span, results)
-    return f"{places.relative(diagnostic.path, options)}:{place}"
+    return printable(f"{places.relative(diagnostic.path, options)}:{place}", "utf-8")
 
 
 def _row(diagnostic: Diagnostic, results: Results, options: RenderOptions) -> str:
@@ -76,8 +77,12 @@ def _story(diagnostic: Diagnostic, results: Results, options: RenderOptions) -> 
         return
     place = html.escape(_one_line(_place(diagnostic, results, options)))
     # Within the line of a summary only HTML is read.
-    message = _CODE.sub(r"<code>\1</code>", html.escape(_one_line(diagnostic.message)))
-    yield f"<details><summary>{diagnostic.code} {place}: {message}</summary>"
+    pieces = _CODE.split(printable(_one_line(diagnostic.message), "utf-8"))
+    message = "".join(
+        f"<code>{html.escape(piece)}</code>" if index % 2 else _entities(piece)
+        for index, piece in enumerate(pieces)
+    )
+    yield f"<details><summary>{diagnostic.code} <code>{place}</code>: {message}</summary>"
     yield ""
     for step in steps:
         number, dot, rest = step.partition(". ")
@@ -98,7 +103,7 @@ def _one_line(text: str) -> str:
 
 def _inline(text: str) -> str:
     """A text of one line in which only pieces in backticks are more than plain characters."""
-    pieces = _one_line(text).split("`")
+    pieces = printable(_one_line(text), "utf-8").split("`")
     closed = len(pieces) % 2 == 1
     written: list[str] = []
     for index, piece in enumerate(pieces):
@@ -108,4 +113,6 @@ def _inline(text: str) -> str:
 
 
 def _entities(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # Names of files must not call people: nothing but what follows at once is taken for a name.
+    return text.replace("@", "@\u200b")
