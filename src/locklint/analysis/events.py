@@ -151,6 +151,20 @@ class Shared(msgspec.Struct, frozen=True):
 NOT_SHARED = Shared()
 
 
+class TriedByCallee(msgspec.Struct, frozen=True):
+    """A call that tries to acquire ``lock`` and tells by its result whether it did.
+
+    ``certain`` and ``limited``: see `Effect`. ``hidden``: the callee may also set a flag.
+    """
+
+    call: Call
+    callee: str
+    lock: LockRef
+    certain: bool
+    limited: bool
+    hidden: bool
+
+
 class LockStates(msgspec.Struct):
     """All facts about the locks of one function.
 
@@ -169,6 +183,7 @@ class LockStates(msgspec.Struct):
     exits: list[Exit] = msgspec.field(default_factory=list)
     taken: list[Taken] = msgspec.field(default_factory=list)
     given: list[Given] = msgspec.field(default_factory=list)
+    tried: dict[Span, TriedByCallee] = msgspec.field(default_factory=dict)
     yields: list[tuple[Span, dict[LockKey, Hold]]] = msgspec.field(default_factory=list)
     locks: dict[LockKey, LockRef] = msgspec.field(default_factory=dict)
     given_up: Reason | None = None
@@ -325,6 +340,14 @@ class Recorder:
                 self._free(disjunct),
             )
         )
+
+    def tries(self, tried: TriedByCallee) -> None:
+        """Note a call that tries to acquire a lock."""
+        old = self.states.tried.get(tried.call.span)
+        if old is not None:
+            certain, limited = tried.certain and old.certain, tried.limited and old.limited
+            tried = msgspec.structs.replace(tried, certain=certain, limited=limited)
+        self.states.tried[tried.call.span] = tried
 
     def releases(
         self, key: LockKey, lock: LockRef, span: Span, how: str, disjunct: Disjunct

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
-from locklint.analysis.events import Manner
+from locklint.analysis.events import Manner, TriedByCallee
 from locklint.analysis.hold import (
     FORGOTTEN,
     Acquisition,
@@ -211,6 +211,7 @@ class Calls(Holds):
             some = [disjunct]
             for effect in summary.effects:
                 if effect.tries and not truth:
+                    self._note_try(binding, effect, call, callee, disjunct, summary.sets_flags)
                     some = self._note_failures(binding, effect, call.span, some)
             some = shifted(tuple([effect.given(truth) for effect in summary.effects]), some)
             if call.result is not None:
@@ -228,6 +229,21 @@ class Calls(Holds):
         passed = Binding(self._function, callee, known, None).passed(summary.decided_by)
         found = self._lookup(callee.key, passed)
         return summary if found is None else found[1]
+
+    def _note_try(
+        self,
+        binding: Binding,
+        effect: Effect,
+        call: Call,
+        callee: Function,
+        disjunct: Disjunct,
+        hidden: bool,
+    ) -> None:
+        here = binding.lock(effect.lock) if self._recorder else None
+        if self._recorder and here is not None:
+            lock = self._canonical_lock(here, disjunct)
+            tried = TriedByCallee(call, callee.name, lock, effect.certain, effect.limited, hidden)
+            self._recorder.tries(tried)
 
     def _note_failures(
         self, binding: Binding, effect: Effect, span: Span, disjuncts: list[Disjunct]

@@ -38,8 +38,10 @@ class Holds(Values):
         lock = self._canonical_lock(instruction.lock, disjunct)
         key = key_of(lock, instruction.mode)
         acquisition = Acquisition(instruction.span, instruction.how, instruction.lock.path)
+        if isinstance(instruction, TryAcquire) and not instruction.certain:
+            instruction = self._read_again(instruction, disjunct)
         taken = self._take(key, lock, acquisition, disjunct, instruction)
-        if isinstance(instruction, Acquire) or self._waits(instruction, disjunct):
+        if isinstance(instruction, Acquire):
             if instruction.call is not None and instruction.call.result is not None:
                 result = instruction.call.result
                 taken = [self._set(result, Constant(True), one) for one in taken]
@@ -82,15 +84,19 @@ class Holds(Values):
             self._set(outcome, Constant(False), failed),
         ]
 
-    def _waits(self, instruction: TryAcquire, disjunct: Disjunct) -> bool:
-        """Whether it waits as long as it takes, by the values that are known of its arguments."""
+    def _read_again(self, instruction: TryAcquire, disjunct: Disjunct) -> Acquire | TryAcquire:
+        """Return a try as what it is by the values that are known of its arguments."""
         call, form = instruction.call, instruction.form
-        if instruction.certain or call is None or form is None:
-            return False
+        if call is None or form is None:
+            return instruction
         arguments = tuple(
             [replace(each, value=self._value(each.value, disjunct)) for each in call.arguments]
         )
-        return not read_acquire(replace(call, arguments=arguments), form).tries
+        read = read_acquire(replace(call, arguments=arguments), form)
+        if not read.tries:
+            own = instruction
+            return Acquire(own.span, own.lock, own.how, own.mode, form, call)
+        return replace(instruction, timed=read.timed, certain=read.certain)
 
     def _take(
         self,

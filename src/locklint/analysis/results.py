@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from locklint.analysis.events import LockStates, TriedByCallee
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
@@ -36,6 +37,15 @@ def is_used(function: Function, path: AccessPath) -> bool:
         if any(used in names for used in terminator_paths(block.terminator)):
             return True
     return False
+
+
+def ignored_results(states: LockStates) -> dict[Span, TriedByCallee]:
+    """The calls that try to acquire a lock and whose result nobody looks at, by place."""
+    return {
+        span: tried
+        for span, tried in states.tried.items()
+        if tried.call.result is None or not is_used(states.function, tried.call.result)
+    }
 
 
 def ignored_tries(function: Function) -> dict[Span, TryAcquire]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from locklint.analysis.events import Exit, LockStates
-from locklint.analysis.hold import CauseKind, Grade, LockKey
+from locklint.analysis.hold import CauseKind, Grade, LockKey, key_of
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import ContextEffect, Deltas, Effect, Summary, is_nameable
-from locklint.ir.instruction import Constant
+from locklint.ir.instruction import Constant, TryAcquire
 from locklint.ir.lock import LockRef
 
 MAX_RAISED = 4
@@ -45,6 +47,8 @@ def summarize(states: LockStates) -> Summary:
         elif not function.is_generator:
             effect = _effect(key, lock, exits, likely)
             if effect is not None:
+                if effect.tries:
+                    effect = _with_limits(effect, states, key)
                 effects.append((key, effect))
                 varies = varies or effect.normal is None
     returned = {exit_.value: None for exit_ in exits} if effects else {}
@@ -60,6 +64,20 @@ def summarize(states: LockStates) -> Summary:
         states.deciding if varies else (),
         states.sets_flags,
     )
+
+
+def _with_limits(effect: Effect, states: LockStates, key: LockKey) -> Effect:
+    """Return the effect of a try with how sure it is that each try may fail."""
+    tries = [
+        (taken.instruction.certain, taken.instruction.timed)
+        for taken in states.taken
+        if taken.key == key and isinstance(taken.instruction, TryAcquire)
+    ]
+    tries += [(t.certain, t.limited) for t in states.tried.values() if key_of(t.lock) == key]
+    if not tries:
+        return effect
+    certain, limited = all(c for c, _ in tries), all(c or limit for c, limit in tries)
+    return replace(effect, certain=certain, limited=limited)
 
 
 def _raised(

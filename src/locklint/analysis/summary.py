@@ -22,7 +22,8 @@ class Effect(msgspec.Struct, frozen=True):
     """The net effect of one function on one lock: acquires minus releases.
 
     ``normal`` after a normal return; None: it varies, or nothing is known. ``on_true`` and
-    ``on_false``: where it varies with the truth of what the function returns.
+    ``on_false``: where it varies with the truth of what the function returns. ``certain``: that it
+    may give up does not depend on what is passed; ``limited``: that, or it waits for a while only.
     """
 
     lock: LockRef
@@ -30,6 +31,8 @@ class Effect(msgspec.Struct, frozen=True):
     normal: int | None
     on_true: int | None = None
     on_false: int | None = None
+    certain: bool = False
+    limited: bool = False
 
     @property
     def correlated(self) -> bool:

@@ -19,7 +19,7 @@ from locklint.analysis.hold import (
     Why,
 )
 from locklint.analysis.lockset_holds import BY_CONTEXT
-from locklint.analysis.results import ignored_tries
+from locklint.analysis.results import ignored_results, ignored_tries
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
@@ -75,7 +75,7 @@ class EarlyRelease(msgspec.Struct, frozen=True):
 
 def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     """Releases of locks that this function gave back, or failed to take, on the same way before."""
-    ignored = ignored_tries(states.function)
+    ignored = {*ignored_tries(states.function), *ignored_results(states)}
     untaken = not_done(states.function.api_uses)
     by_place: dict[tuple[Span, LockKey], list[Given]] = defaultdict(list)
     for given in states.given:
@@ -191,8 +191,8 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
     for given in states.given:
         at[given.key, given.span].append(given)
     for fate in fates(states):
-        if fate.instruction is None:
-            continue
+        # Of what a callee acquires, little is known of why that may fail.
+        least = Grade.LIKELY if fate.instruction is None else Grade.ACQUIRE
         normal = {given.span for given in fate.releases if given.exception is None}
         early = [
             given
@@ -204,6 +204,7 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
             and given.before.why is None
             and given.exception is not None
             and given.exception.flow is not Flow.EXIT
+            and given.exception.grade >= least
             and given.exception.cause.span <= fate.span < given.span
         ]
         if not early or is_expected(states.function, early[0].span, _EXPECTED):

@@ -2,7 +2,8 @@
 
 Finds an acquire that may give up (`acquire(timeout=…)`, `acquire(False)`) and whose result nobody
 looks at. It is an error where the lock is released afterwards, for then it may be released without
-having been taken.
+having been taken. A function that returns whether it has acquired a lock counts like an acquire if
+a release follows, and in `__enter__`.
 
 ## Why is this bad?
 
@@ -59,7 +60,7 @@ from collections.abc import Iterator
 from locklint.analysis.events import LockStates
 from locklint.analysis.hold import Why
 from locklint.analysis.program import Program
-from locklint.analysis.results import ignored_tries
+from locklint.analysis.results import ignored_results, ignored_tries
 from locklint.analysis.story import display_name, step
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.core.source import Span
@@ -78,6 +79,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             for use in function.api_uses
             if use.kind is UseKind.LOCKED_TESTED and use.lock is not None
         }
+        yield from _in_callees(states)
         for span, attempt in sorted(ignored_tries(function).items()):
             if attempt.lock.identity in asked:
                 continue
@@ -103,6 +105,37 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=steps,
                 help="test the result, or acquire without a timeout",
             )
+
+
+def _in_callees(states: LockStates) -> Iterator[Diagnostic]:
+    """Report calls of functions that tell by their result whether they have acquired a lock.
+
+    Where nothing is released after a failure, something else may tell: what the object says of
+    itself. Not so in `__enter__`, for its `with` runs the section whatever it does.
+    """
+    function = states.function
+    for span, tried in sorted(ignored_results(states).items()):
+        release = _release_after_failure(states, span)
+        if not tried.certain and not tried.limited:
+            continue
+        entering = function.name in ("__enter__", "__aenter__") and tried.certain
+        if release is None and (tried.hidden or not entering):
+            continue
+        name = display_name(tried.lock)
+        what = f"`{name}` might not be acquired by `{tried.callee}()`"
+        steps = [step(function, "acquire", span, what, tried.lock)]
+        if release is not None:
+            steps.append(step(function, "release", release, "but it is released here", tried.lock))
+        proven = release is not None and tried.certain and tried.lock.confidence > Confidence.LOW
+        yield RULE.finding(
+            function,
+            span,
+            f"the result of `{tried.callee}()` is ignored, so the section may run without `{name}`",
+            severity=Severity.ERROR if proven else Severity.WARNING,
+            locks=(tried.lock,),
+            steps=steps,
+            help="test the result, or acquire without a timeout",
+        )
 
 
 def _release_after_failure(states: LockStates, span: Span) -> Span | None:
