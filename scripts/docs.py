@@ -1,7 +1,8 @@
-"""Write the pages of the rules and build the documentation: ``python3 scripts/docs.py``.
+"""Write what is generated and build the documentation: ``python3 scripts/docs.py``.
 
-The pages in ``docs/rules`` are made from the modules of the rules; the site comes to
-``docs/_build/html``. A warning is an error. Prepares ``.venv`` by itself.
+The pages in ``docs/rules`` are made from the modules of the rules, and the samples of output in all
+pages are what is printed. The site is built in ``docs/_build/html``. A warning is an error.
+Prepares ``.venv`` by itself.
 """
 
 from __future__ import annotations

@@ -1,0 +1,85 @@
+"""Samples in the documentation: commands in ``console`` fences with what they print.
+
+A fence is a sample if a command in it is followed by output. The commands of a page run one after
+another in a folder that holds the examples, and the files which ``python`` fences of the page name
+in a first line such as ``# shop/till.py``. What they print replaces the output in the fence.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path
+    for path in [
+        *(ROOT / name for name in ("README.md", "examples/README.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
+    if not {"adr", "rules", "_build"} & set(path.parts)
+)
+WIDTH = 100
+"""The columns of the terminal for which samples are printed, unless they set COLUMNS."""
+
+_FENCE = re.compile(r"^```(?P<kind>console|python)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"# (?P<name>[\w/]+\.py)\n")
+_HOME = "/home/me/project"
+_LEFT_OUT = re.compile(r"GIT|CI$|CI_|BUILD_|LOCKLINT_|FORCE_COLOR|NO_COLOR|PYTHON")
+
+
+def has_samples(page: Path) -> bool:
+    """Whether a page shows what a command prints."""
+    text = page.read_text(encoding="utf-8")
+    return any(_is_sample(match) for match in _FENCE.finditer(text))
+
+
+def renewed(page: Path, folder: Path) -> str:
+    """Return the text of a page with the samples as they are printed now."""
+    shutil.copytree(ROOT / "examples", folder / "examples")
+
+    def renew(match: re.Match[str]) -> str:
+        file = _FILE.match(match["text"])
+        if match["kind"] == "python" and file is not None:
+            path = folder / file["name"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(match["text"], encoding="utf-8")
+        if not _is_sample(match):
+            return match[0]
+        lines = match["text"].splitlines()
+        commands = [line for line in lines if line.startswith("$ ")]
+        return "".join(
+            ["```console\n", *(f"{each}\n{_printed(each[2:], folder)}" for each in commands), "```"]
+        )
+
+    return _FENCE.sub(renew, page.read_text(encoding="utf-8"))
+
+
+def _is_sample(match: re.Match[str]) -> bool:
+    commands = [line.startswith("$ ") for line in match["text"].splitlines()]
+    return match["kind"] == "console" and any(commands) and not all(commands)
+
+
+def _printed(command: str, folder: Path) -> str:
+    """Return what a command prints, standard error included, as a person would see it."""
+    kept = {name: value for name, value in os.environ.items() if not _LEFT_OUT.match(name)}
+    result = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-c", command],
+        cwd=folder,
+        env={
+            **kept,
+            "COLUMNS": str(WIDTH),
+            "LOCKLINT_NO_CACHE": "1",
+            "PYTHONUTF8": "1",
+            "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    text = result.stdout.decode("utf-8").replace(str(folder), _HOME).rstrip("\n")
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
