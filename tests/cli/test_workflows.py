@@ -172,7 +172,7 @@ def test_settings_in_force(run: Run) -> None:
     [
         ((), 'profile            "default" | "strict"'),
         (("lock-types",), "timeout-argument       The argument of acquire that limits the wait."),
-        (("lock-order",), "counts in: the settings of the project's root only"),
+        (("lock-order",), "read from: the settings file of the project's root"),
         (("--output-format", "json"), '"key": "extend"'),
         (("select", "--output-format", "json"), '"default": []'),
         (("--output-format", "json-schema"), '"$schema"'),

@@ -64,7 +64,7 @@ def test_a_reason_goes_behind_the_codes(tmp_path: Path) -> None:
 
 
 def test_several_codes_share_a_comment(tmp_path: Path) -> None:
-    text = silenced(tmp_path, f"    lock.acquire; lock.acquire()\n{TAIL}")
+    text = silenced(tmp_path, f"    threading.Lock().acquire; lock.acquire()\n{TAIL}")
     assert "  # locklint: ignore[LCK102, LCK202]\n" in text
 
 

@@ -77,7 +77,7 @@ def markdown(rows: Iterable[Setting]) -> str:
         parts.append(
             f"## {row.key}\n\n{row.description}\n\n- Type: `{row.type}`\n"
             f"- Default: {f'`{_default(row)}`' if row.default is not None else 'not set'}\n"
-            f"- Counts in: {row.place}\n{example}{inner}"
+            f"- Read from: {row.place}\n{example}{inner}"
         )
     return "\n".join(parts)
 
@@ -93,7 +93,7 @@ def _page(row: Setting) -> str:
         "",
         f"type:      {row.type}",
         f"default:   {_default(row)}",
-        f"counts in: {row.place}",
+        f"read from: {row.place}",
     ]
     if row.example:
         lines.append(f"example:   {row.example}")

@@ -13,13 +13,13 @@ from locklint.cli.option_groups import OptionGroup, option
 from locklint.cli.output import Failure, reason, write_error, write_result
 
 FILE_STAGES = ("ir", "locks")
-"""What is known of one file by itself."""
+"""The stages of a single file."""
 
 PROGRAM_STAGES = ("summary", "calls", "graph")
-"""What is known of all files together."""
+"""The stages of all files together."""
 
 FACTS = "facts"
-"""All of that as data."""
+"""The stage for other programs: all facts as data."""
 
 
 # The options of `check` that choose files and settings. They apply to the facts only: the stages

@@ -63,7 +63,7 @@ def parse_formats(
 
 
 def destinations(given: Sequence[Destination], output_file: str | None) -> list[Destination]:
-    """Where everything goes; ``output_file`` takes what would go to standard output.
+    """Return all destinations; ``output_file`` takes the place of standard output.
 
     Raises `Failure` where two would go to the same place or a file cannot be written; this is said
     before a long run, not after it.

@@ -1,4 +1,4 @@
-"""What the process says when it ends."""
+"""The exit statuses of the process."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Remembers an interrupt from the keyboard, whatever becomes of its exception.
 
 `KeyboardInterrupt` can be raised anywhere. Where a class is being made it comes out as another
-exception, and whoever catches that and goes on would pass off partial results as whole ones.
+exception, and code that catches it and goes on would present partial results as complete ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How ``--help`` looks: options listed by group, and no name broken at the end of a line."""
+"""Layout of ``--help``: options are listed by group, and no name is broken at a line end."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class GroupedOption(click.Option):
         return (record[0].replace(" [=", "[="), record[1]) if record else None
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """What click adds to the help, without the range of numbers."""
+        """Return the additions of click to the help, without the range of numbers."""
         extra = super().get_help_extra(ctx)
         extra.pop("range", None)
         return extra

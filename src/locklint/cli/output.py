@@ -77,7 +77,7 @@ def silence_stdout() -> None:
 
 
 def reason(error: OSError) -> str:
-    """What the operating system says, in lower case."""
+    """Return the message of the operating system, in lower case."""
     text = error.strerror or str(error)
     return text[:1].lower() + text[1:]
 
@@ -93,7 +93,7 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether somebody may be looking at a stream."""
+    """Return whether a stream is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:
@@ -112,7 +112,7 @@ def wants_color(choice: str, stream: TextIO | None, environment: Mapping[str, st
 
 
 def width_of(stream: TextIO | None) -> int | None:
-    """The columns of a terminal; None where nobody has set a width and lines may be long."""
+    """Return the columns of a terminal; None if lines may have any length."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)

@@ -44,7 +44,7 @@ def scope(
     stdin_filename: str | None,
     isolated: bool,
 ) -> Scope:
-    """Work out what to analyse; reads standard input if it is asked for.
+    """Return the files to analyse and to report on; read standard input if it is among them.
 
     Without paths the current folder is meant, unless a list was given in which nothing is named.
     Raises `Failure` for a name that does not exist, and for settings that cannot be used.

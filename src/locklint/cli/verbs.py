@@ -34,7 +34,7 @@ class VerbGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """What a first word could be: a verb, or whatever the default verb takes."""
+        """Return the completions of the first word: commands, and those of the default command."""
         default = self.commands[self.default_verb]
         inner = default.make_context(self.default_verb, [], parent=ctx, resilient_parsing=True)
         items = [

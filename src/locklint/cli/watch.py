@@ -23,8 +23,8 @@ INTERVAL = 0.5
 def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoReturn:
     """Run at once, and again when one of the files has changed, is new or is gone.
 
-    ``files`` are asked for anew each time. Goes on until there is an interrupt, and through
-    whatever a run fails with but the first one: who types leaves settings half written.
+    ``files`` is called each time. Go on until an interrupt, and through the failures of all runs
+    but the first: while settings are being edited, they can be invalid.
     """
     is_first = True
     while True:

@@ -1,4 +1,4 @@
-"""Writes comments that silence findings into the files where they are.
+"""Writes comments that suppress findings into their files.
 
 Nothing of a file but comments is changed: encoding, line ends and layout stay. A comment goes to
 the end of the finding's line where there is room for one, else to the end of the statement; codes
@@ -36,9 +36,9 @@ _NOT_CODE = frozenset(
 
 @dataclass
 class Added:
-    """How many findings were silenced, in which files, and what could not be.
+    """The number of findings that were suppressed, the files, and the problems.
 
-    ``left`` are the findings that are not silenced; ``failed`` says that some file could not be
+    ``left`` are the findings that are not suppressed; ``failed`` says that some file could not be
     read or written.
     """
 
@@ -50,7 +50,7 @@ class Added:
 
 
 def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
-    """Silence findings in the files that they are in. ``reason`` goes behind the codes.
+    """Suppress findings by comments in their files. ``reason`` follows the codes.
 
     Raises `ValueError` for a reason that cannot stand in a comment.
     """
@@ -86,7 +86,7 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
 
 
 def _rewrite(path: str, findings: Sequence[Diagnostic], reason: str) -> list[Diagnostic]:
-    """Put comments into one file; the findings that they do not silence."""
+    """Write comments into one file; return the findings that they do not suppress."""
     data = read_bytes(path)
     old = decode(data)
     codec = encoding_name(data)
@@ -110,7 +110,7 @@ def _rewrite(path: str, findings: Sequence[Diagnostic], reason: str) -> list[Dia
 
 
 def with_ignores(text: str, findings: Iterable[Diagnostic], reason: str = "") -> str:
-    """A file's text with comments that silence findings; its line ends are kept."""
+    """Return the text of a file with comments that suppress findings; keep its line ends."""
     lines = _LINES.findall(text)
     ends = _comment_lines("".join(_without_end(line) + "\n" for line in lines))
     codes: defaultdict[int, set[str]] = defaultdict(set)

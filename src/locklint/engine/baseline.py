@@ -101,7 +101,7 @@ class Baseline:
         replace_file(self.path, text.encode("utf-8"))
 
     def entry(self, diagnostic: Diagnostic) -> Entry:
-        """What the file would say of a finding."""
+        """Return the entry of a finding."""
         path = os.path.relpath(os.path.realpath(diagnostic.path), os.path.dirname(self.path))
         return Entry(
             _plain(path.replace(os.sep, "/")),

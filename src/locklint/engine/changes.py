@@ -1,4 +1,4 @@
-"""What git says has changed, and which findings touch it."""
+"""The lines that have changed according to git, and the findings that involve them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _DIFF = (
 
 @dataclass
 class FileChanges:
-    """What changed in one file.
+    """The changes of one file.
 
     ``lines`` are the 1-based lines that are new or different, None for all of them; ``removals``
     the lines behind which something was taken out, 0 for the beginning of the file.
@@ -96,7 +96,7 @@ class Changes:
 
 
 def changes_since(reference: str, folder: str) -> Changes:
-    """What differs between a revision and the working tree that a folder belongs to.
+    """Return the differences between a revision and the working tree of a folder.
 
     Changes that are not committed count, and so do files that git does not know and does not
     ignore. Where the history has forked since, the comparison is with the point of the fork. Raises

@@ -28,7 +28,7 @@ class Location(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What is read of one finding."""
+    """The parts of a finding that a comparison needs."""
 
     code: str
     name: str
@@ -75,10 +75,10 @@ def read_findings(path: str) -> tuple[Finding, ...]:
 
 
 def compare(old: Sequence[Finding], new: Sequence[Finding]) -> Comparison:
-    """Find the counterpart of each finding by its fingerprint.
+    """Match the findings of two runs by their fingerprints.
 
-    Of several with the same fingerprint, those whose paths end alike belong together; then they are
-    counted off against each other.
+    Of several with the same fingerprint, those whose paths end alike match first; then they are
+    paired off.
     """
     waiting: defaultdict[str, list[int]] = defaultdict(list)
     for index, finding in enumerate(old):

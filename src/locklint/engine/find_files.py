@@ -10,7 +10,7 @@ from locklint.engine.stdin import StdinText, with_stdin
 
 
 class UsageError(Exception):
-    """What was asked for cannot be done: a path that does not exist or holds no Python file."""
+    """A request that cannot be met: a path that does not exist or contains no Python files."""
 
 
 def find_files(

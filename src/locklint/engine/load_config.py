@@ -240,7 +240,7 @@ def _with_places(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _named_table(path: Path, place: str, read: Read) -> _Found:
-    """The settings of a file that somebody has named, so that it has to be there."""
+    """Return the settings of a file that is named, and therefore must exist."""
     try:
         read(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -294,7 +294,7 @@ def _settings_table(path: Path, read: Read, *, named: bool = False) -> _Found | 
 
 
 def _without_place(message: str) -> tuple[str, str]:
-    """What `tomllib` says, and the place in it as ``:line:column``, if it names one."""
+    """Split a message of `tomllib` into its text and the place in it, as ``:line:column``."""
     found = _TOML_PLACE.search(message)
     if found is None:
         return message, ""

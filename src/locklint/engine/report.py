@@ -1,4 +1,4 @@
-"""What a run hands to the reporters."""
+"""The results of a run, as the reporters take them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Silenced(msgspec.Struct, frozen=True):
 
 
 class Statistics(msgspec.Struct, frozen=True):
-    """What was analysed: files found, files that mention locks, functions lowered, locks known.
+    """The extent of the analysis: files, files that mention locks, functions, and locks.
 
     ``incomplete`` are those of the functions about which nothing is concluded.
     """

@@ -64,7 +64,7 @@ def select_rules(
 
 
 def explicit_codes(config: Config, rules: Iterable[Rule]) -> frozenset[str]:
-    """The codes of rules that were asked for by name, code, prefix or ``ALL``."""
+    """Return the codes of the rules that are selected by name, code, prefix or ``ALL``."""
     selected = (*config.select, *config.extend_select)
     return frozenset(rule.code for rule in rules if _exactness(rule, selected) > _NOT_NAMED)
 
@@ -72,9 +72,8 @@ def explicit_codes(config: Config, rules: Iterable[Rule]) -> frozenset[str]:
 def is_shown(diagnostic: Diagnostic, config: Config, explicit: frozenset[str]) -> bool:
     """Whether a finding of a rule that runs is shown.
 
-    A rule may give a finding less than its own severity; one that has sunk to info is shown only
-    in the profile ``strict`` or if the rule was asked for, that is if its code is in ``explicit``
-    (see `explicit_codes`).
+    A finding may have a lower severity than its rule. One of severity info is shown only in the
+    profile ``strict``, or if the code of its rule is in ``explicit`` (see `explicit_codes`).
     """
     if diagnostic.severity < config.min_severity or diagnostic.confidence < config.min_confidence:
         return False
@@ -112,7 +111,7 @@ def _reject_unknown(selector: str, key: str, rules: Sequence[Rule], origin: Orig
 
 
 def _exactness(rule: Rule, selectors: Iterable[str]) -> int:
-    """How exactly the best of some selectors names a rule; -1 if none does, 0 for ``ALL``."""
+    """Return how exactly the best of some selectors names a rule: -1 for not at all, 0 for ALL."""
     best = _NOT_NAMED
     for selector in selectors:
         if selector in (rule.code, rule.name):

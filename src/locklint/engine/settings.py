@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def scope_of(key: str) -> str:
-    """Where a setting counts: ``folder``, or ``root`` for the project's root only."""
+    """Return the scope of a setting: ``folder``, or ``root`` for the project's root only."""
     return _scopes()[key]
 
 
@@ -115,7 +115,7 @@ class Settings:
         return self._root_folder
 
     def origin(self, config: Config) -> Origin | None:
-        """Where the settings of some file are written; None where that is nowhere."""
+        """Return the place of settings in a file; None if they are in no file."""
         return self._origins.get(id(config))
 
     def of(self, path: str) -> Config:
@@ -150,7 +150,7 @@ class Settings:
         return found
 
     def _below_root(self, loaded: LoadedConfig) -> Config:
-        """What a folder's own settings say about rules, and the root's about all else."""
+        """Return the rules from a folder's own settings, with everything else from the root's."""
         unheard = sorted(key for key in loaded.keys if scope_of(key) == ROOT["scope"])
         if unheard:
             names = ", ".join(f"`{key}`" for key in unheard)
@@ -199,7 +199,7 @@ class RuleSelection:
         return self._by_file[path]
 
     def explicit(self, path: str) -> frozenset[str]:
-        """The codes of the rules that were asked for, for a file, by name, code, prefix or ALL."""
+        """Return the codes of the rules that are selected for a file explicitly."""
         return self._codes(self.config(path))[1]
 
     def rules(self) -> tuple[Rule, ...]:

@@ -36,10 +36,10 @@ class Setting:
 
     @property
     def place(self) -> str:
-        """Where the setting counts, in words."""
+        """The settings files that the setting is read from, in words."""
         if self.scope == "folder":
             return "the nearest settings file of each analysed file"
-        return "the settings of the project's root only"
+        return "the settings file of the project's root"
 
 
 def json_schema() -> dict[str, Any]:
