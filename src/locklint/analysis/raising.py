@@ -27,7 +27,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.lock import Failure
-from locklint.models.calls import CallGrade, method_grade, name_grade
+from locklint.models.calls import EXPECTING_MANAGER, CallGrade, method_grade, name_grade
 
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
@@ -42,6 +42,7 @@ _HARMLESS_MANAGERS = frozenset(
         "contextlib.nullcontext",
         "contextlib.ExitStack",
         "contextlib.AsyncExitStack",
+        EXPECTING_MANAGER,
     }
 )
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.raising import grade
 from locklint.analysis.summary import Lookup
+from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -16,6 +17,7 @@ from locklint.ir.instruction import (
     Await,
     BlockId,
     Call,
+    Catch,
     Defer,
     Enter,
     Exit,
@@ -75,6 +77,9 @@ class FunctionSteps:
         self._all: dict[BlockId, Steps] = {}
         self._changing: dict[BlockId, Steps] = {}
         self._generators: dict[AccessPath, Grade] | None = None
+        self._expected: set[Span] = set()
+        self._failing: set[Span] = set()
+        self._look_at_tests()
 
     def all(self, block: BasicBlock) -> Steps:
         """Everything that may raise, changes the state, or is noted."""
@@ -103,6 +108,34 @@ class FunctionSteps:
             )
         return steps
 
+    def is_raised_in(self, span: Span) -> bool:
+        """Return whether the `with` at ``span`` stands for a test that its body raises, and it may.
+
+        Then the test fails where the body comes to its end.
+        """
+        return span in self._expected
+
+    def _look_at_tests(self) -> None:
+        """Find what is expected to raise; where nothing else could, it is a release."""
+        blocks = self._function.blocks.values()
+        for handler in blocks:
+            if not isinstance(handler.terminator, Catch) or not handler.terminator.expected:
+                continue
+            body = [
+                i
+                for block in blocks
+                if block.on_exception == handler.id
+                for i in block.instructions
+            ]
+            releases = [each for each in body if isinstance(each, Release)]
+            raises = any(self.grade(each) is not Grade.NEVER for each in body)
+            if not raises:
+                self._failing.update(each.span for each in releases)
+            if raises or releases:
+                self._expected.update(
+                    each.span for each in handler.instructions if isinstance(each, Exit)
+                )
+
     def grade(self, instruction: Instruction) -> Grade:
         """Return how likely an instruction is to raise."""
         match instruction:
@@ -112,6 +145,8 @@ class FunctionSteps:
             case Await(value=value):
                 if value in self._own_awaited:
                     return Grade.NEVER  # The body of the coroutine raises: see its call.
+        if isinstance(instruction, Release) and instruction.span in self._failing:
+            return Grade.ACQUIRE
         likely = grade(instruction, self._function, self._raises)
         if isinstance(instruction, Operate) and instruction.what == "iterate":
             return max(likely, self._body_raises(instruction.values))

@@ -56,6 +56,7 @@ from locklint.ir.instruction import (
     Wait,
 )
 from locklint.ir.lock import Exactness, Gives, LockRef, LockRole, Mode
+from locklint.models.calls import EXPECTING_MANAGER
 from locklint.models.table import LockTable
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
@@ -504,7 +505,7 @@ class EffectPass:
         found = self._resolver.context_manager(self._function.key, path)
         call = self._definitions.call(context)
         if not (found.enter or found.exit or found.generator or found.external):
-            return None
+            return Manager(external=EXPECTING_MANAGER) if _is_test(call) else None
         if found.generator and call is not None:
             call = msgspec.structs.replace(call, arguments=self._with_locks(call.arguments))
         return Manager(
@@ -523,8 +524,7 @@ class EffectPass:
             case Branch(span=span, condition=Swallows(context), then=then, otherwise=otherwise):
                 manager = self._manager(context)
                 call = self._definitions.call(context) if isinstance(context, AccessPath) else None
-                is_test = call is not None and call.callee is not None
-                is_test = is_test and call.callee.last in _EXPECTING  # type: ignore[union-attr]
+                is_test = _is_test(call)
                 if is_test or (manager is not None and manager.external == "contextlib.suppress"):
                     types = self._suppressed(call)
                     if types:
@@ -544,11 +544,12 @@ class EffectPass:
     def _suppressed(self, call: Call | None) -> tuple[str, ...]:
         if call is None:
             return ()
-        return tuple(
-            str(argument.value)
-            for argument in call.arguments
-            if isinstance(argument.value, AccessPath) and argument.name is None
-        )
+        values: list[Operand] = []
+        for argument in call.arguments:
+            if argument.name in (None, "expected_exception", "exception"):
+                value = argument.value
+                values += value.items if isinstance(value, Display) else (value,)
+        return tuple(str(value) for value in values if isinstance(value, AccessPath))
 
     # -- uses by form -----------------------------------------------------------------------
 
@@ -650,6 +651,11 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
                 instructions.pop()
             case _:
                 return
+
+
+def _is_test(call: Call | None) -> bool:
+    """Whether a call makes a context manager that waits for an exception."""
+    return call is not None and call.callee is not None and call.callee.last in _EXPECTING
 
 
 def _releases(method: tuple[LockRef, str]) -> bool:

@@ -16,6 +16,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+EXPECTING_MANAGER = "pytest.raises"
+"""What stands for all context managers that wait for an exception in a test."""
+
 
 class CallGrade(IntEnum):
     """How likely it is that a call raises."""
@@ -118,6 +121,7 @@ _UNLIKELY = frozenset(
         "itertools.repeat",
         "logging.getLogger",
         "os.fspath",
+        "pytest.raises",
         "queue.LifoQueue",
         "queue.PriorityQueue",
         "queue.Queue",
@@ -185,6 +189,8 @@ _UNLIKELY_METHODS = frozenset(
         "add",
         "append",
         "appendleft",
+        "assertRaises",
+        "assertRaisesRegex",
         "casefold",
         "clear",
         "copy",
