@@ -8,7 +8,18 @@ from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import BlockId, Branch, Call, Raise, Release, Return
+from locklint.ir.instruction import (
+    Acquire,
+    BlockId,
+    Branch,
+    Call,
+    Instruction,
+    Jump,
+    Raise,
+    Read,
+    Release,
+    Return,
+)
 from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths
 
@@ -44,6 +55,30 @@ def comes_first(function: Function, first: Span, then: Span) -> bool:
                 seen.add(successor)
                 work.append(successor)
     return True
+
+
+def next_after(function: Function, block: BlockId, index: int) -> Instruction | None:
+    """The instruction that follows one of a block on every path; attribute reads do not count."""
+    for _ in range(4):
+        here = function.blocks[block]
+        for instruction in here.instructions[index + 1 :]:
+            if not isinstance(instruction, Read):
+                return instruction
+        if not isinstance(here.terminator, Jump):
+            return None
+        block, index = here.terminator.target, -1
+    return None
+
+
+def is_released_at_once(function: Function, acquire: Acquire) -> bool:
+    """Whether a lock is released as soon as it is acquired: a gate that all have to pass."""
+    return any(
+        isinstance(follower := next_after(function, block.id, index), Release)
+        and follower.lock.path == acquire.lock.path
+        for block in function.blocks.values()
+        for index, instruction in enumerate(block.instructions)
+        if instruction == acquire
+    )
 
 
 def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:

@@ -47,12 +47,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from locklint.analysis.guards import next_after
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Jump, Read, Release
+from locklint.ir.instruction import Acquire, Call, Instruction, Read, Release
 from locklint.ir.lock import LockRef, LockRole
 from locklint.rule import Rule
 
@@ -96,7 +97,7 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
                 ):
                     found[instruction.span] = instruction.lock
             else:
-                follower = _next(function, block.id, index)
+                follower = next_after(function, block.id, index)
                 if (
                     isinstance(follower, Release)
                     and follower.lock.path == instruction.lock.path
@@ -130,18 +131,6 @@ def _is_reason(line: str) -> bool:
     _, _, comment = line.partition("#")
     prose = _DIRECTIVE.sub(" ", comment)
     return _WORD.search(prose) is not None
-
-
-def _next(function: Function, block: BlockId, index: int) -> Instruction | None:
-    for _ in range(4):
-        here = function.blocks[block]
-        for instruction in here.instructions[index + 1 :]:
-            if not isinstance(instruction, Read):
-                return instruction
-        if not isinstance(here.terminator, Jump):
-            return None
-        block, index = here.terminator.target, -1
-    return None
 
 
 def _wakes(instruction: Instruction | None) -> bool:

@@ -42,7 +42,8 @@ def add(n):
 ## Known limits
 
 Silent where `with` cannot say the same: arguments or a used result, a release in another function
-or under another condition, hand-over-hand locking, a lock that is released and taken again.
+or under another condition, hand-over-hand locking, a lock that is released and taken again, a gate
+that is acquired and released at once.
 
 ## References
 
@@ -54,7 +55,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, fates
-from locklint.analysis.guards import comes_first
+from locklint.analysis.guards import comes_first, is_released_at_once
 from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.raising import is_context_manager
@@ -103,6 +104,8 @@ def _with_would_do(fate: Fate) -> bool:
     if fate.lock.identity in fate.states.function.mentions:
         return False
     if all(given.exception is not None for given in fate.releases):
+        return False
+    if is_released_at_once(fate.states.function, instruction):
         return False
     if not fate.lock.api.with_ok and not fate.lock.api.async_with_ok:
         return False
