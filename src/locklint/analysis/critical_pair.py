@@ -238,10 +238,8 @@ def is_vague(lock: LockRef) -> bool:
     if lock.exactness is Exactness.ONE:
         return False
     path = lock.path
-    if path.root_name == UNKNOWN_ROOT or path.is_vague:
-        return True
     # Two calls need not give the same object.
-    return any(field[0] == "(" for field in path.fields)
+    return path.root_name == UNKNOWN_ROOT or path.is_vague or path.is_called
 
 
 def is_known(lock: LockRef) -> bool:

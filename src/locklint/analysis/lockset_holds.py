@@ -108,6 +108,9 @@ class Holds(Values):
     ) -> list[Disjunct]:
         self._identities[key] = lock.identity
         hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
+        if key.path.is_called and hold.count != 0:
+            hold = FORGOTTEN
+            disjunct = disjunct.with_hold(key, hold)
         if self._may_be_lost(lock, hold):
             # Somebody else has released it: else this would not come back.
             hold = replace(hold, count=hold.count - 1, levels=hold.levels[:-1])
@@ -173,6 +176,9 @@ class Holds(Values):
             if disjunct.hold(shared).count > 0 and disjunct.hold(key).count <= 0:
                 key = shared
         hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
+        if key.path.is_called and hold.count <= 0 and hold != UNTOUCHED:
+            hold = FORGOTTEN
+            disjunct = disjunct.with_hold(key, hold)
         if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
             # It was made in this function, and nobody else has seen it.
             own = lock.path.root in (Root.LOCAL, Root.TEMP) and not lock.kind.reentrant

@@ -11,12 +11,13 @@ from locklint.analysis.acquisitions import Fate, result_tells
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
-from locklint.analysis.events import Given, LockStates
+from locklint.analysis.events import LockStates
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
+from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.self_deadlock import SelfDeadlock, is_of_one_thread, self_deadlocks
 from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
@@ -24,12 +25,9 @@ from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile, Span
-from locklint.ir.api_use import not_done
 from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Hierarchy
-from locklint.ir.instruction import Call, Spawn
-from locklint.ir.lock import LockRef, LockRole, Mode
-from locklint.models.table import RELEASE_NAMES
+from locklint.ir.instruction import Spawn
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -155,57 +153,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         yield from sorted(self.functions.values(), key=lambda f: (f.path, f.span, f.key))
 
     @cached_property
-    def loose_releases(self) -> Mapping[str, frozenset[str]]:
-        """The locks that functions release without having acquired them there, and which these are.
-
-        Those whose release method is passed on or stored are among them, and so are those that a
-        callee acquired.
-        """
-        found: dict[str, set[str]] = {}
-        for key, states in self.states.items():
-            for identity in states.function.mentions:
-                found.setdefault(identity, set()).add(key)
-            untaken = not_done(states.function.api_uses)
-            for given in states.given:
-                if _is_loose(given) and given.lock.identity not in untaken:
-                    found.setdefault(_held_as(given.lock, given.key.mode), set()).add(key)
-        return {identity: frozenset(keys) for identity, keys in found.items()}
-
-    @cached_property
-    def loose_release_names(self) -> frozenset[tuple[str, str]]:
-        """Names of attributes and variables whose unknown object is released, after the file."""
-        found = set(self.unseen_releases)
-        for function in self.functions.values():
-            for block in function.blocks.values():
-                for instruction in block.instructions:
-                    if not isinstance(instruction, Call) or instruction.callee is None:
-                        continue
-                    callee = instruction.callee
-                    if callee.fields and callee.last in RELEASE_NAMES and not instruction.targets:
-                        found.add((function.path, callee.parent().last))
-        return frozenset(found)
-
-    def is_released_elsewhere(self, fate: Fate) -> bool:
-        """Whether another function may give back what an acquisition took.
-
-        Where a callee took it, the callees of the same function are not others: they are what it
-        acquires and releases with. Releases of unknown objects count by their names; those of
-        other files only where the function has no release of its own.
-        """
-        lock = fate.lock
-        loose = self.loose_releases
-        others = loose.get(lock.identity, frozenset()) | loose.get(
-            _held_as(lock, fate.key.mode), frozenset()
-        )
-        others -= {fate.states.function.key}
-        if fate.instruction is None:
-            others -= set(callees(fate.states.function))
-        if others:
-            return True
-        name = lock.identity.rsplit(".", 1)[-1]
-        if fate.releases:
-            return (fate.states.function.path, name) in self.loose_release_names
-        return any(name == each for _, each in self.loose_release_names)
+    def released_elsewhere(self) -> ReleasedElsewhere:
+        """Who may release what other functions have acquired."""
+        return ReleasedElsewhere(self.states, self.unseen_releases)
 
     def is_kept_by_mistake(self, fate: Fate) -> bool:
         """Whether one path keeps what another gives back, and nothing says that it is meant to."""
@@ -213,9 +163,10 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             return False
         if not fate.given_back and all(given.exception is not None for given in fate.releases):
             return False
-        if result_tells(fate) or self.is_released_elsewhere(fate) or fate.is_handed_on:
+        if result_tells(fate) or fate.is_handed_on or is_guarded_release(fate):
             return False
-        return not is_guarded_release(fate)
+        other = self.released_elsewhere.counterpart(fate)
+        return other is None or not other.is_sure
 
     @cached_property
     def _spawned_threads(self) -> frozenset[str]:
@@ -243,19 +194,3 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return frozenset(
             lock.identity for states in self.states.values() for lock in states.locks.values()
         )
-
-
-def _is_loose(given: Given) -> bool:
-    before = given.before
-    if before.count <= 0:
-        return not before.is_free
-    if given.how.endswith("()"):
-        return False
-    return any(a.how.endswith("()") for level in before.levels[-1:] for a in level)
-
-
-def _held_as(lock: LockRef, mode: Mode) -> str:
-    """The identity, and for a read-write lock the mode: releasing one side leaves the other."""
-    return (
-        f"{lock.identity}/{mode.value}" if lock.kind.role is LockRole.READ_WRITE else lock.identity
-    )

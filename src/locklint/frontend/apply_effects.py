@@ -602,7 +602,6 @@ class EffectPass:
                 for path in captures:
                     found = self._method(path) if path.fields else None
                     if found is not None and _releases(found):
-                        self._mentions.add(found[0].identity)
                         yield HandOver(span, found[0])
                     elif found is None and (lock := self._lock(path)) is not None:
                         # What is run later may pass the lock on to whoever releases it.

@@ -64,6 +64,11 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return "[*]" in self.fields or "*" in self.fields
 
     @property
+    def is_called(self) -> bool:
+        """Whether a call is part of it, so that the next time it may lead to another value."""
+        return any(field[0] == "(" for field in self.fields)
+
+    @property
     def last(self) -> str:
         """The last field, or the variable's name where there is none."""
         return self.fields[-1] if self.fields else self.root_name

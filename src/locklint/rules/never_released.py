@@ -77,7 +77,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 def _is_never_released(program: Program, fate: Fate) -> bool:
     if fate.releases or not fate.kept or not _needs_release(fate):
         return False
-    return not (program.is_released_elsewhere(fate) or fate.is_handed_on)
+    return not (fate.is_handed_on or program.released_elsewhere.is_released(fate))
 
 
 def _needs_release(fate: Fate) -> bool:

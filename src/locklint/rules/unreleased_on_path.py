@@ -46,7 +46,9 @@ def take(name):
 ## Known limits
 
 Silent where the result tells the caller that the lock is held, and where another function releases
-the same lock without having acquired it: such pairs are taken to belong together.
+the same lock without having acquired it: such pairs are taken to belong together. A warning, which
+names the place, where such a function first asks whether the lock is held, or where a function of
+the same file releases an unknown object of the same name.
 
 ## References
 
@@ -59,6 +61,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import by_cause, fates
 from locklint.analysis.program import Program
+from locklint.analysis.released_elsewhere import OtherRelease
 from locklint.analysis.story import acquire_steps, assumption, display_name, leaving_step, step
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
@@ -70,6 +73,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         kept = [(fate, fate.leaving) for fate in fates(states) if program.is_kept_by_mistake(fate)]
         for alike, _ in by_cause(kept):
             fate, function = alike[0], states.function
+            other = program.released_elsewhere.counterpart(fate)
             name = display_name(fate.lock)
             steps = [*acquire_steps(alike), leaving_step(program, fate)]
             if fate.first_release is not None:
@@ -82,17 +86,28 @@ def check(program: Program) -> Iterator[Diagnostic]:
                         fate.lock,
                     )
                 )
-            severity = fate.severity(proven=True)
+            if other is not None and other.span is not None:
+                steps.append(step(other.function, "release", other.span, "unless this releases it"))
+            severity = fate.severity(proven=other is None)
             yield RULE.finding(
                 function,
                 fate.span,
                 f"`{name}` is not released on every way out of `{function.name}`"
-                + assumption(fate, severity),
+                + (_unless(other) or assumption(fate, severity)),
                 severity=severity,
                 locks=(fate.lock,),
                 steps=steps,
                 help=f"hold it with `with {name}:`, or release it in a `finally`",
             )
+
+
+def _unless(other: OtherRelease | None) -> str:
+    """The one thing on which a finding rests if something else may release the lock."""
+    if other is None:
+        return ""
+    if other.span is None:
+        return ", unless another function of this file releases it"
+    return f", unless `{other.function.called_name}` releases it"
 
 
 RULE = Rule(

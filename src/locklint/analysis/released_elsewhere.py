@@ -1,0 +1,179 @@
+"""Who else may release what a function acquires: other functions, and other turns of its loops."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from locklint.analysis.acquisitions import Fate
+from locklint.analysis.events import Given, LockStates
+from locklint.analysis.guards import comes_first, is_taken_again
+from locklint.analysis.hand_off import held_as
+from locklint.analysis.interprocedural import callees
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.api_use import UseKind, not_done
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Call
+from locklint.models.table import RELEASE_NAMES
+
+
+class OtherRelease(msgspec.Struct, frozen=True):
+    """A release that may give back what another function has acquired.
+
+    ``of_callee`` are the functions called there that have acquired it. ``is_sure``: it belongs to
+    the acquire, for it is the same lock, and it is released without asking whether it is held.
+    ``span`` is None where the place is not known.
+    """
+
+    function: Function
+    span: Span | None
+    is_sure: bool
+    of_callee: frozenset[str] = frozenset()
+
+
+class ReleasedElsewhere:
+    """All releases of a program that are not those of their own function's acquisitions.
+
+    ``unseen`` are the names of unknown objects that functions release which were not lowered, each
+    after the path of its file.
+    """
+
+    def __init__(
+        self, states: Mapping[str, LockStates], unseen: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self._unseen = frozenset(unseen)
+        self._mentioned: dict[str, set[str]] = defaultdict(set)
+        self._known: dict[str, list[OtherRelease]] = defaultdict(list)
+        self._unknown: dict[str, list[OtherRelease]] = defaultdict(list)
+        for key, one in states.items():
+            for identity in one.function.mentions:
+                self._mentioned[identity].add(key)
+            untaken = not_done(one.function.api_uses)
+            for given in one.given:
+                if given.lock.identity in untaken or not _is_loose(given):
+                    continue
+                if not is_taken_again(one, given.span, given.lock):
+                    name = held_as(given.lock, given.key.mode)
+                    self._known[name].append(_other_release(one, given))
+            for call in _releasing_calls(one.function):
+                assert call.callee is not None
+                other = OtherRelease(one.function, call.span, False)
+                self._unknown[call.callee.parent().last].append(other)
+
+    def is_released(self, fate: Fate) -> bool:
+        """Whether anybody may give back what an acquisition took, the function itself included.
+
+        A release of an unknown object of the same name may be that, wherever it is.
+        """
+        name = fate.lock.identity.rsplit(".", 1)[-1]
+        return (
+            bool(self._others(fate))
+            or self._is_mentioned(fate)
+            or name in self._unknown
+            or any(name == each for _, each in self._unseen)
+            or any(_may_be_of(fate, given) for given in fate.states.given)
+        )
+
+    def counterpart(self, fate: Fate) -> OtherRelease | None:
+        """The release in another function that most likely belongs to an acquisition.
+
+        Of unknown objects of the same name only those in the same file count.
+        """
+        path = fate.states.function.path
+        name = fate.lock.identity.rsplit(".", 1)[-1]
+        found = [*self._others(fate)]
+        found += [each for each in self._unknown.get(name, ()) if each.function.path == path]
+        if self._is_mentioned(fate):
+            found.append(OtherRelease(fate.states.function, None, True))
+        if (path, name) in self._unseen:
+            found.append(OtherRelease(fate.states.function, None, False))
+        return min(found, key=_by_conviction, default=None)
+
+    def _is_mentioned(self, fate: Fate) -> bool:
+        """Whether a release method is passed on or stored somewhere else."""
+        return bool(self._mentioned.get(fate.lock.identity, set()) - _not_others(fate))
+
+    def _others(self, fate: Fate) -> list[OtherRelease]:
+        names = {fate.lock.identity, held_as(fate.lock, fate.key.mode)}
+        function = fate.states.function
+        own = _not_others(fate)
+        return [
+            each
+            for name in sorted(names)
+            for each in self._known.get(name, ())
+            if each.function.key not in own
+            and (
+                not each.of_callee
+                or fate.instruction is not None
+                or f"{function.name}()" in each.of_callee
+            )
+        ]
+
+
+def _not_others(fate: Fate) -> set[str]:
+    """The function itself, and what it acquires and releases with where a callee did so."""
+    function = fate.states.function
+    return {function.key, *(callees(function) if fate.instruction is None else ())}
+
+
+def _by_conviction(other: OtherRelease) -> tuple[bool, bool, str, Span | None]:
+    return (not other.is_sure, other.span is None, other.function.path, other.span)
+
+
+def _other_release(states: LockStates, given: Given) -> OtherRelease:
+    function = states.function
+    if_held = any(
+        use.kind is UseKind.LOCKED_TESTED
+        and use.lock is not None
+        and use.lock.identity == given.lock.identity
+        and comes_first(function, use.span, given.span)
+        for use in function.api_uses
+    )
+    of_callee = frozenset(
+        acquisition.how for level in given.before.levels[-1:] for acquisition in level
+    )
+    return OtherRelease(function, given.span, not if_held, of_callee)
+
+
+def _is_loose(given: Given) -> bool:
+    """Whether a release gives back what its function has not acquired, or only through a callee."""
+    before = given.before
+    if before.count <= 0:
+        return not before.is_free
+    if given.how.endswith("()"):
+        return False
+    return any(a.how.endswith("()") for level in before.levels[-1:] for a in level)
+
+
+def _may_be_of(fate: Fate, given: Given) -> bool:
+    """Whether a release of the same function may give back what another call, or turn, acquired."""
+    if held_as(given.lock, given.key.mode) != held_as(fate.lock, fate.key.mode):
+        return False
+    before = given.before
+    if before.count > 0 or (before.is_free and not before.forgotten):
+        return False
+    return (
+        given.key in fate.keys
+        or _is_one_of_several(given.lock.path)
+        or _is_one_of_several(fate.lock.path)
+    )
+
+
+def _is_one_of_several(path: AccessPath) -> bool:
+    """Whether a path leads to an element, or through a variable that may have gone over several."""
+    return path.root in (Root.LOCAL, Root.TEMP) or any(field[0] in "[*" for field in path.fields)
+
+
+def _releasing_calls(function: Function) -> Iterable[Call]:
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Call) and not instruction.targets:
+                callee = instruction.callee
+                if callee is not None and callee.fields and callee.last in RELEASE_NAMES:
+                    yield instruction
+
+
+__all__ = ["OtherRelease", "ReleasedElsewhere"]
