@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from locklint.analysis.hold import (
+    FORGOTTEN,
     Acquisition,
     Cause,
     CauseKind,
@@ -263,6 +264,11 @@ class Recorder:
             )
         )
 
+    def _left(self, disjunct: Disjunct) -> dict[LockKey, Hold]:
+        """What is said of locks at an exit: nothing of those that turns of a loop hand on."""
+        forgotten = dict.fromkeys(self.states.handed_on, FORGOTTEN)
+        return {**disjunct.holds, **forgotten}
+
     def calls(
         self,
         span: Span,
@@ -370,7 +376,7 @@ class Recorder:
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
         """Note a return."""
         self.states.exits.append(
-            Exit(span, value, None, dict(disjunct.holds), disjunct.exception is not None)
+            Exit(span, value, None, self._left(disjunct), disjunct.exception is not None)
         )
         if disjunct.exception is None:
             self.may_return()
@@ -381,7 +387,7 @@ class Recorder:
         if exception is None:
             span = self.states.function.name_span
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
-        self.states.exits.append(Exit(exception.cause.span, None, exception, dict(disjunct.holds)))
+        self.states.exits.append(Exit(exception.cause.span, None, exception, self._left(disjunct)))
         if exception.flow is not Flow.EXIT:
             self.may_raise(exception.grade)
 
