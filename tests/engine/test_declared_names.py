@@ -110,6 +110,7 @@ def test_a_name_that_nothing_has_is_an_error(run: Run, settings: str, message: s
     "settings",
     [
         'lock-order = ["audit < unused", "bank.money.Account._lock < money.audit"]',
+        'lock-order = ["audit < logging._lock"]',
         'lock-types."bank.Latch" = {}\nlock-types."bank.sync.Latch" = {}',
         'lock-types."other.Latch" = {}\nlock-types."queue.Latch" = {}',
         'immediate-callers = ["bank.sync.each", "bank.sync.Latch.close", "tenacity.retry"]',
@@ -144,6 +145,18 @@ def test_a_part_of_the_project_may_not_know_a_name(run: Run) -> None:
     assert run(misspelt, "tests").status == 0
     assert run(misspelt, "src/bank/sync.py").status == 0
     assert run(misspelt, "--report-only-for", "src/bank/sync.py").status == 2
+
+
+def test_a_package_in_a_part_of_a_repository_may_have_a_namesake(run: Run) -> None:
+    for part in ("one", "other"):
+        Path(part, "common").mkdir(parents=True)
+        Path(part, "common", "__init__.py").write_text("")
+    Path("other/common/locks.py").write_text("import threading\nfirst = threading.Lock()\n")
+    Path("one/common/locks.py").write_text("import threading\nsecond = threading.Lock()\n")
+    settings = 'lock-order = ["common.locks.first < audit"]'
+    assert run(settings, "one").status == 0
+    assert run(settings).status == 0
+    assert run(f'source-roots = ["one"]\n{settings}', "one").status == 2
 
 
 def test_a_remembered_report_knows_them_too(run: Run) -> None:

@@ -26,15 +26,30 @@ MOST_NAMES = 5
 
 
 class Analysed:
-    """What a run over some paths has seen of the project whose settings lie in a folder."""
+    """The part of a project that a run over some paths has seen.
 
-    def __init__(self, paths: Iterable[str], folder: str | None) -> None:
+    ``folder`` is that of the project's settings; imports start from it, from its ``src``, and from
+    ``source_roots``.
+    """
+
+    def __init__(
+        self, paths: Iterable[str], folder: str | None, source_roots: Iterable[str] = ()
+    ) -> None:
         self._folders = [os.path.realpath(path) for path in paths if os.path.isdir(path)]
-        self.is_whole = self._holds(os.path.realpath(folder or os.curdir))
+        root = os.path.realpath(folder or os.curdir)
+        self.is_whole = self._holds(root)
+        self._roots = {root, os.path.join(root, "src"), *map(os.path.realpath, source_roots)}
 
     def is_certain(self, name: str, project: Project) -> bool:
-        """Whether something of a dotted name would have been seen."""
-        return self.is_whole or any(map(self._holds, _tops(name, project)))
+        """Return whether the run would have seen the owner of a dotted name.
+
+        That is so if it has seen everything, or the whole package that the name begins with. A
+        package elsewhere in the project may have a namesake in a part that was not analysed.
+        """
+        return self.is_whole or any(
+            self._holds(path) and os.path.dirname(path) in self._roots
+            for path in _tops(name, project)
+        )
 
     def _holds(self, path: str) -> bool:
         return any(
@@ -85,7 +100,7 @@ def unknown_in_settings(
     found = [
         UnknownName("lock-order", name, message, analysed.is_certain(name, project))
         for order, name, message in unknown
-        if not order.path
+        if not order.path and not _is_standard(name)
     ]
     for setting, names in (
         ("lock-types", config.lock_types),
@@ -114,8 +129,7 @@ def odd_orders(
 
 def _is_missing(name: str, project: Project) -> bool:
     """Whether the project surely has nothing of a dotted name that would be its own."""
-    first = name.partition(".")[0]
-    if first in sys.stdlib_module_names or not any(_tops(name, project)):
+    if _is_standard(name) or not any(_tops(name, project)):
         return False
     found = project.resolve(name)
     if found is not None:
@@ -129,6 +143,11 @@ def _is_missing(name: str, project: Project) -> bool:
             # What makes names at run time may make this one.
             return not index.star_imports and "__getattr__" not in index.functions
     return True
+
+
+def _is_standard(name: str) -> bool:
+    """Return whether a name begins like those of Python's own library, which is not analysed."""
+    return name.partition(".")[0] in sys.stdlib_module_names
 
 
 def _has_rest(found: Found, project: Project) -> bool:

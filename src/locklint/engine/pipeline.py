@@ -175,7 +175,9 @@ def solve(
         files.problem(problem.path, problem.message)
     try:
         with _undisturbed():
-            analysed = Analysed(paths, folder) if means.contents is None else None
+            analysed = (
+                Analysed(paths, folder, config.source_roots) if means.contents is None else None
+            )
             program, errors, unknown = analyse(files, discovery.files, config, progress, analysed)
             files.keep_graphs()
     finally:
