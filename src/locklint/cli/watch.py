@@ -13,24 +13,35 @@ from locklint.cli.interrupt import stop_if_interrupted
 from locklint.cli.output import is_terminal, write_note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import NoReturn
+
+    State = Mapping[str, tuple[int, int]]
+    """The time of change and the size of each file."""
 
 INTERVAL = 0.5
 """The seconds between two looks at the files."""
+
+MOST_NAMES = 3
+"""How many of the changed files are named."""
 
 
 def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoReturn:
     """Run at once, and again when one of the files has changed, is new or is gone.
 
-    ``files`` is called each time. Go on until an interrupt, and through the failures of all runs
-    but the first: while settings are being edited, they can be invalid.
+    ``files`` is called each time. Clear a terminal before each further run, and write which files
+    changed, and when. Go on until an interrupt, and through the failures of all runs but the first:
+    while settings are being edited, they can be invalid.
     """
     is_first = True
+    seen: State = {}
     while True:
-        seen = _state(files())
-        if not is_first and is_terminal(sys.stdout):
-            click.clear()
+        now = _state(files())
+        if not is_first:
+            if is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb":
+                click.clear()
+            write_note(f"{time.strftime('%H:%M:%S')} {difference(seen, now)}\n")
+        seen = now
         try:
             run()
         except click.ClickException as error:
@@ -45,7 +56,33 @@ def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoRetur
             stop_if_interrupted()
 
 
-def _state(files: Iterable[str]) -> dict[str, tuple[int, int]]:
+def difference(before: State, after: State) -> str:
+    """Return a phrase that names the files which differ between two states."""
+    if not before or not after:
+        return (
+            "the settings have changed"  # As they cannot be read, it is not known what they name.
+        )
+    said = [
+        f"{_shown(path)} {_verb(path in before, path in after)}"
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path) != after.get(path)
+    ]
+    if len(said) > MOST_NAMES:
+        said[MOST_NAMES - 1 :] = [f"{len(said) - MOST_NAMES + 1} more files changed"]
+    return ", ".join(said) or "a file changed"
+
+
+def _verb(was_there: bool, is_there: bool) -> str:
+    return "changed" if was_there and is_there else "added" if is_there else "removed"
+
+
+def _shown(path: str) -> str:
+    """Return a path as short as it can be: relative if it is below the working directory."""
+    here = os.getcwd().rstrip(os.sep) + os.sep
+    return path.removeprefix(here)
+
+
+def _state(files: Iterable[str]) -> State:
     state: dict[str, tuple[int, int]] = {}
     for path in files:
         try:
