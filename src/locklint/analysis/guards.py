@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
+
 from locklint.analysis.acquisitions import Fate
 from locklint.analysis.events import LockStates
 from locklint.core.source import Span
@@ -10,6 +12,7 @@ from locklint.ir.access_path import Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
+    Assign,
     BlockId,
     Branch,
     Call,
@@ -19,9 +22,10 @@ from locklint.ir.instruction import (
     Read,
     Release,
     Return,
+    TryAcquire,
 )
 from locklint.ir.lock import LockRef
-from locklint.ir.operands import condition_paths
+from locklint.ir.operands import condition_paths, operand_paths
 
 
 def is_guarded_release(fate: Fate) -> bool:
@@ -37,6 +41,36 @@ def is_guarded_release(fate: Fate) -> bool:
         and all(guards_release(function, span) for span in spans)
         and not all(comes_first(function, fate.span, span) for span in spans)
     )
+
+
+def flagged_releases(function: Function) -> frozenset[Span]:
+    """The releases under a test of a flag that the function sets when it acquires the same lock.
+
+    ``if self._locked: self._lock.release()``, where ``self._locked`` outlives the call: where the
+    function has not acquired, an earlier call may have.
+    """
+    instructions = [each for block in function.blocks.values() for each in block.instructions]
+    assigned = [
+        each
+        for each in instructions
+        if isinstance(each, Assign) and (each.target.fields or each.target.root is Root.GLOBAL)
+    ]
+    # What is counted up and down is no flag.
+    counters = {each.target for each in assigned if each.target in operand_paths(each.value)}
+    flags = {each.target for each in assigned} - counters
+    acquired = {each.lock.path for each in instructions if isinstance(each, (Acquire, TryAcquire))}
+    if not flags or not acquired:
+        return frozenset()
+    found: set[Span] = set()
+    for each in instructions:
+        if isinstance(each, Release) and each.lock.path in acquired:
+            tests = _tests_before(function, each.span)
+            if tests and all(
+                goes_on and not flags.isdisjoint(condition_paths(branch.condition))
+                for branch, goes_on in tests
+            ):
+                found.add(each.span)
+    return frozenset(found)
 
 
 def comes_first(function: Function, first: Span, then: Span) -> bool:
@@ -111,19 +145,12 @@ def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:
 
 
 def depends_on_shared(function: Function, span: Span) -> bool:
-    """Whether the test before the release at ``span`` asks for what other threads can change."""
-    before = predecessors(function, lambda block: block.successors())
-    for block in function.blocks.values():
-        if not any(_releases_at(each, span) for each in block.instructions):
-            continue
-        for test in before[block.id]:
-            branch = function.blocks[test].terminator
-            if isinstance(branch, Branch) and any(
-                path.root not in (Root.LOCAL, Root.PARAMETER, Root.TEMP) or path.fields
-                for path in condition_paths(branch.condition)
-            ):
-                return True
-    return False
+    """Whether a test before the release at ``span`` asks for what other threads can change."""
+    return any(
+        path.root not in (Root.LOCAL, Root.PARAMETER, Root.TEMP) or path.fields
+        for branch, _ in _tests_before(function, span)
+        for path in condition_paths(branch.condition)
+    )
 
 
 def can_be_passed_by(function: Function, span: Span) -> bool:
@@ -148,44 +175,67 @@ def _holds(block: BasicBlock, span: Span) -> bool:
 
 def guards_release(function: Function, span: Span) -> bool:
     """Whether the release at ``span`` stands under a test past which the function goes on."""
+    tests = _tests_before(function, span)
+    return bool(tests) and all(goes_on for _, goes_on in tests)
+
+
+def _tests_before(function: Function, span: Span) -> list[tuple[Branch, bool]]:
+    """The innermost tests by which control can pass the release at ``span``, in all its copies.
+
+    Each with whether that way leads to where the function goes on after the release. Nothing where
+    some way to the release has no such test.
+    """
     before = predecessors(function, lambda block: block.successors())
-    found = False
+    found: list[tuple[Branch, bool]] = []
     for block in function.blocks.values():
-        if not any(_releases_at(i, span) for i in block.instructions):
-            continue
-        found = True
-        tests = before[block.id]
-        if not tests:
-            return False
-        for test in tests:
-            if not _skips(function, test, block.id):
-                return False
+        if any(_releases_at(each, span) for each in block.instructions):
+            tests = _tests_of(function, block, before)
+            if not tests:
+                return []
+            found += tests
     return found
+
+
+def _tests_of(
+    function: Function, release: BasicBlock, before: Mapping[BlockId, Iterable[BlockId]]
+) -> list[tuple[Branch, bool]]:
+    found: list[tuple[Branch, bool]] = []
+    seen = {release.id}
+    work = [release.id]
+    while work:
+        block = work.pop()
+        if block == function.entry or not before[block]:
+            return []
+        for test in set(before[block]) - seen:
+            seen.add(test)
+            branch = function.blocks[test].terminator
+            if isinstance(branch, Branch):
+                without = {release.id, test}
+                passing = _reached(function, (branch.then, branch.otherwise), without)
+                after = _reached(function, release.successors(), {test})
+                if passing & after:
+                    found.append((branch, True))
+                    continue
+                if any(not function.blocks[each].successors() for each in passing):
+                    found.append((branch, False))
+                    continue
+            elif not isinstance(branch, Jump):
+                return []
+            work.append(test)
+    return found
+
+
+def _reached(function: Function, blocks: Iterable[BlockId], without: Set[BlockId]) -> set[BlockId]:
+    """The blocks that control reaches from some, these included, except through others."""
+    seen = set(blocks) - without
+    work = list(seen)
+    while work:
+        for successor in function.blocks[work.pop()].successors():
+            if successor not in seen and successor not in without:
+                seen.add(successor)
+                work.append(successor)
+    return seen
 
 
 def _releases_at(instruction: object, span: Span) -> bool:
     return isinstance(instruction, (Release, Call)) and instruction.span == span
-
-
-def _skips(function: Function, test: BlockId, release: BlockId) -> bool:
-    """Whether the other side of the test goes where the release goes next."""
-    branch = function.blocks[test].terminator
-    if not isinstance(branch, Branch):
-        return False
-    other = branch.otherwise if branch.then == release else branch.then
-    after = _following(function, release)
-    return bool(after & ({other} | _following(function, other)))
-
-
-def _following(function: Function, block: BlockId) -> set[BlockId]:
-    """The blocks that come next, through empty ones."""
-    seen: set[BlockId] = set()
-    work = list(function.blocks[block].successors())
-    while work:
-        successor = work.pop()
-        if successor in seen:
-            continue
-        seen.add(successor)
-        if not function.blocks[successor].instructions:
-            work.extend(function.blocks[successor].successors())
-    return seen

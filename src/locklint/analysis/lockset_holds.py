@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from msgspec.structs import replace
 
+from locklint.analysis.guards import flagged_releases
 from locklint.analysis.hold import (
     FORGOTTEN,
     MAX_COUNT,
@@ -33,6 +36,10 @@ BY_CONTEXT = frozenset({"with", "enter_context", "enter_async_context", "ExitSta
 
 class Holds(Values):
     """Acquires, releases, and releases that are left to a stack of clean-ups."""
+
+    @cached_property
+    def _flagged(self) -> frozenset[Span]:
+        return flagged_releases(self._function)
 
     def _acquire(self, instruction: Acquire | TryAcquire, disjunct: Disjunct) -> list[Disjunct]:
         lock = self._canonical_lock(instruction.lock, disjunct)
@@ -183,6 +190,9 @@ class Holds(Values):
             # It was made in this function, and nobody else has seen it.
             own = lock.path.root in (Root.LOCAL, Root.TEMP) and not lock.kind.reentrant
             hold = replace(hold, free_at=0 if own else None)
+            disjunct = disjunct.with_hold(key, hold)
+        if hold.count <= 0 and not hold.is_free and span in self._flagged:
+            hold = FORGOTTEN
             disjunct = disjunct.with_hold(key, hold)
         self._identities[key] = lock.identity
         if self._recorder:
