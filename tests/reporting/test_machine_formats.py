@@ -13,10 +13,10 @@ from locklint.core.source import Span
 from locklint.engine.report import InternalError, Report
 from locklint.reporting import render
 from locklint.reporting.fingerprint import numbered
-from locklint.reporting.interleaving import standstill, telling
+from locklint.reporting.interleaving import holdings, messages, standstill, telling
 from locklint.reporting.markdown import ROWS, summary
 from locklint.reporting.options import RenderOptions
-from tests.reporting.canned import CYCLE_FILES, ODD, Canned, cycle, every_kind, finding, leak
+from tests.reporting.canned import CYCLE_FILES, ODD, Canned, cycle, every_kind, finding, leak, step
 
 PLACE = Span(1, 1, 1, 2)
 
@@ -127,8 +127,50 @@ def test_stories_are_told_in_the_order_in_which_they_happen() -> None:
         "5. thread 1",
         "6. thread 2",
     ]
-    assert lines[-1] == f"So {standstill(cycle())}."
+    assert lines[4].endswith("log: waits for `audit.ledger`, which thread 2 holds")
     assert standstill(leak()) == ""
+
+
+def test_what_is_held_is_said_where_it_changes() -> None:
+    place = Span(1, 1, 1, 2)
+    steps = [
+        step("a.py", place, role, held, role)
+        for role, held in (
+            ("acquire", ["A"]),
+            ("call", ["A"]),
+            ("acquire", ["A", "B"]),
+            ("raise", ["A", "B"]),
+            ("release", ["A"]),
+            ("made", []),
+            ("note", []),
+        )
+    ]
+    assert holdings(finding("a.py", place, "", *steps)) == [
+        "",
+        "",
+        "[holding: A, B]",
+        "",
+        "[holding: A]",
+        "",
+        "[holding: nothing]",
+    ]
+
+
+def test_a_task_is_not_called_a_thread() -> None:
+    steps = [msgspec.structs.replace(each, in_task=each.thread == 2) for each in cycle().steps]
+    mixed = msgspec.structs.replace(cycle(), steps=tuple(steps))
+    assert standstill(mixed) == (
+        "thread 1 waits for `audit.ledger`, which task 2 holds;"
+        " task 2 waits for `accounts.accounts`, which thread 1 holds"
+    )
+    report = Canned(CYCLE_FILES).report(mixed)
+    assert list(telling(mixed, report, RenderOptions()))[2].startswith("3. task 2, ")
+
+
+def test_a_thread_that_waits_for_itself() -> None:
+    place = Span(1, 1, 1, 2)
+    wait = msgspec.structs.replace(step("a.py", place, "waits", ["A"], "wait"), waits_for="A")
+    assert messages(finding("a.py", place, "", wait)) == ["waits, which it already holds"]
 
 
 def test_who_holds_what_is_waited_for_is_said_only_if_it_is_known() -> None:
@@ -139,5 +181,6 @@ def test_who_holds_what_is_waited_for_is_said_only_if_it_is_known() -> None:
     ]
     strange = msgspec.structs.replace(strange, steps=tuple(steps))
     assert standstill(strange) == (
-        "thread 1 waits for `ledger`; thread 2 waits for `accounts`, which thread 1 holds"
+        "thread 1 waits for `audit.ledger`;"
+        " thread 2 waits for `accounts.accounts`, which thread 1 holds"
     )

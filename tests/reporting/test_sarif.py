@@ -71,11 +71,11 @@ def test_there_is_a_flow_for_each_thread() -> None:
     orders = [[place["executionOrder"] for place in flow["locations"]] for flow in flows]
     assert orders == [[1, 2, 5], [3, 4, 6]]
     assert flows[0]["locations"][-1]["state"] == {
-        "holding": {"text": "accounts"},
-        "waits for": {"text": "ledger"},
+        "holding": {"text": "accounts.accounts"},
+        "waits for": {"text": "audit.ledger"},
     }
     assert [place["id"] for place in result["relatedLocations"]] == list(range(1, 9))
-    assert "thread 1 waits for `ledger`, which thread 2 holds" in result["message"]["text"].lower()
+    assert "Thread 1 waits for `audit.ledger`, which thread 2 holds" in result["message"]["text"]
 
 
 def test_a_story_of_one_thread_is_one_flow() -> None:

@@ -66,7 +66,7 @@ def test_lanes_keep_within_their_columns(
 ) -> None:
     steps = [
         msgspec.structs.replace(
-            step("t.py", _span(place), f"says{index}", ["module.lock"]),
+            step("t.py", _span(place), f"says{index}", ["module.lock"], "wait" if waits else ""),
             thread=thread,
             waits_for="module.other" if waits else "",
         )

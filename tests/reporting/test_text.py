@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 
-from locklint.core.diagnostic import Applicability, Fix, Severity
+from locklint.core.diagnostic import Applicability, Fix, Severity, Step
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import Span
 from locklint.engine.report import Report, Statistics
 from locklint.reporting import render
 from locklint.reporting.options import RenderOptions
+from locklint.reporting.style import wrap
 from locklint.reporting.summary import not_analysed_line
-from tests.reporting.canned import BANK, PORT, Canned, finding, leak, span, step
+from tests.reporting.canned import BANK, CYCLE_FILES, PORT, Canned, cycle, finding, leak, span, step
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -28,9 +30,9 @@ error[LCK102] unreleased-on-exception: `self._lock` stays locked if
   --> src/port.py:10:9 in Port.send
    │
 10 │ self._lock.acquire()
-   │ ^^^^^^^^^^^^^^^^^^^^ ① acquired here  [holding: port.Port._lock]
+   │ ^^^^^^^^^^^^^^^^^^^^ ① acquired here
 11 │ self.serial.write(data)
-   │ ─────────────────────── ② can raise  [holding: port.Port._lock]
+   │ ─────────────────────── ② can raise
  ⋮
 15 │ self._lock.release()
    │ ──────────────────── ③ skipped then
@@ -52,16 +54,13 @@ error[LCK102] unreleased-on-exception:
 10 │ self._lock.acquire()
    │ ^^^^^^^^^^^^^^^^^^^^
    │ ① acquired here
-   │   [holding: port.Port._lock]
 11 │ self.serial.write(data)
-   │ ───────────────────────
-   │ ② can raise
-   │   [holding: port.Port._lock]
+   │ ─────────────────────── ② can raise
  ⋮
 15 │ self._lock.release()
    │ ──────────────────── ③ skipped then
-   = help: put the section into `with
-           self._lock:`
+   = help: put the section into
+           `with self._lock:`
 
 """
     )
@@ -82,9 +81,9 @@ def test_other_encodings_get_ascii() -> None:
     assert text.splitlines()[3:9] == [
         "   |",
         "10 | self._lock.acquire()",
-        "   | ^^^^^^^^^^^^^^^^^^^^ 1: acquired here  [holding: port.Port._lock]",
+        "   | ^^^^^^^^^^^^^^^^^^^^ 1: acquired here",
         "11 | self.serial.write(data)",
-        "   | ----------------------- 2: can raise  [holding: port.Port._lock]",
+        "   | ----------------------- 2: can raise",
         "...",
     ]
 
@@ -150,21 +149,119 @@ def test_steps_in_other_files_have_their_own_snippets() -> None:
 error[LCK102] unreleased-on-exception: waits for itself
   --> src/port.py:11:9
    │
-10 │ self._lock.acquire()
 11 │ self.serial.write(data)
    │ ^^^^^^^^^^^^^^^^^^^^^^^ ① calls `move`  [holding: A]
-12 │ # The answer comes at once.
   ::: bank.py:2:10 in Port.send
-   │
- 1 │ def move(port):
- 2 │     with port._lock:
-   │          ────────── ② acquired again  [holding: A]
- 3 │         port.flush()
+ 2 │ with port._lock:
+   │      ────────── ② acquired again
   ::: gone.py:7:1 in Port.send
-   = note: ③ line 7: not to be seen [holding: A, B]
+   = ③ line 7: not to be seen [holding: A, B]
 
 """
     )
+
+
+def test_steps_are_drawn_in_the_order_in_which_they_happen() -> None:
+    def at(part: str, message: str, function: str = "Port.send") -> Step:
+        place = span(PORT, part)
+        return msgspec.structs.replace(step("src/port.py", place, message), function=function)
+
+    report = finding(
+        "src/port.py",
+        span(PORT, "self._lock.release()"),
+        "no",
+        at("self._lock.release()", "first"),
+        at("def __init__", "called", "Port.__init__"),
+        at("self.serial = serial", "then", "Port.__init__"),
+        at("self.serial.write", "again"),
+        at("self._lock.acquire()", "last"),
+    )
+    text = Canned().text(report)
+    signs = [character for character in text if character in "①②③④⑤"]
+    assert "".join(signs) == "①②③④⑤"
+    assert text.splitlines()[4:] == [
+        "   │ ^^^^^^^^^^^^^^^^^^^^ ① first",
+        "  ::: src/port.py:5:5 in Port.__init__",
+        " 5 │ def __init__(self, serial):",
+        "   │ ──────────── ② called",
+        " 6 │     self._lock = threading.Lock()",
+        " 7 │     self.serial = serial",
+        "   │     ──────────────────── ③ then",
+        "  ::: src/port.py:11:9 in Port.send",
+        "11 │ self.serial.write(data)",
+        "   │ ───────────────── ④ again",
+        " ⋮",
+        "10 │ self._lock.acquire()",
+        "   │ ──────────────────── ⑤ last",
+        "",
+    ]
+
+
+def test_calls_that_only_pass_on_are_told_without_code_in_long_stories() -> None:
+    def story(calls: int) -> list[str]:
+        place = span(PORT, "self.serial.write(data)")
+        steps = [
+            msgspec.structs.replace(
+                step("src/port.py", place, f"calls `f{number}`", ["A"], "call"),
+                function=f"f{number}",
+            )
+            for number in range(calls)
+        ]
+        here = span(PORT, "self._lock.acquire()")
+        return Canned().text(finding("src/port.py", here, "no", *steps)).splitlines()
+
+    assert sum("self.serial.write" in row for row in story(8)) == 8
+    long = story(12)
+    assert "  ::: ③ calls `f2` (src/port.py:11:9)" in long
+    assert len(long) < len(story(8))
+
+
+def test_where_a_lock_is_made_is_a_note() -> None:
+    place = span(PORT, "threading.Lock()")
+    made = step("src/port.py", place, "`port.Port._lock` is created", role="made")
+    story = msgspec.structs.replace(leak(), steps=(made, *leak().steps))
+    rows = Canned().text(story).splitlines()
+    assert rows[5].endswith("① acquired here")
+    assert "   = lock: `port.Port._lock` is created at src/port.py:6:22" in rows
+
+
+def test_identifiers_are_never_broken() -> None:
+    name = "`" + "a_very_long_name_of_a_lock" * 2 + "`"
+    rows = wrap(f"waits for {name}, which is held", 20)
+    assert rows == ["waits for", f"{name},", "which is held"]
+    assert wrap("hold it with `with self._lock:` then", 24) == [
+        "hold it with",
+        "`with self._lock:` then",
+    ]
+    assert wrap("`one that is never closed", 8) == ["`one", "that is", "never", "closed"]
+
+
+def test_lanes_stand_one_below_the_other_rather_than_break_a_name() -> None:
+    name = "Manager._a_lock_with_a_name_of_more_columns_than_a_lane"
+    steps = [
+        msgspec.structs.replace(each, message=each.message.replace("audit.ledger", name))
+        for each in cycle().steps
+    ]
+    text = Canned(CYCLE_FILES).text(msgspec.structs.replace(cycle(), steps=tuple(steps)), width=100)
+    assert "║" in Canned(CYCLE_FILES).text(cycle(), width=100)
+    assert "║" not in text
+    assert text.count(name) == 3
+
+
+def test_nested_code_looks_nested_in_lanes() -> None:
+    text = "def f():\n    with a:\n        with b:\n            pass\n"
+    steps = [
+        Step("acquire", "t.py", span(text, "a:"), "acquires `t.a`", "f", "", ("t.a",), 1),
+        Step("wait", "t.py", span(text, "b:"), "waits for `t.b`", "f", "", ("t.a",), 1, "t.b"),
+        Step("acquire", "t.py", span(text, "b:"), "acquires `t.b`", "f", "", ("t.b",), 2),
+        Step("wait", "t.py", span(text, "a:"), "waits for `t.a`", "f", "", ("t.b",), 2, "t.a"),
+    ]
+    for width in (60, 160):
+        rows = Canned({"t.py": text}).text(
+            finding("t.py", steps[0].span, "no", *steps), width=width
+        )
+        assert "2 │ with a:" in rows
+        assert "3 │     with b:" in rows
 
 
 def test_steps_at_one_place_share_a_mark() -> None:

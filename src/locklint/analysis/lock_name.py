@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable
+
 from locklint.ir.lock import Exactness, LockRef
 
 
@@ -12,3 +15,34 @@ def lock_name(lock: LockRef) -> str:
         if last[:1] == "[" and (last[1:2] in "'\"" or last[1:-1].isdigit()):
             return f"{lock.identity.removesuffix('[*]')}{last}"
     return lock.identity
+
+
+def short_names(names: Iterable[str], modules: Collection[str]) -> dict[str, str]:
+    """Return the short form of each lock name: ``Ticker._lock`` for ``app.ticker.Ticker._lock``.
+
+    The lock of a module keeps the last part of the module's name, and names that would be equal
+    keep as many parts as tell them apart. ``modules`` are the modules of the program.
+    """
+    forms = {name: _forms(name, modules) for name in names}
+    while True:
+        counts = Counter(options[0] for options in forms.values())
+        alike = [options for options in forms.values() if counts[options[0]] > 1]
+        longer = [options for options in alike if len(options) > 1]
+        if not longer:
+            return {name: options[0] for name, options in forms.items()}
+        for options in longer:
+            del options[0]
+
+
+def _forms(name: str, modules: Collection[str]) -> list[str]:
+    """The forms of a name, from the shortest to the whole."""
+    dotted, bracket, key = name.partition("[")
+    dotted, of, user = dotted.partition(" of ")
+    parts = dotted.split(".")
+    for start in range(len(parts) - 1, 0, -1):
+        if ".".join(parts[:start]) in modules:
+            break
+    else:
+        start = max(len(parts) - (3 if parts[-2:-1] == ["<locals>"] else 2), 0)
+    first = min(start, max(len(parts) - 2, 0))
+    return [f"{'.'.join(parts[at:])}{of}{user}{bracket}{key}" for at in range(first, -1, -1)]

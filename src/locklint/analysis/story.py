@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from locklint.analysis.acquisitions import Fate
-from locklint.analysis.critical_pair import CriticalPair
 from locklint.analysis.hold import Cause, CauseKind, InFlight
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.paths import Paths, Test, said
@@ -196,105 +195,8 @@ def leaving_step(program: Program, fate: Fate) -> Step:
     return step(function, "exit", place, "left here with the lock held", None, (name,))
 
 
-def thread_steps(
-    program: Program, pair: CriticalPair, *, thread: int = 0, waits: str = "waits for it"
-) -> list[Step]:
-    """The story of a pair: what is taken on the way, through which calls, and what waits at last.
-
-    Locks are called by their names across the program, for the steps stand in several functions.
-    """
-    steps: list[Step] = []
-    held: tuple[str, ...] = ()
-    event = pair.event
-    target = short_name(event.lock) if event.lock is not None else event.name
-    for link in pair.chain():
-        function = program.functions[link.function]
-        since: Span | None = None
-        for one in link.held:
-            name = short_name(one.lock)
-            if name not in held:
-                held = (*held, name)
-            if one.since is None:
-                continue
-            steps.append(
-                Step(
-                    "acquire",
-                    function.path,
-                    one.since.span,
-                    f"takes `{name}`{_tests(program, function, since, one.since.span)}",
-                    function.shown_name,
-                    one.lock.identity,
-                    held,
-                    thread,
-                )
-            )
-            since = one.since.span
-        inner = link.inner
-        if inner is not None:
-            callee = program.functions[inner.function].called_name
-            steps.append(
-                Step(
-                    "call",
-                    function.path,
-                    link.span,
-                    _call_phrase(link, callee) + _tests(program, function, since, link.span),
-                    function.shown_name,
-                    "",
-                    held,
-                    thread,
-                )
-            )
-            continue
-        steps.append(
-            Step(
-                "wait",
-                function.path,
-                link.span,
-                (f"waits for `{target}`" if event.lock is not None else waits)
-                + _tests(program, function, since, link.span),
-                function.shown_name,
-                event.lock.identity if event.lock is not None else "",
-                held,
-                thread,
-                target,
-            )
-        )
-    return steps
-
-
-def _tests(program: Program, function: Function, since: Span | None, place: Span) -> str:
-    return under(program, function, Paths(function).tests_before(place, since))
-
-
-def _call_phrase(link: CriticalPair, callee: str) -> str:
-    if link.implicit == "property":
-        return f"reads a property, which runs `{callee}`"
-    if link.implicit == "log":
-        return f"formatting the record runs `{callee}`"
-    if link.implicit == "with":
-        return f"enters a context manager, which runs `{callee}`"
-    if link.implicit:
-        return f"`{link.implicit}` runs `{callee}`"
-    if link.is_concurrent and not (link.inner and link.inner.is_concurrent):
-        return f"starts a thread that runs `{callee}`"
-    return f"calls `{callee}`"
-
-
-def short_name(lock: LockRef) -> str:
-    """The name of a lock across the program, with no more of its module than its last part."""
-    return shortened(lock_name(lock))
-
-
-def shortened(name: str) -> str:
-    """A lock's name without the packages that its module is in: ``audit.Auditor._lock``."""
-    name, of, user = name.partition(" of ")
-    parts = name.split(".")
-    kept = 3 if parts[-2:-1] != ["<locals>"] else 4
-    return ".".join(parts[-kept:]) + of + user
-
-
 def made_step(program: Program, lock: LockRef) -> Step | None:
-    """Where a lock is made; None where that is not known."""
+    """Where a lock is made, with its full name; None where that is not known."""
     place = program.made.get(lock.identity)
     if place is None:
         return None
@@ -304,4 +206,4 @@ def made_step(program: Program, lock: LockRef) -> Step | None:
         text = source.line(span.line)
         start = len(text) - len(text.lstrip()) + 1
         span = Span(span.line, start, span.line, len(text.rstrip()) + 1)
-    return Step("made", path, span, f"`{short_name(lock)}` is made", lock=lock.identity)
+    return Step("made", path, span, f"`{lock_name(lock)}` is created", lock=lock.identity)

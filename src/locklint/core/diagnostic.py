@@ -67,8 +67,9 @@ class Step(msgspec.Struct, frozen=True):
 
     ``role`` is one of ``acquire``, ``release``, ``raise``, ``exit``, ``call``, ``test``, ``made``,
     ``wait``, ``spawn`` or ``note``. ``thread`` numbers the threads of a story that needs several,
-    from 1; 0 is a step that belongs to no thread in particular. ``waits_for`` is the lock, as the
-    reader writes it, for which the thread waits at this step.
+    from 1; 0 is a step that belongs to no thread in particular. ``waits_for`` is the lock, by the
+    name that it has in ``held`` of other threads, for which the thread waits at this step.
+    ``in_task`` says that the thread is a task of an event loop.
     """
 
     role: str
@@ -80,6 +81,7 @@ class Step(msgspec.Struct, frozen=True):
     held: tuple[str, ...] = ()
     thread: int = 0
     waits_for: str = ""
+    in_task: bool = False
 
 
 class Anchor(msgspec.Struct, frozen=True, order=True):

@@ -27,6 +27,11 @@ def threads(diagnostic: Diagnostic) -> dict[int, list[Step]]:
     return dict(sorted(lanes.items())) if len(lanes) > 1 else {}
 
 
+def thread_name(step: Step) -> str:
+    """Return ``thread 1`` or ``task 1``."""
+    return f"{'task' if step.in_task else 'thread'} {step.thread}"
+
+
 def order(diagnostic: Diagnostic) -> list[int]:
     """The indices of the steps as they happen: of several threads the waits last, then the rest.
 
@@ -35,8 +40,8 @@ def order(diagnostic: Diagnostic) -> list[int]:
     steps = diagnostic.steps
     indices = range(len(steps))
     if not threads(diagnostic):
-        return list(indices)
-    return sorted(indices, key=lambda at: (steps[at].thread == 0, bool(steps[at].waits_for)))
+        return sorted(indices, key=lambda at: steps[at].role == "made")
+    return sorted(indices, key=lambda at: (steps[at].thread == 0, waits(steps[at])))
 
 
 def numbers(diagnostic: Diagnostic) -> dict[int, int]:
@@ -44,51 +49,76 @@ def numbers(diagnostic: Diagnostic) -> dict[int, int]:
     return {index: number for number, index in enumerate(order(diagnostic), start=1)}
 
 
+def waits(step: Step) -> bool:
+    """Tell whether a thread waits at this step."""
+    return step.role == "wait"
+
+
+def messages(diagnostic: Diagnostic) -> list[str]:
+    """The messages of the steps; of a lock that a thread waits for, they say which one holds it."""
+    lanes = threads(diagnostic)
+    return [f"{step.message}{_held_by(step, lanes)}" for step in diagnostic.steps]
+
+
+def holdings(diagnostic: Diagnostic) -> list[str]:
+    """What is held at each step, in brackets; empty where that is no news.
+
+    It is none after the step before, and after the acquire of the only lock, which names it.
+    """
+    found: list[str] = []
+    before: dict[int, tuple[str, ...]] = {}
+    for step in diagnostic.steps:
+        old = before.get(step.thread, ())
+        if step.role == "made":
+            found.append("")
+            continue
+        before[step.thread] = step.held
+        said = (step.role == "acquire" and len(step.held) == 1 and not old) or (
+            step.role == "release" and len(old) == 1 and not step.held
+        )
+        changed = step.held != old and not said
+        found.append(f"[holding: {', '.join(step.held) or 'nothing'}]" if changed else "")
+    return found
+
+
 def standstill(diagnostic: Diagnostic) -> str:
     """One sentence that says who waits for whom; empty where the story tells of no waiting."""
-    lanes = threads(diagnostic)
-    clauses: list[str] = []
-    for number, steps in lanes.items():
-        wanted = next((step.waits_for for step in reversed(steps) if step.waits_for), "")
-        if not wanted:
-            continue
-        holders = [
-            f"thread {other}"
-            for other, theirs in lanes.items()
-            if other != number and wanted in theirs[-1].held
-        ]
-        held = f", which {' and '.join(holders)} {_holds(holders)}" if holders else ""
-        clauses.append(f"thread {number} waits for `{wanted}`{held}")
-    return "; ".join(clauses)
+    if not threads(diagnostic):
+        return ""
+    return "; ".join(
+        f"{thread_name(step)} {message}"
+        for step, message in zip(diagnostic.steps, messages(diagnostic), strict=True)
+        if step.thread and waits(step)
+    )
 
 
 def telling(diagnostic: Diagnostic, results: Results, options: RenderOptions) -> Iterator[str]:
     """The steps, a line each, in the order in which they happen, numbered where there are several.
 
-    For example ``2. thread 1, src/bank.py:14:9 in move: takes `b` [holding: a]``.
+    For example ``2. thread 1, src/bank.py:14:9 in move: acquires `b` [holding: a, b]``.
     """
-    steps = [diagnostic.steps[index] for index in order(diagnostic)]
+    said, held = messages(diagnostic), holdings(diagnostic)
     several = bool(threads(diagnostic))
-    for number, step in enumerate(steps, start=1):
-        lead = f"{number}. " if len(steps) > 1 else ""
-        thread = f"thread {step.thread}, " if several and step.thread else ""
+    for number, index in enumerate(order(diagnostic), start=1):
+        step = diagnostic.steps[index]
+        lead = f"{number}. " if len(diagnostic.steps) > 1 else ""
+        thread = f"{thread_name(step)}, " if several and step.thread else ""
         place = f"{relative(step.path, options)}:{position(step.path, step.span, results)}"
         function = f" in {step.function}" if step.function else ""
-        yield f"{lead}{thread}{place}{function}: {' '.join([step.message, *tags(step)])}"
-    conclusion = standstill(diagnostic)
-    if conclusion:
-        yield f"So {conclusion}."
+        yield f"{lead}{thread}{place}{function}: {f'{said[index]} {held[index]}'.rstrip()}"
 
 
-def tags(step: Step) -> list[str]:
-    """What is held after a step, and what its thread waits for, each in brackets."""
-    found: list[str] = []
-    if step.held:
-        found.append(f"[holding: {', '.join(step.held)}]")
-    if step.waits_for:
-        found.append(f"[waits for: {step.waits_for}]")
-    return found
-
-
-def _holds(holders: list[str]) -> str:
-    return "holds" if len(holders) == 1 else "hold"
+def _held_by(step: Step, lanes: dict[int, list[Step]]) -> str:
+    """For example ``, which thread 2 holds``, or nothing."""
+    if not step.waits_for:
+        return ""
+    if step.waits_for in step.held:
+        return ", which it already holds"
+    holders = [
+        thread_name(theirs[-1])
+        for number, theirs in lanes.items()
+        if number != step.thread and step.waits_for in theirs[-1].held
+    ]
+    if not holders:
+        return ""
+    return f", which {' and '.join(holders)} {'holds' if len(holders) == 1 else 'hold'}"

@@ -1,7 +1,8 @@
 """Draws the threads of a story as lanes: side by side where there is room, else one by one.
 
-In each lane stand the steps of its thread, numbered in the order in which they happen over all
-lanes. Where the threads come to a standstill, these last steps stand beside each other.
+The steps are numbered in the order in which they happen over all lanes, and the steps at which
+threads wait come last. Side by side, those stand beside each other; one by one, they follow all
+lanes, so that the numbers are in order on the page as well.
 """
 
 from __future__ import annotations
@@ -13,14 +14,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from locklint.reporting.interleaving import numbers
-from locklint.reporting.places import position
-from locklint.reporting.printable import printable
-from locklint.reporting.snippet import Frame, Label, Mark, snippet
+from locklint.reporting.interleaving import thread_name, waits
+from locklint.reporting.snippet import Frame
+from locklint.reporting.story import Happening, blocks, drawn, passed, place
 from locklint.reporting.style import Line, line_cells, wrap
 
 if TYPE_CHECKING:
-    from locklint.core.diagnostic import Diagnostic, Step
     from locklint.reporting.results import Results
 
 # Columns that a lane needs to be read beside another one.
@@ -31,9 +30,9 @@ WIDEST = 72
 
 
 class _Lane(msgspec.Struct, frozen=True):
-    """What is drawn of one thread: what comes before its last step, and the last step."""
+    """What is drawn of one thread: what comes before it waits, and where it waits."""
 
-    number: int
+    name: str
     before: list[Line]
     last: list[Line]
 
@@ -43,71 +42,65 @@ class _Lane(msgspec.Struct, frozen=True):
         return max((line_cells(line) for line in (*self.before, *self.last)), default=0)
 
 
-def lanes(
-    diagnostic: Diagnostic, threads: Mapping[int, Sequence[Step]], results: Results, frame: Frame
-) -> list[Line]:
+def lanes(threads: Mapping[int, Sequence[Happening]], results: Results, frame: Frame) -> list[Line]:
     """The steps of two or more threads, given by their numbers, as rows for the frame's width."""
     between = f" {frame.glyphs.between} "
     spare = len(between) * (len(threads) - 1)
     each = WIDEST if frame.width is None else (frame.width - spare) // len(threads)
-    signs = {
-        id(diagnostic.steps[index]): frame.glyphs.number(number)
-        for index, number in numbers(diagnostic).items()
-    }
-    beside = each >= NARROWEST
-    inner = replace(frame, width=min(each, WIDEST) if beside else frame.width)
-    drawn = [
-        _lane(number, steps, diagnostic, results, inner, signs) for number, steps in threads.items()
-    ]
-    if beside:
-        return _side_by_side(drawn, between, inner)
-    widest = max(lane.width for lane in drawn)
-    lines: list[Line] = []
-    for lane in drawn:
-        lines += [_heading(lane, inner, widest), *lane.before, *lane.last]
-    return lines
+    if each >= NARROWEST:
+        inner = replace(frame, width=min(each, WIDEST))
+        beside = [_lane(steps, results, inner, apart=False) for steps in threads.values()]
+        # A name or a path that is too long for a lane is not broken.
+        if all(lane.width <= min(each, WIDEST) for lane in beside):
+            return _side_by_side(beside, between, inner)
+    return _one_by_one(
+        [_lane(steps, results, frame, apart=True) for steps in threads.values()], frame
+    )
 
 
-def _lane(
-    number: int,
-    steps: Sequence[Step],
-    diagnostic: Diagnostic,
-    results: Results,
-    frame: Frame,
-    signs: Mapping[int, str],
-) -> _Lane:
-    blocks: list[list[Line]] = []
-    previous: Step | None = None
-    for step in steps:
-        block: list[Line] = []
-        if previous is None or (step.path, step.function) != (previous.path, previous.function):
-            block.extend(_place(step, results, frame))
-        elif abs(step.span.line - previous.span.line) != 1:
-            block.append([(f"{frame.glyphs.gap:>{frame.digits}}", "frame")])
-        block.extend(_drawn(step, diagnostic, results, frame, signs[id(step)]))
-        blocks.append(block)
-        previous = step
-    return _Lane(number, [line for block in blocks[:-1] for line in block], blocks[-1])
+def _lane(steps: Sequence[Happening], results: Results, frame: Frame, *, apart: bool) -> _Lane:
+    """One thread; with ``apart``, its last step can be read by itself."""
+    name = thread_name(steps[-1].step)
+    final = steps[-1] if waits(steps[-1].step) else None
+    if final is not None and apart:
+        message = f"{name} {final.label.message}"
+        final = replace(final, label=replace(final.label, message=message))
+        steps = [*steps[:-1], final]
+    before: list[Line] = []
+    last: list[Line] = []
+    for index, block in enumerate(blocks(steps)):
+        if index and len(block) == 1 and block[0].passing:
+            before += passed(block[0], " " * (frame.digits + 1), results, frame)
+            continue
+        ends = final is not None and block[-1] is final
+        parts = [part for part in (block[:-1], block[-1:]) if part] if ends else [block]
+        rows = drawn(parts, results, frame, apart=apart)
+        into = last if ends and len(parts) == 1 else before
+        into += _place(block[0], results, frame)
+        into += rows[0]
+        if len(parts) > 1:
+            last += _place(block[-1], results, frame) if apart else []
+            last += rows[1]
+    return _Lane(name, before, last)
 
 
-def _place(step: Step, results: Results, frame: Frame) -> list[Line]:
-    where = f"{step.path}:{position(step.path, step.span, results)}"
-    function = f"in {step.function}" if step.function else ""
-    text = printable(f"{where} {function}".rstrip(), frame.encoding)
+def _place(step: Happening, results: Results, frame: Frame) -> list[Line]:
+    at = step.step
+    pieces = place(at.path, at.span, at.function, results, frame.encoding)
+    text = "".join(piece for piece, _ in pieces)
     return [[(row, "faint")] for row in wrap(text, frame.width)]
 
 
-def _drawn(
-    step: Step, diagnostic: Diagnostic, results: Results, frame: Frame, sign: str
-) -> list[Line]:
-    source = results.sources.get(step.path)
-    label = Label.of(step, sign)
-    if source is not None and source.line(step.span.line).strip():
-        primary = (step.path, step.span) == (diagnostic.path, diagnostic.span)
-        return snippet(source, [Mark(step.span, primary, (label,))], frame, context=False)
-    words = (sign, f"line {step.span.line}:", label.message, label.holding, label.waiting)
-    text = printable(" ".join(word for word in words if word), frame.encoding)
-    return [[(row, "")] for row in wrap(text, frame.width)]
+def _one_by_one(drawn: Sequence[_Lane], frame: Frame) -> list[Line]:
+    widest = max(lane.width for lane in drawn)
+    lines: list[Line] = []
+    for lane in drawn:
+        if lane.before:
+            lines += [_heading(lane.name, frame, widest), *lane.before]
+    last = [line for lane in drawn for line in lane.last]
+    if last:
+        lines += [_heading("deadlock", frame, widest), *last]
+    return lines
 
 
 def _side_by_side(drawn: Sequence[_Lane], between: str, frame: Frame) -> list[Line]:
@@ -115,7 +108,7 @@ def _side_by_side(drawn: Sequence[_Lane], between: str, frame: Frame) -> list[Li
     columns: list[list[Line]] = []
     for lane in drawn:
         padding: list[Line] = [[] for _ in range(height - len(lane.before))]
-        heading = _heading(lane, frame, lane.width)
+        heading = _heading(lane.name, frame, lane.width)
         columns.append([heading, *lane.before, *padding, *lane.last])
     widths = [max(line_cells(line) for line in column) for column in columns]
     lines: list[Line] = []
@@ -131,8 +124,7 @@ def _side_by_side(drawn: Sequence[_Lane], between: str, frame: Frame) -> list[Li
     return lines
 
 
-def _heading(lane: _Lane, frame: Frame, width: int) -> Line:
-    text = f"thread {lane.number}"
+def _heading(text: str, frame: Frame, width: int) -> Line:
     dash = frame.glyphs.secondary
     rest = max(min(width, frame.width or WIDEST) - len(text) - 5, 3)
     return [(f"{dash * 3} ", "frame"), (text, "strong"), (f" {dash * rest}", "frame")]

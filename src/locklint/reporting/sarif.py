@@ -14,7 +14,7 @@ from locklint import __version__
 from locklint.core.diagnostic import Severity
 from locklint.reporting import places
 from locklint.reporting.fingerprint import fingerprint
-from locklint.reporting.interleaving import numbers, standstill, threads
+from locklint.reporting.interleaving import numbers, standstill, thread_name, threads
 from locklint.reporting.summary import words_of
 
 if TYPE_CHECKING:
@@ -255,8 +255,8 @@ def _thread_flows(
     if not lanes:
         return [flow("", steps)]
     return [
-        flow(f"thread {number}", [(at, step) for at, step in steps if step.thread == number])
-        for number in lanes
+        flow(thread_name(own[0]), [(at, step) for at, step in steps if step.thread == number])
+        for number, own in lanes.items()
     ]
 
 

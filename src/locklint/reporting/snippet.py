@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,10 +10,9 @@ import msgspec
 from locklint.reporting.glyphs import Glyphs
 from locklint.reporting.printable import printable
 from locklint.reporting.source_row import SourceRow, Window, indent_of
-from locklint.reporting.style import Line, cells, line_cells, wrap
+from locklint.reporting.style import Line, cells, line_cells, longest_word, wrap
 
 if TYPE_CHECKING:
-    from locklint.core.diagnostic import Step
     from locklint.core.source import SourceFile, Span
 
 # Without an edge to keep within, longer lines of source are clipped all the same.
@@ -31,37 +29,27 @@ GAP = 2
 
 
 class Label(msgspec.Struct, frozen=True):
-    """What a step says: its sign (empty where it is the only one), its text, what is held.
-
-    ``waiting`` tells what its thread waits for.
-    """
+    """What a step says: its sign (empty where it is the only one), its text, what is held."""
 
     sign: str
     message: str
     holding: str = ""
-    waiting: str = ""
-
-    @classmethod
-    def of(cls, step: Step, sign: str) -> Label:
-        """The label of a step."""
-        holding = f"[holding: {', '.join(step.held)}]" if step.held else ""
-        waiting = f"[waits for: {step.waits_for}]" if step.waits_for else ""
-        return cls(sign, step.message, holding, waiting)
 
     @property
-    def tags(self) -> list[tuple[str, str]]:
-        """What stands behind the text, with the names of styles."""
-        pieces = ((self.holding, "holding"), (self.waiting, "waiting"))
-        return [(text, style) for text, style in pieces if text]
+    def hang(self) -> int:
+        """The columns of the sign and the blank behind it."""
+        return cells(self.sign) + 1 if self.sign else 0
 
     @property
     def width(self) -> int:
         """The columns that it takes in one row."""
-        return (
-            cells(self.message)
-            + (cells(self.sign) + 1 if self.sign else 0)
-            + sum(cells(text) + GAP for text, _ in self.tags)
-        )
+        held = cells(self.holding) + GAP if self.holding else 0
+        return self.hang + cells(self.message) + held
+
+    @property
+    def least_width(self) -> int:
+        """The columns that it needs so that no word is broken."""
+        return self.hang + max(longest_word(self.message), longest_word(self.holding))
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -98,56 +86,98 @@ class Frame(msgspec.Struct, frozen=True):
         return [bar, (" ", ""), *pieces] if pieces else [bar]
 
 
-def snippet(
-    source: SourceFile, marks: Sequence[Mark], frame: Frame, *, context: bool = True
-) -> list[Line]:
-    """The marked lines in order, small gaps between them filled, large ones elided.
+def snippets(
+    source: SourceFile,
+    parts: Sequence[Sequence[Mark]],
+    frame: Frame,
+    *,
+    apart: bool = False,
+    context: bool = False,
+) -> list[list[Line]]:
+    """The marked lines in the order of the marks, small gaps between them filled, others elided.
 
-    With ``context``, a single one has its neighbours beside it.
+    The parts share no row of code, but all are indented alike, so that nested code looks nested.
+    With ``apart``, nothing is shown or elided between them. With ``context``, a single line has
+    its neighbours beside it.
     """
-    by_line: defaultdict[int, list[Mark]] = defaultdict(list)
-    for mark in sorted(marks, key=lambda mark: mark.span):
-        by_line[mark.span.line].append(mark)
-    numbers = list(_shown_numbers(sorted(by_line), source, context))
+    groups = [_by_line(marks) for marks in parts]
+    lines = [[at for at, _ in part] for part in groups]
+    shown = list(_shown_numbers(lines, source, apart, context))
     indents = [
         indent_of(source.line(number))
+        for numbers in shown
         for number in numbers
         if number is not None and source.line(number).strip()
     ]
     indent = min(indents, default=0)
-    lines: list[Line] = []
+    return [
+        list(_part(numbers, part, source, indent, frame))
+        for numbers, part in zip(shown, groups, strict=True)
+    ]
+
+
+def _by_line(marks: Sequence[Mark]) -> list[tuple[int, list[Mark]]]:
+    """The marks in order, those that follow each other in one line together."""
+    groups: list[tuple[int, list[Mark]]] = []
+    for mark in marks:
+        if groups and groups[-1][0] == mark.span.line:
+            groups[-1][1].append(mark)
+        else:
+            groups.append((mark.span.line, [mark]))
+    return groups
+
+
+def _part(
+    numbers: Sequence[int | None],
+    groups: Sequence[tuple[int, list[Mark]]],
+    source: SourceFile,
+    indent: int,
+    frame: Frame,
+) -> Iterator[Line]:
+    """The rows of one part: each line that is shown, with the next marks if they are in it."""
+    waiting = list(groups)
     for number in numbers:
         if number is None:
-            lines.append([(f"{frame.glyphs.gap:>{frame.digits}}", "frame")])
-        else:
-            row = source.position(number, 1).row
-            lines.extend(_drawn(source.line(number), row, by_line[number], indent, frame))
-    return lines
+            yield [(f"{frame.glyphs.gap:>{frame.digits}}", "frame")]
+            continue
+        marks = waiting.pop(0)[1] if waiting and waiting[0][0] == number else []
+        row = source.position(number, 1).row
+        yield from _drawn(source.line(number), row, marks, indent, frame)
 
 
 def _shown_numbers(
-    marked: Sequence[int], source: SourceFile, context: bool
-) -> Iterator[int | None]:
-    """The lines to show, None for a gap; beside a single one, neighbours that say something."""
+    parts: Sequence[Sequence[int]], source: SourceFile, apart: bool, context: bool
+) -> Iterator[list[int | None]]:
+    """The lines to show of each part, None for a gap.
+
+    Beside a single line stand its neighbours, if they say something.
+    """
 
     def cell(number: int) -> int:
         return source.position(number, 1).cell
 
-    if len(marked) == 1:
-        number = marked[0]
-        for neighbour in (number - 1, number, number + 1) if context else marked:
-            says_something = any(map(str.isalnum, source.line(neighbour)))
-            if neighbour == number or (says_something and cell(neighbour) == cell(number)):
-                yield neighbour
+    if context and sum(map(len, parts)) == 1:
+        number = parts[0][0]
+        yield [
+            neighbour
+            for neighbour in (number - 1, number, number + 1)
+            if neighbour == number
+            or (any(map(str.isalnum, source.line(neighbour))) and cell(neighbour) == cell(number))
+        ]
         return
-    previous = marked[0]
-    for number in marked:
-        if number - previous - 1 > SMALL_GAP or cell(number) != cell(previous):
-            yield None
-        else:
-            yield from range(previous + 1, number)
-        yield number
-        previous = number
+    previous: int | None = None
+    for part in parts:
+        shown: list[int | None] = []
+        previous = None if apart else previous
+        for number in part:
+            if previous is not None and number != previous:
+                if 0 < number - previous <= SMALL_GAP + 1 and cell(number) == cell(previous):
+                    shown.extend(range(previous + 1, number))
+                else:
+                    shown.append(None)
+            shown.append(number)
+            previous = number
+        yield shown
 
 
 def _drawn(
@@ -185,19 +215,20 @@ def _marked(mark: Mark, start: int, end: int, window: Window, frame: Frame) -> I
     sign = frame.glyphs.primary if mark.primary else frame.glyphs.secondary
     underline = (sign * (end - start), frame.severity if mark.primary else "step")
     blocks = [_printable(label, frame) for label in mark.labels]
-    beside = end + 1
     room = frame.label_room
-    if blocks and _fits_beside(blocks[0], beside, room):
-        rows = [row for block in blocks for row in _label_rows(block, beside, room)]
-        yield frame.row((" " * start, ""), underline, (" ", ""), *rows[0])
-        for row in rows[1:]:
-            yield frame.row((" " * beside, ""), *row)
+    at = end + 1
+    beside = [row for block in blocks for row in _label_rows(block, at, room)]
+    under_at = _column_under(start, blocks, room)
+    under = [row for block in blocks for row in _label_rows(block, under_at, room)]
+    in_one_row = len(beside) == len(blocks)
+    if blocks and _fits(blocks, at, room) and (in_one_row or len(beside) <= len(under)):
+        yield frame.row((" " * start, ""), underline, (" ", ""), *beside[0])
+        for row in beside[1:]:
+            yield frame.row((" " * at, ""), *row)
         return
     yield frame.row((" " * start, ""), underline)
-    under = _column_under(start, blocks, room)
-    for block in blocks:
-        for row in _label_rows(block, under, room):
-            yield frame.row((" " * under, ""), *row)
+    for row in under:
+        yield frame.row((" " * under_at, ""), *row)
 
 
 def _printable(label: Label, frame: Frame) -> Label:
@@ -205,14 +236,12 @@ def _printable(label: Label, frame: Frame) -> Label:
         label.sign,
         printable(label.message, frame.encoding),
         printable(label.holding, frame.encoding),
-        printable(label.waiting, frame.encoding),
     )
 
 
-def _fits_beside(label: Label, column: int, room: int | None) -> bool:
-    if room is None or room - column >= NARROW_LABEL:
-        return True
-    return column + label.width <= room
+def _fits(labels: Sequence[Label], column: int, room: int | None) -> bool:
+    """Tell whether no word of labels that begin at a column is broken."""
+    return room is None or all(column + label.least_width <= room for label in labels)
 
 
 def _column_under(start: int, labels: Sequence[Label], room: int | None) -> int:
@@ -220,22 +249,25 @@ def _column_under(start: int, labels: Sequence[Label], room: int | None) -> int:
     if room is None:
         return start
     widest = max((label.width for label in labels), default=0)
-    return max(0, min(start, room - (widest if widest <= room else NARROW_LABEL)))
+    least = max((label.least_width for label in labels), default=0)
+    needed = widest if widest <= room else max(NARROW_LABEL, least)
+    return max(0, min(start, room - needed))
 
 
 def _label_rows(label: Label, column: int, room: int | None) -> Iterator[Line]:
-    """A label as rows: its sign, its text behind it, and its tags at the end or below."""
-    hang = cells(label.sign) + 1 if label.sign else 0
+    """A label as rows: its sign, its text behind it, and what is held at the end or below."""
+    hang = label.hang
     width = None if room is None else max(room - column - hang, 8)
     lead = [(f"{label.sign} ", "number")] if label.sign else []
     rows: list[Line] = [
         [*(lead if index == 0 else [(" " * hang, "")]), (text, "")]
         for index, text in enumerate(wrap(label.message, width))
     ]
-    for tag, style in label.tags:
-        if width is None or line_cells(rows[-1]) - hang + GAP + cells(tag) <= width:
-            rows[-1] += [(" " * GAP, ""), (tag, style)]
+    if label.holding:
+        end = line_cells(rows[-1]) - hang + GAP + cells(label.holding)
+        if width is None or end <= width:
+            rows[-1] += [(" " * GAP, ""), (label.holding, "holding")]
         else:
-            for text in wrap(tag, width):
-                rows.append([(" " * hang, ""), (text, style)])
+            for text in wrap(label.holding, width):
+                rows.append([(" " * hang, ""), (text, "holding")])
     yield from rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 Piece = tuple[str, str]  # A text and the name of its style; the empty name is plain text.
@@ -17,7 +17,6 @@ STYLES = {
     "step": "bright_blue",
     "number": "bold",
     "holding": "magenta",
-    "waiting": "bold magenta",
     "help": "bold green",
     "removed": "red",
     "added": "green",
@@ -47,38 +46,42 @@ def line_cells(line: Line) -> int:
 def wrap(text: str, width: int | None, first: int | None = None) -> list[str]:
     """Break a text at blanks into rows of at most ``width`` columns, the first of ``first``.
 
-    Words that are longer are cut. There is always at least one row; with no room for a word in a
-    shorter first row, that row is empty. None is no limit.
+    Words are never broken, and code in backticks not where it fits in a row: what is longer has a
+    row of its own. There is always at least one row; with no room for a word in a shorter first
+    row, that row is empty. None is no limit.
     """
     if width is None:
         return [text]
     rows: list[str] = []
     row, room = "", width if first is None else first
-    for word in text.split(" "):
-        while True:
-            extended = f"{row} {word}" if row else word
-            if cells(extended) <= room:
-                row = extended
-                break
-            if row or room < width:
-                rows.append(row)
-            else:
-                head = _head(word, width)
-                rows.append(head)
-                word = word[len(head) :]
-            row, room = "", width
+    for word in _words(text, width):
+        extended = f"{row} {word}" if row else word
+        if cells(extended) > room and (row or room < width):
+            rows.append(row)
+            row, room = word, width
+        else:
+            row = extended
     rows.append(row)
     return rows
 
 
-def _head(word: str, width: int) -> str:
-    """The longest beginning of a word that fits, at least one character."""
-    taken = 0
-    for index, character in enumerate(word):
-        taken += cells(character)
-        if taken > width and index:
-            return word[:index]
-    return word
+def longest_word(text: str) -> int:
+    """The columns of the longest word."""
+    return max(map(cells, text.split(" ")))
+
+
+def _words(text: str, width: int) -> Iterator[str]:
+    """The pieces of a text between which a row may end."""
+    pending: list[str] = []
+    inside = False
+    for word in text.split(" "):
+        pending.append(word)
+        inside ^= word.count("`") % 2 == 1
+        if not inside:
+            piece = " ".join(pending)
+            yield from [piece] if cells(piece) <= width else pending
+            pending = []
+    yield from pending
 
 
 def _painted(line: Line, color: bool) -> str:

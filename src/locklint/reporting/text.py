@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from locklint.core.diagnostic import Step
 from locklint.reporting.fix_diff import fix_diff
 from locklint.reporting.glyphs import glyphs_for
-from locklint.reporting.interleaving import numbers, standstill, threads
+from locklint.reporting.interleaving import threads
 from locklint.reporting.lanes import lanes
 from locklint.reporting.places import position
 from locklint.reporting.printable import printable
-from locklint.reporting.snippet import Frame, Label, Mark, snippet
+from locklint.reporting.snippet import Frame, Mark, snippets
+from locklint.reporting.story import Happening, blocks, drawn, happenings, passed, place
 from locklint.reporting.style import Line, line_cells, paint, wrap
 from locklint.reporting.summary import closing_lines
 
 if TYPE_CHECKING:
-    from locklint.core.diagnostic import Diagnostic, Step
-    from locklint.core.source import SourceFile, Span
+    from locklint.core.diagnostic import Diagnostic
     from locklint.reporting.options import RenderOptions
     from locklint.reporting.results import Results
 
@@ -48,34 +49,22 @@ def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
         severity=diagnostic.severity.label,
     )
     yield from _header(diagnostic, options)
-    numbered = len(diagnostic.steps) > 1
-    signs = numbers(diagnostic)
+    steps = happenings(diagnostic, frame)
+    yield _place(diagnostic, results, frame)
     several = threads(diagnostic)
-    labels = [
-        (step, Label.of(step, frame.glyphs.number(signs[index]) if numbered else ""))
-        for index, step in enumerate(diagnostic.steps)
-        if not (several and step.thread)
-    ]
-    paths = dict.fromkeys([diagnostic.path, *(step.path for step, _ in labels)])
     if several:
-        yield _place(diagnostic, None, results, frame)
         yield []
-        yield from lanes(diagnostic, several, results, frame)
-        conclusion = standstill(diagnostic)
-        if conclusion:
-            yield from _note("so", conclusion, frame)
-        paths = dict.fromkeys(step.path for step, _ in labels)
-    for path in paths:
-        here = [(step, label) for step, label in labels if step.path == path]
-        first = here[0][0] if several or path != diagnostic.path else None
-        yield _place(diagnostic, first, results, frame)
-        marks = _marks(None if several else diagnostic, path, here)
-        source = results.sources.get(path)
-        if source is not None and _has_text(source, marks):
-            yield frame.row()
-            yield from snippet(source, marks, frame)
-        else:
-            yield from _without_source(here, frame)
+        yield from lanes(
+            {number: [each for each in steps if each.step.thread == number] for number in several},
+            results,
+            frame,
+        )
+    rest = [each for each in steps if not (several and each.step.thread)]
+    yield from _blocks(diagnostic, rest, bool(several), results, frame)
+    for step in diagnostic.steps:
+        if step.role == "made":
+            at = f"{step.path}:{position(step.path, step.span, results)}"
+            yield from _note("lock", f"{step.message} at {at}", frame)
     if diagnostic.help:
         yield from _note("help", diagnostic.help, frame)
     if diagnostic.fix:
@@ -91,18 +80,54 @@ def _rows(diagnostic: Diagnostic, results: Results) -> Iterator[int]:
     """The line numbers that are shown."""
     yield position(diagnostic.path, diagnostic.span, results).row
     for step in diagnostic.steps:
-        yield position(step.path, step.span, results).row
+        if step.role != "made":
+            yield position(step.path, step.span, results).row
 
 
-def _place(diagnostic: Diagnostic, step: Step | None, results: Results, frame: Frame) -> Line:
+def _place(at: Diagnostic | Step, results: Results, frame: Frame) -> Line:
     """Where a finding is, or a step that lies elsewhere."""
-    at = diagnostic if step is None else step
-    arrow = "-->" if step is None else ":::"
-    where = f"{at.path}:{position(at.path, at.span, results)}"
-    place = [(f"{'':>{frame.digits}}{arrow} ", "frame"), (where, "")]
-    if at.function:
-        place.append((f" in {at.function}", "faint"))
-    return [(printable(text, frame.encoding), style) for text, style in place]
+    arrow = ":::" if isinstance(at, Step) else "-->"
+    lead = (f"{'':>{frame.digits}}{arrow} ", "frame")
+    return [lead, *place(at.path, at.span, at.function, results, frame.encoding)]
+
+
+def _home(at: Diagnostic | Step) -> tuple[str, str]:
+    return at.path, at.function
+
+
+def _blocks(
+    diagnostic: Diagnostic,
+    steps: Sequence[Happening],
+    in_lanes: bool,
+    results: Results,
+    frame: Frame,
+) -> Iterator[Line]:
+    """The steps that are drawn one below the other, function by function.
+
+    The place of the finding is drawn with them, or first, unless it is ``in_lanes`` already.
+    """
+    groups = blocks(steps)
+    other = None if in_lanes or any(each.primary for each in steps) else Mark(diagnostic.span, True)
+    if other is not None and not (groups and groups[0][0].step.path == diagnostic.path):
+        source = results.sources.get(diagnostic.path)
+        if source is not None and source.line(other.span.line).strip():
+            yield frame.row()
+            yield from snippets(source, [[other]], frame, context=not groups)[0]
+        other = None
+    for index, block in enumerate(groups):
+        first = block[0].step
+        if index and len(block) == 1 and block[0].passing:
+            yield from passed(block[0], f"{'':>{frame.digits}}::: ", results, frame)
+            continue
+        stands_here = other is not None or any(each.primary for each in block)
+        if not index and not in_lanes and (stands_here or _home(first) == _home(diagnostic)):
+            yield frame.row()
+        else:
+            yield _place(first, results, frame)
+        context = len(groups) == 1
+        yield from drawn([block], results, frame, other=None if index else other, context=context)[
+            0
+        ]
 
 
 def _header(diagnostic: Diagnostic, options: RenderOptions) -> Iterator[Line]:
@@ -123,33 +148,6 @@ def _header(diagnostic: Diagnostic, options: RenderOptions) -> Iterator[Line]:
     yield line
     for row in rows[1:]:
         yield [(" " * INDENT, ""), (row, "strong")]
-
-
-def _marks(
-    diagnostic: Diagnostic | None, path: str, steps: Sequence[tuple[Step, Label]]
-) -> list[Mark]:
-    """The marks of one file: steps at the same place share one, the primary place has its own.
-
-    None is a finding whose primary place is drawn elsewhere.
-    """
-    labels: dict[Span, list[Label]] = {}
-    primary = diagnostic.span if diagnostic is not None and path == diagnostic.path else None
-    if primary is not None:
-        labels[primary] = []
-    for step, label in steps:
-        labels.setdefault(step.span, []).append(label)
-    return [Mark(span, span == primary, tuple(here)) for span, here in labels.items()]
-
-
-def _has_text(source: SourceFile, marks: Sequence[Mark]) -> bool:
-    return any(source.line(mark.span.line).strip() for mark in marks)
-
-
-def _without_source(steps: Sequence[tuple[Step, Label]], frame: Frame) -> Iterator[Line]:
-    for step, label in steps:
-        line = f"line {step.span.line}:"
-        words = (label.sign, line, label.message, label.holding, label.waiting)
-        yield from _note("note", " ".join(word for word in words if word), frame)
 
 
 def _note(word: str, text: str, frame: Frame) -> Iterator[Line]:

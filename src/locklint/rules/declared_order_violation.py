@@ -62,9 +62,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.deadlock_story import Story
 from locklint.analysis.declared_order import Violation
 from locklint.analysis.program import Program
-from locklint.analysis.story import made_step, shortened, thread_steps
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
 from locklint.rule import Rule
 
@@ -81,16 +81,20 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for found in program.order_violations:
         function = program.functions[found.witness.function]
         locks = (found.witness.source.lock, found.witness.target.lock)
-        steps = thread_steps(program, found.witness.pair)
-        steps += [step for lock in locks if (step := made_step(program, lock)) is not None]
+        story = Story(program, found.witness.pair)
+        source, target = story.name(found.source), story.name(found.target)
         yield RULE.finding(
             function,
             found.witness.span,
-            f"`{shortened(found.target)}` is asked for while `{shortened(found.source)}` is held,"
-            f" against the declared order {_declared(found)}",
+            f"`{target}` is asked for while `{source}` is held, against the declared order"
+            f" {_declared(found)}",
             locks=locks,
-            steps=[*steps, *_declarations(found)],
-            help=f"take `{shortened(found.target)}` first",
+            steps=[
+                *story.steps(found.witness.pair),
+                *_declarations(found),
+                *story.made(*locks),
+            ],
+            help=f"take `{target}` first",
         )
 
 

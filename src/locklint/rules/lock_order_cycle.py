@@ -71,10 +71,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.deadlock_story import Story
 from locklint.analysis.lock_cycles import LockCycle
-from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
-from locklint.analysis.story import made_step, shortened, thread_steps
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
 from locklint.ir.lock import Exactness, LockRef
 from locklint.rule import Rule
@@ -86,14 +85,15 @@ def check(program: Program) -> Iterator[Diagnostic]:
         first = cycle.witnesses[0]
         function = program.functions[first.function]
         locks = tuple(witness.source.lock for witness in cycle.witnesses)
+        story = Story(program, *(witness.pair for witness in cycle.witnesses))
         yield RULE.finding(
             function,
             first.span,
-            _message(cycle),
+            _message(cycle, story),
             severity=Severity.ERROR if cycle.is_exact else Severity.WARNING,
             confidence=_confidence(locks),
             locks=locks,
-            steps=_steps(program, cycle),
+            steps=list(_steps(cycle, story)),
             help="take these locks in one order everywhere, or let go of the first before the other"
             " is asked for",
             anchors=tuple(
@@ -104,9 +104,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
         )
 
 
-def _message(cycle: LockCycle) -> str:
+def _message(cycle: LockCycle, story: Story) -> str:
     parts = [
-        f"`{shortened(source)}` then `{shortened(target)}`"
+        f"`{story.name(source)}` then `{story.name(target)}`"
         for source, target in zip(cycle.locks, (*cycle.locks[1:], cycle.locks[0]), strict=True)
     ]
     text = "; ".join(f"another {part}" if index else part for index, part in enumerate(parts))
@@ -119,18 +119,10 @@ def _confidence(locks: tuple[LockRef, ...]) -> Confidence:
     return Confidence.MEDIUM
 
 
-def _steps(program: Program, cycle: LockCycle) -> list[Step]:
-    steps: list[Step] = []
+def _steps(cycle: LockCycle, story: Story) -> Iterator[Step]:
     for thread, witness in enumerate(cycle.witnesses, start=1):
-        steps += thread_steps(program, witness.pair, thread=thread)
-    seen: set[str] = set()
-    for witness in cycle.witnesses:
-        name = lock_name(witness.source.lock)
-        made = made_step(program, witness.source.lock)
-        if made is not None and name not in seen:
-            seen.add(name)
-            steps.append(made)
-    return steps
+        yield from story.steps(witness.pair, thread=thread)
+    yield from story.made(*(witness.source.lock for witness in cycle.witnesses))
 
 
 RULE = Rule(

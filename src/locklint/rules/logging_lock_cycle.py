@@ -71,8 +71,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, made_step, short_name, thread_steps
+from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -84,12 +85,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
         lock = found.held.lock
         *_, last = found.asks.chain()
         asker = program.functions[last.function].called_name
-        waits = "waits for the lock of a handler"
-        steps = thread_steps(program, found.logs, thread=1, waits=waits)
-        steps += thread_steps(program, found.asks, thread=2)
-        made = made_step(program, lock)
-        if made is not None:
-            steps.append(made)
+        story = Story(program, found.logs, found.asks)
+        waits = "waits for the lock of a handler, which thread 2 holds"
         yield RULE.finding(
             function,
             found.logs.span,
@@ -98,8 +95,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             locks=(lock,),
-            steps=steps,
-            help=f"log when `{short_name(lock)}` has been given back",
+            steps=[
+                *story.steps(found.logs, thread=1, waits=waits),
+                *story.steps(found.asks, thread=2),
+                *story.made(lock),
+            ],
+            help=f"log when `{story.name(lock)}` has been given back",
         )
 
 

@@ -59,9 +59,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
 from locklint.analysis.self_deadlock import upgrades
-from locklint.analysis.story import display_name, made_step, thread_steps
+from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -71,15 +72,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for found in upgrades(program.composition):
         lock = found.held.lock
         function = program.functions[found.pair.function]
-        steps = thread_steps(program, found.pair)
-        made = made_step(program, lock)
+        story = Story(program, found.pair)
         yield RULE.finding(
             function,
             found.pair.span,
             f"the write side of `{display_name(lock)}` is asked for while its read side is held",
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             locks=(lock,),
-            steps=[*steps, made] if made is not None else steps,
+            steps=[*story.steps(found.pair), *story.made(lock)],
             help="give the read side back first, and look again under the write side",
         )
 

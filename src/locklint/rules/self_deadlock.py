@@ -80,9 +80,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
 from locklint.analysis.self_deadlock import SelfDeadlock
-from locklint.analysis.story import display_name, made_step, thread_steps
+from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -92,8 +93,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for found in program.self_deadlocks:
         pair, lock = found.pair, found.held.lock
         function = program.functions[pair.function]
-        steps = thread_steps(program, pair)
-        made = made_step(program, lock)
+        story = Story(program, pair)
         since = found.held.since
         yield RULE.finding(
             function,
@@ -102,7 +102,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
-            steps=[*steps, made] if made is not None else steps,
+            steps=[*story.steps(pair), *story.made(lock)],
             help="ask outside the section, split off a function that expects the lock to be held,"
             " or make the lock re-entrant",
             anchors=() if since is None else (since.span,),

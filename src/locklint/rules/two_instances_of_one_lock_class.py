@@ -66,8 +66,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
-from locklint.analysis.story import made_step, short_name, thread_steps
 from locklint.analysis.two_instances import TwoInstances
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.ir.lock import Exactness
@@ -79,26 +79,22 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for found in program.two_instances:
         lock = found.first.lock
         function = program.functions[found.holder.function]
-        steps = thread_steps(program, found.pair)
-        made = made_step(program, lock)
-        if made is not None:
-            steps.append(made)
+        story = Story(program, found.pair)
         since = found.first.since
         yield RULE.finding(
             function,
             found.holder.span,
-            _message(found),
+            _message(found, story.name(lock)),
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             locks=(lock,),
-            steps=steps,
+            steps=[*story.steps(found.pair), *story.made(lock)],
             help="take the two in an order that does not depend on the arguments, such as `id()`",
             anchors=() if since is None else (since.span,),
         )
 
 
-def _message(found: TwoInstances) -> str:
-    name = short_name(found.first.lock)
+def _message(found: TwoInstances, name: str) -> str:
     if found.first.lock.exactness is Exactness.ELEMENT:
         return f"two locks of `{name}` are taken in no fixed order: threads can wait for each other"
     first, second = found.first.lock.path, found.second.lock.path

@@ -70,8 +70,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, made_step, thread_steps
+from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -85,11 +86,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         function = program.functions[pair.function]
         who = _WAITED_FOR.get(pair.event.name, "executor")
         callee = program.functions[found.spawn.callee].called_name
-        steps = thread_steps(program, pair, thread=1, waits=f"waits for the {who} to end")
-        steps += thread_steps(program, found.needs, thread=2)
-        made = made_step(program, lock)
-        if made is not None:
-            steps.append(made)
+        story = Story(program, pair, found.needs)
         yield RULE.finding(
             function,
             pair.span,
@@ -98,7 +95,11 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
-            steps=steps,
+            steps=[
+                *story.steps(pair, thread=1, waits="waits for thread 2 to finish"),
+                *story.steps(found.needs, thread=2),
+                *story.made(lock),
+            ],
             help="let go of the lock before waiting",
         )
 

@@ -1,0 +1,113 @@
+"""The steps of a finding about several functions, or about several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.lock_name import lock_name, short_names
+from locklint.analysis.paths import Paths
+from locklint.analysis.story import made_step, under
+from locklint.core.diagnostic import Step
+from locklint.core.source import Span
+from locklint.ir.lock import LockRef
+
+if TYPE_CHECKING:
+    from locklint.analysis.program import Program
+
+
+class Story:
+    """The steps of a finding about the whole program, in which each lock has one short name."""
+
+    def __init__(self, program: Program, *pairs: CriticalPair) -> None:
+        """Begin the story of all that happens in ``pairs``."""
+        self._program = program
+        self._modules = {source.key for source in program.sources.values()}
+        names = [lock_name(lock) for pair in pairs for lock in _locks(pair)]
+        self._names = short_names(names, self._modules)
+
+    def name(self, lock: LockRef | str) -> str:
+        """Return the short name of a lock, which may be given by its name across the program."""
+        full = lock if isinstance(lock, str) else lock_name(lock)
+        return self._names.get(full) or short_names([full], self._modules)[full]
+
+    def steps(
+        self, pair: CriticalPair, *, thread: int = 0, waits: str = "waits for it"
+    ) -> list[Step]:
+        """Return the steps of a pair: each acquire, the calls in between, and what waits at last.
+
+        ``thread`` numbers the threads or tasks of a story of several. ``waits`` is said of a wait
+        for something that is no lock.
+        """
+        event = pair.event
+        waits_for = self.name(event.lock) if event.lock is not None else ""
+        in_task = any(lock.kind.is_async for lock in _locks(pair))
+        steps: list[Step] = []
+        held: tuple[str, ...] = ()
+
+        def add(role: str, link: CriticalPair, span: Span, message: str, lock: str = "") -> None:
+            function = self._program.functions[link.function]
+            tests = Paths(function).tests_before(span, since)
+            steps.append(
+                Step(
+                    role,
+                    function.path,
+                    span,
+                    message + under(self._program, function, tests),
+                    function.shown_name,
+                    lock,
+                    held,
+                    thread,
+                    waits_for if role == "wait" else "",
+                    in_task,
+                )
+            )
+
+        for link in pair.chain():
+            since: Span | None = None
+            for one in link.held:
+                name = self.name(one.lock)
+                if name not in held:
+                    held = (*held, name)
+                if one.since is not None:
+                    message = f"acquires `{name}`"
+                    add("acquire", link, one.since.span, message, one.lock.identity)
+                    since = one.since.span
+            if link.inner is not None:
+                callee = self._program.functions[link.inner.function].called_name
+                add("call", link, link.span, _call_phrase(link, callee))
+            elif event.lock is not None:
+                message = f"waits for `{waits_for}`"
+                add("wait", link, link.span, message, event.lock.identity)
+            else:
+                add("wait", link, link.span, waits)
+        return steps
+
+    def made(self, *locks: LockRef) -> list[Step]:
+        """Return a step for the place where each lock is made, with its full name."""
+        distinct = {lock_name(lock): lock for lock in locks}
+        steps = (made_step(self._program, lock) for lock in distinct.values())
+        return [step for step in steps if step is not None]
+
+
+def _locks(pair: CriticalPair) -> Iterator[LockRef]:
+    """The locks that are held in a pair or waited for."""
+    for link in pair.chain():
+        yield from (one.lock for one in link.held)
+    if pair.event.lock is not None:
+        yield pair.event.lock
+
+
+def _call_phrase(link: CriticalPair, callee: str) -> str:
+    if link.implicit == "property":
+        return f"reads a property, which runs `{callee}`"
+    if link.implicit == "log":
+        return f"formatting the record runs `{callee}`"
+    if link.implicit == "with":
+        return f"enters a context manager, which runs `{callee}`"
+    if link.implicit:
+        return f"`{link.implicit}` runs `{callee}`"
+    if link.is_concurrent and not (link.inner and link.inner.is_concurrent):
+        return f"starts a thread that runs `{callee}`"
+    return f"calls `{callee}`"
