@@ -39,14 +39,20 @@ class Receivers:
         self._graph = graph
         self._hierarchy = hierarchy
         self._older_fields = older_fields
+        self._kin: dict[tuple[Edge, Classes | None], Kin | None] = {}
 
     def kin(self, called: Edge, pair: CriticalPair) -> Kin | None:
         """Return what a callee's pair says of its object; None where there is no such object."""
+        key = (called, pair.classes)
+        if key not in self._kin:
+            self._kin[key] = self._find_kin(called, pair.classes)
+        return self._kin[key]
+
+    def _find_kin(self, called: Edge, needed: Classes | None) -> Kin | None:
         own = self._graph.function(called.callee).self_name
         if own is None:
             return Kin()
         runners = self._hierarchy.runners
-        needed = pair.classes
         if called.dispatched:
             needed = both(needed, runners.get(called.callee))
         receiver = called.binding.roots.get(own)
@@ -61,7 +67,9 @@ class Receivers:
         if allowed is not None and not allowed:
             return None
         step = None if receiver is None else self._age(called.caller, receiver)
-        return Kin(None, allowed, step)
+        # Nor what holds of all objects that have the lock.
+        family = self._hierarchy.descendants.get(self._graph.function(called.callee).class_key)
+        return Kin(None, None if allowed == family else allowed, step)
 
     def holder(self, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
         """Return what is known of the object whose attribute a pair's lock is.
