@@ -6,27 +6,38 @@ import msgspec
 
 from locklint.analysis.passed import Passed
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
-from locklint.ir.cfg import Function, FunctionKind
-from locklint.ir.instruction import Call, CallArgument, Constant, Unknown
+from locklint.ir.cfg import Function, FunctionKind, split_key
+from locklint.ir.instruction import Assign, Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
+
+Closure = tuple[tuple[str, AccessPath], ...]
+"""What variables stand for, by their names."""
 
 
 class Binding:
     """Exchanges a callee's own names for what a call passes.
 
-    ``receiver`` is what the callee is bound to, where that does not stand in the call.
+    ``receiver`` is what the callee is bound to, where that does not stand in the call. ``closure``
+    says what variables of the caller stand for at the call, where a callee inside it names them.
     """
 
     def __init__(
-        self, caller: Function, callee: Function, call: Call | None, receiver: AccessPath | None
+        self,
+        caller: Function,
+        callee: Function,
+        call: Call | None,
+        receiver: AccessPath | None,
+        closure: Closure = (),
     ) -> None:
         self._caller = caller
         self._callee = callee
         self.roots: dict[str, AccessPath] = {}
         self.locks: dict[str, LockRef] = {}
         self._receivers: dict[str, AccessPath] = {}  # of bound methods that are passed
+        self.functions: dict[str, tuple[str, ...]] = {}
         self.constants: dict[str, Constant] = {}
         self._given: set[str] = set()
+        self._closure = dict(closure)
         self._is_open = False  # something starred is passed: any parameter may be given
         self._collected: dict[str, list[CallArgument]] = {}
         self._receiving = ""  # the starred parameter that collects the receiver too
@@ -48,9 +59,10 @@ class Binding:
         callee: Function,
         arguments: tuple[CallArgument, ...],
         receiver: AccessPath | None,
+        closure: Closure = (),
     ) -> Binding:
         """The binding of a function that will be called with some arguments by somebody else."""
-        binding = cls(caller, callee, None, receiver)
+        binding = cls(caller, callee, None, receiver, closure)
         names = list(callee.parameters)
         if receiver is not None and callee.kind in (
             FunctionKind.METHOD,
@@ -118,6 +130,8 @@ class Binding:
             self.constants[name] = argument.value
         if argument.lock is not None:
             self.locks[name] = argument.lock
+        if argument.functions:
+            self.functions[name] = argument.functions
         if argument.receiver is not None:
             self._receivers[name] = argument.receiver
 
@@ -172,7 +186,7 @@ class Binding:
             case Root.SELF | Root.PARAMETER:
                 return self._of_parameter(path)
             case Root.CLOSURE:
-                return AccessPath(path.root_name, path.fields, self._enclosing(path.root_name))
+                return self._of_closure(path)
             case Root.GLOBAL:
                 if self._callee.module == self._caller.module:
                     return path
@@ -212,14 +226,38 @@ class Binding:
             return f"{field[0]}{constant}{field[-1]}"
         return "[*]" if field[0] == "[" else "(*)"
 
-    def _enclosing(self, name: str) -> Root:
-        if name == self._caller.self_name:
+    def _of_closure(self, path: AccessPath) -> AccessPath:
+        """A variable of a function around the callee, as the caller names it.
+
+        Who is not nested with the callee has no name for it but that of the function around it,
+        which knows it for its own again.
+        """
+        name, _, owner = path.root_name.partition("@")
+        if not owner:
+            if self._callee.parent is None:
+                return path
+            owner = f"{split_key(self._callee.key)[0]}:{self._callee.parent}"
+        caller = self._caller
+        if f"{owner}.".startswith(f"{caller.key}."):
+            own = self._closure.get(name, AccessPath(name, (), self._root(name)))
+            return AccessPath(own.root_name, own.fields + path.fields, own.root)
+        if f"{caller.key}.".startswith(f"{owner}.") and self._root(name) is Root.CLOSURE:
+            return AccessPath(name, path.fields, Root.CLOSURE)
+        return AccessPath(f"{name}@{owner}", path.fields, Root.CLOSURE)
+
+    def _root(self, name: str) -> Root:
+        """Where a name is bound, as the caller sees it."""
+        caller = self._caller
+        if name == caller.self_name:
             return Root.SELF
-        if name in {parameter.lstrip("*") for parameter in self._caller.parameters}:
+        if name in {parameter.lstrip("*") for parameter in caller.parameters}:
             return Root.PARAMETER
-        if self._callee.parent == self._caller.qualname:
-            return Root.LOCAL
-        return Root.CLOSURE
+        own = caller.parent is None or any(
+            isinstance(each, Assign) and each.target == AccessPath(name, (), Root.LOCAL)
+            for block in caller.blocks.values()
+            for each in block.instructions
+        )
+        return Root.LOCAL if own else Root.CLOSURE
 
 
 def _literal(argument: CallArgument) -> CallArgument:

@@ -18,6 +18,7 @@ from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Use
 from locklint.ir.lock import LockRef
@@ -27,7 +28,8 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
     """One call: by ``caller``, of ``callee`` (keys), with its binding and what is held there.
 
     ``receiver_classes``: see `Call`. ``dispatched``: the class of the receiver decides what is
-    called, which is not so for ``super().close()`` and ``Base.close(self)``.
+    called, which is not so for ``super().close()`` and ``Base.close(self)``. ``parameter`` is the
+    one that holds what is called, if one does.
     """
 
     caller: str
@@ -42,6 +44,7 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
     implicit: str
     receiver_classes: tuple[str, ...]
     dispatched: bool
+    parameter: str
 
 
 class CallGraph:
@@ -81,6 +84,7 @@ class CallGraph:
                 called.implicit,
                 called.receiver_classes,
                 _is_dispatched(called),
+                _parameter(called),
             )
 
     def held(
@@ -148,6 +152,11 @@ def _manner(called: Called, callee: Function) -> Manner | None:
     return called.manner
 
 
+def _parameter(called: Called) -> str:
+    path = called.call.callee if called.call is not None else None
+    return path.root_name if path and path.root is Root.PARAMETER and path.is_variable else ""
+
+
 def _is_dispatched(called: Called) -> bool:
     call = called.call
     if call is None or call.callee is None:
@@ -157,8 +166,10 @@ def _is_dispatched(called: Called) -> bool:
 
 def _binding(caller: Function, callee: Function, called: Called) -> Binding:
     if called.call is None and called.manner is Manner.CONCURRENT:
-        return Binding.of_arguments(caller, callee, called.arguments, called.receiver)
-    return Binding(caller, callee, called.call, called.receiver)
+        return Binding.of_arguments(
+            caller, callee, called.arguments, called.receiver, called.closure
+        )
+    return Binding(caller, callee, called.call, called.receiver, called.closure)
 
 
 def doubtful_holds(states: LockStates) -> frozenset[Acquisition]:

@@ -313,7 +313,15 @@ class Composition:
         """
         is_clear = True
         found = dict.fromkeys(self._requirements_of(called.caller).at(called.span))
+        if called.parameter:
+            found[Requirement(called.parameter, "calls", True, other=called.callee)] = None
         for requirement in pair.requires:
+            if requirement.kind == "calls":
+                functions = called.binding.functions.get(requirement.parameter)
+                if functions is not None:
+                    if requirement.other not in functions:
+                        return None
+                    continue
             constant = called.binding.constant(requirement.parameter)
             if constant is not None:
                 if requirement.contradicts(constant):

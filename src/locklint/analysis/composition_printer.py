@@ -73,6 +73,8 @@ def requirement_text(requirement: Requirement) -> str:
             return f"{name} {'==' if requirement.outcome else '!='} {requirement.constant}"
         case "same":
             return f"{name} is {'' if requirement.outcome else 'not '}{requirement.other}"
+        case "calls":
+            return f"{name} is {requirement.other}"
         case _:
             return f"a test of {name} comes out {str(requirement.outcome).lower()}"
 

@@ -56,7 +56,8 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     """What a parameter must be for the event to happen.
 
     ``kind`` is ``truth``, ``none``, ``equals`` (to ``constant``), ``same`` (the object that the
-    path ``other`` leads to), or ``unclear`` for a test that cannot be followed to the caller.
+    path ``other`` leads to), ``calls`` (the function with the key ``other``), or ``unclear`` for a
+    test that cannot be followed to the caller.
     """
 
     parameter: str
@@ -73,7 +74,7 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_plain(self) -> bool:
         """Whether a literal decides it."""
-        return self.kind not in ("unclear", "same")
+        return self.kind not in ("unclear", "same", "calls")
 
     def sort_key(self) -> tuple[str, str, bool, str, str]:
         """A fixed order."""
@@ -90,6 +91,8 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
         match self.kind:
             case "unclear" | "same":
                 return False
+            case "calls":
+                return True
             case "truth":
                 return bool(value.value) is not self.outcome
             case "none":
@@ -171,6 +174,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
             # Threads that are made in different places are different threads.
             self.span if named or self.is_concurrent else None,
             self.is_concurrent,
+            tuple([each for each in self.requires if each.kind == "calls"]),
             self.classes,
             event.holder and event.holder.classes,
         )

@@ -94,6 +94,7 @@ class Called(msgspec.Struct, frozen=True):
     ``call`` is the call with aliases resolved; None for methods of a context manager, whose
     ``receiver`` is given instead, and for a thread, which gets the ``arguments``. ``implicit`` says
     how it is called where no call is written. ``receiver_classes``: see `Call`.
+    ``closure`` says what variables stand for that a callee inside this function may name.
     """
 
     span: Span
@@ -108,6 +109,7 @@ class Called(msgspec.Struct, frozen=True):
     implicit: str = ""
     free: tuple[LockKey, ...] = ()
     receiver_classes: tuple[str, ...] = ()
+    closure: tuple[tuple[str, AccessPath], ...] = ()
 
 
 class Outside(msgspec.Struct, frozen=True):
@@ -282,13 +284,14 @@ class Recorder:
         certain: bool = True,
         implicit: str = "",
         receiver_classes: tuple[str, ...] = (),
+        closure: tuple[tuple[str, AccessPath], ...] = (),
     ) -> None:
         """Note the call of a function of the program."""
         held = () if manner is Manner.CONCURRENT else self._held(disjunct)
         released, free = self._released(disjunct), self._free(disjunct)
         passed = (call.callee, call.arguments) if call is not None else (receiver, arguments)
         taken = tuple((h.key, h.since) for h in held)
-        seen = (span, target, passed, manner, implicit, taken, released, free)
+        seen = (span, target, passed, closure, manner, implicit, taken, released, free)
         if seen in self._seen:
             return
         self._seen.add(seen)
@@ -306,6 +309,7 @@ class Recorder:
                 implicit,
                 free,
                 receiver_classes,
+                closure,
             )
         )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
+
 import msgspec
 from msgspec.structs import replace
 
-from locklint.analysis.binding import Binding
+from locklint.analysis.binding import Binding, Closure
 from locklint.analysis.events import Manner, TriedByCallee
 from locklint.analysis.hold import (
     FORGOTTEN,
@@ -19,7 +22,20 @@ from locklint.analysis.summary import Deltas, Effect, Summary
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, CallArgument, Constant, Enter, Exit, Manager, Spawn, Use
+from locklint.ir.instruction import (
+    Assign,
+    Call,
+    CallArgument,
+    Constant,
+    Enter,
+    Exit,
+    FunctionRef,
+    Instruction,
+    Manager,
+    Operand,
+    Spawn,
+    Use,
+)
 from locklint.ir.lock import LockRef, Mode
 from locklint.models.calls import may_wait_or_log
 
@@ -74,7 +90,34 @@ class Calls(Holds):
                 certain=call.certain,
                 implicit=call.implicit,
                 receiver_classes=call.receiver_classes,
+                closure=self._closure_of(disjunct),
             )
+
+    def _closure_of(self, disjunct: Disjunct) -> Closure:
+        """What the variables stand for that a function inside this one may name.
+
+        It is called here, or passed to what is called.
+        """
+        if not disjunct.values or not self._has_inner:
+            return ()
+        return tuple(
+            sorted(
+                (variable.root_name, value)
+                for variable, value in disjunct.values.items()
+                if variable.is_variable
+                and variable.root in (Root.LOCAL, Root.PARAMETER)
+                and isinstance(value, AccessPath)
+            )
+        )
+
+    @cached_property
+    def _has_inner(self) -> bool:
+        return any(
+            isinstance(value, FunctionRef)
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            for value in _values(each)
+        )
 
     def _arguments(
         self, arguments: tuple[CallArgument, ...], disjunct: Disjunct
@@ -394,3 +437,12 @@ class Calls(Holds):
                     binding, other.lock, other.mode, other.normal, span, callee, outcomes, raised
                 )
         return outcomes
+
+
+def _values(instruction: Instruction) -> Iterator[Operand]:
+    """What an instruction binds or passes."""
+    match instruction:
+        case Assign(value=value):
+            yield value
+        case Call(arguments=arguments):
+            yield from (argument.value for argument in arguments)

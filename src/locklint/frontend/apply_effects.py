@@ -287,24 +287,33 @@ class EffectPass:
 
     def _with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
         """Arguments that say which locks, or whose bound methods, they are."""
-        found: list[CallArgument] = []
-        for argument in arguments:
-            if not argument.star:
-                lock = self._lock(argument.value)
-                receiver = None if lock is not None else self._taken_from(argument.value)
-                if lock is not None or receiver is not None:
-                    argument = msgspec.structs.replace(argument, lock=lock, receiver=receiver)
-            found.append(argument)
-        return tuple(found)
+        return tuple(
+            [argument if argument.star else self._with_lock(argument) for argument in arguments]
+        )
 
-    def _taken_from(self, operand: Operand) -> AccessPath | None:
-        """Return the object whose bound method an operand is; None where it is none."""
-        if not isinstance(operand, AccessPath) or not operand.fields:
-            return None
-        callee = self._callee(operand)
-        if not callee.bound or not callee.targets or callee.constructs is not None:
-            return None
-        return callee.receiver or operand.parent()
+    def _with_lock(self, argument: CallArgument) -> CallArgument:
+        value = argument.value
+        if isinstance(value, FunctionRef):
+            key = f"{split_key(self._function.key)[0]}:{value.qualname}"
+            return msgspec.structs.replace(argument, functions=(key,))
+        if not isinstance(value, AccessPath):
+            return argument
+        lock = self._lock(value)
+        if lock is not None:
+            return msgspec.structs.replace(argument, lock=lock)
+        reference = self._definitions.function(value)
+        if reference is not None:
+            key = f"{split_key(self._function.key)[0]}:{reference.qualname}"
+            return msgspec.structs.replace(argument, functions=(key,))
+        callee = self._callee(value)
+        outside = (callee.external,) if callee.external is not None else ()
+        functions = (*callee.targets, *callee.overrides, *outside) if callee.certain else ()
+        receiver = None
+        if callee.bound and callee.targets and callee.constructs is None and value.fields:
+            receiver = callee.receiver or value.parent()
+        if receiver is None and not functions:
+            return argument
+        return msgspec.structs.replace(argument, receiver=receiver, functions=functions)
 
     def _is_callable(self, operand: Operand) -> bool:
         if isinstance(operand, FunctionRef):

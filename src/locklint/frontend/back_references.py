@@ -20,8 +20,8 @@ def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[t
     """Pairs of an attribute's name and the identity of the class that it leads back to.
 
     ``owners`` are the identities of the classes that are asked about. A pair is given if every
-    known construction of the attribute's class passes the maker itself, or a method of it; then the
-    name is ``attribute.__self__``.
+    known construction of the attribute's class passes the maker itself, or one and the same method
+    of it; then the name is ``attribute.__self__``.
     """
     found: set[tuple[str, str]] = set()
     for index in list(inference.project.modules()):
@@ -31,8 +31,8 @@ def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[t
             names = _identities(inference, maker) & owners if maker is not None else None
             if not names:
                 continue
-            for cls, attribute, owner in _kept(inference, index, site):
-                if _always(inference, cls, attribute, owner):
+            for cls, attribute, owner, method in _kept(inference, index, site):
+                if _always(inference, cls, (attribute, method), owner):
                     found.update((attribute, name) for name in names)
     return frozenset(found)
 
@@ -56,8 +56,11 @@ def _is_own(value: object, own: str) -> bool:
 
 def _kept(
     inference: Inference, index: ModuleIndex, site: CallSite
-) -> Iterator[tuple[ClassRef, str, ClassRef]]:
-    """The class that a call makes, an attribute that keeps the maker, and the maker's class."""
+) -> Iterator[tuple[ClassRef, str, ClassRef, str]]:
+    """The class that a call makes, an attribute that keeps the maker, and the maker's class.
+
+    The last one is the method, where the attribute keeps one of the maker's.
+    """
     maker = _maker(index, site)
     if maker is None:
         return
@@ -74,9 +77,9 @@ def _kept(
             if not isinstance(passed, Ref) or not _is_own(passed, own):
                 continue
             if len(passed.names) == 1:
-                yield kind.cls, attribute, maker
+                yield kind.cls, attribute, maker, ""
             elif inference.attributes.method(maker, passed.names[1]) is not None:
-                yield kind.cls, f"{attribute}.{TAKEN_FROM}", maker
+                yield kind.cls, f"{attribute}.{TAKEN_FROM}", maker, passed.names[1]
 
 
 def _stored(decl: FunctionDecl) -> Iterator[tuple[str, str]]:
@@ -100,12 +103,15 @@ def _passed(site: CallSite, decl: FunctionDecl, name: str) -> object:
     return None
 
 
-def _always(inference: Inference, cls: ClassRef, attribute: str, owner: ClassRef) -> bool:
-    """Whether each construction of the class in the project passes the maker itself."""
+def _always(inference: Inference, cls: ClassRef, what: tuple[str, str], owner: ClassRef) -> bool:
+    """Whether each construction of the class in the project passes the maker itself.
+
+    ``what`` is the attribute that keeps it, and the method that is passed, if any.
+    """
     return all(
         any(
-            other == cls and kept == attribute and _related(inference, maker, owner)
-            for other, kept, maker in _kept(inference, index, site)
+            other == cls and (kept, method) == what and _related(inference, maker, owner)
+            for other, kept, maker, method in _kept(inference, index, site)
         )
         for index, site in inference.project.all_call_sites(cls.decl.name)
     )

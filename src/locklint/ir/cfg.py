@@ -128,7 +128,8 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     @property
     def called_name(self) -> str:
         """The qualified name by which it is called."""
-        return self.qualname.partition("@")[0]
+        name = self.qualname.partition("@")[0]
+        return f"{name}>" if name.endswith("<lambda") else name
 
     @property
     def name(self) -> str:

@@ -92,7 +92,8 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``).
 
     ``lock`` is the lock that is passed, where name resolution found one, ``receiver`` the object
-    whose bound method is passed.
+    whose bound method is passed. ``functions`` are all that a passed function may be: keys of the
+    program's, dotted names of others; empty where that is not known.
     """
 
     value: Operand
@@ -100,6 +101,7 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     star: str = ""
     lock: LockRef | None = None
     receiver: AccessPath | None = None
+    functions: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
