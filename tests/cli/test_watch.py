@@ -55,8 +55,8 @@ def test_a_change_is_followed_by_a_run(tmp_path: Path) -> None:
             assert result.read_text().count("LCK102") == 1
             (folder / "locklint.toml").unlink()
             (folder / "starboard.py").write_text(LEAK)
-            wait_for(result, "watching for changes", 4)
-            assert "starboard.py:" in result.read_text()
+            # A run may begin between the two changes.
+            wait_for(result, "starboard.py:", 1)
         finally:
             process.send_signal(signal.SIGINT)
             status = process.wait(60)

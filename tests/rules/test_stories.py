@@ -247,7 +247,7 @@ STORIES = {
         """,
         """
         `mine` is released while it is not held
-          mine = threading.Lock() | `main.f.<locals>.mine` is made
+          mine = threading.Lock() | `main.f.<locals>.mine` is created
           mine.release() | released here, and nothing has acquired it
         """,
     ),
@@ -324,10 +324,10 @@ STORIES = {
         """,
         """
         `self.lock` is held here, and `Buffer.flush` waits for it: the thread hangs for ever
-          self.lock | takes `main.Buffer.lock`, only if `x is not None`
+          self.lock | acquires `Buffer.lock`, only if `x is not None`
           self.flush() | calls `Buffer.flush`, only if `self.delay > 0`
-          self.lock | waits for `main.Buffer.lock`, only if `self.delay`
-          self.lock = threading.Lock() | `main.Buffer.lock` is made
+          self.lock | waits for `Buffer.lock`, only if `self.delay`
+          self.lock = threading.Lock() | `main.Buffer.lock` is created
         """,
     ),
     "the acquire itself fails": (
