@@ -6,7 +6,7 @@ from pathlib import Path
 
 import libcst as cst
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from locklint.frontend.parse import _most_text_depth, text_depth
@@ -39,6 +39,7 @@ def test_nodes_are_checked_again_afterwards() -> None:
         cst.Name("")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(_TOKENS)).map("".join))
 def test_no_text_is_deeper_than_its_bound(text: str) -> None:
     exact, bound = text_depth(text), _most_text_depth(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -34,6 +34,7 @@ def _span(numbers: tuple[int, int, int, int]) -> Span:
     st.integers(32, 120),
     st.sampled_from(["utf-8", "ascii", "cp437"]),
 )
+@example(["0", "\t000000000000000000000000"], [(2, 26, 0, 1)], 32, "utf-8")
 def test_snippets_keep_within_their_columns(
     lines: list[str], places: list[tuple[int, int, int, int]], width: int, encoding: str
 ) -> None:

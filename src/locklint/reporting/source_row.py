@@ -67,7 +67,9 @@ class SourceRow:
 
         ``clipped`` stands, one column wide, where something was left out.
         """
-        fits = self.end + self._cut_right <= self._room and not self._cut_left
+        # A mark may stand one column behind the end of the line.
+        end = max(self.end, last)
+        fits = end + self._cut_right <= self._room and not self._cut_left
         if fits:
             return Window("".join(self._visible(0, self.end)), 0, 0, self.end + 1)
         begin = 0
