@@ -196,7 +196,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
         Annotated[str, Meta(pattern=r"^https?://\S*\{(code|name)\}\S*$")] | None,
         Meta(
             description="The address of the rules' pages, with `{code}` or `{name}` for the rule."
-            " Output formats that can hold a link then link to them.",
+            " Output formats that can hold a link then link to them. By default there are no"
+            " links: `locklint rule CODE` prints a page, and SARIF holds all of them.",
             examples=["https://docs.example.com/locklint/rules/{code}.html"],
             extra=ROOT,
         ),
