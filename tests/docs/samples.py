@@ -7,6 +7,7 @@ in a first line such as ``# shop/till.py``. What they print replaces the output 
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -28,6 +29,8 @@ WIDTH = 100
 
 _FENCE = re.compile(r"^```(?P<kind>console|python)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (?P<name>[\w/]+\.py)\n")
+# Of the table in the README of the examples.
+_ROW = re.compile(r"^\| \[(\w+)\.py\]\(\w+\.py\) \| .+ \| (.+) \|$", re.MULTILINE)
 _HOME = "/home/me/project"
 _LEFT_OUT = re.compile(r"GIT|CI$|CI_|BUILD_|LOCKLINT_|FORCE_COLOR|NO_COLOR|PYTHON")
 
@@ -36,6 +39,42 @@ def has_samples(page: Path) -> bool:
     """Whether a page shows what a command prints."""
     text = page.read_text(encoding="utf-8")
     return any(_is_sample(match) for match in _FENCE.finditer(text))
+
+
+def without_output(text: str) -> str:
+    """Return the text of a page with the commands of its samples alone."""
+
+    def strip(match: re.Match[str]) -> str:
+        lines = match["text"].splitlines(keepends=True) if match["kind"] == "console" else []
+        kept = "".join(line for line in lines if line.startswith("$ "))
+        return f"```console\n{kept}```" if lines else match[0]
+
+    return _FENCE.sub(strip, text)
+
+
+def examples_page() -> str:
+    """Return the page of the examples, without what the commands print."""
+    listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    parts = [
+        "# Examples",
+        "Small programs that show a fault and its cure. Functions called `faulty…` hold the fault,"
+        " functions called `cured…` do the same without it. Each program runs by itself and ends,"
+        " even where threads lock each other out. They are in the folder"
+        " `examples` of the repository.",
+    ]
+    for name, rules in _ROW.findall(listed):
+        module = ast.parse((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8"))
+        links = [f"[{code}](rules/{code}.md)" for code in re.findall(r"LCK\d+", rules)]
+        parts += [
+            f"## {name.replace('_', ' ').capitalize()}",
+            (ast.get_docstring(module) or "").replace("``", "`"),
+            *([f"Found by {' and '.join(links)}."] if links else []),
+            # Numbered as in the file, because findings name lines.
+            f"```{{literalinclude}} ../examples/{name}.py\n:language: python"
+            f"\n:lines: {module.body[1].lineno}-\n:lineno-match:\n```",
+            f"```console\n$ locklint check examples/{name}.py\n```",
+        ]
+    return "\n\n".join(parts) + "\n"
 
 
 def renewed(page: Path, folder: Path) -> str:

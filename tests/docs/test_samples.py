@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.docs.samples import PAGES, ROOT, has_samples, renewed
+from tests.docs.samples import PAGES, ROOT, examples_page, has_samples, renewed, without_output
 from tests.docs.test_site import compare
 
 SAMPLED = [path for path in PAGES if has_samples(path)]
 
 
+def test_the_tutorial_shows_what_it_explains() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    outputs = [part.partition("```")[0] for part in text.split("```console\n")[1:]]
+    codes = [re.findall(r"LCK\d+", output) for output in outputs]
+    assert codes == [["LCK102"], [], ["LCK301"], []]
+
+
 def test_the_readme_has_a_sample() -> None:
     assert ROOT / "README.md" in SAMPLED
+
+
+def test_the_generated_page_of_examples_has_them_all() -> None:
+    page = ROOT / "docs" / "examples.md"
+    if without_output(page.read_text(encoding="utf-8")) != examples_page():
+        compare(page, examples_page())
 
 
 @pytest.mark.parametrize("page", SAMPLED, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from locklint.cli.rule import page
+from locklint.reporting import FORMATS
 from locklint.rule import Rule
 from locklint.rules import ALL_RULES
 
@@ -71,7 +72,25 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     index = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
-    assert 'href="rules/LCK102.html"' in index or 'href="rules/index.html"' in index
+    article = index.partition("<article")[2].partition("</article>")[0]
+    for name in (
+        "tutorial",
+        "severity",
+        "lock-names",
+        "false-positives",
+        "examples",
+        "rules/index",
+    ):
+        assert f'href="{name}.html"' in article
+    # Decisions are for those who change locklint; one link leads to them.
+    assert re.findall(r'href="(adr/[^"]*)"', article) == ["adr/index.html"]
+
+
+def test_each_output_format_has_a_page() -> None:
+    found = {path.stem for path in (ROOT / "docs" / "formats").glob("*.md")}
+    assert found == set(FORMATS)
+    overview = (ROOT / "docs" / "output-formats.md").read_text(encoding="utf-8")
+    assert all(f"(formats/{name}.md)" in overview for name in FORMATS)
 
 
 def recipes(page: str, mark: str) -> list[str]:
