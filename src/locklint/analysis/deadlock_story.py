@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 class Story:
-    """The steps of a finding about the whole program, in which each lock has one short name."""
+    """The steps of a finding about several functions, in which each lock has one short name.
+
+    Each of several ``pairs`` is what a thread, or a task of an event loop, does.
+    """
 
     def __init__(self, program: Program, *pairs: CriticalPair) -> None:
         """Begin the story of all that happens in ``pairs``."""
         self._program = program
+        self._pairs = pairs
         self._modules = {source.key for source in program.sources.values()}
         names = [lock_name(lock) for pair in pairs for lock in _locks(pair)]
         self._names = short_names(names, self._modules)
@@ -32,17 +36,26 @@ class Story:
         full = lock if isinstance(lock, str) else lock_name(lock)
         return self._names.get(full) or short_names([full], self._modules)[full]
 
-    def steps(
-        self, pair: CriticalPair, *, thread: int = 0, waits: str = "waits for it"
-    ) -> list[Step]:
-        """Return the steps of a pair: each acquire, the calls in between, and what waits at last.
+    def thread(self, number: int) -> str:
+        """Return what the thread of a pair is called; the first has number 1."""
+        in_task = _is_in_task(self._pairs[number - 1])
+        return f"{'task' if in_task else 'thread'} {number}"
 
-        ``thread`` numbers the threads or tasks of a story of several. ``waits`` is said of a wait
-        for something that is no lock.
+    def steps(self, waits: str = "waits for it") -> list[Step]:
+        """Return the steps of each pair: acquires, the calls in between, and what waits at last.
+
+        ``waits`` is said of a wait for something that is no lock.
         """
+        several = len(self._pairs) > 1
+        return [
+            step
+            for number, pair in enumerate(self._pairs, start=1)
+            for step in self._steps(pair, number if several else 0, waits)
+        ]
+
+    def _steps(self, pair: CriticalPair, thread: int, waits: str) -> list[Step]:
         event = pair.event
         waits_for = self.name(event.lock) if event.lock is not None else ""
-        in_task = any(lock.kind.is_async for lock in _locks(pair))
         steps: list[Step] = []
         held: tuple[str, ...] = ()
 
@@ -60,7 +73,7 @@ class Story:
                     held,
                     thread,
                     waits_for if role == "wait" else "",
-                    in_task,
+                    _is_in_task(pair),
                 )
             )
 
@@ -78,7 +91,7 @@ class Story:
                 callee = self._program.functions[link.inner.function].called_name
                 add("call", link, link.span, _call_phrase(link, callee))
             elif event.lock is not None:
-                message = f"waits for `{waits_for}`"
+                message = f"waits for `{waits_for}`{self._holders(lock_name(event.lock), thread)}"
                 add("wait", link, link.span, message, event.lock.identity)
             else:
                 add("wait", link, link.span, waits)
@@ -89,6 +102,25 @@ class Story:
         distinct = {lock_name(lock): lock for lock in locks}
         steps = (made_step(self._program, lock) for lock in distinct.values())
         return [step for step in steps if step is not None]
+
+    def _holders(self, lock: str, thread: int) -> str:
+        """For example ``, which thread 2 holds``; nothing where that is not known."""
+        holders = [
+            number
+            for number, pair in enumerate(self._pairs, start=1)
+            if any(lock_name(one.lock) == lock for link in pair.chain() for one in link.held)
+        ]
+        if not thread:
+            return ", which it already holds" if holders else ""
+        others = [self.thread(number) for number in holders if number != thread]
+        if not others:
+            return ""
+        return f", which {' and '.join(others)} {'holds' if len(others) == 1 else 'hold'}"
+
+
+def _is_in_task(pair: CriticalPair) -> bool:
+    """Tell whether it happens in a task of an event loop, which such locks are made for."""
+    return any(lock.kind.is_async for lock in _locks(pair))
 
 
 def _locks(pair: CriticalPair) -> Iterator[LockRef]:

@@ -54,12 +54,6 @@ def waits(step: Step) -> bool:
     return step.role == "wait"
 
 
-def messages(diagnostic: Diagnostic) -> list[str]:
-    """The messages of the steps; of a lock that a thread waits for, they say which one holds it."""
-    lanes = threads(diagnostic)
-    return [f"{step.message}{_held_by(step, lanes)}" for step in diagnostic.steps]
-
-
 def holdings(diagnostic: Diagnostic) -> list[str]:
     """What is held at each step, in brackets; empty where that is no news.
 
@@ -86,8 +80,8 @@ def standstill(diagnostic: Diagnostic) -> str:
     if not threads(diagnostic):
         return ""
     return "; ".join(
-        f"{thread_name(step)} {message}"
-        for step, message in zip(diagnostic.steps, messages(diagnostic), strict=True)
+        f"{thread_name(step)} {step.message}"
+        for step in diagnostic.steps
         if step.thread and waits(step)
     )
 
@@ -97,7 +91,7 @@ def telling(diagnostic: Diagnostic, results: Results, options: RenderOptions) ->
 
     For example ``2. thread 1, src/bank.py:14:9 in move: acquires `b` [holding: a, b]``.
     """
-    said, held = messages(diagnostic), holdings(diagnostic)
+    held = holdings(diagnostic)
     several = bool(threads(diagnostic))
     for number, index in enumerate(order(diagnostic), start=1):
         step = diagnostic.steps[index]
@@ -105,20 +99,4 @@ def telling(diagnostic: Diagnostic, results: Results, options: RenderOptions) ->
         thread = f"{thread_name(step)}, " if several and step.thread else ""
         place = f"{relative(step.path, options)}:{position(step.path, step.span, results)}"
         function = f" in {step.function}" if step.function else ""
-        yield f"{lead}{thread}{place}{function}: {f'{said[index]} {held[index]}'.rstrip()}"
-
-
-def _held_by(step: Step, lanes: dict[int, list[Step]]) -> str:
-    """For example ``, which thread 2 holds``, or nothing."""
-    if not step.waits_for:
-        return ""
-    if step.waits_for in step.held:
-        return ", which it already holds"
-    holders = [
-        thread_name(theirs[-1])
-        for number, theirs in lanes.items()
-        if number != step.thread and step.waits_for in theirs[-1].held
-    ]
-    if not holders:
-        return ""
-    return f", which {' and '.join(holders)} {'holds' if len(holders) == 1 else 'hold'}"
+        yield f"{lead}{thread}{place}{function}: {f'{step.message} {held[index]}'.rstrip()}"

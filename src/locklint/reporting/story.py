@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from locklint.reporting.interleaving import holdings, messages, numbers
+from locklint.reporting.interleaving import holdings, numbers
 from locklint.reporting.places import position
 from locklint.reporting.printable import printable
 from locklint.reporting.snippet import Frame, Label, Mark, snippets
@@ -34,7 +34,7 @@ class Happening(msgspec.Struct, frozen=True):
 
 def happenings(diagnostic: Diagnostic, frame: Frame) -> list[Happening]:
     """The steps in the order of the story, apart from those that say where locks are made."""
-    signs, texts, held = numbers(diagnostic), messages(diagnostic), holdings(diagnostic)
+    signs, held = numbers(diagnostic), holdings(diagnostic)
     shown = [at for at, step in enumerate(diagnostic.steps) if step.role != "made"]
     many = len(shown) > MOST_SHOWN
     found: list[Happening] = []
@@ -50,7 +50,7 @@ def happenings(diagnostic: Diagnostic, frame: Frame) -> list[Happening]:
             and not primary
             and sum(_home(other) == _home(step) for other in around) == 1
         )
-        found.append(Happening(step, Label(sign, texts[at], held[at]), primary, passing))
+        found.append(Happening(step, Label(sign, step.message, held[at]), primary, passing))
     return found
 
 

@@ -90,7 +90,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             f" {_declared(found)}",
             locks=locks,
             steps=[
-                *story.steps(found.witness.pair),
+                *story.steps(),
                 *_declarations(found),
                 *story.made(*locks),
             ],

@@ -74,7 +74,7 @@ from collections.abc import Iterator
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.lock_cycles import LockCycle
 from locklint.analysis.program import Program
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.ir.lock import Exactness, LockRef
 from locklint.rule import Rule
 
@@ -93,7 +93,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity=Severity.ERROR if cycle.is_exact else Severity.WARNING,
             confidence=_confidence(locks),
             locks=locks,
-            steps=list(_steps(cycle, story)),
+            steps=[*story.steps(), *story.made(*locks)],
             help="take these locks in one order everywhere, or let go of the first before the other"
             " is asked for",
             anchors=tuple(
@@ -117,12 +117,6 @@ def _confidence(locks: tuple[LockRef, ...]) -> Confidence:
     if all(lock.exactness is Exactness.ONE for lock in locks):
         return Confidence.HIGH
     return Confidence.MEDIUM
-
-
-def _steps(cycle: LockCycle, story: Story) -> Iterator[Step]:
-    for thread, witness in enumerate(cycle.witnesses, start=1):
-        yield from story.steps(witness.pair, thread=thread)
-    yield from story.made(*(witness.source.lock for witness in cycle.witnesses))
 
 
 RULE = Rule(

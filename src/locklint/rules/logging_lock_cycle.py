@@ -86,7 +86,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         *_, last = found.asks.chain()
         asker = program.functions[last.function].called_name
         story = Story(program, found.logs, found.asks)
-        waits = "waits for the lock of a handler, which thread 2 holds"
+        waits = f"waits for the lock of a handler, which {story.thread(2)} holds"
         yield RULE.finding(
             function,
             found.logs.span,
@@ -95,11 +95,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             locks=(lock,),
-            steps=[
-                *story.steps(found.logs, thread=1, waits=waits),
-                *story.steps(found.asks, thread=2),
-                *story.made(lock),
-            ],
+            steps=[*story.steps(waits), *story.made(lock)],
             help=f"log when `{story.name(lock)}` has been given back",
         )
 

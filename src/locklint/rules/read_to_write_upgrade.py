@@ -79,7 +79,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             f"the write side of `{display_name(lock)}` is asked for while its read side is held",
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             locks=(lock,),
-            steps=[*story.steps(found.pair), *story.made(lock)],
+            steps=[*story.steps(), *story.made(lock)],
             help="give the read side back first, and look again under the write side",
         )
 

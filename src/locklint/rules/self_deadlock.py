@@ -102,7 +102,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
-            steps=[*story.steps(pair), *story.made(lock)],
+            steps=[*story.steps(), *story.made(lock)],
             help="ask outside the section, split off a function that expects the lock to be held,"
             " or make the lock re-entrant",
             anchors=() if since is None else (since.span,),

@@ -88,7 +88,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             locks=(lock,),
-            steps=[*story.steps(found.pair), *story.made(lock)],
+            steps=[*story.steps(), *story.made(lock)],
             help="take the two in an order that does not depend on the arguments, such as `id()`",
             anchors=() if since is None else (since.span,),
         )

@@ -96,8 +96,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
             steps=[
-                *story.steps(pair, thread=1, waits="waits for thread 2 to finish"),
-                *story.steps(found.needs, thread=2),
+                *story.steps(f"waits for {story.thread(2)} to finish"),
                 *story.made(lock),
             ],
             help="let go of the lock before waiting",
