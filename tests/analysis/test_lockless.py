@@ -11,7 +11,6 @@ from locklint.analysis.events import LockStates
 from locklint.analysis.interprocedural import Interprocedural
 from locklint.core.config import Config
 from locklint.engine.program_files import ProgramFiles
-from locklint.engine.progress import NoProgress
 from locklint.engine.whole_program import WholeProgram
 
 _MODULES = (
@@ -38,7 +37,7 @@ def test_what_is_kept_is_the_same_as_with_everything(module: str) -> None:
     # All functions, not only those that a scan would look at.
     functions = [*relevant, *files.lower(file, set(file.index.functions))]
     analysis = WholeProgram(files, Config())
-    analysis.solve([(file, functions)], NoProgress())
+    analysis.solve([(file, functions)])
     known = analysis.interprocedural
     full = Interprocedural()
     full.keeps_all = True

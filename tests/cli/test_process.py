@@ -175,14 +175,16 @@ def test_progress_shows_in_long_runs(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     progress = TerminalProgress(patience=0)
-    progress.begin("reading", 10)
+    progress.begin("reading files", 1000)
     progress.advance(10)
-    progress.begin("analysing", 300)
-    progress.advance(200)
+    progress.begin("analysing functions")
     time.sleep(0.3)
+    progress.advance(2000)
     progress.end()
     progress.end()
     progress.advance()
     written = capfd.readouterr().err
-    assert "analysing" in written
-    assert "/300" in written
+    assert "reading files" in written
+    assert "0 of 1,000" in written
+    assert "analysing functions" in written
+    assert "2,000" in written

@@ -40,6 +40,14 @@ def folder(tmp_path: Path) -> Path:
 
 def on_terminal(folder: Path, columns: int, *words: str, **variables: str) -> str:
     """What a terminal of a width shows; the status has to be that of findings."""
+    shown = shown_on_terminal(folder, columns, [*COMMAND, *words], "stdout", variables)
+    return shown.replace("\r\n", "\n")
+
+
+def shown_on_terminal(
+    folder: Path, columns: int, command: list[str], stream: str, variables: dict[str, str]
+) -> str:
+    """What a command writes to one of its streams if that is a terminal, and the other is none."""
     import fcntl
     import struct
     import termios
@@ -48,12 +56,12 @@ def on_terminal(folder: Path, columns: int, *words: str, **variables: str) -> st
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = PLAIN | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | variables
     with subprocess.Popen(
-        [*COMMAND, *words],
+        command,
         cwd=folder,
         env=environment,
         stdin=slave,
-        stdout=slave,
-        stderr=subprocess.DEVNULL,  # Else a slow machine shows the progress too.
+        stdout=slave if stream == "stdout" else subprocess.DEVNULL,
+        stderr=slave if stream == "stderr" else subprocess.DEVNULL,
     ) as process:
         os.close(slave)
         shown = b""
@@ -67,7 +75,7 @@ def on_terminal(folder: Path, columns: int, *words: str, **variables: str) -> st
             shown += part
         os.close(master)
         assert process.wait(timeout=60) == 1
-    return shown.decode("utf-8").replace("\r\n", "\n")
+    return shown.decode("utf-8")
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
@@ -83,6 +91,38 @@ def test_findings_keep_within_the_terminal(folder: Path, columns: int) -> None:
 def test_terminals_without_colours(folder: Path, variables: dict[str, str]) -> None:
     assert "\x1b" not in on_terminal(folder, 80, **variables)
     assert "\x1b" in on_terminal(folder, 80, "--color", "always", **variables)
+
+
+AT_ONCE = """
+import sys
+from locklint.cli import main, terminal_progress
+terminal_progress.PATIENCE = terminal_progress.INTERVAL = 0
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_progress_on_standard_error(folder: Path) -> None:
+    for number in range(3):
+        (folder / f"plain{number}.py").write_text("x = 1\n")
+    command = [sys.executable, "-c", AT_ONCE]
+    shown = shown_on_terminal(folder, 70, command, "stderr", {})
+    *drawn, last = ESCAPE.sub("", shown).split("\r")
+    phases = ["finding files", "comparing files", "reading files", "resolving names"]
+    phases += ["analysing functions", "checking rules"]
+    places = [next(at for at, row in enumerate(drawn) if phase in row) for phase in phases]
+    assert places == sorted(places)
+    assert re.search(r"reading files .* 4 of 4 0:0\d", ESCAPE.sub("", shown))
+    assert re.search(r"analysing functions .* [1-9]\d* 0:0\d", ESCAPE.sub("", shown))
+    # Nothing is left of it.
+    assert shown.rstrip().endswith("\x1b[2K") or last.strip() == ""
+    assert shown_on_terminal(folder, 70, [*command, "--quiet"], "stderr", {}) == ""
+    assert shown_on_terminal(folder, 70, command, "stderr", {"TERM": "dumb"}) == ""
+    assert "reading" not in shown_on_terminal(folder, 70, command, "stdout", {})
+
+
+def test_a_short_run_shows_no_progress(folder: Path) -> None:
+    code = AT_ONCE.replace("PATIENCE = terminal_progress.INTERVAL = 0", "PATIENCE = 60")
+    assert shown_on_terminal(folder, 70, [sys.executable, "-c", code], "stderr", {}) == ""
 
 
 def test_a_terminal_that_is_not_utf_8(folder: Path) -> None:

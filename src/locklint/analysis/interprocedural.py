@@ -7,7 +7,7 @@ still moves is forgotten. Results do not depend on the order in which functions 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from locklint.analysis.deciding import Deciding
@@ -73,10 +73,12 @@ class Interprocedural:
     """All functions analysed so far. `add` takes more and solves again what depends on them.
 
     With ``keeps_all`` the exits and yields of functions that touch no lock are kept too.
+    ``on_solved`` is called behind each function that was solved.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_solved: Callable[[], None] = lambda: None) -> None:
         self.keeps_all = False
+        self._on_solved = on_solved
         self.functions: dict[str, Function] = {}
         self.states: dict[str, LockStates] = {}
         self.summaries: dict[str, Summary] = {}
@@ -122,6 +124,7 @@ class Interprocedural:
             for key in self._callees_first(dirty):
                 before = self.summaries.get(key)
                 self._solve(self.functions[key])
+                self._on_solved()
                 done.add(key)
                 summary = self.summaries[key]
                 if before == summary:

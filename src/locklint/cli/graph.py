@@ -105,7 +105,7 @@ def _analyse(request: Request, settings: Settings) -> GraphReport:
 
     progress = progress_for(quiet=request.quiet)
     try:
-        discovery = find_files(request.paths, settings.config, settings.folder)
+        discovery = find_files(request.paths, settings.config, settings.folder, progress=progress)
         size = sum(found.size for found in discovery.files)
         means = Means(workers=request.workers(size), store=request.facts(settings))
         return lock_graph(

@@ -17,7 +17,7 @@ from locklint.engine.broken_file import is_broken
 from locklint.engine.discover import Discovery, FoundFile
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.module_names import ModuleNames
-from locklint.engine.progress import Progress
+from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.read import ReadProblem, read_bytes
 from locklint.engine.report import Report
 from locklint.engine.run_cache import RunCache, RunKeys, digest, marks
@@ -51,14 +51,14 @@ def cached_check(
     and is not remembered.
     """
     try:
-        discovery = find_files(paths, settings.config, settings.folder, stdin)
+        discovery = find_files(paths, settings.config, settings.folder, stdin, progress)
     except UsageError:
         before()  # Which may have something more important to say.
         raise
     keys = None
     is_used = cache is not None and cache.prepare()
     if cache is not None and is_used and stdin is None:
-        keys = _keys(paths, settings, discovery, compiles)
+        keys = _keys(paths, settings, discovery, compiles, progress)
         known = _known(cache, keys, discovery, settings.config, compiles)
         if known is not None:
             return known
@@ -122,9 +122,15 @@ def _is_silent(found: FoundFile, content: bytes, words: Sequence[bytes], compile
 
 
 def _keys(
-    paths: Sequence[str], settings: Settings, discovery: Discovery, compiles: bool
+    paths: Sequence[str],
+    settings: Settings,
+    discovery: Discovery,
+    compiles: bool,
+    progress: Progress | None = None,
 ) -> RunKeys:
-    contents = {found.path: _content(found) for found in discovery.files}
+    progress = progress or NoProgress()
+    progress.begin("comparing files", len(discovery.files))
+    contents = {found.path: _content(found) for found in tracked(discovery.files, progress)}
     return RunKeys.of(_parts(paths, settings, discovery, compiles), contents)
 
 

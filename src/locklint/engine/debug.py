@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from locklint.core.config import Config
 from locklint.engine.discover import FoundFile
 from locklint.engine.program_files import ProgramFiles, outermost
-from locklint.engine.progress import NoProgress
 from locklint.engine.whole_program import WholeProgram
 
 
@@ -84,10 +83,10 @@ def print_program_stage(
 def _analyse(path: str, name: str | None) -> tuple[WholeProgram, list[str]]:
     """A file by itself; functions that mention locks, or have the name, are solved in any case."""
     files = ProgramFiles(Config())
-    lowered = files.read_all([FoundFile(path, 0)], NoProgress())
+    lowered = files.read_all([FoundFile(path, 0)])
     analysis = WholeProgram(files, Config())
     analysis.interprocedural.keeps_all = True
-    analysis.solve(lowered, NoProgress())
+    analysis.solve(lowered)
     analysis.include(
         {
             shown: {
@@ -125,7 +124,7 @@ def analyse_text(text: str, name: str = "program") -> TextStates:
         raise SyntaxError(files.not_analysed[0].message)
     lowered = [(file, functions)]
     analysis = WholeProgram(files, Config())
-    analysis.solve(lowered, NoProgress())
+    analysis.solve(lowered)
     if analysis.errors:
         raise RuntimeError(analysis.errors[0].traceback)
     states = next(

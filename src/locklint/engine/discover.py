@@ -20,6 +20,7 @@ from locklint.core.config import Config
 from locklint.engine.ignore import IgnoreRules, read_rules, repository_excludes, repository_root
 from locklint.engine.module_names import ModuleNames, module_name
 from locklint.engine.patterns import anchored, top_of
+from locklint.engine.progress import NoProgress, Progress
 from locklint.reporting.printable import escaped
 
 __all__ = [
@@ -120,7 +121,9 @@ def printable_path(path: str) -> str:
     return escaped(path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"))
 
 
-def discover(paths: Sequence[str], config: Config, root: str | None = None) -> Discovery:
+def discover(
+    paths: Sequence[str], config: Config, root: str | None = None, progress: Progress | None = None
+) -> Discovery:
     """Find the Python files under the given paths.
 
     A directory gives its ``*.py`` files and notebooks, except what git ignores and what the
@@ -131,7 +134,7 @@ def discover(paths: Sequence[str], config: Config, root: str | None = None) -> D
     directory; those that begin with a slash are absolute. Never raises for anything that is wrong
     with a path.
     """
-    search = _Search(config, os.path.realpath(root if root is not None else os.curdir))
+    search = _Search(config, os.path.realpath(root or os.curdir), progress or NoProgress())
     for path in paths:
         search.add(path)
     return search.result()
@@ -146,7 +149,9 @@ class _Directory(msgspec.Struct, frozen=True):
 
 
 class _Search:
-    def __init__(self, config: Config, root: str) -> None:
+    def __init__(self, config: Config, root: str, progress: Progress) -> None:
+        progress.begin("finding files")
+        self._progress = progress
         self.config = config
         self.root = root
         self.problems: list[Problem] = []
@@ -203,6 +208,7 @@ class _Search:
             self._problem(shown, _special(status.st_mode), fatal=True)
 
     def _take(self, real: str, shown: str, size: int, *, linked: bool) -> None:
+        self._progress.advance()
         key = (linked, os.path.isabs(shown), shown)
         known = self._found.get(real)
         if known is None or key < known[0]:

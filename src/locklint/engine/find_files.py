@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from locklint.core.config import Config
 from locklint.engine.discover import Discovery, discover
+from locklint.engine.progress import Progress
 from locklint.engine.stdin import StdinText, with_stdin
 
 
@@ -14,14 +15,18 @@ class UsageError(Exception):
 
 
 def find_files(
-    paths: Sequence[str], config: Config, folder: str | None, stdin: StdinText | None = None
+    paths: Sequence[str],
+    config: Config,
+    folder: str | None,
+    stdin: StdinText | None = None,
+    progress: Progress | None = None,
 ) -> Discovery:
     """The Python files under ``paths``, with the text of ``stdin`` among them.
 
     ``folder`` is that of the project's settings. Raises `UsageError` for a named path that does not
     exist or where nothing is to be analysed.
     """
-    discovery = discover(paths, config, folder)
+    discovery = discover(paths, config, folder, progress)
     if stdin is not None:
         found = with_stdin(discovery.files, stdin, config, folder)
         discovery = Discovery(found, discovery.problems)

@@ -93,16 +93,16 @@ def make_index(
         return data
 
     known = settings(recorded)
-    discovery = find_files(paths, known.config, known.folder)
+    progress = progress or NoProgress()
+    discovery = find_files(paths, known.config, known.folder, progress=progress)
     for found in discovery.files:
         known.of(found.path)
-    progress = progress or NoProgress()
+    progress.begin("reading files", len(discovery.files))
     doing = workers(sum(found.size for found in discovery.files))
     made = _MadeIndex(known.config, doing)
     try:
         made.files.read_all(discovery.files, progress)
     finally:
-        progress.end()
         if doing is not None:
             doing.close()
     if made.files.errors:

@@ -83,7 +83,7 @@ def check(
         means=means,
     )
     files, program = solved.files, solved.program
-    found = run_rules(program, selection, paths)
+    found = run_rules(program, selection, paths, progress)
     statistics, order_errors = counted(solved)
     internal = (*solved.errors, *found.errors, *order_errors)
     places = LockPlaces(file.index for file in files.files.values())
@@ -166,7 +166,7 @@ def solve(
     `UsageError` as `check` does.
     """
     progress = progress or NoProgress()
-    discovery = discovery or find_files(paths, config, folder, stdin)
+    discovery = discovery or find_files(paths, config, folder, stdin, progress)
     prepare(found.path for found in discovery.files)
     means = means or Means()
     contents = means.contents or FileBytes.of_disk(config, stdin)
@@ -181,7 +181,6 @@ def solve(
             program, errors, unknown = analyse(files, discovery.files, config, progress, analysed)
             files.keep_graphs()
     finally:
-        progress.end()
         if means.workers is not None:
             means.workers.close()
     # In which order work comes back must not show.
@@ -250,14 +249,14 @@ def analyse(
     from locklint.analysis.program import Program
 
     progress = progress or NoProgress()
-    progress.begin("reading", len(found))
+    progress.begin("reading files", len(found))
     lowered = files.read_all(found, progress)
     if not files.files:
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
         return Program({}, {}, {}, sources, tuple(files.not_analysed)), [], []
-    analysis = WholeProgram(files, config)
-    analysis.solve(lowered, progress)
+    analysis = WholeProgram(files, config, progress)
+    analysis.solve(lowered)
     sources = {**files.unparsed, **{path: file.source for path, file in files.files.items()}}
     comments = list(orders_in(sources))
     orders: tuple[DeclaredOrder, ...] = (

@@ -25,7 +25,7 @@ from locklint.engine.facts import (
 )
 from locklint.engine.facts_store import FactsStore, NoStore
 from locklint.engine.module_names import ModuleNames
-from locklint.engine.progress import Progress
+from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.read import ReadProblem, read_bytes
 from locklint.engine.report import InternalError
 from locklint.engine.stdin import StdinText
@@ -154,11 +154,13 @@ class ProgramFiles:
     # -- files that mention locks -----------------------------------------------------------
 
     def read_all(
-        self, found: Iterable[FoundFile], progress: Progress
+        self, found: Iterable[FoundFile], progress: Progress | None = None
     ) -> list[tuple[AnalysedFile, list[Function]]]:
         """Read the files; give those that mention locks, with the graphs of what may touch one."""
         files: list[tuple[AnalysedFile, list[Function]]] = []
-        for file, facts in self._facts(self._screened(self._contents.named(found), progress)):
+        progress = progress or NoProgress()
+        screened = self._screened(self._contents.named(found), progress)
+        for file, facts in tracked(self._facts(screened), progress):
             analysed = self._adopt(file, facts)
             if analysed is not None:
                 analysed.mentions_locks = mentions_lock(file.data, self._words)
@@ -167,9 +169,11 @@ class ProgramFiles:
         return files
 
     def _screened(self, found: Sequence[ModuleFile], progress: Progress) -> Iterator[FileInput]:
-        """The files whose bytes mention locks; the others are noted, so that `load` finds them."""
+        """The files whose bytes mention locks; the others are noted, so that `load` finds them.
+
+        These others are done with, and so counted.
+        """
         for each in found:
-            progress.advance()
             try:
                 data = self._contents.read(each.path)
                 # A broken file is a finding, whether or not it mentions a lock.
@@ -185,7 +189,9 @@ class ProgramFiles:
             if not mentions:
                 self.silent.add(each.path)
                 self._unread.setdefault(each.module, []).append(each)
-            elif data is not None:
+            if not mentions or data is None:
+                progress.advance()
+            else:
                 yield self._input(each, data)
 
     def _input(self, file: ModuleFile, data: bytes) -> FileInput:
@@ -289,7 +295,9 @@ class ProgramFiles:
         """The graphs of those functions that were not lowered yet, nested ones included."""
         return self.lower_all({file.source.path: set(qualnames)}).get(file.source.path, [])
 
-    def lower_all(self, wanted: Mapping[str, Collection[str]]) -> dict[str, list[Function]]:
+    def lower_all(
+        self, wanted: Mapping[str, Collection[str]], progress: Progress | None = None
+    ) -> dict[str, list[Function]]:
         """What `lower` gives, for several files at once, by path; files without new ones left out.
 
         The paths of the result are sorted.
@@ -310,7 +318,8 @@ class ProgramFiles:
             if missing:
                 file = self.files[path]
                 requests.append(LowerRequest(file.source, file.index, file.is_newer, missing))
-        for request, lowered in zip(requests, self._workers.lower(requests), strict=True):
+        done = tracked(self._workers.lower(requests), progress or NoProgress(), 0)
+        for request, lowered in zip(requests, done, strict=True):
             self._note(lowered)
             path = request.source.path
             found[path].update(lowered.graphs)

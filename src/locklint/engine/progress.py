@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Progress(Protocol):
     """A listener to a run; every method is cheap and may be called often.
 
-    A run calls ``begin`` once for each of its phases, then ``advance`` as work gets done, and
-    ``end`` once when nothing more will come. Calls come from one thread.
+    A run calls ``begin`` for each of its phases, then ``advance`` as work gets done. Calls come
+    from one thread. The end of the run is told to the listener by its maker.
     """
 
-    def begin(self, phase: str, total: int) -> None:
-        """Start a phase: a short word or two for people, and how many steps it will have."""
+    def begin(self, phase: str, total: int | None = None) -> None:
+        """Start a phase: a few words for people, and the number of its steps if it is known."""
 
     def advance(self, steps: int = 1) -> None:
-        """Say that so many steps of the current phase are done."""
-
-    def end(self) -> None:
-        """Say that the run is over, whether it went well or not."""
+        """Count steps of the current phase that are done; 0 says that work goes on."""
 
 
 class NoProgress:
     """A listener that ignores everything: the default of a run."""
 
-    def begin(self, phase: str, total: int) -> None:
+    def begin(self, phase: str, total: int | None = None) -> None:
         """Ignore it."""
 
     def advance(self, steps: int = 1) -> None:
         """Ignore it."""
 
-    def end(self) -> None:
-        """Ignore it."""
+
+def tracked(items: Iterable[T], progress: Progress, steps: int = 1) -> Iterator[T]:
+    """Yield the items, and advance behind each."""
+    for item in items:
+        yield item
+        progress.advance(steps)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.engine.selection import is_shown
 
@@ -36,12 +37,19 @@ class Found(msgspec.Struct, frozen=True):
     errors: tuple[InternalError, ...] = ()
 
 
-def run_rules(program: Program, selection: RuleSelection, paths: Sequence[str] = ()) -> Found:
+def run_rules(
+    program: Program,
+    selection: RuleSelection,
+    paths: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Found:
     """Run the rules over a program that was found under ``paths``."""
     rules = selection.rules()
+    progress = progress or NoProgress()
+    progress.begin("checking rules", len(rules))
     found: list[Diagnostic] = []
     errors: list[InternalError] = []
-    for rule in rules:
+    for rule in tracked(rules, progress):
         try:
             for diagnostic in rule.check(program):
                 if diagnostic.code in selection.running(diagnostic.path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +17,7 @@ from locklint.engine.demand import (
     takes_what_is_passed,
 )
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
-from locklint.engine.progress import Progress
+from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function, split_key
@@ -55,7 +55,9 @@ class WholeProgram:
     caller, those behind decorators that do, and those that are called while a lock is held.
     """
 
-    def __init__(self, files: ProgramFiles, config: Config) -> None:
+    def __init__(
+        self, files: ProgramFiles, config: Config, progress: Progress | None = None
+    ) -> None:
         from locklint.analysis.interprocedural import Interprocedural
         from locklint.frontend.apply_effects import lock_method_names
         from locklint.frontend.astroid_resolver import AstroidResolver
@@ -65,7 +67,8 @@ class WholeProgram:
 
         self.files = files
         self.errors: list[InternalError] = []
-        self.interprocedural = Interprocedural()
+        self._progress = progress or NoProgress()
+        self.interprocedural = Interprocedural(self._progress.advance)
         self.project = Project([file.index for file in files.files.values()], files)
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
@@ -87,17 +90,15 @@ class WholeProgram:
         self._nested: dict[str, Function] = {}
         self._used: set[str] = set()
 
-    def solve(
-        self, lowered: Sequence[tuple[AnalysedFile, list[Function]]], progress: Progress
-    ) -> None:
+    def solve(self, lowered: Sequence[tuple[AnalysedFile, list[Function]]]) -> None:
         """Solve the functions, and all others that turn out to matter to them."""
-        progress.begin("analysing", len(lowered))
+        self._progress.begin("resolving names", len(lowered))
         ready: list[Function] = []
         # Decorators may stand in a file that comes later.
         self._keep_nested(each for _, functions in lowered for each in functions)
-        for file, functions in lowered:
+        for file, functions in tracked(lowered, self._progress):
             ready += self.with_effects(file, functions)
-            progress.advance()
+        self._progress.begin("analysing functions")
         ready += self._lowered(self._touching())
         ready += self._lowered(self._behind_locking_decorators())
         changed = self._add(ready)
@@ -260,7 +261,7 @@ class WholeProgram:
         from locklint.frontend.written_locks import touches_lock
 
         found: dict[str, set[str]] = {}
-        for path in sorted(self.files.files):
+        for path in self._working(sorted(self.files.files)):
             file = self.files.files[path]
             resolver = self._resolver_of(file.index)
             wanted = found[path] = set()
@@ -281,7 +282,7 @@ class WholeProgram:
         entering = {key for key, name in called.items() if name in _ENTERING}
         calls = self.written_calls().calls
         found: dict[str, set[str]] = {}
-        for path in sorted(self.files.files):
+        for path in self._working(sorted(self.files.files)):
             file = self.files.files[path]
             index = file.index
             resolver = self._resolver_of(index)
@@ -314,7 +315,7 @@ class WholeProgram:
 
         decorations = self._resolver.dispatch.decorations
         found: dict[str, set[str]] = {}
-        for path in sorted(self.files.files):
+        for path in self._working(sorted(self.files.files)):
             file = self.files.files[path]
             wanted: set[str] = set()
             for qualname, decl in file.index.functions.items():
@@ -392,7 +393,7 @@ class WholeProgram:
         """
         found: list[Function] = []
         wanted: dict[str, set[str]] = {}
-        for key in keys:
+        for key in self._working(keys):
             use = self._resolver.dispatch.decorations.uses.get(key)
             if use is not None:
                 found += self._use(use)
@@ -407,6 +408,10 @@ class WholeProgram:
                 wanted.setdefault(index.path, set()).add(outermost(index, decl).qualname)
         return found + self._lowered(wanted)
 
+    def _working(self, items: Iterable[_T]) -> Iterator[_T]:
+        """The items, while what shows progress is kept alive."""
+        return tracked(items, self._progress, 0)
+
     # -- graphs -----------------------------------------------------------------------------
 
     def _add(self, functions: list[Function]) -> set[str]:
@@ -417,11 +422,11 @@ class WholeProgram:
 
     def _lowered(self, wanted: Mapping[str, Collection[str]]) -> list[Function]:
         """The resolved functions of those, by path, that were not lowered yet."""
-        lowered = self.files.lower_all(wanted)
+        lowered = self.files.lower_all(wanted, self._progress)
         # Wrappers may stand in a file that comes later.
         self._keep_nested(each for functions in lowered.values() for each in functions)
         found: list[Function] = []
-        for path, functions in lowered.items():
+        for path, functions in self._working(lowered.items()):
             found += self.with_effects(self.files.files[path], functions)
         return found
 
