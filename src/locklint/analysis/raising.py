@@ -18,6 +18,7 @@ from locklint.ir.instruction import (
     Call,
     Enter,
     Exit,
+    FunctionRef,
     Instruction,
     Manager,
     Operate,
@@ -88,7 +89,8 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
     if call.external is not None:
-        return _GRADES[name_grade(call.external, len(call.arguments))]
+        runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
+        return _GRADES[name_grade(call.external, len(call.arguments), runs_code=runs_code)]
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         if _is_done_to_lock(call):
             return Grade.ACQUIRE

@@ -39,6 +39,7 @@ from locklint.models.plain_values import (
     call_is_safe,
     is_lazy,
     operator_is_safe,
+    takes_key,
     takes_one,
 )
 
@@ -46,8 +47,12 @@ _UNKNOWN: Types = frozenset()
 _MAX_BLOCKS = 12
 """How many blocks before an instruction are looked at for a test."""
 
-_LENGTH = re.compile(r"\(?len\((?P<path>[^()]+)\)(?: (?:> 0|>= 1|!= 0)\))?")
+_LENGTH = re.compile(r"\(?len\((?P<path>[^()]+)\)(?: (?:> .+|>= [1-9]\d*|!= 0)\))?")
 _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
+
+
+_LETS_OTHERS = frozenset(("acquire", "release", "wait", "wait_for"))
+"""Methods in which other threads may do to a container what they like."""
 
 
 class CannotRaise:
@@ -95,7 +100,7 @@ class CannotRaise:
 
     def _operates(self, operate: Operate, block: BasicBlock) -> bool:
         values, what = operate.values, operate.what
-        if what.startswith("del "):
+        if what.startswith("del ") and what != "del [:]":
             path = values[0]
             return isinstance(path, AccessPath) and self._is_tested(path, operate, block)
         if what == "unpack":
@@ -135,9 +140,13 @@ class CannotRaise:
         name = call.external
         if name is None or any(argument.star for argument in call.arguments):
             return False
-        if takes_one(name, len(call.arguments)) and call.callee and call.callee.fields:
-            return self._is_filled(call.callee.parent(), call, block)
         plain = [argument.value for argument in call.arguments if argument.name is None]
+        if call.callee is not None and call.callee.fields:
+            container = call.callee.parent()
+            if takes_one(name, plain):
+                return self._is_filled(container, call, block)
+            if takes_key(name, len(call.arguments)) and plain:
+                return self._is_known(container, call, block, str(plain[0]))
         if any(self._runs_code(value) for value in plain):
             return False
         keywords = [argument.name for argument in call.arguments if argument.name is not None]
@@ -236,8 +245,8 @@ class CannotRaise:
         match branch.condition:
             case Truth(value=AccessPath() as path) if key is None and outcome:
                 return container in (str(path), self._measured(path))
-            case Equals(value=AccessPath() as path, constant=Constant(value=0)) if key is None:
-                return not outcome and self._measured(path) == container
+            case Equals(value=AccessPath() as path, constant=length) if key is None:
+                return outcome is bool(length.value) and self._measured(path) == container
             case Opaque(text=str() as text):
                 found = (_LENGTH if key is None else _MEMBER).fullmatch(text)
                 if found is None or found["path"] != container:
@@ -262,8 +271,13 @@ def _takes_out(instructions: tuple[Instruction, ...] | list[Instruction], path: 
             case Call(callee=AccessPath() as callee) if callee.fields:
                 if callee.parent() == path and callee.last in REMOVING:
                     return True
+                if callee.last in _LETS_OTHERS:
+                    return True
             case Assign(target=target) if path.starts_with(target):
                 return True
+            case Operate(what="del [:]" | "[:]=", values=(AccessPath() as changed, *_)):
+                if changed == path:
+                    return True
             case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
                 if deleted.fields and deleted.parent() == path:
                     return True

@@ -80,11 +80,16 @@ def _receiver_path(low: Lowering, receiver: Operand, node: cst.BaseExpression) -
 def lower_subscript(low: Lowering, node: cst.Subscript, use: Use, name: str | None) -> Operand:
     """``a[b]``: a `Read` of an element; a slice gives something new."""
     path = subscript_path(low, node)
-    if any(isinstance(element.slice, cst.Slice) for element in node.slice):
+    if has_slice(node):
         low.emit(Operate(low.span(node), "slice", values=(path.parent(),)))
         return Unknown((path.parent(),))
     low.emit(Read(low.span(node), path))
     return path
+
+
+def has_slice(node: cst.Subscript) -> bool:
+    """Whether a subscript is, or holds, a slice."""
+    return any(isinstance(element.slice, cst.Slice) for element in node.slice)
 
 
 def subscript_path(low: Lowering, node: cst.Subscript) -> AccessPath:

@@ -7,7 +7,7 @@ import libcst as cst
 from locklint.frontend.cleanup import LoopFrame
 from locklint.frontend.lower_condition import is_process_id
 from locklint.frontend.lower_context import Lowering
-from locklint.frontend.lower_expr import attribute_path, subscript_path
+from locklint.frontend.lower_expr import attribute_path, has_slice, subscript_path
 from locklint.frontend.lower_path import dotted_name, mentions, operator_text
 from locklint.frontend.lower_scope import imported_name
 from locklint.frontend.lower_target import element_of, store, store_name
@@ -43,17 +43,13 @@ def lower_expression_statement(low: Lowering, node: cst.Expr) -> None:
         path: Operand = low.value(value)
     elif isinstance(value, cst.Attribute):
         path = attribute_path(low, value)
-    elif isinstance(value, cst.Subscript) and _is_element(value):
+    elif isinstance(value, cst.Subscript) and not has_slice(value):
         path = subscript_path(low, value)
     else:
         low.value(value, Use.DISCARDED)
         return
     if isinstance(path, AccessPath):
         low.emit(Read(low.span(value), path, discarded=True))
-
-
-def _is_element(node: cst.Subscript) -> bool:
-    return not any(isinstance(element.slice, cst.Slice) for element in node.slice)
 
 
 def lower_assign(low: Lowering, node: cst.Assign) -> None:
@@ -115,7 +111,10 @@ def lower_delete(low: Lowering, node: cst.Del) -> None:
                 low.emit(Assign(span, path, Unknown()))
             case cst.Subscript():
                 path = subscript_path(low, target)
-                low.emit(Operate(span, f"del {path}", values=(path,)))
+                what = "del [:]" if has_slice(target) else f"del {path}"
+                low.emit(
+                    Operate(span, what, values=(path.parent() if has_slice(target) else path,))
+                )
 
 
 def lower_return(low: Lowering, node: cst.Return) -> None:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from locklint.core.source import Span
 from locklint.frontend.lower_context import Lowering
-from locklint.frontend.lower_expr import attribute_path, subscript_path
+from locklint.frontend.lower_expr import attribute_path, has_slice, subscript_path
 from locklint.frontend.lower_path import ANY_ELEMENT, mentions
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Assign, Constant, Display, Operand, Operate, Unknown
@@ -22,7 +22,10 @@ def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span)
         case cst.Attribute():
             low.emit(Assign(span, attribute_path(low, target), value))
         case cst.Subscript():
-            low.emit(Assign(span, subscript_path(low, target), value))
+            path, is_slice = subscript_path(low, target), has_slice(target)
+            if is_slice:
+                low.emit(Operate(span, "[:]=", values=(path.parent(), value)))
+            low.emit(Assign(span, path, value, safe=is_slice))
         case cst.Tuple(elements=elements) | cst.List(elements=elements):
             _unpack(low, elements, value, span)
         case cst.StarredElement(value=inner):

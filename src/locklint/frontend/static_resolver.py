@@ -36,6 +36,7 @@ from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
+from locklint.models.plain_values import ATTRIBUTES
 from locklint.models.table import LockTable
 
 _NOTHING = Callee()
@@ -232,7 +233,8 @@ class StaticResolver:
             case NameType(member=member):
                 return not member
             case ExternalInstance(dotted=dotted):
-                return self.table.attribute(dotted, field) is not None
+                known = field in ATTRIBUTES.get(dotted, ())
+                return known or self.table.attribute(dotted, field) is not None
             case LockValue():
                 return True
             case _:

@@ -150,6 +150,9 @@ _UNLIKELY = frozenset(
     }
 )
 
+# These look at each value that they are given: comparing or adding them fails by their types only.
+_OVER_VALUES = frozenset({"builtins.all", "builtins.any", "builtins.sorted", "builtins.sum"})
+
 # logging swallows what its handlers raise (`logging.raiseExceptions` only prints it).
 LOGGING_METHODS = frozenset(
     {
@@ -352,10 +355,10 @@ IMMEDIATE_CONSUMERS: frozenset[str] = frozenset(
 )
 
 
-def name_grade(dotted: str, arguments: int = 0) -> CallGrade:
+def name_grade(dotted: str, arguments: int = 0, *, runs_code: bool = False) -> CallGrade:
     """How likely the external callable of that absolute dotted name is to raise.
 
-    ``arguments`` is how many it gets.
+    ``arguments`` is how many it gets; ``runs_code``: among them is code that it may run.
 
     Builtins are ``builtins.len`` or plainly ``len``; a method of a known external type is
     ``type.method`` (``threading.Event.set``).
@@ -364,6 +367,8 @@ def name_grade(dotted: str, arguments: int = 0) -> CallGrade:
     if name in _NEVER:
         return CallGrade.NEVER
     if name in _UNLIKELY or name in _UNLIKELY_TYPED:
+        return CallGrade.UNLIKELY
+    if name in _OVER_VALUES and not runs_code:
         return CallGrade.UNLIKELY
     if name in ("builtins.max", "builtins.min") and arguments > 1:
         return CallGrade.UNLIKELY  # One alone may be empty.

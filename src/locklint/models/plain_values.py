@@ -141,6 +141,10 @@ def operator_is_safe(what: str, operands: Sequence[Types]) -> bool:
             return first <= _ITERABLE
         case "slice":
             return first <= _SEQUENCES
+        case "del [:]":
+            return first <= _LISTS
+        case "[:]=":
+            return first <= _LISTS and operands[1] <= _ITERABLE
         case _:
             return False
 
@@ -212,6 +216,13 @@ _OVER_KNOWN = _builtins("ascii bool format hash repr str") | {"builtins.str.form
 _OVER_NUMBERS = (
     _builtins("abs float int range round") | {"six.moves.range", "six.moves.xrange"}
 ) | {"datetime.timedelta", "time.sleep"}
+
+ATTRIBUTES: dict[str, Types] = {
+    "threading.Thread": frozenset("daemon ident name native_id".split()),
+    "queue.Queue": frozenset("maxsize queue unfinished_tasks".split()),
+    "collections.deque": frozenset(["maxlen"]),
+}
+"""Attributes of instances of library types that are always there."""
 
 _METHODS: dict[str, Types] = {
     "builtins.list": frozenset("append clear copy count extend insert reverse".split()),
@@ -291,12 +302,23 @@ REMOVING = frozenset({"clear", "discard", "pop", "popitem", "popleft", "remove"}
 """Methods after which a container may be empty."""
 
 
-def takes_one(name: str, arguments: int) -> bool:
+def takes_one(name: str, arguments: Sequence[object]) -> bool:
     """Whether a call takes something out of a container, and raises only where that is empty."""
     owner, _, method = name.rpartition(".")
+    if owner not in CONTAINERS:
+        return False
     if method == "pop":
-        return arguments == 0 and owner in CONTAINERS
-    return method in ("popleft", "popitem") and owner in CONTAINERS
+        is_end = owner == "builtins.list" and [str(each) for each in arguments] in (["0"], ["-1"])
+        return not arguments or is_end
+    return method in ("popleft", "popitem")
+
+
+def takes_key(name: str, arguments: int) -> bool:
+    """Whether a call takes a certain thing out of a container, and raises only if it is not in."""
+    owner, _, method = name.rpartition(".")
+    if arguments != 1:
+        return False
+    return (method == "remove" and owner in CONTAINERS) or (method == "pop" and owner in MAPPINGS)
 
 
 def is_lazy(name: str) -> bool:
