@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
-
 import msgspec
 from msgspec.structs import replace
 
-from locklint.analysis.binding import Binding, Closure
-from locklint.analysis.events import Manner, TriedByCallee
+from locklint.analysis.binding import Binding
 from locklint.analysis.hold import (
     FORGOTTEN,
     Acquisition,
@@ -17,32 +13,24 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct, Raised
-from locklint.analysis.lockset_holds import Holds, is_exclusive
+from locklint.analysis.lockset_holds import is_exclusive
+from locklint.analysis.lockset_notes import STACKS, Notes
 from locklint.analysis.summary import Deltas, Effect, Summary
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
-    Assign,
     Call,
-    CallArgument,
     Constant,
     Enter,
     Exit,
-    FunctionRef,
-    Instruction,
     Manager,
-    Operand,
-    Spawn,
     Use,
 )
 from locklint.ir.lock import LockRef, Mode
-from locklint.models.calls import may_wait_or_log
-
-_STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 
 
-class Calls(Holds):
+class Calls(Notes):
     """Calls, and context managers that are no locks."""
 
     def _call(self, call: Call, disjunct: Disjunct, raised: Raised | None) -> list[Disjunct]:
@@ -62,137 +50,6 @@ class Calls(Holds):
         if self._never_comes_back(call):
             return []
         return list(self._apply_call(call, disjunct, "normal", raised))
-
-    # -- what is noted for the program as a whole -------------------------------------------
-
-    def _note_call(self, call: Call, disjunct: Disjunct) -> None:
-        assert self._recorder is not None
-        if call.external is not None and may_wait_or_log(call.external):
-            path = call.callee.parent() if call.callee and call.callee.fields else None
-            path = path and self._canonical(path, disjunct)
-            self._recorder.leaves(call.span, call.external, path, disjunct, call)
-        if not call.targets and not call.overrides:
-            return
-        bare = msgspec.structs.replace(
-            call,
-            callee=call.callee and self._canonical(call.callee, disjunct),
-            arguments=self._arguments(call.arguments, disjunct),
-            receiver=call.receiver and self._canonical(call.receiver, disjunct),
-        )
-        for target in (*call.targets, *call.overrides):
-            manner = Manner.DIRECT if target in call.targets else Manner.OVERRIDE
-            self._recorder.calls(
-                call.span,
-                target,
-                disjunct,
-                manner,
-                call=bare,
-                certain=call.certain,
-                implicit=call.implicit,
-                receiver_classes=call.receiver_classes,
-                closure=self._closure_of(disjunct),
-            )
-
-    def _closure_of(self, disjunct: Disjunct) -> Closure:
-        """What the variables stand for that a function inside this one may name.
-
-        It is called here, or passed to what is called.
-        """
-        if not disjunct.values or not self._has_inner:
-            return ()
-        return tuple(
-            sorted(
-                (variable.root_name, value)
-                for variable, value in disjunct.values.items()
-                if variable.is_variable
-                and variable.root in (Root.LOCAL, Root.PARAMETER)
-                and isinstance(value, AccessPath)
-            )
-        )
-
-    @cached_property
-    def _has_inner(self) -> bool:
-        return any(
-            isinstance(value, FunctionRef)
-            for block in self._function.blocks.values()
-            for each in block.instructions
-            for value in _values(each)
-        )
-
-    def _arguments(
-        self, arguments: tuple[CallArgument, ...], disjunct: Disjunct
-    ) -> tuple[CallArgument, ...]:
-        """Arguments with aliases exchanged for what they stand for, and known values put in."""
-        found: list[CallArgument] = []
-        for argument in arguments:
-            value = self._value(argument.value, disjunct)
-            lock = argument.lock and self._canonical_lock(argument.lock, disjunct)
-            receiver = argument.receiver and self._canonical(argument.receiver, disjunct)
-            found.append(
-                argument
-                if (value, lock, receiver) == (argument.value, argument.lock, argument.receiver)
-                else replace(argument, value=value, lock=lock, receiver=receiver)
-            )
-        return tuple(found)
-
-    def _note_managed(
-        self, manager: Manager, span: Span, is_enter: bool, disjunct: Disjunct
-    ) -> None:
-        """A context manager: its generator runs on entering, up to the yield; so do methods."""
-        assert self._recorder is not None
-        if is_enter and manager.generator is not None and manager.call is not None:
-            call = msgspec.structs.replace(
-                manager.call,
-                callee=manager.call.callee and self._canonical(manager.call.callee, disjunct),
-                arguments=self._arguments(manager.call.arguments, disjunct),
-            )
-            self._recorder.calls(
-                span,
-                manager.generator,
-                disjunct,
-                Manner.DIRECT,
-                call=call,
-                certain=manager.certain,
-                implicit="with",
-            )
-            return
-        key = manager.enter if is_enter else manager.exit
-        if key is not None and manager.receiver is not None:
-            receiver = self._canonical(manager.receiver, disjunct)
-            self._recorder.calls(
-                span,
-                key,
-                disjunct,
-                Manner.DIRECT,
-                receiver=receiver,
-                certain=manager.certain,
-                implicit="with",
-                receiver_classes=manager.receiver_classes,
-            )
-
-    def _note_exit(self, exit_: Exit, disjunct: Disjunct) -> None:
-        assert self._recorder is not None
-        manager = exit_.manager
-        if manager is None:
-            return
-        if manager.external is not None and may_wait_or_log(f"{manager.external}.__exit__"):
-            path = exit_.context if isinstance(exit_.context, AccessPath) else None
-            self._recorder.leaves(exit_.span, f"{manager.external}.__exit__", path, disjunct)
-        if not self._closes_stack(exit_):
-            self._note_managed(manager, exit_.span, False, disjunct)
-
-    def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:
-        if self._recorder is None or spawn.is_process:
-            return
-        for target in spawn.targets:
-            self._recorder.calls(
-                spawn.span,
-                target,
-                disjunct,
-                Manner.CONCURRENT,
-                receiver=spawn.receiver and self._canonical(spawn.receiver, disjunct),
-                arguments=self._arguments(spawn.arguments, disjunct),
-            )
 
     def _never_comes_back(self, call: Call) -> bool:
         if call.lock is not None and call.result is not None and call.callee is not None:
@@ -272,21 +129,6 @@ class Calls(Holds):
         passed = Binding(self._function, callee, known, None).passed(summary.decided_by)
         found = self._lookup(callee.key, passed)
         return summary if found is None else found[1]
-
-    def _note_try(
-        self,
-        binding: Binding,
-        effect: Effect,
-        call: Call,
-        callee: Function,
-        disjunct: Disjunct,
-        hidden: bool,
-    ) -> None:
-        here = binding.lock(effect.lock) if self._recorder else None
-        if self._recorder and here is not None:
-            lock = self._canonical_lock(here, disjunct)
-            tried = TriedByCallee(call, callee.name, lock, effect.certain, effect.limited, hidden)
-            self._recorder.tries(tried)
 
     def _note_failures(
         self, binding: Binding, effect: Effect, span: Span, disjuncts: list[Disjunct]
@@ -369,7 +211,7 @@ class Calls(Holds):
         manager = enter.manager
         return (
             manager is not None
-            and manager.external in _STACKS
+            and manager.external in STACKS
             and isinstance(enter.context, AccessPath)
         )
 
@@ -391,15 +233,6 @@ class Calls(Holds):
             return self._unwind(exit_.span, exit_.context, disjunct, raised)
         way = "exit exceptional" if exit_.exceptional else "exit"
         return self._managed(manager, exit_.span, way, disjunct, raised)
-
-    @staticmethod
-    def _closes_stack(exit_: Exit) -> bool:
-        manager = exit_.manager
-        return (
-            manager is not None
-            and manager.external in _STACKS
-            and isinstance(exit_.context, AccessPath)
-        )
 
     def _managed(
         self,
@@ -437,12 +270,3 @@ class Calls(Holds):
                     binding, other.lock, other.mode, other.normal, span, callee, outcomes, raised
                 )
         return outcomes
-
-
-def _values(instruction: Instruction) -> Iterator[Operand]:
-    """What an instruction binds or passes."""
-    match instruction:
-        case Assign(value=value):
-            yield value
-        case Call(arguments=arguments):
-            yield from (argument.value for argument in arguments)

@@ -92,6 +92,8 @@ class CallReach:
             return
         module, qualname = split_key(key)
         index = self._project.by_key(module)
+        # What is written in a lambda is written in the function around it.
+        qualname = qualname.partition(".<lambda@")[0]
         decl = index.functions.get(qualname) if index is not None else None
         if index is not None and decl is not None:
             yield from self._written_steps(index, decl)

@@ -400,6 +400,8 @@ class WholeProgram:
                 continue
             module, qualname = split_key(key)
             index = self.project.by_key(module)
+            # A lambda is lowered with the function around it.
+            qualname = qualname.partition(".<lambda@")[0]
             if index is None or qualname not in index.functions:
                 continue
             decl = index.functions[qualname]

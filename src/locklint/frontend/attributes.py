@@ -30,7 +30,15 @@ from locklint.frontend.value_types import (
     union,
     weaken,
 )
-from locklint.index.declarations import Binding, CallValue, FunctionDecl, ModuleIndex, Ref, Value
+from locklint.index.declarations import (
+    Binding,
+    CallValue,
+    FunctionDecl,
+    Literal,
+    ModuleIndex,
+    Ref,
+    Value,
+)
 from locklint.ir.lock import Exactness
 
 if TYPE_CHECKING:
@@ -298,6 +306,9 @@ class Attributes:
         if not slot.places:
             return self._outside(cls, slot, name)
         types = self._from_places(cls, slot, name)
+        if all(isinstance(kind, NoneType) for kind in types):
+            # ``child.on_gone = self._forget``: the class itself only says that there is none yet.
+            return union(types, weaken(self._stored_elsewhere(cls, name), Confidence.MEDIUM))
         if all(place.on_class for place in slot.places):
             # ``stop = close`` in the body of a class is a method by another name.
             receiver = InstanceType(cls)
@@ -501,7 +512,10 @@ class Attributes:
         match kind:
             case InstanceType(cls=cls) | ClassType(cls=cls) | LockValue(cls=ClassRef() as cls):
                 slot = self.slot(cls, name)
-                return (slot.method is not None) or any(place.on_class for place in slot.places)
+                held = [each for each in slot.places if each.binding.value != _NONE]
+                if not all(place.on_class for place in held):
+                    return False  # What an instance holds has been bound before, to whatever.
+                return slot.method is not None or bool(held)
             case SuperType():
                 return True
             case _:
@@ -562,6 +576,8 @@ class Attributes:
             receiver = ClassType(receiver.cls)
         return FunctionType(function.path, function.qualname, function.index, True, receiver)
 
+
+_NONE = Literal("None")
 
 FIELD_MAKERS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Factory"))
 

@@ -11,8 +11,16 @@ from collections.abc import Iterator
 
 from locklint.frontend.arguments import is_method
 from locklint.frontend.inference import Inference
-from locklint.frontend.value_types import ClassRef, ClassType, scope_of
-from locklint.index.declarations import CallSite, FunctionDecl, ModuleIndex, Ref
+from locklint.frontend.value_types import ClassRef, ClassType, InstanceType, scope_of
+from locklint.index.declarations import (
+    Binding,
+    CallSite,
+    CallValue,
+    FunctionDecl,
+    Literal,
+    ModuleIndex,
+    Ref,
+)
 from locklint.ir.access_path import TAKEN_FROM
 
 
@@ -34,7 +42,71 @@ def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[t
             for cls, attribute, owner, method in _kept(inference, index, site):
                 if _always(inference, cls, (attribute, method), owner):
                     found.update((attribute, name) for name in names)
+    for attribute, owner in _given_back(inference):
+        names = _identities(inference, owner) & owners
+        found.update((f"{attribute}.{TAKEN_FROM}", name) for name in names)
     return frozenset(found)
+
+
+def _given_back(inference: Inference) -> Iterator[tuple[str, ClassRef]]:
+    """Attributes of what an object holds to which only the object's own method is ever bound.
+
+    ``self.child.on_gone = self._forget``.
+    """
+    stores: dict[str, list[tuple[ModuleIndex, Binding]]] = {}
+    for index in list(inference.project.modules()):
+        for name, bindings in index.attribute_stores.items():
+            plain = [each for each in bindings if not _is_none(each.value)]
+            stores.setdefault(name, []).extend((index, each) for each in plain)
+    for name, every in stores.items():
+        own = [_own_method(inference, index, binding) for index, binding in every]
+        if any(own):
+            yield from _given_back_always(inference, name, every, own)
+
+
+_OwnMethod = tuple[ClassRef, str]
+
+
+def _given_back_always(
+    inference: Inference,
+    name: str,
+    every: list[tuple[ModuleIndex, Binding]],
+    own: list[_OwnMethod | None],
+) -> Iterator[tuple[str, ClassRef]]:
+    by_class: dict[ClassRef, list[_OwnMethod | None]] = {}
+    for (index, binding), method in zip(every, own, strict=True):
+        inference.begin()
+        assert binding.receiver is not None
+        for kind in inference.value(binding.receiver, scope_of(index, binding.function)):
+            if isinstance(kind, InstanceType):
+                by_class.setdefault(kind.cls, []).append(method)
+    for found in by_class.values():
+        first = found[0]
+        if first is not None and all(
+            each is not None and each[1] == first[1] and _related(inference, each[0], first[0])
+            for each in found
+        ):
+            yield name, first[0]
+
+
+def _own_method(inference: Inference, index: ModuleIndex, binding: Binding) -> _OwnMethod | None:
+    """The class and the method, where a store binds the object's method to what it holds."""
+    function = index.functions.get(binding.function)
+    receiver, value = binding.receiver, binding.value
+    if function is None or function.class_name is None or not is_method(function):
+        return None
+    own = function.parameters[0].name
+    if not (isinstance(value, Ref) and isinstance(receiver, Ref) and receiver.names[0] == own):
+        return None
+    if value.names[0] != own or len(value.names) != 2 or binding.element:
+        return None
+    cls = ClassRef(index.path, function.class_name, index)
+    known = inference.attributes.method(cls, value.names[1])
+    return None if known is None else (cls, value.names[1])
+
+
+def _is_none(value: object) -> bool:
+    return isinstance(value, Literal) and value.text == "None"
 
 
 def _maker(index: ModuleIndex, site: CallSite) -> ClassRef | None:
@@ -44,9 +116,16 @@ def _maker(index: ModuleIndex, site: CallSite) -> ClassRef | None:
         return None
     own = function.parameters[0].name
     values = (*site.call.arguments, *(value for _, value in site.call.keywords))
-    if not any(_is_own(value, own) for value in values):
+    if not any(_is_own(_without_partial(value), own) for value in values):
         return None
     return ClassRef(index.path, function.class_name, index)
+
+
+def _without_partial(value: object) -> object:
+    """What ``partial(function, …)`` calls; any other value itself."""
+    if isinstance(value, CallValue) and isinstance(value.callee, Ref) and value.arguments:
+        return value.arguments[0] if value.callee.names[-1] == "partial" else value
+    return value
 
 
 def _is_own(value: object, own: str) -> bool:
@@ -73,7 +152,7 @@ def _kept(
         if initialiser is None:
             continue
         for attribute, parameter in _stored(initialiser.decl):
-            passed = _passed(site, initialiser.decl, parameter)
+            passed = _without_partial(_passed(site, initialiser.decl, parameter))
             if not isinstance(passed, Ref) or not _is_own(passed, own):
                 continue
             if len(passed.names) == 1:

@@ -129,12 +129,17 @@ class TargetBinder:
         scope: Scope,
         key: str | None = None,
     ) -> None:
-        """Record that a value is put into a container (a name or an attribute).
+        """Record that a value is put into a container (a name or an attribute, or a part of one).
 
         ``key`` is the `repr` of a literal key.
         """
         if isinstance(value, (Literal, Opaque, Operation)):
             return
+        outer = _holder(container)
+        if outer is not None:
+            # ``d[k].append(x)`` and ``d.setdefault(k, []).append(x)`` put a list of x into d.
+            container, key = outer
+            value = Items((value,))
         if container.__class__ is ast.Name:
             name = container.id
             where = scope.function.qualname if scope.function is not None else ""
@@ -196,3 +201,13 @@ def reference(node: ast.expr) -> Ref | None:
     """A dotted name as a reference."""
     names = dotted_names(node)
     return Ref(names) if names is not None else None
+
+
+def _holder(container: ast.expr) -> tuple[ast.expr, str | None] | None:
+    """The container of which a container is an element, and its key; None where it is none."""
+    if isinstance(container, ast.Subscript):
+        return container.value, literal_key(container.slice)
+    if isinstance(container, ast.Call) and isinstance(container.func, ast.Attribute):
+        if container.func.attr == "setdefault" and container.args:
+            return container.func.value, literal_key(container.args[0])
+    return None

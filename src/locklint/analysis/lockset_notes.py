@@ -1,0 +1,198 @@
+"""What is noted of calls and context managers, for the program as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
+
+from locklint.analysis.binding import Binding, Closure
+from locklint.analysis.events import Manner, TriedByCallee
+from locklint.analysis.lockset import Disjunct
+from locklint.analysis.lockset_holds import Holds
+from locklint.analysis.summary import Effect
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import (
+    Assign,
+    Call,
+    CallArgument,
+    Exit,
+    FunctionRef,
+    Instruction,
+    Manager,
+    Operand,
+    Spawn,
+)
+from locklint.models.calls import may_wait_or_log
+
+STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
+
+
+class Notes(Holds):
+    """Tells the recorder who is called in one disjunct, with what is passed and held."""
+
+    def _note_call(self, call: Call, disjunct: Disjunct) -> None:
+        assert self._recorder is not None
+        if call.external is not None and may_wait_or_log(call.external):
+            path = call.callee.parent() if call.callee and call.callee.fields else None
+            path = path and self._canonical(path, disjunct)
+            self._recorder.leaves(call.span, call.external, path, disjunct, call)
+        if not call.targets and not call.overrides:
+            return
+        bare = msgspec.structs.replace(
+            call,
+            callee=call.callee and self._canonical(call.callee, disjunct),
+            arguments=self._arguments(call.arguments, disjunct),
+            receiver=call.receiver and self._canonical(call.receiver, disjunct),
+        )
+        for target in (*call.targets, *call.overrides):
+            manner = Manner.DIRECT if target in call.targets else Manner.OVERRIDE
+            self._recorder.calls(
+                call.span,
+                target,
+                disjunct,
+                manner,
+                call=bare,
+                certain=call.certain,
+                implicit=call.implicit,
+                receiver_classes=call.receiver_classes,
+                closure=self._closure_of(disjunct),
+            )
+
+    def _closure_of(self, disjunct: Disjunct) -> Closure:
+        """What the variables stand for that a function inside this one may name.
+
+        It is called here, or passed to what is called.
+        """
+        if not disjunct.values or not self._has_inner:
+            return ()
+        return tuple(
+            sorted(
+                (variable.root_name, value)
+                for variable, value in disjunct.values.items()
+                if variable.is_variable
+                and variable.root in (Root.LOCAL, Root.PARAMETER)
+                and isinstance(value, AccessPath)
+            )
+        )
+
+    @cached_property
+    def _has_inner(self) -> bool:
+        return any(
+            isinstance(value, FunctionRef)
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            for value in _values(each)
+        )
+
+    def _arguments(
+        self, arguments: tuple[CallArgument, ...], disjunct: Disjunct
+    ) -> tuple[CallArgument, ...]:
+        """Arguments with aliases exchanged for what they stand for, and known values put in."""
+        found: list[CallArgument] = []
+        for argument in arguments:
+            value = self._value(argument.value, disjunct)
+            lock = argument.lock and self._canonical_lock(argument.lock, disjunct)
+            receiver = argument.receiver and self._canonical(argument.receiver, disjunct)
+            found.append(
+                argument
+                if (value, lock, receiver) == (argument.value, argument.lock, argument.receiver)
+                else replace(argument, value=value, lock=lock, receiver=receiver)
+            )
+        return tuple(found)
+
+    def _note_managed(
+        self, manager: Manager, span: Span, is_enter: bool, disjunct: Disjunct
+    ) -> None:
+        """A context manager: its generator runs on entering, up to the yield; so do methods."""
+        assert self._recorder is not None
+        if is_enter and manager.generator is not None and manager.call is not None:
+            call = msgspec.structs.replace(
+                manager.call,
+                callee=manager.call.callee and self._canonical(manager.call.callee, disjunct),
+                arguments=self._arguments(manager.call.arguments, disjunct),
+            )
+            self._recorder.calls(
+                span,
+                manager.generator,
+                disjunct,
+                Manner.DIRECT,
+                call=call,
+                certain=manager.certain,
+                implicit="with",
+            )
+            return
+        key = manager.enter if is_enter else manager.exit
+        if key is not None and manager.receiver is not None:
+            receiver = self._canonical(manager.receiver, disjunct)
+            self._recorder.calls(
+                span,
+                key,
+                disjunct,
+                Manner.DIRECT,
+                receiver=receiver,
+                certain=manager.certain,
+                implicit="with",
+                receiver_classes=manager.receiver_classes,
+            )
+
+    def _note_exit(self, exit_: Exit, disjunct: Disjunct) -> None:
+        assert self._recorder is not None
+        manager = exit_.manager
+        if manager is None:
+            return
+        if manager.external is not None and may_wait_or_log(f"{manager.external}.__exit__"):
+            path = exit_.context if isinstance(exit_.context, AccessPath) else None
+            self._recorder.leaves(exit_.span, f"{manager.external}.__exit__", path, disjunct)
+        if not self._closes_stack(exit_):
+            self._note_managed(manager, exit_.span, False, disjunct)
+
+    def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:
+        if self._recorder is None or spawn.is_process:
+            return
+        for target in spawn.targets:
+            self._recorder.calls(
+                spawn.span,
+                target,
+                disjunct,
+                Manner.CONCURRENT,
+                receiver=spawn.receiver and self._canonical(spawn.receiver, disjunct),
+                arguments=self._arguments(spawn.arguments, disjunct),
+            )
+
+    def _note_try(
+        self,
+        binding: Binding,
+        effect: Effect,
+        call: Call,
+        callee: Function,
+        disjunct: Disjunct,
+        hidden: bool,
+    ) -> None:
+        here = binding.lock(effect.lock) if self._recorder else None
+        if self._recorder and here is not None:
+            lock = self._canonical_lock(here, disjunct)
+            tried = TriedByCallee(call, callee.name, lock, effect.certain, effect.limited, hidden)
+            self._recorder.tries(tried)
+
+    @staticmethod
+    def _closes_stack(exit_: Exit) -> bool:
+        manager = exit_.manager
+        return (
+            manager is not None
+            and manager.external in STACKS
+            and isinstance(exit_.context, AccessPath)
+        )
+
+
+def _values(instruction: Instruction) -> Iterator[Operand]:
+    """What an instruction binds or passes."""
+    match instruction:
+        case Assign(value=value):
+            yield value
+        case Call(arguments=arguments):
+            yield from (argument.value for argument in arguments)
