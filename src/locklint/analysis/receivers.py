@@ -39,6 +39,9 @@ class Receivers:
         self._graph = graph
         self._hierarchy = hierarchy
         self._older_fields = older_fields
+        self._families = {
+            key.replace(":", ".", 1): classes for key, classes in hierarchy.descendants.items()
+        }
         self._kin: dict[tuple[Edge, Classes | None], Kin | None] = {}
 
     def kin(self, called: Edge, pair: CriticalPair) -> Kin | None:
@@ -67,9 +70,7 @@ class Receivers:
         if allowed is not None and not allowed:
             return None
         step = None if receiver is None else self._age(called.caller, receiver)
-        # Nor what holds of all objects that have the lock.
-        family = self._hierarchy.descendants.get(self._graph.function(called.callee).class_key)
-        return Kin(None, None if allowed == family else allowed, step)
+        return Kin(None, allowed, step)
 
     def holder(self, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
         """Return what is known of the object whose attribute a pair's lock is.
@@ -87,7 +88,10 @@ class Receivers:
         """Return the same in the words of the caller for whose call ``kin`` is."""
         here = self.holder(pair, lock, known)
         age = None if here.age is None or kin.step is None else here.age + kin.step
-        return Holder(kin.others if _is_own(lock) else here.classes, age)
+        classes = kin.others if _is_own(lock) else here.classes
+        # What holds of all objects that have the lock need not be said.
+        family = self._families.get(lock.identity.rpartition(".")[0])
+        return Holder(None if classes == family else classes, age)
 
     def _age(self, function: str, path: AccessPath) -> int | None:
         """Return how many steps to an older object a path is from the function's own object."""

@@ -99,7 +99,7 @@ class Dispatch:
                 case FunctionType() if _is_what_it_replaced(scope, path, kind):
                     continue
                 case FunctionType():
-                    for target in self._implementations(kind):
+                    for target in self._implementations(path, kind):
                         targets.setdefault(target)
                     bound = bound or kind.bound
                     receivers.setdefault(_class_of(kind.receiver))
@@ -197,9 +197,12 @@ class Dispatch:
 
     # Methods
 
-    def _implementations(self, function: FunctionType) -> tuple[str, ...]:
-        """A method, or where it is abstract, the methods that override it."""
-        if function.decl.is_abstract:
+    def _implementations(self, path: AccessPath, function: FunctionType) -> tuple[str, ...]:
+        """A method, or where it is abstract, the methods that override it.
+
+        ``super().close()`` and ``Base.close(self)`` run the abstract one itself.
+        """
+        if function.decl.is_abstract and function.bound and path.root_name != "super":
             overriding = self.inference.attributes.overriding(function)
             if overriding:
                 return tuple(dict.fromkeys(map(self.decorations.called, overriding)))
