@@ -12,6 +12,7 @@ from tests.oracle.compare import ANALYSED, Answer, judge, static_answer
 from tests.oracle.execute import execute
 from tests.oracle.generate import STATEMENTS, generate
 from tests.oracle.machine import World
+from tests.oracle.others import with_others
 from tests.oracle.writer import Options
 
 
@@ -19,6 +20,7 @@ def _explain(text: str, world: World) -> str:
     """A program with line numbers, and what is said of it."""
     lines = [f"{number:4} {line}" for number, line in enumerate(text.splitlines(), 1)]
     answer: Answer | None = None
+    world = with_others(text, world)
     try:
         answer = static_answer(text)
         lines += [f"  {mismatch}" for mismatch in judge(text, static_answer, world).mismatches]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.oracle.execute import EXCEPTION, NORMAL, Discarded, Truth, execute
 from tests.oracle.machine import World
+from tests.oracle.others import with_others
 
 WAYS_OUT = (NORMAL, EXCEPTION)
 FORGOTTEN = "forgotten"
@@ -138,6 +139,7 @@ def judge(
     Loops make two rounds at first. Where that does not settle the matter, or the answer says more
     than was seen, they make more, before the answer is called imprecise.
     """
+    world = with_others(text, world)
     truth = execute(text, world, watch=watch)
     answer = answer_of(text)
     if answer is SILENCE:

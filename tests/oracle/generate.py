@@ -320,6 +320,37 @@ class _Statements(Writer):
             return [self.helpers.drop(number) + "()"]
         return [self.helpers.section(number) + "()"]
 
+    def signal(self, scope: Scope) -> list[str]:
+        """Acquire, and wait with the same lock until somebody else releases it."""
+        number = self.free_lock(scope)
+        first = self.acquire(number, scope)
+        body = self.block(self.guarded(scope, number)) if self.rng.random() < 0.5 else []
+        if ends(body):
+            return [first, *body]
+        lock = self.lock(number, scope)
+        wait = self.rng.choice(([f"{lock}.acquire()"], [f"with {lock}:", *indent(self.filler())]))
+        return [first, *body, *wait]
+
+    def turns(self, scope: Scope) -> list[str]:
+        """Each turn acquires one lock and releases another, for threads that take turns."""
+        first, second = self.free_lock(scope), self.rng.randrange(len(self.style.reentrant))
+        inner = scope.inner(in_loop=True)
+        body = [self.acquire(first, inner), *self.filler(), self.release(second, inner)]
+        return [self.rng.choice(("for item in items:", "while choose():")), *indent(body)]
+
+    def switch(self, scope: Scope) -> list[str]:
+        """Some turns acquire, and some release."""
+        number = self.free_lock(scope)
+        inner = scope.inner(in_loop=True)
+        on = [f"if {self.condition(scope)}:", *indent([self.acquire(number, inner)])]
+        rest = self.rng.choice(("else:", f"elif {self.condition(scope)}:"))
+        off = [rest, *indent([self.release(number, inner)])]
+        more = self.filler() if self.rng.random() < 0.5 else []
+        return [
+            self.rng.choice(("for item in items:", "while choose():")),
+            *indent(on + off + more),
+        ]
+
     def two_tries(self, scope: Scope) -> list[str]:
         """Both locks, or none."""
         first, second = self.free_lock(scope), self.free_lock(scope)
@@ -353,6 +384,9 @@ STATEMENTS: dict[str, int] = {
     "try_and_ignore": 1,
     "flag": 4,
     "same_condition": 4,
+    "signal": 1,
+    "turns": 1,
+    "switch": 1,
     "assign_truth": 3,
     "alias": 2,
     "bound_method": 2,

@@ -31,6 +31,15 @@ class Helpers:
         self.bodies.setdefault(name, body)
         return self.style.call(name)
 
+    def others(self, number: int) -> None:
+        """Functions that the program does not call: other threads run them."""
+        choice = self.rng.random()
+        lock = self.style.lock(number)
+        if choice < 0.7:
+            self._add(f"give_{number}", [f"{lock}.release()"])
+        if choice > 0.4:
+            self._add(f"keep_{number}", [f"{lock}.acquire()"])
+
     def take(self, number: int) -> str:
         """A function that acquires and returns holding."""
         name = f"take_{number}"

@@ -39,6 +39,10 @@ class World:
     and then nothing is held; it is unlikely, so that where such an exception leaves the program,
     this does not count as an exit. ``repeated_try_fails``: a try-acquire of a re-entrant lock that
     the thread holds already may fail (really, it cannot).
+
+    ``others_release`` are the locks that other threads give back whenever that helps: one that is
+    held by hand can be had again. ``others_acquire`` are those that other threads may have taken,
+    to be released here, after each wait and at the start of each turn of a loop.
     """
 
     callers_hold: bool = False
@@ -47,6 +51,8 @@ class World:
     iteration_raises: bool = False
     acquire_raises: bool = False
     repeated_try_fails: bool = False
+    others_release: frozenset[str] = frozenset()
+    others_acquire: frozenset[str] = frozenset()
 
 
 class Tape:
@@ -119,10 +125,26 @@ class Machine:
             frame = frame.f_back
         return 0
 
+    def is_in_helper(self) -> bool:
+        """Whether what is being run was called by ``program``: a call may take its time."""
+        frame = sys._getframe(2)
+        while frame.f_code.co_filename != "<program>":
+            if frame.f_back is None:
+                return False
+            frame = frame.f_back
+        return frame.f_code is not self.program_code
+
+    def wait(self) -> None:
+        """Let others go on for a while."""
+        for lock in self.locks:
+            if lock.free is True and lock.name in self.world.others_acquire and not lock.reentrant:
+                lock.free = None
+
     def decide(self, values: int, unlikely: bool = False) -> int:
         """One of ``values`` results, or an exception, which may be an ``unlikely`` one."""
         if self.dead:
             raise PathEnded
+        self.wait()
         choice = self.tape.choose(values + len(self.raised))
         if choice >= values:
             error = self.raised[choice - values]()
@@ -150,6 +172,7 @@ class Machine:
         self.loop_rounds[loop] = rounds
         if rounds > self.bound:
             raise self.end("bound")
+        self.wait()
         self.rounds = max(self.rounds, rounds)
 
 
@@ -189,6 +212,7 @@ class Items:
             if rounds == machine.bound:
                 raise machine.end("bound")
             machine.rounds = max(machine.rounds, rounds + 1)
+            machine.wait()
             yield rounds
 
 
@@ -197,25 +221,28 @@ class Lock:
 
     ``count`` is how often it is held, relative to the entry of the program, and ``levels`` are the
     lines of the acquires that are in force. ``free`` says whether the thread certainly holds it
-    (False) or certainly does not (True); None: that depends on the caller.
+    (False) or certainly does not (True); None: that depends on the caller, or on others.
+    ``by_hand`` says of each level whether it was acquired without a `with`.
     """
 
-    __slots__ = ("count", "free", "levels", "machine", "name", "reentrant")
+    __slots__ = ("by_hand", "count", "free", "levels", "machine", "name", "reentrant")
 
     def __init__(self, machine: Machine, reentrant: bool) -> None:
         self.machine = machine
         self.reentrant = reentrant
         self.name = f"L{len(machine.locks)}"
         self.levels: list[int] = []
+        self.by_hand: list[bool] = []
         machine.locks.append(self)
         self.reset()
 
     def reset(self) -> None:
         self.levels.clear()
+        self.by_hand.clear()
         self.count = 0
         self.free = None if self.machine.world.callers_hold else True
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = -1, by_hand: bool = True) -> bool:
         machine = self.machine
         if machine.dead:
             raise PathEnded
@@ -223,7 +250,13 @@ class Lock:
         machine.touched.add((line, self.name))
         if machine.world.acquire_raises:
             machine.decide(1, unlikely=True)
-        if blocking and timeout == -1:
+        machine.wait()
+        waits = blocking and timeout == -1
+        if self.may_be_lost() and (waits or machine.tape.choose(2) == 1):
+            self.count -= 1
+            self.levels.pop()
+            self.by_hand.pop()
+        elif waits:
             if self.free is False and not self.reentrant:
                 machine.deadlocks.add(line)
                 raise machine.end("deadlock")
@@ -239,7 +272,17 @@ class Lock:
         self.free = False
         if self.count > 0:
             self.levels.append(line)
+            self.by_hand.append(by_hand)
         return True
+
+    def may_be_lost(self) -> bool:
+        """Whether somebody else may release what was acquired here."""
+        return (
+            self.name in self.machine.world.others_release
+            and not self.reentrant
+            and self.count > 0
+            and self.by_hand[-1]
+        )
 
     def release(self) -> None:
         machine = self.machine
@@ -247,6 +290,8 @@ class Lock:
             raise PathEnded
         line = machine.line()
         machine.touched.add((line, self.name))
+        if machine.is_in_helper():
+            machine.wait()
         machine.releases.add((line, self.free is not True))
         if self.free:
             if machine.world.unheld_release_raises:
@@ -254,14 +299,16 @@ class Lock:
             raise machine.end("unheld release")
         if self.count > 0:
             self.levels.pop()
-        self.count -= 1
+            self.by_hand.pop()
+        if self.count >= 0 or self.reentrant:
+            self.count -= 1  # Else somebody else has acquired it in between.
         if not self.reentrant:
             self.free = True
         elif self.count <= 0:
             self.free = None if machine.world.callers_hold else True
 
     def __enter__(self) -> bool:
-        return self.acquire()
+        return self.acquire(by_hand=False)
 
     def __exit__(self, *details: object) -> None:
         self.release()

@@ -91,6 +91,9 @@ class Writer:
 
     def program(self) -> str:
         scope = Scope(("c0", "c1"))
+        for number in range(len(self.style.reentrant)):
+            if "others" not in self.options.without and self.rng.random() < 0.1:
+                self.helpers.others(number)
         body: list[str] = []
         while self.left > 0 and not ends(body):
             body += self.statement(scope)

@@ -16,7 +16,11 @@ from locklint.analysis.hold import Acquisition
 from locklint.analysis.lockset_holds import BY_CONTEXT, is_exclusive
 from locklint.analysis.unheld import is_bad
 from locklint.dataflow.order import loops
+from locklint.ir.access_path import AccessPath
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, FunctionRef
 from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.operands import terminator_paths, used_paths
 
 _FOR_WITH = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
 """Methods that act for the caller whose `with` runs them."""
@@ -43,9 +47,15 @@ class HandOffs:
                 if called.manner is Manner.CONCURRENT:
                     self._spawned.add(called.target)
         for key, one in states.items():
-            if one.complete and one.function.name not in _FOR_WITH and self._is_on_its_own(key):
+            function = one.function
+            if (
+                one.complete
+                and function.name not in _FOR_WITH
+                and self._is_on_its_own(key)
+                and _is_in_reach(function, states)
+            ):
                 self._look_at(key, one)
-            for identity in one.function.mentions:
+            for identity in function.mentions:
                 self._released[identity].add(key)
 
     def _look_at(self, key: str, states: LockStates) -> None:
@@ -56,7 +66,7 @@ class HandOffs:
             if fate.kept and all(given.exception is not None for given in fate.releases):
                 self._acquired[held_as(fate.lock, fate.key.mode)].add(key)
         for event in states.taken:
-            if _is_taken_twice(event):
+            if _is_taken_twice(event) and event.acquisition in event.before.acquisitions():
                 # It is kept from turn to turn of a loop that does not end.
                 self._acquired[event.lock.identity].add(key)
 
@@ -73,6 +83,25 @@ class HandOffs:
             acquired=frozenset(n for n in names if self._acquired.get(n, frozenset()) - {key}),
             turns=states.shared.turns or _is_odd_in_loop(states),
         )
+
+
+def _is_in_reach(function: Function, states: Mapping[str, LockStates]) -> bool:
+    """Whether something besides its callers may come by a function: a nested one is passed on."""
+    maker = states.get(f"{function.module}:{function.parent}") if function.parent else None
+    if maker is None:
+        return True
+    names: set[AccessPath] = set()
+    used: set[AccessPath] = set()
+    for block in maker.function.blocks.values():
+        used.update(terminator_paths(block.terminator))
+        for instruction in block.instructions:
+            if isinstance(instruction, Assign) and instruction.target.is_variable:
+                value = instruction.value
+                if isinstance(value, FunctionRef) and value.qualname == function.qualname:
+                    names.add(instruction.target)
+                    continue
+            used.update(used_paths(instruction))
+    return not names or not names.isdisjoint(used)
 
 
 def depends_on_others(states: LockStates) -> bool:

@@ -298,7 +298,7 @@ class _Attempt(NamedTuple):
         if self.passed is not None:
             known = {k: v for k, v in self.passed.known().items() if k in relevance.tracked}
             start = start.with_values(known, {})
-        if shared.turns:
+        if shared.turns or shared.acquired:
             find_turns(function, transfer, flow, join)
             recorder.states.handed_on = frozenset().union(*transfer.turns.values())
         before = Forward(function, flow, join).solve(State([start]))

@@ -20,6 +20,7 @@ from locklint.analysis.hold import (
 )
 from locklint.analysis.lockset import Disjunct, Raised, State
 from locklint.analysis.lockset_calls import Calls
+from locklint.analysis.raising import is_harmless
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
@@ -48,9 +49,6 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.models.calls import ends_by_raising, ends_process
-
-_WAITING = (Acquire, Call, Enter, TryAcquire, Wait, Yield)
-"""What takes its time, or may: meanwhile other threads go on."""
 
 _EXITS = ("SystemExit", "KeyboardInterrupt")
 
@@ -178,10 +176,10 @@ class Transfer(Calls):
                     leaving = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, cause)
                     raised.add(disjunct, leaving)
                 return []
+        if self._shared.acquired and _may_wait(instruction):
+            disjunct = self._after_wait(disjunct)
         if hazard is not None and raised is not None:
             self._may_raise(instruction, disjunct, hazard, raised)
-        if self._shared.acquired and isinstance(instruction, _WAITING):
-            disjunct = self._after_wait(disjunct)
         match instruction:
             case Acquire() | TryAcquire():
                 return self._acquire(instruction, disjunct)
@@ -271,6 +269,13 @@ def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:
         hold.count > 0 and key.path.starts_with(instruction.path)
         for key, hold in disjunct.holds.items()
     )
+
+
+def _may_wait(instruction: Instruction) -> bool:
+    """Whether it takes its time, or may, so that other threads go on meanwhile."""
+    if isinstance(instruction, Enter):
+        return not is_harmless(instruction.manager)
+    return isinstance(instruction, (Acquire, Call, TryAcquire, Wait, Yield))
 
 
 def _is_cleanup(terminator: object) -> bool:

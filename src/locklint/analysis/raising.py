@@ -73,9 +73,9 @@ def grade(
         case TryAcquire():
             return Grade.ACQUIRE
         case Enter(manager=manager):
-            return Grade.NEVER if _is_harmless(manager) else Grade.LIKELY
+            return Grade.NEVER if is_harmless(manager) else Grade.LIKELY
         case Exit(manager=manager):
-            return Grade.NEVER if _is_harmless(manager) else Grade.UNLIKELY
+            return Grade.NEVER if is_harmless(manager) else Grade.UNLIKELY
         case _:
             return Grade.NEVER
 
@@ -115,7 +115,7 @@ def _is_own_attribute(path: AccessPath) -> bool:
     return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("
 
 
-def _is_harmless(manager: Manager | None) -> bool:
+def is_harmless(manager: Manager | None) -> bool:
     return manager is not None and manager.external in _HARMLESS_MANAGERS
 
 
