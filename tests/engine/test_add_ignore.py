@@ -17,7 +17,8 @@ HEAD = "import threading\nlock = threading.Lock()\n\n\ndef f(job, log):\n"
 def silence(path: Path, reason: str = "") -> Added:
     """Add comments for all findings in a file; afterwards there are none."""
     config = Config(extend_ignore=("LCK9",))
-    added = add_ignores(check([str(path)], config).diagnostics, reason)
+    report = check([str(path)], config)
+    added = add_ignores(report.diagnostics, report.sources, reason)
     if not added.problems:
         assert check([str(path)], config).diagnostics == ()
     return added
@@ -103,7 +104,7 @@ def test_a_reason_that_the_encoding_does_not_have(tmp_path: Path) -> None:
 @pytest.mark.parametrize("reason", ["a # b", "a\nb"])
 def test_reasons_that_would_end_the_comment(reason: str) -> None:
     with pytest.raises(ValueError, match="one line without `#`"):
-        add_ignores((), reason)
+        add_ignores((), {}, reason)
 
 
 def test_a_comment_in_a_string_is_left_alone(tmp_path: Path) -> None:
@@ -119,6 +120,7 @@ def test_a_comment_in_a_string_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_does_not_parse_cannot_be_silenced(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("import threading\nlock = threading.Lock(\n")
-    added = add_ignores(check([str(path)], Config()).diagnostics)
+    report = check([str(path)], Config())
+    added = add_ignores(report.diagnostics, report.sources)
     assert added.findings == 0
     assert "LCK901 cannot be suppressed by a comment" in added.problems[0]

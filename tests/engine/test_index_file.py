@@ -141,7 +141,7 @@ def test_a_file_in_two_indexes_counts_once_and_must_be_the_same(project: Path, s
     [
         (lambda data: b"", "is not an index of `locklint index`"),
         (lambda data: b"PK" + data, "is not an index of `locklint index`"),
-        (lambda data: data.replace(b"index 1", b"index 9", 1), "of another version"),
+        (lambda data: data.replace(b"index 2", b"index 9", 1), "of another version"),
         (lambda data: data[:-1], "is damaged"),
         (lambda data: data[:60] + b"\xff" + data[61:], "is damaged"),
     ],

@@ -186,7 +186,7 @@ def add_ignores(report: Report, why: str) -> Report:
     from locklint.reporting.summary import not_analysed_line
 
     try:
-        added = write_comments(report.diagnostics, why)
+        added = write_comments(report.diagnostics, report.sources, why)
     except ValueError as error:
         raise Failure(f"--add-ignore: {error}") from None
     for problem in added.problems:

@@ -12,20 +12,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import overload
+from typing import Annotated, TypeAlias, overload
 
 import msgspec
 
 _LONG_LINE = 1000
 
+Place: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+"""A 1-based line or column; others are refused where data is decoded."""
+
+PlaceOrZero: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+"""The same, or 0 where there is none."""
+
 
 class Span(msgspec.Struct, frozen=True, order=True, gc=False):
     """A half-open range of characters; lines and columns are 1-based."""
 
-    line: int
-    column: int
-    end_line: int
-    end_column: int
+    line: Place
+    column: Place
+    end_line: Place
+    end_column: Place
 
     def __str__(self) -> str:
         return f"{self.line}:{self.column}"
@@ -42,7 +48,7 @@ class Cell(msgspec.Struct, frozen=True):
     """A code cell of a notebook: its number among all cells, from 1, and its first line."""
 
     number: int
-    line: int
+    line: Place
 
 
 class Position(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ import os
 import re
 import tokenize
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from locklint.frontend.suppressions import PRAGMA, parse_suppressions
 
 if TYPE_CHECKING:
     from locklint.core.diagnostic import Diagnostic
+    from locklint.core.source import SourceFile
 
 # Rules about files and comments themselves: a comment could not silence them, or should not.
 NEVER_ADDED = frozenset({"LCK901", "LCK902", "LCK903"})
@@ -49,9 +50,12 @@ class Added:
     failed: bool = False
 
 
-def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
+def add_ignores(
+    diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile], reason: str = ""
+) -> Added:
     """Suppress findings by comments in their files. ``reason`` follows the codes.
 
+    ``sources`` are the texts that were analysed, by path; a file with another text is left alone.
     Raises `ValueError` for a reason that cannot stand in a comment.
     """
     reason = reason.strip()
@@ -68,7 +72,7 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
             by_file[diagnostic.path].append(diagnostic)
     for path, findings in sorted(by_file.items()):
         try:
-            left = _rewrite(path, findings, reason)
+            left = _rewrite(path, findings, sources.get(path), reason)
         except (OSError, ReadProblem) as error:
             why = error.message if isinstance(error, ReadProblem) else error.strerror or str(error)
             added.problems.append(f"{path}: no comments added: {why}")
@@ -85,10 +89,17 @@ def add_ignores(diagnostics: Iterable[Diagnostic], reason: str = "") -> Added:
     return added
 
 
-def _rewrite(path: str, findings: Sequence[Diagnostic], reason: str) -> list[Diagnostic]:
+def _rewrite(
+    path: str, findings: Sequence[Diagnostic], analysed: SourceFile | None, reason: str
+) -> list[Diagnostic]:
     """Write comments into one file; return the findings that they do not suppress."""
+    if analysed is not None and analysed.cells:
+        raise ReadProblem("it is a notebook")
     data = read_bytes(path)
     old = decode(data)
+    # The analysis may have seen standard input, an index, or what the file held a while ago.
+    if analysed is None or old != analysed.text:
+        raise ReadProblem("its text is not the one that was analysed")
     codec = encoding_name(data)
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     text = data[len(mark) :].decode(codec)

@@ -20,6 +20,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
 from locklint.engine.read import opened, read_file
 from locklint.engine.write_file import leads_out, replace_file
 
@@ -46,6 +48,12 @@ _MOST_STEPS = 100_000_000
 
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of locklint's.\n"
 
+_LEAST_BYTES = 16_384
+_RATIO = 24
+
+UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError, MemoryError)
+"""What decoding raises for bytes that somebody else has made."""
+
 
 def digest(data: bytes) -> bytes:
     """What stands for some bytes in a key, and their checksum."""
@@ -68,12 +76,20 @@ def unpacked(data: bytes, most: int) -> bytes:
     """
     decompressor = zlib.decompressobj()
     try:
-        found = decompressor.decompress(data, most)
+        found = decompressor.decompress(data, most + 1)  # One more, to see the end.
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    if not decompressor.eof:
+    if not decompressor.eof or len(found) > most:
         raise ValueError("it is too large or incomplete")
     return found
+
+
+def most_bytes(size: int) -> int:
+    """Return how many bytes may be known of files of ``size`` bytes.
+
+    Of real files it is up to a fourth of that.
+    """
+    return _LEAST_BYTES + _RATIO * size
 
 
 def refusal(folder: Path) -> str:

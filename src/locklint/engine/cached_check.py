@@ -131,7 +131,8 @@ def _keys(
     progress = progress or NoProgress()
     progress.begin("comparing files", len(discovery.files))
     contents = {found.path: _content(found) for found in tracked(discovery.files, progress)}
-    return RunKeys.of(_parts(paths, settings, discovery, compiles), contents)
+    size = sum(found.size for found in discovery.files)
+    return RunKeys.of(_parts(paths, settings, discovery, compiles), contents, size)
 
 
 def _parts(

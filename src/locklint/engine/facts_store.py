@@ -12,8 +12,19 @@ from typing import Protocol
 import msgspec
 
 from locklint import __version__
-from locklint.engine.cache_store import FORMAT, CacheStore, digest, joined
+from locklint.core.source import SourceFile
+from locklint.engine.cache_store import (
+    FORMAT,
+    UNDECODABLE,
+    CacheStore,
+    digest,
+    joined,
+    most_bytes,
+    unpacked,
+)
 from locklint.engine.facts import FactSettings, FileFacts, FileInput
+from locklint.engine.sound_facts import are_facts_of, are_graphs_of
+from locklint.index.declarations import ModuleIndex
 from locklint.ir.cfg import Function
 
 MAX_BYTES = 512_000_000
@@ -33,13 +44,13 @@ class FactsStore(Protocol):
     def key(self, file: FileInput, settings: FactSettings | None) -> bytes:
         """What stands for a file and everything else that decides its facts."""
 
-    def facts(self, key: bytes) -> FileFacts | None:
+    def facts(self, key: bytes, file: FileInput) -> FileFacts | None:
         """The facts of a file, if they are known."""
 
     def keep_facts(self, key: bytes, facts: FileFacts) -> None:
         """Keep what was found."""
 
-    def graphs(self, key: bytes) -> Graphs:
+    def graphs(self, key: bytes, source: SourceFile, index: ModuleIndex) -> Graphs:
         """The graphs of further functions of a file that a former run had made."""
 
     def keep_graphs(self, key: bytes, graphs: Graphs) -> None:
@@ -81,14 +92,14 @@ class NoStore:
         """Nothing, for nothing is kept."""
         return b""
 
-    def facts(self, key: bytes) -> FileFacts | None:
+    def facts(self, key: bytes, file: FileInput) -> FileFacts | None:
         """Nothing."""
         return None
 
     def keep_facts(self, key: bytes, facts: FileFacts) -> None:
         """Keep nothing."""
 
-    def graphs(self, key: bytes) -> Graphs:
+    def graphs(self, key: bytes, source: SourceFile, index: ModuleIndex) -> Graphs:
         """Nothing."""
         return {}
 
@@ -114,26 +125,26 @@ class CachedFacts:
         """The key of `facts_key`."""
         return facts_key(file, settings)
 
-    def facts(self, key: bytes) -> FileFacts | None:
+    def facts(self, key: bytes, file: FileInput) -> FileFacts | None:
         """The facts of a file, if they are known."""
         data = self._get(key)
-        try:
-            return None if data is None else decode_facts(data)
-        except msgspec.DecodeError:
-            return None
+        return None if data is None else facts_from(data, file)
 
     def keep_facts(self, key: bytes, facts: FileFacts) -> None:
         """Keep what was found, unless something in locklint went wrong with it."""
         if not facts.lowered.errors:
             self._keep(key, facts)
 
-    def graphs(self, key: bytes) -> Graphs:
+    def graphs(self, key: bytes, source: SourceFile, index: ModuleIndex) -> Graphs:
         """The graphs of further functions of a file that a former run had made."""
         data = self._get(_more(key))
-        try:
-            return {} if data is None else _graphs().decode(data)
-        except msgspec.DecodeError:
+        if data is None:
             return {}
+        try:
+            graphs = _graphs().decode(unpacked(data, most_bytes(len(source.text))))
+        except UNDECODABLE:
+            return {}
+        return graphs if are_graphs_of(graphs, source, index) else {}
 
     def keep_graphs(self, key: bytes, graphs: Graphs) -> None:
         """Keep all such graphs of a file."""
@@ -155,13 +166,9 @@ class CachedFacts:
 
     def _get(self, key: bytes) -> bytes | None:
         data = self._store.get(key)
-        if data is None:
-            return None
-        self._used.append(key)
-        try:
-            return zlib.decompress(data)
-        except zlib.error:
-            return None
+        if data is not None:
+            self._used.append(key)
+        return data
 
     def _keep(self, key: bytes, value: FileFacts | Mapping[str, tuple[Function, ...]]) -> None:
         try:
@@ -179,9 +186,13 @@ def _more(key: bytes) -> bytes:
     return joined((b"more", key))
 
 
-def decode_facts(data: bytes) -> FileFacts:
-    """Facts from their bytes. Raises `msgspec.DecodeError`."""
-    return _facts().decode(data)
+def facts_from(data: bytes, file: FileInput) -> FileFacts | None:
+    """Return facts from their packed bytes; None if these cannot be the facts of a file."""
+    try:
+        facts = _facts().decode(unpacked(data, most_bytes(len(file.data))))
+    except UNDECODABLE:
+        return None
+    return facts if are_facts_of(facts, file) else None
 
 
 # To make a decoder of so many types takes as long as to import a few modules.

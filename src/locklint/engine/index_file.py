@@ -13,14 +13,16 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from locklint.core.config import Config
-from locklint.engine.cache_store import digest
+from locklint.core.source import PlaceOrZero
+from locklint.engine.cache_store import UNDECODABLE, digest, unpacked
 from locklint.engine.discover import Discovery, FoundFile, Problem
 from locklint.engine.facts import FactSettings, FileFacts, FileInput
-from locklint.engine.facts_store import NoStore, decode_facts, facts_key
+from locklint.engine.facts_store import NoStore, facts_from, facts_key
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import Read
 from locklint.engine.program_files import FileBytes, ProgramFiles
@@ -30,27 +32,32 @@ from locklint.engine.settings import Settings
 from locklint.engine.workers import Workers
 from locklint.engine.write_file import replace_file
 
-_MAGIC = b"locklint index 1\n"
+_MAGIC = b"locklint index 2\n"
 _ANY_MAGIC = b"locklint index "
 _DIGEST_BYTES = 16
 _MOST_INDEX_BYTES = 1 << 30
+_MOST_SOURCE_BYTES = 2 << 30
+"""How many bytes the files of an index may have together, unpacked."""
+
+_Some = msgspec.Meta(max_length=1_000_000)
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
 class IndexedFile(msgspec.Struct, frozen=True, array_like=True):
     """One file: its path with forward slashes, its bytes, or why it could not be read.
 
+    The bytes are packed, and ``size`` of them otherwise.
     ``facts`` are encoded facts, and ``key`` what they rest on; both are empty where it mentions no
     lock.
     """
 
     path: bytes
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=0, le=MOST_BYTES)]
     module: str
     is_package: bool
     data: bytes = b""
     problem: str = ""
-    line: int = 0
+    line: PlaceOrZero = 0
     key: bytes = b""
     facts: bytes = b""
 
@@ -62,10 +69,10 @@ class Index(msgspec.Struct, frozen=True, array_like=True):
     ``settings`` pairs of the path and the bytes of a settings file.
     """
 
-    paths: tuple[bytes, ...] = ()
-    files: tuple[IndexedFile, ...] = ()
-    problems: tuple[tuple[bytes, str], ...] = ()
-    settings: tuple[tuple[bytes, bytes], ...] = ()
+    paths: Annotated[tuple[bytes, ...], _Some] = ()
+    files: Annotated[tuple[IndexedFile, ...], _Some] = ()
+    problems: Annotated[tuple[tuple[bytes, str], ...], _Some] = ()
+    settings: Annotated[tuple[tuple[bytes, bytes], ...], _Some] = ()
 
 
 _INDEX = msgspec.msgpack.Decoder(Index)
@@ -143,13 +150,12 @@ class _MadeIndex(NoStore):
         """What the index holds of a file."""
         module, is_package = self._bytes.module_name(found.path)
         key, facts = self._facts.get(found.shown, (b"", b""))
-        file = IndexedFile(
-            _stored(found.path), found.size, module, is_package, key=key, facts=facts
-        )
+        path = _stored(found.path)
         known = self._bytes.known[found.path]
         if isinstance(known, ReadProblem):
-            return msgspec.structs.replace(file, problem=known.message, line=known.line)
-        return msgspec.structs.replace(file, data=known)
+            return IndexedFile(path, 0, module, is_package, problem=known.message, line=known.line)
+        data, size = known
+        return IndexedFile(path, size, module, is_package, data, key=key, facts=facts)
 
 
 class _Recorded(FileBytes):
@@ -159,7 +165,7 @@ class _Recorded(FileBytes):
         self, source_roots: Sequence[str] = (), overlay: Mapping[str, bytes] | None = None
     ) -> None:
         super().__init__(source_roots, overlay)
-        self.known: dict[str, bytes | ReadProblem] = {}
+        self.known: dict[str, tuple[bytes, int] | ReadProblem] = {}
 
     def read(self, path: str) -> bytes:
         """The bytes of a file. Raises `ReadProblem`."""
@@ -168,7 +174,7 @@ class _Recorded(FileBytes):
         except ReadProblem as problem:
             self.known[path] = problem
             raise
-        self.known[path] = zlib.compress(data, 6)
+        self.known[path] = (zlib.compress(data, 6), len(data))
         return data
 
 
@@ -192,9 +198,16 @@ def read_index(path: str) -> Index:
     if data[len(_MAGIC) :][:_DIGEST_BYTES] != digest(body):
         raise UsageError(f"{path}: is damaged: create it again")
     try:
-        return _INDEX.decode(body)
-    except msgspec.DecodeError as error:
+        index = _INDEX.decode(body)
+    except UNDECODABLE as error:
         raise UsageError(f"{path}: is damaged: {error}") from None
+    if sum(file.size for file in index.files) > _MOST_SOURCE_BYTES:
+        raise UsageError(f"{path}: holds more than {_MOST_SOURCE_BYTES >> 30} GiB of source")
+    named = (*index.paths, *(file.path for file in index.files), *(at for at, _ in index.problems))
+    for place in named:
+        if not _is_inside(os.fsdecode(place)):
+            raise UsageError(f"{path}: is damaged: it names {os.fsdecode(place)!r}")
+    return index
 
 
 @dataclass(frozen=True)
@@ -262,7 +275,10 @@ class IndexedProgram(FileBytes):
             raise ReadProblem("the file is not in the indexes")
         if known.file.problem:
             raise ReadProblem(known.file.problem, known.file.line)
-        return _decompressed(known.file.data)
+        try:
+            return unpacked(known.file.data, known.file.size)
+        except ValueError as error:
+            raise ReadProblem(f"the index is damaged: {error}") from None
 
     def module_name(self, path: str) -> tuple[str, bool]:
         """The dotted name of a file's module, and whether it is a package."""
@@ -294,13 +310,10 @@ class IndexedFacts(NoStore):
         """The key of `facts_key`."""
         return facts_key(file, settings)
 
-    def facts(self, key: bytes) -> FileFacts | None:
+    def facts(self, key: bytes, file: FileInput) -> FileFacts | None:
         """The facts of a file, if an index holds them."""
         data = self._facts.get(key)
-        try:
-            return decode_facts(_decompressed(data)) if data else None
-        except (msgspec.DecodeError, ReadProblem):
-            return None
+        return facts_from(data, file) if data else None
 
 
 def _encoded(facts: FileFacts) -> bytes:
@@ -327,17 +340,13 @@ def _portable(path: str | Path) -> bytes:
     return os.fsencode(os.path.relpath(path).replace(os.sep, "/"))
 
 
+def _is_inside(path: str) -> bool:
+    """Whether a path with forward slashes can be one of the working directory."""
+    if path == os.curdir:
+        return True
+    odd = "\0" in path or (os.sep != "/" and os.sep in path) or os.path.splitdrive(path)[0]
+    return not odd and {"", os.curdir, os.pardir}.isdisjoint(path.split("/"))
+
+
 def _restored(path: bytes) -> str:
     return os.fsdecode(path).replace("/", os.sep)
-
-
-def _decompressed(data: bytes) -> bytes:
-    """Bytes as they were. Raises `ReadProblem` for what no index of a file's bytes can hold."""
-    decompressor = zlib.decompressobj()
-    try:
-        found = decompressor.decompress(data, 16 * MOST_BYTES)
-    except zlib.error as error:
-        raise ReadProblem(f"the index is damaged: {error}") from None
-    if not decompressor.eof:
-        raise ReadProblem("the index is damaged: its contents are too large")
-    return found

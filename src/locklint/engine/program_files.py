@@ -205,7 +205,7 @@ class ProgramFiles:
             for file in inputs:
                 key = self._store.key(file, self._settings)
                 self._keys[file.shown] = key
-                known = self._store.facts(key)
+                known = self._store.facts(key, file)
                 pending.append((file, known))
                 if known is None:
                     yield file
@@ -274,7 +274,7 @@ class ProgramFiles:
         except ReadProblem:
             return None
         self._keys[file.shown] = key = self._store.key(file, None)
-        facts = self._store.facts(key)
+        facts = self._store.facts(key, file)
         if facts is None:
             (facts,) = Here().facts([file], None)
             self._store.keep_facts(key, facts)
@@ -333,7 +333,8 @@ class ProgramFiles:
     def _graphs(self, path: str) -> dict[str, tuple[Function, ...]]:
         """The graphs of a file that the store knows beyond those among its facts."""
         if path not in self._known:
-            self._known[path] = self._store.graphs(self._keys[path])
+            file = self.files[path]
+            self._known[path] = self._store.graphs(self._keys[path], file.source, file.index)
         return self._known[path]
 
     def keep_graphs(self) -> None:

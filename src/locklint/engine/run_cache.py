@@ -24,10 +24,20 @@ from typing import TypeAlias
 import msgspec
 
 from locklint import __version__
-from locklint.core.diagnostic import Diagnostic
+from locklint.core.diagnostic import Anchor, Diagnostic, Step
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
-from locklint.engine.cache_store import FOLDER, FORMAT, CacheStore, clean, digest, joined
+from locklint.engine.cache_store import (
+    FOLDER,
+    FORMAT,
+    UNDECODABLE,
+    CacheStore,
+    clean,
+    digest,
+    joined,
+    most_bytes,
+    unpacked,
+)
 from locklint.engine.report import Report, Silenced, Statistics, UnknownName
 
 __all__ = ["FOLDER", "RunCache", "RunKeys", "clean", "digest", "marks"]
@@ -37,6 +47,7 @@ MAX_ENTRIES = 600
 _STORE = "runs.sqlite"
 _SILENT = b"silent"
 _DIGEST_BYTES = 16
+_LEAST_BYTES = 1_000_000
 
 FileMark: TypeAlias = tuple[str, int, int]
 """A file outside of the analysed code: its path, its size, and when it was changed, in ns."""
@@ -61,11 +72,18 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
 class RunKeys:
     """What decides a run: ``shape`` is everything but texts, ``contents`` are these, by path.
 
-    A content is the digest of a file's bytes, or the reason why there are none.
+    A content is the digest of a file's bytes, or the reason why there are none. ``size`` is that of
+    all files together; a report of more than `most_bytes` of that is neither kept nor believed.
     """
 
     shape: bytes
     contents: Mapping[str, bytes]
+    size: int = 0
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes the encoded report of such a run may have."""
+        return _LEAST_BYTES + most_bytes(self.size)
 
     @property
     def exact(self) -> bytes:
@@ -78,9 +96,9 @@ class RunKeys:
         return joined((b"loose", self.shape, *_pairs(passed)))
 
     @classmethod
-    def of(cls, parts: Iterable[bytes], contents: Mapping[str, bytes]) -> RunKeys:
+    def of(cls, parts: Iterable[bytes], contents: Mapping[str, bytes], size: int) -> RunKeys:
         """The keys of a run that these parts, besides the texts, decide in that order."""
-        return cls(joined((_code(), _installed(), *parts)), contents)
+        return cls(joined((_code(), _installed(), *parts)), contents, size)
 
 
 def _pairs(contents: Mapping[str, bytes]) -> Iterator[bytes]:
@@ -137,8 +155,10 @@ class RunCache:
         if data is None:
             return None
         try:
-            entry = _DECODER.decode(zlib.decompress(data))
-        except (msgspec.DecodeError, zlib.error, ValueError):
+            entry = _DECODER.decode(unpacked(data, keys.most_bytes))
+        except UNDECODABLE:
+            return None
+        if not _is_sound(entry):
             return None
         if marks(path for path, _, _ in entry.outside) != entry.outside:
             return None
@@ -171,9 +191,12 @@ class RunCache:
             tuple((path, keys.contents[path]) for path in sorted(report.loaded)),
         )
         try:
-            data = zlib.compress(msgspec.msgpack.encode(entry), 1)
+            data = msgspec.msgpack.encode(entry)
         except (OverflowError, UnicodeEncodeError, RecursionError):
             return  # A text that is no text, such as a lone surrogate, is not worth keeping.
+        if len(data) > keys.most_bytes:
+            return
+        data = zlib.compress(data, 1)
         loose = keys.without(report.silent)
         self._store.put_all({loose: data, **self._names(keys, loose, report.silent)})
 
@@ -193,6 +216,18 @@ class RunCache:
 
 
 _DECODER = msgspec.msgpack.Decoder(_Entry)
+
+
+def _is_sound(entry: _Entry) -> bool:
+    """Whether all places lie in their files, as far as the texts of these are there."""
+    lines = {path: len(source.lines) for path, source in entry.sources.items()}
+    places: list[Diagnostic | Step | Anchor | NotAnalysed] = [*entry.not_analysed]
+    for found in (*entry.diagnostics, *(each.diagnostic for each in entry.silenced)):
+        places += (found, *found.steps, *found.anchors)
+    return all(
+        each.span.line <= each.span.end_line <= lines.get(each.path, each.span.end_line)
+        for each in places
+    )
 
 
 def _mark(path: str) -> FileMark:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from locklint.core.source import Span
+from locklint.core.source import PlaceOrZero, Span
 
 
 class Ref(msgspec.Struct, frozen=True, array_like=True, tag="ref", gc=False):
@@ -25,7 +25,7 @@ class CallValue(msgspec.Struct, frozen=True, array_like=True, tag="call", gc=Fal
     callee: Value
     arguments: tuple[Value, ...] = ()
     keywords: tuple[tuple[str, Value], ...] = ()
-    line: int = 0
+    line: PlaceOrZero = 0
 
 
 class AttributeValue(msgspec.Struct, frozen=True, array_like=True, tag="attribute", gc=False):
@@ -75,8 +75,8 @@ class LambdaValue(msgspec.Struct, frozen=True, array_like=True, tag="lambda", gc
     """A lambda without parameters that matter: what it returns, and where it stands."""
 
     body: Value
-    line: int = 0
-    column: int = 0
+    line: PlaceOrZero = 0
+    column: PlaceOrZero = 0
 
 
 class Awaited(msgspec.Struct, frozen=True, array_like=True, tag="awaited", gc=False):
@@ -132,7 +132,7 @@ class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     value: Value
-    line: int
+    line: PlaceOrZero
     function: str = ""
     annotation: Value | None = None
     element: bool = False
