@@ -317,11 +317,12 @@ def test_generation_is_repeatable_diverse_and_sound() -> None:
     assert texts == [generate(seed) for seed in range(400)]
     assert len(set(texts)) > 390
     facts: Counter[str] = Counter()
+    reasons: set[str] = set()
     for text in texts:
         try:
             truth = execute(text, watch=True)
         except Discarded as error:
-            assert str(error) == "too many paths"  # No path uses an unbound name.
+            reasons.add(str(error))
             facts["discarded"] += 1
             continue
         facts["leaks"] += bool(truth.leaks)
@@ -333,6 +334,7 @@ def test_generation_is_repeatable_diverse_and_sound() -> None:
     assert facts["clean"] > 40
     assert facts["exits"] > 300
     assert facts["discarded"] < 5
+    assert reasons <= {"too many paths"}  # No path uses an unbound name.
 
 
 GIVES = "\n\ndef give_0():\n    L0.release()\n"
