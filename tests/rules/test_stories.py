@@ -326,7 +326,7 @@ STORIES = {
         `self.lock` is held here, and `Buffer.flush` waits for it: the thread hangs for ever
           self.lock | acquires `Buffer.lock`, only if `x is not None`
           self.flush() | calls `Buffer.flush`, only if `self.delay > 0`
-          self.lock | waits for `Buffer.lock`, only if `self.delay`
+          self.lock | waits for `Buffer.lock`, which it already holds, only if `self.delay`
           self.lock = threading.Lock() | `main.Buffer.lock` is created
         """,
     ),
