@@ -133,6 +133,89 @@ def test_an_edge_that_does_not_wait(project: Path, capsys: pytest.CaptureFixture
     assert captured.err.endswith(" 3 lock-order edges.\n")
 
 
+TILL = """\
+import threading
+
+drawer = threading.Lock()
+safe = threading.RLock()
+
+
+class Till:
+    def __init__(self):
+        self._lock = threading.Lock()
+
+    def total(self):
+        with self._lock:
+            return 0
+
+    def pay(self):
+        with self._lock:
+            print(self.total())
+
+    def give(self, other: "Till"):
+        with self._lock:
+            with other._lock:
+                print("given")
+
+
+def close():
+    with safe, drawer:
+        with safe:
+            print("closed")
+
+
+def forgetful():
+    if drawer.acquire(timeout=1):
+        drawer.acquire(blocking=False)
+        drawer.release()
+
+
+def local():
+    lock = threading.Lock()
+    with lock:
+        with lock:
+            print("never")
+"""
+
+
+def test_a_certain_self_deadlock_is_a_cycle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "till.py").write_text(TILL)
+    assert main(["graph", "--output-format", "json", "-q", "till.py"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    alone = [cycle["locks"] for cycle in document["cycles"] if len(cycle["locks"]) == 1]
+    assert ["till.Till._lock"] in alone
+    assert not any("drawer" in name or "safe" in name for (name,) in alone)
+    (local,) = [name for (name,) in alone if name != "till.Till._lock"]
+    assert "local" in local
+    edges = {(edge["source"], edge["target"]): edge for edge in document["edges"]}
+    certain, between = edges["till.Till._lock", "till.Till._lock"]["witnesses"]
+    assert (certain["function"], certain["via"]) == ("Till.pay", ["Till.total"])
+    assert between["function"] == "Till.give"
+    assert edges[local, local]["cycles"] != []
+    assert edges["till.drawer", "till.drawer"]["cycles"] == []
+    names = {lock["name"]: lock["in_cycle"] for lock in document["locks"]}
+    assert [names["till.Till._lock"], names[local], names["till.drawer"]] == [True, True, False]
+    assert main(["graph", "till.py", "--color=never"]) == 0
+    assert (
+        "  thread 1 holds till.Till._lock and waits for till.Till._lock: "
+        "till.py:17:19 in Till.pay via Till.total\n"
+    ) in capsys.readouterr().out
+
+
+def test_locks_of_two_objects_are_no_cycle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "till.py").write_text(TILL.replace("print(self.total())", "print('paid')"))
+    assert main(["graph", "--output-format", "json", "-q", "till.py"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    edges = {(edge["source"], edge["target"]): edge for edge in document["edges"]}
+    assert edges["till.Till._lock", "till.Till._lock"]["cycles"] == []
+
+
 def test_the_graph_goes_to_a_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["graph", "--output-format", "mermaid", "-o", "order.mmd"]) == 0
     captured = capsys.readouterr()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from locklint.ir.lock import Exactness, LockRef
 
@@ -34,15 +34,28 @@ def short_names(names: Iterable[str], modules: Collection[str]) -> dict[str, str
             del options[0]
 
 
+def module_of(name: str, modules: Collection[str]) -> str:
+    """Return the module of a lock: of ``modules`` if it is one of theirs, else by its shape."""
+    parts = _dotted(name).split(".")
+    return ".".join(parts[: _module_length(parts, modules) or 1])
+
+
 def _forms(name: str, modules: Collection[str]) -> list[str]:
     """The forms of a name, from the shortest to the whole."""
-    dotted, bracket, key = name.partition("[")
-    dotted, of, user = dotted.partition(" of ")
-    parts = dotted.split(".")
-    for start in range(len(parts) - 1, 0, -1):
-        if ".".join(parts[:start]) in modules:
-            break
-    else:
-        start = max(len(parts) - (3 if parts[-2:-1] == ["<locals>"] else 2), 0)
-    first = min(start, max(len(parts) - 2, 0))
-    return [f"{'.'.join(parts[at:])}{of}{user}{bracket}{key}" for at in range(first, -1, -1)]
+    dotted = _dotted(name)
+    parts, rest = dotted.split("."), name.removeprefix(dotted)
+    first = min(_module_length(parts, modules), max(len(parts) - 2, 0))
+    return [f"{'.'.join(parts[at:])}{rest}" for at in range(first, -1, -1)]
+
+
+def _dotted(name: str) -> str:
+    """The name without the key of an element, and without whose lock it is."""
+    return name.partition("[")[0].partition(" of ")[0]
+
+
+def _module_length(parts: Sequence[str], modules: Collection[str]) -> int:
+    """How many parts of a dotted name are the module's."""
+    for length in range(len(parts) - 1, 0, -1):
+        if ".".join(parts[:length]) in modules:
+            return length
+    return max(len(parts) - (3 if parts[-2:-1] == ["<locals>"] else 2), 0)

@@ -35,6 +35,8 @@ class GraphLock:
     """A node: its name across the program, its kind, how many objects it may be, where it is made.
 
     ``exactness`` is a phrase, such as ``one of each instance``; ``made`` None: not known.
+    ``short`` is the name that tells it from the other locks of the graph, ``module`` the module of
+    the lock; either may be empty.
     """
 
     name: str
@@ -42,6 +44,8 @@ class GraphLock:
     reentrant: bool
     exactness: str
     made: Place | None = None
+    short: str = ""
+    module: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ class GraphEdge:
 class LockGraph:
     """The graph of a run, in output order.
 
-    ``cycles`` are the rings of locks that threads can run into together, each from its least name.
+    ``cycles`` are the locks for which a thread certainly waits although it holds them, each alone,
+    then the rings of locks that threads can run into together, each from its least name.
     """
 
     locks: tuple[GraphLock, ...] = ()
