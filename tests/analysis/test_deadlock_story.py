@@ -140,7 +140,7 @@ def test_waiting_for_a_thread(tmp_path: Path) -> None:
 def test_logging(tmp_path: Path) -> None:
     assert told(found(tmp_path, "LCK306", LOG)) == [
         "1: acquires `app.lock`",
-        "1: waits for the lock of a handler, which thread 2 holds",
+        "1: waits for the lock of a log handler, which thread 2 holds",
         "2: waits for `app.lock`, which thread 1 holds",
         "0: `app.lock` is created",
     ]

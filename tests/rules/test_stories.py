@@ -29,7 +29,7 @@ STORIES = {
                 lock.release()
         """,
         """
-        `lock` is not released on every way out of `f`
+        `lock` is not released on every exit path of `f`
           lock.acquire() | `lock` is acquired
           x | the function ends after this with the lock held, if not `x`
           lock.release() | only this path releases it
@@ -45,9 +45,9 @@ STORIES = {
                 break
         """,
         """
-        `lock` is not released on every way out of `f`
+        `lock` is not released on every exit path of `f`
           lock.acquire() | `lock` is acquired
-          xs | the function ends after this with the lock held, once `xs` is used up
+          xs | the function ends after this with the lock held, once `xs` is exhausted
           lock.release() | only this path releases it
         """,
     ),
@@ -62,9 +62,9 @@ STORIES = {
             return 2
         """,
         """
-        `lock` is not released on every way out of `f`
+        `lock` is not released on every exit path of `f`
           lock.acquire() | `lock` is acquired
-          return 2 | left here with the lock held, if `x is None`
+          return 2 | the function exits here with the lock held, if `x is None`
           lock.release() | only this path releases it
         """,
     ),
@@ -81,7 +81,7 @@ STORIES = {
                 lock.release()
         """,
         """
-        `lock` is not released on every way out of `f`
+        `lock` is not released on every exit path of `f`
           lock.acquire() | `lock` is acquired
           print("bad") | the function ends after this with the lock held
           lock.release() | only this path releases it
@@ -187,11 +187,11 @@ STORIES = {
         """,
         """
         `lock` is released while it is not held
-          lock.release() | `lock` is released here already
+          lock.release() | `lock` is already released here
           lock.release() | released while not held
         """,
     ),
-    "released in the turn before": (
+    "released in the previous iteration": (
         "LCK107",
         """
         def f(xs):
@@ -201,10 +201,10 @@ STORIES = {
         """,
         """
         `lock` is released while it is not held
-          lock.release() | `lock` is released here in each turn of the loop, but not acquired again
+          lock.release() | `lock` is released in each iteration of the loop, but not acquired again
         """,
     ),
-    "released further down in the turn before": (
+    "released further down in the previous iteration": (
         "LCK107",
         """
         def f(xs):
@@ -217,9 +217,9 @@ STORIES = {
         """,
         """
         `lock` is released while it is not held
-          lock.release() | `lock` is released here in each turn of the loop, but not acquired again
+          lock.release() | `lock` is released in each iteration of the loop, but not acquired again
         `lock` is released while it is not held
-          lock.release() | `lock` is released here already
+          lock.release() | `lock` is already released here
           lock.release() | released while not held
         """,
     ),
@@ -234,7 +234,7 @@ STORIES = {
         """
         `lock` is released while it is not held if not `exclusive`
           exclusive | if not `exclusive`, `lock` is not acquired
-          lock.acquire() | `lock` is acquired here, but not on each path
+          lock.acquire() | `lock` is acquired here, but not on every path
           lock.release() | released while not held
         """,
     ),
@@ -248,7 +248,7 @@ STORIES = {
         """
         `mine` is released while it is not held
           mine = threading.Lock() | `main.f.<locals>.mine` is created
-          mine.release() | released here, and nothing has acquired it
+          mine.release() | released here, but never acquired
         """,
     ),
     "released within the `with`": (
@@ -261,8 +261,8 @@ STORIES = {
         """,
         """
         `lock` is released while it is not held
-          lock | this holds `lock`, and releases it at its end
-          lock.release() | released here already, so that it is not held at the end
+          lock | this acquires `lock`, and releases it at the end of the block
+          lock.release() | released here, so it is no longer held at the end of the block
         """,
     ),
     "a caller may hold it": (
@@ -275,7 +275,7 @@ STORIES = {
         """,
         """
         `rlock` is released while it is not held, unless a caller holds it
-          rlock.release() | `rlock` is released here already
+          rlock.release() | `rlock` is already released here
           rlock.release() | released while not held
         """,
     ),
@@ -291,10 +291,10 @@ STORIES = {
                 lock.release()
         """,
         """
-        `lock` is released even if `job()` raises before it is acquired, inside the same `try`
+        `lock` is released even if `job()` raises first: the acquire is inside the `try`
           job(1) | if `job()` raises, the lock is not held yet
           lock.acquire() | `lock` is acquired here
-          lock.release() | but it is released all the same
+          lock.release() | but this releases it anyway
         """,
     ),
     "tests on the way to a wait": (
@@ -323,7 +323,7 @@ STORIES = {
                     print("flush")
         """,
         """
-        `self.lock` is held here, and `Buffer.flush` waits for it: the thread hangs for ever
+        `self.lock` is held here, and `Buffer.flush` waits for it: the thread blocks indefinitely
           self.lock | acquires `Buffer.lock`, only if `x is not None`
           self.flush() | calls `Buffer.flush`, only if `self.delay > 0`
           self.lock | waits for `Buffer.lock`, which it already holds, only if `self.delay`
@@ -341,9 +341,9 @@ STORIES = {
                 lock.release()
         """,
         """
-        `lock` is released even if acquiring it fails, inside the same `try`
+        `lock` is released even if acquiring it fails: the acquire is inside the `try`
           lock.acquire() | if the acquire fails, the lock is not held
-          lock.release() | but it is released all the same
+          lock.release() | but this releases it anyway
         """,
     ),
 }

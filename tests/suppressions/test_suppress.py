@@ -78,26 +78,26 @@ def unused(text: str, running: str = "LCK101 LCK102 LCK902", *used: Diagnostic) 
 
 def test_comments_that_silence_nothing_are_found() -> None:
     text = "x  # locklint: ignore[LCK101, unreleased-on-exception]\n"
-    assert unused(text) == ["`ignore[LCK101, unreleased-on-exception]` silences nothing"]
+    assert unused(text) == ["`ignore[LCK101, unreleased-on-exception]` suppresses nothing"]
     assert unused(text, "LCK101 LCK102", finding(1)) == [
-        "`ignore[unreleased-on-exception]` silences nothing"
+        "`ignore[unreleased-on-exception]` suppresses nothing"
     ]
     assert unused(text, "LCK101", finding(1)) == []
-    assert unused("x  # noqa: E501, LCK101\n") == ["`noqa[LCK101]` silences nothing"]
+    assert unused("x  # noqa: E501, LCK101\n") == ["`noqa[LCK101]` suppresses nothing"]
     assert unused("x  # noqa: E501\n") == []
 
 
 def test_a_beginning_of_codes_is_judged_only_if_all_of_them_ran() -> None:
     text = "x  # locklint: ignore[LCK1]\n"
     assert unused(text, "LCK101") == []
-    assert unused(text) == ["`ignore[LCK1]` silences nothing"]
+    assert unused(text) == ["`ignore[LCK1]` suppresses nothing"]
     assert unused("x  # locklint: ignore\n") == []
     everything = " ".join(rule.code for rule in RULES)
-    assert unused("x  # locklint: ignore\n", everything) == ["this `ignore` silences nothing"]
+    assert unused("x  # locklint: ignore\n", everything) == ["this `ignore` suppresses nothing"]
 
 
 def test_unknown_rules_are_told_whatever_ran() -> None:
     (message,) = unused("x  # locklint: ignore[LCK110]\n", "")
-    assert message.startswith("`ignore[LCK110]` silences nothing: there is no rule `LCK110` (did")
+    assert message.startswith("`ignore[LCK110]` suppresses nothing: there is no rule `LCK110` (did")
     (message,) = unused("x  # locklint: ignore[manual-aquire]\n", "")
     assert "did you mean `manual-acquire`" in message

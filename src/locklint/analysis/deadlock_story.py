@@ -38,8 +38,16 @@ class Story:
 
     def thread(self, number: int) -> str:
         """Return what the thread of a pair is called; the first has number 1."""
-        in_task = _is_in_task(self._pairs[number - 1])
-        return f"{'task' if in_task else 'thread'} {number}"
+        return f"{self.actor(number)} {number}"
+
+    def actor(self, number: int) -> str:
+        """Return whether the pair of this number runs in a task or in a thread."""
+        return "task" if _is_in_task(self._pairs[number - 1]) else "thread"
+
+    @property
+    def actors(self) -> str:
+        """Return ``tasks`` if all pairs run in tasks of an event loop, else ``threads``."""
+        return "tasks" if all(map(_is_in_task, self._pairs)) else "threads"
 
     def steps(self, waits: str = "waits for it") -> list[Step]:
         """Return the steps of each pair: acquires, the calls in between, and what waits at last.

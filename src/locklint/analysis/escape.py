@@ -71,7 +71,7 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
                     instruction.lock,
                     instruction.span,
                     instruction.span,
-                    f"`with` over a new `{instruction.lock.api.name}`, which nobody else can hold",
+                    f"`with` on a new `{instruction.lock.api.name}`, which no other thread shares",
                     "",
                 )
 
@@ -124,9 +124,9 @@ def _local(function: Function) -> Iterator[FreshLock]:
                 first.lock,
                 places[0][0],
                 first.span,
-                f"`{variable}` is made in `{function.name}` and never leaves it, so nobody else"
-                " can hold it",
-                "and acquired here, each call its own",
+                f"`{variable}` is created in `{function.name}` and never leaves it, so no other"
+                " thread shares it",
+                "and acquired here: each call has its own lock",
             )
         elif not own and others:
             yield from _one_each(function, variable, places[0], others)
@@ -165,8 +165,8 @@ def _one_each(
         lock,
         span,
         call.span,
-        f"each thread is given a `{variable}` of its own, which excludes no other thread",
-        "and given to one thread here",
+        f"each thread gets its own `{variable}`, which excludes no other thread",
+        "and passed to one thread here",
         Severity.WARNING,
     )
 

@@ -15,7 +15,7 @@ from locklint.core.diagnostic import Confidence, Severity, Step
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
-from locklint.ir.lock import LockRef
+from locklint.ir.lock import LockKind, LockRef
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
@@ -29,6 +29,8 @@ _DOING = {
 _MOST_TESTS = 2
 """How many tests on the way to a place are told."""
 
+_SAID_WITH_A_VOWEL = re.compile(r"[aeio]|u(?!ni|s)|[FHLMNRSX](?=[A-Z])", re.ASCII)
+
 _SERIAL = re.compile(r"%\d+")
 """What sets the variables of comprehensions apart from the function's own."""
 
@@ -38,6 +40,11 @@ def display_name(lock: LockRef) -> str:
     if lock.path.root is Root.TEMP:
         return lock.identity.rsplit(".", 1)[-1] or lock.kind.name
     return _SERIAL.sub("", str(lock.path))
+
+
+def kind_phrase(kind: LockKind) -> str:
+    """Return the name of a kind with its article, such as ``an `asyncio.Lock```."""
+    return f"{'an' if _SAID_WITH_A_VOWEL.match(kind.name) else 'a'} `{kind.name}`"
 
 
 def step(
@@ -88,7 +95,7 @@ def outcome(program: Program, function: Function, test: Test) -> str:
     text = written(program.sources.get(function.path), test.span, keeps_arguments=True)
     if not text or text in ("True", "1"):
         return ""
-    return f"`{text}` is used up" if test.loop else said(test, text)
+    return f"`{text}` is exhausted" if test.loop else said(test, text)
 
 
 def assumption(fate: Fate, severity: Severity) -> str:
@@ -96,9 +103,9 @@ def assumption(fate: Fate, severity: Severity) -> str:
     if severity >= Severity.ERROR:
         return ""
     if fate.lock.confidence <= Confidence.LOW:
-        return f", if it is a `{fate.lock.kind.name}`"
+        return f", if it is {kind_phrase(fate.lock.kind)}"
     if fate.instruction is None:
-        return f", unless what `{fate.acquisition.how}` begins ends elsewhere"
+        return f", unless another function releases what `{fate.acquisition.how}` acquires"
     return ""
 
 
@@ -180,7 +187,7 @@ def leaving_step(program: Program, fate: Fate) -> Step:
             continue
         path, is_implicit = found
         test = paths.decides(path, fate.release_spans)
-        span, message = exit_.span, "left here with the lock held"
+        span, message = exit_.span, "the function exits here with the lock held"
         if is_implicit:
             span = paths.last_place(path) or exit_.span
             message = "the function ends after this with the lock held"
@@ -192,7 +199,9 @@ def leaving_step(program: Program, fate: Fate) -> Step:
                 message += f", once {text}" if test.loop else f", if {text}"
         return step(function, "exit", span, message, None, (name,))
     place = min(exit_.span for exit_ in fate.kept)
-    return step(function, "exit", place, "left here with the lock held", None, (name,))
+    return step(
+        function, "exit", place, "the function exits here with the lock held", None, (name,)
+    )
 
 
 def made_step(program: Program, lock: LockRef) -> Step | None:

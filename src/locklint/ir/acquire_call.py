@@ -75,7 +75,7 @@ def _refused(form: AcquireForm, blocking: Operand | None, timeout: Operand | Non
         return None
     if Refused.UNBLOCKED_TIMEOUT in form.refuses and isinstance(blocking, Constant):
         if not blocking.value:
-            return "a timeout beside blocking=False"
+            return "a timeout and blocking=False"
     if Refused.NEGATIVE_TIMEOUT in form.refuses and value < 0:
         return f"the negative timeout {value}"
     return None

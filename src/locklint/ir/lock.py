@@ -65,9 +65,7 @@ class UnheldRelease(IdentityEnum):
 class Refused(IdentityEnum):
     """Arguments of an acquire that raise at once, whatever the lock's state."""
 
-    UNBLOCKED_TIMEOUT = (
-        "a timeout beside blocking=False"  # ValueError; the default value is allowed
-    )
+    UNBLOCKED_TIMEOUT = "a timeout and blocking=False"  # ValueError; the default value is allowed
     NEGATIVE_TIMEOUT = "a negative timeout other than the default"  # ValueError
     NONE_TIMEOUT = "timeout=None"  # TypeError
 

@@ -82,7 +82,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ]
             else:
                 raising = cause_phrase(program, function, cause)
-                when = f"if {raising} raises before it is acquired"
+                when = f"if {raising} raises first"
                 steps = [
                     step(
                         function,
@@ -95,7 +95,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` is released even {when}, inside the same `try`",
+                f"`{name}` is released even {when}: the acquire is inside the `try`",
                 locks=(fate.lock,),
                 steps=(
                     *steps,
@@ -103,7 +103,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                         function,
                         "release",
                         early.release,
-                        "but it is released all the same",
+                        "but this releases it anyway",
                         fate.lock,
                     ),
                 ),
@@ -115,7 +115,7 @@ RULE = Rule(
     code="LCK106",
     name="acquire-inside-try",
     severity=Severity.WARNING,
-    summary="the clean-up releases a lock that a failed acquire did not take",
+    summary="the clean-up releases a lock even if acquiring it failed",
     page=__doc__,
     check=check,
 )

@@ -64,7 +64,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if use.kind is not UseKind.NOT_AWAITED or use.lock is None:
                 continue
             name = display_name(use.lock)
-            tested = " and a coroutine is always true" if use.use is Use.TESTED else ""
+            tested = ", and a coroutine is always true" if use.use is Use.TESTED else ""
             yield RULE.finding(
                 function,
                 use.span,

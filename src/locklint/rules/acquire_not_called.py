@@ -76,7 +76,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
                 ),
                 locks=(use.lock,),
-                help="call the method" if use.method else "call `locked()` or `acquire()`",
+                help=_help(use),
             )
 
 
@@ -95,19 +95,25 @@ def _guards_use(function: Function, use: ApiUse) -> bool:
     return False
 
 
+def _help(use: ApiUse) -> str:
+    if use.lock is None or not use.method:
+        return "call `locked()` or `acquire()`"
+    return f"write `{display_name(use.lock)}.{use.method}()`"
+
+
 def _message(use: ApiUse) -> str | None:
     if use.lock is None:
         return None
     name = display_name(use.lock)
     match use.kind:
         case UseKind.METHOD_STATEMENT:
-            return f"`{name}.{use.method}` is named but not called"
+            return f"`{name}.{use.method}` is referenced but not called"
         case UseKind.METHOD_TESTED:
             return f"`{name}.{use.method}` is not called, and a method is always true"
         case UseKind.LOCK_TESTED:
             if use.lock.confidence < Confidence.HIGH or use.lock.path.root is Root.PARAMETER:
                 return None
-            return f"`{name}` is a lock, which is always true, whether it is held or not"
+            return f"`{name}` is a lock object, which is always true, even if the lock is not held"
         case _:
             return None
 
@@ -116,7 +122,7 @@ RULE = Rule(
     code="LCK202",
     name="acquire-not-called",
     severity=Severity.ERROR,
-    summary="a lock's method is named without being called, or the lock's own truth is tested",
+    summary="a lock method is referenced but not called, or a lock object is tested for truth",
     page=__doc__,
     check=check,
 )

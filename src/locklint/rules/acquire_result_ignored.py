@@ -87,7 +87,15 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if not _is_worth_saying(attempt, release):
                 continue
             name = display_name(attempt.lock)
-            steps = [step(function, "acquire", span, f"`{name}` may not be acquired", attempt.lock)]
+            steps = [
+                step(
+                    function,
+                    "acquire",
+                    span,
+                    f"`{name}` might not have been acquired",
+                    attempt.lock,
+                )
+            ]
             if release is not None:
                 steps.append(
                     step(function, "release", release, "but it is released here", attempt.lock)
@@ -122,7 +130,7 @@ def _in_callees(states: LockStates) -> Iterator[Diagnostic]:
         if release is None and (tried.hidden or not entering):
             continue
         name = display_name(tried.lock)
-        what = f"`{name}` might not be acquired by `{tried.callee}()`"
+        what = f"`{tried.callee}()` might not have acquired `{name}`"
         steps = [step(function, "acquire", span, what, tried.lock)]
         if release is not None:
             steps.append(step(function, "release", release, "but it is released here", tried.lock))
@@ -162,7 +170,7 @@ RULE = Rule(
     code="LCK201",
     name="acquire-result-ignored",
     severity=Severity.ERROR,
-    summary="an acquire that may give up is not asked whether it did",
+    summary="the result of an acquire that can fail is ignored",
     page=__doc__,
     check=check,
 )

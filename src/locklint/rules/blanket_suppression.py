@@ -71,8 +71,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     confidence=Confidence.HIGH,
                     path=path,
                     span=pragma.span,
-                    message=f"this `{kind}` names no rule, and so silences all of them",
-                    help=f"name the rules that are meant, as in `{kind}[LCK101]`",
+                    message=f"this `{kind}` names no rule, so it suppresses all of them",
+                    help=f"name the rules to suppress, as in `{kind}[LCK101]`",
                 )
 
 
@@ -80,7 +80,7 @@ RULE = Rule(
     code="LCK903",
     name="blanket-suppression",
     severity=Severity.WARNING,
-    summary="a comment silences all rules instead of those that are meant",
+    summary="a comment suppresses all rules instead of named ones",
     page=__doc__,
     check=check,
 )

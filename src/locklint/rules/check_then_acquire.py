@@ -76,13 +76,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 use.span,
-                f"`{name}.locked()` is asked before `{name}` is acquired, and may be out of date"
-                " by then",
+                f"`{name}.locked()` is tested before `{name}` is acquired: the result may be"
+                " stale by then",
                 locks=(use.lock,),
                 steps=(
-                    step(function, "test", use.span, "asked here", use.lock),
+                    step(function, "test", use.span, "tested here", use.lock),
                     step(
-                        function, "acquire", place, "acquired here, perhaps after a wait", use.lock
+                        function, "acquire", place, "acquired here, possibly after a wait", use.lock
                     ),
                 ),
                 help="use `acquire(blocking=False)` and test its result",
@@ -148,7 +148,7 @@ RULE = Rule(
     code="LCK211",
     name="check-then-acquire",
     severity=Severity.WARNING,
-    summary="a decision on `locked()` is out of date when the lock is acquired",
+    summary="the result of `locked()` may be stale when the lock is acquired",
     page=__doc__,
     check=check,
 )

@@ -86,7 +86,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         yield RULE.finding(
             function,
             found.witness.span,
-            f"`{target}` is asked for while `{source}` is held, against the declared order"
+            f"`{target}` is acquired while `{source}` is held, against the declared order"
             f" {_declared(found)}",
             locks=locks,
             steps=[
@@ -94,7 +94,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 *_declarations(found),
                 *story.made(*locks),
             ],
-            help=f"take `{target}` first",
+            help=f"acquire `{target}` first",
         )
 
 
@@ -112,7 +112,7 @@ RULE = Rule(
     code="LCK305",
     name="declared-order-violation",
     severity=Severity.ERROR,
-    summary="a lock is asked for against the order that is declared",
+    summary="a lock is acquired against the declared order",
     page=__doc__,
     check=check,
 )

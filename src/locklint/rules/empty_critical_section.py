@@ -70,9 +70,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 span,
-                f"nothing is done while `{name}` is held",
+                f"the critical section of `{name}` is empty",
                 locks=(lock,),
-                help="move the guarded statements in, or say in a comment what this waits for",
+                help="move the statements that need the lock into the section, or explain in a"
+                " comment why it is empty",
             )
 
 
@@ -146,7 +147,7 @@ RULE = Rule(
     code="LCK210",
     name="empty-critical-section",
     severity=Severity.INFO,
-    summary="nothing is done while the lock is held",
+    summary="a critical section is empty",
     page=__doc__,
     check=check,
 )

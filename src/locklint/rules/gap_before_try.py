@@ -76,7 +76,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 f"`{name}` stays locked {when} before the `try`",
                 locks=(fate.lock,),
                 steps=leak_steps(
-                    program, alike, leak, "this release covers only what comes after `try:`"
+                    program, alike, leak, "this release covers only the statements inside the `try`"
                 ),
                 help="move the `try` up to the line after the acquire, or use `with`",
             )
@@ -86,7 +86,7 @@ RULE = Rule(
     code="LCK105",
     name="gap-before-try",
     severity=Severity.WARNING,
-    summary="something can raise between the acquire and the `try` that releases",
+    summary="a statement between the acquire and the `try` can raise",
     page=__doc__,
     check=check,
 )

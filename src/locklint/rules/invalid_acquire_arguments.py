@@ -76,7 +76,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 use.span,
-                f"`{name}.{use.method}()` with {use.detail} raises as soon as it is called",
+                f"`{name}.{use.method}()` with {use.detail} always raises an exception",
                 severity=(
                     Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
                 ),
@@ -89,7 +89,7 @@ RULE = Rule(
     code="LCK212",
     name="invalid-acquire-arguments",
     severity=Severity.ERROR,
-    summary="the arguments of an acquire make it raise",
+    summary="an acquire has arguments that always raise an exception",
     page=__doc__,
     check=check,
 )

@@ -124,7 +124,7 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
                     (name,),
                 ),
             ),
-            help="acquire last, or release in an `except BaseException:` and raise again",
+            help="acquire last, or release in an `except BaseException:` and re-raise",
         )
 
 
@@ -140,26 +140,26 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
         if not releases or skipped is None:
             continue
         name = display_name(fate.lock)
-        why = "left here without a release"
+        why = "the method exits here without a release"
         if skipped.exception is not None:
             raising = raising_phrase(program, function, skipped.exception)
             why = f"{raising}, and then the release is skipped"
         yield RULE.finding(
             function,
             fate.span,
-            f"`{name}` is acquired here, and `{function.name}` does not release it on every way",
+            f"`{name}` is acquired here, and `{function.name}` does not release it on every path",
             locks=(fate.lock,),
             steps=(
                 step(partner.function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
                 step(function, "exit", skipped.span, why, None, (name,)),
                 step(function, "release", min(releases), "only this releases it", fate.lock),
             ),
-            help=f"release first thing in `{function.name}`, or in a `finally`",
+            help=f"release at the start of `{function.name}`, or in a `finally`",
         )
 
 
 def _skipping(states: LockStates, key: LockKey) -> Exit | None:
-    """The most convincing way out of an `__exit__` that goes past the release."""
+    """The most convincing exit path of an `__exit__` that skips the release."""
     candidates = list(states.normal_exits) if _asks_only_arguments(states.function) else []
     candidates += [
         exit_

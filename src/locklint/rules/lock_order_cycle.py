@@ -80,7 +80,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each ring of locks once."""
+    """Report each cycle of locks once."""
     for cycle in program.lock_cycles:
         first = cycle.witnesses[0]
         function = program.functions[first.function]
@@ -94,8 +94,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=_confidence(locks),
             locks=locks,
             steps=[*story.steps(), *story.made(*locks)],
-            help="take these locks in one order everywhere, or let go of the first before the other"
-            " is asked for",
+            help="always acquire these locks in the same order, or release the first before"
+            " acquiring the second",
             anchors=tuple(
                 witness.span
                 for witness in cycle.witnesses
@@ -110,7 +110,7 @@ def _message(cycle: LockCycle, story: Story) -> str:
         for source, target in zip(cycle.locks, (*cycle.locks[1:], cycle.locks[0]), strict=True)
     ]
     text = "; ".join(f"another {part}" if index else part for index, part in enumerate(parts))
-    return f"threads can wait for each other for ever: one takes {text}"
+    return f"{story.actors} can deadlock: one acquires {text}"
 
 
 def _confidence(locks: tuple[LockRef, ...]) -> Confidence:
@@ -123,7 +123,7 @@ RULE = Rule(
     code="LCK301",
     name="lock-order-cycle",
     severity=Severity.ERROR,
-    summary="threads that take locks in opposite orders wait for each other for ever",
+    summary="threads that acquire locks in opposite orders can deadlock",
     page=__doc__,
     check=check,
 )

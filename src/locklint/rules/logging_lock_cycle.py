@@ -79,24 +79,24 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each logging call under a lock that handling a record asks for."""
+    """Report each logging call under a lock that handling a record acquires."""
     for found in program.logging_cycles:
         function = program.functions[found.logs.function]
         lock = found.held.lock
         *_, last = found.asks.chain()
         asker = program.functions[last.function].called_name
         story = Story(program, found.logs, found.asks)
-        waits = f"waits for the lock of a handler, which {story.thread(2)} holds"
+        waits = f"waits for the lock of a log handler, which {story.thread(2)} holds"
         yield RULE.finding(
             function,
             found.logs.span,
-            f"this logs while `{display_name(lock)}` is held, which `{asker}` asks for while a"
-            " record is handled: two threads can wait for each other",
+            f"this logs while `{display_name(lock)}` is held, and `{asker}` acquires it while"
+            " handling a record: two threads can deadlock",
             severity=Severity.WARNING,
             confidence=Confidence.MEDIUM,
             locks=(lock,),
             steps=[*story.steps(waits), *story.made(lock)],
-            help=f"log when `{story.name(lock)}` has been given back",
+            help=f"log after releasing `{story.name(lock)}`",
         )
 
 
@@ -104,7 +104,7 @@ RULE = Rule(
     code="LCK306",
     name="logging-lock-cycle",
     severity=Severity.WARNING,
-    summary="something is logged under a lock that handling a log record asks for",
+    summary="a log call holds a lock that a log handler acquires",
     page=__doc__,
     check=check,
 )

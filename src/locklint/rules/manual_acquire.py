@@ -89,7 +89,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     step(function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
                     step(function, "release", release, "released here", fate.lock),
                 ),
-                help=f"use `{keyword} {name}:`, which releases on every way out",
+                help=f"use `{keyword} {name}:`, which releases on every exit path",
             )
 
 

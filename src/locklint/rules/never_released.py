@@ -70,7 +70,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 f"`{name}` is acquired, and nothing in the analysed code releases it",
                 locks=(fate.lock,),
                 steps=[*acquire_steps(alike), leaving_step(program, fate)],
-                help=f"hold it with `with {name}:`",
+                help=f"use `with {name}:`",
             )
 
 
@@ -95,7 +95,7 @@ RULE = Rule(
     code="LCK104",
     name="never-released",
     severity=Severity.WARNING,
-    summary="a lock is acquired and nothing releases it",
+    summary="a lock is acquired and never released",
     page=__doc__,
     check=check,
     subsumed_by=("LCK103",),

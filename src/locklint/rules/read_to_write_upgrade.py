@@ -76,11 +76,11 @@ def check(program: Program) -> Iterator[Diagnostic]:
         yield RULE.finding(
             function,
             found.pair.span,
-            f"the write side of `{display_name(lock)}` is asked for while its read side is held",
+            f"the write lock of `{display_name(lock)}` is acquired while its read lock is held",
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             locks=(lock,),
             steps=[*story.steps(), *story.made(lock)],
-            help="give the read side back first, and look again under the write side",
+            help="release the read lock first, and check the state again under the write lock",
         )
 
 
@@ -88,7 +88,7 @@ RULE = Rule(
     code="LCK304",
     name="read-to-write-upgrade",
     severity=Severity.ERROR,
-    summary="a reader asks for the write side of the lock that it reads under",
+    summary="a thread waits for the write lock while it holds the read lock",
     page=__doc__,
     check=check,
 )

@@ -62,6 +62,7 @@ from locklint.analysis.program import Program
 from locklint.analysis.story import (
     cause_phrase,
     display_name,
+    kind_phrase,
     made_step,
     outcome,
     raising_phrase,
@@ -96,7 +97,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=unheld.severity,
                 locks=(unheld.lock,),
                 steps=steps,
-                help="release once on each way; `with` does it by itself",
+                help="release exactly once on each path; `with` does that",
             )
         for each in early:
             if not each.is_handler_only or each.grade < Grade.LIKELY:
@@ -108,7 +109,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 each.release,
-                f"`{name}` is released before it was acquired if {raising} raises",
+                f"`{name}` is released without having been acquired if {raising} raises",
                 severity=Severity.WARNING,
                 locks=(each.fate.lock,),
                 steps=(
@@ -121,9 +122,11 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     step(
                         function, "acquire", each.fate.span, "it is acquired here", each.fate.lock
                     ),
-                    step(function, "release", each.release, "but released here", each.fate.lock),
+                    step(
+                        function, "release", each.release, "but it is released here", each.fate.lock
+                    ),
                 ),
-                help="let the `try` begin after the acquire, or use `with`",
+                help="move the acquire before the `try`, or use `with`",
             )
 
 
@@ -137,7 +140,7 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
     if unheld.lock.kind.reentrant:
         assumption = ", unless a caller holds it"
     elif unheld.lock.confidence <= Confidence.LOW:
-        assumption = f", if it is a `{unheld.lock.kind.name}`"
+        assumption = f", if it is {kind_phrase(unheld.lock.kind)}"
     elif unheld.severity < Severity.ERROR and unheld.exception is not None:
         assumption = f" {when_raised(program, function, unheld.exception.cause)}"
 
@@ -146,16 +149,20 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
 
     match unheld.why:
         case NotHeld.RELEASED if before == span:
-            last = f"`{name}` is released here in each turn of the loop, but not acquired again"
+            last = f"`{name}` is released in each iteration of the loop, but not acquired again"
         case NotHeld.RELEASED if before is not None and before > span:
-            note("release", before, f"`{name}` is released here, in the turn before")
+            note("release", before, f"`{name}` is released here, in the previous iteration")
         case NotHeld.RELEASED if before is not None:
-            note("release", before, f"`{name}` is released here already")
+            note("release", before, f"`{name}` is already released here")
         case NotHeld.TRY_FAILED if before is not None:
             note("release", before, f"`{name}` is not acquired if this fails")
         case NotHeld.MANAGED if before is not None:
-            note("acquire", before, f"this holds `{name}`, and releases it at its end")
-            last = "released here already, so that it is not held at the end"
+            note(
+                "acquire",
+                before,
+                f"this acquires `{name}`, and releases it at the end of the block",
+            )
+            last = "released here, so it is no longer held at the end of the block"
         case NotHeld.PASSED_BY:
             paths = Paths(function)
             path = paths.around(span, unheld.acquires)
@@ -165,12 +172,12 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
                 note("test", test.span, f"if {text}, `{name}` is not acquired")
                 assumption = f" if {text}"
             for place in unheld.acquires[:1]:
-                note("acquire", place, f"`{name}` is acquired here, but not on each path")
+                note("acquire", place, f"`{name}` is acquired here, but not on every path")
         case NotHeld.NEVER_TAKEN:
             made = made_step(program, unheld.lock)
             if made is not None:
                 steps.append(made)
-            last = "released here, and nothing has acquired it"
+            last = "released here, but never acquired"
     exception = unheld.exception
     if exception is not None and before is not None and exception.cause.span > before:
         steps.append(

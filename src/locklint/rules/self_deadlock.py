@@ -89,7 +89,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each place at which a thread comes to wait for itself."""
+    """Report each place at which a thread waits for itself."""
     for found in program.self_deadlocks:
         pair, lock = found.pair, found.held.lock
         function = program.functions[pair.function]
@@ -98,32 +98,32 @@ def check(program: Program) -> Iterator[Diagnostic]:
         yield RULE.finding(
             function,
             pair.span,
-            _message(program, found),
+            _message(program, found, story.actor(1)),
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
             steps=[*story.steps(), *story.made(lock)],
-            help="ask outside the section, split off a function that expects the lock to be held,"
-            " or make the lock re-entrant",
+            help="acquire the lock only once: release it before this, or split off a function that"
+            " expects the lock to be held",
             anchors=() if since is None else (since.span,),
         )
 
 
-def _message(program: Program, found: SelfDeadlock) -> str:
+def _message(program: Program, found: SelfDeadlock, actor: str) -> str:
     pair = found.pair
     name = display_name(found.held.lock)
     if pair.inner is None:
-        return f"`{name}` is held already, and this waits for it: the thread hangs for ever"
+        return f"`{name}` is already held, and this waits for it: the {actor} blocks indefinitely"
     *_, last = pair.chain()
     callee = program.functions[last.function].called_name
-    return f"`{name}` is held here, and `{callee}` waits for it: the thread hangs for ever"
+    return f"`{name}` is held here, and `{callee}` waits for it: the {actor} blocks indefinitely"
 
 
 RULE = Rule(
     code="LCK302",
     name="self-deadlock",
     severity=Severity.ERROR,
-    summary="a lock that is not re-entrant is asked for by the thread that holds it",
+    summary="a thread waits for a lock that it already holds",
     page=__doc__,
     check=check,
 )

@@ -75,7 +75,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each place that asks for a second lock of one name."""
+    """Report each place that acquires a second lock of one name."""
     for found in program.two_instances:
         lock = found.first.lock
         function = program.functions[found.holder.function]
@@ -89,18 +89,19 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=Confidence.MEDIUM,
             locks=(lock,),
             steps=[*story.steps(), *story.made(lock)],
-            help="take the two in an order that does not depend on the arguments, such as `id()`",
+            help="acquire the two in an order that does not depend on the arguments, such as by"
+            " `id()`",
             anchors=() if since is None else (since.span,),
         )
 
 
 def _message(found: TwoInstances, name: str) -> str:
     if found.first.lock.exactness is Exactness.ELEMENT:
-        return f"two locks of `{name}` are taken in no fixed order: threads can wait for each other"
+        return f"two locks of `{name}` are acquired in no fixed order: threads can deadlock"
     first, second = found.first.lock.path, found.second.lock.path
     return (
-        f"`{second}` is asked for while `{first}` is held, both `{name}`: with the two exchanged,"
-        " threads can wait for each other"
+        f"`{second}` is acquired while `{first}` is held, and both are `{name}`: threads that do"
+        " this with the two swapped can deadlock"
     )
 
 
@@ -108,7 +109,7 @@ RULE = Rule(
     code="LCK303",
     name="two-instances-of-one-lock-class",
     severity=Severity.WARNING,
-    summary="the locks of two instances of a class are taken in no fixed order",
+    summary="the locks of two instances of a class are acquired in no fixed order",
     page=__doc__,
     check=check,
     subsumed_by=("LCK302",),

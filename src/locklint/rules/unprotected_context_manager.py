@@ -81,7 +81,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
             ]
             if fate.first_release is not None:
                 steps.append(
-                    step(function, "release", fate.first_release, "then this is skipped", fate.lock)
+                    step(
+                        function,
+                        "release",
+                        fate.first_release,
+                        "then this release is skipped",
+                        fate.lock,
+                    )
                 )
             yield RULE.finding(
                 function,
@@ -90,7 +96,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=fate.severity(proven=True),
                 locks=(fate.lock,),
                 steps=steps,
-                help=f"hold it with `with {name}: yield`, or release it in a `finally`",
+                help=f"use `with {name}: yield`, or release it in a `finally`",
             )
 
 

@@ -92,7 +92,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=leak_steps(
                     program, alike, leak, "then this release is skipped, and the lock stays held"
                 ),
-                help=f"hold it with `with {name}:`, or release it in a `finally`",
+                help=f"use `with {name}:`, or release it in a `finally`",
             )
 
 
@@ -113,7 +113,7 @@ RULE = Rule(
     code="LCK102",
     name="unreleased-on-exception",
     severity=Severity.ERROR,
-    summary="an exception can leave the function with the lock still held",
+    summary="an exception can leave a function with the lock held",
     page=__doc__,
     check=check,
     subsumed_by=("LCK108", "LCK206"),

@@ -92,12 +92,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` is not released on every way out of `{function.name}`"
+                f"`{name}` is not released on every exit path of `{function.name}`"
                 + (_unless(other) or assumption(fate, severity)),
                 severity=severity,
                 locks=(fate.lock,),
                 steps=steps,
-                help=f"hold it with `with {name}:`, or release it in a `finally`",
+                help=f"use `with {name}:`, or release it in a `finally`",
             )
 
 
@@ -114,7 +114,7 @@ RULE = Rule(
     code="LCK103",
     name="unreleased-on-path",
     severity=Severity.ERROR,
-    summary="one way out of the function keeps the lock that another one releases",
+    summary="one exit path of a function keeps the lock, another releases it",
     page=__doc__,
     check=check,
     subsumed_by=("LCK206",),

@@ -78,8 +78,8 @@ def unused(path: str, pragma: Pragma, selectors: tuple[str, ...], hint: str = ""
         confidence=Confidence.HIGH,
         path=path,
         span=pragma.span,
-        message=f"{written} silences nothing{hint}",
-        help="remove the comment" if whole else "remove what silences nothing from the comment",
+        message=f"{written} suppresses nothing{hint}",
+        help="remove the comment" if whole else "remove the unused rules from the comment",
     )
 
 
@@ -87,7 +87,7 @@ RULE = Rule(
     code="LCK902",
     name="unused-suppression",
     severity=Severity.WARNING,
-    summary="a comment silences a rule that has nothing to say there",
+    summary="a comment suppresses a rule that has no finding there",
     page=__doc__,
     check=check,
 )

@@ -53,7 +53,7 @@ from collections.abc import Iterator
 from locklint.analysis.escape import fresh_locks
 from locklint.analysis.events import LockStates
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import display_name, kind_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.lock import Exactness, LockRole
 from locklint.rule import Rule
@@ -64,7 +64,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for states in program.solved():
         function = states.function
         for fresh in fresh_locks(function):
-            steps = [step(function, "made", fresh.made, "the lock is made here", fresh.lock)]
+            steps = [step(function, "made", fresh.made, "the lock is created here", fresh.lock)]
             if fresh.used != fresh.made:
                 steps.append(step(function, "acquire", fresh.used, fresh.story, fresh.lock))
             yield RULE.finding(
@@ -74,7 +74,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=fresh.severity,
                 locks=(fresh.lock,),
                 steps=steps,
-                help="make the lock once, where all who need it can reach it",
+                help="create the lock once, where all its users can reach it",
                 anchors=(fresh.made,),
             )
     yield from _not_shared_by_processes(program)
@@ -106,8 +106,8 @@ def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 taken.acquisition.span,
-                f"`{name}` is a `{lock.kind.name}`, and `{function.name}` only runs in processes of"
-                " its own, which do not share it",
+                f"`{name}` is {kind_phrase(lock.kind)}, and `{function.name}` only runs in other"
+                " processes, which do not share it",
                 severity=Severity.WARNING,
                 locks=(lock,),
                 steps=(
@@ -115,7 +115,7 @@ def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
                         function,
                         "acquire",
                         taken.acquisition.span,
-                        "each process has its own",
+                        "each process has its own lock",
                         lock,
                     ),
                 ),
@@ -127,7 +127,7 @@ RULE = Rule(
     code="LCK206",
     name="useless-lock",
     severity=Severity.ERROR,
-    summary="a lock that nobody else can have excludes nobody",
+    summary="a lock that is not shared excludes no other thread",
     page=__doc__,
     check=check,
     subsumed_by=("LCK203", "LCK204"),

@@ -91,7 +91,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             function,
             pair.span,
             f"this waits for the {who} that runs `{callee}` while `{display_name(lock)}` is held,"
-            " and that one waits for the lock",
+            f" and `{callee}` waits for that lock",
             severity=Severity.ERROR if found.proven else Severity.WARNING,
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
@@ -99,7 +99,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 *story.steps(f"waits for {story.thread(2)} to finish"),
                 *story.made(lock),
             ],
-            help="let go of the lock before waiting",
+            help="release the lock before waiting",
         )
 
 

@@ -64,7 +64,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 use.span,
-                f"`with` over `{name}.{use.method}()`, which gives no context manager",
+                f"`with` on `{name}.{use.method}()`, which returns no context manager",
                 severity=(
                     Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
                 ),
@@ -77,7 +77,7 @@ RULE = Rule(
     code="LCK203",
     name="with-acquire-call",
     severity=Severity.ERROR,
-    summary="`with` is given the result of an acquire instead of the lock",
+    summary="`with` uses the result of an acquire instead of the lock",
     page=__doc__,
     check=check,
 )

@@ -48,7 +48,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name
+from locklint.analysis.story import display_name, kind_phrase
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.rule import Rule
@@ -77,22 +77,25 @@ def _message(use: ApiUse) -> tuple[str, str]:
     statement = "async with" if use.is_async else "with"
     if use.kind is UseKind.WITH_CLASS or use.lock is None:
         return (
-            f"`{statement}` over the class `{use.detail}`, not over a lock",
-            "make a lock first",
+            f"`{statement}` on the class `{use.detail}` instead of a lock",
+            "create a lock first",
         )
     name, kind = display_name(use.lock), use.lock.api
     if use.kind is UseKind.AWAITED_WITH:
         return (
-            f"`with await {name}` no longer works since Python 3.9",
+            f"`with await {name}` has not worked since Python 3.9",
             f"write `async with {name}:`",
         )
     if not kind.acquire_forms:
         return (
-            f"`{statement}` on `{name}`, a `{kind.name}`, which is no context manager",
+            f"`{statement}` on `{name}`, {kind_phrase(kind)}, which is not a context manager",
             "call its methods",
         )
     other = "with" if use.is_async else "async with"
-    return (f"`{statement}` on `{name}`, a `{kind.name}`", f"write `{other} {name}:`")
+    return (
+        f"`{statement}` on `{name}`, {kind_phrase(kind)}, which needs `{other}`",
+        f"write `{other} {name}:`",
+    )
 
 
 RULE = Rule(
