@@ -83,7 +83,9 @@ class Deciding:
         if found is None:
             return False
         summary = found[1]
-        return not summary.is_neutral or bool(summary.effects) or not summary.returns
+        if not summary.is_neutral or summary.given_away:
+            return True
+        return bool(summary.effects) or not summary.returns
 
 
 def _binding(function: Function, asked: Set[AccessPath]) -> set[BlockId]:

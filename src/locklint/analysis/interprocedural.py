@@ -13,6 +13,7 @@ from typing import NamedTuple
 from locklint.analysis.deciding import Deciding
 from locklint.analysis.events import NOT_SHARED, LockStates, Recorder, Shared
 from locklint.analysis.hand_off import HandOffs, depends_on_others
+from locklint.analysis.handed_on import passes_lock
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY, State
 from locklint.analysis.lockset_transfer import Transfer
@@ -132,6 +133,9 @@ class Interprocedural:
                 if (before is None or before.is_neutral) and summary.is_neutral:
                     # How likely it raises is new, but callers within this round come later anyhow.
                     again |= {c for c in self._callers.get(key, ()) if c in done and c != key}
+                    if summary.given_away:
+                        others = self._callers.get(key, set()) - dirty
+                        again |= {c for c in others if passes_lock(self.functions[c], key)}
                     continue
                 changed.add(key)
                 again |= {c for c in self._callers.get(key, ()) if c in done or c not in dirty}
@@ -176,7 +180,7 @@ class Interprocedural:
                 known[passed] = summary  # Of calls within the call nothing more is known.
                 shared = self._shared.get(key, NOT_SHARED)
                 states = solve(function, self._lookup, passed=passed, shared=shared)
-                known[passed] = summarize(states)
+                known[passed] = summarize(states, self._lookup)
             summary = known.get(passed, summary)
         return function, summary
 
@@ -189,7 +193,7 @@ class Interprocedural:
             self._errors.append((function, error))
             states = LockStates(function, given_up=Reason.DEFECT)
         self.states[function.key] = states
-        self.summaries[function.key] = summarize(states)
+        self.summaries[function.key] = summarize(states, self._lookup)
 
 
 def _has_lock_instruction(function: Function) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
+from locklint.analysis.handed_on import locks_handed_on, runs_later
 from locklint.analysis.hold import (
     FORGOTTEN,
     Acquisition,
@@ -72,10 +75,10 @@ class Calls(Notes):
         if found is None:
             return [disjunct]
         callee, summary = found
-        if callee.is_generator or (callee.is_async and call.use is not Use.AWAITED):
-            # Calling it makes an object; its body runs later, if ever.
-            return [disjunct]
         binding = Binding(self._function, callee, call, None)
+        if runs_later(callee, call):
+            return [self._released_later(binding, summary, disjunct)]
+        disjunct = self._pass_on(locks_handed_on(binding, summary), disjunct)
         summary = self._for_call(callee, summary, call, disjunct)
         sure = len(call.targets) == 1
 
@@ -118,6 +121,18 @@ class Calls(Notes):
                 some = [self._set(call.result, summary.literal(truth), one) for one in some]
             split += some
         return split
+
+    def _released_later(self, binding: Binding, summary: Summary, disjunct: Disjunct) -> Disjunct:
+        """The disjunct after a call that makes an object which may release locks when it runs."""
+        effects = (e for e in summary.effects if e.normal is None or e.normal < 0)
+        locks = [lock for effect in effects if (lock := binding.lock(effect.lock)) is not None]
+        return self._pass_on((*locks, *locks_handed_on(binding, summary)), disjunct)
+
+    def _pass_on(self, locks: Iterable[LockRef], disjunct: Disjunct) -> Disjunct:
+        """The disjunct after others, who may release them, have got some locks."""
+        for lock in locks:
+            disjunct = self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)
+        return disjunct
 
     def _for_call(
         self, callee: Function, summary: Summary, call: Call, disjunct: Disjunct

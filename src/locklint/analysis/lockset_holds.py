@@ -245,6 +245,8 @@ class Holds(Values):
         if hold.forgotten:
             return disjunct
         if hold.count > 0:
+            if all(one.how == "with" for one in hold.acquisitions()):
+                return disjunct  # The end of the `with` releases it, so that nobody else may.
             return disjunct.with_hold(key, FORGOTTEN)
         return disjunct.with_hold(key, replace(hold, handed_over=True, free_at=None))
 

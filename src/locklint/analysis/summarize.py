@@ -7,9 +7,17 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from locklint.analysis.events import Exit, LockStates
+from locklint.analysis.handed_on import passed_on
 from locklint.analysis.hold import CauseKind, Grade, LockKey, key_of
 from locklint.analysis.raising import is_context_manager
-from locklint.analysis.summary import ContextEffect, Deltas, Effect, Summary, is_nameable
+from locklint.analysis.summary import (
+    ContextEffect,
+    Deltas,
+    Effect,
+    Lookup,
+    Summary,
+    is_nameable,
+)
 from locklint.ir.instruction import Constant, TryAcquire
 from locklint.ir.lock import LockRef
 
@@ -17,7 +25,7 @@ MAX_RAISED = 4
 """How many outcomes of exceptions are kept apart; beyond it, what differs is not known."""
 
 
-def summarize(states: LockStates) -> Summary:
+def summarize(states: LockStates, lookup: Lookup) -> Summary:
     """The net effects of a function on those of its locks that callers can name."""
     function = states.function
     if not states.complete:
@@ -63,6 +71,7 @@ def summarize(states: LockStates) -> Summary:
         tuple(literals) if len(literals) == len(returned) else (),
         states.deciding if varies else (),
         states.sets_flags,
+        *passed_on(states, lookup),
     )
 
 

@@ -73,6 +73,8 @@ class Summary(msgspec.Struct, frozen=True):
     an acquire has not. ``returned`` are the literals that the function returns, if it has effects
     and returns nothing else. ``decided_by`` are parameters that may decide which of several effects
     there is. ``sets_flags``: it, or a callee, binds an attribute or element to a literal.
+    ``handed_on`` are locks that it stores, or passes to what may release them later, and
+    ``given_away`` the parameters for which that is so if they are locks.
     """
 
     key: str
@@ -84,6 +86,8 @@ class Summary(msgspec.Struct, frozen=True):
     returned: tuple[Constant, ...] = ()
     decided_by: tuple[str, ...] = ()
     sets_flags: bool = False
+    handed_on: tuple[LockRef, ...] = ()
+    given_away: tuple[str, ...] = ()
 
     def literal(self, truth: bool) -> Constant:
         """Return what the function returns where that is true, or where it is not."""
@@ -96,6 +100,7 @@ class Summary(msgspec.Struct, frozen=True):
         return (
             not self.context_effects
             and not self.decided_by
+            and not self.handed_on
             and all(effect.normal == 0 for effect in self.effects)
         )
 

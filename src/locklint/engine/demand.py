@@ -49,6 +49,24 @@ def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
     return found
 
 
+def given_locks(states: Mapping[str, LockStates]) -> set[str]:
+    """The functions to which a lock is passed that is held by hand: they may hand it on."""
+    return {
+        called.target
+        for one in states.values()
+        for called in one.calls
+        if called.call is not None and called.held
+        for argument in called.call.arguments
+        if argument.lock is not None
+        and any(
+            held.lock.identity == argument.lock.identity
+            and held.since is not None
+            and held.since.how != "with"
+            for held in called.held
+        )
+    }
+
+
 def makers(states: Mapping[str, LockStates]) -> set[str]:
     """The functions whose results holders of a lock go on to use, and what these return in turn.
 
@@ -90,6 +108,7 @@ def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
 __all__ = [
     "called_as",
     "called_while_holding",
+    "given_locks",
     "is_called_by_name",
     "makers",
     "takes_what_is_passed",

@@ -12,6 +12,7 @@ from locklint.core.source import Span
 from locklint.engine.demand import (
     called_as,
     called_while_holding,
+    given_locks,
     is_called_by_name,
     makers,
     takes_what_is_passed,
@@ -351,7 +352,8 @@ class WholeProgram:
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
-            fresh += self._on_demand(sorted(makers(states) - known), None)
+            unconditional = makers(states) | given_locks(states)
+            fresh += self._on_demand(sorted(unconditional - known), None)
             if not fresh:
                 break
             self._add(fresh)

@@ -113,6 +113,7 @@ class EffectPass:
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
         self._mentions: set[str] = set()
+        self._given_away: set[str] = set()
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
         self._narrowing = Narrowing(function, resolver)
@@ -144,6 +145,7 @@ class EffectPass:
             blocks=blocks,
             api_uses=tuple(sorted(set(self._uses), key=lambda use: (use.span, use.kind.value))),
             mentions=frozenset(self._mentions),
+            given_away=frozenset(self._given_away),
         )
 
     # -- what operands stand for ------------------------------------------------------------
@@ -602,6 +604,11 @@ class EffectPass:
         if found is not None and found[0].api.release_form(found[1]) is not None:
             self._mentions.add(found[0].identity)
 
+    def _give_away(self, path: AccessPath) -> None:
+        """Note a parameter that is passed on: it may be a lock, as its callers know."""
+        if path.root is Root.PARAMETER and path.is_variable:
+            self._given_away.add(path.root_name)
+
     def _hand_over(self, operand: Operand, span: Span, *, stored: bool) -> Iterator[Instruction]:
         match operand:
             case Display(items=items):
@@ -609,6 +616,7 @@ class EffectPass:
                     yield from self._hand_over(item, span, stored=stored)
             case FunctionRef(captures=captures):
                 for path in captures:
+                    self._give_away(path)
                     found = self._method(path) if path.fields else None
                     if found is not None and _releases(found):
                         yield HandOver(span, found[0])
@@ -616,6 +624,7 @@ class EffectPass:
                         # What is run later may pass the lock on to whoever releases it.
                         yield HandOver(span, lock)
             case AccessPath() as path:
+                self._give_away(path)
                 function = self._definitions.function(path)
                 if function is not None:
                     yield from self._hand_over(function, span, stored=stored)

@@ -112,6 +112,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     too_complex: bool = False  # the graph was cut short at the bound; nothing may be concluded
     api_uses: tuple[ApiUse, ...] = ()
     mentions: frozenset[str] = frozenset()  # paths of lock methods that are passed on, not called
+    given_away: frozenset[str] = frozenset()  # parameters that are stored, or that others may keep
     defaults: tuple[tuple[str, Constant], ...] = ()
     wrapper: str = ""
 

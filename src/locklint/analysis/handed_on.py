@@ -1,0 +1,80 @@
+"""What a function passes on: locks that others may release later, on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from locklint.analysis.binding import Binding
+from locklint.analysis.events import LockStates
+from locklint.analysis.hand_off import is_own_release
+from locklint.analysis.raising import is_context_manager
+from locklint.analysis.summary import Lookup, Summary, is_nameable
+from locklint.ir.access_path import Root
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Call, HandOver, Use
+from locklint.ir.lock import LockRef
+
+
+class PassedOn(NamedTuple):
+    """See `Summary`."""
+
+    locks: tuple[LockRef, ...]
+    parameters: tuple[str, ...]
+
+
+def passed_on(states: LockStates, lookup: Lookup) -> PassedOn:
+    """Return what a function passes on, itself or by the functions that it calls."""
+    function = states.function
+    locks: dict[LockRef, None] = {}
+    parameters = set(function.given_away)
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, HandOver):
+                locks[instruction.lock] = None
+            elif isinstance(instruction, Call) and instruction.targets:
+                found = lookup(instruction.targets[0])
+                if found is not None and (found[1].handed_on or found[1].given_away):
+                    binding = Binding(function, found[0], instruction, None)
+                    locks.update(dict.fromkeys(locks_handed_on(binding, found[1])))
+                    parameters.update(_own_parameters(binding, found[1]))
+    if function.is_generator and not is_context_manager(function):
+        # Its body runs when its maker has gone on, or not at all.
+        locks.update((given.lock, None) for given in states.given if is_own_release(given))
+    named = sorted(filter(is_nameable, locks), key=lambda lock: (lock.identity, lock.path))
+    return PassedOn(tuple(named), tuple(sorted(parameters)))
+
+
+def locks_handed_on(binding: Binding, summary: Summary) -> Iterator[LockRef]:
+    """Yield the locks, as its caller names them, that a callee hands on."""
+    for lock in summary.handed_on:
+        here = binding.lock(lock)
+        if here is not None:
+            yield here
+    for name in summary.given_away:
+        if name in binding.locks:
+            yield binding.locks[name]
+
+
+def passes_lock(function: Function, key: str) -> bool:
+    """Whether a function passes a lock to the one of a key."""
+    return any(
+        isinstance(each, Call)
+        and key in each.targets
+        and any(argument.lock is not None for argument in each.arguments)
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
+
+
+def runs_later(callee: Function, call: Call) -> bool:
+    """Whether a call only makes an object, whose code runs when the caller has gone on."""
+    return callee.is_generator or (callee.is_async and call.use is not Use.AWAITED)
+
+
+def _own_parameters(binding: Binding, summary: Summary) -> Iterator[str]:
+    """Yield the parameters of the caller that a callee gives away."""
+    for name in summary.given_away:
+        path = binding.roots.get(name)
+        if path is not None and path.root is Root.PARAMETER and path.is_variable:
+            yield path.root_name
