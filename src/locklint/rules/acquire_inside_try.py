@@ -4,9 +4,9 @@ Finds an acquire inside the `try` whose `finally` (or handler) releases uncondit
 
 ## Why is this bad?
 
-If the acquire fails, or something before it in the `try` does, the clean-up releases a lock that is
-not held: a `RuntimeError` that hides the first exception, or, worse, a lock that another thread
-holds is freed under its feet.
+If the acquire fails, or a statement before it in the `try` raises, the clean-up releases a lock
+that is not held. At best, this raises a `RuntimeError` that hides the first exception. At worst, it
+releases the lock while another thread holds it.
 
 ## Example
 
@@ -39,7 +39,7 @@ def work(job):
 
 ## Known limits
 
-Silent where the release asks for the acquire's result first.
+No finding if the release depends on the result of the acquire.
 
 ## References
 

@@ -1,11 +1,11 @@
 """## What it does
 
-Finds the coroutine of an asynchronous `acquire()` that is thrown away or tested instead of awaited.
+Finds the coroutine of an asynchronous `acquire()` that is discarded or tested instead of awaited.
 
 ## Why is this bad?
 
-Nothing is locked before the coroutine is awaited. And a coroutine is always true, so a test of it
-tells nothing.
+The lock is not acquired until the coroutine is awaited. A coroutine object is always true, so
+testing it tells nothing.
 
 ## Example
 
@@ -38,7 +38,7 @@ async def work(job):
 
 ## Known limits
 
-A coroutine that is passed on, stored or returned is taken to be awaited there.
+A coroutine that is passed on, stored or returned is assumed to be awaited elsewhere.
 
 ## References
 

@@ -1,11 +1,11 @@
 """## What it does
 
-Finds `lock.acquire` or `lock.release` as a statement of its own, `if lock.acquire:`, and `if lock:`
-on a lock that is never None.
+Finds `lock.acquire` or `lock.release` as a statement, `if lock.acquire:`, and `if lock:` on a lock
+that is never None.
 
 ## Why is this bad?
 
-Without the parentheses nothing is called. A bound method and a lock object are always true,
+Without the parentheses, the method is not called. A bound method and a lock object are always true,
 whatever the state of the lock.
 
 ## Example
@@ -39,8 +39,8 @@ def finish():
 
 ## Known limits
 
-A lock that some assignment leaves as None may be tested, and so may one that is used right after:
-there the test only asks whether there is a lock.
+No finding for a test of a lock that can be None, or of a lock that is used right after the test:
+such a test checks whether there is a lock.
 
 ## References
 

@@ -1,14 +1,14 @@
 """## What it does
 
-Finds an acquire that may give up (`acquire(timeout=…)`, `acquire(False)`) and whose result nobody
-looks at. It is an error where the lock is released afterwards, for then it may be released without
-having been taken. A function that returns whether it has acquired a lock counts like an acquire if
-a release follows, and in `__enter__`.
+Finds an acquire that can fail (`acquire(timeout=…)`, `acquire(False)`) and whose result is ignored.
+It is an error if the lock is released afterwards, because then the lock may be released without
+having been acquired. The call of a function that returns whether it acquired a lock is treated like
+an acquire if a release follows, and in `__enter__`.
 
 ## Why is this bad?
 
-When the lock could not be had, the section runs all the same, and its release frees the lock of
-whoever does hold it.
+If the acquire fails, the section runs without the lock, and the release releases the lock of
+another thread.
 
 ## Example
 
@@ -45,8 +45,8 @@ def flush(rows):
 
 ## Known limits
 
-Libraries that raise instead of returning false need no test. Where a variable is passed that may
-turn out to mean "for ever", it is a warning at most.
+Libraries that raise an exception instead of returning false need no test. If the timeout is a
+variable that may mean "no limit", the finding is a warning at most.
 
 ## References
 

@@ -1,12 +1,13 @@
 """## What it does
 
-Finds comments to locklint that name no rule: `# locklint: ignore` instead of
-`# locklint: ignore[LCK101]`.
+Finds suppression comments that name no rule: `# locklint: ignore` instead of `# locklint:
+ignore[LCK101]`.
 
 ## Why is this bad?
 
-Such a comment silences every rule, the ones that are not written yet among them. What was meant
-when it was written nobody can tell, and a grave fault beside a harmless one goes unseen.
+Such a comment suppresses every rule, including rules that are added later. It does not tell which
+finding it was written for, and a serious fault in the same line is suppressed along with a harmless
+one.
 
 ## Example
 
@@ -40,8 +41,8 @@ def count(numbers):
 
 ## Known limits
 
-A blanket `# noqa` is left to the linters that it was written for, and silences nothing of
-locklint's.
+A blanket `# noqa` is not reported: it is meant for other linters, and suppresses no finding of
+locklint.
 
 ## References
 

@@ -4,8 +4,8 @@ Finds a decision on `lock.locked()` after which the same lock is acquired.
 
 ## Why is this bad?
 
-Between the question and the acquire any other thread may take the lock: the answer is old by the
-time that it is used. What was meant not to wait then waits.
+Another thread may acquire the lock between the test and the acquire, so the result may be stale by
+the time it is used. Code that was meant not to wait then waits.
 
 ## Example
 
@@ -39,7 +39,7 @@ def refresh(cache):
 
 ## Known limits
 
-Asking an asyncio lock is fine while there is no `await` in between, and is not reported then.
+No finding for an asyncio lock if there is no `await` between the test and the acquire.
 
 ## References
 

@@ -1,12 +1,11 @@
 """## What it does
 
-Finds an acquire that goes against an order of locks that is declared, in the settings or in a
-comment.
+Finds an acquire that violates an order of locks declared in the settings or in a comment.
 
 ## Why is this bad?
 
-Threads that all keep to one order never wait for each other in a ring. One place that does not keep
-to it is enough to bring the deadlock back, and it need not be anywhere near the others.
+Threads that all acquire their locks in the same order cannot deadlock on them. A single place that
+uses another order makes the deadlock possible again, even if it is far away from the others.
 
 ## Example
 
@@ -39,7 +38,7 @@ def report():
         print("report")
 ```
 
-In the settings, the same is
+The same order in the settings:
 
 ```toml
 [tool.locklint]
@@ -48,10 +47,10 @@ lock-order = ["bank.accounts < bank.audit"]
 
 ## Known limits
 
-A name is the whole name of a lock (`bank.Account._lock`) or its end (`Account._lock`); in a comment
-it is one of the same module. A comment with a name that no lock of the module has is reported,
-since it declares nothing; such a name in the settings is an error of the settings. Acquires that
-give up by themselves are not reported.
+A name is the full name of a lock (`bank.Account._lock`) or the end of it (`Account._lock`). In a
+comment, it names a lock of the same module. A comment is reported if it names a lock that the
+module does not have, because it then has no effect. In the settings, such a name is a settings
+error. Acquires that do not block, or that have a timeout, are not reported.
 
 ## References
 

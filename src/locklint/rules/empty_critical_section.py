@@ -1,11 +1,11 @@
 """## What it does
 
-Finds a lock that is taken and given back with nothing in between.
+Finds a lock that is acquired and released with nothing in between.
 
 ## Why is this bad?
 
-It guards nothing. Either the statement that it should guard stands outside, or the lock serves as a
-barrier, which deserves a comment that says so.
+The section protects nothing. Either the statement that it should protect is outside, or the lock
+serves as a barrier, which deserves a comment.
 
 ## Example
 
@@ -30,12 +30,12 @@ lock = threading.Lock()
 
 def touch():
     with lock:
-        pass  # wait until whoever is writing has finished
+        pass  # wait until the current writer has finished
 ```
 
 ## Known limits
 
-Any comment in or at the section counts as a reason.
+No finding if a comment above or in the section gives a reason.
 
 ## References
 

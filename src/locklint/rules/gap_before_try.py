@@ -4,7 +4,7 @@ Finds statements that can raise between an acquire and the `try` whose `finally`
 
 ## Why is this bad?
 
-The `finally` does not cover the gap. An exception there leaves the lock held for ever.
+The `finally` does not cover these statements. If one of them raises, the lock is never released.
 
 ## Example
 
@@ -39,7 +39,7 @@ def store(path, rows):
 
 ## Known limits
 
-Constants and plain names in the gap are harmless and not reported.
+Constants and plain names in the gap cannot raise and are not reported.
 
 ## References
 

@@ -1,11 +1,11 @@
 """## What it does
 
-Finds constant arguments with which an acquire raises: a timeout beside `blocking=False`, a negative
-timeout other than -1.
+Finds constant arguments that make an acquire raise: a timeout together with `blocking=False`, or a
+negative timeout other than -1.
 
 ## Why is this bad?
 
-It raises a `ValueError` each time that it runs.
+The call always raises a `ValueError`.
 
 ## Example
 
@@ -45,7 +45,7 @@ def poll(job):
 
 ## Known limits
 
-Only constants are read.
+Only constant arguments are checked.
 
 ## References
 

@@ -1,12 +1,12 @@
 """## What it does
 
-Finds an `__enter__` that acquires a lock and can still raise afterwards, and an `__exit__` in which
-an exception goes past the release.
+Finds an `__enter__` that acquires a lock and can raise afterwards, and an `__exit__` in which an
+exception can skip the release.
 
 ## Why is this bad?
 
-`__exit__` does not run when `__enter__` raises, so nothing releases what it had acquired. And what
-`__exit__` skips because of an exception of its own is released by nobody either.
+`__exit__` does not run if `__enter__` raises, so the lock that `__enter__` acquired is never
+released. Nor is a lock whose release an exception in `__exit__` skips.
 
 ## Example
 
@@ -54,7 +54,7 @@ class Session:
 
 ## Known limits
 
-What raises only by a programming error is not reported.
+Statements that raise only through a programming error are not reported.
 
 ## References
 

@@ -1,14 +1,15 @@
 """## What it does
 
-Finds locks that threads ask for in opposite orders: a ring of two or more locks in which each is
-asked for by somebody who holds the one before. The orders may be spread over functions, classes and
-files, through calls of any depth, properties, overridden methods, decorators and context managers.
+Finds locks that threads acquire in opposite orders: a cycle of two or more locks, each of which is
+acquired while the one before it is held. The acquires may be spread over functions, classes and
+files: they are followed through calls of any depth, properties, overridden methods, decorators and
+context managers.
 
 ## Why is this bad?
 
-Each of the threads holds what the next one waits for, so all of them hang, and so does everybody
-who asks for one of these locks later. It happens only if the threads meet, which in tests they
-seldom do.
+Each of the threads holds the lock that the next one waits for, so none of them ever continues.
+Every other thread that acquires one of these locks later blocks as well. The deadlock happens only
+if the threads run these sections at the same time, which is rare in tests.
 
 ## Example
 
@@ -33,7 +34,7 @@ def clean():
 
 ## Use instead
 
-Everybody takes the locks in one order:
+Acquire the locks in the same order everywhere:
 
 ```python
 import threading
@@ -54,12 +55,16 @@ def clean():
 
 ## Known limits
 
-Silent where a lock that is held on all ways keeps the threads apart, where an inner acquire gives
-up by itself, and where the ways cannot run at the same time: in one thread, before the threads are
-started, or after they were joined. A lock of a class stands for the locks of all its instances;
-such findings are warnings, because the instances may never meet. Chains within one class (a
-parent's lock, then a child's) are no rings. Of several rings around the same locks only the
-shortest is reported, and none where a thread that goes round the ring waits for itself (LCK302).
+No finding if another lock, held on all paths, keeps the threads apart, if an inner acquire does not
+block or has a timeout, or if the paths cannot run at the same time: in one thread, before the
+threads are started, or after they were joined.
+
+A lock attribute of a class stands for the locks of all instances. Such findings are warnings,
+because the threads may use different instances. Chains within one class (the lock of a parent, then
+that of a child) are not reported as cycles.
+
+Of several cycles over the same locks, only the shortest is reported. A cycle is not reported if it
+contains a thread that deadlocks with itself (see LCK302).
 
 ## References
 

@@ -1,13 +1,14 @@
 """## What it does
 
-Finds a lock that is held while something is logged, and that is also asked for while a record is
-handled: in a handler's `emit` or `format`, or in the `__str__`, `__repr__` or `__format__` of what
-is logged.
+Finds a lock that is held during a log call and that is also acquired while a log record is handled:
+in the `emit` or `format` of a handler, or in the `__str__`, `__repr__` or `__format__` of a logged
+object.
 
 ## Why is this bad?
 
-Every handler has a lock of its own and holds it while it formats and emits a record. One thread
-holds the lock and waits for the handler, another one is in the handler and waits for the lock.
+Every handler has its own lock and holds it while it formats and emits a record. A deadlock occurs
+if one thread holds the lock and waits for the handler, while another thread is in the handler and
+waits for the lock.
 
 ## Example
 
@@ -34,7 +35,7 @@ def clear():
 
 ## Use instead
 
-Log when the lock has been given back:
+Log after releasing the lock:
 
 ```python
 import logging
@@ -59,8 +60,8 @@ def clear():
 
 ## Known limits
 
-It is assumed that the handler is attached to the logger. Handlers that override `handle`, and those
-that only put records into a queue, are left alone.
+The handler is assumed to be attached to the logger. Handlers that override `handle`, and handlers
+that only put records into a queue, are not reported.
 
 ## References
 
@@ -104,7 +105,7 @@ RULE = Rule(
     code="LCK306",
     name="logging-lock-cycle",
     severity=Severity.WARNING,
-    summary="a log call holds a lock that a log handler acquires",
+    summary="a lock is held while logging, and a log handler acquires it",
     page=__doc__,
     check=check,
 )

@@ -1,12 +1,12 @@
 """## What it does
 
-Finds a blocking `acquire()` whose `release()` stands in the same function, where `with` would say
-the same. A correct `try`/`finally` is reported as information only.
+Finds a blocking `acquire()` and `release()` in the same function that `with` could replace. A
+correct `try`/`finally` is reported as info only.
 
 ## Why is this bad?
 
-By hand, each way out of the section needs its own release, and sooner or later an exception or a
-new `return` finds the one that was forgotten. `with` releases on every way out.
+Without `with`, each exit path of the section needs its own release, which is easily forgotten when
+a `return` or an exception is added. `with` releases on every exit path.
 
 ## Example
 
@@ -41,9 +41,9 @@ def add(n):
 
 ## Known limits
 
-Silent where `with` cannot say the same: arguments or a used result, a release in another function
-or under another condition, hand-over-hand locking, a lock that is released and taken again, a gate
-that is acquired and released at once.
+No finding if `with` cannot replace the calls: an acquire with arguments or a used result, a release
+in another function or under another condition, hand-over-hand locking, a lock that is released and
+acquired again, or a gate that is acquired and released at once.
 
 ## References
 

@@ -1,11 +1,11 @@
 """## What it does
 
-Finds a lock that is acquired by hand and that nothing in the function, the class, the module or the
-rest of what is analysed releases.
+Finds a lock that is acquired without `with` and that nothing in the function, the class, the module
+or the rest of the analysed code releases.
 
 ## Why is this bad?
 
-The second acquire hangs.
+The next acquire blocks indefinitely.
 
 ## Example
 
@@ -35,9 +35,9 @@ def main():
 
 ## Known limits
 
-A release of an object that could not be resolved counts for each lock of the same name, and a
-release method that is passed on counts as a release. Semaphores, locks that are made locked on
-purpose, and file locks held for the life of the process are not reported.
+A release of an object that cannot be resolved is treated as a release of every lock with that name,
+and so is a release method that is passed on. Semaphores, locks that are created in the locked state
+on purpose, and file locks held for the life of the process are not reported.
 
 ## References
 

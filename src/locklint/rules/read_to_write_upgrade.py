@@ -1,11 +1,12 @@
 """## What it does
 
-Finds a thread that asks for the write side of a reader-writer lock while it holds the read side.
+Finds a thread that acquires the write lock of a reader-writer lock while it holds the read lock.
 
 ## Why is this bad?
 
-A writer waits until all readers have left, and this one is a reader that will not leave. Libraries
-that notice it raise an error, all others hang for ever.
+A writer waits until all readers have released the lock, and this thread is a reader that never
+does. Some libraries detect this and raise an error. With all others, the thread blocks
+indefinitely.
 
 ## Example
 
@@ -26,7 +27,8 @@ def load(key):
 
 ## Use instead
 
-Give the read side back first, and look again under the write side, for others may have been faster:
+Release the read lock first, and check the state again under the write lock, because another thread
+may have changed it in between:
 
 ```python
 import fasteners
@@ -47,8 +49,8 @@ def load(key):
 
 ## Known limits
 
-Going from writing to reading is left alone. A warning where something else may be called on the
-way.
+Acquiring the read lock while holding the write lock is not reported. The finding is a warning if a
+call on the path may run another function than the one found.
 
 ## References
 

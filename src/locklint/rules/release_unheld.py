@@ -1,15 +1,15 @@
 """## What it does
 
-Finds a release on a way where the lock is certainly not held: a second release, one after the
-`with` block, one after a failed try-acquire, one in a handler that also runs for errors from before
-the acquire.
-
-It is an error where each way to that place finds the lock free, and a warning where some do.
+Finds a release on a path on which the lock is certainly not held: a second release, a release after
+the `with` block or after a failed try-acquire, or a release in a handler that also runs if a
+statement before the acquire raises. It is an error if the lock is not held on any path to the
+release, and a warning if it is not held on some of them.
 
 ## Why is this bad?
 
-`RuntimeError: release unlocked lock` at best. If another thread has taken the lock meanwhile, it is
-that thread's lock which is released, and two threads are in the section at once.
+At best, the release raises `RuntimeError: release unlocked lock`. If another thread has acquired
+the lock meanwhile, the release releases the lock of that thread, and two threads run the section at
+the same time.
 
 ## Example
 
@@ -40,12 +40,12 @@ def work(job):
 
 ## Known limits
 
-A function that only releases is taken to give back its caller's lock. Semaphores are not reported,
-as releasing one is how it signals.
+A function that only releases is assumed to release a lock that its caller holds. Semaphores are not
+reported, because releasing one is how it signals.
 
-Where another function acquires the lock and keeps it, that may have happened by the next call or
+If another function acquires the lock and keeps it, the lock may be held again at the next call or
 acquire after a release. A `with` block that releases the lock and acquires it again is reported
-only if it does not acquire it again on some path.
+only if some path does not acquire it again.
 
 ## References
 

@@ -1,13 +1,13 @@
 """## What it does
 
-Finds a thread that waits for itself: it holds a lock that is not re-entrant, and on the same way
-asks for it again, directly or through calls, properties, operators, decorators, `super()` and
+Finds a thread that waits for itself: it holds a lock that is not re-entrant, and acquires it again
+on the same path, directly or through calls, properties, operators, decorators, `super()` and
 overridden methods.
 
 ## Why is this bad?
 
-The thread hangs for ever, and with it everybody else who wants the lock. No other thread is needed
-for that, and no bad luck: it happens each time this way is taken.
+The thread blocks indefinitely, and so does every other thread that acquires the lock afterwards. No
+other thread is involved: it happens each time this path is taken.
 
 ## Example
 
@@ -33,8 +33,8 @@ class Till:
 
 ## Use instead
 
-Ask before or after the section, split off a method that expects the lock to be held, or make it an
-`RLock`:
+Do the inner work before or after the section, split off a method that expects the lock to be held,
+or make the lock an `RLock`:
 
 ```python
 import threading
@@ -61,14 +61,14 @@ class Till:
 
 ## Known limits
 
-A warning where another method may be called instead, such as one that only a subclass has. Silent
-about re-entrant locks, semaphores, an acquire that gives up by itself, and locks of another
-instance. Parameters that are passed as literals (`self.close(locked=True)`) are followed through
-the tests of them.
+The finding is a warning if a call may run another method than the one found, such as one that only
+a subclass has. There is no finding for re-entrant locks, semaphores, an acquire that does not block
+or has a timeout, and locks of another instance. Parameters that are passed as literals
+(`self.close(locked=True)`) are followed through the tests that use them.
 
-Silent where another function releases the lock without having acquired it: then the lock is a
-signal, and the wait ends. In a loop of which some turns acquire and some release, a turn begins
-with nothing known.
+There is no finding if another function releases the lock without having acquired it: then the lock
+is a signal, and the wait ends. If some iterations of a loop acquire the lock and others release it,
+nothing is assumed about its state at the start of an iteration.
 
 ## References
 

@@ -4,7 +4,7 @@ Reports a file that could not be analysed: it does not parse, cannot be decoded,
 
 ## Why is this bad?
 
-What was not analysed was not checked. A file is never skipped without a word.
+The file was not checked. locklint never skips a file silently.
 
 ## Example
 
@@ -15,14 +15,14 @@ def broken(:
 
 ## Use instead
 
-Mend the file, or exclude it in the configuration.
+Fix the file, or exclude it in the settings.
 
 ## Known limits
 
-A file that mentions no lock is parsed only if it shows signs of damage, such as brackets without
-a partner, a merge conflict or Python 2. Errors that Python finds only when it compiles a file,
-such as `return` outside a function, are not looked for. With `--error-incomplete` every file is
-compiled, so that each one that Python cannot use is reported.
+A file that mentions no lock is parsed only if it shows signs of damage, such as unbalanced
+brackets, a merge conflict or Python 2 syntax. Errors that Python finds only when it compiles a
+file, such as `return` outside a function, are not looked for. With `--error-incomplete` every file
+is compiled, so that each file that Python cannot use is reported.
 
 ## References
 

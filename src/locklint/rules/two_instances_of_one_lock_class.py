@@ -1,13 +1,14 @@
 """## What it does
 
-Finds a function that holds the lock of one instance and asks for the same lock of another instance
-of the class, or holds one lock of a list or dict and asks for another one of it, where nothing says
-which of the two comes first.
+Finds a function that holds the lock of one instance and acquires the same lock of another instance
+of the class, or holds one lock of a list or dict and acquires another one of it, where nothing
+determines which of the two is acquired first.
 
 ## Why is this bad?
 
-`transfer(a, b)` and `transfer(b, a)` in two threads take the two locks in opposite orders and wait
-for each other for ever. `transfer(a, a)` waits for itself, if the lock is not re-entrant.
+If one thread calls `transfer(a, b)` and another `transfer(b, a)`, they acquire the two locks in
+opposite orders and can deadlock. `transfer(a, a)` deadlocks with itself, unless the lock is
+re-entrant.
 
 ## Example
 
@@ -30,7 +31,7 @@ def transfer(source: Account, target: Account, amount):
 
 ## Use instead
 
-Take them in an order that does not depend on who is called with what:
+Acquire them in an order that does not depend on the arguments:
 
 ```python
 import threading
@@ -53,9 +54,10 @@ def transfer(source: Account, target: Account, amount):
 
 ## Known limits
 
-Silent where the two are compared or sorted, where one is part of the other (a parent and its
-child), and under a lock that lets only one thread come here. Only instances that come in through
-parameters and `self` count, for what is found in a data structure often has an order of its own.
+No finding if the two are compared or sorted, if one is part of the other (a parent and its child),
+or if a lock that is already held lets only one thread run this section. Only instances that are
+parameters or `self` are considered, because instances found in a data structure often have an order
+of their own.
 
 ## References
 

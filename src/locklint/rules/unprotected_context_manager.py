@@ -1,12 +1,12 @@
 """## What it does
 
-Finds a generator under `@contextmanager` (or `@asynccontextmanager`) that acquires, yields and
-releases without a `try`/`finally` around the `yield`.
+Finds a generator decorated with `@contextmanager` (or `@asynccontextmanager`) that acquires, yields
+and releases without a `try`/`finally` around the `yield`.
 
 ## Why is this bad?
 
 An exception in the body of the caller's `with` is raised at the `yield`. Without a `finally` the
-generator ends right there, and the lock is never released.
+generator ends there, and the lock is never released.
 
 ## Example
 
@@ -41,7 +41,7 @@ def locked():
 
 ## Known limits
 
-Only generators that are decorated right where they are defined.
+Only generators that are decorated where they are defined are checked.
 
 ## References
 

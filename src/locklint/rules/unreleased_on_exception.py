@@ -1,15 +1,13 @@
 """## What it does
 
-Finds a way through a function on which an exception, raised while a lock is held, leaves the
-function without releasing it, although the ordinary way releases it.
-
-It is an error where a call, an `await` or a `raise` stands in between, and a warning where only an
-attribute, a subscript or an operator could raise.
+Finds a path on which an exception, raised while a lock is held, leaves the function without
+releasing the lock, although the normal path releases it. It is an error if a call, an `await` or a
+`raise` is on that path, and a warning if only an attribute, a subscript or an operator could raise.
 
 ## Why is this bad?
 
-The lock stays held for ever: each thread that asks for it from then on hangs, far away from the
-exception that was the cause.
+The lock is never released. Each thread that acquires it afterwards blocks indefinitely, far away
+from the exception that was the cause.
 
 ## Example
 
@@ -41,10 +39,10 @@ def read(path):
 
 ## Known limits
 
-Whether a call of something unknown can raise is not known. What fails only by a programming error
-(an attribute, a subscript, a comparison) makes no more than a warning, and nothing at all where the
-types of its values are known: `len` of a list, `append` to one, the sum of two numbers. Functions
-that return with the lock held are taken to mean it.
+A call of an unknown function is assumed to be able to raise. Operations that fail only through a
+programming error (an attribute, a subscript, a comparison) make a warning at most, and no finding
+if the types of their values are known: `len` of a list, `append` to a list, the sum of two numbers.
+Functions that return with the lock held are assumed to do so on purpose.
 
 ## References
 

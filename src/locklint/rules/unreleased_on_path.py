@@ -1,12 +1,12 @@
 """## What it does
 
-Finds a way through a function that returns with a lock held while another way releases it: a
-`return`, `break`, `continue` or branch that goes past the release.
+Finds a path on which a function returns with a lock held while another path releases it: a
+`return`, `break`, `continue` or branch that skips the release.
 
 ## Why is this bad?
 
-A caller cannot know which way was taken, so nobody releases the lock after that one, and the next
-thread that asks for it hangs.
+The caller cannot know which path was taken, so nothing releases the lock afterwards, and the next
+thread that acquires it blocks indefinitely.
 
 ## Example
 
@@ -45,10 +45,10 @@ def take(name):
 
 ## Known limits
 
-Silent where the result tells the caller that the lock is held, and where another function releases
-the same lock without having acquired it: such pairs are taken to belong together. A warning, which
-names the place, where such a function first asks whether the lock is held, or where a function of
-the same file releases an unknown object of the same name.
+No finding if the result tells the caller that the lock is held, or if another function releases the
+same lock without having acquired it: such functions are assumed to be a pair. The finding is a
+warning, which names the place, if such a function first tests whether the lock is held, or if a
+function of the same file releases an unknown object of the same name.
 
 ## References
 

@@ -1,12 +1,12 @@
 """## What it does
 
-Finds comments to locklint that silence nothing: `# locklint: ignore[LCK101]` where there is no
+Finds suppression comments that suppress nothing: `# locklint: ignore[LCK101]` where there is no
 finding of that rule, or where there is no such rule.
 
 ## Why is this bad?
 
-The comment says that there is a fault, and there is none, or no longer. It misleads those who read
-it, and it hides the fault when somebody brings it back.
+The comment claims a fault that does not exist, or no longer exists. It misleads readers, and it
+hides the fault if it is introduced again.
 
 ## Example
 
@@ -38,10 +38,10 @@ def add(total):
 
 ## Known limits
 
-Only what this run can tell is told: a comment about rules that did not run is not judged, nor is
-one in a file that could not be analysed to its end. In a file that was named by itself, and not
-reached through a folder, comments are judged only if this rule is selected expressly, because what
-they silence may need other files to be seen.
+A comment is not reported if this run cannot tell: if the rule did not run, or if the file could not
+be analysed completely. In a file that is named on the command line, not found in a folder, comments
+are reported only if this rule is selected explicitly, because the findings that they suppress may
+depend on other files.
 
 ## References
 

@@ -1,13 +1,13 @@
 """## What it does
 
-Finds a lock that is made in the very scope that uses it and that nobody else can have: `with
-Lock():`, a local variable that does not leave the function, or a lock made anew for each thread
-that it is given to.
+Finds a lock that is created in the scope that uses it and that is never shared: `with Lock():`, a
+local variable that does not leave the function, or a lock that is created anew for each thread it
+is passed to.
 
 ## Why is this bad?
 
-A lock excludes only those who share it. This one excludes nobody: what it seems to guard is not
-guarded.
+A lock excludes only the threads that share it. This lock excludes no thread, so the data that it
+seems to protect is not protected.
 
 ## Example
 
@@ -38,8 +38,8 @@ def add(name, amount):
 
 ## Known limits
 
-A lock that is captured, returned, stored or passed on is taken to be shared, except one that is
-made in a loop and given to a single new thread each time.
+A lock that is captured, returned, stored or passed on is assumed to be shared, except a lock that
+is created in a loop and passed to a single new thread in each iteration.
 
 ## References
 

@@ -1,11 +1,12 @@
 """## What it does
 
-Finds a thread that holds a lock and waits for another thread, a future or an executor whose own
-work asks for that lock.
+Finds a thread that holds a lock and waits for another thread, a future or an executor whose work
+acquires that lock.
 
 ## Why is this bad?
 
-The one waits for the other to end, the other for the lock, and neither comes any further.
+The first thread waits for the second to finish, and the second waits for the lock that the first
+holds. Neither continues.
 
 ## Example
 
@@ -32,7 +33,7 @@ class Ticker:
 
 ## Use instead
 
-Tell it to stop under the lock, and wait for it outside:
+Signal the other thread under the lock, and wait for it after releasing the lock:
 
 ```python
 import threading
@@ -57,9 +58,10 @@ class Ticker:
 
 ## Known limits
 
-Which thread is waited for is known where it is kept in a variable or an attribute that is bound to
-it directly. Waiting with a timeout is left alone. A warning where the lock stands for those of all
-instances of a class, or the thread asks for it only under conditions that are not understood.
+The thread is known only if it is stored in a variable or an attribute that it is assigned to
+directly. Waiting with a timeout is not reported. The finding is a warning if the lock stands for
+the locks of all instances of a class, or if the other thread acquires it only under conditions that
+are not understood.
 
 ## References
 

@@ -4,8 +4,8 @@ Finds `with lock.acquire():`, where `acquire` returns a bool, None or a coroutin
 
 ## Why is this bad?
 
-The lock is taken, then `with` raises a `TypeError` (an `AttributeError` before Python 3.11) for a
-bool is no context manager, and the lock stays held.
+The lock is acquired, then `with` raises a `TypeError` (an `AttributeError` before Python 3.11)
+because a bool is not a context manager, and the lock stays held.
 
 ## Example
 
@@ -35,7 +35,7 @@ def work(job):
 
 ## Known limits
 
-Silent for libraries whose acquire gives a context manager.
+No finding for libraries whose `acquire` returns a context manager.
 
 ## References
 

@@ -1,12 +1,12 @@
 """## What it does
 
-Finds `with` on a lock that needs `async with`, `async with` on one that needs `with`, `with` on the
-class instead of a lock (`with Lock:`), and `with` on primitives that have no such protocol
+Finds `with` on a lock that needs `async with`, `async with` on a lock that needs `with`, `with` on
+a class instead of a lock (`with Lock:`), and `with` on primitives that are not context managers
 (`Event`, `Barrier`).
 
 ## Why is this bad?
 
-It raises a `TypeError` (an `AttributeError` before Python 3.11) as soon as it runs.
+The statement always raises a `TypeError` (an `AttributeError` before Python 3.11).
 
 ## Example
 
@@ -36,7 +36,7 @@ async def work(job):
 
 ## Known limits
 
-Silent for classes with both protocols.
+No finding for classes that support both `with` and `async with`.
 
 ## References
 
