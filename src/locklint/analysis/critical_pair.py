@@ -18,7 +18,7 @@ from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.hierarchy import Classes, Holder
-from locklint.ir.instruction import Constant
+from locklint.ir.instruction import Constant, LiteralValue
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 UNKNOWN_ROOT = "?"
@@ -102,27 +102,62 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
                 return same is not self.outcome
 
 
+class TestKind(IdentityEnum):
+    """What a test asks of a value."""
+
+    TRUTH = "truth"
+    NONE = "none"
+    EQUALS = "equals"  # a constant
+    TEXT = "text"  # whatever the text of the test says
+
+
 class StateTest(msgspec.Struct, frozen=True, gc=False):
     """A test of a global or an attribute that control has passed, and its outcome.
 
-    ``is_none``: the test is whether it is None, else whether it is true.
+    ``constant`` is what the value was compared with, ``text`` the test with a mark for the path.
     """
 
     path: AccessPath
-    is_none: bool
+    kind: TestKind
     outcome: bool
+    constant: Constant | None = None
+    text: str = ""
 
     def excludes(self, other: StateTest) -> bool:
         """Whether both cannot have these outcomes of one state."""
         if self.path != other.path:
             return False
-        if self.is_none == other.is_none:
+        if (self.kind, self.constant, self.text) == (other.kind, other.constant, other.text):
             return self.outcome is not other.outcome
-        return self.outcome and other.outcome  # What is true is not None.
+        return self._rules_out(other) or other._rules_out(self)
 
-    def sort_key(self) -> tuple[AccessPath, bool, bool]:
-        """A fixed order."""
-        return (self.path, self.is_none, self.outcome)
+    def _rules_out(self, other: StateTest) -> bool:
+        """Whether what this test has shown of the value decides the other one, the other way."""
+        match self.kind:
+            case TestKind.NONE if self.outcome:
+                return other.answers(None) is False
+            case TestKind.EQUALS if self.outcome and self.constant is not None:
+                return other.answers(self.constant.value) is False
+            case _:
+                return False
+
+    def answers(self, value: LiteralValue) -> bool | None:
+        """Return whether the test has its outcome for a value; None where that is not known."""
+        match self.kind:
+            case TestKind.TRUTH:
+                return bool(value) is self.outcome
+            case TestKind.NONE:
+                return (value is None) is self.outcome
+            case TestKind.EQUALS if self.constant is not None:
+                return bool(value == self.constant.value) is self.outcome
+            case _:
+                return None
+
+    def sort_key(self) -> tuple[bool, AccessPath, str, str, str, bool]:
+        """A fixed order, what tells most first."""
+        equal = self.kind is TestKind.EQUALS and self.outcome
+        text = (self.kind.value, str(self.constant), self.text)
+        return (not equal, self.path, *text, self.outcome)
 
 
 class CriticalPair(msgspec.Struct, frozen=True, eq=False):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from locklint.analysis.critical_pair import Requirement, StateTest
+from locklint.analysis.critical_pair import Requirement, StateTest, TestKind
 from locklint.analysis.origins import Origins
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
@@ -23,9 +24,14 @@ from locklint.ir.instruction import (
     Release,
     Truth,
 )
-from locklint.ir.operands import condition_paths
+from locklint.ir.operands import condition_paths, defined_path
 
 _MOST_TESTS = 24
+_MOST_WORK = 40_000
+
+_MARK = "§"
+_NEGATED = re.compile(r"\(((?:(?! and | or ).)*) (is not|not in|!=) ((?:(?! and | or ).)*)\)")
+_POSITIVE = {"is not": "is", "not in": "in", "!=": "=="}
 
 _SAMENESS = (("is", True), ("==", True), ("is not", False), ("!=", False))
 
@@ -44,7 +50,7 @@ class Requirements:
         tests = list(_tests(function))
         tests = tests if len(tests) <= _MOST_TESTS else []
         state = list(_state_tests(function))
-        state = state if len(state) <= _MOST_TESTS else []
+        state = state if len(state) * len(function.blocks) <= _MOST_WORK else []
         if not tests and not state:
             return
         for block in function.blocks.values():
@@ -80,7 +86,13 @@ class Requirements:
             return ()
         every = [self._state.get(block, frozenset()) for block in self._blocks.get(span, ())]
         common = frozenset.intersection(*every) if every else frozenset()
-        return tuple(sorted(common, key=StateTest.sort_key))
+        equal = {test.path for test in common if test.kind is TestKind.EQUALS and test.outcome}
+        told = (
+            test
+            for test in common
+            if test.outcome or test.kind is not TestKind.EQUALS or test.path not in equal
+        )
+        return tuple(sorted(told, key=StateTest.sort_key))
 
 
 def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
@@ -103,23 +115,85 @@ def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]
 
 def _state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
     """Each way out of each test of a global or attribute: its block, where it leads, the test."""
+    aliases: dict[AccessPath, AccessPath] | None = None
     for block in function.blocks.values():
         branch = block.terminator
         if not isinstance(branch, Branch) or branch.then == branch.otherwise:
             continue
-        match branch.condition:
-            case Truth(AccessPath() as path) | IsNone(AccessPath() as path) if _outlives(path):
-                is_none = isinstance(branch.condition, IsNone)
-                yield block.id, branch.then, StateTest(path, is_none, True)
-                yield block.id, branch.otherwise, StateTest(path, is_none, False)
+        if aliases is None:
+            aliases = _aliases(function)
+        test = _of_state(branch.condition, aliases, function.module)
+        if test is not None:
+            yield block.id, branch.then, test
+            yield block.id, branch.otherwise, replace(test, outcome=not test.outcome)
+
+
+def _of_state(
+    condition: Condition, aliases: Mapping[AccessPath, AccessPath], module: str
+) -> StateTest | None:
+    """What the outcome true of a test says of a state, if it has to do with one."""
+    match condition:
+        case (
+            Truth(AccessPath() as path)
+            | IsNone(AccessPath() as path)
+            | Equals(AccessPath() as path)
+        ):
+            path = aliases.get(path, path)
+            if not _outlives(path) or (path.is_variable and path.root is Root.PARAMETER):
+                return None  # Of parameters themselves, `Requirement` tells more.
+            if isinstance(condition, Equals):
+                return StateTest(path, TestKind.EQUALS, True, condition.constant)
+            kind = TestKind.NONE if isinstance(condition, IsNone) else TestKind.TRUTH
+            return StateTest(path, kind, True)
+        case Opaque(text=str() as text, mentions=mentions):
+            asked = [path for path in mentions if path.root is not Root.GLOBAL] or mentions
+            if len(asked) != 1 or any(p.root is not Root.GLOBAL for p in mentions if p != asked[0]):
+                return None
+            (written,) = asked
+            path = aliases.get(written, written)
+            if not _outlives(path):
+                return None
+            text = re.sub(rf"(?<![\w.]){re.escape(str(written))}(?!\w)", _MARK, text)
+            outcome = True
+            if _NEGATED.fullmatch(text):
+                text, outcome = _NEGATED.sub(_positive, text), False
+            if len(mentions) > 1:
+                text = f"{module}: {text}"  # What the other names stand for may differ elsewhere.
+            return StateTest(path, TestKind.TEXT, outcome, text=text)
+        case _:
+            return None
+
+
+def _positive(negated: re.Match[str]) -> str:
+    return f"({negated[1]} {_POSITIVE[negated[2]]} {negated[3]})"
+
+
+def _aliases(function: Function) -> dict[AccessPath, AccessPath]:
+    """The variables that are bound once, to a state that outlives the call."""
+    found: dict[AccessPath, AccessPath] = {}
+    seen: set[AccessPath] = set()
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            target = defined_path(instruction)
+            if target is None or not target.is_variable or target.root is not Root.LOCAL:
+                continue
+            found.pop(target, None)
+            if target not in seen and isinstance(instruction, Assign):
+                value = instruction.value
+                if isinstance(value, AccessPath) and _outlives(value):
+                    found[target] = value
+            seen.add(target)
+    return found
 
 
 def _outlives(path: AccessPath) -> bool:
-    """Whether a path leads to a state that caller and callee see: a global, or attributes."""
+    """Whether a path leads to what caller and callee see: a global, a parameter, or attributes."""
     fields = len(path.fields)
     if path.is_vague or any(field[0] in "[(" for field in path.fields):
         return False
-    return fields <= 2 and (path.root is Root.GLOBAL or (path.root is Root.SELF and fields > 0))
+    return fields <= 2 and (
+        path.root in (Root.GLOBAL, Root.PARAMETER) or (path.root is Root.SELF and fields > 0)
+    )
 
 
 def _state_by_block(
@@ -132,10 +206,12 @@ def _state_by_block(
             if isinstance(instruction, Assign):
                 bound.setdefault(instruction.target, set()).add(block.id)
     found: dict[BlockId, set[StateTest]] = {}
+    stale_by_path: dict[AccessPath, set[BlockId]] = {}
     for source, target, test in tests:
-        stale = _reached_from(
-            function, {b for path, ids in bound.items() if test.path.starts_with(path) for b in ids}
-        )
+        stale = stale_by_path.get(test.path)
+        if stale is None:
+            binding = (ids for path, ids in bound.items() if test.path.starts_with(path))
+            stale = stale_by_path[test.path] = _reached_from(function, set().union(*binding))
         reached = _reached_without(function, source, target)
         for block_id in function.blocks:
             if block_id not in reached and block_id not in stale:

@@ -8,7 +8,7 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition, same_lock
-from locklint.analysis.critical_pair import CriticalPair, EventKind, is_vague
+from locklint.analysis.critical_pair import CriticalPair, EventKind, TestKind, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.expected import is_expected
 from locklint.analysis.guards import can_be_passed_by
@@ -16,6 +16,7 @@ from locklint.analysis.hand_off import may_be_lost
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, Root
+from locklint.ir.instruction import PROCESS_ID
 from locklint.ir.lock import LockRef, LockRole, Mode
 
 
@@ -51,11 +52,25 @@ def self_deadlocks(
                 and pair.manner is Manner.DIRECT
                 and held.lock.confidence is Confidence.HIGH
             )
+            if not proven and _is_first_in_process(pair):
+                continue
             place = (pair.span, held.lock.identity)
             old = found.get(place)
             if old is None or pair.rank() < old.pair.rank():
                 found[place] = SelfDeadlock(pair, held, proven)
         yield from (found[place] for place in sorted(found))
+
+
+def _is_first_in_process(pair: CriticalPair) -> bool:
+    """Whether the chain is possible only where an object is used for the first time in a process.
+
+    Then other objects that the chain has to reach are as new, and what they do is not certain.
+    """
+    return any(
+        not test.outcome and test.kind is TestKind.TEXT and PROCESS_ID in test.text
+        for link in pair.chain()
+        for test in link.state
+    )
 
 
 def is_of_one_thread(pairs: Sequence[CriticalPair], alone: SelfDeadlock) -> bool:

@@ -18,6 +18,7 @@ from locklint.frontend.lower_path import (
 from locklint.index.versions import version_test
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import (
+    PROCESS_ID,
     BlockId,
     Condition,
     Constant,
@@ -142,6 +143,12 @@ def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: B
         if same is not None:
             graph.jump(then if same else otherwise)
             return
+        kept = _compared_with_process_id(low, node, values)
+        if kept is not None:
+            if isinstance(node.comparisons[0].operator, cst.NotEqual | cst.IsNot):
+                then, otherwise = otherwise, then
+            graph.branch(span, Opaque(f"({kept} == {PROCESS_ID})", (kept,)), then, otherwise)
+            return
         text = pure_text(low.scope, node)
         condition: Condition = Opaque(*text) if text else Opaque(None, mentions(*values))
         graph.branch(span, condition, then, otherwise)
@@ -194,6 +201,24 @@ def _compares_process_ids(low: Lowering, node: cst.Comparison) -> bool | None:
             return False
         case _:
             return None
+
+
+def _compared_with_process_id(
+    low: Lowering, node: cst.Comparison, values: list[Operand]
+) -> AccessPath | None:
+    """Return the path that is compared with the id of this process, which stays the same.
+
+    None for any other comparison.
+    """
+    if len(node.comparisons) != 1:
+        return None
+    (target,) = node.comparisons
+    if not isinstance(target.operator, cst.Equal | cst.Is | cst.NotEqual | cst.IsNot):
+        return None
+    for side, other in ((target.comparator, values[0]), (node.left, values[1])):
+        if isinstance(other, AccessPath) and other.last != ANY_ELEMENT and is_process_id(low, side):
+            return other
+    return None
 
 
 def _version_outcome(low: Lowering, node: cst.Comparison) -> bool | None:

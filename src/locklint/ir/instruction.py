@@ -401,6 +401,10 @@ class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
         return f"{self.value} == {self.constant}"
 
 
+PROCESS_ID = "<process id>"
+"""The id of the process that runs the function, in the text of a test."""
+
+
 class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Any other pure test, known by its text, which holds until something it mentions is bound.
 
