@@ -223,6 +223,41 @@ def test_the_graph_goes_to_a_file(project: Path, capsys: pytest.CaptureFixture[s
     assert (project / "order.mmd").read_text().startswith("flowchart LR\n    n1[")
 
 
+def test_the_page_without_the_extra(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locklint.cli.graph_script._DISTRIBUTION", "locklint-has-no-such-extra")
+    assert main(["graph", "--output-format", "html", "-o", "order.html"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        "The page has a plain picture. For one to zoom, filter and group:"
+        f" pip install 'locklint[report]'\n{CLOSING}"
+    )
+    page = (project / "order.html").read_text()
+    assert "<svg" in page
+    assert "<script" not in page
+    assert main(["graph", "--output-format", "html", "-q"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "<svg" in captured.out
+    assert main(["graph", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_page_with_the_extra(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locklint.cli.graph_script.graph_script", lambda: "var vis = {};")
+    (project / "pages").mkdir()
+    assert main(["graph", "--output-format", "html", "-o", "pages/order.html"]) == 0
+    assert capsys.readouterr().err == CLOSING
+    page = (project / "pages" / "order.html").read_text()
+    assert "<script>var vis = {};</script>" in page
+    assert 'href="../bank.py#L26"' in page
+    assert "<svg" not in page
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

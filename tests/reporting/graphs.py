@@ -15,10 +15,15 @@ def place(path: str, row: int, column: int = 5, cell: int = 0) -> Place:
 
 
 def witness(
-    row: int, function: str = "f", *, via: tuple[str, ...] = (), waits: bool = True
+    row: int,
+    function: str = "f",
+    *,
+    via: tuple[str, ...] = (),
+    waits: bool = True,
+    at: str = "bank.py",
 ) -> GraphWitness:
-    """Somebody in ``bank.py`` who asks for a lock."""
-    return GraphWitness(place("bank.py", row), function, via, place("log.py", 3), ("held",), waits)
+    """An acquire of a lock while another one is held."""
+    return GraphWitness(place(at, row), function, via, place("log.py", 3), ("held",), waits)
 
 
 def lock(name: str, *, made: Place | None = None, exactness: str = "one object") -> GraphLock:

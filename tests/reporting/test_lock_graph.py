@@ -219,7 +219,7 @@ def test_odd_names_in_mermaid() -> None:
 class _Page(HTMLParser):
     """Checks that what is opened is closed, and collects what a reader sees."""
 
-    EMPTY = frozenset(("meta", "br", "path", "rect"))
+    EMPTY = frozenset(("meta", "br", "wbr", "path", "rect"))
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -231,7 +231,9 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append((tag, dict(attrs)))
-        if tag not in self.EMPTY and tag != "th":
+        if tag in ("text", "code", "li", "p", "td"):
+            self.texts.append("")
+        if tag not in self.EMPTY:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -241,8 +243,8 @@ class _Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] in ("text", "code", "li", "p"):
-            self.texts.append(data)
+        if self.open and self.open[-1] in ("text", "code", "li", "p", "td"):
+            self.texts[-1] += data
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of all elements of one kind."""
@@ -253,19 +255,23 @@ def test_html() -> None:
     out = rendered("html", BANK)
     page = _Page(out)
     assert page.open == []
-    assert [each["class"] for each in page.of("a")] == ["cycle", "tries", "cycle", ""]
-    assert {each["href"] for each in page.of("a")} == {
-        f"#{each['id']}" for each in page.of("tr") if "id" in each
-    }
+    edges = [each for each in page.of("a") if each.get("class") in ("cycle", "tries", "")]
+    assert [each["class"] for each in edges] == ["cycle", "tries", "cycle", ""]
+    rows = {f"#{each['id']}" for each in page.of("tr")}
+    assert {each["href"] for each in edges} <= rows
+    assert {each["href"] for each in page.of("a") if each.get("class") == "pick"} == rows
     assert [each["class"] for each in page.of("g")] == ["cycle", "", "cycle"]
     for text in (
-        f"{ACCOUNT} -> {LEDGER} -> {ACCOUNT}",
-        "bank.py:16:5 in Account.move via append, Log.write",
-        " (does not wait)",
+        ACCOUNT,
+        LEDGER,
+        "bank.py:16:5",
+        " in Account.move via append, Log.write",
         "book.ipynb:cell 4:2",
         CLOSING.strip(),
     ):
         assert text in page.texts
+    assert any(text.endswith(" (does not wait)") for text in page.texts)
+    assert re.sub("<.*?>", "", out).count(f"{ACCOUNT}-&gt; {LEDGER}-&gt; {ACCOUNT}") == 1
 
 
 def test_html_loads_nothing_and_runs_nothing() -> None:
@@ -273,8 +279,9 @@ def test_html_loads_nothing_and_runs_nothing() -> None:
     page = _Page(out)
     assert "http" not in out.replace("http-equiv", "")
     assert "default-src 'none'" in out
+    assert "script-src" not in out
     tags = {tag for tag, _ in page.seen}
-    assert tags.isdisjoint(("script", "link", "img", "iframe", "use", "image", "b"))
+    assert tags.isdisjoint(("script", "form", "link", "img", "iframe", "use", "image", "b"))
     assert "url(" not in re.sub(r"url\(#(red)?tip\)", "", out)
 
 
@@ -288,7 +295,7 @@ def test_odd_names_in_html() -> None:
 def test_html_without_order() -> None:
     page = _Page(rendered("html", LockGraph()))
     assert page.open == []
-    assert page.texts == ["No lock is asked for while another one is held."]
+    assert page.texts == ["No lock is acquired while another one is held."]
 
 
 def test_no_two_locks_of_a_drawing_overlap() -> None:

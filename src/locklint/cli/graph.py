@@ -136,8 +136,23 @@ def _write(
         encoding=encoding_of(stream),
         root=os.getcwd(),
         closing=not request.quiet,
+        graph_script=_graph_script(request) if output_format == "html" else "",
+        page_folder=os.path.dirname(os.path.abspath(output_file)) if output_file else "",
     )
     write_result(render_graph(output_format, report.graph, options), output_file)
     said = output_format == "text" and output_file is None
     if not said and not request.quiet and report.graph.statistics is not None:
         write_note(analysed_line(report.graph.statistics))
+
+
+def _graph_script(request: Request) -> str:
+    """Return the script of the interactive page, or say how to get it."""
+    from locklint.cli.graph_script import graph_script
+
+    script = graph_script()
+    if not script and not request.quiet:
+        write_note(
+            "The page has a plain picture. For one to zoom, filter and group:"
+            " pip install 'locklint[report]'"
+        )
+    return script

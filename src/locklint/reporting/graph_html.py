@@ -1,75 +1,82 @@
-"""The lock-order graph as one page that needs nothing else: a drawing, and tables below it."""
+"""The lock-order graph as one page that needs nothing else: a picture, and tables beside it."""
 
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING
 
 from locklint.reporting.graph_layout import NODE_HEIGHT, layout
-from locklint.reporting.lock_graph import about, ring_text, way
+from locklint.reporting.graph_network import edge_title, filters, lock_title, resource, scripts
+from locklint.reporting.lock_graph import about, way
+from locklint.reporting.places import page_link
 from locklint.reporting.printable import printable
 from locklint.reporting.summary import analysed_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locklint.reporting.graph_layout import Box
-    from locklint.reporting.lock_graph import GraphEdge, GraphLock, GraphWitness, LockGraph
+    from locklint.reporting.lock_graph import GraphEdge, GraphLock, GraphWitness, LockGraph, Place
     from locklint.reporting.options import RenderOptions
 
-_STYLE = """\
-:root { color-scheme: light dark; --line: #78909c; --red: #c62828; --paper: #fff; --ink: #212121; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #90a4ae; --red: #ef5350; --paper: #1e1e1e; --ink: #e0e0e0; }
-}
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2em; background: var(--paper);
-  color: var(--ink); }
-.drawing { overflow: auto; border: 1px solid var(--line); }
-svg { display: block; font: 13px ui-monospace, monospace; }
-svg rect { fill: var(--paper); stroke: var(--line); rx: 6; }
-svg text { fill: var(--ink); text-anchor: middle; }
-svg path { fill: none; stroke: var(--line); stroke-width: 1.5; }
-svg marker path { fill: var(--line); stroke: none; }
-svg marker.red path { fill: var(--red); }
-svg .tries path { stroke-dasharray: 5 4; }
-svg .cycle rect, svg .cycle path { stroke: var(--red); stroke-width: 2.5; }
-svg .cycle text, .cycle > td:first-child, .cycles li { fill: var(--red); color: var(--red); }
-svg a:hover path, svg a:focus path { stroke-width: 4; }
-table { border-collapse: collapse; }
-th, td { text-align: left; vertical-align: top; padding: .3em .8em; }
-tr + tr { border-top: 1px solid var(--line); }
-tr:target { outline: 2px solid var(--line); }
-code { font: 13px ui-monospace, monospace; }
-ul { margin: 0; padding-left: 1.2em; }
-"""
+# Where names, and where places, may be broken into lines.
+_IN_NAMES = re.compile(r"(?<=\.)(?=\w)|(?<=[a-z0-9])(?=_)")
+_IN_PLACES = re.compile(r"(?<=/)(?=\w)")
 
 
 def render(graph: LockGraph, options: RenderOptions) -> str:
-    """A page in ASCII without scripts, whose policy forbids to load anything."""
+    """Return a page in ASCII whose policy forbids to load anything.
+
+    With a script that draws, the picture is interactive; without one it is a drawing, and the page
+    runs nothing.
+    """
+    interactive = bool(options.graph_script and graph.locks)
+    picture = _interactive() if interactive else _drawing(graph) if graph.locks else []
+    ends, allowed = scripts(graph, options.graph_script) if interactive else ([], [])
+    policy = ["default-src 'none'", "style-src 'unsafe-inline'", "base-uri 'none'"]
+    policy += ["form-action 'none'", *([f"script-src {' '.join(allowed)}"] if allowed else [])]
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         '<meta charset="utf-8">',
-        '<meta http-equiv="Content-Security-Policy"'
-        " content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        '<meta name="viewport" content="width=device-width">',
+        f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(policy)}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
         "<title>Lock order</title>",
-        f"<style>\n{_STYLE}</style>",
-        "<h1>Lock order</h1>",
+        f"<style>\n{resource('graph_page.css')}</style>",
+        *_header(graph),
+        *(filters(graph) if interactive else []),
+        "<main>",
+        *picture,
+        *(_tables(graph, options) if graph.locks else []),
+        "</main>",
+        *ends,
+        "</html>",
     ]
-    if graph.locks:
-        parts += [
-            "<p>An edge leads from a lock that is held to one that is asked for then. Dashed edges"
-            " do not wait; in red cycles threads can wait for each other for ever.</p>",
-            *_drawing(graph),
-            *_cycles(graph),
-            *_edges(graph),
-            *_locks(graph),
-        ]
-    else:
-        parts.append("<p>No lock is asked for while another one is held.</p>")
-    if graph.statistics is not None:
-        parts.append(f"<p>{_text(analysed_line(graph.statistics))}</p>")
-    parts.append("</html>")
     return ("\n".join(parts) + "\n").encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _header(graph: LockGraph) -> list[str]:
+    lines = ["<header>", "<h1>Lock order</h1>"]
+    if graph.locks:
+        lines.append(
+            "<p>An edge leads from a lock that is held to a lock that is acquired then. Edges of"
+            ' cycles, in which threads can deadlock, are <span class="red">red</span>; edges that'
+            " do not wait are dashed.</p>"
+        )
+    else:
+        lines.append("<p>No lock is acquired while another one is held.</p>")
+    if graph.statistics is not None:
+        lines.append(f'<p class="quiet">{_text(analysed_line(graph.statistics))}</p>')
+    return [*lines, "</header>"]
+
+
+def _interactive() -> list[str]:
+    return [
+        '<div id="picture" role="img" aria-label="The lock-order graph; the tables say the same">'
+        "</div>",
+        "<noscript><p>This page draws with a script, which is switched off.</p></noscript>",
+    ]
 
 
 def _drawing(graph: LockGraph) -> list[str]:
@@ -84,7 +91,7 @@ def _drawing(graph: LockGraph) -> list[str]:
         path = _path(placed.boxes[edge.source], placed.boxes[edge.target])
         name = "cycle" if graph.is_in_cycle(edge) else "" if edge.waits else "tries"
         tip = "redtip" if name == "cycle" else "tip"
-        title = f"{edge.source} -> {edge.target}: {way(edge.best)}"
+        title = edge_title(edge)
         lines.append(
             f'<a href="#edge{number}" class="{name}"><title>{_text(title)}</title>'
             f'<path d="{path}" marker-end="url(#{tip})"/></a>'
@@ -93,7 +100,7 @@ def _drawing(graph: LockGraph) -> list[str]:
         box = placed.boxes[lock.name]
         name = "cycle" if lock.name in graph.locks_in_cycles else ""
         lines.append(
-            f'<g class="{name}"><title>{_text(_lock_title(lock))}</title>'
+            f'<g class="{name}"><title>{_text(lock_title(lock))}</title>'
             f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{NODE_HEIGHT}"/>'
             f'<text x="{box.x + box.width // 2}" y="{box.y + NODE_HEIGHT // 2 + 5}">'
             f"{_text(lock.name)}</text></g>"
@@ -130,57 +137,87 @@ def _path(source: Box, target: Box) -> str:
     return f"M{x1} {y1}C{x1} {low} {x2} {low} {x2} {y2}"
 
 
+def _tables(graph: LockGraph, options: RenderOptions) -> list[str]:
+    tables = {
+        "cycles": ("Cycles", len(graph.cycles), _cycles(graph)),
+        "edges": ("Edges", len(graph.edges), _edges(graph, options)),
+        "locks": ("Locks", len(graph.locks), _locks(graph, options)),
+    }
+    filled = {name: table for name, table in tables.items() if table[1]}
+    buttons = [
+        f'<button type="button" value="{name}">{title} ({number})</button>'
+        for name, (title, number, _) in filled.items()
+    ]
+    lines = ['<div id="tables">', f'<nav id="tabs">{"".join(buttons)}</nav>']
+    for name, (title, _, rows) in filled.items():
+        head = f'<section id="{name}" class="{name}"><h2>{title}</h2>'
+        lines += [head, "<table>", *rows, "</table>", "</section>"]
+    return [*lines, "</div>"]
+
+
 def _cycles(graph: LockGraph) -> list[str]:
-    if not graph.cycles:
-        return []
-    items = [f"<li><code>{_text(ring_text(cycle))}</code></li>" for cycle in graph.cycles]
-    return ["<h2>Cycles</h2>", '<ol class="cycles">', *items, "</ol>"]
-
-
-def _edges(graph: LockGraph) -> list[str]:
-    rows = [_edge(number, edge, graph) for number, edge in enumerate(graph.edges, start=1)]
     return [
-        "<h2>Edges</h2>",
-        "<table>",
-        "<tr><th>held, then asked for<th>cycles<th>who does it</tr>",
-        *rows,
-        "</table>",
+        f'<tr id="cycle{number}" data-cycle="{number - 1}"><td>{number}</td>'
+        f'<td><a class="pick" href="#cycle{number}">{_ring(cycle)}</a></td></tr>'
+        for number, cycle in enumerate(graph.cycles, start=1)
     ]
 
 
-def _edge(number: int, edge: GraphEdge, graph: LockGraph) -> str:
+def _ring(cycle: Sequence[str]) -> str:
+    return "<br><code>-&gt; </code>".join(map(_name, (*cycle, cycle[0])))
+
+
+def _edges(graph: LockGraph, options: RenderOptions) -> list[str]:
+    return [_edge(number, edge, graph, options) for number, edge in enumerate(graph.edges, start=1)]
+
+
+def _edge(number: int, edge: GraphEdge, graph: LockGraph, options: RenderOptions) -> str:
     cycles = graph.cycles_of_edges.get((edge.source, edge.target), ())
-    witnesses = "".join(f"<li>{_witness(each)}</li>" for each in edge.witnesses)
+    listed = ""
+    if cycles:
+        word = "cycle" if len(cycles) == 1 else "cycles"
+        listed = f' <span class="red">[{word} {", ".join(map(str, cycles))}]</span>'
+    first, *others = (f"<li>{_witness(each, options)}</li>" for each in edge.witnesses)
+    more = ""
+    if others:
+        more = f"<details><summary>{len(others)} more</summary><ul>{''.join(others)}</ul></details>"
     return (
-        f'<tr id="edge{number}" class="{"cycle" if cycles else ""}">'
-        f"<td><code>{_text(edge.source)}<br>-&gt; {_text(edge.target)}</code></td>"
-        f"<td>{', '.join(map(str, cycles))}</td><td><ul>{witnesses}</ul></td></tr>"
+        f'<tr id="edge{number}" data-edge="{number - 1}" class="{"cycle" if cycles else ""}">'
+        f'<td><a class="pick" href="#edge{number}">{_name(edge.source)}<br>'
+        f"<code>-&gt; </code>{_name(edge.target)}</a>{listed}<ul>{first}</ul>{more}</td></tr>"
     )
 
 
-def _witness(witness: GraphWitness) -> str:
+def _witness(witness: GraphWitness, options: RenderOptions) -> str:
     rest = "" if witness.waits else " (does not wait)"
-    return f"<code>{_text(way(witness))}</code>{rest}"
+    said = way(witness).removeprefix(str(witness.place))
+    return f"{_link(witness.place, str(witness.place), options)}{_name(said)}{rest}"
 
 
-def _locks(graph: LockGraph) -> list[str]:
-    rows = [
-        f"<tr><td><code>{_text(lock.name)}</code></td><td>{_text(about(lock))}</td>"
-        f"<td><code>{_text(lock.made.line if lock.made is not None else '')}</code></td></tr>"
-        for lock in graph.locks
-    ]
-    return [
-        "<h2>Locks</h2>",
-        "<table>",
-        "<tr><th>lock<th>kind<th>made at</tr>",
-        *rows,
-        "</table>",
-    ]
+def _locks(graph: LockGraph, options: RenderOptions) -> list[str]:
+    return [_lock(number, lock, graph, options) for number, lock in enumerate(graph.locks, start=1)]
 
 
-def _lock_title(lock: GraphLock) -> str:
-    made = f", made at {lock.made.line}" if lock.made is not None else ""
-    return f"{lock.name}: {about(lock)}{made}"
+def _lock(number: int, lock: GraphLock, graph: LockGraph, options: RenderOptions) -> str:
+    name = "cycle" if lock.name in graph.locks_in_cycles else ""
+    made = ""
+    if lock.made is not None:
+        made = f", made at {_link(lock.made, lock.made.line, options)}"
+    return (
+        f'<tr id="lock{number}" data-lock="{number - 1}" class="{name}">'
+        f'<td><a class="pick" href="#lock{number}">{_name(lock.name)}</a><br>'
+        f"{_text(about(lock))}{made}</td></tr>"
+    )
+
+
+def _link(place: Place, shown: str, options: RenderOptions) -> str:
+    href = page_link(place.path, options)
+    row = "" if place.position.cell else f"#L{place.position.row}"
+    return f'<a href="{_text(href + row)}">{_name(shown, _IN_PLACES)}</a>'
+
+
+def _name(text: str, breaks: re.Pattern[str] = _IN_NAMES) -> str:
+    return f"<code>{breaks.sub('<wbr>', _text(text))}</code>"
 
 
 def _text(text: str) -> str:

@@ -20,7 +20,8 @@ class RenderOptions(msgspec.Struct, frozen=True):
     that count findings and say what was analysed. ``rules`` are all that could have been applied.
     With ``hidden``, formats that can mark them hold the findings that are not to be shown as well.
     ``docs_url`` is the address of a rule's page, with ``{code}`` and ``{name}`` for the rule, or
-    nothing where the pages have no address.
+    nothing where the pages have no address. ``graph_script`` is the script that draws the page of
+    the lock-order graph, or nothing, and ``page_folder`` the folder of that page.
     """
 
     width: int | None = None
@@ -33,6 +34,8 @@ class RenderOptions(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
     hidden: bool = False
     docs_url: str = ""
+    graph_script: str = ""
+    page_folder: str = ""
 
     def page(self, code: str, name: str) -> str | None:
         """The address of the page of a rule; None where it has none."""

@@ -45,6 +45,17 @@ def relative_uri(path: str, options: RenderOptions) -> str:
     return _encoded(text)
 
 
+def page_link(path: str, options: RenderOptions) -> str:
+    """Return where a page links to for a path: relative to the page's folder if that is known."""
+    full = absolute(path, options)
+    folder = options.page_folder or options.root
+    try:
+        near = os.path.relpath(full, folder) if folder else path
+    except ValueError:  # On another drive.
+        return folder_uri(full).removesuffix("/")
+    return _encoded(PurePath(near).as_posix())
+
+
 def folder_uri(folder: str) -> str:
     """The ``file:`` address of an absolute folder, with a slash at its end."""
     text = PurePath(folder).as_posix().strip("/")
