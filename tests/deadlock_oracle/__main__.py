@@ -13,13 +13,16 @@ from tests.deadlock_oracle.explore import Discarded, explore
 from tests.deadlock_oracle.generate import FEATURES, STATEMENTS, Options, generate
 from tests.deadlock_oracle.model import Program
 from tests.deadlock_oracle.real_threads import replay, run_at_random
-from tests.deadlock_oracle.writer import shape, write
+from tests.deadlock_oracle.writer import shape, write_files
 from tests.oracle.campaign import program_seed
 
 
 def _explain(program: Program) -> str:
     """A program with line numbers, what is said of it, and how what is missed comes about."""
-    lines = [f"{number:4} {line}" for number, line in enumerate(write(program).splitlines(), 1)]
+    lines: list[str] = []
+    for name, text in write_files(program).items():
+        lines += [f"  {name}.py"] if program.files > 1 else []
+        lines += [f"{number:4} {line}" for number, line in enumerate(text.splitlines(), 1)]
     try:
         comparison = judge(program)
     except (AnalysisError, Discarded) as error:

@@ -20,15 +20,13 @@ from tests.deadlock_oracle.explore import (
     orders,
 )
 from tests.deadlock_oracle.model import Program
-from tests.deadlock_oracle.writer import write
+from tests.deadlock_oracle.writer import LOCKS, MAIN, write_files
 
 MISSED = "missed"
 COVERED = "covered"
 FALSE_ALARM = "false alarm"
 CYCLE = "LCK301"
 SELF_DEADLOCK = "LCK302"
-MODULE = "m"
-"""The name of the module as which a program is analysed."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,11 @@ def static_answer(program: Program) -> Answer:
     from locklint.engine.pipeline import check
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"{MODULE}.py")
-        path.write_text(write(program), encoding="utf-8")
-        report = check([str(path)], Config())
+        paths = []
+        for name, text in write_files(program).items():
+            paths.append(Path(folder, f"{name}.py"))
+            paths[-1].write_text(text, encoding="utf-8")
+        report = check([str(path) for path in paths], Config())
     if report.errors:
         error = report.errors[0]
         raise AnalysisError(f"{error.message}\n{error.traceback}")
@@ -146,11 +146,12 @@ def static_answer(program: Program) -> Answer:
 
 
 def lock_name(identity: str) -> str:
-    """The model's name of a lock: ``m.a`` is ``a``, ``m.Box.lock`` and ``m.box.lock`` one lock.
+    """The model's name of a lock: ``m.a`` and ``locks.a`` are ``a``, ``m.Box.lock`` and
+    ``m.box.lock`` one lock.
 
     Where a box is nothing but its lock, the lock goes by the name of the box.
     """
-    name = identity.removeprefix(MODULE + ".").replace(":", ".")
+    name = identity.removeprefix(MAIN + ".").removeprefix(LOCKS + ".").replace(":", ".")
     if name == "box":
         return "box.lock"
     return name.replace("Box.", "box.", 1) if name.startswith("Box.") else name
@@ -173,6 +174,7 @@ _MAXIMUM_REASONS = 2
 _AND = "; "
 _STATES_OF_AN_EXPLANATION = 10_000
 WRONG_ORDER = "no thread takes them in that order"
+A_SIGNAL = "any thread releases the lock"
 UNEXPLAINED = "unexplained"
 
 
@@ -182,6 +184,8 @@ def why_not(program: Program, locks: Cycle) -> str:
     A lock that keeps others out by itself can no longer be part of what it keeps out, and so on:
     each reason is tried by exploring the program in a world without it.
     """
+    if any(lock.signal for lock in program.locks if lock.name in locks):
+        return A_SIGNAL
     if _has_wrong_order(program, locks):
         return WRONG_ORDER
     for number in range(1, _MAXIMUM_REASONS + 1):
@@ -200,7 +204,7 @@ def is_reason(program: Program, locks: Cycle, reason: str) -> bool:
     """Whether a false alarm could have that reason; costs less than to look for one."""
     if reason == WRONG_ORDER:
         return _has_wrong_order(program, locks)
-    if reason == UNEXPLAINED:
+    if reason in (UNEXPLAINED, A_SIGNAL):
         return why_not(program, locks) == reason
     return _happens(program, locks, reason.split(_AND))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.deadlock_oracle.explore import Cycle
 from tests.deadlock_oracle.model import (
@@ -51,7 +51,11 @@ def both(first: Block, second: Block, *more: Block) -> Program:
     return program(functions, tuple(Start(n) for n in range(1, len(bodies) + 1)))
 
 
-LOCKS = (*(LockDefinition(name) for name in "abcg"), LockDefinition("r", reentrant=True))
+LOCKS = (
+    *(LockDefinition(name) for name in "abcg"),
+    LockDefinition("r", reentrant=True),
+    LockDefinition("done", signal=True),
+)
 BOX_LOCKS = (LockDefinition("box.lock"), LockDefinition("box.other"))
 
 
@@ -238,6 +242,45 @@ EXAMPLES: Mapping[str, Example] = {
             START_BOTH,
         ),
         cycles("ab"),
+    ),
+    "wrappers that wait": Example(
+        both((Acquire("a", wrapped=True), nested("b"), Release("a")), (BA,)), cycles("ab")
+    ),
+    "a wrapper told not to wait": Example(
+        both((Section("a", (Attempt("b", (), wrapped=True),)),), (BA,))
+    ),
+    "a wrapper told not to wait, outside": Example(
+        both((Attempt("a", (nested("b"),), "acquire(timeout=1)", True, True),), (BA,)), cycles("ab")
+    ),
+    "opposite orders in two files": Example(replace(both((AB,), (BA,)), files=2), cycles("ab")),
+    "a call into another file": Example(
+        replace(
+            program(
+                (
+                    Function("run1", (Section("a", (Call("step"),)),)),
+                    Function("run2", (BA,)),
+                    Function("step", (nested("b"),)),
+                ),
+                START_BOTH,
+            ),
+            files=3,
+        ),
+        cycles("ab"),
+    ),
+    "a signal from another thread": Example(
+        program(
+            (Function("run1", (Release("done"),)),),
+            (Acquire("done"), Start(1), Acquire("done")),
+        )
+    ),
+    "a signal under a lock": Example(
+        program(
+            (
+                Function("run1", (Section("a", (Acquire("done"),)),)),
+                Function("run2", (Section("b", ()), Release("done"))),
+            ),
+            (Acquire("done"), *START_BOTH),
+        )
     ),
     "one thread runs both orders": Example(program((Function("run1", (AB, BA)),), (Start(1),))),
     "both orders in main": Example(program((Function("run1", ()),), (Start(1), AB, BA))),

@@ -116,9 +116,10 @@ def orders(program: Program) -> frozenset[tuple[str, str]]:
 
 
 # A thread is the number of its node, or _UNBORN. A lock is 0 where it is free, else how often it is
-# held plus _OWNER for each number of its owner, counted from 1.
+# held plus _OWNER for each number of its owner, counted from 1. Nobody owns a signal.
 _UNBORN = -1
 _OWNER = 1_000
+_NOBODY = 998
 _State = tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -130,6 +131,7 @@ class _Explorer:
         self.nodes: list[tuple[Node, ...]] = [thread.nodes for thread in threads]
         self.names = [lock.name for lock in program.locks]
         self.reentrant = [lock.reentrant for lock in program.locks]
+        self.signals = [lock.signal for lock in program.locks]
         self.world = world
         self.maximum = maximum
         self.parents: dict[_State, tuple[_State, Step] | None] = {}
@@ -253,7 +255,7 @@ class _Explorer:
                 else:
                     return
             case Kind.RELEASE:
-                if self.world.free_branches and locks[node.subject] // _OWNER - 1 != thread:
+                if self.world.free_branches and not self.owns(locks, thread, node.subject):
                     return  # The program makes sure by its conditions that this does not happen.
                 locks = self.released(locks, thread, node.subject)
             case Kind.START:
@@ -277,12 +279,17 @@ class _Explorer:
         return (thread, copy) if thread == self.world.twice else (thread,)
 
     def taken(self, locks: tuple[int, ...], thread: int, lock: int) -> tuple[int, ...]:
-        held = locks[lock] + 1 if locks[lock] else (thread + 1) * _OWNER + 1
+        owner = _NOBODY if self.signals[lock] else thread
+        held = locks[lock] + 1 if locks[lock] else (owner + 1) * _OWNER + 1
         return (*locks[:lock], held, *locks[lock + 1 :])
+
+    def owns(self, locks: tuple[int, ...], thread: int, lock: int) -> bool:
+        owner = _NOBODY if self.signals[lock] else thread
+        return locks[lock] // _OWNER - 1 == owner
 
     def released(self, locks: tuple[int, ...], thread: int, lock: int) -> tuple[int, ...]:
         held = locks[lock]
-        if held // _OWNER - 1 != thread:
+        if not self.owns(locks, thread, lock):
             raise Discarded(f"{self.names[lock]} is released by a thread that does not hold it")
         left = held - 1 if held % _OWNER > 1 else 0
         return (*locks[:lock], left, *locks[lock + 1 :])

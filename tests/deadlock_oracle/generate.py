@@ -51,17 +51,29 @@ STATEMENTS = {
 """The kinds of statement, with weights; each is the name of a method."""
 _DEPTH = 3
 _VARIABLE = "chosen"
+_SIGNAL = "done"
 
 
 @dataclass(frozen=True)
 class Options:
     """What to leave out: names of statements, and ``box``, ``parameters``, ``reentrant``, ``join``,
-    ``main_locks``, ``order`` and ``gate``."""
+    ``main_locks``, ``order``, ``gate``, ``wrappers``, ``signal`` and ``files``."""
 
     without: frozenset[str] = frozenset()
 
 
-FEATURES = ("box", "parameters", "reentrant", "join", "main_locks", "order", "gate")
+FEATURES = (
+    "box",
+    "parameters",
+    "reentrant",
+    "join",
+    "main_locks",
+    "order",
+    "gate",
+    "wrappers",
+    "signal",
+    "files",
+)
 
 
 def generate(seed: int, options: Options | None = None) -> Program:
@@ -111,6 +123,8 @@ class _Generator:
         self.has_box = any(name.startswith("box.") for name in names)
         self.ordered = self.uses("order") and rng.random() < 0.2
         self.gated = self.uses("gate") and rng.random() < 0.15
+        self.wraps = self.uses("wrappers") and rng.random() < 0.2
+        self.signals = self.uses("signal") and rng.random() < 0.15
 
     def uses(self, feature: str) -> bool:
         return feature not in self.without
@@ -122,8 +136,25 @@ class _Generator:
                 self.add(f"step_{'xyz'[level - 1]}{number}", level)
         threads = [self.thread(number) for number in range(1, rng.choice((2, 2, 2, 3)) + 1)]
         main = self.main(len(threads))
-        locks = tuple(LockDefinition(name, self.reentrant[name]) for name in (*self.names, "gate"))
-        return pruned(Program(locks, tuple(self.functions), tuple(threads), main))
+        locks = [LockDefinition(name, self.reentrant[name]) for name in (*self.names, "gate")]
+        if self.signals:
+            locks.append(LockDefinition(_SIGNAL, signal=True))
+            main = self.with_signal(main, threads)
+        files = rng.choice((2, 3)) if self.uses("files") and rng.random() < 0.3 else 1
+        return pruned(Program(tuple(locks), tuple(self.functions), tuple(threads), main, files))
+
+    def with_signal(self, main: Block, threads: list[Thread]) -> Block:
+        """Let a thread release what ``main`` acquired before, and perhaps ``main`` wait for it."""
+        signaller = self.rng.choice([thread.function for thread in threads])
+        if sum(thread.function == signaller for thread in threads) > 1:
+            return main
+        for index, function in enumerate(self.functions):
+            if function.name == signaller:
+                # A branch that returns never signals: the program then waits, as real ones do.
+                body = (*function.body, Release(_SIGNAL))
+                self.functions[index] = replace(function, body=body)
+        waits = self.rng.random() < 0.7
+        return (Acquire(_SIGNAL), *main, *((Acquire(_SIGNAL),) if waits else ()))
 
     # Functions, threads, main.
 
@@ -227,14 +258,18 @@ class _Generator:
             return ()
         leaves = scope.may_return and self.rng.random() < 0.5
         call = self.rng.choice(ATTEMPTS)
-        return (Attempt(lock, self.block(scope.inside(lock)), call, leaves),)
+        return (Attempt(lock, self.block(scope.inside(lock)), call, leaves, self.wrapped_call()),)
 
     def bare(self, scope: _Scope) -> Block:
         lock = self.lock(scope)
         if not lock:
             return ()
         inner = self.block(scope.inside(lock, may_return=False))
-        return (Acquire(lock), *inner, Release(lock))
+        return (Acquire(lock, self.wrapped_call()), *inner, Release(lock))
+
+    def wrapped_call(self) -> bool:
+        """Whether a function that hands its arguments on acquires the next lock."""
+        return self.wraps and self.rng.random() < 0.6
 
     def hand_over_hand(self, scope: _Scope) -> Block:
         first = self.lock(scope)

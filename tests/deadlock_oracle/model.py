@@ -27,22 +27,27 @@ class Section:
 class Attempt:
     """Hold a lock for a block if it is free.
 
-    ``call`` is what stands after the lock: ``acquire(False)`` or another form that does not wait
-    for ever. With ``leaves`` the function is left when the lock is not free; else only the block is
-    skipped.
+    ``call`` is what stands after the lock: ``acquire(False)`` or another form that does not block
+    indefinitely. With ``leaves`` the function is left when the lock is not free; else only the
+    block is skipped. With ``wrapped`` a function that hands its arguments on acquires the lock.
     """
 
     lock: str
     body: Block
     call: str = "acquire(False)"
     leaves: bool = False
+    wrapped: bool = False
 
 
 @dataclass(frozen=True)
 class Acquire:
-    """Take a lock, with nothing that makes sure that it is released."""
+    """Acquire a lock, with nothing that makes sure that it is released.
+
+    With ``wrapped`` a function that hands its arguments on acquires the lock.
+    """
 
     lock: str
+    wrapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,15 @@ Block = tuple[Statement, ...]
 
 @dataclass(frozen=True)
 class LockDefinition:
-    """A lock and whether its owner may take it again."""
+    """A lock, and whether its owner may acquire it again.
+
+    Any thread may release a ``signal``: a thread that waits for it waits for an event, not for the
+    thread that acquired it last, so it is part of no deadlock.
+    """
 
     name: str
     reentrant: bool = False
+    signal: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,13 +152,15 @@ class Thread:
 class Program:
     """Locks, functions, threads, and ``main``, which the main thread runs.
 
-    Thread 0 is the main thread; ``threads`` are counted from 1.
+    Thread 0 is the main thread; ``threads`` are counted from 1. ``files`` is how many files it is
+    written to.
     """
 
     locks: tuple[LockDefinition, ...]
     functions: tuple[Function, ...]
     threads: tuple[Thread, ...]
     main: Block
+    files: int = 1
 
     def function(self, name: str) -> Function:
         """The function of a name; raises `KeyError` where there is none."""

@@ -136,6 +136,7 @@ class Conductor:
         }
         exec(compile(write(program), "<program>", "exec"), space)
         self.names = {id(eval(lock.name, space)): lock.name for lock in program.locks}
+        self.signals = {lock.name for lock in program.locks if lock.signal}
         self.add(space["main"])
 
     def __enter__(self) -> Conductor:
@@ -218,7 +219,11 @@ class Conductor:
 
     def deadlocks(self) -> set[Cycle]:
         """The locks of every deadlock that there is now; of a thread with itself, one lock."""
-        waits = {actor.number: actor.subject for actor in self.actors.values() if actor.waits}
+        waits = {
+            actor.number: actor.subject
+            for actor in self.actors.values()
+            if actor.waits and self.names[id(actor.subject)] not in self.signals
+        }
         found: set[Cycle] = set()
         for thread in waits:
             chain: list[int] = []

@@ -54,6 +54,8 @@ def smaller(program: Program) -> Iterator[Program]:
 
 
 def _candidates(program: Program) -> Iterator[Program]:
+    if program.files > 1:
+        yield replace(program, files=1)
     for number in range(1, len(program.threads) + 1):
         yield _without_thread(program, number)
     for main in _edits(program, program.main):
@@ -162,6 +164,7 @@ def _renamed(program: Program, old: str, new: str) -> Program:
             for thread in program.threads
         ),
         rename(program.main),
+        program.files,
     )
 
 
@@ -236,8 +239,12 @@ def _instead(program: Program, statement: Statement) -> Iterator[Block]:
             yield (Section(statement.lock, statement.body),)
             if statement.leaves:
                 yield (replace(statement, leaves=False),)
+            if statement.wrapped:
+                yield (replace(statement, wrapped=False),)
             if statement.call != _PLAIN_ATTEMPT:
                 yield (replace(statement, call=_PLAIN_ATTEMPT),)
+        case Acquire(wrapped=True):
+            yield (replace(statement, wrapped=False),)
         case If(variable=variable) if variable:
             yield (replace(statement, variable="", negated=False),)
         case _:

@@ -42,6 +42,7 @@ from tests.deadlock_oracle.model import (
     Return,
     Section,
     Start,
+    pruned,
     walk,
 )
 from tests.deadlock_oracle.real_threads import replay, run_at_random
@@ -141,6 +142,9 @@ def test_random_programs_use_everything_and_are_no_nonsense() -> None:
         facts["reentrant"] += any(lock.reentrant for lock in generated.locks)
         facts["gate"] += "gate" in generated.lock_names()
         facts["three threads"] += len(generated.threads) == 3
+        facts["several files"] += generated.files > 1
+        facts["signal"] += any(lock.signal for lock in generated.locks)
+        facts["wrapper"] += "def grab(" in write(generated)
         try:
             truth = explore(generated)
         except Discarded as error:
@@ -165,10 +169,20 @@ def test_what_is_left_out_does_not_occur() -> None:
             assert {type(statement) for statement in walk(block)} <= {Section, Start}
 
 
+def has_cycle(generated: Program) -> bool:
+    try:
+        return bool(explore(generated).cycles)
+    except Discarded:
+        return False
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_random_programs_on_real_threads(seed: int) -> None:
     generated = generate(seed)
-    truth = explore(generated)
+    try:
+        truth = explore(generated)
+    except Discarded:
+        return  # Too many states: how often that happens is held to a bound above.
     known: set[Cycle] = {*truth.cycles, *((lock,) for lock in truth.self_deadlocks)}
     for cycle, schedule in truth.cycles.items():
         assert cycle in replay(generated, schedule)
@@ -195,7 +209,7 @@ def test_shrinking_keeps_the_core() -> None:
             (Start(1), Start(2)),
         )
     )
-    seeds = [seed for seed in range(40) if deadlocks(generate(seed))]
+    seeds = [seed for seed in range(60) if deadlocks(generate(seed))]
     shrunken = Counter(shape(shrink(generate(seed), deadlocks)) for seed in seeds)
     assert shrunken[expected] >= 3, shrunken
 
@@ -221,8 +235,9 @@ def test_what_is_missed_fails_the_command(
     monkeypatch.setattr(compare, "static_answer", answering(Answer()))
     assert main(["--programs", "15", "--jobs", "1", "--show", "0"]) == 1
     assert "missed: LCK301" in capsys.readouterr().out
-    assert main(["--print", "10000019"]) == 0
-    assert "thread 1: acquire" in capsys.readouterr().out
+    seed = next(seed for seed in range(100) if has_cycle(generate(seed)))
+    assert main(["--print", str(seed)]) == 0
+    assert " acquire " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -233,6 +248,14 @@ def test_known_programs(name: str) -> None:
 
 
 def test_nothing_is_missed_in_a_sample() -> None:
-    tally = run(Task(11, 0, 150, Options()))
+    tally = run(Task(9, 0, 150, Options()))
     missed = {family: seeds[0] for family, seeds in tally.found.items() if family[0] == MISSED}
     assert not missed
+
+
+def test_a_lock_of_the_only_box_is_not_known_by_two_names() -> None:
+    """A known miss: in a method it is a lock of any box, elsewhere one of the module's box."""
+    method = Function("run1", (Call("use", ("box.lock",)),), is_method=True)
+    use = Function("use", (Section("first", (nested("box.lock"),)),), ("first",))
+    comparison = judge(pruned(program((method, use), (Start(1),))))
+    assert [str(mismatch) for mismatch in comparison.mismatches] == ["missed: LCK302 box.lock"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tests.deadlock_oracle.model import (
     BOX,
@@ -22,15 +23,34 @@ from tests.deadlock_oracle.model import (
     Section,
     Start,
     Statement,
+    walk,
 )
 
 ENVIRONMENT = "environment"
 """The module from which programs take ``flag()``, true or false, and ``rounds()``, to loop over."""
 
 
+MAIN = "m"
+"""The module with ``main``."""
+LOCKS = "locks"
+"""The module with the locks and the box, if the program has several files."""
+_STEPS = "steps"
+_WRAPPER = "grab"
+
+
 def write(program: Program) -> str:
-    """The text of the program: a module with ``main``, which runs when it is the main module."""
-    return _Writer(program).module()
+    """The text of the program as one module, with ``main``, which runs in the main module."""
+    return _Writer(replace(program, files=1)).module(MAIN)
+
+
+def write_files(program: Program) -> dict[str, str]:
+    """The text of each module of the program, by the module's name.
+
+    With two files the locks and the box stand apart, with three those functions too that no thread
+    starts with.
+    """
+    modules = (MAIN, LOCKS, _STEPS)[: program.files]
+    return {name: _Writer(program).module(name) for name in modules}
 
 
 def shape(program: Program) -> str:
@@ -56,13 +76,44 @@ def _indented(lines: list[str]) -> list[str]:
 class _Writer:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.owner = BOX  # what stands for the box: its variable, or ``self`` in its methods
+        self.owner = ""  # ``self`` in methods of the box
+        self.here = MAIN
+        self.with_locks = LOCKS if program.files > 1 else MAIN
+        self.with_steps = _STEPS if program.files > 2 else MAIN
+        self.started = {thread.function for thread in program.threads}
 
-    def module(self) -> str:
+    def module(self, name: str) -> str:
+        """The text of one module."""
+        self.here = name
+        lines = ["import threading", "", f"from {ENVIRONMENT} import flag, rounds"]
+        others = {self.with_locks, self.with_steps, MAIN} - {name}
+        lines += [f"import {other}" for other in sorted(others)] + [""]
+        if name == self.with_locks:
+            lines += self.locks()
+        for function in self.program.functions:
+            if self.home(function) == name and not function.is_method:
+                lines += ["", "", *self.function(function)]
+        if name == MAIN:
+            lines += ["", "", "def main():", *self.block(self.program.main)]
+            lines += ["", "", 'if __name__ == "__main__":', "    main()"]
+        return "\n".join(lines) + "\n"
+
+    def home(self, function: Function) -> str:
+        """The module that a function stands in."""
+        if function.is_method:
+            return self.with_locks
+        return MAIN if function.name in self.started else self.with_steps
+
+    def placed(self, module: str, name: str) -> str:
+        """The name as this module writes it."""
+        return name if module == self.here else f"{module}.{name}"
+
+    def locks(self) -> list[str]:
+        """The locks, the box, and a function that hands its arguments on to ``acquire``."""
         program = self.program
         attributes = [lock for lock in program.locks if lock.name.startswith(BOX + ".")]
         methods = [function for function in program.functions if function.is_method]
-        lines = ["import threading", "", f"from {ENVIRONMENT} import flag, rounds", ""]
+        lines: list[str] = []
         for lock in program.locks:
             if lock not in attributes:
                 lines.append(f"{lock.name} = {_constructor(lock.reentrant)}")
@@ -75,14 +126,13 @@ class _Writer:
             for number, method in enumerate(methods):
                 lines += [""] if made or number else []
                 lines += _indented(self.function(method))
-            self.owner = BOX
+            self.owner = ""
             lines += ["", "", f"{BOX} = Box()"]
-        for function in program.functions:
-            if not function.is_method:
-                lines += ["", "", *self.function(function)]
-        lines += ["", "", "def main():", *self.block(program.main)]
-        lines += ["", "", 'if __name__ == "__main__":', "    main()"]
-        return "\n".join(lines) + "\n"
+        blocks = (program.main, *(function.body for function in program.functions))
+        if any(getattr(s, "wrapped", False) for block in blocks for s in walk(block)):
+            lines += ["", "", f"def {_WRAPPER}(lock, blocking=True, timeout=-1):"]
+            lines += ["    return lock.acquire(blocking, timeout)"]
+        return lines
 
     def function(self, function: Function) -> list[str]:
         parameters = [*(["self"] if function.is_method else []), *function.parameters]
@@ -95,11 +145,27 @@ class _Writer:
     def lock(self, name: str) -> str:
         """The lock as this function writes it."""
         if name.startswith(BOX + "."):
-            return f"{self.owner}.{_attribute(name)}"
+            return f"{self.box()}.{_attribute(name)}"
+        if name in self.program.lock_names():
+            return self.placed(self.with_locks, name)
         return name
 
+    def box(self) -> str:
+        return self.owner or self.placed(self.with_locks, BOX)
+
     def callee(self, name: str) -> str:
-        return f"{self.owner}.{name}" if self.program.function(name).is_method else name
+        function = self.program.function(name)
+        if function.is_method:
+            return f"{self.box()}.{name}"
+        return self.placed(self.home(function), name)
+
+    def acquire(self, lock: str, wrapped: bool, call: str = "acquire()") -> str:
+        """The call that acquires, by itself or through the function that hands its arguments on."""
+        if not wrapped:
+            return f"{self.lock(lock)}.{call}"
+        arguments = call.removeprefix("acquire(").removesuffix(")")
+        given = ", ".join(part for part in (self.lock(lock), arguments) if part)
+        return f"{self.placed(self.with_locks, _WRAPPER)}({given})"
 
     def statement(self, statement: Statement) -> list[str]:
         match statement:
@@ -107,13 +173,14 @@ class _Writer:
                 return [f"with {self.lock(lock)}:", *self.block(body)]
             case Section(lock, body):
                 return [f"{self.lock(lock)}.acquire()", *self.guarded(lock, body)]
-            case Attempt(lock, body, call, leaves=True):
-                test = f"if not {self.lock(lock)}.{call}:"
+            case Attempt(lock, body, call, leaves=True, wrapped=wrapped):
+                test = f"if not {self.acquire(lock, wrapped, call)}:"
                 return [test, "    return", *self.guarded(lock, body)]
-            case Attempt(lock, body, call):
-                return [f"if {self.lock(lock)}.{call}:", *_indented(self.guarded(lock, body))]
-            case Acquire(lock):
-                return [f"{self.lock(lock)}.acquire()"]
+            case Attempt(lock, body, call, wrapped=wrapped):
+                test = f"if {self.acquire(lock, wrapped, call)}:"
+                return [test, *_indented(self.guarded(lock, body))]
+            case Acquire(lock, wrapped):
+                return [self.acquire(lock, wrapped)]
             case Release(lock):
                 return [f"{self.lock(lock)}.release()"]
             case Call(function, arguments):
