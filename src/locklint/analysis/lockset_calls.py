@@ -43,7 +43,7 @@ class Calls(Notes):
         if call.result is not None:
             disjunct = self._made_anew(call.result, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:
-            if call.callee.last == call.lock.api.locked_method:
+            if call.lock.api.tells_if_held(call.callee.last):
                 lock = self._canonical_lock(call.lock, disjunct)
                 if disjunct.hold(key_of(lock)).count > 0:
                     return [self._set(call.result, Constant(True), disjunct)]

@@ -27,7 +27,14 @@ from locklint.analysis.lockset_values import Values
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import read_acquire
-from locklint.ir.instruction import Acquire, Constant, Instruction, TryAcquire, Use
+from locklint.ir.instruction import (
+    Acquire,
+    Constant,
+    Instruction,
+    TryAcquire,
+    Use,
+    acquired_names,
+)
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
 
 BY_CONTEXT = frozenset({"with", "enter_context", "enter_async_context", "ExitStack"})
@@ -48,6 +55,8 @@ class Holds(Values):
         if isinstance(instruction, TryAcquire) and not instruction.certain:
             instruction = self._read_again(instruction, disjunct)
         taken = self._take(key, lock, acquisition, disjunct, instruction)
+        for path in acquired_names(instruction):
+            taken = [self._exists(path, one) for one in taken]
         if isinstance(instruction, Acquire):
             if instruction.call is not None and instruction.call.result is not None:
                 result = instruction.call.result

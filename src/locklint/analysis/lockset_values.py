@@ -262,6 +262,16 @@ class Values:
             return disjunct
         return disjunct.with_values(disjunct.values, facts)
 
+    def _exists(self, path: AccessPath, disjunct: Disjunct) -> Disjunct:
+        """The disjunct after a method of a path's value was called: it is an object, not None."""
+        facts = dict(disjunct.facts)
+        for fact, outcome in ((facts_of(Truth(path)), True), (facts_of(IsNone(path)), False)):
+            if fact is not None and fact in self._relevance.repeated:
+                facts[fact] = outcome
+        if facts == disjunct.facts:
+            return disjunct
+        return disjunct.with_values(disjunct.values, facts)
+
     def _narrowed(self, condition: Condition, outcome: bool, disjunct: Disjunct) -> Disjunct | None:
         """The disjunct with those of a variable's constants for which the outcome is this one."""
         match condition:

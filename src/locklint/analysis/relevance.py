@@ -40,6 +40,7 @@ from locklint.ir.instruction import (
     Truth,
     TryAcquire,
     Unwind,
+    acquired_names,
 )
 
 
@@ -81,6 +82,7 @@ class Relevance:
         self._bound_parameters: set[AccessPath] = set()
         self._on_the_way: set[str] = set()
         self._stores: list[tuple[AccessPath, BlockId]] = []
+        self._acquired: set[str] = set()
         self._uses: dict[str, set[BlockId]] = defaultdict(set)
         self._copies: list[tuple[AccessPath, AccessPath, BlockId]] = []
         self._opened: list[AccessPath] = []
@@ -132,6 +134,8 @@ class Relevance:
                     | Release(lock=lock)
                     | HandOver(lock=lock)
                 ):
+                    if isinstance(instruction, Acquire | TryAcquire):
+                        self._acquired.update(map(str, acquired_names(instruction)))
                     root = AccessPath(lock.path.root_name, (), lock.path.root)
                     self._leading.add(root)
                     self._on_the_way.update(lock.path.fields)
@@ -214,11 +218,12 @@ class Relevance:
             if fact.kind != "text":
                 by_path[fact.text] |= spans
                 path_blocks[fact.text] |= tested_blocks[fact]
-        # The truth of a path and its being None speak of each other.
+        # The truth of a path and its being None speak of each other. What is acquired is there.
         self.repeated = {
             fact
             for fact, spans in tests.items()
             if len(by_path[fact.text] if fact.kind != "text" else spans) > 1
+            or (fact.kind != "text" and fact.text in self._acquired)
             or _is_asked_in_a_loop(fact, tested_blocks[fact], self._before)
         }
         self._asked = {

@@ -79,7 +79,7 @@ _AWAITING = ("wait_for", "shield")
 
 
 def lock_method_names(table: LockTable) -> frozenset[str]:
-    """Every method name that may be one of a lock's."""
+    """Every name that may be one of a lock's methods, or tells whether it is held."""
     names: set[str] = set()
     for kind in table.kinds.values():
         names.update(form.name for form in kind.acquire_forms)
@@ -88,6 +88,7 @@ def lock_method_names(table: LockTable) -> frozenset[str]:
         names.update(kind.notifies)
         if kind.locked_method:
             names.add(kind.locked_method)
+        names.update(kind.owned_methods, kind.owned_attributes)
     return frozenset(names | {"__enter__", "__exit__", "__aenter__", "__aexit__"})
 
 
@@ -191,7 +192,16 @@ class EffectPass:
         if not path.fields or path.last not in self._methods:
             return None
         lock = self._lock(path.parent())
-        return None if lock is None else (lock, path.last)
+        if lock is None or path.last in lock.api.owned_attributes:
+            return None
+        return (lock, path.last)
+
+    def _asked_if_held(self, path: AccessPath) -> LockRef | None:
+        """The lock, where ``path`` is an attribute of it that is true while it is held."""
+        if not path.fields or path.last not in self._methods:
+            return None
+        lock = self._lock(path.parent())
+        return lock if lock is not None and path.last in lock.api.owned_attributes else None
 
     # -- instructions -----------------------------------------------------------------------
 
@@ -210,6 +220,8 @@ class EffectPass:
                 yield from self._enter(instruction)
             case Exit():
                 yield from self._exit(instruction)
+            case Read(span=span, path=path) if (lock := self._asked_if_held(path)) is not None:
+                yield Call(span, path, path, lock=lock, safe=True)
             case Read(path=path, discarded=True):
                 self._discarded(path, instruction.span)
                 yield instruction

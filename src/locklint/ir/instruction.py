@@ -280,6 +280,13 @@ class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fals
     certain: bool = True  # it cannot wait for ever, whatever its arguments turn out to be
 
 
+def acquired_names(instruction: Acquire | TryAcquire) -> frozenset[AccessPath]:
+    """The names of the lock at that place: as it is written there, and as it is named first."""
+    callee = instruction.call.callee if instruction.call is not None else None
+    written = (callee.parent(),) if callee is not None and callee.fields else ()
+    return frozenset((instruction.lock.path, *written))
+
+
 class Release(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Give a lock back; cannot raise while the lock is held."""
 

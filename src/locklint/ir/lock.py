@@ -129,12 +129,19 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, gc=False):
     underlying: Argument | None = None  # the argument that is the lock of a condition
     waits: tuple[str, ...] = ()  # methods that wait (condition, event, barrier, queue)
     notifies: tuple[str, ...] = ()
-    locked_method: str | None = None  # `locked`
+    locked_method: str | None = None  # `locked`: whether anybody holds it
+    owned_methods: tuple[str, ...] = ()  # whether the caller holds it
+    owned_attributes: tuple[str, ...] = ()  # the same, without a call
     cross_process: bool = False
 
     def __hash__(self) -> int:
         # Rows are looked up often, and a name has one row.
         return hash(self.name)
+
+    def tells_if_held(self, name: str) -> bool:
+        """Whether that method or attribute is true while the caller holds the lock."""
+        names = (self.locked_method, *self.owned_methods, *self.owned_attributes)
+        return name in names
 
     def acquire_form(self, method: str) -> AcquireForm | None:
         """The acquire form of that method name."""

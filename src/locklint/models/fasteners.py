@@ -53,6 +53,7 @@ LIBRARY = Library(
             constructors=dotted(("fasteners", "fasteners.process_lock"), "InterProcessLock"),
             acquire_forms=(_acquire_file("acquire"),),
             release_forms=(ReleaseForm("release"),),
+            owned_attributes=("acquired",),
             cross_process=True,
         ),
         LockKind(

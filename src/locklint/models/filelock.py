@@ -87,6 +87,7 @@ LIBRARY = Library(
             acquire_forms=(_acquire("acquire"),),
             release_forms=(ReleaseForm("release"),),
             unheld_release=UnheldRelease.IGNORED,
+            owned_attributes=("is_locked",),
             cross_process=True,
         ),
         LockKind(
@@ -108,6 +109,7 @@ LIBRARY = Library(
             acquire_forms=(_acquire("acquire", is_async=True),),
             release_forms=(ReleaseForm("release", is_async=True),),
             unheld_release=UnheldRelease.IGNORED,
+            owned_attributes=("is_locked",),
             cross_process=True,
         ),
         _read_write(

@@ -40,6 +40,7 @@ def _kind(name: str, role: LockRole = LockRole.LOCK, mode: Mode = Mode.EXCLUSIVE
         ),
         release_forms=(ReleaseForm("release"),),
         unheld_release=UnheldRelease.IGNORED,
+        owned_attributes=("is_acquired",),
         cross_process=True,
     )
 

@@ -44,6 +44,7 @@ LIBRARY = Library(
             acquire_forms=(_acquire(is_async=False),),
             release_forms=(ReleaseForm("release"),),
             locked_method="locked",
+            owned_methods=("owned",),
             cross_process=True,
         ),
         LockKind(
@@ -55,6 +56,7 @@ LIBRARY = Library(
             acquire_forms=(_acquire(is_async=True),),
             release_forms=(ReleaseForm("release", is_async=True),),
             locked_method="locked",
+            owned_methods=("owned",),
             cross_process=True,
         ),
     ),

@@ -84,6 +84,7 @@ RLOCK = LockKind(
     acquire_forms=(_LOCK_ACQUIRE,),
     release_forms=(_RELEASE,),
     locked_method="locked",  # from 3.14 on; an AttributeError before
+    owned_methods=("_is_owned",),
 )
 
 CONDITION = LockKind(
@@ -98,6 +99,7 @@ CONDITION = LockKind(
     waits=("wait", "wait_for"),
     notifies=("notify", "notify_all", "notifyAll"),
     locked_method="locked",  # from 3.14 on
+    owned_methods=("_is_owned",),
 )
 
 SEMAPHORE = LockKind(
