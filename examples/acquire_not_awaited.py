@@ -1,7 +1,7 @@
-"""An asyncio lock whose ``acquire()`` is called but not awaited is never taken.
+"""An asyncio lock whose ``acquire()`` is called but not awaited.
 
-The call only makes a coroutine. The section runs without the lock, and the release then finds a
-lock that is free.
+The call only creates a coroutine. The section runs without the lock, and the release then raises,
+because the lock is not held.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Producers and consumers on one condition: correct code, nothing is to be reported.
+"""Producers and consumers on one condition: correct code without findings.
 
-``wait`` stands in a loop that tests the state again, and the condition is held when it is notified.
+``wait`` is in a loop that tests the state again, and the condition is held when it is notified.
 """
 
 import threading

@@ -1,7 +1,7 @@
-"""Whether a lock is free is old news by the time one acts on it.
+"""A decision on ``locked()``, whose result may be stale by the time it is used.
 
-Two threads can both see a free lock; then one of them waits after all. To take a lock only if it is
-free, ask for it without waiting and look at the answer.
+Two threads can both see that the lock is free, and then one of them waits. To acquire a lock only
+if it is free, use ``acquire(blocking=False)`` and test its result.
 """
 
 import threading

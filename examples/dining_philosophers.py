@@ -1,10 +1,10 @@
-"""Five philosophers, five forks, and a meal that never begins.
+"""Five philosophers, five forks, and a deadlock.
 
-Everybody takes the left fork and waits for the right one, which the neighbour holds. The cure is
-an order of all forks: take the one with the lower number first. Then the last philosopher reaches
-for the same fork as the first one, and somebody can always eat.
+Every philosopher takes the left fork and waits for the right one, which the neighbour holds. The
+fix is an order of all forks: take the one with the lower number first. Then the last philosopher
+takes the same fork first as the first one, and one of the others can always eat.
 
-The hungry threads are daemons, so that the program can end although they never do.
+The deadlocked threads are daemons, so that the program can end.
 """
 
 import threading

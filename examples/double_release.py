@@ -1,7 +1,7 @@
-"""A lock that is released in the handler and once more at the end.
+"""A lock that is released in the handler and again at the end.
 
-Releasing a lock that nobody holds raises ``RuntimeError``. Worse, if another thread has taken the
-lock in the meantime, its lock is taken away from it without a word.
+Releasing a lock that is not held raises ``RuntimeError``. If another thread has acquired the lock
+in the meantime, the second release releases the lock of that thread, silently.
 """
 
 import threading

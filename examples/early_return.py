@@ -1,6 +1,6 @@
-"""A release copied onto every way out, and one way that was missed.
+"""A release before every ``return`` but one.
 
-The function leaves through ``return`` in three places; before one of them the release is missing.
+The function returns in three places. Before one of them, the release is missing.
 """
 
 import threading

@@ -1,8 +1,8 @@
-"""A file that cannot be opened leaves a lock held for ever.
+"""A file that cannot be opened leaves a lock held.
 
-The lock is acquired, the file work raises, and the release below is never reached. The next thread
-that wants the lock waits without end (here: for a fifth of a second). ``with`` releases on every
-way out.
+The lock is acquired, opening the file raises, and the release is skipped. The next thread that
+acquires the lock blocks indefinitely (in this program, for a fifth of a second). ``with`` releases
+on every exit path.
 """
 
 import threading

@@ -1,7 +1,7 @@
-"""``lock.acquire`` without parentheses does nothing, and ``with lock.acquire()`` fails.
+"""``lock.acquire`` without parentheses, and ``with lock.acquire()``.
 
-The first line only mentions the method. In the second, the answer of ``acquire``, which is True, is
-entered instead of the lock; a bool cannot be entered, and the lock stays held.
+The first statement does not call the method. The second enters the result of ``acquire``, which is
+True, instead of the lock. A bool is not a context manager, so it raises, and the lock stays held.
 """
 
 import threading

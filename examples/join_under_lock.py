@@ -1,9 +1,9 @@
 """Waiting for a thread while holding the lock that it needs.
 
-The thread waits for the lock, and who holds it waits for the thread. The cure is to tell the thread
-to stop under the lock, and to wait for it outside.
+The thread waits for the lock, and the caller that holds the lock waits for the thread. The fix is
+to signal the thread under the lock, and to join it after releasing the lock.
 
-The faulty call runs in a daemon thread, so that the program can end although it never does.
+The faulty call runs in a daemon thread, so that the program can end.
 """
 
 import threading

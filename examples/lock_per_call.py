@@ -1,6 +1,7 @@
-"""A lock that is made by each call excludes nobody.
+"""A lock that each call creates for itself.
 
-Every caller brings its own lock and finds it free. The lock has to be as old as the data.
+Every call acquires its own lock, so the calls do not exclude each other. The lock must live as long
+as the data that it protects.
 """
 
 import threading

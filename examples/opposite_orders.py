@@ -1,9 +1,9 @@
-"""Two locks, taken in opposite orders by two threads.
+"""Two locks that two threads acquire in opposite orders.
 
-Each thread holds what the other wants. Nothing is wrong with either function alone: the fault is in
-the two of them together. The cure is one order for everybody.
+Each thread holds the lock that the other waits for. Neither function is wrong on its own: the fault
+is the combination. The fix is to acquire the locks in the same order everywhere.
 
-The faulty threads are daemons, so that the program can end although they never do.
+The deadlocked threads are daemons, so that the program can end.
 """
 
 import threading

@@ -1,9 +1,9 @@
-"""A property that takes a lock, read by somebody who holds it.
+"""A property that acquires a lock and is read while that lock is held.
 
-Nothing in the reading looks like a call, and the lock is not re-entrant: the thread waits for
-itself. The cure is a method that expects the lock to be held.
+Reading the property does not look like a call, and the lock is not re-entrant: the thread waits for
+itself. The fix is a method that expects the lock to be held.
 
-The faulty call runs in a daemon thread, so that the program can end although it never does.
+The faulty call runs in a daemon thread, so that the program can end.
 """
 
 import threading

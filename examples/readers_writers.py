@@ -1,8 +1,8 @@
-"""Many readers or one writer: correct code that looks wrong at first sight.
+"""Many readers or one writer: correct code that looks wrong.
 
-The first reader locks the room for all readers and the last one unlocks it, so acquire and release
-stand in different functions, under conditions, and may even happen in different threads, which
-``threading.Lock`` allows. Nothing is to be reported here.
+The first reader acquires the lock of the room for all readers, and the last one releases it.
+Acquire and release are therefore in different functions, under conditions, and may run in different
+threads, which ``threading.Lock`` allows. There are no findings.
 """
 
 import threading

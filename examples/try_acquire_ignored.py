@@ -1,7 +1,7 @@
-"""An acquire with a timeout whose answer nobody reads.
+"""An acquire with a timeout whose result is ignored.
 
-``acquire(timeout=…)`` gives up and returns False. Who does not look works on without the lock, and
-then releases a lock that belongs to somebody else.
+``acquire(timeout=…)`` returns False if the timeout expires. Without a test of the result, the
+section runs without the lock, and then releases the lock of another thread.
 """
 
 import threading

@@ -1,7 +1,7 @@
-"""A context manager made from a generator does not release by itself.
+"""A context manager from a generator without ``try``.
 
-An error in the body of the ``with`` is raised at the ``yield``. Without ``try`` and ``finally``
-around it the release is skipped.
+An exception in the body of the ``with`` is raised at the ``yield``. Without ``try`` and ``finally``
+around it, the release is skipped.
 """
 
 import threading

@@ -1,6 +1,6 @@
-"""Locks of threads and locks of tasks are entered in different ways.
+"""``with`` on an asyncio lock, and ``async with`` on a thread lock.
 
-``with`` on an asyncio lock raises ``TypeError``, and so does ``async with`` on a lock of threading.
+Both raise ``TypeError``: an asyncio lock needs ``async with``, a lock of threading needs ``with``.
 """
 
 import asyncio

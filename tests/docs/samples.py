@@ -53,14 +53,14 @@ def without_output(text: str) -> str:
 
 
 def examples_page() -> str:
-    """Return the page of the examples, without what the commands print."""
+    """Return the page of the examples, with a placeholder for the output of each command."""
     listed = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
     parts = [
         "# Examples",
-        "Small programs that show a fault and its cure. Functions called `faulty…` hold the fault,"
-        " functions called `cured…` do the same without it. Each program runs by itself and ends,"
-        " even where threads lock each other out. They are in the folder"
-        " `examples` of the repository.",
+        "Small programs that show a fault and its fix. Functions called `faulty…` contain the"
+        " fault, functions called `cured…` do the same without it. Each program runs on its own"
+        " and ends, even if its threads deadlock. They are in the folder `examples` of the"
+        " repository.",
     ]
     for name, rules in _ROW.findall(listed):
         module = ast.parse((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def examples_page() -> str:
             # Numbered as in the file, because findings name lines.
             f"```{{literalinclude}} ../examples/{name}.py\n:language: python"
             f"\n:lines: {module.body[1].lineno}-\n:lineno-match:\n```",
-            f"```console\n$ locklint check examples/{name}.py\n```",
+            f"```console\n$ locklint check examples/{name}.py\n…\n```",
         ]
     return "\n\n".join(parts) + "\n"
 

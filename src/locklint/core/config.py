@@ -32,7 +32,7 @@ class LockType(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     ] = "timeout"
     failure: Annotated[
         Literal["false", "raises"],
-        Meta(description="What a failed acquire does: return False, or raise an exception."),
+        Meta(description="How a failed acquire ends: it returns False, or raises an exception."),
     ] = "false"
     context_manager: Annotated[
         bool, Meta(description="Whether `with` acquires and releases it.")
@@ -42,7 +42,7 @@ class LockType(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     ] = False
 
 
-# Where a setting counts: in the settings file nearest to each file, or in the project's root only.
+# Where a setting is read from: the settings file nearest to each file, or only the project's root.
 FOLDER = {"scope": "folder"}
 ROOT = {"scope": "root"}
 
@@ -150,8 +150,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     baseline: Annotated[
         str | None,
         Meta(
-            description="The file of known findings, which are not reported. The path is relative"
-            " to the settings file's folder.",
+            description="The baseline: a file of known findings, which are not reported. The path"
+            " is relative to the settings file's folder.",
             examples=["locklint-baseline.txt"],
             extra=ROOT,
         ),
@@ -160,7 +160,7 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
         Annotated[str, Meta(pattern=r"^py3[0-9]{1,2}$")] | None,
         Meta(
             description="The oldest version of Python that the code runs on. Branches for older"
-            " versions, as after `if sys.version_info < (3, 9):`, are not analysed.",
+            " versions, such as those of `if sys.version_info < (3, 9):`, are not analysed.",
             examples=["py311"],
             extra=ROOT,
         ),
@@ -177,7 +177,7 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
         dict[str, LockType],
         Meta(
             description="Further kinds of lock, by the dotted name of their class or factory. A"
-            " name that the project should have and does not have is an error.",
+            " name in a module of the project that does not exist is an error.",
             examples=[{"pkg.Latch": {"acquire": ["down"], "release": ["up"]}}],
             extra=ROOT,
         ),
@@ -185,9 +185,9 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     immediate_callers: Annotated[
         Names,
         Meta(
-            description="Functions that call their callbacks at once: in the same thread, before"
-            " they return. Locks that a callback acquires count at the call. The functions may be"
-            " those of a library or of the project.",
+            description="Functions that call their callbacks immediately: in the same thread,"
+            " before they return. The callbacks are then analysed as part of the call. The"
+            " functions may belong to a library or to the project.",
             examples=[["pkg.retry.run"]],
             extra=ROOT,
         ),
@@ -206,8 +206,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
         tuple[str, ...],
         Meta(
             description="The order in which locks must be acquired: the lock to the left of `<`"
-            " first. A lock has the name that `locklint graph` shows, or the end of it. A name that"
-            " no lock of the project has is an error.",
+            " first. Use the name that `locklint graph` shows, or the end of it. A name that"
+            " matches no lock of the project is an error.",
             examples=[["bank.accounts_lock < bank.Account._lock"]],
             extra=ROOT,
         ),

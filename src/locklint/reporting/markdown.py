@@ -50,7 +50,7 @@ def _page(results: Results, options: RenderOptions, rows: int | None, stories: i
         for diagnostic in found[:stories]:
             lines.extend(_story(diagnostic, results, options))
         if stories is not None and len(found) > stories:
-            lines += [f"The stories of {len(found) - stories} more findings are left out.", ""]
+            lines += [f"The steps of {len(found) - stories} more findings are left out.", ""]
     for line in closing_lines(results)[1:]:
         lines.append(_inline(line))
     return "".join(f"{line}\n" for line in lines)
