@@ -166,9 +166,11 @@ def use_problems(wheel: Path, scratch: Path) -> Iterator[str]:
 
 def _environment(folder: Path, package: str) -> Path:
     """Make an environment that holds one package and what it needs; return its Python."""
-    _run(sys.executable, "-m", "venv", str(folder))
+    # This Python's pip installs for both environments; neither needs one of its own.
+    _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package)
+    pip = (sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check")
+    _run(*pip, "install", "--quiet", "--no-compile", package)
     return python
 
 

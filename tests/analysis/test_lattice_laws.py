@@ -48,7 +48,7 @@ FACTS = tuple(Fact("truth", str(path), (path,)) for path in VARIABLES)
 STACK = AccessPath("stack", (), Root.LOCAL)
 SPANS = tuple(Span(line, 1, line, 9) for line in (1, 2, 3))
 
-LAW = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+LAW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 
 spans = st.sampled_from(SPANS)
 grades = st.sampled_from((Grade.ACQUIRE, Grade.UNLIKELY, Grade.LIKELY, Grade.CERTAIN))

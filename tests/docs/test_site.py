@@ -105,19 +105,20 @@ def recipes(page: str, mark: str) -> list[str]:
 def test_recipes_are_what_the_services_accept(kind: str, tmp_path: Path) -> None:
     found = recipes("ci.md", kind)
     assert found
-    for number, text in enumerate(found):
-        path = tmp_path / f"{number}.yml"
+    paths = [tmp_path / f"{number}.yml" for number in range(len(found))]
+    for path, text in zip(paths, found, strict=True):
         path.write_text(text, encoding="utf-8")
-        check_schema(f"vendor.{kind}", path)
+    check_schema(f"vendor.{kind}", *paths)
 
 
 def test_the_action_is_what_github_accepts() -> None:
     check_schema("vendor.github-actions", ROOT / "action.yml")
 
 
-def check_schema(schema: str, path: Path) -> None:
-    """Hold a file against one of the schemas that check-jsonschema ships."""
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
+def check_schema(schema: str, *paths: Path) -> None:
+    """Hold files against one of the schemas that check-jsonschema ships."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
+    command += map(str, paths)
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
 

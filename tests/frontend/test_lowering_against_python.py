@@ -43,7 +43,7 @@ from locklint.ir.instruction import (
 from locklint.ir.printer import print_function
 from locklint.ir.verify import verify
 
-PROGRAMS = 400
+PROGRAMS = 200
 RUNS = 12
 MAX_STEPS = 150
 

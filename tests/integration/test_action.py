@@ -62,6 +62,7 @@ class Runner:
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "GITHUB_OUTPUT": str(self.output),
             "RUNNER_TEMP": str(folder),
+            "PIP_NO_COMPILE": "1",  # Most of what is installed is never imported here.
         }
         # Stands for the environment that the first step makes.
         python = folder / "locklint" / "bin" / "python"

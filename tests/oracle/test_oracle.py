@@ -380,7 +380,7 @@ EXACT = Options(one_function=True)
 def test_the_analysis_agrees_on_a_short_slice() -> None:
     wrong = []
     outcomes: Counter[str] = Counter()
-    for number in range(300):
+    for number in range(150):
         seed = program_seed(1, number)
         try:
             comparison = judge(generate(seed, EXACT), static_answer)
@@ -389,4 +389,4 @@ def test_the_analysis_agrees_on_a_short_slice() -> None:
         outcomes[comparison.outcome] += 1
         wrong += [f"program {seed}: {mismatch}" for mismatch in comparison.mismatches]
     assert not wrong
-    assert outcomes["agree"] > 250, outcomes
+    assert outcomes["agree"] > 125, outcomes
