@@ -11,7 +11,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -238,22 +238,199 @@ def test_the_library_of_the_extra() -> None:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 
-@pytest.mark.skipif(not (CHROMIUM and graph_script()), reason="needs Chromium and the extra")
-@pytest.mark.parametrize(
-    ("graph", "count"),
-    [
-        (BANK, "3 of 3 locks, 4 of 4 edges"),
-        (HOSTILE, f"{len(EVIL)} of {len(EVIL)} locks, {len(EVIL)} of {len(EVIL)} edges"),
-    ],
-)
-def test_a_browser_draws_it(tmp_path: Path, graph: LockGraph, count: str) -> None:
-    page = tmp_path / "order.html"
-    page.write_text(rendered("html", graph, graph_script=graph_script()))
-    profile = f"--user-data-dir={tmp_path / 'profile'}"
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", profile, "--v=0"]
-    command += ["--enable-logging=stderr", "--dump-dom", page.as_uri()]
+def _in_browser(page: str, folder: Path) -> str:
+    """Return the page as it is after its scripts have run; no message in the console is allowed."""
+    file = folder / "order.html"
+    file.write_text(page)
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1280,800"]
+    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--v=0"]
+    command += ["--virtual-time-budget=3000", "--dump-dom", file.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert "CONSOLE" not in done.stderr
-    assert '<body class="live">' in done.stdout
-    assert f'<output id="count">{count}</output>' in done.stdout
-    assert "<canvas" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.skipif(not (CHROMIUM and graph_script()), reason="needs Chromium and the extra")
+@pytest.mark.parametrize("graph", [BANK, HOSTILE])
+def test_a_browser_draws_it(tmp_path: Path, graph: LockGraph) -> None:
+    drawn = _in_browser(rendered("html", graph, graph_script=graph_script()), tmp_path)
+    locks, edges = len(graph.locks), len(graph.edges)
+    assert '<body class="live">' in drawn
+    count = f"{locks} of {locks} locks, {edges} of {edges} edges"
+    assert f'<output id="count">{count}</output>' in drawn
+    assert "<canvas" in drawn
+
+
+WATCHED = """
+var vis = {
+  DataSet: class {
+    constructor(items) { this.items = new Map(items.map((item) => [item.id, item])); }
+    update(items) { for (const item of items) Object.assign(this.items.get(item.id), item); }
+  },
+  Network: class {
+    constructor(element, drawn) { Object.assign(window, { network: this, drawn, on: {} }); }
+    on(event, action) { window.on[event] = action; }
+    destroy() {}
+    fit() {}
+    moveTo() {}
+    getScale() { return 1; }
+    getPosition() { return { x: 1, y: 1 }; }
+    canvasToDOM(place) { return place; }
+  },
+};
+"""
+"""What takes the place of the library where it matters what it is told to draw."""
+
+WATCHER = """
+const seen = {};
+const set = (id, value) => {
+  document.getElementById(id).value = value;
+  document.getElementById(id).dispatchEvent(new Event("change"));
+};
+const of = (selector) => [...document.querySelectorAll(selector)].map((each) => each.id);
+const boxes = () => [...drawn.nodes.items.values()];
+const note = (name) => {
+  seen[name] = {
+    boxes: boxes().map(({ id, label, x, y }) => [id, label, x, y]),
+    arrows: [...drawn.edges.items.values()].map(({ from, to, dashes }) => [from, to, dashes]),
+    rows: of("tr:not([hidden])"), selected: of("tr.selected"), near: of("tr.near"),
+  };
+};
+%s
+const result = document.createElement("pre");
+result.id = "seen";
+result.textContent = encodeURIComponent(JSON.stringify(seen));
+document.body.append(result);
+"""
+
+
+def _watched(graph: LockGraph, steps: str, folder: Path) -> dict[str, dict[str, Any]]:
+    page = rendered("html", graph, graph_script=WATCHED)
+    page = re.sub("<meta http-equiv.*>", "", page)  # It would not let the watcher run.
+    drawn = _in_browser(page.replace("</html>", f"<script>{WATCHER % steps}</script>"), folder)
+    (found,) = re.findall('<pre id="seen">(.*?)</pre>', drawn)
+    seen: dict[str, dict[str, Any]] = json.loads(unquote(found))
+    return seen
+
+
+def _shop(modules: int) -> LockGraph:
+    """Ten locks in each module, in one order; a cycle in the second, a lock alone in the third."""
+    names = [(f"shop.m{one}", f"lock{other}") for one in range(modules) for other in range(10)]
+    locks = tuple(
+        GraphLock(f"{module}.{name}", "K", False, "one object", None, name, module)
+        for module, name in names
+    )
+    pairs = [(index, index + 1) for index in range(len(locks) - 1)]
+    pairs += [(index, index + 10) for index in range(len(locks) - 10)]
+    pairs += [(12, 11), (25, 25)]
+    edges = tuple(
+        GraphEdge(locks[one].name, locks[other].name, (witness(1, waits=other - one != 10),))
+        for one, other in sorted(pairs)
+    )
+    return LockGraph(locks, edges, ((locks[25].name,), (locks[11].name, locks[12].name)))
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+def test_filters_and_groups(tmp_path: Path) -> None:
+    graph = _shop(5)
+    seen = _watched(
+        graph,
+        """
+        note("first");
+        set("cycle", "any"); note("cycles");
+        set("cycle", "1"); note("alone");
+        set("cycle", ""); set("module", "shop.m4"); set("group", "0"); note("module");
+        set("module", ""); note("all");
+        set("group", "2"); on.doubleClick({ nodes: ["group shop.m0"] }); note("opened");
+        """,
+        tmp_path,
+    )
+    assert [box[:2] for box in seen["first"]["boxes"]] == [
+        [f"group shop.m{number}", f"shop.m{number}\n10 locks"] for number in range(5)
+    ]
+    assert len(seen["first"]["rows"]) == 50 + len(graph.edges) + 2
+    assert seen["first"]["arrows"][0] == ["group shop.m0", "group shop.m1", False]
+    assert [box[:2] for box in seen["cycles"]["boxes"]] == [
+        ["lock 11", "lock1"],
+        ["lock 12", "lock2"],
+        ["lock 25", "lock5"],
+    ]
+    assert seen["cycles"]["arrows"] == [
+        ["lock 11", "lock 12", False],
+        ["lock 12", "lock 11", False],
+        ["lock 25", "lock 25", False],
+    ]
+    assert [box[0] for box in seen["alone"]["boxes"]] == ["lock 25"]
+    assert [row for row in seen["alone"]["rows"] if not row.startswith("edge")] == [
+        "cycle1",
+        "lock26",
+    ]
+    inside = {f"lock {index}" for index in range(40, 50)}
+    assert inside < {box[0] for box in seen["module"]["boxes"]}
+    assert all(inside & {one, other} for one, other, _ in seen["module"]["arrows"])
+    assert ["lock 30", "lock 40", True] in seen["module"]["arrows"]
+    assert len(seen["all"]["boxes"]) == 50
+    assert [box[0] for box in seen["opened"]["boxes"]] == [
+        *[f"lock {index}" for index in range(10)],
+        *[f"group shop.m{number}" for number in range(1, 5)],
+    ]
+
+
+def _wide(number: int) -> LockGraph:
+    """Locks that lead to many others, with names of many lengths; every tenth by itself."""
+    locks = tuple(
+        GraphLock(f"m{index % 7}.C{index}.{'_long' * (index % 13)}", "K", False, "one object")
+        for index in range(number)
+    )
+    pairs = {
+        (one, other)
+        for one in range(number)
+        for other in (2 * one + 1, 2 * one + 2, one * 5 % number)
+        if one < other < number and one % 10 and other % 10
+    }
+    pairs |= {(one, one) for one in range(0, number, 10)} | {(17, 1)}
+    edges = tuple(
+        GraphEdge(locks[one].name, locks[other].name, (witness(1),)) for one, other in sorted(pairs)
+    )
+    return LockGraph(locks, edges)
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+@pytest.mark.parametrize("number", [30, 500])
+def test_no_two_boxes_overlap(tmp_path: Path, number: int) -> None:
+    seen = _watched(_wide(number), 'note("first"); set("group", "0"); note("all");', tmp_path)
+    ends = {name for edge in _wide(number).edges for name in (edge.source, edge.target)}
+    assert len(seen["all"]["boxes"]) == len(ends) > 0.9 * number
+    for drawn in seen.values():
+        boxes = [
+            (x, y, max(map(len, label.split("\n"))) * 8.4, len(label.split("\n")) * 17)
+            for _, label, x, y in drawn["boxes"]
+        ]
+        for index, (x, y, width, height) in enumerate(boxes):
+            for x2, y2, width2, height2 in boxes[index + 1 :]:
+                apart = abs(x - x2) >= (width + width2) / 2 + 10
+                assert apart or abs(y - y2) >= (height + height2) / 2 + 10
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+def test_rows_and_picture_select_each_other(tmp_path: Path) -> None:
+    seen = _watched(
+        BANK,
+        """
+        const click = (selector) => document.querySelector(selector).click();
+        click("#edge1 .pick"); note("edge");
+        click("#lock2 .pick"); note("lock");
+        click("#cycle1 .pick"); note("cycle");
+        on.click({ nodes: ["lock 1"], edges: ["x"] }); note("node");
+        on.click({ nodes: [], edges: ["lock 2 -> lock 0"] }); note("arrow");
+        on.click({ nodes: [], edges: [] }); note("nothing");
+        """,
+        tmp_path,
+    )
+    assert (seen["edge"]["selected"], seen["edge"]["near"]) == (["edge1"], ["lock1", "lock3"])
+    for name in ("lock", "node"):
+        assert seen[name]["selected"] == ["lock2"]
+        assert seen[name]["near"] == ["edge2", "edge4", "lock3"]
+    assert seen["cycle"]["selected"] == ["cycle1", "edge1", "edge3"]
+    assert seen["arrow"]["selected"] == ["edge3"]
+    assert (seen["nothing"]["selected"], seen["nothing"]["near"]) == ([], [])

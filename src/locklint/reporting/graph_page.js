@@ -66,7 +66,7 @@
   // Unless it is chosen: the finest groups of which not too many are drawn.
   function chosenGrouping() {
     if (at("group").value !== "auto") return Number(at("group").value);
-    const most = Math.max(8, (picture.clientWidth * picture.clientHeight) / ROOM);
+    const most = Math.max(14, (picture.clientWidth * picture.clientHeight) / ROOM);
     const number = (parts) =>
       new Set([...shown.locks].map((index) => (parts ? groupOf(index, parts) : index))).size;
     const levels = [...at("group").options].slice(1).map((option) => Number(option.value));
@@ -363,14 +363,26 @@
     network.on("click", chosenInPicture);
     network.on("doubleClick", openedInPicture);
     fit();
-    if (boxes.size > 0 && network.getScale() < LEAST_SCALE) {
-      // Too small to be read: begin with what was opened, with a cycle, or with the first box.
-      const all = [...boxes.values()];
-      const first = all.find(({ locks }) =>
-        opening !== "" && isWithin(data.locks[locks[0]].module, opening))
-        ?? all.find((box) => box.isRed) ?? all[0];
-      network.moveTo({ position: places.get(first.id), scale: LEAST_SCALE });
-    }
+    if (boxes.size > 0 && network.getScale() < LEAST_SCALE) beginAt(places, opening);
+  }
+
+  // Too small to be read as a whole: begin with what was opened, with a cycle, or at the top left.
+  function beginAt(places, opening) {
+    const all = [...boxes.values()];
+    const first =
+      all.find(({ locks }) => opening !== "" && isWithin(data.locks[locks[0]].module, opening)) ??
+      all.find((box) => box.isRed);
+    const along = (side, length) => {
+      const ends = [...places.values()].map((place) => place[side]);
+      const half = length / LEAST_SCALE / 2;
+      const [least, most] = [Math.min(...ends) - 130 + half, Math.max(...ends) + 130 - half];
+      if (least > most) return (least + most) / 2;
+      return first ? Math.min(Math.max(places.get(first.id)[side], least), most) : least;
+    };
+    const position = {
+      x: along("x", picture.clientWidth), y: along("y", picture.clientHeight),
+    };
+    network.moveTo({ position, scale: LEAST_SCALE });
   }
 
   function parts() {
