@@ -111,6 +111,11 @@ class Called(msgspec.Struct, frozen=True):
     receiver_classes: tuple[str, ...] = ()
     closure: tuple[tuple[str, AccessPath], ...] = ()
 
+    @property
+    def is_held_by_hand(self) -> bool:
+        """Whether a lock is held that the function itself has to release."""
+        return any(held.since is not None and held.since.how != "with" for held in self.held)
+
 
 class Outside(msgspec.Struct, frozen=True):
     """One execution of a call that leaves the program and may wait, or write to a log."""

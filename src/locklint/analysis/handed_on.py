@@ -12,7 +12,7 @@ from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Lookup, Summary, is_nameable
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, HandOver, Use
+from locklint.ir.instruction import Call, HandOver, Return, Terminator, Use
 from locklint.ir.lock import LockRef
 
 
@@ -31,7 +31,8 @@ def passed_on(states: LockStates, lookup: Lookup) -> PassedOn:
     for block in function.blocks.values():
         for instruction in block.instructions:
             if isinstance(instruction, HandOver):
-                locks[instruction.lock] = None
+                if not _is_returned(instruction, block.terminator):
+                    locks[instruction.lock] = None
             elif isinstance(instruction, Call) and instruction.targets:
                 found = lookup(instruction.targets[0])
                 if found is not None and (found[1].handed_on or found[1].given_away):
@@ -56,20 +57,14 @@ def locks_handed_on(binding: Binding, summary: Summary) -> Iterator[LockRef]:
             yield binding.locks[name]
 
 
-def passes_lock(function: Function, key: str) -> bool:
-    """Whether a function passes a lock to the one of a key."""
-    return any(
-        isinstance(each, Call)
-        and key in each.targets
-        and any(argument.lock is not None for argument in each.arguments)
-        for block in function.blocks.values()
-        for each in block.instructions
-    )
-
-
 def runs_later(callee: Function, call: Call) -> bool:
     """Whether a call only makes an object, whose code runs when the caller has gone on."""
     return callee.is_generator or (callee.is_async and call.use is not Use.AWAITED)
+
+
+def _is_returned(instruction: HandOver, end: Terminator) -> bool:
+    """Whether the caller itself gets the lock."""
+    return isinstance(end, Return) and not end.implicit and end.span == instruction.span
 
 
 def _own_parameters(binding: Binding, summary: Summary) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from locklint.analysis.deciding import Deciding
 from locklint.analysis.events import NOT_SHARED, LockStates, Recorder, Shared
 from locklint.analysis.hand_off import HandOffs, depends_on_others
-from locklint.analysis.handed_on import passes_lock
+from locklint.analysis.hold import Grade
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY, State
 from locklint.analysis.lockset_transfer import Transfer
@@ -133,9 +133,8 @@ class Interprocedural:
                 if (before is None or before.is_neutral) and summary.is_neutral:
                     # How likely it raises is new, but callers within this round come later anyhow.
                     again |= {c for c in self._callers.get(key, ()) if c in done and c != key}
-                    if summary.given_away:
-                        others = self._callers.get(key, set()) - dirty
-                        again |= {c for c in others if passes_lock(self.functions[c], key)}
+                    others = self._callers.get(key, set()) - dirty
+                    again |= {c for c in others if self._depends_on(c, key)}
                     continue
                 changed.add(key)
                 again |= {c for c in self._callers.get(key, ()) if c in done or c not in dirty}
@@ -143,6 +142,18 @@ class Interprocedural:
                 break
             dirty = again
         return changed
+
+    def _depends_on(self, caller: str, key: str) -> bool:
+        """Whether it matters to a function what one that acquires no lock raises, or passes on.
+
+        It does where a lock is held by hand, and where it tells how likely the caller raises.
+        """
+        states = self.states.get(caller)
+        if states is None:
+            return False
+        if not states.taken and not states.given:
+            return states.raises is Grade.LIKELY and self.summaries[key].raises < Grade.LIKELY
+        return any(called.target == key and called.is_held_by_hand for called in states.calls)
 
     def take_errors(self) -> list[tuple[Function, Exception]]:
         """The functions on which the analysis itself failed since this was last asked."""

@@ -85,6 +85,8 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
         return Grade.NEVER  # The read or the operator has a grade of its own.
     if call.targets:
         grades = [raises(target) for target in call.targets]
+        if call.external is not None and not call.safe:  # It may be this instead.
+            grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
         return max((Grade.LIKELY if g is None else g) for g in grades)
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER

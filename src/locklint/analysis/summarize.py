@@ -18,7 +18,8 @@ from locklint.analysis.summary import (
     Summary,
     is_nameable,
 )
-from locklint.ir.instruction import Constant, TryAcquire
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Constant, Raise, TryAcquire
 from locklint.ir.lock import LockRef
 
 MAX_RAISED = 4
@@ -66,12 +67,20 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
         tuple([effect for _, effect in effects]),
         tuple(context_effects),
         states.raises,
-        states.returns or context,
+        states.returns or context or _is_left_to_others(function),
         _raised(effects, likely, states.sets_flags),
         tuple(literals) if len(literals) == len(returned) else (),
         states.deciding if varies else (),
         states.sets_flags,
         *passed_on(states, lookup),
+    )
+
+
+def _is_left_to_others(function: Function) -> bool:
+    """Whether a method only says that others have to implement it; theirs come back."""
+    return any(
+        isinstance(block.terminator, Raise) and block.terminator.exception == "NotImplementedError"
+        for block in function.blocks.values()
     )
 
 

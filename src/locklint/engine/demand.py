@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from locklint.ir.cfg import Function
 
 
+_MOST_CALLS = 2
+"""How many calls deep it is looked at what raises while a lock is held by hand."""
+
+
 def called_as(function: FunctionDecl | Function) -> str:
     """The bare name by which a function is called: a constructor's is its class's."""
     if function.name in ("__init__", "__new__") and function.class_name:
@@ -49,22 +53,21 @@ def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
     return found
 
 
-def given_locks(states: Mapping[str, LockStates]) -> set[str]:
-    """The functions to which a lock is passed that is held by hand: they may hand it on."""
-    return {
-        called.target
-        for one in states.values()
-        for called in one.calls
-        if called.call is not None and called.held
-        for argument in called.call.arguments
-        if argument.lock is not None
-        and any(
-            held.lock.identity == argument.lock.identity
-            and held.since is not None
-            and held.since.how != "with"
-            for held in called.held
-        )
-    }
+def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
+    """The functions that are called while a lock is held by hand, and what these call in turn.
+
+    If they raise the lock is not released, and if it is passed to them they may release it.
+    """
+    found = {c.target for one in states.values() for c in one.calls if c.is_held_by_hand}
+    work, following = sorted(found), list[str]()
+    for _ in range(_MOST_CALLS):
+        for key in work:
+            known = states.get(key)
+            if known is not None:
+                following += [c.target for c in known.calls if c.target not in found]
+        found.update(following)
+        work, following = following, []
+    return found
 
 
 def makers(states: Mapping[str, LockStates]) -> set[str]:
@@ -107,8 +110,8 @@ def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
 
 __all__ = [
     "called_as",
+    "called_by_hand",
     "called_while_holding",
-    "given_locks",
     "is_called_by_name",
     "makers",
     "takes_what_is_passed",

@@ -11,8 +11,8 @@ from locklint.core.config import Config
 from locklint.core.source import Span
 from locklint.engine.demand import (
     called_as,
+    called_by_hand,
     called_while_holding,
-    given_locks,
     is_called_by_name,
     makers,
     takes_what_is_passed,
@@ -352,7 +352,7 @@ class WholeProgram:
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
-            unconditional = makers(states) | given_locks(states)
+            unconditional = makers(states) | called_by_hand(states)
             fresh += self._on_demand(sorted(unconditional - known), None)
             if not fresh:
                 break

@@ -230,7 +230,7 @@ class EffectPass:
                 return
             case Assign(target=target, value=value):
                 if target.fields or isinstance(value, Display):
-                    yield from self._hand_over(value, instruction.span, stored=True)
+                    yield from self._hand_over(value, instruction.span)
                 elif isinstance(value, AccessPath):
                     self._note_mention(value)
                 yield instruction
@@ -272,7 +272,7 @@ class EffectPass:
             # What a function of the project does to a lock, its summary says; what it does with
             # something to call, later perhaps, it does not.
             if keeps or self._is_callable(argument.value):
-                yield from self._hand_over(argument.value, call.span, stored=False)
+                yield from self._hand_over(argument.value, call.span)
         yield call
         module = split_key(self._function.key)[0]
         yield from spawns(call, callee, module, self._definitions, self._callee, self._lock)
@@ -559,7 +559,7 @@ class EffectPass:
                 return branch
             case Return(span=span, value=value) as terminator:
                 if not self._function.name.startswith("<"):
-                    instructions.extend(self._hand_over(value, span, stored=True))
+                    instructions.extend(self._hand_over(value, span, returned=True))
                 return terminator
             case terminator:
                 return terminator
@@ -621,11 +621,14 @@ class EffectPass:
         if path.root is Root.PARAMETER and path.is_variable:
             self._given_away.add(path.root_name)
 
-    def _hand_over(self, operand: Operand, span: Span, *, stored: bool) -> Iterator[Instruction]:
+    def _hand_over(
+        self, operand: Operand, span: Span, *, returned: bool = False
+    ) -> Iterator[Instruction]:
+        """Give away the locks in a value; what is ``returned`` the caller knows."""
         match operand:
             case Display(items=items):
                 for item in items:
-                    yield from self._hand_over(item, span, stored=stored)
+                    yield from self._hand_over(item, span, returned=returned)
             case FunctionRef(captures=captures):
                 for path in captures:
                     self._give_away(path)
@@ -636,10 +639,11 @@ class EffectPass:
                         # What is run later may pass the lock on to whoever releases it.
                         yield HandOver(span, lock)
             case AccessPath() as path:
-                self._give_away(path)
+                if not returned:
+                    self._give_away(path)
                 function = self._definitions.function(path)
                 if function is not None:
-                    yield from self._hand_over(function, span, stored=stored)
+                    yield from self._hand_over(function, span)
                     return
                 found = self._method(path) if path.fields or path.is_variable else None
                 if found is not None:

@@ -330,6 +330,8 @@ class Calls:
             return items or UNKNOWN
         if method in ("values", "copy", "union", "difference", "intersection"):
             return (replace(container, name="list" if method == "values" else container.name),)
+        if method == "keys":
+            return (ContainerType("list", ()),)
         if method == "items":
             pair = ContainerType("tuple", (UNKNOWN, items), ("0", "1"))
             return (ContainerType("list", ((pair,),)),)

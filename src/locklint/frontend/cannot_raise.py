@@ -7,6 +7,7 @@ counts: what is popped right after `if queue:` is there.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,11 +21,13 @@ from locklint.ir.instruction import (
     BlockId,
     Branch,
     Call,
+    Condition,
     Constant,
     Display,
     Equals,
     FunctionRef,
     Instruction,
+    IsNone,
     Opaque,
     Operand,
     Operate,
@@ -50,6 +53,8 @@ _MAX_BLOCKS = 12
 _LENGTH = re.compile(r"\(?len\((?P<path>[^()]+)\)(?: (?:> .+|>= [1-9]\d*|!= 0)\))?")
 _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
 
+
+_COPYING = frozenset(("list", "set", "sorted", "tuple"))
 
 _LETS_OTHERS = frozenset(("acquire", "release", "wait", "wait_for"))
 """Methods in which other threads may do to a container what they like."""
@@ -116,11 +121,20 @@ class CannotRaise:
         """Whether a value is a display with that many items at least."""
         if not (isinstance(value, AccessPath) and isinstance(parts, Constant)):
             return False
-        expanded = self._definitions.expand(value)
+        expanded = self._definitions.expand(self._copied(value))
         if expanded is None or not isinstance(parts.value, int):
             return False
         last = expanded.field(f"[{parts.value - 1}]")
         return self._resolver.has_last(self._function.key, last)
+
+    def _copied(self, path: AccessPath) -> AccessPath:
+        """A path with a copy of a container exchanged for the container."""
+        call = self._definitions.call(AccessPath(path.root_name, (), path.root))
+        if call is not None and str(call.callee) in _COPYING and call.arguments:
+            source = call.arguments[0].value
+            if isinstance(source, AccessPath):
+                return AccessPath(source.root_name, source.fields + path.fields, source.root)
+        return path
 
     def _are_equatable(self, values: tuple[Operand, ...]) -> bool:
         """Whether comparing them runs no method of the project; that of `object` cannot raise."""
@@ -199,10 +213,14 @@ class CannotRaise:
     # -- tests ------------------------------------------------------------------------------
 
     def _is_tested(self, path: AccessPath, at: Instruction, block: BasicBlock) -> bool:
-        """Whether a test has shown an element: of ``d[k]`` ``k in d``, of ``q[0]`` ``q``."""
+        """Whether a test has shown that something is there.
+
+        Of ``d[k]`` ``k in d`` or ``d.get(k)``, of ``q[0]`` ``q``, of ``x.y`` ``hasattr(x, "y")``.
+        """
+        holder = path.parent()
         if path.last[0] != "[":
-            return False
-        holder, key = path.parent(), path.last[1:-1]
+            return self._is_known(holder, at, block, f".{path.last}")
+        key = path.last[1:-1]
         types = self._types(holder)
         if not types:
             return False
@@ -217,28 +235,86 @@ class CannotRaise:
     def _is_known(
         self, container: AccessPath, at: Instruction, block: BasicBlock, key: str | None
     ) -> bool:
-        instructions = list(block.instructions)
+        instructions: Sequence[Instruction] = block.instructions
         place = next(
             (i for i, each in enumerate(instructions) if each.span == at.span), len(instructions)
         )
-        if _takes_out(instructions[:place], container):
-            return False
-        if self._before is None:
-            self._before = predecessors(self._function, lambda each: each.successors())
+        instructions = instructions[:place]
+        asked: Call | None = None
         here = block.id
         for _ in range(_MAX_BLOCKS):
-            before = self._before[here]
+            for each in reversed(instructions):
+                if each is asked or self._goes_through(each, container, key):
+                    return True
+                if _takes_out(each, container):
+                    return False
+            before = self._blocks_before(here)
             if len(before) != 1 or here == self._function.entry:
                 return False
             test = self._function.blocks[next(iter(before))]
             branch = test.terminator
-            if isinstance(branch, Branch):
-                if self._says(branch, branch.then == here, str(container), key):
+            if isinstance(branch, Branch) and asked is None:
+                outcome = branch.then == here
+                if self._says(branch, outcome, str(container), key):
                     return True
-            if _takes_out(test.instructions, container):
-                return False
-            here = test.id
+                asked = self._got(branch.condition, outcome, container, key)
+            instructions, here = test.instructions, test.id
         return False
+
+    def _blocks_before(self, block: BlockId) -> set[BlockId]:
+        if self._before is None:
+            self._before = predecessors(self._function, lambda each: each.successors())
+        return self._before[block]
+
+    def _got(
+        self, condition: Condition, outcome: bool, container: AccessPath, key: str | None
+    ) -> Call | None:
+        """The ``container.get(key)`` that has given something, as the outcome of a test shows."""
+        match condition:
+            case Truth(value=AccessPath() as path) if outcome:
+                pass
+            case IsNone(value=AccessPath() as path) if not outcome:
+                pass
+            case Equals(AccessPath() as path, Constant(value=shown)) if outcome and shown:
+                pass
+            case _:
+                return None
+        values = self._definitions.values(path) if path.root is Root.LOCAL else [path]
+        value = values[0] if len(values) == 1 else None
+        call = self._definitions.call(value) if isinstance(value, AccessPath) else None
+        if call is None or call.callee is None or call.callee != container.field("get"):
+            return None
+        arguments = [str(argument) for argument in call.arguments]
+        return call if arguments in ([key], [key, "None"]) else None
+
+    def _goes_through(self, binding: Instruction, container: AccessPath, key: str | None) -> bool:
+        """Whether a loop over a copy of the container's keys binds ``key``, and deletes that alone.
+
+        ``for k in list(d): del d[k]``.
+        """
+        match binding:
+            case Assign(target=target, value=AccessPath(root=Root.TEMP) as value):
+                pass
+            case _:
+                return False
+        if str(target) != key or value.fields not in (("[*]",), ("[*]", "[0]")):
+            return False
+        copy = self._definitions.call(AccessPath(value.root_name, (), Root.TEMP))
+        if copy is None or str(copy.callee) not in _COPYING or len(copy.arguments) != 1:
+            return False
+        copied = copy.arguments[0].value
+        keys = self._definitions.call(copied) if isinstance(copied, AccessPath) else None
+        if keys is not None:
+            method = "items" if len(value.fields) > 1 else "keys"
+            if keys.callee != container.field(method):
+                return False
+        elif copied != container or len(value.fields) > 1:
+            return False
+        return not any(
+            _removes(each, container) and not _takes_key(each, container, key)
+            for block in self._function.blocks.values()
+            for each in block.instructions
+        )
 
     def _says(self, branch: Branch, outcome: bool, container: str, key: str | None) -> bool:
         """Whether the outcome of a test says that something, or that key, is in the container."""
@@ -247,6 +323,8 @@ class CannotRaise:
                 return container in (str(path), self._measured(path))
             case Equals(value=AccessPath() as path, constant=length) if key is None:
                 return outcome is bool(length.value) and self._measured(path) == container
+            case Opaque(text=str() as text) if key is not None and key[0] == ".":
+                return outcome and text == f"hasattr({container}, {key[1:]!r})"
             case Opaque(text=str() as text):
                 found = (_LENGTH if key is None else _MEMBER).fullmatch(text)
                 if found is None or found["path"] != container:
@@ -265,25 +343,39 @@ class CannotRaise:
         return str(call.arguments[0].value)
 
 
-def _takes_out(instructions: tuple[Instruction, ...] | list[Instruction], path: AccessPath) -> bool:
-    for instruction in instructions:
-        match instruction:
-            case Call(callee=AccessPath() as callee) if callee.fields:
-                if callee.parent() == path and callee.last in REMOVING:
-                    return True
-                if callee.last in _LETS_OTHERS:
-                    return True
-            case Assign(target=target) if path.starts_with(target):
-                return True
-            case Operate(what="del [:]" | "[:]=", values=(AccessPath() as changed, *_)):
-                if changed == path:
-                    return True
-            case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
-                if deleted.fields and deleted.parent() == path:
-                    return True
-            case _:
-                pass
-    return False
+def _takes_out(instruction: Instruction, path: AccessPath) -> bool:
+    """Whether something may be taken out of the container at a path, by others too."""
+    match instruction:
+        case Call(callee=AccessPath() as callee) if callee.fields and callee.last in _LETS_OTHERS:
+            return True
+        case Assign(target=target):
+            return path.starts_with(target)
+        case _:
+            return _removes(instruction, path)
+
+
+def _removes(instruction: Instruction, path: AccessPath) -> bool:
+    """Whether an instruction may take something out of the container at a path."""
+    match instruction:
+        case Call(callee=AccessPath() as callee) if callee.fields:
+            return callee.parent() == path and callee.last in REMOVING
+        case Operate(what="del [:]" | "[:]=", values=(AccessPath() as changed, *_)):
+            return changed == path
+        case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
+            return bool(deleted.fields) and deleted.parent() == path
+        case _:
+            return False
+
+
+def _takes_key(instruction: Instruction, path: AccessPath, key: str) -> bool:
+    """Whether an instruction takes a certain key out of the container at a path."""
+    match instruction:
+        case Call(callee=AccessPath() as callee, arguments=(argument, *_)):
+            return callee.last in ("discard", "pop", "remove") and str(argument.value) == key
+        case Operate(values=(AccessPath() as deleted,)):
+            return deleted == path.field(f"[{key}]")
+        case _:
+            return False
 
 
 def _is_of_self(path: AccessPath) -> bool:

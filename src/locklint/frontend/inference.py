@@ -7,7 +7,7 @@ Lazy, memoised, guarded against cycles, and bounded: each question may take `MAX
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -102,6 +102,7 @@ class Inference:
         self.calls = calls.Calls(self)
         self.learnt: dict[str, LockKind] = {}
         self._memo: dict[Key, Types] = {}
+        self._again: dict[str, dict[str, list[str]]] = {}
         self._stack: dict[Key, _Frame] = {}
         self._provisional: dict[Key, tuple[Types, _Frame]] = {}
         self._steps = 0
@@ -331,7 +332,7 @@ class Inference:
     def _global(self, name: str, index: ModuleIndex) -> Types:
         parts: list[Types] = []
         if name in index.classes or name in index.functions:
-            parts.append(self.definition(index, name))
+            parts += [self.definition(index, each) for each in self._definitions(name, index)]
         if name in index.imports:
             parts.append(self.absolute(index.imports[name], index))
             for other in index.other_imports.get(name, ()):
@@ -343,6 +344,23 @@ class Inference:
         if parts:
             return union(*parts)
         return self._starred(name, index)
+
+    def _definitions(self, name: str, index: ModuleIndex) -> Sequence[str]:
+        """The qualified names of a module's definitions of a name, of which a test chooses one.
+
+        Those for type checkers alone do not count.
+        """
+        again = self._again.get(index.path)
+        if again is None:
+            again = self._again[index.path] = {}
+            for qualname, decl in index.functions.items():
+                if "@" in qualname and decl.class_name is None and decl.parent is None:
+                    again.setdefault(decl.name, []).append(qualname)
+        if name not in again:
+            return (name,)
+        functions = [each for each in (name, *again[name]) if each in index.functions]
+        real = [each for each in functions if not _is_overload(index.functions[each])]
+        return real if name in index.functions else (name, *real)
 
     def _starred(self, name: str, index: ModuleIndex) -> Types:
         external: str | None = None
@@ -541,3 +559,7 @@ def _literal(text: str) -> Types:
         else:
             known = "builtins.float"
     return (ExternalInstance(known),)
+
+
+def _is_overload(decl: FunctionDecl) -> bool:
+    return any(isinstance(d, Ref) and d.names[-1] == "overload" for d in decl.decorators)
