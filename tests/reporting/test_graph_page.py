@@ -235,6 +235,23 @@ def test_the_library_of_the_extra() -> None:
     test_only_its_own_scripts_run(BANK)
 
 
+def test_the_plain_drawing_of_a_large_graph_shows_its_cycles() -> None:
+    graph = _shop(7)
+    text = rendered("html", graph)
+    page = _Page(text)
+    assert "Of 70 locks the picture shows the cycles alone. The tables hold all." in text
+    assert sum(tag == "rect" for tag, _ in page.tags) == 3
+    rows = [f"#edge{row}" for row, e in enumerate(graph.edges, start=1) if graph.is_in_cycle(e)]
+    assert len(rows) == 3
+    drawn = [each["href"] for tag, each in page.tags if tag == "a" and each.get("class") == "cycle"]
+    assert drawn == rows
+    assert sum("data-lock" in each for _, each in page.tags) == 70
+    text = rendered("html", LockGraph(graph.locks, graph.edges))
+    assert "Of 70 locks no picture is drawn. The tables hold all." in text
+    assert "<svg" not in text
+    assert rendered("html", _shop(6)).count("<rect") == 60
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 

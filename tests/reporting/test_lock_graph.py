@@ -31,7 +31,7 @@ from tests.reporting.graphs import (
 TEXT = """\
 bank.Account._lock  threading.Lock, one of each instance, made at bank.py:11
   -> bank.ledger  [cycle 1]
-       bank.py:16:5 in Account.move via append, Log.write (and 2 more ways)
+       bank.py:16:5 in Account.move via append, Log.write (and 2 more)
 bank.gate  threading.Lock
   -> bank.ledger  (does not wait)
        bank.py:30:5 in Account.peek
@@ -39,7 +39,7 @@ bank.ledger  threading.RLock (reentrant), made at book.ipynb:cell 4:2
   -> bank.Account._lock  [cycle 1]
        bank.py:22:5 in Account.show
   -> bank.gate
-       bank.py:35:5 in f (and 1 more way)
+       bank.py:35:5 in f (and 1 more)
 
 cycle 1: bank.Account._lock -> bank.ledger -> bank.Account._lock
   thread 1 holds bank.Account._lock and waits for bank.ledger: \
@@ -62,7 +62,7 @@ def test_text_in_colour_says_the_same() -> None:
 
 
 def test_text_of_a_program_without_order() -> None:
-    assert rendered("text", LockGraph()) == "No lock is asked for while another one is held.\n"
+    assert rendered("text", LockGraph()) == "No lock is acquired while another one is held.\n"
 
 
 def test_text_obeys_no_name() -> None:

@@ -22,7 +22,7 @@ from locklint.reporting.lock_graph import (
     GraphWitness,
     LockGraph,
     Place,
-    ring_pairs,
+    cycle_pairs,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def lock_graph(
     discovery: Discovery | None = None,
     means: Means | None = None,
 ) -> GraphReport:
-    """Analyse the Python files under ``paths`` and say in which order locks are asked for.
+    """Analyse the Python files under ``paths`` and return the order in which they acquire locks.
 
     ``folder`` is that of the project's settings; ``discovery`` and ``means`` are those of
     `locklint.engine.pipeline.check`. Raises `locklint.engine.pipeline.UsageError` for a
@@ -86,7 +86,7 @@ def _graph(program: Program, statistics: Counts) -> LockGraph:
         witnesses[name, name] += [_alone(program, each) for each in found[:MAX_WITNESSES]]
     for cycle in program.lock_cycles:
         cycles.append(cycle.locks)
-        for pair, witness in zip(ring_pairs(cycle.locks), cycle.witnesses, strict=True):
+        for pair, witness in zip(cycle_pairs(cycle.locks), cycle.witnesses, strict=True):
             if not witnesses[pair]:
                 witnesses[pair].append(_witness(program, witness))
     for pair, edge in program.lock_order.edges.items():

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from locklint.reporting.lock_graph import GraphEdge, GraphLock, GraphWitness, LockGraph, Place
     from locklint.reporting.options import RenderOptions
 
+# Of larger graphs, whose edges would cover each other, the plain drawing shows the cycles.
+_MOST_DRAWN = 60
+
 # Where names, and where places, may be broken into lines.
 _IN_NAMES = re.compile(r"(?<=\.)(?=\w)|(?<=[a-z0-9])(?=_)")
 _IN_PLACES = re.compile(r"(?<=/)(?=\w)")
@@ -32,7 +35,7 @@ def render(graph: LockGraph, options: RenderOptions) -> str:
     runs nothing.
     """
     interactive = bool(options.graph_script and graph.locks)
-    picture = _interactive() if interactive else _drawing(graph) if graph.locks else []
+    picture = _interactive() if interactive else _plain(graph)
     ends, allowed = scripts(graph, options.graph_script) if interactive else ([], [])
     policy = ["default-src 'none'", "style-src 'unsafe-inline'", "base-uri 'none'"]
     policy += ["form-action 'none'", *([f"script-src {' '.join(allowed)}"] if allowed else [])]
@@ -79,31 +82,41 @@ def _interactive() -> list[str]:
     ]
 
 
-def _drawing(graph: LockGraph) -> list[str]:
-    placed = layout(graph)
+def _plain(graph: LockGraph) -> list[str]:
+    """Return a drawing of all locks, or of the cycles alone if the rest would hide them."""
+    if len(graph.locks) <= _MOST_DRAWN:
+        return _drawing(graph, graph) if graph.locks else []
+    rest = "the picture shows the cycles alone" if graph.cycles else "no picture is drawn"
+    note = f"<p>Of {len(graph.locks)} locks {rest}. The tables hold all.</p>"
+    return [note, *(_drawing(graph.only_cycles, graph) if graph.cycles else [])]
+
+
+def _drawing(drawn: LockGraph, graph: LockGraph) -> list[str]:
+    placed = layout(drawn)
+    rows = {(edge.source, edge.target): row for row, edge in enumerate(graph.edges, start=1)}
     lines = [
         '<div class="drawing">',
         f'<svg width="{placed.width}" height="{placed.height}" role="img"'
         ' aria-label="The lock-order graph">',
         f"<defs>{_tip('tip', '')}{_tip('redtip', 'red')}</defs>",
     ]
-    for number, edge in enumerate(graph.edges, start=1):
+    for edge in drawn.edges:
         path = _path(placed.boxes[edge.source], placed.boxes[edge.target])
         name = "cycle" if graph.is_in_cycle(edge) else "" if edge.waits else "tries"
         tip = "redtip" if name == "cycle" else "tip"
-        title = edge_title(edge)
+        row = rows[edge.source, edge.target]
         lines.append(
-            f'<a href="#edge{number}" class="{name}"><title>{_text(title)}</title>'
+            f'<a href="#edge{row}" class="{name}"><title>{_text(edge_title(edge))}</title>'
             f'<path d="{path}" marker-end="url(#{tip})"/></a>'
         )
-    for lock in graph.locks:
+    for lock in drawn.locks:
         box = placed.boxes[lock.name]
         name = "cycle" if lock.name in graph.locks_in_cycles else ""
         lines.append(
             f'<g class="{name}"><title>{_text(lock_title(lock))}</title>'
             f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{NODE_HEIGHT}"/>'
             f'<text x="{box.x + box.width // 2}" y="{box.y + NODE_HEIGHT // 2 + 5}">'
-            f"{_text(lock.name)}</text></g>"
+            f"{_text(lock.label)}</text></g>"
         )
     return [*lines, "</svg>", "</div>"]
 

@@ -42,7 +42,7 @@ class Layout:
 
 
 def layout(graph: LockGraph) -> Layout:
-    """Put each lock to the right of all that are held when it is asked for.
+    """Put each lock to the right of all that are held when it is acquired.
 
     Locks that lead to each other stand in columns side by side, in the order of their names.
     """
@@ -54,12 +54,13 @@ def layout(graph: LockGraph) -> Layout:
     before: dict[str, list[str]] = defaultdict(list)
     for edge in graph.edges:
         before[edge.target].append(edge.source)
+    labels = {lock.name: lock.label for lock in graph.locks}
     boxes: dict[str, Box] = {}
     x = _MARGIN
     for column in sorted(members):
         # Near to what leads there, so that few edges cross.
         ordered = sorted(members[column], key=lambda name: (_middle(before[name], rows), name))
-        width = max(cells(name) for name in ordered) * _CHARACTER + _PADDING
+        width = max(cells(labels[name]) for name in ordered) * _CHARACTER + _PADDING
         for row, name in enumerate(ordered):
             rows[name] = row
             y = _MARGIN + row * (NODE_HEIGHT + _BETWEEN_ROWS)

@@ -13,7 +13,7 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from locklint.reporting.lock_graph import about, ring_text, way
+from locklint.reporting.lock_graph import about, cycle_text, way
 from locklint.reporting.printable import printable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def filters(graph: LockGraph) -> list[str]:
     modules = [*_choices(graph.locks)]
     groups = [*_groups(graph.locks)]
     cycles = [
-        (str(number), f"{number}: {ring_text(cycle)}")
+        (str(number), f"{number}: {cycle_text(cycle)}")
         for number, cycle in enumerate(graph.cycles, start=1)
     ]
     if cycles:
@@ -121,7 +121,7 @@ def _data(graph: LockGraph) -> str:
 def _lock(lock: GraphLock, graph: LockGraph) -> dict[str, object]:
     return {
         "name": _shown(lock.name),
-        "short": _shown(lock.short or lock.name),
+        "short": _shown(lock.label),
         "module": _shown(module(lock)),
         "cycle": lock.name in graph.locks_in_cycles,
         "about": _shown(lock_title(lock)),

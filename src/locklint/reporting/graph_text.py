@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locklint.reporting.lock_graph import about, ring_pairs, ring_text, way
+from locklint.reporting.lock_graph import about, cycle_pairs, cycle_text, way
 from locklint.reporting.printable import printable
 from locklint.reporting.style import Line, paint
 from locklint.reporting.summary import analysed_line
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def render(graph: LockGraph, options: RenderOptions) -> str:
-    """The locks, under each the locks that are asked for while it is held, then the cycles."""
+    """Return the locks, each with those that are acquired while it is held, then the cycles."""
     lines: list[Line] = []
     edges = {(edge.source, edge.target): edge for edge in graph.edges}
     for lock in graph.locks:
@@ -26,10 +26,10 @@ def render(graph: LockGraph, options: RenderOptions) -> str:
             if edge.source == lock.name:
                 lines.extend(_edge(edge, graph))
     if not graph.locks:
-        lines.append([("No lock is asked for while another one is held.", "")])
+        lines.append([("No lock is acquired while another one is held.", "")])
     for number, cycle in enumerate(graph.cycles, start=1):
-        lines += [[], [(f"cycle {number}", "error"), (f": {ring_text(cycle)}", "")]]
-        for thread, pair in enumerate(ring_pairs(cycle), start=1):
+        lines += [[], [(f"cycle {number}", "error"), (f": {cycle_text(cycle)}", "")]]
+        for thread, pair in enumerate(cycle_pairs(cycle), start=1):
             text = f"  thread {thread} holds {pair[0]} and waits for {pair[1]}: "
             lines.append([(text, ""), (way(edges[pair].best), "faint")])
     if options.closing and graph.statistics is not None:
@@ -45,7 +45,7 @@ def _edge(edge: GraphEdge, graph: LockGraph) -> list[Line]:
     if not edge.waits:
         head.append(("  (does not wait)", "faint"))
     more = len(edge.witnesses) - 1
-    rest = f" (and {more} more {'way' if more == 1 else 'ways'})" if more else ""
+    rest = f" (and {more} more)" if more else ""
     return [head, [(f"       {way(edge.best)}{rest}", "faint")]]
 
 

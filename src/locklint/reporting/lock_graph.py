@@ -47,13 +47,18 @@ class GraphLock:
     short: str = ""
     module: str = ""
 
+    @property
+    def label(self) -> str:
+        """The short name, if it has one."""
+        return self.short or self.name
+
 
 @dataclass(frozen=True)
 class GraphWitness:
-    """How one lock comes to be asked for while another is held.
+    """A path on which one lock is acquired while another is held.
 
     ``place`` is the acquire, or the call that leads to it, in ``function``, which holds the first
-    lock; ``via`` are the functions that are called on the way, ``asked`` is the acquire itself.
+    lock; ``via`` are the functions that are called in between, ``asked`` is the acquire itself.
     ``held`` are all locks that are certainly held there. ``waits`` is false for an acquire that
     gives up by itself.
     """
@@ -68,7 +73,7 @@ class GraphWitness:
 
 @dataclass(frozen=True)
 class GraphEdge:
-    """Who holds ``source`` asks for ``target``; witnesses, the best first, say who that is."""
+    """``target`` is acquired while ``source`` is held, as the witnesses say, the best first."""
 
     source: str
     target: str
@@ -90,7 +95,7 @@ class LockGraph:
     """The graph of a run, in output order.
 
     ``cycles`` are the locks for which a thread certainly waits although it holds them, each alone,
-    then the rings of locks that threads can run into together, each from its least name.
+    then those of several locks in which threads can deadlock, each from its least name.
     """
 
     locks: tuple[GraphLock, ...] = ()
@@ -103,7 +108,7 @@ class LockGraph:
         """For each edge of a cycle the numbers of its cycles, counted from 1."""
         found: dict[tuple[str, str], list[int]] = {}
         for number, cycle in enumerate(self.cycles, start=1):
-            for source, target in ring_pairs(cycle):
+            for source, target in cycle_pairs(cycle):
                 found.setdefault((source, target), []).append(number)
         return found
 
@@ -112,19 +117,28 @@ class LockGraph:
         """The names of the locks of all cycles."""
         return frozenset(name for cycle in self.cycles for name in cycle)
 
+    @property
+    def only_cycles(self) -> LockGraph:
+        """The graph without all that is in no cycle."""
+        return LockGraph(
+            tuple(lock for lock in self.locks if lock.name in self.locks_in_cycles),
+            tuple(edge for edge in self.edges if self.is_in_cycle(edge)),
+            self.cycles,
+        )
+
     def is_in_cycle(self, edge: GraphEdge) -> bool:
         """Whether an edge is one of a cycle's."""
         return (edge.source, edge.target) in self.cycles_of_edges
 
 
-def ring_pairs(ring: Sequence[str]) -> list[tuple[str, str]]:
-    """Each name of a ring with the one after it."""
-    return list(zip(ring, (*ring[1:], ring[0]), strict=True))
+def cycle_pairs(cycle: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each name of a cycle with the one after it."""
+    return list(zip(cycle, (*cycle[1:], cycle[0]), strict=True))
 
 
-def ring_text(ring: Sequence[str]) -> str:
-    """A ring as one line that ends where it begins."""
-    return " -> ".join((*ring, ring[0]))
+def cycle_text(cycle: Sequence[str]) -> str:
+    """Return a cycle as one line that ends where it begins."""
+    return " -> ".join((*cycle, cycle[0]))
 
 
 def about(lock: GraphLock) -> str:
