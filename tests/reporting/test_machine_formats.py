@@ -31,12 +31,12 @@ def test_github_is_told_what_it_will_not_show() -> None:
     findings = [*many(Severity.WARNING, 11), *many(Severity.ERROR, 12), *many(Severity.INFO, 9)]
     lines = render("github", Report(tuple(findings)), RenderOptions(closing=False)).splitlines()
     assert lines[0].startswith("::notice title=locklint::GitHub shows 10 annotations")
-    assert "2 of 12 errors and 1 of 11 warnings stand in the log" in lines[0]
+    assert "2 of 12 errors and 1 of 11 warnings are only in the log" in lines[0]
     kinds = [line.split(" ")[0] for line in lines[1:]]
     assert kinds == ["::error"] * 12 + ["::warning"] * 11 + ["::notice"] * 9
     findings = [*many(Severity.ERROR, 10), *many(Severity.WARNING, 10), *many(Severity.INFO, 10)]
     lines = render("github", Report(tuple(findings)), RenderOptions(closing=False)).splitlines()
-    assert "1 of 10 infos stand" in lines[0]
+    assert "1 of 10 infos are only" in lines[0]
     del findings[-1]
     text = render("github", Report(tuple(findings)), RenderOptions(closing=False))
     assert "GitHub shows" not in text

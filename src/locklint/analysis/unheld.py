@@ -37,7 +37,7 @@ class NotHeld(IdentityEnum):
 
     RELEASED = "released"
     TRY_FAILED = "try failed"
-    PASSED_BY = "passed by"  # the acquire stands on another path
+    BYPASSED = "bypassed"  # the acquire stands on another path
     NEVER_TAKEN = "never taken"
     MANAGED = "managed"  # a `with` or a stack releases it once more at its end
 
@@ -127,7 +127,7 @@ def _why(given: Given) -> NotHeld:
         case Why.TRY_FAILED:
             return NotHeld.TRY_FAILED
         case _:
-            return NotHeld.NEVER_TAKEN if given.before.is_free else NotHeld.PASSED_BY
+            return NotHeld.NEVER_TAKEN if given.before.is_free else NotHeld.BYPASSED
 
 
 def is_bad(given: Given) -> bool:

@@ -36,7 +36,7 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
 )
 @click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def command() -> None:
-    """Find misused locks: leaked, forgotten, acquired twice or in the wrong order.
+    """Find faults in the use of locks: leaks, wrong releases, ignored results, deadlocks.
 
     `locklint PATHS` is short for `locklint check PATHS`.
     """

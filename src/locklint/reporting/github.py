@@ -47,8 +47,8 @@ def cut_line(results: Results) -> str:
     if not parts:
         return ""
     return (
-        f"GitHub shows {SHOWN} annotations of each kind for a step, so that "
-        f"{' and '.join(parts)} stand in the log and in the summary alone."
+        f"GitHub shows {SHOWN} annotations of each kind for a step: "
+        f"{' and '.join(parts)} are only in the log and in the summary."
     )
 
 

@@ -163,7 +163,7 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
                 f"this acquires `{name}`, and releases it at the end of the block",
             )
             last = "released here, so it is no longer held at the end of the block"
-        case NotHeld.PASSED_BY:
+        case NotHeld.BYPASSED:
             paths = Paths(function)
             path = paths.around(span, unheld.acquires)
             test = paths.decides(path, unheld.acquires) if path is not None else None

@@ -1,8 +1,7 @@
 """## What it does
 
 Finds a lock that is created in the scope that uses it and that is never shared: `with Lock():`, a
-local variable that does not leave the function, or a lock that is created anew for each thread it
-is passed to.
+local variable that does not leave the function, or a new lock for each thread it is passed to.
 
 ## Why is this bad?
 
