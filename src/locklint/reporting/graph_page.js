@@ -23,6 +23,7 @@
   let nodes = null;
   let lines = null;
   let network = null;
+  let isMoved = false;
 
   // Which locks and edges the filters leave.
 
@@ -362,6 +363,8 @@
     network = new vis.Network(picture, { nodes, edges: lines }, options);
     network.on("click", chosenInPicture);
     network.on("doubleClick", openedInPicture);
+    isMoved = opening !== "";
+    for (const name of ["zoom", "dragStart"]) network.on(name, () => { isMoved = true; });
     fit();
     if (boxes.size > 0 && network.getScale() < LEAST_SCALE) beginAt(places, opening);
   }
@@ -447,7 +450,10 @@
     } else {
       const all = [...selected.locks, ...ends].filter((index) => shown.locks.has(index));
       const ids = [...new Set(all.map(boxOf))];
-      if (!ids.every(isInView)) network.fit({ nodes: ids, maxZoomLevel: 1, animation: false });
+      if (!ids.every(isInView)) {
+        isMoved = true;
+        network.fit({ nodes: ids, maxZoomLevel: 1, animation: false });
+      }
     }
   }
 
@@ -511,10 +517,13 @@
 
   function begin() {
     let timer = 0;
-    at("name").addEventListener("input", () => {
+    const later = (action) => {
       clearTimeout(timer);
-      timer = setTimeout(refresh, 200);
-    });
+      timer = setTimeout(action, 200);
+    };
+    at("name").addEventListener("input", () => later(refresh));
+    // Other groups may fit another window, but nobody's place in the picture is lost.
+    addEventListener("resize", () => { if (!isMoved) later(refresh); });
     for (const name of ["module", "cycle"]) at(name).addEventListener("change", refresh);
     at("group").addEventListener("change", () => { opened.clear(); draw(); });
     at("filters").addEventListener("submit", (event) => event.preventDefault());
@@ -524,7 +533,10 @@
       refresh();
       select([], []);
     }));
-    const zoom = (factor) => network.moveTo({ scale: network.getScale() * factor });
+    const zoom = (factor) => {
+      isMoved = true;
+      network.moveTo({ scale: network.getScale() * factor });
+    };
     at("closer").addEventListener("click", () => zoom(1.4));
     at("farther").addEventListener("click", () => zoom(1 / 1.4));
     at("fit").addEventListener("click", fit);
