@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.bounds import calls_of_all
+from locklint.analysis import composition
 from locklint.core.config import Config
 from locklint.core.not_analysed import Extent, NotAnalysed, Reason
 from locklint.engine.pipeline import check
@@ -63,3 +65,17 @@ def test_too_many_states(tmp_path: Path) -> None:
 def test_complete(tmp_path: Path) -> None:
     text = "import threading\nlock = threading.Lock()\ndef f():\n    with lock:\n        pass\n"
     assert not_analysed(tmp_path, text) == ()
+
+
+def test_more_chains_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions that all call each other with a lock held: what is left out is said."""
+    text = calls_of_all(6)
+    whole = check_text(tmp_path, text)
+    assert len(whole.diagnostics) == 6
+    assert whole.not_analysed == ()
+    monkeypatch.setattr(composition, "MAX_PAIRS", 5)
+    cut = check_text(tmp_path, text)
+    assert {each.function for each in cut.not_analysed} == {f"call{number}" for number in range(6)}
+    assert {each.reason for each in cut.not_analysed} == {Reason.TOO_MANY_CHAINS}
+    assert {each.extent for each in cut.not_analysed} == {Extent.PART}
+    assert {each.code for each in cut.diagnostics} <= {each.code for each in whole.diagnostics}

@@ -33,6 +33,7 @@ from locklint.analysis.critical_pair import (
 from locklint.analysis.events import Held, Manner, Outside, Taken
 from locklint.analysis.hold import LockKey
 from locklint.analysis.objects import Objects
+from locklint.analysis.pair_log import Calls, PairLog
 from locklint.analysis.receivers import Kin, Receivers
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components
@@ -58,6 +59,7 @@ class Composition:
 
     ``pairs`` gives those of each function: what it does itself and what it does through calls
     while it holds something, and, where ``exports`` has it, everything that its callers ask.
+    ``cut`` are functions some of whose pairs are left out, because there are too many.
     ``asked`` are functions that somebody outside the program calls with a lock held.
     """
 
@@ -75,6 +77,7 @@ class Composition:
         self._requirements: dict[str, Requirements] = {}
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
+        self.cut: set[str] = set()
         for members in components(graph.states, graph.callees):
             self._solve(members)
 
@@ -105,36 +108,41 @@ class Composition:
     def _solve(self, members: tuple[str, ...]) -> None:
         found = {key: {pair.identity(): pair for pair in self._own(key)} for key in members}
         ring = len(members) > 1 or members[0] in set(self._graph.callees(members[0]))
+        log = PairLog(lambda key: self.pairs.get(key, ()))
+        calls = {key: Calls(self._graph, self._requirements_of(key)) for key in members}
         for key in members:
-            self.pairs[key] = tuple(found[key].values())
+            log.update(key, found[key].values())
         for _ in range(_MAX_ROUNDS if ring else 1):
             changed = False
             for key in members:
                 known = found[key]
-                before = dict(known)
-                for pair in self._through_calls(key):
+                for pair in self._through_calls(key, log, calls[key]):
                     identity = pair.identity()
                     old = known.get(identity)
                     if old is None or pair.rank() < old.rank():
                         known[identity] = pair
-                self._keep_short(known)
-                if known != before:
-                    changed = True
-                    self.pairs[key] = tuple(known.values())
+                if self._keep_short(known):
+                    self.cut.add(key)
+                changed = log.update(key, known.values()) or changed
             if not changed:
                 break
+        else:
+            if ring:
+                self.cut.update(members)
         for key in members:
             self.pairs[key] = tuple(
                 sorted(found[key].values(), key=lambda p: (p.span, p.depth, str(p.identity())))
             )
 
     @staticmethod
-    def _keep_short(known: dict[tuple[object, ...], CriticalPair]) -> None:
-        """Drop what is beyond the bound: the longest chains."""
-        if len(known) > MAX_PAIRS:
-            ranked = sorted(known, key=lambda name: (known[name].depth, str(name)))
-            for identity in ranked[MAX_PAIRS:]:
-                del known[identity]
+    def _keep_short(known: dict[tuple[object, ...], CriticalPair]) -> bool:
+        """Drop what is beyond the bound, the longest chains; return whether there was such."""
+        if len(known) <= MAX_PAIRS:
+            return False
+        ranked = sorted(known, key=lambda name: (known[name].depth, str(name)))
+        for identity in ranked[MAX_PAIRS:]:
+            del known[identity]
+        return True
 
     def _own(self, key: str) -> Iterator[CriticalPair]:
         states = self._graph.states[key]
@@ -200,16 +208,24 @@ class Composition:
             free=outside.free,
         )
 
-    def _through_calls(self, key: str) -> Iterator[CriticalPair]:
+    def _through_calls(self, key: str, log: PairLog, calls: Calls) -> Iterator[CriticalPair]:
         asked = key in self.exports
-        for edge in self._graph.calls[key]:
-            for pair in self.pairs.get(edge.callee, ()):
-                # Without anything held here the callee has told all there is, unless it is asked
-                # for from further up, or holds locks that only a caller can name.
-                if asked or edge.held or edge.implicit == "log" or _is_open(pair):
-                    composed = self._compose(edge, pair)
-                    if composed is not None:
-                        yield composed
+        unread = log.unread(key, self._graph.callees(key))
+        edges = self._graph.calls[key]
+        found = [(edge, entry) for edge in edges for entry in unread[edge.callee]]
+        # The best come first, so that most of the others need not be looked at.
+        for edge, entry in sorted(found, key=lambda each: each[1].sort_key):
+            pair = entry.pair
+            # Without anything held here the callee has told all there is, unless it is asked
+            # for from further up, or holds locks that only a caller can name.
+            if asked or edge.held or edge.implicit == "log" or _is_open(pair):
+                kin = self.receivers.kin(edge, pair)
+                if calls.is_better(edge, entry, kin):
+                    continue
+                composed = self._compose(edge, pair)
+                if composed is not None:
+                    calls.note(edge, entry, kin)
+                    yield composed
 
     def _compose(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
         """The callee's pair as the caller knows it; None where it cannot happen, or not matter."""

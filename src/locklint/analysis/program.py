@@ -23,7 +23,7 @@ from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
-from locklint.core.not_analysed import NotAnalysed
+from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
 from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Hierarchy
@@ -140,13 +140,17 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def not_analysed(self) -> tuple[NotAnalysed, ...]:
-        """The files and functions about which nothing is concluded, in the order of places."""
+        """The files and functions about which not all is concluded, in the order of places."""
         given_up = (
             NotAnalysed(function.path, function.name_span, reason, function.qualname)
             for function in self.functions.values()
             if (reason := self.states[function.key].given_up) is not None
         )
-        return tuple(sorted((*self.problems, *given_up), key=lambda each: each.sort_key))
+        cut = (
+            NotAnalysed(each.path, each.name_span, Reason.TOO_MANY_CHAINS, each.qualname)
+            for each in map(self.functions.__getitem__, self.composition.cut)
+        )
+        return tuple(sorted((*self.problems, *given_up, *cut), key=lambda each: each.sort_key))
 
     def ordered_functions(self) -> Iterator[Function]:
         """All functions, in the order of files and places."""

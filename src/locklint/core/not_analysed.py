@@ -32,6 +32,8 @@ class Reason(IdentityEnum):
     TOO_COMPLEX = "too-complex"
     TOO_MANY_STATES = "too-many-states"
     TOO_MUCH_WORK = "too-much-work"
+    # Of functions, in part.
+    TOO_MANY_CHAINS = "too-many-chains"  # of calls that lead from a held lock to another one
 
     @property
     def is_partial(self) -> bool:
@@ -44,7 +46,7 @@ class Reason(IdentityEnum):
         return self in (Reason.UNREADABLE, Reason.UNDECODABLE, Reason.SYNTAX)
 
 
-_PARTIAL: frozenset[Reason] = frozenset()
+_PARTIAL = frozenset({Reason.TOO_MANY_CHAINS})
 
 
 class NotAnalysed(msgspec.Struct, frozen=True):
