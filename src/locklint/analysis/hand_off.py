@@ -55,6 +55,10 @@ class HandOffs:
                 and _is_in_reach(function, states)
             ):
                 self._look_at(key, one)
+            for fate in fates(one) if one.complete else ():
+                if fate.kept and fate.lock.kind.reentrant:
+                    # Callers hold it then, and may release it by another function.
+                    self._acquired[held_as(fate.lock, fate.key.mode)].add(key)
             for identity in function.mentions:
                 self._released[identity].add(key)
 

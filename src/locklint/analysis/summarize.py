@@ -159,9 +159,9 @@ def _effect(key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]) 
     return Effect(lock, key.mode, None, _only(by_truth[True]), _only(by_truth[False]))
 
 
-def _unlikely(normal: int | None) -> int:
-    """The effect at exits that are not likely: a release has happened, an acquire has not."""
-    return min(normal, 0) if normal is not None else 0
+def _unlikely(normal: int | None) -> int | None:
+    """The effect at exits that are not likely: an acquire has not happened, a release may have."""
+    return None if normal is not None and normal < 0 else 0
 
 
 def _during(key: LockKey, states: LockStates) -> set[int | None]:

@@ -25,10 +25,12 @@ from locklint.frontend.value_types import (
     SuperType,
     Type,
     Types,
+    are_known,
     scope_of,
     settle,
     union,
     weaken,
+    without_unknown,
 )
 from locklint.index.declarations import (
     Binding,
@@ -358,15 +360,19 @@ class Attributes:
             fills.setdefault(place.owner, []).append(place.binding)
         everything: list[Binding] = []
         known: list[Types] = []
+        is_declared = False
         for owner, bindings in fills.items():
             plain = [binding for binding in bindings if not binding.element]
             for binding in plain:
-                known.append(self.inference.binding(binding, owner.index, owner.qualname))
+                types = self.inference.binding(binding, owner.index, owner.qualname)
+                is_declared = is_declared or (binding.is_declaration and are_known(types))
+                known.append(types)
             elements = [binding for binding in bindings if binding.element]
             if elements:
                 held.append(self.inference.bindings(elements, owner.index, known, owner.qualname))
             everything.extend(bindings)
-        return union(*held) if held else union(*known)
+        types = union(*held) if held else union(*known)
+        return without_unknown(types) if is_declared else types
 
     def _descriptor(self, place: Place, cls: ClassRef) -> Types:
         """What ``name = property(getter)`` at class level gives."""

@@ -32,10 +32,12 @@ from locklint.frontend.value_types import (
     Type,
     Types,
     UnknownType,
+    are_known,
     scope_of,
     settle,
     union,
     without_none,
+    without_unknown,
 )
 from locklint.index.declarations import (
     AttributeValue,
@@ -438,13 +440,15 @@ class Inference:
         """
         held: list[Types] = list(known)
         filled: list[tuple[str | None, Types]] = []
+        is_declared = False
         for binding in bindings:
             types = self.binding(binding, index, cls)
             if binding.element:
                 filled.append((binding.key, types))
-            else:
-                held.append(types)
-        types = union(*held)
+                continue
+            held.append(types)
+            is_declared = is_declared or (binding.is_declaration and are_known(types))
+        types = without_unknown(union(*held)) if is_declared else union(*held)
         return _filled(types, filled) if filled else types
 
     def binding(self, binding: Binding, index: ModuleIndex, cls: str = "") -> Types:

@@ -39,6 +39,15 @@ from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
 from locklint.models.plain_values import ATTRIBUTES
 from locklint.models.table import LockTable
 
+
+def _is_class(dotted: str) -> bool:
+    """Whether a library's name is that of a class, by how classes are written.
+
+    What objects of it have, whoever uses them has looked up.
+    """
+    return dotted.rpartition(".")[2][:1].isupper()
+
+
 _NOTHING = Callee()
 _STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
 
@@ -234,7 +243,7 @@ class StaticResolver:
                 return not member
             case ExternalInstance(dotted=dotted):
                 known = field in ATTRIBUTES.get(dotted, ())
-                return known or self.table.attribute(dotted, field) is not None
+                return known or self.table.attribute(dotted, field) is not None or _is_class(dotted)
             case LockValue():
                 return True
             case _:

@@ -267,6 +267,16 @@ def union(*parts: Iterable[Type]) -> Types:
     return (*found[: MAX_ALTERNATIVES - 1], UNKNOWN_TYPE)
 
 
+def are_known(types: Types) -> bool:
+    """Whether there are alternatives, and something is known of each."""
+    return bool(types) and UNKNOWN_TYPE not in types
+
+
+def without_unknown(types: Types) -> Types:
+    """The alternatives of which something is known."""
+    return tuple([kind for kind in types if kind != UNKNOWN_TYPE])
+
+
 def without_none(types: Types) -> Types:
     """The alternatives but None."""
     return tuple([kind for kind in types if not isinstance(kind, NoneType)])

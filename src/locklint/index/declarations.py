@@ -139,6 +139,11 @@ class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     receiver: Value | None = None
     key: str | None = None
 
+    @property
+    def is_declaration(self) -> bool:
+        """Whether it binds nothing, but says of which type the name is: ``x: Store``."""
+        return self.annotation is not None and self.value == Opaque()
+
 
 class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A parameter; ``star`` is ``*`` or ``**``; ``keyword_only`` is after the star."""
