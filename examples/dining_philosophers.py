@@ -57,7 +57,7 @@ def main() -> None:
         for guest in guests:
             guest.join(timeout=0.1)
         hungry = sum(guest.is_alive() for guest in guests)
-        print(f"{dine.__name__}: {table.meals} meals, {hungry} philosophers wait for ever")
+        print(f"{dine.__name__}: {table.meals} meals, {hungry} philosophers are deadlocked")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def report(name: str) -> None:
         journal_lock.release()
         print(f"{name}: the lock is free again")
     else:
-        print(f"{name}: the lock is still held, and everybody else waits for ever")
+        print(f"{name}: the lock is still held, and the next thread waits")
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def main() -> None:
     try:
         faulty_enter(3)
     except (TypeError, AttributeError) as error:
-        held = "held for ever" if other_lock.locked() else "free"
+        held = "held forever" if other_lock.locked() else "free"
         print(f"faulty_enter: {type(error).__name__}, and the lock is {held}")
 
 

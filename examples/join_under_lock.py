@@ -50,8 +50,8 @@ def ends(function: Callable[[], None]) -> bool:
 
 def main() -> None:
     """Stop one ticker in the cured way, another one in the faulty one."""
-    print(f"outside the lock: {'stopped' if ends(Ticker().cured_stop) else 'hangs'}")
-    print(f"under the lock: {'stopped' if ends(Ticker().faulty_stop) else 'hangs'}")
+    print(f"outside the lock: {'stopped' if ends(Ticker().cured_stop) else 'deadlocked'}")
+    print(f"under the lock: {'stopped' if ends(Ticker().faulty_stop) else 'deadlocked'}")
 
 
 if __name__ == "__main__":

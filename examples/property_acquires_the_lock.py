@@ -49,8 +49,8 @@ def ends(function: Callable[[int], int]) -> bool:
 
 def main() -> None:
     """Pay in the cured way, then in the faulty one."""
-    print(f"without the property: {'paid' if ends(Till().cured_pay) else 'hangs'}")
-    print(f"with the property: {'paid' if ends(Till().faulty_pay) else 'hangs'}")
+    print(f"without the property: {'paid' if ends(Till().cured_pay) else 'deadlocked'}")
+    print(f"with the property: {'paid' if ends(Till().faulty_pay) else 'deadlocked'}")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,33 @@ def inner():
         print()
 """
 
+SWAPPED = """\
+import threading
+
+
+class Account:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+def transfer(source: Account, target: Account):
+    with source.lock:
+        with target.lock:
+            print()
+"""
+
+UPGRADE = """\
+import fasteners
+
+lock = fasteners.ReaderWriterLock()
+
+
+def load():
+    with lock.read_lock():
+        with lock.write_lock():
+            print()
+"""
+
 JOIN = """\
 import threading
 
@@ -126,6 +153,17 @@ def test_one_thread(tmp_path: Path) -> None:
         "0: waits for `app.lock`, which it already holds",
         "0: `app.lock` is created",
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "waits"),
+    [
+        ("LCK303", SWAPPED, "waits for `Account.lock`, that of another instance"),
+        ("LCK304", UPGRADE, "waits for `app.lock`, whose read lock it already holds"),
+    ],
+)
+def test_two_locks_of_one_name(tmp_path: Path, code: str, text: str, waits: str) -> None:
+    assert told(found(tmp_path, code, text))[1] == f"0: {waits}"
 
 
 def test_waiting_for_a_thread(tmp_path: Path) -> None:

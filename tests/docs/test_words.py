@@ -21,7 +21,11 @@ WORDS = {
     for kind, words in TABLE.items()
     for word, preferred in words.items()
 }
-MODULES = sorted((ROOT / "src" / "locklint").rglob("*.py"))
+MODULES = [
+    *sorted((ROOT / "src" / "locklint").rglob("*.py")),
+    *sorted((ROOT / "examples").glob("*.py")),
+]
+OTHERS = [ROOT / "CHANGELOG.md", ROOT / "action.yml", ROOT / ".pre-commit-hooks.yaml"]
 
 _FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _ADDRESS = re.compile(r"\]\([^)\s]*\)")
@@ -96,7 +100,7 @@ def test_the_table_leaves_plain_english_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda path: path.relative_to(ROOT).as_posix()
+    "page", [*PAGES, *OTHERS], ids=lambda path: path.relative_to(ROOT).as_posix()
 )
 def test_pages(page: Path) -> None:
     assert banned(prose(page.read_text(encoding="utf-8"))) == []

@@ -232,7 +232,7 @@ STORIES = {
             lock.release()
         """,
         """
-        `lock` is released while it is not held if not `exclusive`
+        `lock` is released while it is not held, if not `exclusive`
           exclusive | if not `exclusive`, `lock` is not acquired
           lock.acquire() | `lock` is acquired here, but not on every path
           lock.release() | released while not held

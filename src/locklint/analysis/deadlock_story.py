@@ -23,10 +23,17 @@ class Story:
     Each of several ``pairs`` is what a thread, or a task of an event loop, does.
     """
 
-    def __init__(self, program: Program, *pairs: CriticalPair) -> None:
-        """Begin the story of all that happens in ``pairs``."""
+    def __init__(
+        self, program: Program, *pairs: CriticalPair, relation: str = "which it already holds"
+    ) -> None:
+        """Begin the story of all that happens in ``pairs``.
+
+        ``relation`` says, in the story of one thread, how the lock that it waits for is related to
+        the lock of the same name that it holds.
+        """
         self._program = program
         self._pairs = pairs
+        self._relation = relation
         self._modules = {source.key for source in program.sources.values()}
         names = [lock_name(lock) for pair in pairs for lock in _locks(pair)]
         self._names = short_names(names, self._modules)
@@ -119,7 +126,7 @@ class Story:
             if any(lock_name(one.lock) == lock for link in pair.chain() for one in link.held)
         ]
         if not thread:
-            return ", which it already holds" if holders else ""
+            return f", {self._relation}" if holders else ""
         others = [self.thread(number) for number in holders if number != thread]
         if not others:
             return ""

@@ -70,11 +70,11 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each place at which a reader comes to ask for the write side."""
+    """Report each place at which a reader waits for the write lock."""
     for found in upgrades(program.composition):
         lock = found.held.lock
         function = program.functions[found.pair.function]
-        story = Story(program, found.pair)
+        story = Story(program, found.pair, relation="whose read lock it already holds")
         yield RULE.finding(
             function,
             found.pair.span,

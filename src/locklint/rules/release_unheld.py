@@ -142,7 +142,7 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
     elif unheld.lock.confidence <= Confidence.LOW:
         assumption = f", if it is {kind_phrase(unheld.lock.kind)}"
     elif unheld.severity < Severity.ERROR and unheld.exception is not None:
-        assumption = f" {when_raised(program, function, unheld.exception.cause)}"
+        assumption = f", {when_raised(program, function, unheld.exception.cause)}"
 
     def note(role: str, place: Span, message: str) -> None:
         steps.append(step(function, role, place, message, unheld.lock))
@@ -170,7 +170,7 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
             text = outcome(program, function, test) if test is not None else ""
             if test is not None and text:
                 note("test", test.span, f"if {text}, `{name}` is not acquired")
-                assumption = f" if {text}"
+                assumption = f", if {text}"
             for place in unheld.acquires[:1]:
                 note("acquire", place, f"`{name}` is acquired here, but not on every path")
         case NotHeld.NEVER_TAKEN:

@@ -81,7 +81,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for found in program.two_instances:
         lock = found.first.lock
         function = program.functions[found.holder.function]
-        story = Story(program, found.pair)
+        is_element = lock.exactness is Exactness.ELEMENT
+        relation = f"that of another {'element' if is_element else 'instance'}"
+        story = Story(program, found.pair, relation=relation)
         since = found.first.since
         yield RULE.finding(
             function,
