@@ -25,7 +25,10 @@ MODULES = [
     *sorted((ROOT / "src" / "locklint").rglob("*.py")),
     *sorted((ROOT / "examples").glob("*.py")),
 ]
-OTHERS = [ROOT / "CHANGELOG.md", ROOT / "action.yml", ROOT / ".pre-commit-hooks.yaml"]
+OTHERS = [
+    ROOT / name
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "action.yml", ".pre-commit-hooks.yaml")
+]
 
 _FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _ADDRESS = re.compile(r"\]\([^)\s]*\)")
