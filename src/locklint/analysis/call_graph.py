@@ -185,5 +185,5 @@ def doubtful_holds(states: LockStates) -> frozenset[Acquisition]:
         fate.acquisition
         for fate in fates(states)
         if is_guarded_release(fate)
-        and any(depends_on_shared(states.function, span) for span in fate.release_spans)
+        and any(depends_on_shared(states, span) for span in fate.release_spans)
     )

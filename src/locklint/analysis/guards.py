@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Set
 
 from locklint.analysis.acquisitions import Fate
 from locklint.analysis.events import LockStates
+from locklint.analysis.layout import Layout, layout_of
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, predecessors
+from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -34,12 +36,11 @@ def is_guarded_release(fate: Fate) -> bool:
     ``if flag: lock.release()`` says that whether the lock is held depends on something that is not
     understood here. It is not the same as a way out that forgets the release.
     """
-    function = fate.states.function
-    spans = set(fate.release_spans)
+    states, spans = fate.states, set(fate.release_spans)
     return (
         bool(spans)
-        and all(guards_release(function, span) for span in spans)
-        and not all(comes_first(function, fate.span, span) for span in spans)
+        and all(guards_release(states, span) for span in spans)
+        and not all(comes_first(states, fate.span, span) for span in spans)
     )
 
 
@@ -62,9 +63,10 @@ def flagged_releases(function: Function) -> frozenset[Span]:
     if not flags or not acquired:
         return frozenset()
     found: set[Span] = set()
+    layout = Layout(function)
     for each in instructions:
         if isinstance(each, Release) and each.lock.path in acquired:
-            tests = _tests_before(function, each.span)
+            tests = _tests_before(function, layout, each.span)
             if tests and all(
                 goes_on and not flags.isdisjoint(condition_paths(branch.condition))
                 for branch, goes_on in tests
@@ -73,16 +75,21 @@ def flagged_releases(function: Function) -> frozenset[Span]:
     return frozenset(found)
 
 
-def comes_first(function: Function, first: Span, then: Span) -> bool:
+def comes_first(states: LockStates, first: Span, then: Span) -> bool:
     """Whether each way from the entry to the instruction at ``then`` goes through ``first``."""
-    around = {block.id for block in function.blocks.values() if _holds(block, first)}
+    function, layout = states.function, layout_of(states)
+    around = {block.id for block in layout.at(first)}
     if function.entry in around:
         return True
+    if len(around) == 1:
+        (only,) = around
+        return all(layout.leads_through(only, block.id) for block in layout.at(then))
+    ends = {block.id for block in layout.at(then)}
     seen = {function.entry}
     work = [function.entry]
     while work:
         block = function.blocks[work.pop()]
-        if _holds(block, then):
+        if block.id in ends:
             return False
         for successor in all_successors(block):
             if successor not in seen and successor not in around:
@@ -104,12 +111,12 @@ def next_after(function: Function, block: BlockId, index: int) -> Instruction | 
     return None
 
 
-def is_released_at_once(function: Function, acquire: Acquire) -> bool:
+def is_released_at_once(states: LockStates, acquire: Acquire) -> bool:
     """Whether a lock is released as soon as it is acquired: a gate that all have to pass."""
     return any(
-        isinstance(follower := next_after(function, block.id, index), Release)
+        isinstance(follower := next_after(states.function, block.id, index), Release)
         and follower.lock.path == acquire.lock.path
-        for block in function.blocks.values()
+        for block in layout_of(states).at(acquire.span)
         for index, instruction in enumerate(block.instructions)
         if instruction == acquire
     )
@@ -123,7 +130,7 @@ def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:
         return False
     work: list[tuple[BlockId, int]] = [
         (block.id, index + 1)
-        for block in function.blocks.values()
+        for block in layout_of(states).at(release)
         for index, instruction in enumerate(block.instructions)
         if instruction.span == release
     ]
@@ -144,11 +151,11 @@ def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:
     return True
 
 
-def depends_on_shared(function: Function, span: Span) -> bool:
+def depends_on_shared(states: LockStates, span: Span) -> bool:
     """Whether a test before the release at ``span`` asks for what other threads can change."""
     return any(
         path.root not in (Root.LOCAL, Root.PARAMETER, Root.TEMP) or path.fields
-        for branch, _ in _tests_before(function, span)
+        for branch, _ in _tests_before(states.function, layout_of(states), span)
         for path in condition_paths(branch.condition)
     )
 
@@ -173,23 +180,22 @@ def _holds(block: BasicBlock, span: Span) -> bool:
     return any(instruction.span == span for instruction in block.instructions)
 
 
-def guards_release(function: Function, span: Span) -> bool:
+def guards_release(states: LockStates, span: Span) -> bool:
     """Whether the release at ``span`` stands under a test past which the function goes on."""
-    tests = _tests_before(function, span)
+    tests = _tests_before(states.function, layout_of(states), span)
     return bool(tests) and all(goes_on for _, goes_on in tests)
 
 
-def _tests_before(function: Function, span: Span) -> list[tuple[Branch, bool]]:
+def _tests_before(function: Function, layout: Layout, span: Span) -> list[tuple[Branch, bool]]:
     """The innermost tests by which control can pass the release at ``span``, in all its copies.
 
     Each with whether that way leads to where the function goes on after the release. Nothing where
     some way to the release has no such test.
     """
-    before = predecessors(function, lambda block: block.successors())
     found: list[tuple[Branch, bool]] = []
-    for block in function.blocks.values():
+    for block in layout.at(span):
         if any(_releases_at(each, span) for each in block.instructions):
-            tests = _tests_of(function, block, before)
+            tests = _tests_of(function, block, layout.before)
             if not tests:
                 return []
             found += tests
@@ -211,12 +217,12 @@ def _tests_of(
             branch = function.blocks[test].terminator
             if isinstance(branch, Branch):
                 without = {release.id, test}
-                passing = _reached(function, (branch.then, branch.otherwise), without)
-                after = _reached(function, release.successors(), {test})
-                if passing & after:
+                passing = _Reached(function, (branch.then, branch.otherwise), without)
+                after = _Reached(function, release.successors(), {test})
+                if passing.meets(after):
                     found.append((branch, True))
                     continue
-                if any(not function.blocks[each].successors() for each in passing):
+                if any(not function.blocks[each].successors() for each in passing.seen):
                     found.append((branch, False))
                     continue
             elif not isinstance(branch, Jump):
@@ -225,16 +231,38 @@ def _tests_of(
     return found
 
 
-def _reached(function: Function, blocks: Iterable[BlockId], without: Set[BlockId]) -> set[BlockId]:
-    """The blocks that control reaches from some, these included, except through others."""
-    seen = set(blocks) - without
-    work = list(seen)
-    while work:
-        for successor in function.blocks[work.pop()].successors():
-            if successor not in seen and successor not in without:
-                seen.add(successor)
-                work.append(successor)
-    return seen
+class _Reached:
+    """The blocks that control reaches from some, these included, except through others.
+
+    They are looked for step by step: where two sets meet, they mostly do so nearby.
+    """
+
+    def __init__(
+        self, function: Function, blocks: Iterable[BlockId], without: Set[BlockId]
+    ) -> None:
+        self._function = function
+        self._without = without
+        self.seen = set(blocks) - without
+        self._work = deque(self.seen)
+
+    def meets(self, other: _Reached) -> bool:
+        """Whether some block is in both; if not, all of both are in ``seen``."""
+        if not self.seen.isdisjoint(other.seen):
+            return True
+        while self._work or other._work:
+            if self._step(other.seen) or other._step(self.seen):
+                return True
+        return False
+
+    def _step(self, wanted: Set[BlockId]) -> bool:
+        """Take one more block; return whether that finds one that is wanted."""
+        if not self._work:
+            return False
+        new = set(self._function.blocks[self._work.popleft()].successors())
+        new = {each for each in new if each not in self.seen and each not in self._without}
+        self.seen |= new
+        self._work += new
+        return not new.isdisjoint(wanted)
 
 
 def _releases_at(instruction: object, span: Span) -> bool:

@@ -129,7 +129,7 @@ def _other_release(states: LockStates, given: Given) -> OtherRelease:
         use.kind is UseKind.LOCKED_TESTED
         and use.lock is not None
         and use.lock.identity == given.lock.identity
-        and comes_first(function, use.span, given.span)
+        and comes_first(states, use.span, given.span)
         for use in function.api_uses
     )
     of_callee = frozenset(

@@ -181,7 +181,7 @@ def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
     ]
     if not here or not untouched:
         return False
-    return not guards_release(states.function, events[0].span)
+    return not guards_release(states, events[0].span)
 
 
 def early_releases(states: LockStates) -> list[EarlyRelease]:
@@ -209,7 +209,7 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
         ]
         if not early or is_expected(states.function, early[0].span, _EXPECTED):
             continue
-        early = [g for g in early if not guards_release(states.function, g.span)]
+        early = [g for g in early if not guards_release(states, g.span)]
         if not early:
             continue
         worst = min(early, key=_by_conviction)

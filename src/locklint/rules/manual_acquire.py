@@ -57,6 +57,7 @@ from collections.abc import Iterator
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.guards import comes_first, is_released_at_once
 from locklint.analysis.hold import Grade
+from locklint.analysis.layout import layout_of
 from locklint.analysis.program import Program
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.story import display_name, step
@@ -105,7 +106,7 @@ def _with_would_do(fate: Fate) -> bool:
         return False
     if all(given.exception is not None for given in fate.releases):
         return False
-    if is_released_at_once(fate.states.function, instruction):
+    if is_released_at_once(fate.states, instruction):
         return False
     if not fate.lock.api.with_ok and not fate.lock.api.async_with_ok:
         return False
@@ -117,7 +118,7 @@ def _with_would_do(fate: Fate) -> bool:
         column = fate.span.column - (len("await ") if fate.lock.api.is_async else 0)
         if given.span.line < fate.span.line or given.span.column < column:
             return False
-        if not comes_first(fate.states.function, fate.span, given.span):
+        if not comes_first(fate.states, fate.span, given.span):
             return False
     # A release that is also reached without this acquisition belongs to more than this section.
     places = set(fate.release_spans)
@@ -133,9 +134,10 @@ def _is_in_finally(fate: Fate) -> bool:
     places = set(fate.release_spans)
     copies = [
         instruction.span
-        for block in fate.states.function.blocks.values()
+        for place in places
+        for block in layout_of(fate.states).at(place)
         for instruction in block.instructions
-        if isinstance(instruction, Release) and instruction.span in places
+        if isinstance(instruction, Release) and instruction.span == place
     ]
     return len(copies) > len(set(copies))
 

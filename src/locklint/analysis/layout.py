@@ -1,0 +1,108 @@
+"""Where the instructions of one function stand in its graph, worked out once for all questions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+
+from locklint.analysis.events import LockStates
+from locklint.core.source import Span
+from locklint.dataflow.order import all_successors, predecessors, reverse_postorder
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import BlockId
+
+
+class Layout:
+    """Answers about the places of one function."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+
+    @cached_property
+    def _by_span(self) -> dict[Span, list[BasicBlock]]:
+        found: dict[Span, list[BasicBlock]] = defaultdict(list)
+        for block in self._function.blocks.values():
+            for span in dict.fromkeys(each.span for each in block.instructions):
+                found[span].append(block)
+        return found
+
+    def at(self, span: Span) -> list[BasicBlock]:
+        """The blocks that hold an instruction with that place; clean-ups have copies."""
+        return self._by_span.get(span, [])
+
+    @cached_property
+    def before(self) -> dict[BlockId, set[BlockId]]:
+        """For each block those from which control comes without an exception."""
+        return predecessors(self._function, BasicBlock.successors)
+
+    @cached_property
+    def _above(self) -> dict[BlockId, BlockId]:
+        """For each reachable block but the entry, the nearest one through which all ways lead.
+
+        Cooper, Harvey, Kennedy (A simple, fast dominance algorithm, 2001).
+        """
+        order = reverse_postorder(self._function)
+        rank = {block: i for i, block in enumerate(order)}
+        before = predecessors(self._function, all_successors)
+        above = {self._function.entry: self._function.entry}
+
+        def common(one: BlockId, other: BlockId) -> BlockId:
+            while one != other:
+                while rank[one] > rank[other]:
+                    one = above[one]
+                while rank[other] > rank[one]:
+                    other = above[other]
+            return one
+
+        changed = True
+        while changed:
+            changed = False
+            for block in order[1:]:
+                known = [each for each in before[block] if each in above]
+                nearest = known[0]
+                for each in known[1:]:
+                    nearest = common(nearest, each)
+                if above.get(block) != nearest:
+                    above[block] = nearest
+                    changed = True
+        del above[self._function.entry]
+        return above
+
+    @cached_property
+    def _intervals(self) -> dict[BlockId, tuple[int, int]]:
+        """Numbers of a walk down the tree that ``_above`` spans: those below lie between."""
+        below: dict[BlockId, list[BlockId]] = defaultdict(list)
+        for block, above in self._above.items():
+            below[above].append(block)
+        first: dict[BlockId, int] = {}
+        found: dict[BlockId, tuple[int, int]] = {}
+        stack = [(self._function.entry, False)]
+        while stack:
+            block, is_done = stack.pop()
+            if is_done:
+                found[block] = (first[block], len(first))
+                continue
+            first[block] = len(first)
+            stack.append((block, True))
+            stack += [(each, False) for each in below[block]]
+        return found
+
+    def leads_through(self, first: BlockId, then: BlockId) -> bool:
+        """Whether each way from the entry to a block leads through another one, or there is none.
+
+        A block leads through itself.
+        """
+        if then not in self._intervals:
+            return True
+        if first not in self._intervals:
+            return False
+        start, end = self._intervals[first]
+        return start <= self._intervals[then][0] < end
+
+
+def layout_of(states: LockStates) -> Layout:
+    """Return the layout of a function that was analysed."""
+    if "layout" not in states.derived:
+        states.derived["layout"] = Layout(states.function)
+    found: Layout = states.derived["layout"]
+    return found
