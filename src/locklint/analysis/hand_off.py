@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Set
 
-from locklint.analysis.acquisitions import fates
+from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates, Manner, Shared, Taken
 from locklint.analysis.guards import is_taken_again
 from locklint.analysis.hold import Acquisition
@@ -155,6 +155,18 @@ def may_be_lost(states: LockStates, acquisition: Acquisition | None) -> bool:
         and fate.lock.identity in states.shared.released
         and all(given.exception is not None for given in fate.releases)
         for fate in fates(states)
+    )
+
+
+def is_given_to_others(fate: Fate) -> bool:
+    """Whether a turn of a loop acquires what somebody else has to release before the next turn."""
+    states = fate.states
+    if held_as(fate.lock, fate.key.mode) not in states.shared.released:
+        return False
+    return any(
+        instruction.span == fate.span
+        for block in set().union(*loops(states.function).values())
+        for instruction in states.function.blocks[block].instructions
     )
 
 

@@ -101,14 +101,17 @@ class Paths:
             break
         return tuple(reversed(found))
 
-    def nearest_release(self, place: Span, releases: Collection[Span]) -> Span | None:
+    def nearest_release(
+        self, place: Span, releases: Collection[Span], acquires: Collection[Span] = ()
+    ) -> Span | None:
         """The release that comes next after a place if nothing is raised there.
 
-        Nothing comes after a `raise` but what comes after the tests that lead to it.
+        One that comes after ``acquires`` gives back what is taken there. Nothing comes after a
+        `raise` but what comes after the tests that lead to it.
         """
         for start in self._blocks_of(place):
             index = self._index(start, place)
-            found = self._next_release(start, index, releases)
+            found = self._next_release(start, index, releases, acquires)
             here = start
             passed = {here}
             end = self._function.blocks[start].terminator
@@ -118,7 +121,7 @@ class Paths:
                     break
                 passed.add(before)
                 here = before
-                found = self._next_release(here, None, releases)
+                found = self._next_release(here, None, releases, acquires)
             if found is not None:
                 return found
         return None
@@ -152,18 +155,24 @@ class Paths:
         return next(iter(before)) if len(before) == 1 and _OUTSIDE not in before else None
 
     def _next_release(
-        self, start: BlockId, index: int | None, releases: Collection[Span]
+        self,
+        start: BlockId,
+        index: int | None,
+        releases: Collection[Span],
+        acquires: Collection[Span],
     ) -> Span | None:
         blocks = self._function.blocks
         rest = blocks[start].instructions[index + 1 :] if index is not None else ()
         found = _release_among(rest, releases)
-        work = deque(blocks[start].successors())
+        work = deque(() if _is_among(rest, acquires) else blocks[start].successors())
         seen: set[BlockId] = set()
         while found is None and work:
             here = work.popleft()
             if here in seen:
                 continue
             seen.add(here)
+            if _is_among(blocks[here].instructions, acquires):
+                continue
             found = _release_among(blocks[here].instructions, releases)
             work.extend(blocks[here].successors())
         return found
@@ -311,6 +320,10 @@ class Paths:
 def _covers(outer: Span, inner: Span) -> bool:
     starts = (outer.line, outer.column) <= (inner.line, inner.column)
     return starts and (outer.end_line, outer.end_column) >= (inner.end_line, inner.end_column)
+
+
+def _is_among(instructions: Collection[Instruction], places: Collection[Span]) -> bool:
+    return bool(places) and any(each.span in places for each in instructions)
 
 
 def _release_among(

@@ -147,7 +147,7 @@ def worst_leak(fate: Fate) -> Leak | None:
         exception = exit_.exception
         if exception is None:
             continue
-        skipped = paths.nearest_release(exit_.span, fate.release_spans)
+        skipped = paths.nearest_release(exit_.span, fate.release_spans, {fate.span})
         if skipped is not None:
             return Leak(exception, exit_.span, skipped)
         found = found or Leak(exception, exit_.span, None)

@@ -137,6 +137,7 @@ _UNLIKELY = frozenset(
         "threading.RLock",
         "threading.Semaphore",
         "threading.Thread",
+        "threading.Timer",
         "threading.current_thread",
         "threading.currentThread",
         "threading.enumerate",

@@ -55,6 +55,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.guards import is_guarded_release
+from locklint.analysis.hand_off import is_given_to_others
 from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import (
@@ -100,6 +101,8 @@ def _leak(program: Program, fate: Fate) -> Leak | None:
     leak = worst_leak(fate)
     if leak is not None and leak.skipped is None and program.is_kept_by_mistake(fate):
         # What is raised there skips no release: the path has none.
+        return None
+    if leak is not None and leak.skipped is None and is_given_to_others(fate):
         return None
     if fate.kept and is_guarded_release(fate):
         # Ordinary ways keep it too: the tests around it are not understood.
