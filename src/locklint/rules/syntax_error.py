@@ -1,6 +1,8 @@
 """## What it does
 
 Reports a file that could not be analysed: it does not parse, cannot be decoded, or cannot be read.
+A file or function that Python accepts and that is too large or too deeply nested for locklint is
+information only, and the last line of the output counts it.
 
 ## Why is this bad?
 
@@ -44,7 +46,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         yield Diagnostic(
             code=RULE.code,
             name=RULE.name,
-            severity=RULE.severity,
+            severity=RULE.severity if problem.reason.is_bad_input else Severity.INFO,
             confidence=Confidence.HIGH,
             path=problem.path,
             span=problem.span,
