@@ -284,6 +284,10 @@ class Composition:
             lock = self._lock(called, event.lock)
             if lock is None:
                 return None
+            if lock.exactness is Exactness.PER_INSTANCE and self._objects.is_unshared(
+                called.caller, lock.path
+            ):
+                return None  # No other thread knows the object, so nothing is waited for.
             holder = self.receivers.told(kin, pair, event.lock, event.holder)
             return replace(event, lock=lock, holder=holder)
         if event.path is not None:

@@ -7,13 +7,17 @@ parameters, and through functions that return such an object, or a path of their
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
+
 import msgspec
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Call, Return
+from locklint.ir.instruction import Assign, Call, Instruction, Return, Spawn, Yield
+from locklint.ir.operands import bound_temporaries, operand_paths
 
 _DEPTH = 3
 
@@ -74,6 +78,40 @@ class Objects:
                 return path
             path = known
         return path
+
+    def is_unshared(self, key: str, path: AccessPath) -> bool:
+        """Whether a path of a function is an attribute of an object that it alone knows.
+
+        The function has made the object and only calls its methods, and the constructor has not
+        given it to anything else.
+        """
+        if path.root is not Root.TEMP or len(path.fields) != 1:
+            return False
+        call = self._calls_of(key).get(path.root_name)
+        if call is None or call.constructs is None or not call.targets:
+            return False
+        target = call.targets[0]
+        if call.result is None or target not in self._graph.states:
+            return False
+        self_path = AccessPath("self", (), Root.SELF)
+        return not self._gives_away(key, call.result) and not self._gives_away(target, self_path)
+
+    def _gives_away(self, key: str, path: AccessPath) -> bool:
+        """Whether a function stores an object, passes it on, or passes on a method of it."""
+        function = self._graph.function(key)
+        names = {path}
+        names |= {target for target, value in bound_temporaries(function) if value == path}
+        return any(
+            used in names
+            or (used.fields and used.parent() in names and used.last in self._method_names)
+            for block in function.blocks.values()
+            for instruction in block.instructions
+            for used in _kept_paths(instruction)
+        )
+
+    @cached_property
+    def _method_names(self) -> frozenset[str]:
+        return frozenset(key.rpartition(".")[2] for key in self._graph.states)
 
     def _result(self, key: str, temporary: str, depth: int = _DEPTH) -> Made | None:
         """What the call that defines a temporary of a function gives."""
@@ -144,3 +182,19 @@ class Objects:
                 if isinstance(instruction, Call) and instruction.result is not None
             }
         return known
+
+
+def _kept_paths(instruction: Instruction) -> Iterator[AccessPath]:
+    """What an instruction stores, passes on or hands out, as far as it may be used later."""
+    match instruction:
+        case Call(arguments=arguments) | Spawn(arguments=arguments):
+            for argument in arguments:
+                yield from operand_paths(argument.value)
+                if argument.receiver is not None:
+                    yield argument.receiver
+            if isinstance(instruction, Spawn) and instruction.receiver is not None:
+                yield instruction.receiver
+        case Yield(value=value):
+            yield from operand_paths(value)
+        case Assign(target=target, value=value) if not target.is_variable:
+            yield from operand_paths(value)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
-from locklint.ir.operands import receivers, returned_temporaries
+from locklint.ir.operands import bound_temporaries, receivers, returned_temporaries
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -84,6 +84,8 @@ def makers(states: Mapping[str, LockStates]) -> set[str]:
             for called in one.calls
             if called.call is not None and called.call.result in used
         )
+    for one in states.values():
+        found |= _makers_of_holders(one, states)
     for key in sorted(found):
         maker = states.get(key)
         if maker is not None:
@@ -93,6 +95,33 @@ def makers(states: Mapping[str, LockStates]) -> set[str]:
                 for called in maker.calls
                 if called.call is not None and called.call.result in returned
             )
+    return found
+
+
+def _makers_of_holders(one: LockStates, states: Mapping[str, LockStates]) -> set[str]:
+    """The constructors of objects whose methods, called here, acquire their own locks.
+
+    Whether another thread can know the object depends on what the constructor does with it.
+    """
+    made = {
+        called.call.result: called.target
+        for called in one.calls
+        if called.call is not None and called.call.constructs is not None
+    }
+    if not made:
+        return set()
+    names = {result: result for result in made}
+    names |= {target: value for target, value in bound_temporaries(one.function) if value in made}
+    found: set[str] = set()
+    for called in one.calls:
+        call = called.call
+        if call is None or call.callee is None or not call.callee.fields:
+            continue
+        result = names.get(call.callee.parent())
+        callee = states.get(called.target)
+        if result is not None and callee is not None:
+            if any(taken.lock.path.root is Root.SELF for taken in callee.taken):
+                found.add(made[result])
     return found
 
 

@@ -132,14 +132,29 @@ def terminator_paths(terminator: Terminator) -> Iterator[AccessPath]:
 
 
 def receivers(function: Function) -> set[AccessPath]:
-    """The temporaries of which an attribute or method is used."""
-    found: set[AccessPath] = set()
-    for block in function.blocks.values():
-        for instruction in block.instructions:
-            for path in used_paths(instruction):
-                if path.root is Root.TEMP and path.fields:
-                    found.add(AccessPath(path.root_name, (), Root.TEMP))
-    return found
+    """The temporaries of which an attribute or method is used, be it through a variable."""
+    used = {
+        AccessPath(path.root_name, (), path.root)
+        for block in function.blocks.values()
+        for instruction in block.instructions
+        for path in used_paths(instruction)
+        if path.root in (Root.TEMP, Root.LOCAL) and path.fields
+    }
+    found = {path for path in used if path.root is Root.TEMP}
+    return found | {value for target, value in bound_temporaries(function) if target in used}
+
+
+def bound_temporaries(function: Function) -> list[tuple[AccessPath, AccessPath]]:
+    """Variables and attributes, each with a temporary that it is bound to."""
+    return [
+        (instruction.target, instruction.value)
+        for block in function.blocks.values()
+        for instruction in block.instructions
+        if isinstance(instruction, Assign)
+        and isinstance(instruction.value, AccessPath)
+        and instruction.value.root is Root.TEMP
+        and instruction.value.is_variable
+    ]
 
 
 def returned_temporaries(function: Function) -> set[AccessPath]:
