@@ -39,6 +39,8 @@ class HandOffs:
         self._spawned: set[str] = set()
         self._released: dict[str, set[str]] = defaultdict(set)
         self._acquired: dict[str, set[str]] = defaultdict(set)
+        self._blocked: dict[str, set[str]] = defaultdict(set)
+        self._released_free: dict[str, set[str]] = defaultdict(set)
 
     def look_at(self, states: Mapping[str, LockStates]) -> None:
         """Add what is seen in the states of all functions to what was seen before."""
@@ -66,10 +68,14 @@ class HandOffs:
         for given in states.given:
             if is_own_release(given) and not is_taken_again(states, given.span, given.lock):
                 self._released[held_as(given.lock, given.key.mode)].add(key)
+            elif is_bad(given):
+                self._released_free[held_as(given.lock, given.key.mode)].add(key)
         for fate in fates(states):
             if fate.kept and all(given.exception is not None for given in fate.releases):
                 self._acquired[held_as(fate.lock, fate.key.mode)].add(key)
         for event in states.taken:
+            if _is_taken_twice(event):
+                self._blocked[event.lock.identity].add(key)
             if _is_taken_twice(event) and event.acquisition in event.before.acquisitions():
                 # It is kept from turn to turn of a loop that does not end.
                 self._acquired[event.lock.identity].add(key)
@@ -82,9 +88,26 @@ class HandOffs:
         """What others do to the locks of a function."""
         key = states.function.key
         names = {held_as(lock, name.mode) for name, lock in states.locks.items()}
+
+        def others(known: Mapping[str, set[str]], name: str) -> bool:
+            return bool(known.get(name, frozenset()) - {key})
+
+        def answers(own: Mapping[str, set[str]], known: Mapping[str, set[str]], name: str) -> bool:
+            return key in own.get(name, frozenset()) and others(known, name)
+
+        # One function would wait for itself, and another one releases what is free: both are right
+        # if each does it for the other.
         return Shared(
-            released=frozenset(n for n in names if self._released.get(n, frozenset()) - {key}),
-            acquired=frozenset(n for n in names if self._acquired.get(n, frozenset()) - {key}),
+            released=frozenset(
+                n
+                for n in names
+                if others(self._released, n) or answers(self._blocked, self._released_free, n)
+            ),
+            acquired=frozenset(
+                n
+                for n in names
+                if others(self._acquired, n) or answers(self._released_free, self._blocked, n)
+            ),
             turns=states.shared.turns or _is_odd_in_loop(states),
         )
 
@@ -92,8 +115,8 @@ class HandOffs:
 def _is_in_reach(function: Function, states: Mapping[str, LockStates]) -> bool:
     """Whether something besides its callers may come by a function: a nested one is passed on."""
     maker = states.get(f"{function.module}:{function.parent}") if function.parent else None
-    if maker is None:
-        return True
+    if maker is None or function.class_key:
+        return True  # A method comes with each object of its class.
     names: set[AccessPath] = set()
     used: set[AccessPath] = set()
     for block in maker.function.blocks.values():

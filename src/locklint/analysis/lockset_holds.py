@@ -29,6 +29,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import read_acquire
 from locklint.ir.instruction import (
     Acquire,
+    Call,
     Constant,
     Instruction,
     TryAcquire,
@@ -36,6 +37,7 @@ from locklint.ir.instruction import (
     acquired_names,
 )
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
+from locklint.ir.operands import bound_temporaries
 
 BY_CONTEXT = frozenset({"with", "enter_context", "enter_async_context", "ExitStack"})
 """Ways to take a lock that give it back by themselves, and that of the release then."""
@@ -47,6 +49,29 @@ class Holds(Values):
     @cached_property
     def _flagged(self) -> frozenset[Span]:
         return flagged_releases(self._function)
+
+    @cached_property
+    def _perhaps_given_acquired(self) -> frozenset[AccessPath]:
+        """Results of calls that may have acquired the lock that they give, and their variables."""
+        results = {
+            instruction.result
+            for block in self._function.blocks.values()
+            for instruction in block.instructions
+            if isinstance(instruction, Call) and instruction.result is not None
+            if instruction.overrides or not all(map(self._only_makes, instruction.targets))
+        }
+        bound = bound_temporaries(self._function) if results else []
+        return frozenset(results | {target for target, value in bound if value in results})
+
+    def _only_makes(self, key: str) -> bool:
+        """Whether a function neither acquires a lock nor calls what might."""
+        found = self._lookup(key)
+        return found is not None and not any(
+            isinstance(instruction, Acquire | TryAcquire)
+            or (isinstance(instruction, Call) and bool(instruction.targets))
+            for block in found[0].blocks.values()
+            for instruction in block.instructions
+        )
 
     def _acquire(self, instruction: Acquire | TryAcquire, disjunct: Disjunct) -> list[Disjunct]:
         lock = self._canonical_lock(instruction.lock, disjunct)
@@ -195,9 +220,16 @@ class Holds(Values):
         if key.path.is_called and hold.count <= 0 and hold != UNTOUCHED:
             hold = FORGOTTEN
             disjunct = disjunct.with_hold(key, hold)
+        if hold == UNTOUCHED and key.path in self._perhaps_given_acquired:
+            hold = FORGOTTEN
+            disjunct = disjunct.with_hold(key, hold)
         if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
             # It was made in this function, and nobody else has seen it.
-            own = lock.path.root in (Root.LOCAL, Root.TEMP) and not lock.kind.reentrant
+            own = (
+                lock.path.root in (Root.LOCAL, Root.TEMP)
+                and not lock.kind.reentrant
+                and lock.identity not in self._shared.acquired
+            )
             hold = replace(hold, free_at=0 if own else None)
             disjunct = disjunct.with_hold(key, hold)
         if hold.count <= 0 and not hold.is_free and span in self._flagged:
