@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bounds import calls_of_all
-from locklint.analysis import composition
+from benchmarks.bounds import attempts, calls_of_all, locks_in_one_function, nested_pairs
+from locklint.analysis import composition, lockset
 from locklint.core.config import Config
 from locklint.core.not_analysed import Extent, NotAnalysed, Reason
 from locklint.engine.pipeline import check
@@ -79,3 +79,25 @@ def test_more_chains_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {each.reason for each in cut.not_analysed} == {Reason.TOO_MANY_CHAINS}
     assert {each.extent for each in cut.not_analysed} == {Extent.PART}
     assert {each.code for each in cut.diagnostics} <= {each.code for each in whole.diagnostics}
+
+
+def test_more_locks_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = locks_in_one_function(8)
+    whole = check_text(tmp_path, text)
+    assert [each.code for each in whole.diagnostics] == ["LCK206"] * 8
+    assert whole.not_analysed == ()
+    monkeypatch.setattr(lockset, "MAX_LOCKS", 7)
+    given_up = check_text(tmp_path, text)
+    assert given_up.diagnostics == ()
+    (found,) = given_up.not_analysed
+    assert (found.function, found.reason) == ("work", Reason.TOO_MANY_LOCKS)
+    assert found.extent is Extent.FUNCTION
+
+
+def test_hard_programs_are_analysed_to_the_end(tmp_path: Path) -> None:
+    """The programs of ``benchmarks.bounds`` in a small size."""
+    sections = check_text(tmp_path, attempts(4))
+    assert (sections.diagnostics, sections.not_analysed) == ((), ())
+    pairs = check_text(tmp_path, nested_pairs(3))
+    assert [each.code for each in pairs.diagnostics] == ["LCK301"] * 3
+    assert pairs.not_analysed == ()

@@ -27,6 +27,9 @@ from locklint.ir.instruction import Constant
 
 MAX_DISJUNCTS = 64
 
+MAX_LOCKS = 500
+"""How many locks a state may know of: all is copied wherever one of them changes."""
+
 
 Value: TypeAlias = "Constant | AccessPath | frozenset[Constant]"
 """A constant, another name, or one of several constants."""
@@ -95,7 +98,12 @@ class Disjunct:
         return self.holds.get(key, UNTOUCHED)
 
     def with_hold(self, key: LockKey, hold: Hold) -> Disjunct:
-        """This disjunct with one lock's state changed, and the order of acquisition kept."""
+        """This disjunct with one lock's state changed, and the order of acquisition kept.
+
+        Raises `GivenUp` at a bound.
+        """
+        if len(self.holds) >= MAX_LOCKS and key not in self.holds:
+            raise GivenUp(Reason.TOO_MANY_LOCKS)
         if hold.count > self.hold(key).count:
             order = (*(k for k in self.order if k != key), key)
         elif hold.count <= 0:

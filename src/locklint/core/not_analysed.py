@@ -30,6 +30,7 @@ class Reason(IdentityEnum):
     DEFECT = "defect"
     # Of functions.
     TOO_COMPLEX = "too-complex"
+    TOO_MANY_LOCKS = "too-many-locks"
     TOO_MANY_STATES = "too-many-states"
     TOO_MUCH_WORK = "too-much-work"
     # Of functions, in part.
