@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from locklint.cli import main
 from locklint.engine import facts_store, workers
-from locklint.engine.index_file import Index, read_index, write_index
+from locklint.engine.cache_store import digest
+from locklint.engine.index_file import _DIGEST_BYTES, _MAGIC, Index, read_index, write_index
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -216,3 +218,35 @@ def test_an_absolute_path_is_made_relative(project: Path, say: Say) -> None:
 def test_an_index_of_nothing(project: Path) -> None:
     write_index(Index(), "empty.lki")
     assert read_index("empty.lki") == Index()
+
+
+_ODD: tuple[object, ...] = (
+    *(b"", b"\0", b"..", b"/etc/passwd", b"a\nb", b"\xff", b"m.py/x.py", "", "..", "a\n::error::x"),
+    *("\x1b[31m", 0, -1, 2**63 - 1, None, [], {}, True, [[b"x", b"y"]], 1.5),
+)
+
+
+def _changed(value: object, chance: random.Random) -> object:
+    """Return decoded data in which something is replaced here and there."""
+    if chance.random() < 0.06:
+        return chance.choice(_ODD)
+    return [_changed(each, chance) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_an_index_may_hold_anything(project: Path, say: Say, seed: int) -> None:
+    (project / "m.py").write_text(LEAK)
+    say("index", "m.py", "-o", "m.lki")
+    chance = random.Random(seed)
+    start = len(_MAGIC) + _DIGEST_BYTES
+    body = bytearray((project / "m.lki").read_bytes()[start:])
+    if seed % 2:
+        body[chance.randrange(len(body))] = chance.randrange(256)
+    else:
+        body = bytearray(msgspec.msgpack.encode(_changed(msgspec.msgpack.decode(body), chance)))
+    (project / "bad.lki").write_bytes(_MAGIC + digest(bytes(body)) + bytes(body))
+    status, out, err = say("check", "--from-index=bad.lki", "--output-format=concise")
+    assert status in (0, 1, 2)
+    assert "internal error" not in err
+    assert not {"\0", "\x1b"} & {*out, *err}
+    assert not any(line.startswith("::") for line in (out + err).splitlines())
