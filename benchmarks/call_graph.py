@@ -27,7 +27,7 @@ from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function, FunctionKind
-from locklint.ir.hierarchy import Hierarchy
+from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Acquire, Call, Constant, Instruction, Release, Return, Use
 from locklint.ir.lock import Exactness, LockRef
 from locklint.models.stdlib_threading import LOCK
@@ -109,7 +109,7 @@ def measure(count: int) -> float:
     known = Interprocedural()
     timed("lock states", lambda: known.add(program))
     graph = timed("call graph", lambda: CallGraph(known.states, known.summaries))
-    composition = timed("pairs", lambda: Composition(graph, frozenset(), Hierarchy(), frozenset()))
+    composition = timed("pairs", lambda: Composition(graph, frozenset(), Hierarchy(), Fields()))
     threads = timed("threads", lambda: Threads(graph))
     order = timed("lock order", lambda: lock_order(composition, threads))
     cycles = timed("cycles", lambda: find_cycles(order, threads, lambda _: False))

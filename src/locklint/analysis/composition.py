@@ -38,7 +38,7 @@ from locklint.analysis.receivers import Kin, Receivers
 from locklint.analysis.requirements import Requirements
 from locklint.dataflow.components import components
 from locklint.ir.access_path import Root
-from locklint.ir.hierarchy import Hierarchy
+from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
@@ -68,10 +68,10 @@ class Composition:
         graph: CallGraph,
         asked: frozenset[str],
         hierarchy: Hierarchy,
-        older_fields: frozenset[tuple[str, str]],
+        fields: Fields,
     ) -> None:
         self._graph = graph
-        self.receivers = Receivers(graph, hierarchy, older_fields)
+        self.receivers = Receivers(graph, hierarchy, fields)
         self._asked = asked
         self._objects = Objects(graph)
         self._requirements: dict[str, Requirements] = {}

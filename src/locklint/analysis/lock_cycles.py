@@ -14,11 +14,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from locklint.analysis.events import Held, Manner
+from locklint.analysis.events import Manner
 from locklint.analysis.lock_order import LockOrderEdge, LockOrderGraph, Witness
 from locklint.analysis.threads import Threads
 from locklint.dataflow.components import components
-from locklint.ir.hierarchy import Classes, both
 from locklint.ir.lock import Exactness, Mode
 
 MAX_COMPONENT = 12
@@ -176,8 +175,8 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
         following = chosen[(position + 1) % len(chosen)]
         if witness.target.mode is following.source.mode is Mode.SHARED:
             return Obstacle(ObstacleKind.READERS, witness, following)
-        same = both(_classes(witness.target), _classes(following.source))
-        if same is not None and not same:
+        waited, held = witness.target.holder, following.source.holder
+        if waited is not None and held is not None and waited.is_other_than(held):
             return Obstacle(ObstacleKind.OTHER_OBJECT, witness, following)
         for other in chosen[position + 1 :]:
             if not witness.gates.isdisjoint(other.gates):
@@ -186,10 +185,6 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
             if not threads.may_run_in_parallel(one.function, one.span, two.function, two.span):
                 return Obstacle(ObstacleKind.NOT_PARALLEL, witness, other)
     return Obstacle(ObstacleKind.ONE_THREAD, chosen[0], chosen[-1]) if is_alone(chosen) else None
-
-
-def _classes(held: Held) -> Classes | None:
-    return None if held.holder is None else held.holder.classes
 
 
 def _leads_to_older(chosen: Sequence[Witness]) -> bool:

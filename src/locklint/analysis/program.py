@@ -26,7 +26,7 @@ from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
 from locklint.ir.cfg import Function
-from locklint.ir.hierarchy import Hierarchy
+from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Spawn
 
 
@@ -37,10 +37,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     the text of a file by its path. ``made`` says where locks are made, by identity: the path of
     the file and the place. ``back_references`` are attributes that lead back to the object that
     made theirs, each with the identity of that object's class, ``hierarchy`` the classes of objects
-    whose methods are called, and ``older_fields`` attributes, each with the key of its class, that
-    lead to an older object. ``declared_orders`` are those of
-    the settings and of comments, ``odd_orders`` the comments that declare none although they are
-    meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
+    whose methods are called, ``fields`` what their attributes lead to. ``declared_orders`` are
+    those of the settings and of comments, ``odd_orders`` the comments that declare none although
+    they are meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
     callers which were not lowered. ``unseen_releases`` are the names of attributes and variables
     whose unknown object is released in functions that were not lowered, after their files.
@@ -54,7 +53,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     made: Mapping[str, tuple[str, Span]] = msgspec.field(default_factory=dict)
     back_references: frozenset[tuple[str, str]] = frozenset()
     hierarchy: Hierarchy = Hierarchy()
-    older_fields: frozenset[tuple[str, str]] = frozenset()
+    fields: Fields = Fields()
     declared_orders: tuple[DeclaredOrder, ...] = ()
     odd_orders: tuple[OddOrder, ...] = ()
     log_handlers: frozenset[str] = frozenset()
@@ -70,7 +69,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
-        return Composition(self.call_graph, self.log_handlers, self.hierarchy, self.older_fields)
+        return Composition(self.call_graph, self.log_handlers, self.hierarchy, self.fields)
 
     @cached_property
     def threads(self) -> Threads:

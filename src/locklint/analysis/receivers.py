@@ -11,7 +11,7 @@ import msgspec
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.critical_pair import CriticalPair
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.hierarchy import Classes, Hierarchy, Holder, both
+from locklint.ir.hierarchy import Classes, Field, Fields, Hierarchy, Holder, both
 from locklint.ir.lock import LockRef
 
 
@@ -19,26 +19,23 @@ class Kin(msgspec.Struct, frozen=True):
     """What is known in a caller of the object on which it calls a method.
 
     ``classes`` are those of which the caller's own object has to be. ``others`` are those of the
-    receiver where it is another one, ``step`` is how much older it is than the caller's own object.
+    receiver where it is another one, ``step`` is how much older it is than the caller's own object,
+    ``field`` the attribute that it was made for.
     """
 
     classes: Classes | None = None
     others: Classes | None = None
     step: int | None = None
+    field: Field | None = None
 
 
 class Receivers:
-    """Answers for the calls and critical pairs of a program.
+    """Answers for the calls and critical pairs of a program."""
 
-    ``older_fields`` are attributes, each with the key of its class, that lead to an older object.
-    """
-
-    def __init__(
-        self, graph: CallGraph, hierarchy: Hierarchy, older_fields: frozenset[tuple[str, str]]
-    ) -> None:
+    def __init__(self, graph: CallGraph, hierarchy: Hierarchy, fields: Fields) -> None:
         self._graph = graph
         self._hierarchy = hierarchy
-        self._older_fields = older_fields
+        self._fields = fields
         self._families = {
             key.replace(":", ".", 1): classes for key, classes in hierarchy.descendants.items()
         }
@@ -70,7 +67,8 @@ class Receivers:
         if allowed is not None and not allowed:
             return None
         step = None if receiver is None else self._age(called.caller, receiver)
-        return Kin(None, allowed, step)
+        field = None if receiver is None else self._field(called.caller, receiver)
+        return Kin(None, allowed, step, field)
 
     def holder(self, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
         """Return what is known of the object whose attribute a pair's lock is.
@@ -81,17 +79,19 @@ class Receivers:
             return Holder(both(pair.classes, self._hierarchy.runners.get(pair.function)), 0)
         if known is not None:
             return known
-        age = self._age(pair.function, lock.path.parent()) if lock.path.fields else None
-        return Holder(None, age)
+        if not lock.path.fields:
+            return Holder()
+        parent = lock.path.parent()
+        return Holder(None, self._age(pair.function, parent), self._field(pair.function, parent))
 
     def told(self, kin: Kin, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
         """Return the same in the words of the caller for whose call ``kin`` is."""
         here = self.holder(pair, lock, known)
         age = None if here.age is None or kin.step is None else here.age + kin.step
-        classes = kin.others if _is_own(lock) else here.classes
+        classes, field = (kin.others, kin.field) if _is_own(lock) else (here.classes, here.field)
         # What holds of all objects that have the lock need not be said.
         family = self._families.get(lock.identity.rpartition(".")[0])
-        return Holder(None if classes == family else classes, age)
+        return Holder(None if classes == family else classes, age, field)
 
     def _age(self, function: str, path: AccessPath) -> int | None:
         """Return how many steps to an older object a path is from the function's own object."""
@@ -100,7 +100,14 @@ class Receivers:
         if path.is_variable:
             return 0
         key = self._graph.function(function).class_key
-        return 1 if (key, path.last) in self._older_fields else None
+        return 1 if (key, path.last) in self._fields.older else None
+
+    def _field(self, function: str, path: AccessPath) -> Field | None:
+        """Return the attribute for which the object at the end of a path was made."""
+        if path.root is not Root.SELF or len(path.fields) != 1:
+            return None
+        field = (self._graph.function(function).class_key or "", path.last)
+        return field if field in self._fields.own else None
 
 
 def _is_own(lock: LockRef) -> bool:

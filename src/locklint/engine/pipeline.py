@@ -272,7 +272,7 @@ def analyse(
         made=analysis.made(),
         back_references=analysis.back_references(),
         hierarchy=analysis.hierarchy(),
-        older_fields=analysis.older_fields(),
+        fields=analysis.fields(),
         log_handlers=analysis.log_handlers(),
         module_calls=analysis.module_calls(),
         unseen_callers=analysis.unseen_callers(),

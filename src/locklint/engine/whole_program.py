@@ -22,10 +22,11 @@ from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function, split_key
-from locklint.ir.hierarchy import Hierarchy
+from locklint.ir.hierarchy import Field, Fields, Hierarchy
 from locklint.models.calls import LOGGING_METHODS, is_logging
 
 if TYPE_CHECKING:
+    from locklint.analysis.events import LockStates
     from locklint.engine.call_reach import CallReach
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
@@ -189,11 +190,12 @@ class WholeProgram:
         }
         return back_references(self._resolver.inference, frozenset(owners))
 
-    def older_fields(self) -> frozenset[tuple[str, str]]:
-        """Return the attributes, of locks' holders and receivers, that lead to older objects."""
-        from locklint.frontend.older_fields import older_fields
+    def fields(self) -> Fields:
+        """Return what the attributes, of locks' holders and receivers, lead to."""
+        from locklint.frontend.fields import older_fields, own_fields
 
-        asked: dict[tuple[str, str], None] = {}
+        asked: dict[Field, None] = {}
+        made: dict[Field, None] = {}
         for states in self.interprocedural.states.values():
             key = states.function.class_key
             calls = (called.call for called in states.calls if called.held and called.call)
@@ -202,7 +204,19 @@ class WholeProgram:
             for path in paths:
                 if key and path.root is Root.SELF and len(path.fields) == 1:
                     asked[key, path.last] = None
-        return older_fields(self._resolver.inference, asked) if asked else frozenset()
+            made |= dict.fromkeys(self._fields_with_locks(states))
+        inference = self._resolver.inference
+        return Fields(older_fields(inference, asked), own_fields(inference, {**asked, **made}))
+
+    def _fields_with_locks(self, states: LockStates) -> Iterator[Field]:
+        """Attributes whose objects' methods, called by a function, acquire locks of theirs."""
+        key = states.function.class_key
+        for called in states.calls if key else ():
+            path = called.call.written_receiver if called.call else None
+            if key and path and path.root is Root.SELF and len(path.fields) == 1:
+                callee = self.interprocedural.states.get(called.target)
+                if callee and any(taken.lock.path.root is Root.SELF for taken in callee.taken):
+                    yield key, path.last
 
     def hierarchy(self) -> Hierarchy:
         """Return the classes of the objects whose methods are called."""

@@ -36,15 +36,39 @@ class Hierarchy(msgspec.Struct, frozen=True):
         return frozenset(found) if found else None
 
 
+Field = tuple[str, str]
+"""An attribute: the key of a class, and the name."""
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """What is known of attributes.
+
+    ``older`` ones lead to an object that was made before their own. ``own`` ones lead to an object
+    that their class makes for them, so that two of them never lead to the same one.
+    """
+
+    older: frozenset[Field] = frozenset()
+    own: frozenset[Field] = frozenset()
+
+
 class Holder(msgspec.Struct, frozen=True):
     """What is known of the object whose attribute a lock is.
 
     ``classes`` are those of one of which it is. ``age`` is how many steps to an older object lead
-    to it from the object on which the function at hand runs; None: not known.
+    to it from the object on which the function at hand runs; None: not known. ``field`` is the
+    attribute that it was made for, if that is known.
     """
 
     classes: Classes | None = None
     age: int | None = None
+    field: Field | None = None
+
+    def is_other_than(self, other: Holder) -> bool:
+        """Whether the two are certainly not one object."""
+        if self.field is not None and other.field is not None and self.field != other.field:
+            return True
+        same = both(self.classes, other.classes)
+        return same is not None and not same
 
 
 def both(one: Classes | None, other: Classes | None) -> Classes | None:
@@ -54,4 +78,4 @@ def both(one: Classes | None, other: Classes | None) -> Classes | None:
     return one & other
 
 
-__all__ = ["Classes", "Hierarchy", "Holder", "both"]
+__all__ = ["Classes", "Field", "Fields", "Hierarchy", "Holder", "both"]

@@ -1,23 +1,55 @@
-"""Attributes that lead to an older object: only a constructor binds them, to what it is given.
+"""Attributes that only a constructor binds, and what they lead to.
 
 What is passed to a constructor was there before. So whoever goes from object to object along such
-attributes never comes back to where it began.
+attributes never comes back to where it began. What a constructor makes for one attribute is in no
+other one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef, ClassType, InstanceType, UnknownType, scope_of
-from locklint.index.declarations import Binding, Literal, ModuleIndex, Ref
+from locklint.index.declarations import (
+    Binding,
+    CallValue,
+    FunctionDecl,
+    Literal,
+    ModuleIndex,
+    Ref,
+    Value,
+)
 from locklint.ir.cfg import split_key
+from locklint.ir.hierarchy import Field
+
+IsRight = Callable[[ClassRef, FunctionDecl, Value], bool]
 
 
-def older_fields(
-    inference: Inference, asked: Iterable[tuple[str, str]]
-) -> frozenset[tuple[str, str]]:
+def older_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
     """Return which attributes, each asked for with its class's key, lead to older objects."""
+    return _bound_only_as(inference, asked, _is_parameter)
+
+
+def own_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
+    """Return which attributes, each asked for with its class's key, lead to objects of their own.
+
+    The class makes the object when it binds the attribute, and binds it to nothing else.
+    """
+
+    def is_made(owner: ClassRef, decl: FunctionDecl, value: Value) -> bool:
+        scope = scope_of(owner.index, decl.qualname)
+        return isinstance(value, CallValue) and all(
+            isinstance(kind, ClassType) for kind in inference.value(value.callee, scope)
+        )
+
+    return _bound_only_as(inference, asked, is_made)
+
+
+def _bound_only_as(
+    inference: Inference, asked: Iterable[Field], is_right: IsRight
+) -> frozenset[Field]:
+    asked = tuple(asked)
     stores: dict[str, list[tuple[ModuleIndex, Binding]]] = {name: [] for _, name in asked}
     for index in inference.project.modules():
         for name in stores.keys() & index.attribute_stores.keys():
@@ -30,34 +62,39 @@ def older_fields(
             continue
         cls = ClassRef(index_of_class.path, qualname, index_of_class)
         inference.begin()
-        if _is_older(inference, cls, name) and not any(
+        if _is_bound_as(inference, cls, name, is_right) and not any(
             _may_bind(inference, cls, index, binding) for index, binding in stores[name]
         ):
             found.add((key, name))
     return frozenset(found)
 
 
-def _is_older(inference: Inference, cls: ClassRef, name: str) -> bool:
+def _is_bound_as(inference: Inference, cls: ClassRef, name: str, is_right: IsRight) -> bool:
     bindings = [
         binding
         for one in (cls, *inference.project.subclasses(cls))
         for place in inference.attributes.slot(one, name).places
-        for binding in _telling(place.owner, place.binding)
+        for binding in _telling(place.owner, place.binding, is_right)
     ]
     return bool(bindings) and all(bindings)
 
 
-def _telling(owner: ClassRef, binding: Binding) -> Iterator[bool]:
-    """Whether a binding leads to an older object; nothing where it binds None."""
+def _telling(owner: ClassRef, binding: Binding, is_right: IsRight) -> Iterator[bool]:
+    """Whether a binding in a constructor is the right one; nothing where it binds None."""
     if binding.value == Literal("None"):
         return
     decl = owner.index.functions.get(binding.function)
-    value = binding.value
     yield (
         decl is not None
         and decl.name == "__init__"
         and not binding.element
-        and isinstance(value, Ref)
+        and is_right(owner, decl, binding.value)
+    )
+
+
+def _is_parameter(owner: ClassRef, decl: FunctionDecl, value: Value) -> bool:
+    return (
+        isinstance(value, Ref)
         and len(value.names) == 1
         and value.names[0] not in decl.locals
         and any(value.names[0] == parameter.name for parameter in decl.parameters[1:])
