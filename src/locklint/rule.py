@@ -1,4 +1,4 @@
-"""What a rule is: documentation, metadata and one pure function over a program's facts."""
+"""The type of a rule: documentation, metadata and one pure function over a program's facts."""
 
 from __future__ import annotations
 
@@ -82,5 +82,5 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def default(self) -> bool:
-        """Whether the rule is on without being asked for."""
+        """Whether the rule is on by default."""
         return self.severity > Severity.INFO

@@ -306,6 +306,6 @@ def _status(report: Report, config: Config, request: Request) -> int:
         return ExitStatus.TROUBLE
     failing = any(each.severity >= config.fail_level for each in report.diagnostics)
     if request.error_incomplete and report.not_analysed:
-        write_error("the analysis is not complete, which --error-incomplete does not allow")
+        write_error("the analysis is not complete (--error-incomplete)")
         failing = True
     return ExitStatus.FINDINGS if failing and not request.exit_zero else ExitStatus.CLEAN

@@ -72,5 +72,5 @@ class NotAnalysed(msgspec.Struct, frozen=True):
 
     @property
     def sort_key(self) -> tuple[object, ...]:
-        """What orders lists: the place first."""
+        """Return the sort key of lists: the place first."""
         return (self.path, self.span, self.function, self.reason.value, self.message)

@@ -35,7 +35,7 @@ def render(results: Results, options: RenderOptions) -> str:
 
 
 def cut_line(results: Results) -> str:
-    """What is shown as no annotation; empty if everything is."""
+    """Return a note about findings without an annotation; empty if there are none."""
     counts = Counter(each.severity for each in results.diagnostics)
     # The line itself takes the place of one notice.
     limits = {Severity.ERROR: SHOWN, Severity.WARNING: SHOWN, Severity.INFO: SHOWN - 1}

@@ -55,7 +55,7 @@ def waits(step: Step) -> bool:
 
 
 def holdings(diagnostic: Diagnostic) -> list[str]:
-    """What is held at each step, in brackets; empty where that is no news.
+    """Return the locks held at each step, in brackets; empty where they have not changed.
 
     It is none after the step before, and after the acquire of the only lock, which names it.
     """

@@ -30,7 +30,7 @@ WIDEST = 72
 
 
 class _Lane(msgspec.Struct, frozen=True):
-    """What is drawn of one thread: what comes before it waits, and where it waits."""
+    """The parts of the drawing of one thread: the steps before it waits, and the wait."""
 
     name: str
     before: list[Line]

@@ -1,4 +1,4 @@
-"""What reporters read of a run's report.
+"""The part of a run's report that reporters read.
 
 The report itself belongs to the engine, a layer above; reporters ask for no more than this.
 """
@@ -56,7 +56,7 @@ class Defect(Protocol):
 
     @property
     def message(self) -> str:
-        """What went wrong, in one line."""
+        """Return the error in one line."""
 
 
 class Hidden(Protocol):

@@ -29,7 +29,7 @@ GAP = 2
 
 
 class Label(msgspec.Struct, frozen=True):
-    """What a step says: its sign (empty where it is the only one), its text, what is held."""
+    """The text of a step: its sign (empty if it is the only step), message and held locks."""
 
     sign: str
     message: str
