@@ -1,8 +1,8 @@
 """## What it does
 
 Reports a file that could not be analysed: it does not parse, cannot be decoded, or cannot be read.
-A file or function that Python accepts and that is too large or too deeply nested for locklint is
-information only, and the last line of the output counts it.
+If Python accepts a file or function that is too large or too deeply nested for locklint, the
+finding is info only. The last line of the output counts it as not analysed.
 
 ## Why is this bad?
 
