@@ -7,12 +7,13 @@ counts: what is popped right after `if queue:` is there.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from locklint.dataflow.order import predecessors
 from locklint.frontend.definitions import Definitions
+from locklint.frontend.removals import removes, removes_key, takes_out
 from locklint.frontend.resolver import Resolver
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
@@ -37,7 +38,6 @@ from locklint.ir.instruction import (
 )
 from locklint.models.plain_values import (
     MAPPINGS,
-    REMOVING,
     Types,
     call_is_safe,
     is_lazy,
@@ -47,6 +47,7 @@ from locklint.models.plain_values import (
 )
 
 _UNKNOWN: Types = frozenset()
+_NONE: Types = frozenset(["builtins.NoneType"])
 _MAX_BLOCKS = 12
 """How many blocks before an instruction are looked at for a test."""
 
@@ -55,9 +56,6 @@ _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
 
 
 _COPYING = frozenset(("list", "set", "sorted", "tuple"))
-
-_LETS_OTHERS = frozenset(("acquire", "release", "wait", "wait_for"))
-"""Methods in which other threads may do to a container what they like."""
 
 
 class CannotRaise:
@@ -193,7 +191,8 @@ class CannotRaise:
                 return self._types_of_path(value)
             case Unknown(mentions=mentions) if mentions:
                 # What is worked out of numbers is a number, and a part of a list a list.
-                parts = [self._types(path) for path in mentions]
+                # Where something is None, that has raised before.
+                parts = [self._types(path) - _NONE for path in mentions]
                 return frozenset().union(*parts) if all(parts) else _UNKNOWN
             case _:
                 return _UNKNOWN
@@ -235,31 +234,51 @@ class CannotRaise:
     def _is_known(
         self, container: AccessPath, at: Instruction, block: BasicBlock, key: str | None
     ) -> bool:
+        """Whether tests on all paths to an instruction show that something is in a container."""
+        left = _MAX_BLOCKS
+
+        def is_known_behind(
+            instructions: Sequence[Instruction],
+            here: BlockId,
+            asked: Call | None,
+            passed: Mapping[str, bool],
+        ) -> bool:
+            nonlocal left
+            for each in reversed(instructions):
+                if each is asked or self._goes_through(each, container, key):
+                    return True
+                if takes_out(each, container) or _binds_anew(each, key):
+                    return False
+            if not all(isinstance(each, Read) for each in instructions):
+                passed = {}
+            before = self._blocks_before(here)
+            left -= len(before)
+            if not before or here == self._function.entry or left < 0:
+                return False
+            return all(is_known_from(each, here, asked, passed) for each in sorted(before))
+
+        def is_known_from(
+            source: BlockId, target: BlockId, asked: Call | None, passed: Mapping[str, bool]
+        ) -> bool:
+            test = self._function.blocks[source]
+            branch = test.terminator
+            if isinstance(branch, Branch):
+                outcome, text = branch.then == target, str(branch.condition)
+                if passed.get(text, outcome) is not outcome:
+                    return True  # What is tested again has the same outcome, so not by this path.
+                if asked is None:
+                    if self._says(branch, outcome, str(container), key):
+                        return True
+                    asked = self._got(branch.condition, outcome, container, key)
+                if isinstance(branch.condition, Truth | IsNone | Equals):
+                    passed = {**passed, text: outcome}
+            return is_known_behind(test.instructions, source, asked, passed)
+
         instructions: Sequence[Instruction] = block.instructions
         place = next(
             (i for i, each in enumerate(instructions) if each.span == at.span), len(instructions)
         )
-        instructions = instructions[:place]
-        asked: Call | None = None
-        here = block.id
-        for _ in range(_MAX_BLOCKS):
-            for each in reversed(instructions):
-                if each is asked or self._goes_through(each, container, key):
-                    return True
-                if _takes_out(each, container):
-                    return False
-            before = self._blocks_before(here)
-            if len(before) != 1 or here == self._function.entry:
-                return False
-            test = self._function.blocks[next(iter(before))]
-            branch = test.terminator
-            if isinstance(branch, Branch) and asked is None:
-                outcome = branch.then == here
-                if self._says(branch, outcome, str(container), key):
-                    return True
-                asked = self._got(branch.condition, outcome, container, key)
-            instructions, here = test.instructions, test.id
-        return False
+        return is_known_behind(instructions[:place], block.id, None, {})
 
     def _blocks_before(self, block: BlockId) -> set[BlockId]:
         if self._before is None:
@@ -311,7 +330,7 @@ class CannotRaise:
         elif copied != container or len(value.fields) > 1:
             return False
         return not any(
-            _removes(each, container) and not _takes_key(each, container, key)
+            removes(each, container) and not removes_key(each, container, key)
             for block in self._function.blocks.values()
             for each in block.instructions
         )
@@ -343,39 +362,12 @@ class CannotRaise:
         return str(call.arguments[0].value)
 
 
-def _takes_out(instruction: Instruction, path: AccessPath) -> bool:
-    """Whether something may be taken out of the container at a path, by others too."""
-    match instruction:
-        case Call(callee=AccessPath() as callee) if callee.fields and callee.last in _LETS_OTHERS:
-            return True
-        case Assign(target=target):
-            return path.starts_with(target)
-        case _:
-            return _removes(instruction, path)
-
-
-def _removes(instruction: Instruction, path: AccessPath) -> bool:
-    """Whether an instruction may take something out of the container at a path."""
-    match instruction:
-        case Call(callee=AccessPath() as callee) if callee.fields:
-            return callee.parent() == path and callee.last in REMOVING
-        case Operate(what="del [:]" | "[:]=", values=(AccessPath() as changed, *_)):
-            return changed == path
-        case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
-            return bool(deleted.fields) and deleted.parent() == path
-        case _:
-            return False
-
-
-def _takes_key(instruction: Instruction, path: AccessPath, key: str) -> bool:
-    """Whether an instruction takes a certain key out of the container at a path."""
-    match instruction:
-        case Call(callee=AccessPath() as callee, arguments=(argument, *_)):
-            return callee.last in ("discard", "pop", "remove") and str(argument.value) == key
-        case Operate(values=(AccessPath() as deleted,)):
-            return deleted == path.field(f"[{key}]")
-        case _:
-            return False
+def _binds_anew(instruction: Instruction, key: str | None) -> bool:
+    """Whether a key is another one before an instruction."""
+    if key is None or not isinstance(instruction, Assign):
+        return False
+    target = str(instruction.target)
+    return key == target or key.startswith(f"{target}.")
 
 
 def _is_of_self(path: AccessPath) -> bool:

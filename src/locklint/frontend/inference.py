@@ -236,7 +236,7 @@ class Inference:
     def _operation(self, operands: tuple[Value, ...], scope: Scope) -> Types:
         found: Types = ()
         for operand in operands:
-            types = self.value(operand, scope)
+            types = without_none(self.value(operand, scope))  # None would have raised.
             if not all(isinstance(kind, (ExternalInstance, ContainerType)) for kind in types):
                 return UNKNOWN
             found = union(found, types)

@@ -1,0 +1,45 @@
+"""Which instructions may take something out of a container."""
+
+from __future__ import annotations
+
+from locklint.ir.access_path import AccessPath
+from locklint.ir.instruction import Assign, Call, Instruction, Operate
+from locklint.models.plain_values import REMOVING
+
+_LETS_OTHERS = frozenset(("acquire", "release", "wait", "wait_for"))
+"""Methods in which other threads may do to a container what they like."""
+
+
+def takes_out(instruction: Instruction, path: AccessPath) -> bool:
+    """Whether something may be taken out of the container at a path, by others too."""
+    match instruction:
+        case Call(callee=AccessPath() as callee) if callee.fields and callee.last in _LETS_OTHERS:
+            return True
+        case Assign(target=target):
+            return path.starts_with(target)
+        case _:
+            return removes(instruction, path)
+
+
+def removes(instruction: Instruction, path: AccessPath) -> bool:
+    """Whether an instruction may take something out of the container at a path."""
+    match instruction:
+        case Call(callee=AccessPath() as callee) if callee.fields:
+            return callee.parent() == path and callee.last in REMOVING
+        case Operate(what="del [:]" | "[:]=", values=(AccessPath() as changed, *_)):
+            return changed == path
+        case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
+            return bool(deleted.fields) and deleted.parent() == path
+        case _:
+            return False
+
+
+def removes_key(instruction: Instruction, path: AccessPath, key: str) -> bool:
+    """Whether an instruction takes a certain key out of the container at a path."""
+    match instruction:
+        case Call(callee=AccessPath() as callee, arguments=(argument, *_)):
+            return callee.last in ("discard", "pop", "remove") and str(argument.value) == key
+        case Operate(values=(AccessPath() as deleted,)):
+            return deleted == path.field(f"[{key}]")
+        case _:
+            return False
