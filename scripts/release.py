@@ -28,6 +28,9 @@ DIST = ROOT / "dist"
 PLACEHOLDERS = ("https://example.org/locklint", "OWNER/locklint")
 """What stands for the address of the repository until it has one."""
 
+COMMIT = "COMMIT"
+"""What stands for a commit in recipes until the first release has a tag."""
+
 IN_SOURCES = (
     *("LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "action.yml", "constraints.txt"),
     *(".pre-commit-hooks.yaml", "pyproject.toml", "src/locklint/__init__.py", "docs/index.md"),
@@ -40,7 +43,7 @@ LINKS = {"Homepage", "Documentation", "Changelog", "Issues", "Source"}
 
 
 # Where a recipe names a tag: `rev: v1.2` of pre-commit, `locklint@v1.2` of GitHub Actions and pip.
-_TAG = re.compile(r"(?:\brev: |locklint(?:\.git)?@)(\S+)")
+_TAG = re.compile(r"(?:\brev: |locklint(?:\.git)?@)([^\s`]+)")
 
 
 def version() -> str:
@@ -70,7 +73,10 @@ def document_problems() -> Iterator[str]:
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         for other in sorted(set(_TAG.findall(text)) - {f"v{wanted}"}):
-            yield f"{name}: names {other}, not v{wanted}"
+            if other == COMMIT:
+                yield f"{name}: write the tag v{wanted} instead of {COMMIT}"
+            else:
+                yield f"{name}: names {other}, not v{wanted}"
         for each in PLACEHOLDERS:
             if each in text:
                 yield f"{name}: write the address of the repository instead of {each}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,7 @@ def checkout(tmp_path: Path) -> Path:
         copy = tmp_path / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text(encoding="utf-8").replace("0.1.0", "1.2.0")
+        text = re.sub(r"(rev: |locklint@)COMMIT", r"\1v1.2.0", text)
         text = text.replace("https://example.org/locklint", "https://git.example/a/locklint")
         copy.write_text(text.replace("OWNER/locklint", "a/locklint"), encoding="utf-8")
     (tmp_path / "CHANGELOG.md").write_text("## [Unreleased]\n\n## [1.2.0] - 2026-11-28\n\n- X.\n")
@@ -59,6 +61,7 @@ def test_texts_that_are_ready(checkout: Path) -> None:
         ("CHANGELOG.md", " - 2026-11-28", "", "[1.2.0] has no date such as"),
         ("CHANGELOG.md", "## [1", "- More.\n\n## [1", "move what is under [Unreleased]"),
         ("README.md", "rev: v1.2.0", "rev: v1.1.0", "README.md: names v1.1.0, not v1.2.0"),
+        ("README.md", "rev: v1.2.0", "rev: COMMIT", "README.md: write the tag v1.2.0 instead of"),
         ("docs/ci.md", "@v1.2.0", "@v1", "docs/ci.md: names v1, not v1.2.0"),
         ("docs/ci.md", "a/locklint@", "OWNER/locklint@", "instead of OWNER/locklint"),
         ("pyproject.toml", "git.example/a", "example.org", "pyproject.toml: write the address"),
@@ -77,10 +80,10 @@ def test_texts_that_are_not_ready(
     assert result.stdout.count("\n") == 1
 
 
-def test_this_checkout_lacks_no_more_than_an_address() -> None:
+def test_this_checkout_lacks_no_more_than_an_address_and_a_tag() -> None:
     left = [
         line
         for line in release(ROOT, "--documents").stdout.splitlines()
-        if ": write the address" not in line and ": move what is under" not in line
+        if not re.search(": write the (address|tag)|: move what is under", line)
     ]
     assert left in ([], ["Nothing is left to do for v0.1.0."])
