@@ -53,8 +53,9 @@ def locks_handed_on(binding: Binding, summary: Summary) -> Iterator[LockRef]:
         if here is not None:
             yield here
     for name in summary.given_away:
-        if name in binding.locks:
-            yield binding.locks[name]
+        for passed, lock in binding.locks.items():
+            if passed.partition("[")[0] == name:  # Or it is among what ``*name`` collects.
+                yield lock
 
 
 def runs_later(callee: Function, call: Call) -> bool:

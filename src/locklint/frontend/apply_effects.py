@@ -270,8 +270,9 @@ class EffectPass:
         keeps = not self._is_harmless(call)
         for argument in call.arguments:
             # What a function of the project does to a lock, its summary says; what it does with
-            # something to call, later perhaps, it does not.
-            if keeps or self._is_callable(argument.value):
+            # something to call, later perhaps, or with locks in a container, it does not.
+            contained = bool(call.targets) and isinstance(argument.value, Display)
+            if keeps or contained or self._is_callable(argument.value):
                 yield from self._hand_over(argument.value, call.span)
         yield call
         module = split_key(self._function.key)[0]
