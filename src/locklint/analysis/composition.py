@@ -36,6 +36,7 @@ from locklint.analysis.objects import Objects
 from locklint.analysis.pair_log import Calls, PairLog
 from locklint.analysis.receivers import Kin, Receivers
 from locklint.analysis.requirements import Requirements
+from locklint.analysis.settled import Settled
 from locklint.dataflow.components import components
 from locklint.ir.access_path import Root
 from locklint.ir.hierarchy import Fields, Hierarchy
@@ -75,6 +76,7 @@ class Composition:
         self._asked = asked
         self._objects = Objects(graph)
         self._requirements: dict[str, Requirements] = {}
+        self._settled = Settled(graph)
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
         self.cut: set[str] = set()
@@ -319,7 +321,9 @@ class Composition:
             if path is None or len(path.fields) > MAX_PATH:
                 continue
             here = replace(test, path=path)
-            if called.manner is not Manner.CONCURRENT and any(here.excludes(one) for one in own):
+            if called.manner is not Manner.CONCURRENT and any(
+                here.excludes(one) for one in (*own, *self._settled.before(called))
+            ):
                 return None
             found[here] = None
         return tuple(found)[:_MOST_STATE]

@@ -27,7 +27,7 @@ from locklint.ir.instruction import (
 from locklint.ir.operands import condition_paths, defined_path
 
 _MOST_TESTS = 24
-_MOST_WORK = 40_000
+MOST_WORK = 40_000
 
 _MARK = "§"
 _NEGATED = re.compile(r"\(((?:(?! and | or ).)*) (is not|not in|!=) ((?:(?! and | or ).)*)\)")
@@ -49,8 +49,8 @@ class Requirements:
         self._state: dict[BlockId, frozenset[StateTest]] = {}
         tests = list(_tests(function))
         tests = tests if len(tests) <= _MOST_TESTS else []
-        state = list(_state_tests(function))
-        state = state if len(state) * len(function.blocks) <= _MOST_WORK else []
+        state = list(state_tests(function))
+        state = state if len(state) * len(function.blocks) <= MOST_WORK else []
         if not tests and not state:
             return
         for block in function.blocks.values():
@@ -113,7 +113,7 @@ def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]
             yield block_id, branch.otherwise, negated
 
 
-def _state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
+def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
     """Each way out of each test of a global or attribute: its block, where it leads, the test."""
     aliases: dict[AccessPath, AccessPath] | None = None
     for block in function.blocks.values():
