@@ -50,13 +50,11 @@ class HandOffs:
                     self._spawned.add(called.target)
         for key, one in states.items():
             function = one.function
-            if (
-                one.complete
-                and function.name not in _FOR_WITH
-                and self._is_on_its_own(key)
-                and _is_in_reach(function, states)
-            ):
-                self._look_at(key, one)
+            if one.complete and function.name not in _FOR_WITH and _is_in_reach(function, states):
+                if self._is_on_its_own(key):
+                    self._look_at(key, one)
+                else:
+                    self._look_at_helper(key, one, states)
             for fate in fates(one) if one.complete else ():
                 if fate.kept and fate.lock.kind.reentrant:
                     # Callers hold it then, and may release it by another function.
@@ -79,6 +77,31 @@ class HandOffs:
             if _is_taken_twice(event) and event.acquisition in event.before.acquisitions():
                 # It is kept from turn to turn of a loop that does not end.
                 self._acquired[event.lock.identity].add(key)
+
+    def _look_at_helper(
+        self, key: str, helper: LockStates, states: Mapping[str, LockStates]
+    ) -> None:
+        """Add the releases of a function whose callers, near and far, do not acquire the lock."""
+        for given in helper.given:
+            lock = given.lock
+            if is_own_release(given) and not is_taken_again(helper, given.span, lock):
+                if not any(
+                    event.lock.identity == lock.identity
+                    for caller in self._all_callers(key)
+                    if caller in states
+                    for event in states[caller].taken
+                ):
+                    self._released[held_as(lock, given.key.mode)].add(key)
+
+    def _all_callers(self, key: str) -> set[str]:
+        found: set[str] = set()
+        work = [key]
+        while work:
+            for caller in self._callers.get(work.pop(), ()):
+                if caller not in found:
+                    found.add(caller)
+                    work.append(caller)
+        return found - {key}
 
     def _is_on_its_own(self, key: str) -> bool:
         """Whether something else than functions that are known may call a function."""
