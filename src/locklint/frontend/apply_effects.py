@@ -16,6 +16,7 @@ from locklint.frontend.cannot_raise import CannotRaise
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.narrowing import Narrowing
+from locklint.frontend.reaching_values import ReachingValues
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import spawns
 from locklint.ir.access_path import AccessPath, Root
@@ -118,6 +119,8 @@ class EffectPass:
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
         self._narrowing = Narrowing(function, resolver)
+        self._reaching = ReachingValues(function, self._definitions)
+        self._bound_here: dict[AccessPath, Operand] = {}
         self._block = function.entry
 
     def apply(self) -> Function:
@@ -132,11 +135,14 @@ class EffectPass:
         for block in function.blocks.values():
             instructions: list[Instruction] = []
             self._block = block.id
+            self._bound_here = {}
             for instruction in block.instructions:
                 for rewritten in self._rewrite(instruction):
                     _drop_reads(instructions, rewritten)
                     instructions.append(self._safe.mark(rewritten, block))
                     instructions.extend(self._implicit.of(rewritten))
+                if isinstance(instruction, Assign) and instruction.target.is_variable:
+                    self._bound_here[instruction.target] = instruction.value
             terminator = self._terminator(block, instructions)
             blocks[block.id] = msgspec.structs.replace(
                 block, instructions=tuple(instructions), terminator=terminator
@@ -163,12 +169,31 @@ class EffectPass:
             return None
         if lock is not None and not self._narrowing.admits(self._block, path, lock.api):
             return None
+        if lock is not None and self._is_something_else(path, lock):
+            return None
         if lock is not None and lock.path.is_vague and not operand.is_vague:
             # In `for lock in locks` the variable names one element, `locks[*]` none in particular.
             return msgspec.structs.replace(lock, path=operand)
         if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
             return msgspec.structs.replace(lock, path=operand)
         return lock
+
+    def _is_something_else(self, path: AccessPath, lock: LockRef) -> bool:
+        """Whether a variable was last bound, on all paths, to objects of other classes."""
+        if path.root is not Root.LOCAL or not path.is_variable:
+            return False
+        here = self._bound_here.get(path)
+        values = self._reaching.at(self._block, path) if here is None else frozenset((here,))
+        return bool(values) and all(self._makes_other(value, lock) for value in values)
+
+    def _makes_other(self, value: Operand, lock: LockRef) -> bool:
+        call = self._definitions.call(value) if isinstance(value, AccessPath) else None
+        if call is None or call.callee is None:
+            return False
+        path = self._definitions.expand(call.callee)
+        if path is None or self._callee(path).constructs is None:
+            return False
+        return self._resolver.lock_class(self._function.key, path) not in (lock.kind, lock.api)
 
     def _chosen_lock(self, operand: AccessPath) -> LockRef | None:
         """A temporary that is one of several values, chosen by a conditional expression."""
