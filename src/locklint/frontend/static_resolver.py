@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
+from locklint.frontend.attributes import Place
 from locklint.frontend.canonical import Walker
 from locklint.frontend.dispatch import Dispatch
 from locklint.frontend.inference import Inference
@@ -280,8 +281,16 @@ class StaticResolver:
             return None
         places = self.inference.attributes.slot(cls, name).places
         made = [place for place in places if isinstance(place.binding.value, CallValue)]
+        if len(places) > 1 and (locks := [one for one in places if self._binds_lock(one)]):
+            made = locks
         chosen = (made or list(places))[:1]
         return (chosen[0].owner.path, chosen[0].binding.line) if chosen else None
+
+    def _binds_lock(self, place: Place) -> bool:
+        scope = scope_of(place.owner.index, place.binding.function)
+        return any(
+            isinstance(kind, LockValue) for kind in self.inference.value(place.binding.value, scope)
+        )
 
     # Scopes
 
