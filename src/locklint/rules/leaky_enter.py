@@ -160,11 +160,13 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
 
 def _skipping(states: LockStates, key: LockKey) -> Exit | None:
     """The most convincing exit path of an `__exit__` that skips the release."""
-    candidates = list(states.normal_exits) if _asks_only_arguments(states.function) else []
+    knows_nothing = _asks_only_arguments(states.function)
+    candidates = list(states.normal_exits) if knows_nothing else []
     candidates += [
         exit_
         for exit_ in states.exceptional_exits
-        if exit_.exception is not None and exit_.exception.grade >= Grade.LIKELY
+        if exit_.exception is not None
+        and (exit_.exception.grade is Grade.LIKELY or (knows_nothing and _is_raised(exit_)))
     ]
     kept = [
         exit_
@@ -172,6 +174,11 @@ def _skipping(states: LockStates, key: LockKey) -> Exit | None:
         if (hold := exit_.holds.get(key)) is None or (hold.count == 0 and not hold.forgotten)
     ]
     return min(kept, key=lambda exit_: exit_.span, default=None)
+
+
+def _is_raised(exit_: Exit) -> bool:
+    """Whether a path ends with a `raise`, which stands behind a test as a `return` may."""
+    return exit_.exception is not None and exit_.exception.grade is Grade.CERTAIN
 
 
 def _asks_only_arguments(function: Function) -> bool:
