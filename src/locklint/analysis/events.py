@@ -116,6 +116,12 @@ class Called(msgspec.Struct, frozen=True):
         """Whether a lock is held that the function itself has to release."""
         return any(held.since is not None and held.since.how != "with" for held in self.held)
 
+    @property
+    def passes_lock(self) -> bool:
+        """Whether a lock is among the arguments."""
+        call = self.call
+        return call is not None and any(argument.lock is not None for argument in call.arguments)
+
 
 class Outside(msgspec.Struct, frozen=True):
     """One execution of a call that leaves the program and may wait, or write to a log."""

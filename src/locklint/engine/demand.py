@@ -17,6 +17,7 @@ from locklint.ir.operands import bound_temporaries, receivers, returned_temporar
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
+    from locklint.core.source import Span
     from locklint.ir.cfg import Function
 
 
@@ -54,11 +55,16 @@ def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
 
 
 def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
-    """The functions that are called while a lock is held by hand, and what these call in turn.
+    """The functions on which depends if a lock held by hand is released, and what these call.
 
-    If they raise the lock is not released, and if it is passed to them they may release it.
+    Either nobody releases it if they raise, or they are given the lock.
     """
-    found = {c.target for one in states.values() for c in one.calls if c.is_held_by_hand}
+    found: set[str] = set()
+    for one in states.values():
+        by_hand = [called for called in one.calls if called.is_held_by_hand]
+        if by_hand:
+            leaking = _leaking(one)
+            found.update(c.target for c in by_hand if c.span in leaking or c.passes_lock)
     work, following = sorted(found), list[str]()
     for _ in range(_MOST_CALLS):
         for key in work:
@@ -68,6 +74,15 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
         found.update(following)
         work, following = following, []
     return found
+
+
+def _leaking(states: LockStates) -> set[Span]:
+    """Return where exceptions are raised that leave a function with a lock held."""
+    return {
+        exit_.exception.cause.span
+        for exit_ in states.exceptional_exits
+        if exit_.exception is not None and any(hold.count > 0 for hold in exit_.holds.values())
+    }
 
 
 def makers(states: Mapping[str, LockStates]) -> set[str]:
