@@ -370,3 +370,44 @@ def told(folder: Path, code: str, text: str) -> str:
 def test_story(name: str, tmp_path: Path) -> None:
     code, text, expected = STORIES[name]
     assert told(tmp_path, code, text) == textwrap.dedent(expected).strip("\n")
+
+
+@pytest.mark.parametrize("code", ["LCK101", "LCK102", "LCK103", "LCK104"])
+def test_locks_of_tasks_are_held_by_async_with(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.py"
+    path.write_text(ASYNC)
+    report = check([str(path)], Config(select=(code,)))
+    helps = [each.help for each in report.diagnostics]
+    assert helps
+    assert all(each.startswith("use `async with ") for each in helps), helps
+
+
+ASYNC = """\
+import asyncio
+
+lock = asyncio.Lock()
+
+
+async def by_hand():
+    await lock.acquire()
+    lock.release()
+
+
+async def on_exception(work):
+    await lock.acquire()
+    work()
+    lock.release()
+
+
+async def on_a_path(x):
+    await lock.acquire()
+    if x:
+        lock.release()
+
+
+only_here = asyncio.Lock()
+
+
+async def never():
+    await only_here.acquire()
+"""

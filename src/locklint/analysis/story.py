@@ -42,6 +42,11 @@ def display_name(lock: LockRef) -> str:
     return _SERIAL.sub("", str(lock.path))
 
 
+def with_statement(lock: LockRef) -> str:
+    """The words that hold a lock: ``with`` or ``async with``, and its name."""
+    return f"{'async with' if lock.api.is_async else 'with'} {display_name(lock)}"
+
+
 def kind_phrase(kind: LockKind) -> str:
     """Return the name of a kind with its article, such as ``an `asyncio.Lock```."""
     return f"{'an' if _SAID_WITH_A_VOWEL.match(kind.name) else 'a'} `{kind.name}`"

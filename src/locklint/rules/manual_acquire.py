@@ -60,7 +60,11 @@ from locklint.analysis.hold import Grade
 from locklint.analysis.layout import layout_of
 from locklint.analysis.program import Program
 from locklint.analysis.raising import is_context_manager
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import (
+    display_name,
+    step,
+    with_statement,
+)
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.instruction import Acquire, Release, Use
 from locklint.rule import Rule
@@ -79,7 +83,6 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
             release = fate.first_release or fate.release_spans[0]
             function = states.function
-            keyword = "async with" if fate.lock.api.is_async else "with"
             yield RULE.finding(
                 function,
                 fate.span,
@@ -90,7 +93,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     step(function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
                     step(function, "release", release, "released here", fate.lock),
                 ),
-                help=f"use `{keyword} {name}:`, which releases on every exit path",
+                help=f"use `{with_statement(fate.lock)}:`, which releases on every exit path",
             )
 
 

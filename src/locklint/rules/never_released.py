@@ -50,7 +50,12 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.program import Program
-from locklint.analysis.story import acquire_steps, display_name, leaving_step
+from locklint.analysis.story import (
+    acquire_steps,
+    display_name,
+    leaving_step,
+    with_statement,
+)
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
 from locklint.ir.lock import Exactness, LockRole
@@ -70,7 +75,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 f"`{name}` is acquired, and nothing in the analysed code releases it",
                 locks=(fate.lock,),
                 steps=[*acquire_steps(alike), leaving_step(program, fate)],
-                help=f"use `with {name}:`",
+                help=f"use `{with_statement(fate.lock)}:`",
             )
 
 

@@ -54,7 +54,11 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import (
+    display_name,
+    step,
+    with_statement,
+)
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -96,7 +100,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=fate.severity(proven=True),
                 locks=(fate.lock,),
                 steps=steps,
-                help=f"use `with {name}: yield`, or release it in a `finally`",
+                help=f"use `{with_statement(fate.lock)}: yield`, or release it in a `finally`",
             )
 
 

@@ -64,6 +64,7 @@ from locklint.analysis.story import (
     display_name,
     leak_steps,
     when_raised,
+    with_statement,
     worst_leak,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
@@ -91,7 +92,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=leak_steps(
                     program, alike, leak, "then this release is skipped, and the lock stays held"
                 ),
-                help=f"use `with {name}:`, or release it in a `finally`",
+                help=f"use `{with_statement(fate.lock)}:`, or release it in a `finally`",
             )
 
 

@@ -62,7 +62,14 @@ from collections.abc import Iterator
 from locklint.analysis.acquisitions import by_cause, fates
 from locklint.analysis.program import Program
 from locklint.analysis.released_elsewhere import OtherRelease
-from locklint.analysis.story import acquire_steps, assumption, display_name, leaving_step, step
+from locklint.analysis.story import (
+    acquire_steps,
+    assumption,
+    display_name,
+    leaving_step,
+    step,
+    with_statement,
+)
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -97,7 +104,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=severity,
                 locks=(fate.lock,),
                 steps=steps,
-                help=f"use `with {name}:`, or release it in a `finally`",
+                help=f"use `{with_statement(fate.lock)}:`, or release it in a `finally`",
             )
 
 
