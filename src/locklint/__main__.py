@@ -10,18 +10,25 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     del sys.path[0]
 
 import os
+import signal
 from typing import NoReturn
+
+_NO_MEMORY = b"error: not enough memory\n"
 
 
 def run() -> NoReturn:
     """Run the command line with the words of the process, and end it with the status."""
+    if _is_memory_limited():
+        _watch_a_child()
     try:
         from locklint.cli import main
         from locklint.cli.exit_status import ExitStatus
     except MemoryError:
-        sys.stderr.write("error: not enough memory\n")
-        sys.exit(2)  # The interpreter itself would end with 1, which means findings.
-    status = main()
+        _end_without_memory()
+    try:
+        status = main()
+    except MemoryError:  # There was not even enough to say so.
+        _end_without_memory()
     if status == ExitStatus.INTERRUPTED:
         # The interpreter remembers an interrupt that came while a module was being imported, and
         # would end by the signal instead of with the status.
@@ -30,6 +37,44 @@ def run() -> NoReturn:
                 stream.flush()
         os._exit(status)
     sys.exit(status)
+
+
+def _end_without_memory() -> NoReturn:
+    os.write(2, _NO_MEMORY)
+    os._exit(2)  # The interpreter itself would end with 1, which means findings.
+
+
+def _is_memory_limited() -> bool:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits.
+        return False
+    kinds = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    return any(resource.getrlimit(kind)[0] != resource.RLIM_INFINITY for kind in kinds)
+
+
+def _watch_a_child() -> None:
+    """Go on in a child process. In this one wait for it, and end with its status.
+
+    Libraries that are not written in Python end the process where memory runs out, and no handler
+    of exceptions hears of it: LibCST aborts. A parent does.
+    """
+    early = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, early)
+    child = os.fork()
+    if child:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # The child gets it too.
+        signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, early)
+    if not child:
+        return
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if -status in (signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP):
+        _end_without_memory()
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
 
 
 if __name__ == "__main__":

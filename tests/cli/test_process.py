@@ -188,3 +188,35 @@ def test_progress_shows_in_long_runs(
     assert "0 of 1,000" in written
     assert "analysing functions" in written
     assert "2,000" in written
+
+
+LIMITED = """
+import os, resource, signal, sys
+resource.setrlimit(resource.RLIMIT_AS, (1 << 40, resource.getrlimit(resource.RLIMIT_AS)[1]))
+import locklint.cli
+from locklint.__main__ import run
+parent = os.getpid()
+def main():
+    assert os.getpid() != parent
+    {what}
+locklint.cli.main = main
+run()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep the limit")
+@pytest.mark.parametrize(
+    ("what", "status", "message"),
+    [
+        ("os.kill(os.getpid(), signal.SIGABRT)", 2, "error: not enough memory\n"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", 2, "error: not enough memory\n"),
+        ("raise MemoryError", 2, "error: not enough memory\n"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -15, ""),
+        ("os.kill(parent, signal.SIGTERM); signal.pause()", -15, ""),
+        ("return 1", 1, ""),
+        ("return 0", 0, ""),
+    ],
+)
+def test_a_process_that_dies_where_memory_is_limited(what: str, status: int, message: str) -> None:
+    result = run(code=LIMITED.format(what=what))
+    assert (result.returncode, result.stderr) == (status, message)
