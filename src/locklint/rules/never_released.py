@@ -36,8 +36,9 @@ def main():
 ## Known limits
 
 A release of an object that cannot be resolved is treated as a release of every lock with that name,
-and so is a release method that is passed on. Semaphores, locks that are created in the locked state
-on purpose, and file locks held for the life of the process are not reported.
+and so is a release method that is passed on. There is no finding if the function, or one that it
+calls, stores the lock or passes it on. Semaphores, locks that are created in the locked state on
+purpose, and file locks held for the life of the process are not reported.
 
 ## References
 

@@ -64,7 +64,8 @@ class Till:
 The finding is a warning if a call may run another method than the one found, such as one that only
 a subclass has. There is no finding for re-entrant locks, semaphores, an acquire that does not block
 or has a timeout, and locks of another instance. Parameters that are passed as literals
-(`self.close(locked=True)`) are followed through the tests that use them.
+(`self.close(locked=True)`) are followed through the tests that use them. So are tests that the
+caller has made (`if request.action == "stop"`), until the caller itself assigns to what it tested.
 
 There is no finding if another function releases the lock without having acquired it: then the lock
 is a signal, and the wait ends. If some iterations of a loop acquire the lock and others release it,
