@@ -116,9 +116,8 @@ def is_released_at_once(states: LockStates, acquire: Acquire) -> bool:
     return any(
         isinstance(follower := next_after(states.function, block.id, index), Release)
         and follower.lock.path == acquire.lock.path
-        for block in layout_of(states).at(acquire.span)
-        for index, instruction in enumerate(block.instructions)
-        if instruction == acquire
+        for block, index in layout_of(states).instructions(acquire.span)
+        if block.instructions[index] == acquire
     )
 
 
@@ -129,10 +128,7 @@ def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:
     if not takes:
         return False
     work: list[tuple[BlockId, int]] = [
-        (block.id, index + 1)
-        for block in layout_of(states).at(release)
-        for index, instruction in enumerate(block.instructions)
-        if instruction.span == release
+        (block.id, index + 1) for block, index in layout_of(states).instructions(release)
     ]
     seen: set[BlockId] = set()
     while work:
@@ -194,7 +190,8 @@ def _tests_before(function: Function, layout: Layout, span: Span) -> list[tuple[
     """
     found: list[tuple[Branch, bool]] = []
     for block in layout.at(span):
-        if any(_releases_at(each, span) for each in block.instructions):
+        here = (block.instructions[i] for at, i in layout.instructions(span) if at is block)
+        if any(isinstance(each, (Release, Call)) for each in here):
             tests = _tests_of(function, block, layout.before)
             if not tests:
                 return []
@@ -263,7 +260,3 @@ class _Reached:
         self.seen |= new
         self._work += new
         return not new.isdisjoint(wanted)
-
-
-def _releases_at(instruction: object, span: Span) -> bool:
-    return isinstance(instruction, (Release, Call)) and instruction.span == span

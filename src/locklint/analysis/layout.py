@@ -19,16 +19,21 @@ class Layout:
         self._function = function
 
     @cached_property
-    def _by_span(self) -> dict[Span, list[BasicBlock]]:
-        found: dict[Span, list[BasicBlock]] = defaultdict(list)
+    def _by_span(self) -> dict[Span, list[tuple[BasicBlock, int]]]:
+        found: dict[Span, list[tuple[BasicBlock, int]]] = defaultdict(list)
         for block in self._function.blocks.values():
-            for span in dict.fromkeys(each.span for each in block.instructions):
-                found[span].append(block)
+            for index, each in enumerate(block.instructions):
+                found[each.span].append((block, index))
         return found
 
-    def at(self, span: Span) -> list[BasicBlock]:
-        """The blocks that hold an instruction with that place; clean-ups have copies."""
+    def instructions(self, span: Span) -> list[tuple[BasicBlock, int]]:
+        """The instructions with that place, by block and index; clean-ups have copies."""
         return self._by_span.get(span, [])
+
+    def at(self, span: Span) -> list[BasicBlock]:
+        """The blocks that hold an instruction with that place, each once."""
+        found = {block.id: block for block, _ in self.instructions(span)}
+        return list(found.values())
 
     @cached_property
     def before(self) -> dict[BlockId, set[BlockId]]:

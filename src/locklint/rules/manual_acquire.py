@@ -138,9 +138,8 @@ def _is_in_finally(fate: Fate) -> bool:
     copies = [
         instruction.span
         for place in places
-        for block in layout_of(fate.states).at(place)
-        for instruction in block.instructions
-        if isinstance(instruction, Release) and instruction.span == place
+        for block, index in layout_of(fate.states).instructions(place)
+        if isinstance(instruction := block.instructions[index], Release)
     ]
     return len(copies) > len(set(copies))
 
