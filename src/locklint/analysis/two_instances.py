@@ -123,8 +123,9 @@ def _of_two_elements(pair: CriticalPair, first: Held, second: Held) -> bool:
         return False
     if lock_name(one) != one.identity or lock_name(other) != other.identity:
         return False  # Literal keys are locks of their own.
-    if is_vague(one) and is_vague(other):
-        return False
+    if is_vague(one) or is_vague(other):
+        # The two may be one element, which is no fault if its owner may acquire it again.
+        return not one.kind.reentrant and is_vague(one) is not is_vague(other)
     return one.path != other.path
 
 
