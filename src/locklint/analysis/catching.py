@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from locklint.analysis.hold import Flow, InFlight
+from locklint.analysis.hold import Flow, Grade, InFlight
 from locklint.ir.instruction import Handler
 
 
@@ -72,7 +72,10 @@ def _are_strangers(name: str, other: str) -> bool:
 def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     """The exception after a handler that might have taken it did not."""
     names = {dotted.rsplit(".", 1)[-1] for dotted in handler.types}
-    return replace(exception, excluded=exception.excluded | names)
+    passed = replace(exception, excluded=exception.excluded | names)
+    if exception.usual and _is_excluded(exception.usual, passed.excluded):
+        return replace(passed, grade=min(exception.grade, Grade.ACQUIRE))
+    return passed
 
 
 def _is_excluded(name: str, excluded: frozenset[str]) -> bool:

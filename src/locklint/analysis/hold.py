@@ -62,7 +62,8 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     """The exception in flight; ``type`` is its class's dotted name where it is known.
 
     Where it is not, ``excluded`` are the classes whose handlers it has passed by, and ``caught``
-    those of the handler that took it: it is one of them.
+    those of the handler that took it: it is one of them. ``usual`` is the class of what the call
+    that raised it usually raises; past a handler of that class, nothing is expected any more.
     """
 
     flow: Flow
@@ -71,6 +72,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     cause: Cause
     excluded: frozenset[str] = frozenset()
     caught: frozenset[str] = frozenset()
+    usual: str = ""
 
     def identity(self) -> tuple[object, ...]:
         """What is kept apart: what handlers ask for, and what no program expects to happen."""

@@ -36,6 +36,7 @@ from locklint.ir.instruction import (
     Wait,
     Yield,
 )
+from locklint.models.calls import usual_error
 
 _CHANGING = (
     Acquire,
@@ -201,7 +202,11 @@ class FunctionSteps:
         if likely is Grade.NEVER:
             return Step(instruction, None, acts)
         cause = Cause(_kind(instruction), instruction.span)
-        return Step(instruction, InFlight(Flow.ERROR, None, likely, cause), acts)
+        usual = ""
+        if isinstance(instruction, Call) and instruction.callee is not None:
+            method = instruction.callee.last if instruction.callee.fields else ""
+            usual = usual_error(instruction.external, method)
+        return Step(instruction, InFlight(Flow.ERROR, None, likely, cause, usual=usual), acts)
 
     def _raises(self, key: str) -> Grade | None:
         found = self._lookup(key)

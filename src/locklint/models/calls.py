@@ -37,6 +37,8 @@ _NEVER = frozenset(
         "builtins.object",
         "builtins.type",
         "gc.isenabled",
+        "os.environ.get",
+        "os.getenv",
         "os.getpid",
         "os.getppid",
         "sys.exc_info",
@@ -354,6 +356,41 @@ IMMEDIATE_CONSUMERS: frozenset[str] = frozenset(
         "math.prod",
     }
 )
+
+
+_USUAL_ERRORS = {
+    "builtins.open": "OSError",
+    "io.open": "OSError",
+    "builtins.int": "ValueError",
+    "builtins.float": "ValueError",
+    "json.load": "JSONDecodeError",
+    "json.loads": "JSONDecodeError",
+}
+_USUAL_ERRORS_OF_MODULES = {
+    "fcntl": "OSError",
+    "msvcrt": "OSError",
+    "os": "OSError",
+    "os.path": "OSError",
+    "pathlib": "OSError",
+    "pathlib.Path": "OSError",
+    "select": "OSError",
+    "shutil": "OSError",
+    "socket": "OSError",
+    "socket.socket": "OSError",
+}
+_USUAL_ERRORS_OF_METHODS = {"get_nowait": "Empty", "put_nowait": "Full"}
+
+
+def usual_error(name: str | None, method: str) -> str:
+    """Return the class of exceptions that a call raises if it is used as it is meant to be.
+
+    ``name`` is the dotted name of what is called, ``method`` its last part as it is written. Empty
+    if none is known.
+    """
+    if name in _USUAL_ERRORS:
+        return _USUAL_ERRORS[name]
+    module = name.rpartition(".")[0] if name else ""
+    return _USUAL_ERRORS_OF_MODULES.get(module) or _USUAL_ERRORS_OF_METHODS.get(method, "")
 
 
 def name_grade(dotted: str, arguments: int = 0, *, runs_code: bool = False) -> CallGrade:
