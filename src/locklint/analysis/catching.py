@@ -73,12 +73,13 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     """The exception after a handler that might have taken it did not."""
     names = {dotted.rsplit(".", 1)[-1] for dotted in handler.types}
     passed = replace(exception, excluded=exception.excluded | names)
-    if exception.usual and _is_excluded(exception.usual, passed.excluded):
+    if exception.usual and is_excluded(exception.usual, passed.excluded):
         return replace(passed, grade=min(exception.grade, Grade.ACQUIRE))
     return passed
 
 
-def _is_excluded(name: str, excluded: frozenset[str]) -> bool:
+def is_excluded(name: str, excluded: frozenset[str]) -> bool:
+    """Whether handlers of those classes take an exception of a class."""
     if name in excluded:
         return True
     caught = _builtin(name)
@@ -98,7 +99,7 @@ def _takes_one(name: str, exception: InFlight) -> Verdict:
     if name in _CANCELS or name in _EXITS:
         return Verdict.NO
     if exception.type is None:
-        return Verdict.NO if _is_excluded(name, exception.excluded) else Verdict.MAYBE
+        return Verdict.NO if is_excluded(name, exception.excluded) else Verdict.MAYBE
     raised = exception.type.rsplit(".", 1)[-1]
     if raised == name:
         return Verdict.YES

@@ -82,6 +82,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             self.grade <= Grade.ACQUIRE,
             self.excluded,
             self.caught,
+            self.usual,
         )
 
     def better(self, other: InFlight) -> InFlight:

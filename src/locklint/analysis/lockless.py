@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from operator import is_
 from typing import NamedTuple
 
+import msgspec
+
 from locklint.analysis.events import Recorder
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised, State
@@ -196,7 +198,13 @@ class Lockless(Transfer):
             likely = self._steps.grade(instruction)
             if likely is not Grade.NEVER:
                 likeliest = max(likeliest, likely)
-                before.append(_hazards(self._steps.may_be_cancelled(instruction), likely))
+                before.append(
+                    _hazards(
+                        self._steps.may_be_cancelled(instruction),
+                        likely,
+                        self._steps.usual(instruction),
+                    )
+                )
             match instruction:
                 case Call():
                     noted.append(instruction)
@@ -230,8 +238,10 @@ class Lockless(Transfer):
                 return ()
 
 
-def _hazards(may_be_cancelled: bool, likely: Grade) -> tuple[InFlight, ...]:
+def _hazards(may_be_cancelled: bool, likely: Grade, usual: str) -> tuple[InFlight, ...]:
     error = _HAZARDS[Flow.ERROR, likely]
+    if usual:
+        error = msgspec.structs.replace(error, usual=usual)
     if may_be_cancelled:
         return (error, _HAZARDS[Flow.CANCEL, likely])
     return (error,)

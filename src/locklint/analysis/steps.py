@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
+from locklint.analysis.catching import is_excluded
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.raising import grade
 from locklint.analysis.summary import Lookup
@@ -202,11 +204,27 @@ class FunctionSteps:
         if likely is Grade.NEVER:
             return Step(instruction, None, acts)
         cause = Cause(_kind(instruction), instruction.span)
-        usual = ""
-        if isinstance(instruction, Call) and instruction.callee is not None:
-            method = instruction.callee.last if instruction.callee.fields else ""
-            usual = usual_error(instruction.external, method)
+        usual = self.usual(instruction)
         return Step(instruction, InFlight(Flow.ERROR, None, likely, cause, usual=usual), acts)
+
+    def usual(self, instruction: Instruction) -> str:
+        """Return the class of what an instruction usually raises, if some handler catches it."""
+        if not isinstance(instruction, Call) or instruction.callee is None:
+            return ""
+        method = instruction.callee.last if instruction.callee.fields else ""
+        found = usual_error(instruction.external, method)
+        return found if found and is_excluded(found, self._caught) else ""
+
+    @cached_property
+    def _caught(self) -> frozenset[str]:
+        """The classes that the function's handlers name, without their modules."""
+        return frozenset(
+            name.rsplit(".", 1)[-1]
+            for block in self._function.blocks.values()
+            if isinstance(block.terminator, Catch)
+            for handler in block.terminator.handlers
+            for name in handler.types
+        )
 
     def _raises(self, key: str) -> Grade | None:
         found = self._lookup(key)

@@ -378,7 +378,7 @@ _USUAL_ERRORS_OF_MODULES = {
     "socket": "OSError",
     "socket.socket": "OSError",
 }
-_USUAL_ERRORS_OF_METHODS = {"get_nowait": "Empty", "put_nowait": "Full"}
+_USUAL_ERRORS_OF_METHODS = {"fileno": "OSError", "get_nowait": "Empty", "put_nowait": "Full"}
 
 
 def usual_error(name: str | None, method: str) -> str:
