@@ -68,11 +68,28 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
         tuple(context_effects),
         states.raises,
         states.returns or context or _is_left_to_others(function),
-        _raised(effects, likely, states.sets_flags),
+        _raised(effects, [e for e in likely if not _is_own_failure(function, effects, e)], states),
         tuple(literals) if len(literals) == len(returned) else (),
         states.deciding if varies else (),
         states.sets_flags,
         *passed_on(states, lookup),
+    )
+
+
+def _is_own_failure(
+    function: Function, effects: list[tuple[LockKey, Effect]], exit_: Exit
+) -> bool:
+    """Whether a wrapper's own ``release`` fails before it has released, by a call for the log, say.
+
+    Its caller can do no more than call it.
+    """
+    if exit_.exception is None or exit_.exception.grade is Grade.CERTAIN:
+        return False
+    return any(
+        effect.normal == -1
+        and _delta(exit_, key) == 0
+        and effect.lock.api.release_form(function.name) is not None
+        for key, effect in effects
     )
 
 
@@ -99,7 +116,7 @@ def _with_limits(effect: Effect, states: LockStates, key: LockKey) -> Effect:
 
 
 def _raised(
-    effects: list[tuple[LockKey, Effect]], likely: Iterable[Exit], sets_flags: bool
+    effects: list[tuple[LockKey, Effect]], likely: Iterable[Exit], states: LockStates
 ) -> tuple[Deltas, ...]:
     """Return what the likely exceptions leave behind, each outcome once, in a fixed order.
 
@@ -111,7 +128,7 @@ def _raised(
         tuple([_unlikely(effect.normal) for _, effect in effects])
     }
     columns = [set(column) for column in zip(*found, strict=True)]
-    if sets_flags or len(found) > MAX_RAISED:
+    if states.sets_flags or len(found) > MAX_RAISED:
         return (tuple([_only(column) for column in columns]),)
     told = {
         tuple(
