@@ -93,12 +93,15 @@ class CallGraph:
         held: tuple[Held, ...],
         doubtful: frozenset[Acquisition],
     ) -> tuple[Held, ...]:
-        """What a function certainly holds, by the names that the locks have for others."""
+        """What a function certainly holds, by the names that the locks have for others.
+
+        What a failed call has left behind is a finding of its own.
+        """
         return tuple(
             [
                 replace(one, lock=self.named(function, one.lock))
                 for one in held
-                if one.since not in doubtful
+                if one.since not in doubtful and not (one.since and one.since.failed)
             ]
         )
 

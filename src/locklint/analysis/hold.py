@@ -96,11 +96,13 @@ class Acquisition(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=F
     """A place where a lock is taken: by a method, a ``with``, or a call that returns holding.
 
     ``written`` is the lock as it stands there, whatever the variables in it mean by then.
+    ``failed``: the call has raised, and returns without the lock otherwise.
     """
 
     span: Span
     how: str
     written: AccessPath
+    failed: bool = False
 
 
 class LockKey(msgspec.Struct, frozen=True, cache_hash=True, gc=False):

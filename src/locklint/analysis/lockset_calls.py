@@ -85,8 +85,17 @@ class Calls(Notes):
         def shifted(deltas: Deltas, disjuncts: list[Disjunct]) -> list[Disjunct]:
             for effect, delta in zip(summary.effects, deltas, strict=True):
                 delta = delta if sure or delta == 0 else None
+                failed = way == "exceptional" and delta != effect.normal
                 disjuncts = self._shift_all(
-                    binding, effect.lock, effect.mode, delta, call.span, callee, disjuncts, raised
+                    binding,
+                    effect.lock,
+                    effect.mode,
+                    delta,
+                    call.span,
+                    callee,
+                    disjuncts,
+                    raised,
+                    failed,
                 )
             return disjuncts
 
@@ -172,6 +181,7 @@ class Calls(Notes):
         callee: Function,
         disjuncts: list[Disjunct],
         raised: Raised | None,
+        failed: bool = False,
     ) -> list[Disjunct]:
         if delta == 0:
             return disjuncts
@@ -181,7 +191,7 @@ class Calls(Notes):
             return disjuncts
         result: list[Disjunct] = []
         for disjunct in disjuncts:
-            result += self._shift(here, mode, delta, span, callee, disjunct, raised)
+            result += self._shift(here, mode, delta, span, callee, disjunct, raised, failed)
         return result
 
     def _shift(
@@ -193,6 +203,7 @@ class Calls(Notes):
         callee: Function,
         disjunct: Disjunct,
         raised: Raised | None,
+        failed: bool = False,
     ) -> list[Disjunct]:
         written = lock.path
         lock = self._canonical_lock(lock, disjunct)
@@ -205,7 +216,8 @@ class Calls(Notes):
             following: list[Disjunct] = []
             for one in current:
                 if delta > 0:
-                    following += self._take(key, lock, Acquisition(span, how, written), one)
+                    acquisition = Acquisition(span, how, written, failed)
+                    following += self._take(key, lock, acquisition, one)
                 else:
                     following += self._release(span, lock, mode, how, one, raised)
             current = following
