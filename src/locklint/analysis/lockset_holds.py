@@ -80,7 +80,8 @@ class Holds(Values):
         if isinstance(instruction, TryAcquire) and not instruction.certain:
             instruction = self._read_again(instruction, disjunct)
         taken = self._take(key, lock, acquisition, disjunct, instruction)
-        for path in acquired_names(instruction):
+        names = acquired_names(instruction)
+        for path in names | {self._canonical(name, disjunct) for name in names}:
             taken = [self._exists(path, one) for one in taken]
         if isinstance(instruction, Acquire):
             if instruction.call is not None and instruction.call.result is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import msgspec
 from msgspec.structs import replace
@@ -15,8 +16,19 @@ from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Condition, Constant, Equals, IsNone, Operand, Truth, Unknown
-from locklint.ir.lock import LockRef
+from locklint.ir.instruction import (
+    Acquire,
+    Condition,
+    Constant,
+    Equals,
+    IsNone,
+    Operand,
+    Release,
+    Truth,
+    TryAcquire,
+    Unknown,
+)
+from locklint.ir.lock import Exactness, LockRef
 
 _NEXT = AccessPath("<next>", (), Root.TEMP)
 
@@ -219,7 +231,23 @@ class Values:
 
     def _canonical_lock(self, lock: LockRef, disjunct: Disjunct) -> LockRef:
         path = self._canonical(lock.path, disjunct)
-        return lock if path == lock.path else msgspec.structs.replace(lock, path=path)
+        if path == lock.path:
+            return lock
+        known = self._single_locks.get(path)
+        if known is not None and lock.exactness is not Exactness.ONE:
+            return known  # The variable may be one of several locks, and is this one here.
+        return msgspec.structs.replace(lock, path=path)
+
+    @cached_property
+    def _single_locks(self) -> Mapping[AccessPath, LockRef]:
+        """The locks that are one object of the whole program, by their names in this function."""
+        return {
+            instruction.lock.path: instruction.lock
+            for block in self._function.blocks.values()
+            for instruction in block.instructions
+            if isinstance(instruction, Acquire | TryAcquire | Release)
+            and instruction.lock.exactness is Exactness.ONE
+        }
 
     def _value(self, operand: Operand, disjunct: Disjunct) -> Operand:
         if not isinstance(operand, AccessPath):

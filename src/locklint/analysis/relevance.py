@@ -185,6 +185,10 @@ class Relevance:
                     changed = True
 
     def _find_repeated(self) -> None:
+        # What a variable is bound to is there if the variable's lock was acquired.
+        for target, source, _ in reversed(self._copies):
+            if str(target) in self._acquired:
+                self._acquired.add(str(source))
         tests: dict[Fact, set[Span]] = defaultdict(set)
         tested_blocks: dict[Fact, set[BlockId]] = defaultdict(set)
         for block in self._function.blocks.values():
