@@ -91,7 +91,8 @@ class Interprocedural:
     def add(self, functions: Iterable[Function]) -> set[str]:
         """Solve the functions, and those known ones that call them.
 
-        Returns the keys of those whose summary came to concern callers, or ceased to.
+        Return the keys of those whose summary came to concern any caller, or ceased to. A lock that
+        is only passed on concerns callers that hold it: they are known by its acquire.
         """
         new = {function.key: function for function in functions}
         self.functions.update(new)
@@ -136,7 +137,8 @@ class Interprocedural:
                     others = self._callers.get(key, set()) - dirty
                     again |= {c for c in others if self._depends_on(c, key)}
                     continue
-                changed.add(key)
+                if summary.changes_holds or (before is not None and before.changes_holds):
+                    changed.add(key)
                 again |= {c for c in self._callers.get(key, ()) if c in done or c not in dirty}
             if not again:
                 break

@@ -97,11 +97,15 @@ class Summary(msgspec.Struct, frozen=True):
     @property
     def is_neutral(self) -> bool:
         """Whether callers need not know about it."""
+        return not self.handed_on and not self.changes_holds
+
+    @property
+    def changes_holds(self) -> bool:
+        """Whether callers may hold other locks after a call than before it."""
         return (
-            not self.context_effects
-            and not self.decided_by
-            and not self.handed_on
-            and all(effect.normal == 0 for effect in self.effects)
+            bool(self.context_effects)
+            or bool(self.decided_by)
+            or any(effect.normal != 0 for effect in self.effects)
         )
 
 
