@@ -76,9 +76,7 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
     )
 
 
-def _is_own_failure(
-    function: Function, effects: list[tuple[LockKey, Effect]], exit_: Exit
-) -> bool:
+def _is_own_failure(function: Function, effects: list[tuple[LockKey, Effect]], exit_: Exit) -> bool:
     """Whether a wrapper's own ``release`` fails before it has released, by a call for the log, say.
 
     Its caller can do no more than call it.
