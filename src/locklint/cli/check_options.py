@@ -215,7 +215,7 @@ _OUTPUT = (
         show_default=True,
     ),
     option(
-        OptionGroup.OUTPUT, "--quiet", "-q", is_flag=True, help="Print only findings and problems."
+        OptionGroup.OUTPUT, "--quiet", "-q", is_flag=True, help="Print only results and problems."
     ),
     option(
         OptionGroup.OUTPUT,
@@ -263,7 +263,7 @@ _ADOPTION = (
         OptionGroup.ADOPTION,
         "--add-ignore",
         metavar="[=REASON]",
-        help="Suppress all findings with comments in the files.",
+        help="Suppress all findings with comments in the files. A reason needs the `=`.",
     ),
 )
 
@@ -299,7 +299,8 @@ _SPEED = (
         type=click.Path(),
         envvar="LOCKLINT_CACHE_DIR",
         metavar="FOLDER",
-        help="Use this cache folder (default: .locklint_cache next to the settings file).",
+        help="Use this cache folder (default: .locklint_cache next to the settings file, or in the"
+        " working directory without one).",
     ),
     option(
         OptionGroup.SPEED,

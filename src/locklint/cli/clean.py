@@ -16,7 +16,8 @@ from locklint.cli.output import Failure, write_note
     type=click.Path(),
     envvar="LOCKLINT_CACHE_DIR",
     metavar="FOLDER",
-    help="The cache folder (default: .locklint_cache next to the settings file).",
+    help="The cache folder (default: .locklint_cache next to the settings file, or in the working"
+    " directory without one).",
 )
 @click.option("--isolated", is_flag=True, help="Ignore all settings files.")
 def clean(paths: tuple[str, ...], cache_dir: str | None, isolated: bool) -> int:

@@ -44,7 +44,7 @@ def diff(
     """Compare an OLD and a NEW result of `locklint check --output-format json`.
 
     The format markdown suits a comment on a change. The exit status is 1 if the new result has
-    findings that the old one does not have.
+    findings of the severity of --fail-level or above that the old one does not have.
     """
     from locklint.core.diagnostic import Severity
     from locklint.engine.compare import as_json, as_markdown, as_text, compare, read_findings
