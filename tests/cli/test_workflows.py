@@ -261,7 +261,7 @@ def test_changed_since(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     git("commit", "-qm", "one")
     unchanged = run("--changed-since", "HEAD")
     assert unchanged.status == 0
-    assert "1 finding not shown: no line changed since HEAD" in unchanged.err
+    assert "1 finding not shown: they involve no line changed since HEAD" in unchanged.err
     Path("b.py").write_text(LEAK)
     changed = run("--changed-since", "HEAD")
     assert changed.status == 1
@@ -328,3 +328,19 @@ def test_an_existing_result_stays_if_it_cannot_be_replaced(
     assert "error: out.txt: cannot be written: no space left on device" in result.err
     assert Path("out.txt").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["a.py", "out.txt"]
+
+
+@pytest.mark.parametrize("words", [("check",), ("baseline",), ("check", "--add-ignore=later")])
+def test_a_misspelt_lock_leaves_all_files_as_they_are(run: Run, words: tuple[str, ...]) -> None:
+    Path("order.py").write_text(
+        "import threading\n\na = threading.Lock()\nb = threading.Lock()\n\n\n"
+        "def f():\n    with b:\n        with a:\n            pass\n"
+    )
+    settings = '[tool.locklint]\nbaseline = "known.txt"\nlock-order = ["order.a < order.b"]\n'
+    Path("pyproject.toml").write_text(settings)
+    assert run("baseline").status == 0
+    assert "LCK305" in Path("known.txt").read_text()
+    Path("pyproject.toml").write_text(settings.replace("order.a <", "order.aa <"))
+    before = {path: path.read_text() for path in Path.cwd().iterdir() if path.is_file()}
+    assert run(*words).status == 2
+    assert {path: path.read_text() for path in before} == before

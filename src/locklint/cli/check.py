@@ -124,7 +124,7 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
     judged = triage.judge(found)
     # Only now, because the baseline is compared with all findings.
     report = judged.report.only(where.of)
-    if request.add_ignore is not None:
+    if request.add_ignore is not None and not any(e.is_certain for e in report.unknown_names):
         report = add_ignores(report, request.add_ignore)
     else:
         request.write(report, settings.config)

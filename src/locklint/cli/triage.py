@@ -57,7 +57,9 @@ class Triage:
                 return self._update(self._baseline, report, was_analysed)
             judged = self._baseline.judge(report.diagnostics, was_analysed)
             report = replace(report, diagnostics=judged.new, known=judged.known, compared=True)
-            status = self._stale(self._baseline, judged, complete=not report.errors)
+            # A rule whose setting names nothing has found nothing: its findings are not fixed.
+            complete = not report.errors and not _misnamed(report)
+            status = self._stale(self._baseline, judged, complete=complete)
         if self._changes is not None:
             changes, sources = self._changes, report.sources
             narrowed = report.only(lambda findings: changes.touched_by(findings, sources))
@@ -65,7 +67,7 @@ class Triage:
             report = narrowed
             if hidden:
                 self._note(
-                    f"{_counted(hidden, 'finding')} not shown: no line changed since"
+                    f"{_counted(hidden, 'finding')} not shown: they involve no line changed since"
                     f" {self._request.changed_since}"
                 )
         return Outcome(report, status)
@@ -102,9 +104,13 @@ class Triage:
     def _update(
         self, baseline: Baseline, report: Report, was_analysed: Callable[[str], bool]
     ) -> Outcome:
-        if report.errors:
-            # The findings that an internal error has hidden would be missing from the file.
-            raise Failure(f"{baseline.path}: not written: the analysis is not complete")
+        misnamed = _misnamed(report)
+        if report.errors or misnamed:
+            # The findings that an internal error or a misspelt name has hidden would be missing.
+            why = "the analysis is not complete"
+            if not report.errors:
+                why = f"the settings name `{misnamed[0]}`, which does not exist"
+            raise Failure(f"{baseline.path}: not written: {why}")
         unasked = self._request.narrows_rules
         renewed = baseline.renewed(
             report.diagnostics, (lambda path: False) if unasked else was_analysed
@@ -216,6 +222,11 @@ def _shown(path: str) -> str:
     from locklint.engine.compare import shown_path
 
     return shown_path(path)
+
+
+def _misnamed(report: Report) -> list[str]:
+    """The names in the settings that nothing in the project has."""
+    return [each.name for each in report.unknown_names if each.is_certain]
 
 
 def _in_ci() -> bool:
