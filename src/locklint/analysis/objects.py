@@ -17,7 +17,7 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Assign, Call, Instruction, Return, Spawn, Yield
-from locklint.ir.operands import bound_temporaries, operand_paths
+from locklint.ir.operands import operand_paths
 
 _DEPTH = 3
 
@@ -93,14 +93,17 @@ class Objects:
         target = call.targets[0]
         if call.result is None or target not in self._graph.states:
             return False
-        self_path = AccessPath("self", (), Root.SELF)
-        return not self._gives_away(key, call.result) and not self._gives_away(target, self_path)
+        name = self._graph.function(target).self_name
+        return (
+            name is not None
+            and not self._gives_away(key, call.result)
+            and not self._gives_away(target, AccessPath(name, (), Root.SELF))
+        )
 
     def _gives_away(self, key: str, path: AccessPath) -> bool:
         """Whether a function stores an object, passes it on, or passes on a method of it."""
         function = self._graph.function(key)
-        names = {path}
-        names |= {target for target, value in bound_temporaries(function) if value == path}
+        names = _local_names(function, path)
         return any(
             used in names
             or (used.fields and used.parent() in names and used.last in self._method_names)
@@ -184,8 +187,28 @@ class Objects:
         return known
 
 
+def _local_names(function: Function, path: AccessPath) -> set[AccessPath]:
+    """A path, and the local variables that are bound to it, directly or through each other."""
+    bound = [
+        (instruction.target, instruction.value)
+        for block in function.blocks.values()
+        for instruction in block.instructions
+        if isinstance(instruction, Assign) and _is_local(instruction.target)
+    ]
+    names = {path}
+    size = 0
+    while size != len(names):
+        size = len(names)
+        names |= {target for target, value in bound if value in names}
+    return names
+
+
+def _is_local(path: AccessPath) -> bool:
+    return path.root is Root.LOCAL and path.is_variable
+
+
 def _kept_paths(instruction: Instruction) -> Iterator[AccessPath]:
-    """What an instruction stores, passes on or hands out, as far as it may be used later."""
+    """Yield the paths that an instruction stores, passes on or hands out, for later use perhaps."""
     match instruction:
         case Call(arguments=arguments) | Spawn(arguments=arguments):
             for argument in arguments:
@@ -196,5 +219,6 @@ def _kept_paths(instruction: Instruction) -> Iterator[AccessPath]:
                 yield instruction.receiver
         case Yield(value=value):
             yield from operand_paths(value)
-        case Assign(target=target, value=value) if not target.is_variable:
-            yield from operand_paths(value)
+        case Assign(target=target, value=value):
+            if not _is_local(target) or not isinstance(value, AccessPath):
+                yield from operand_paths(value)
