@@ -74,7 +74,7 @@ class Composition:
         self._graph = graph
         self.receivers = Receivers(graph, hierarchy, fields)
         self._asked = asked
-        self._objects = Objects(graph)
+        self._objects = Objects(graph, fields.new)
         self._requirements: dict[str, Requirements] = {}
         self._settled = Settled(graph)
         self.exports = self._called_while_holding()

@@ -53,10 +53,14 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Objects:
-    """Answers for the functions of a program, one call at a time."""
+    """Answers for the functions of a program, one call at a time.
 
-    def __init__(self, graph: CallGraph) -> None:
+    ``new`` are the keys of classes that give a new object on each call.
+    """
+
+    def __init__(self, graph: CallGraph, new: frozenset[str] = frozenset()) -> None:
         self._graph = graph
+        self._new = new
         self._calls: dict[str, dict[str, Call]] = {}
         self._given: dict[str, Made | None] = {}
         self._stored: dict[str, dict[str, AccessPath]] = {}
@@ -88,16 +92,28 @@ class Objects:
         if path.root is not Root.TEMP or len(path.fields) != 1:
             return False
         call = self._calls_of(key).get(path.root_name)
-        if call is None or call.constructs is None or not call.targets:
+        if call is None or call.constructs not in self._new or not call.targets:
             return False
         target = call.targets[0]
         if call.result is None or target not in self._graph.states:
             return False
-        name = self._graph.function(target).self_name
-        return (
-            name is not None
-            and not self._gives_away(key, call.result)
-            and not self._gives_away(target, AccessPath(name, (), Root.SELF))
+        return not self._gives_away(key, call.result) and not self._registers(target, set())
+
+    def _registers(self, key: str, seen: set[str]) -> bool:
+        """Whether a method gives its own object away, or another method that it calls does."""
+        if key in seen:
+            return False
+        seen.add(key)
+        function = self._graph.function(key)
+        if function.self_name is None:
+            return True
+        own = AccessPath(function.self_name, (), Root.SELF)
+        return self._gives_away(key, own) or any(
+            target not in self._graph.states or self._registers(target, seen)
+            for block in function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Call) and _is_on(each, own)
+            for target in each.targets
         )
 
     def _gives_away(self, key: str, path: AccessPath) -> bool:
@@ -201,6 +217,14 @@ def _local_names(function: Function, path: AccessPath) -> set[AccessPath]:
         size = len(names)
         names |= {target for target, value in bound if value in names}
     return names
+
+
+def _is_on(call: Call, own: AccessPath) -> bool:
+    """Whether a call is one of a method of an object: by its name, or through ``super()``."""
+    path = call.callee
+    if path is None or not path.fields:
+        return False
+    return path.parent() == own or path.root_name == "super"
 
 
 def _is_local(path: AccessPath) -> bool:

@@ -100,7 +100,7 @@ def makers(states: Mapping[str, LockStates]) -> set[str]:
             if called.call is not None and called.call.result in used
         )
     for one in states.values():
-        found |= _makers_of_holders(one, states)
+        found |= _with_own_methods(_makers_of_holders(one, states), states)
     for key in sorted(found):
         maker = states.get(key)
         if maker is not None:
@@ -137,6 +137,24 @@ def _makers_of_holders(one: LockStates, states: Mapping[str, LockStates]) -> set
         if result is not None and callee is not None:
             if any(taken.lock.path.root is Root.SELF for taken in callee.taken):
                 found.add(made[result])
+    return found
+
+
+def _with_own_methods(keys: set[str], states: Mapping[str, LockStates]) -> set[str]:
+    """The constructors, and those methods of their objects that they call."""
+    found: set[str] = set()
+    work = list(keys)
+    while work:
+        key = work.pop()
+        if key in found:
+            continue
+        found.add(key)
+        one = states.get(key)
+        own = one.function.self_name if one is not None else None
+        for called in one.calls if one is not None else ():
+            path = called.call.callee if called.call is not None else None
+            if path is not None and path.fields and path.root_name in (own, "super"):
+                work.append(called.target)
     return found
 
 

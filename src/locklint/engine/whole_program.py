@@ -192,7 +192,7 @@ class WholeProgram:
 
     def fields(self) -> Fields:
         """Return what the attributes, of locks' holders and receivers, lead to."""
-        from locklint.frontend.fields import older_fields, own_fields
+        from locklint.frontend.fields import classes_of_new_objects, older_fields, own_fields
 
         asked: dict[Field, None] = {}
         made: dict[Field, None] = {}
@@ -206,7 +206,20 @@ class WholeProgram:
                     asked[key, path.last] = None
             made |= dict.fromkeys(self._fields_with_locks(states))
         inference = self._resolver.inference
-        return Fields(older_fields(inference, asked), own_fields(inference, {**asked, **made}))
+        return Fields(
+            older_fields(inference, asked),
+            own_fields(inference, {**asked, **made}),
+            classes_of_new_objects(inference, self._constructed()),
+        )
+
+    def _constructed(self) -> set[str]:
+        """The classes of the objects that are made in functions that were analysed."""
+        return {
+            called.call.constructs
+            for states in self.interprocedural.states.values()
+            for called in states.calls
+            if called.call is not None and called.call.constructs is not None
+        }
 
     def _fields_with_locks(self, states: LockStates) -> Iterator[Field]:
         """Attributes whose objects' methods, called by a function, acquire locks of theirs."""

@@ -23,6 +23,7 @@ from locklint.index.declarations import (
 from locklint.ir.cfg import split_key
 from locklint.ir.hierarchy import Field
 
+_PLAIN_METACLASSES = ("ABCMeta", "type")
 IsRight = Callable[[ClassRef, FunctionDecl, Value], bool]
 
 
@@ -40,10 +41,44 @@ def own_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]
     def is_made(owner: ClassRef, decl: FunctionDecl, value: Value) -> bool:
         scope = scope_of(owner.index, decl.qualname)
         return isinstance(value, CallValue) and all(
-            isinstance(kind, ClassType) for kind in inference.value(value.callee, scope)
+            isinstance(kind, ClassType) and _makes_new_objects(inference, kind.cls)
+            for kind in inference.value(value.callee, scope)
         )
 
     return _bound_only_as(inference, asked, is_made)
+
+
+def classes_of_new_objects(inference: Inference, keys: Iterable[str]) -> frozenset[str]:
+    """Return which classes, asked for by their keys, give a new object on each call."""
+    found: set[str] = set()
+    for key in keys:
+        cls = _class_of(inference, key)
+        if cls is not None and _makes_new_objects(inference, cls):
+            found.add(key)
+    return frozenset(found)
+
+
+def _makes_new_objects(inference: Inference, cls: ClassRef) -> bool:
+    """Whether no ``__new__``, metaclass or decorator of the project may give an older object."""
+    for ancestor in inference.project.mro(cls):
+        if isinstance(ancestor, ClassRef):
+            decl = ancestor.decl
+            metaclasses = [value for name, value in decl.keywords if name == "metaclass"]
+            if "__new__" in decl.methods or decl.decorators or any(map(_may_keep, metaclasses)):
+                return False
+    return True
+
+
+def _may_keep(metaclass: Value) -> bool:
+    return not isinstance(metaclass, Ref) or metaclass.names[-1] not in _PLAIN_METACLASSES
+
+
+def _class_of(inference: Inference, key: str) -> ClassRef | None:
+    module, qualname = split_key(key)
+    index = inference.project.by_key(module)
+    if index is None or qualname not in index.classes:
+        return None
+    return ClassRef(index.path, qualname, index)
 
 
 def _bound_only_as(
@@ -56,11 +91,9 @@ def _bound_only_as(
             stores[name] += [(index, binding) for binding in index.attribute_stores[name]]
     found: set[tuple[str, str]] = set()
     for key, name in asked:
-        module, qualname = split_key(key)
-        index_of_class = inference.project.by_key(module)
-        if index_of_class is None or qualname not in index_of_class.classes:
+        cls = _class_of(inference, key)
+        if cls is None:
             continue
-        cls = ClassRef(index_of_class.path, qualname, index_of_class)
         inference.begin()
         if _is_bound_as(inference, cls, name, is_right) and not any(
             _may_bind(inference, cls, index, binding) for index, binding in stores[name]

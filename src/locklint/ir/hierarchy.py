@@ -41,14 +41,16 @@ Field = tuple[str, str]
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """What is known of attributes.
+    """Attributes, and calls of classes, of which it is known how old the object is.
 
-    ``older`` ones lead to an object that was made before their own. ``own`` ones lead to an object
-    that their class makes for them, so that two of them never lead to the same one.
+    ``older`` attributes lead to an object that was made before their own. ``own`` ones lead to an
+    object that their class makes for them, so that two of them never lead to the same one. Classes
+    in ``new``, by their keys, give a new object on each call.
     """
 
     older: frozenset[Field] = frozenset()
     own: frozenset[Field] = frozenset()
+    new: frozenset[str] = frozenset()
 
 
 class Holder(msgspec.Struct, frozen=True):
