@@ -330,17 +330,46 @@ def test_an_existing_result_stays_if_it_cannot_be_replaced(
     assert sorted(path.name for path in Path().iterdir()) == ["a.py", "out.txt"]
 
 
+ORDER = """\
+import threading
+
+a = threading.Lock()
+b = threading.Lock()
+
+
+def f():
+    with b:
+        with a:
+            pass
+"""
+IN_ORDER = '[tool.locklint]\nbaseline = "known.txt"\nlock-order = ["order.a < order.b"]\n'
+
+
 @pytest.mark.parametrize("words", [("check",), ("baseline",), ("check", "--add-ignore=later")])
 def test_a_misspelt_lock_leaves_all_files_as_they_are(run: Run, words: tuple[str, ...]) -> None:
-    Path("order.py").write_text(
-        "import threading\n\na = threading.Lock()\nb = threading.Lock()\n\n\n"
-        "def f():\n    with b:\n        with a:\n            pass\n"
-    )
-    settings = '[tool.locklint]\nbaseline = "known.txt"\nlock-order = ["order.a < order.b"]\n'
-    Path("pyproject.toml").write_text(settings)
+    Path("order.py").write_text(ORDER)
+    Path("pyproject.toml").write_text(IN_ORDER)
     assert run("baseline").status == 0
     assert "LCK305" in Path("known.txt").read_text()
-    Path("pyproject.toml").write_text(settings.replace("order.a <", "order.aa <"))
+    Path("pyproject.toml").write_text(IN_ORDER.replace("order.a <", "order.aa <"))
     before = {path: path.read_text() for path in Path.cwd().iterdir() if path.is_file()}
-    assert run(*words).status == 2
+    done = run(*words)
+    assert done.status == 2
+    assert "pyproject.toml:3:16: `lock-order`: " in done.err
     assert {path: path.read_text() for path in before} == before
+
+
+def test_a_name_that_settings_share_with_others_stops_nothing(run: Run) -> None:
+    Path("order.py").write_text(ORDER)
+    Path("shared.toml").write_text('lock-order = ["order.a < order.b", "other.a < other.b"]\n')
+    Path("locklint.toml").write_text('extend = "shared.toml"\nbaseline = "known.txt"\n')
+    assert run("baseline").status == 0
+    assert "LCK305" in Path("known.txt").read_text()
+    Path("order.py").write_text(ORDER.replace("with a", "with b"))
+    stale = run("check", "--error-stale-baseline")
+    assert "not checked for fixed findings: the settings name `other.a`" in stale.err
+    assert "LCK305" in Path("known.txt").read_text()
+    Path("known.txt").unlink()
+    Path("locklint.toml").write_text('extend = "shared.toml"\n')
+    assert run("check", "--add-ignore=later").status == 0
+    assert "locklint: ignore" in Path("a.py").read_text()

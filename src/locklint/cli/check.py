@@ -121,14 +121,17 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
     triage = Triage(request, settings)
     found = _analyse(request, settings, where, indexed)
     stop_if_interrupted()
+    misnamed = _tell_unknown_names(request, settings, found)
+    if misnamed and request.writes_findings:
+        write_note("note: nothing was written")
+        return ExitStatus.TROUBLE
     judged = triage.judge(found)
     # Only now, because the baseline is compared with all findings.
     report = judged.report.only(where.of)
-    if request.add_ignore is not None and not any(e.is_certain for e in report.unknown_names):
+    if request.add_ignore is not None:
         report = add_ignores(report, request.add_ignore)
     else:
         request.write(report, settings.config)
-    misnamed = _tell_unknown_names(request, settings, report)
     status = _status(report, settings.config, request)
     return ExitStatus.TROUBLE if misnamed else max(judged.status, status)
 

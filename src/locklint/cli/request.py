@@ -172,6 +172,11 @@ class Request(msgspec.Struct, frozen=True):
         return named or self.baseline is not None
 
     @property
+    def writes_findings(self) -> bool:
+        """Whether findings are to be recorded, in a baseline or in comments."""
+        return self.update_baseline or self.add_ignore is not None
+
+    @property
     def narrows_rules(self) -> bool:
         """Whether options restrict the findings, so that a missing one need not be fixed."""
         flags = (

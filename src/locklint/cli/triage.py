@@ -57,9 +57,7 @@ class Triage:
                 return self._update(self._baseline, report, was_analysed)
             judged = self._baseline.judge(report.diagnostics, was_analysed)
             report = replace(report, diagnostics=judged.new, known=judged.known, compared=True)
-            # A rule whose setting names nothing has found nothing: its findings are not fixed.
-            complete = not report.errors and not _misnamed(report)
-            status = self._stale(self._baseline, judged, complete=complete)
+            status = self._stale(self._baseline, judged, _incomplete(report))
         if self._changes is not None:
             changes, sources = self._changes, report.sources
             narrowed = report.only(lambda findings: changes.touched_by(findings, sources))
@@ -104,13 +102,9 @@ class Triage:
     def _update(
         self, baseline: Baseline, report: Report, was_analysed: Callable[[str], bool]
     ) -> Outcome:
-        misnamed = _misnamed(report)
-        if report.errors or misnamed:
-            # The findings that an internal error or a misspelt name has hidden would be missing.
-            why = "the analysis is not complete"
-            if not report.errors:
-                why = f"the settings name `{misnamed[0]}`, which does not exist"
-            raise Failure(f"{baseline.path}: not written: {why}")
+        if report.errors:
+            # The findings that an internal error has hidden would be missing from the file.
+            raise Failure(f"{baseline.path}: not written: {_incomplete(report)}")
         unasked = self._request.narrows_rules
         renewed = baseline.renewed(
             report.diagnostics, (lambda path: False) if unasked else was_analysed
@@ -125,14 +119,15 @@ class Triage:
         judged = renewed.judge(report.diagnostics, was_analysed)
         return Outcome(replace(report, diagnostics=judged.new, known=judged.known, compared=True))
 
-    def _stale(self, baseline: Baseline, judged: Judged, *, complete: bool) -> int:
-        """Remove fixed findings from the baseline, or report them; return the exit status."""
+    def _stale(self, baseline: Baseline, judged: Judged, incomplete: str) -> int:
+        """Remove fixed findings from the baseline, or report them; return the exit status.
+
+        ``incomplete`` says why findings may be missing, if they may.
+        """
         strict = self._request.error_stale_baseline
-        if self._request.narrows_rules or not complete:
+        if self._request.narrows_rules or incomplete:
             if strict:
-                why = (
-                    "options restrict the findings" if complete else "the analysis is not complete"
-                )
+                why = incomplete or "options restrict the findings"
                 self._note(f"the baseline was not checked for fixed findings: {why}")
             return ExitStatus.CLEAN
         if judged.current == baseline.entries:
@@ -224,9 +219,15 @@ def _shown(path: str) -> str:
     return shown_path(path)
 
 
-def _misnamed(report: Report) -> list[str]:
-    """The names in the settings that nothing in the project has."""
-    return [each.name for each in report.unknown_names if each.is_certain]
+def _incomplete(report: Report) -> str:
+    """Return why a finding may be missing from a report that was there before; empty if it is not.
+
+    A rule whose setting names nothing finds nothing, so its findings are not fixed.
+    """
+    if report.errors:
+        return "the analysis is not complete"
+    unknown = next((each.name for each in report.unknown_names if each.is_certain), None)
+    return "" if unknown is None else f"the settings name `{unknown}`, which does not exist"
 
 
 def _in_ci() -> bool:
