@@ -79,14 +79,15 @@ class Fate(msgspec.Struct):
         """Whether some ordinary way through the function gives the lock back."""
         if not self.releases:
             return False
-        if self.lock.kind.role is LockRole.SEMAPHORE and self._is_slot_handed_on():
-            return False
+        if self.lock.kind.role is LockRole.SEMAPHORE and self.outlives_function:
+            return False  # A slot of a semaphore: its user gives it back.
         return not self.states.normal_exits or any(
             given.exception is None for given in self.releases
         )
 
-    def _is_slot_handed_on(self) -> bool:
-        """Whether an ordinary way keeps a slot of a semaphore: whoever uses it gives it back."""
+    @property
+    def outlives_function(self) -> bool:
+        """Whether some normal exit leaves the lock held, or in other hands that may release it."""
         holds = (exit_.holds.get(self.key) for exit_ in self.states.normal_exits)
         return any(hold is not None and (hold.forgotten or hold.count > 0) for hold in holds)
 

@@ -52,9 +52,10 @@ class HandOffs:
             function = one.function
             if one.complete and function.name not in _FOR_WITH and _is_in_reach(function, states):
                 if self._is_on_its_own(key):
+                    self._note_releases(key, one, set())
                     self._look_at(key, one)
-                else:
-                    self._look_at_helper(key, one, states)
+                elif any(map(is_own_release, one.given)):
+                    self._note_releases(key, one, self._of_callers(key, states))
             for fate in fates(one) if one.complete else ():
                 if fate.kept and fate.lock.kind.reentrant:
                     # Callers hold it then, and may release it by another function.
@@ -62,11 +63,16 @@ class HandOffs:
             for identity in function.mentions:
                 self._released[identity].add(key)
 
+    def _note_releases(self, key: str, states: LockStates, excepted: set[str]) -> None:
+        """Note what a function releases on its own, but for the locks that callers acquire."""
+        for given in states.given:
+            if is_own_release(given) and given.lock.identity not in excepted:
+                if not is_taken_again(states, given.span, given.lock):
+                    self._released[held_as(given.lock, given.key.mode)].add(key)
+
     def _look_at(self, key: str, states: LockStates) -> None:
         for given in states.given:
-            if is_own_release(given) and not is_taken_again(states, given.span, given.lock):
-                self._released[held_as(given.lock, given.key.mode)].add(key)
-            elif is_bad(given):
+            if is_bad(given):
                 self._released_free[held_as(given.lock, given.key.mode)].add(key)
         for fate in fates(states):
             if fate.kept and all(given.exception is not None for given in fate.releases):
@@ -78,22 +84,8 @@ class HandOffs:
                 # It is kept from turn to turn of a loop that does not end.
                 self._acquired[event.lock.identity].add(key)
 
-    def _look_at_helper(
-        self, key: str, helper: LockStates, states: Mapping[str, LockStates]
-    ) -> None:
-        """Add the releases of a function whose callers, near and far, do not acquire the lock."""
-        for given in helper.given:
-            lock = given.lock
-            if is_own_release(given) and not is_taken_again(helper, given.span, lock):
-                if not any(
-                    event.lock.identity == lock.identity
-                    for caller in self._all_callers(key)
-                    if caller in states
-                    for event in states[caller].taken
-                ):
-                    self._released[held_as(lock, given.key.mode)].add(key)
-
-    def _all_callers(self, key: str) -> set[str]:
+    def _of_callers(self, key: str, states: Mapping[str, LockStates]) -> set[str]:
+        """The identities of the locks that the callers of a function, near and far, acquire."""
         found: set[str] = set()
         work = [key]
         while work:
@@ -101,7 +93,12 @@ class HandOffs:
                 if caller not in found:
                     found.add(caller)
                     work.append(caller)
-        return found - {key}
+        return {
+            event.lock.identity
+            for caller in found - {key}
+            if caller in states
+            for event in states[caller].taken
+        }
 
     def _is_on_its_own(self, key: str) -> bool:
         """Whether something else than functions that are known may call a function."""

@@ -97,12 +97,6 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _may_be_kept(fate: Fate) -> bool:
-    """Whether the function may return with the lock in other hands, which release it later."""
-    holds = (exit_.holds.get(fate.key) for exit_ in fate.states.normal_exits)
-    return any(hold is not None and hold.forgotten for hold in holds)
-
-
 def _with_would_do(fate: Fate) -> bool:
     instruction = fate.instruction
     if not isinstance(instruction, Acquire) or instruction.call is None:
@@ -111,7 +105,7 @@ def _with_would_do(fate: Fate) -> bool:
         return False
     if not fate.releases or fate.kept or is_context_manager(fate.states.function):
         return False
-    if fate.lock.identity in fate.states.function.mentions or _may_be_kept(fate):
+    if fate.lock.identity in fate.states.function.mentions or fate.outlives_function:
         return False
     if all(given.exception is not None for given in fate.releases):
         return False
