@@ -9,7 +9,7 @@ from locklint.analysis.acquisitions import Fate
 from locklint.analysis.events import LockStates
 from locklint.analysis.layout import Layout, layout_of
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -84,18 +84,8 @@ def comes_first(states: LockStates, first: Span, then: Span) -> bool:
     if len(around) == 1:
         (only,) = around
         return all(layout.leads_through(only, block.id) for block in layout.at(then))
-    ends = {block.id for block in layout.at(then)}
-    seen = {function.entry}
-    work = [function.entry]
-    while work:
-        block = function.blocks[work.pop()]
-        if block.id in ends:
-            return False
-        for successor in all_successors(block):
-            if successor not in seen and successor not in around:
-                seen.add(successor)
-                work.append(successor)
-    return True
+    seen = reached(function, (function.entry,), lambda _, successor: successor not in around)
+    return seen.isdisjoint(block.id for block in layout.at(then))
 
 
 def next_after(function: Function, block: BlockId, index: int) -> Instruction | None:
@@ -159,17 +149,13 @@ def depends_on_shared(states: LockStates, span: Span) -> bool:
 def can_be_passed_by(function: Function, span: Span) -> bool:
     """Whether some way through the function returns without coming to the place."""
     around = {block.id for block in function.blocks.values() if _holds(block, span)}
-    seen = {function.entry} - around
-    work = list(seen)
-    while work:
-        block = function.blocks[work.pop()]
-        if isinstance(block.terminator, Return):
-            return True
-        for successor in block.successors():
-            if successor not in seen and successor not in around:
-                seen.add(successor)
-                work.append(successor)
-    return False
+    seen = reached(
+        function,
+        {function.entry} - around,
+        lambda _, successor: successor not in around,
+        BasicBlock.successors,
+    )
+    return any(isinstance(function.blocks[block].terminator, Return) for block in seen)
 
 
 def _holds(block: BasicBlock, span: Span) -> bool:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from locklint.analysis.critical_pair import Requirement, StateTest, TestKind
 from locklint.analysis.origins import Origins
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
@@ -60,9 +60,9 @@ class Requirements:
                     self._blocks.setdefault(instruction.span, []).append(block.id)
         found: dict[BlockId, set[Requirement]] = {}
         for block_id, target, requirement in tests:
-            reached = _reached_without(function, block_id, target)
+            seen = _reached_without(function, block_id, target)
             for other in function.blocks:
-                if other not in reached:
+                if other not in seen:
                     found.setdefault(other, set()).add(requirement)
         self._by_block = {block: frozenset(each) for block, each in found.items()}
         if state:
@@ -211,24 +211,12 @@ def _state_by_block(
         stale = stale_by_path.get(test.path)
         if stale is None:
             binding = (ids for path, ids in bound.items() if test.path.starts_with(path))
-            stale = stale_by_path[test.path] = _reached_from(function, set().union(*binding))
-        reached = _reached_without(function, source, target)
+            stale = stale_by_path[test.path] = reached(function, set().union(*binding))
+        seen = _reached_without(function, source, target)
         for block_id in function.blocks:
-            if block_id not in reached and block_id not in stale:
+            if block_id not in seen and block_id not in stale:
                 found.setdefault(block_id, set()).add(test)
     return {block_id: frozenset(each) for block_id, each in found.items()}
-
-
-def _reached_from(function: Function, sources: set[BlockId]) -> set[BlockId]:
-    """The blocks that control can reach from some others, these included."""
-    seen = set(sources)
-    work = list(sources)
-    while work:
-        for successor in all_successors(function.blocks[work.pop()]):
-            if successor not in seen:
-                seen.add(successor)
-                work.append(successor)
-    return seen
 
 
 def _of_test(condition: Condition, origins: Origins) -> Iterator[Requirement]:
@@ -264,13 +252,8 @@ def _of_other_test(condition: Condition) -> Iterator[Requirement]:
 
 def _reached_without(function: Function, source: BlockId, target: BlockId) -> set[BlockId]:
     """The blocks that the entry reaches without going from one block to another."""
-    seen = {function.entry}
-    work = [function.entry]
-    while work:
-        block = function.blocks[work.pop()]
-        for successor in all_successors(block):
-            if successor in seen or (block.id == source and successor == target):
-                continue
-            seen.add(successor)
-            work.append(successor)
-    return seen
+    return reached(
+        function,
+        (function.entry,),
+        lambda block, successor: block.id != source or successor != target,
+    )

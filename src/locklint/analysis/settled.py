@@ -16,7 +16,7 @@ from locklint.analysis.events import Manner
 from locklint.analysis.guards import comes_first
 from locklint.analysis.requirements import MOST_WORK, state_tests
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import PROCESS_ID, Assign, BlockId, Constant, Operand, Return
@@ -100,15 +100,9 @@ def _returns_without(
     function: Function, edges: set[tuple[BlockId, BlockId]], blocks: set[BlockId]
 ) -> bool:
     """Whether control can return without going along an edge or through a block."""
-    seen = {function.entry} - blocks
-    work = list(seen)
-    while work:
-        block = function.blocks[work.pop()]
-        if isinstance(block.terminator, Return):
-            return True
-        for successor in all_successors(block):
-            if successor in seen or successor in blocks or (block.id, successor) in edges:
-                continue
-            seen.add(successor)
-            work.append(successor)
-    return False
+    seen = reached(
+        function,
+        {function.entry} - blocks,
+        lambda block, successor: successor not in blocks and (block.id, successor) not in edges,
+    )
+    return any(isinstance(function.blocks[block].terminator, Return) for block in seen)

@@ -66,6 +66,24 @@ def reaching(
     return seen
 
 
+def reached(
+    function: Function,
+    sources: Iterable[BlockId],
+    goes: Callable[[BasicBlock, BlockId], bool] = lambda block, successor: True,
+    successors: Callable[[BasicBlock], Iterable[BlockId]] = all_successors,
+) -> set[BlockId]:
+    """All blocks that ``sources`` lead to, these included, by steps for which ``goes`` holds."""
+    seen = set(sources)
+    work = list(seen)
+    while work:
+        block = function.blocks[work.pop()]
+        for successor in successors(block):
+            if successor not in seen and goes(block, successor):
+                seen.add(successor)
+                work.append(successor)
+    return seen
+
+
 def loops(function: Function) -> dict[BlockId, set[BlockId]]:
     """The blocks of each loop by the block at which its turns begin, inner loops first."""
     rank = {block: i for i, block in enumerate(reverse_postorder(function))}
