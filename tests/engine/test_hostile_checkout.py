@@ -7,14 +7,14 @@ import signal
 import sqlite3
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from locklint.cli import main
 from locklint.engine import cache_store, read
 from locklint.engine.cache_store import FOLDER, CacheStore
+from tests.engine.conftest import Say
 
 LEAK = """\
 import threading
@@ -27,8 +27,6 @@ def leak(work):
     work()
     lock.release()
 """
-
-Say = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -63,19 +61,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.delenv("LOCKLINT_NO_CACHE")
     return folder
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Runs the command line and gives its status and what it prints."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main(words)
-        seen = capsys.readouterr()
-        return status, seen.out, seen.err
-
-    return run
 
 
 def _state(folder: Path) -> dict[str, bytes]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from locklint.cli import main
 from locklint.engine import facts_store, workers
 from locklint.engine.cache_store import digest
 from locklint.engine.index_file import _DIGEST_BYTES, _MAGIC, Index, read_index, write_index
+from tests.engine.conftest import Say
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -37,22 +37,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
-
-
-Say = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Runs the command line and gives its status and what it prints."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main(words)
-        seen = capsys.readouterr()
-        return status, seen.out, seen.err
-
-    return run
 
 
 def test_the_sources_need_not_be_there(

@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from locklint.cli import main
 from locklint.core.source import Span
 from locklint.engine import workers
 from locklint.engine.cache_store import FOLDER, _checksum, most_bytes, unpacked
@@ -21,6 +20,7 @@ from locklint.engine.facts import FileFacts, FileInput
 from locklint.engine.facts_store import facts_from
 from locklint.engine.index_file import Index, read_index, write_index
 from locklint.ir.cfg import Function
+from tests.engine.conftest import Say
 
 LEAK = """\
 import threading
@@ -36,8 +36,6 @@ class Till:
         lock.release()
 """
 
-Say = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -46,19 +44,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOCKLINT_NO_CACHE")
     return tmp_path
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Runs the command line and gives its status and what it prints."""
-
-    def run(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = main(words)
-        seen = capsys.readouterr()
-        return status, seen.out, seen.err
-
-    return run
 
 
 @pytest.fixture
