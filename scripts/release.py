@@ -26,10 +26,10 @@ from environment import ROOT
 
 DIST = ROOT / "dist"
 PLACEHOLDERS = ("https://example.org/locklint", "OWNER/locklint")
-"""What stands for the address of the repository until it has one."""
+"""The placeholder for the address of the repository."""
 
 COMMIT = "COMMIT"
-"""What stands for a commit in recipes until the first release has a tag."""
+"""The placeholder for a commit in recipes until the first release has a tag."""
 
 IN_SOURCES = (
     *("LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "action.yml", "constraints.txt"),
@@ -42,7 +42,7 @@ FIELDS = ("Author", "Classifier", "Keywords", "License-File", "Project-URL", "Re
 LINKS = {"Homepage", "Documentation", "Changelog", "Issues", "Source"}
 
 
-# Where a recipe names a tag: `rev: v1.2` of pre-commit, `locklint@v1.2` of GitHub Actions and pip.
+# The tag of a recipe: `rev: v1.2` of pre-commit, `locklint@v1.2` of GitHub Actions and pip.
 _TAG = re.compile(r"(?:\brev: |locklint(?:\.git)?@)([^\s`]+)")
 
 

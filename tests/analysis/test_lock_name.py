@@ -1,4 +1,4 @@
-"""What locks are called in stories."""
+"""The names of locks in stories."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def on_terminal(folder: Path, columns: int, *words: str, **variables: str) -> st
 def shown_on_terminal(
     folder: Path, columns: int, command: list[str], stream: str, variables: dict[str, str]
 ) -> str:
-    """What a command writes to one of its streams if that is a terminal, and the other is none."""
+    """Return the output of a command on a stream that is a terminal, while the other is none."""
     import fcntl
     import struct
     import termios

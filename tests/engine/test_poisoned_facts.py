@@ -1,4 +1,4 @@
-"""What is remembered or indexed was made by somebody who means harm: it is worked out anew."""
+"""Caches and indexes that an attacker has made are passed over, and all is analysed again."""
 
 from __future__ import annotations
 

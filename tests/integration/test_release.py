@@ -1,4 +1,4 @@
-"""What a release consists of: the texts, and the packages that are built."""
+"""The parts of a release: its texts, and the packages that are built."""
 
 from __future__ import annotations
 

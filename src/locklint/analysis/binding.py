@@ -11,7 +11,7 @@ from locklint.ir.instruction import Assign, Call, CallArgument, Constant, Unknow
 from locklint.ir.lock import LockRef
 
 Closure = tuple[tuple[str, AccessPath], ...]
-"""What variables stand for, by their names."""
+"""The values of variables, by their names."""
 
 
 class Binding:
@@ -246,7 +246,7 @@ class Binding:
         return AccessPath(f"{name}@{owner}", path.fields, Root.CLOSURE)
 
     def _root(self, name: str) -> Root:
-        """Where a name is bound, as the caller sees it."""
+        """Return the place of a name's binding, as the caller sees it."""
         caller = self._caller
         if name == caller.self_name:
             return Root.SELF

@@ -93,9 +93,9 @@ class CallGraph:
         held: tuple[Held, ...],
         doubtful: frozenset[Acquisition],
     ) -> tuple[Held, ...]:
-        """What a function certainly holds, by the names that the locks have for others.
+        """Return the locks that a function certainly holds, by the names that they have for others.
 
-        What a failed call has left behind is a finding of its own.
+        A lock that a failed call has left behind is a finding of its own.
         """
         return tuple(
             [

@@ -103,7 +103,7 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
 
 
 class TestKind(IdentityEnum):
-    """What a test asks of a value."""
+    """The kinds of tests of a value."""
 
     TRUTH = "truth"
     NONE = "none"

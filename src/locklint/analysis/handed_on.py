@@ -1,4 +1,4 @@
-"""What a function passes on: locks that others may release later, on their own."""
+"""Locks that a function passes on, for others to release later, on their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the instructions of one function stand in its graph, worked out once for all questions."""
+"""The places of the instructions of one function in its graph, worked out once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is noted of calls and context managers, for the program as a whole."""
+"""Notes of calls and context managers, for the analysis of the whole program."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Notes(Holds):
             )
 
     def _closure_of(self, disjunct: Disjunct) -> Closure:
-        """What the variables stand for that a function inside this one may name.
+        """Return the values of the variables that a function inside this one may name.
 
         It is called here, or passed to what is called.
         """
@@ -190,7 +190,7 @@ class Notes(Holds):
 
 
 def _values(instruction: Instruction) -> Iterator[Operand]:
-    """What an instruction binds or passes."""
+    """Yield the operands that an instruction binds or passes."""
     match instruction:
         case Assign(value=value):
             yield value

@@ -89,7 +89,7 @@ class Receivers:
         here = self.holder(pair, lock, known)
         age = None if here.age is None or kin.step is None else here.age + kin.step
         classes, field = (kin.others, kin.field) if _is_own(lock) else (here.classes, here.field)
-        # What holds of all objects that have the lock need not be said.
+        # Classes that all objects with the lock have need not be named.
         family = self._families.get(lock.identity.rpartition(".")[0])
         return Holder(None if classes == family else classes, age, field)
 

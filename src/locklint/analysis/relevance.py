@@ -185,7 +185,7 @@ class Relevance:
                     changed = True
 
     def _find_repeated(self) -> None:
-        # What a variable is bound to is there if the variable's lock was acquired.
+        # A lock that was acquired through a variable exists under its older name too.
         for target, source, _ in reversed(self._copies):
             if str(target) in self._acquired:
                 self._acquired.add(str(source))

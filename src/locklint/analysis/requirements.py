@@ -131,7 +131,7 @@ def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTes
 def _of_state(
     condition: Condition, aliases: Mapping[AccessPath, AccessPath], module: str
 ) -> StateTest | None:
-    """What the outcome true of a test says of a state, if it has to do with one."""
+    """Return the test of a state that a condition is, with the outcome true; None if it is none."""
     match condition:
         case (
             Truth(AccessPath() as path)
@@ -158,7 +158,7 @@ def _of_state(
             if _NEGATED.fullmatch(text):
                 text, outcome = _NEGATED.sub(_positive, text), False
             if len(mentions) > 1:
-                text = f"{module}: {text}"  # What the other names stand for may differ elsewhere.
+                text = f"{module}: {text}"  # Other modules may mean something else by the names.
             return StateTest(path, TestKind.TEXT, outcome, text=text)
         case _:
             return None

@@ -1,4 +1,4 @@
-"""What calls settle: tests of a state that have one outcome when a function has come back.
+"""Tests of a state that have one outcome when a function has come back: calls settle them.
 
 After ``def _ensure(self): if self._link is None: self._link = connect()`` there is a link, so that
 what a later callee does without one does not happen.
@@ -87,7 +87,7 @@ def _settles(value: Operand, test: StateTest) -> bool:
         return test.answers(value.value) is True
     match test.kind:
         case TestKind.NONE:
-            return not test.outcome  # Who gives something means it.
+            return not test.outcome  # A value that is bound is meant to be one.
         case TestKind.TRUTH:
             return test.outcome
         case TestKind.TEXT:

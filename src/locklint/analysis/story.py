@@ -210,7 +210,7 @@ def leaving_step(program: Program, fate: Fate) -> Step:
 
 
 def made_step(program: Program, lock: LockRef) -> Step | None:
-    """Where a lock is made, with its full name; None where that is not known."""
+    """Return the step that shows where a lock is created; None if that is not known."""
     place = program.made.get(lock.identity)
     if place is None:
         return None

@@ -52,7 +52,7 @@ _LEAST_BYTES = 16_384
 _RATIO = 24
 
 UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError, MemoryError)
-"""What decoding raises for bytes that somebody else has made."""
+"""The exceptions that decoding raises for foreign bytes."""
 
 
 def digest(data: bytes) -> bytes:

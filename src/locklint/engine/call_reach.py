@@ -92,7 +92,7 @@ class CallReach:
             return
         module, qualname = split_key(key)
         index = self._project.by_key(module)
-        # What is written in a lambda is written in the function around it.
+        # The text of a lambda is part of the function around it.
         qualname = qualname.partition(".<lambda@")[0]
         decl = index.functions.get(qualname) if index is not None else None
         if index is not None and decl is not None:

@@ -520,7 +520,7 @@ class Attributes:
                 slot = self.slot(cls, name)
                 held = [each for each in slot.places if each.binding.value != _NONE]
                 if not all(place.on_class for place in held):
-                    return False  # What an instance holds has been bound before, to whatever.
+                    return False  # The attribute of an instance has been bound before.
                 return slot.method is not None or bool(held)
             case SuperType():
                 return True

@@ -122,7 +122,7 @@ def _maker(index: ModuleIndex, site: CallSite) -> ClassRef | None:
 
 
 def _without_partial(value: object) -> object:
-    """What ``partial(function, …)`` calls; any other value itself."""
+    """Return the callee of ``partial(function, …)``; any other value itself."""
     if isinstance(value, CallValue) and isinstance(value.callee, Ref) and value.arguments:
         return value.arguments[0] if value.callee.names[-1] == "partial" else value
     return value

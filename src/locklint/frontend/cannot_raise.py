@@ -191,7 +191,7 @@ class CannotRaise:
                 return self._types_of_path(value)
             case Unknown(mentions=mentions) if mentions:
                 # What is worked out of numbers is a number, and a part of a list a list.
-                # Where something is None, that has raised before.
+                # A None among them would have raised before.
                 parts = [self._types(path) - _NONE for path in mentions]
                 return frozenset().union(*parts) if all(parts) else _UNKNOWN
             case _:
@@ -265,7 +265,7 @@ class CannotRaise:
             if isinstance(branch, Branch):
                 outcome, text = branch.then == target, str(branch.condition)
                 if passed.get(text, outcome) is not outcome:
-                    return True  # What is tested again has the same outcome, so not by this path.
+                    return True  # The same test has the same outcome again, so this path is none.
                 if asked is None:
                     if self._says(branch, outcome, str(container), key):
                         return True

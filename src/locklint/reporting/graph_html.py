@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Of larger graphs, whose edges would cover each other, the plain drawing shows the cycles.
 _MOST_DRAWN = 60
 
-# Where names, and where places, may be broken into lines.
+# Match the characters after which names, and places, may be broken into lines.
 _IN_NAMES = re.compile(r"(?<=\.)(?=\w)|(?<=[a-z0-9])(?=_)")
 _IN_PLACES = re.compile(r"(?<=/)(?=\w)")
 

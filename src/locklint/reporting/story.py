@@ -62,7 +62,7 @@ def blocks(steps: Iterable[Happening]) -> list[list[Happening]]:
 def place(
     path: str, span: Span, function: str, results: Results, encoding: str
 ) -> list[tuple[str, str]]:
-    """Where something is: the file with line and column, then the function."""
+    """Return a place as text: the file with line and column, then the function."""
     found = [(f"{path}:{position(path, span, results)}", "")]
     if function:
         found.append((f" in {function}", "faint"))
