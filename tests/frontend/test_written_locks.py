@@ -8,7 +8,7 @@ import pytest
 
 from locklint.frontend.project import Project
 from locklint.frontend.static_resolver import StaticResolver
-from locklint.frontend.written_locks import released_names, touches_lock
+from locklint.frontend.written_locks import released_paths, touches_lock
 from locklint.models.table import default_table
 from tests.frontend.resolving import index_files
 
@@ -74,12 +74,12 @@ def test_what_touches_a_lock(function: str, expected: bool) -> None:
     assert touches_lock(resolver.for_file(index), index, index.functions[function]) is expected
 
 
-def test_names_of_what_is_released_and_not_known() -> None:
+def test_paths_of_what_is_released_and_not_known() -> None:
     resolver, project = _asked()
     index = project.by_key("m")
     assert index is not None
     found = {
-        name: list(released_names(resolver.for_file(index), index, decl))
+        name: list(map(str, released_paths(resolver.for_file(index), index, decl)))
         for name, decl in index.functions.items()
     }
-    assert {name: names for name, names in found.items() if names} == {"A.unknown": ["slot"]}
+    assert {name: paths for name, paths in found.items() if paths} == {"A.unknown": ["other.slot"]}

@@ -25,6 +25,7 @@ from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Spawn
@@ -41,8 +42,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     those of the settings and of comments, ``odd_orders`` the comments that declare none although
     they are meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
-    callers which were not lowered. ``unseen_releases`` are the names of attributes and variables
-    whose unknown object is released in functions that were not lowered, after their files.
+    callers which were not lowered. ``unseen_releases`` are the paths whose unknown object is
+    released in functions that were not lowered, after their files.
     """
 
     functions: Mapping[str, Function]
@@ -59,7 +60,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     log_handlers: frozenset[str] = frozenset()
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
-    unseen_releases: frozenset[tuple[str, str]] = frozenset()
+    unseen_releases: frozenset[tuple[str, AccessPath]] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:

@@ -16,7 +16,8 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import UseKind, not_done
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call
+from locklint.ir.instruction import Call, HandOver
+from locklint.ir.lock import Exactness
 from locklint.models.table import RELEASE_NAMES
 
 
@@ -37,17 +38,20 @@ class OtherRelease(msgspec.Struct, frozen=True):
 class ReleasedElsewhere:
     """All releases of a program that are not those of their own function's acquisitions.
 
-    ``unseen`` are the names of unknown objects that functions release which were not lowered, each
-    after the path of its file.
+    ``unseen`` are the paths of unknown objects that functions release which were not lowered, each
+    after the path of its file. A lock that some function stores or passes on may be released under
+    any name, and a variable or an element may be any lock of its file.
     """
 
     def __init__(
-        self, states: Mapping[str, LockStates], unseen: Iterable[tuple[str, str]] = ()
+        self, states: Mapping[str, LockStates], unseen: Iterable[tuple[str, AccessPath]] = ()
     ) -> None:
-        self._unseen = frozenset(unseen)
+        self._unseen = frozenset((file, path.last) for file, path in unseen)
         self._mentioned: dict[str, set[str]] = defaultdict(set)
         self._known: dict[str, list[OtherRelease]] = defaultdict(list)
         self._unknown: dict[str, list[OtherRelease]] = defaultdict(list)
+        self._passed_on: set[str] = set()
+        self._any_of = {file for file, path in unseen if path.is_variable}
         for key, one in states.items():
             for identity in one.function.mentions:
                 self._mentioned[identity].add(key)
@@ -58,10 +62,16 @@ class ReleasedElsewhere:
                 if not is_taken_again(one, given.span, given.lock):
                     name = held_as(given.lock, given.key.mode)
                     self._known[name].append(_other_release(one, given))
+                    if given.lock.exactness is Exactness.ELEMENT:
+                        self._any_of.add(one.function.path)
+            self._passed_on.update(_passed_on(one.function))
             for call in _releasing_calls(one.function):
                 assert call.callee is not None
                 other = OtherRelease(one.function, call.span, False)
-                self._unknown[call.callee.parent().last].append(other)
+                released = call.callee.parent()
+                self._unknown[released.last].append(other)
+                if released.is_variable:
+                    self._any_of.add(one.function.path)
 
     def is_released(self, fate: Fate) -> bool:
         """Whether anybody may give back what an acquisition took, the function itself included.
@@ -73,6 +83,8 @@ class ReleasedElsewhere:
             bool(self._others(fate))
             or self._is_mentioned(fate)
             or name in self._unknown
+            or fate.lock.identity in self._passed_on
+            or fate.states.function.path in self._any_of
             or any(name == each for _, each in self._unseen)
             or any(_may_be_of(fate, given) for given in fate.states.given)
         )
@@ -165,6 +177,14 @@ def _may_be_of(fate: Fate, given: Given) -> bool:
 def _is_one_of_several(path: AccessPath) -> bool:
     """Whether a path leads to an element, or through a variable that may have gone over several."""
     return path.root in (Root.LOCAL, Root.TEMP) or any(field[0] in "[*" for field in path.fields)
+
+
+def _passed_on(function: Function) -> Iterable[str]:
+    """Yield the identities of the locks that a function stores or passes on."""
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, HandOver):
+                yield instruction.lock.identity
 
 
 def _releasing_calls(function: Function) -> Iterable[Call]:

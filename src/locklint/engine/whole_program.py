@@ -20,7 +20,7 @@ from locklint.engine.demand import (
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.hierarchy import Field, Fields, Hierarchy
 from locklint.models.calls import LOGGING_METHODS, is_logging
@@ -266,20 +266,23 @@ class WholeProgram:
             if called_as(function) in names
         )
 
-    def unseen_releases(self) -> frozenset[tuple[str, str]]:
-        """The names whose unknown object is released in what was not lowered, with its file."""
-        from locklint.frontend.written_locks import released_names
+    def unseen_releases(self) -> frozenset[tuple[str, AccessPath]]:
+        """Return the paths whose unknown object a function releases that was not lowered.
 
-        found: set[tuple[str, str]] = set()
+        Each comes after the path of its file.
+        """
+        from locklint.frontend.written_locks import released_paths
+
+        found: set[tuple[str, AccessPath]] = set()
         # What a name leads to may be in a file that is read only now.
         for file in list(self.files.files.values()):
             resolver = self._resolver_of(file.index)
             for decl in file.index.functions.values():
                 if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
-                    names = partial(released_names, resolver, file.index, decl)
-                    nothing: tuple[str, ...] = ()
-                    released = self._answer(file, names, nothing)
-                    found.update([(file.index.path, name) for name in released])
+                    asked = partial(released_paths, resolver, file.index, decl)
+                    nothing: tuple[AccessPath, ...] = ()
+                    released = self._answer(file, asked, nothing)
+                    found.update([(file.index.path, path) for path in released])
         return frozenset(found)
 
     # -- what is lowered on demand ----------------------------------------------------------

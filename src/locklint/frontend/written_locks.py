@@ -49,17 +49,17 @@ def enters(
     return False
 
 
-def released_names(
+def released_paths(
     resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl
-) -> tuple[str, ...]:
-    """The last names of what a function releases, where no function of the project does that."""
-    found: list[str] = []
+) -> tuple[AccessPath, ...]:
+    """Return the paths that a function releases, where no function of the project does that."""
+    found: list[AccessPath] = []
     key = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
         if use.word in RELEASE_NAMES and use.names:
             path = _path(resolver, index, decl, use.names)
             if path is not None and not resolver.callee(key, path.field(use.word)).targets:
-                found.append(path.last)
+                found.append(path)
     return tuple(found)
 
 
