@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct
+from locklint.analysis.raising import refusals
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
@@ -388,6 +390,16 @@ class Recorder:
         """Note how likely an exception that does not end the process leaves the function."""
         self.states.raises = max(self.states.raises, likely)
 
+    def lets_out(self, exception: InFlight) -> None:
+        """Note that an exception leaves the function, which may refuse an argument by it."""
+        if exception.flow is not Flow.EXIT:
+            is_refusal = exception.cause.span in self._refusals
+            self.may_raise(Grade.UNLIKELY if is_refusal else exception.grade)
+
+    @cached_property
+    def _refusals(self) -> frozenset[Span]:
+        return refusals(self.states.function)
+
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
         """Note a return."""
         self.states.exits.append(
@@ -403,8 +415,7 @@ class Recorder:
             span = self.states.function.name_span
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
         self.states.exits.append(Exit(exception.cause.span, None, exception, self._left(disjunct)))
-        if exception.flow is not Flow.EXIT:
-            self.may_raise(exception.grade)
+        self.lets_out(exception)
 
     def yields(self, span: Span, disjunct: Disjunct) -> None:
         """Note a yield."""

@@ -146,9 +146,7 @@ class Lockless(Transfer):
                     recorder.may_return()
             case Raise() as terminator if block.on_exception is None:
                 for disjunct in current:
-                    exception = raised_at(terminator, disjunct)
-                    if exception.flow is not Flow.EXIT:
-                        recorder.may_raise(exception.grade)
+                    recorder.lets_out(raised_at(terminator, disjunct))
 
     def _change(self, instruction: Assign | Enter, current: list[Disjunct]) -> list[Disjunct]:
         after: list[Disjunct] = []

@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from locklint.analysis.hold import Grade
+from locklint.core.source import Span
+from locklint.dataflow.order import predecessors
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
     Assign,
     Await,
+    Branch,
     Call,
     Enter,
     Exit,
     FunctionRef,
     Instruction,
+    IsNone,
     Manager,
     Operate,
+    Raise,
     Read,
     TryAcquire,
     Use,
@@ -45,6 +50,11 @@ _HARMLESS_MANAGERS = frozenset(
         "contextlib.AsyncExitStack",
         EXPECTING_MANAGER,
     }
+)
+
+
+_ASKING_KIND = frozenset(
+    {"builtins.callable", "builtins.hasattr", "builtins.isinstance", "builtins.issubclass"}
 )
 
 
@@ -115,6 +125,46 @@ def _is_own_attribute(path: AccessPath) -> bool:
     if path.is_variable:
         return True
     return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("
+
+
+def refusals(function: Function) -> frozenset[Span]:
+    """Return the `raise` statements that refuse a wrong argument: the caller has a bug.
+
+    These are a `TypeError`, and any exception that a test of a parameter's kind leads to.
+    """
+    raising = {
+        block.id: block.terminator
+        for block in function.blocks.values()
+        if isinstance(block.terminator, Raise) and not block.terminator.reraise
+    }
+    if not raising:
+        return frozenset()
+    before = predecessors(function)
+    return frozenset(
+        end.span
+        for block, end in raising.items()
+        if end.exception == "TypeError"
+        or (before[block] and all(_asks_kind(function.blocks[each]) for each in before[block]))
+    )
+
+
+def _asks_kind(block: BasicBlock) -> bool:
+    """Whether a block ends with a test of what kind of object a parameter is."""
+    match block.terminator:
+        case Branch(condition=IsNone(value=AccessPath(root=Root.PARAMETER, fields=()))):
+            return True
+        case Branch(span=span) if block.instructions:
+            match block.instructions[-1]:
+                case Call(span=asked, external=str() as name, arguments=arguments) if arguments:
+                    value = arguments[0].value
+                    return (
+                        asked == span
+                        and name in _ASKING_KIND
+                        and isinstance(value, AccessPath)
+                        and value.root is Root.PARAMETER
+                        and value.is_variable
+                    )
+    return False
 
 
 def is_harmless(manager: Manager | None) -> bool:
