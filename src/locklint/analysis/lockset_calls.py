@@ -43,16 +43,33 @@ class Calls(Notes):
         if call.result is not None:
             disjunct = self._made_anew(call.result, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:
-            if call.lock.api.tells_if_held(call.callee.last):
-                lock = self._canonical_lock(call.lock, disjunct)
-                if disjunct.hold(key_of(lock)).count > 0:
-                    return [self._set(call.result, Constant(True), disjunct)]
-            return [disjunct]
+            return self._ask_if_held(call.lock, call.callee.last, call.result, disjunct)
         if not call.targets:
             return [disjunct]
         if self._never_comes_back(call):
             return []
         return list(self._apply_call(call, disjunct, "normal", raised))
+
+    def _ask_if_held(
+        self, lock: LockRef, method: str, result: AccessPath, disjunct: Disjunct
+    ) -> list[Disjunct]:
+        """Return the executions after a lock was asked whether it is held.
+
+        Where the function has released it, somebody else holds it, or nobody does.
+        """
+        if not lock.api.tells_if_held(method):
+            return [disjunct]
+        key = key_of(self._canonical_lock(lock, disjunct))
+        hold = disjunct.hold(key)
+        if hold.count > 0:
+            return [self._set(result, Constant(True), disjunct)]
+        known = hold.is_free or hold.why is Why.RELEASED
+        if not known or hold.forgotten or result not in self._relevance.tracked:
+            return [disjunct]
+        free = self._set(result, Constant(False), disjunct)
+        if hold.is_free and method != lock.api.locked_method:
+            return [free]
+        return [free, self._set(result, Constant(True), disjunct.with_hold(key, FORGOTTEN))]
 
     def _never_comes_back(self, call: Call) -> bool:
         if call.lock is not None and call.result is not None and call.callee is not None:
@@ -78,6 +95,10 @@ class Calls(Notes):
         binding = Binding(self._function, callee, call, None)
         if runs_later(callee, call):
             return [self._released_later(binding, summary, disjunct)]
+        if summary.asks is not None and way == "normal":
+            lock = binding.lock(summary.asks[0])
+            if lock is not None and call.result is not None and len(call.targets) == 1:
+                return self._ask_if_held(lock, summary.asks[1], call.result, disjunct)
         disjunct = self._pass_on(locks_handed_on(binding, summary), disjunct)
         summary = self._for_call(callee, summary, call, disjunct)
         sure = len(call.targets) == 1

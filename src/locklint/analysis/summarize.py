@@ -18,8 +18,9 @@ from locklint.analysis.summary import (
     Summary,
     is_nameable,
 )
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Constant, Raise, TryAcquire
+from locklint.ir.instruction import Call, Constant, Raise, Return, TryAcquire
 from locklint.ir.lock import LockRef
 
 MAX_RAISED = 4
@@ -73,7 +74,21 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
         states.deciding if varies else (),
         states.sets_flags,
         *passed_on(states, lookup),
+        _asks(function),
     )
+
+
+def _asks(function: Function) -> tuple[LockRef, str] | None:
+    """Return the lock of which a function of one block returns whether it is held."""
+    block = function.blocks[function.entry]
+    if len(function.blocks) > 1 or not isinstance(block.terminator, Return):
+        return None
+    for each in block.instructions:
+        match each:
+            case Call(lock=LockRef() as lock, callee=AccessPath() as callee, result=result):
+                if result == block.terminator.value and lock.api.tells_if_held(callee.last):
+                    return (lock, callee.last) if is_nameable(lock) else None
+    return None
 
 
 def _is_own_failure(function: Function, effects: list[tuple[LockKey, Effect]], exit_: Exit) -> bool:

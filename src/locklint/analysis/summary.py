@@ -74,7 +74,8 @@ class Summary(msgspec.Struct, frozen=True):
     and returns nothing else. ``decided_by`` are parameters that may decide which of several effects
     there is. ``sets_flags``: it, or a callee, binds an attribute or element to a literal.
     ``handed_on`` are locks that it stores, or passes to what may release them later, and
-    ``given_away`` the parameters for which that is so if they are locks.
+    ``given_away`` the parameters for which that is so if they are locks. ``asks`` is the lock and
+    its method if the function does no more than return whether that is held.
     """
 
     key: str
@@ -88,6 +89,7 @@ class Summary(msgspec.Struct, frozen=True):
     sets_flags: bool = False
     handed_on: tuple[LockRef, ...] = ()
     given_away: tuple[str, ...] = ()
+    asks: tuple[LockRef, str] | None = None
 
     def literal(self, truth: bool) -> Constant:
         """Return what the function returns where that is true, or where it is not."""

@@ -178,6 +178,7 @@ def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
         and not given.before.forgotten
         and not given.before.handed_over
         and not given.before.is_free
+        and not given.before.is_held
     ]
     if not here or not untouched:
         return False
@@ -201,6 +202,7 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
             for given in at[key, place]
             if given.before.count == 0
             and not given.before.forgotten
+            and not given.before.is_held  # Acquired again, after a release for a caller.
             and given.before.why is None
             and given.exception is not None
             and given.exception.flow is not Flow.EXIT
