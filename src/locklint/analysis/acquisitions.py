@@ -54,14 +54,19 @@ class Fate(msgspec.Struct):
 
     @property
     def lock(self) -> LockRef:
-        """The lock; as it is written, where the analysis has several names for it, or only part."""
+        """The lock; as it is written, where the analysis has several names for it, or only part.
+
+        A condition over a lock is called by its own name.
+        """
         lock = self.taken[0].lock
         key = self.key
         if any(event.key != key for event in self.taken):
             return replace(lock, path=self.acquisition.written)
         call = self.instruction.call if self.instruction is not None else None
+        if call is None or call.callee is None:
+            return lock
         is_vague = lock.path.root is Root.TEMP or "[*]" in lock.path.fields
-        if is_vague and call is not None and call.callee is not None:
+        if is_vague or lock.view_kind is not None:
             written = call.callee.parent() if call.callee.fields else call.callee
             return lock if written.root is Root.TEMP else replace(lock, path=written)
         return lock

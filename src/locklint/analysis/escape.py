@@ -71,8 +71,10 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
                     instruction.lock,
                     instruction.span,
                     instruction.span,
-                    f"`with` on a new `{instruction.lock.api.name}`, which no other thread shares",
+                    f"`{_with(instruction.lock)}` on a new `{instruction.lock.api.name}`, which no"
+                    f" other {_user(instruction.lock)} shares",
                     "",
+                    _severity(instruction.lock),
                 )
 
 
@@ -125,7 +127,7 @@ def _local(function: Function) -> Iterator[FreshLock]:
                 places[0][0],
                 first.span,
                 f"`{variable}` is created in `{function.name}` and never leaves it, so no other"
-                " thread shares it",
+                f" {_user(first.lock)} shares it",
                 "and acquired here: each call has its own lock",
             )
         elif not own and others:
@@ -169,6 +171,20 @@ def _one_each(
         "and passed to one thread here",
         Severity.WARNING,
     )
+
+
+def _user(lock: LockRef) -> str:
+    """Return the word for those that a lock keeps apart."""
+    return "task" if lock.api.is_async else "thread"
+
+
+def _with(lock: LockRef) -> str:
+    return "async with" if lock.api.is_async else "with"
+
+
+def _severity(lock: LockRef) -> Severity:
+    """Return how bad it is if nobody shares a lock: no data are at risk without a limit."""
+    return Severity.WARNING if lock.kind.role is LockRole.SEMAPHORE else Severity.ERROR
 
 
 def _makes(call: Call | None, lock: LockRef) -> bool:

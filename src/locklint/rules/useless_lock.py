@@ -6,7 +6,7 @@ local variable that does not leave the function, or a new lock for each thread i
 ## Why is this bad?
 
 A lock excludes only the threads that share it. This lock excludes no thread, so the data that it
-seems to protect is not protected.
+seems to protect is not protected. A new semaphore limits nothing; that makes a warning.
 
 ## Example
 
