@@ -284,6 +284,7 @@ def analyse(
     odd = [each for each in comments if isinstance(each, OddOrder)]
     program = replace(program, odd_orders=odd_orders(odd, unknown))
     names = unknown_in_settings(config, analysis.project, analysed, unknown) if analysed else []
+    analysis.forget()
     return program, analysis.errors, names
 
 

@@ -100,6 +100,12 @@ class Attributes:
         self._stores: dict[ClassRef, dict[str, list[Place]]] = {}
         self._by_class: dict[str, dict[str, list[FunctionDecl]]] = {}
 
+    def forget(self) -> None:
+        """Drop all kept answers."""
+        self._slots.clear()
+        self._stores.clear()
+        self._by_class.clear()
+
     def of(self, kind: Type, name: str) -> Types:
         """An attribute of one alternative."""
         match kind:

@@ -123,6 +123,12 @@ class Inference:
             self.learnt[dotted] = kind
             self._memo.clear()
 
+    def forget(self) -> None:
+        """Drop all kept answers; they are found again if they are asked for."""
+        self.begin()
+        self._memo.clear()
+        self.attributes.forget()
+
     @property
     def exhausted(self) -> bool:
         """Whether the present question has used up its steps."""

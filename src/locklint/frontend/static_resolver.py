@@ -95,6 +95,13 @@ class StaticResolver:
         other._file = file
         return other
 
+    def forget(self) -> None:
+        """Drop all kept answers, of this resolver and of those for single files."""
+        self._locks.clear()
+        self._callees.clear()
+        self.walker.forget()
+        self.inference.forget()
+
     # The protocol
 
     def lock(self, function: str, path: AccessPath) -> LockRef | None:
