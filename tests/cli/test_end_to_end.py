@@ -131,3 +131,19 @@ def test_sarif_holds_what_is_hidden_on_request(
     assert all("codeFlows" in each for each in results)
     assert main(["check", *words, "--show-suppressed", "--report-only-for", "plain.py"]) == 0
     assert json.loads(capsys.readouterr().out)["runs"][0]["results"] == []
+
+
+def test_a_comment_at_the_release_is_to_be_moved_to_the_acquire(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leak = LEAK.replace("release()", "release()  # locklint: ignore[LCK102]")
+    (project / "port.py").write_text(leak)
+    assert main(["-n"]) == 1
+    out = capsys.readouterr().out
+    assert "`ignore[LCK102]` suppresses nothing" in out
+    assert "= help: move the comment to line 10, where LCK102 is reported\n" in out
+    moved = leak.replace("  # locklint: ignore[LCK102]", "").replace(
+        "acquire()", "acquire()  # locklint: ignore[LCK102]"
+    )
+    (project / "port.py").write_text(moved)
+    assert main(["-n"]) == 0

@@ -7,7 +7,7 @@ import msgspec
 from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity, Step
 from locklint.core.source import SourceFile, Span
 from locklint.engine.report import Silenced
-from locklint.engine.suppress import Silencer
+from locklint.engine.suppress import Reported, Silencer
 from tests.cli.rules import RULES
 
 TEXT = """\
@@ -94,6 +94,40 @@ def test_a_beginning_of_codes_is_judged_only_if_all_of_them_ran() -> None:
     assert unused("x  # locklint: ignore\n") == []
     everything = " ".join(rule.code for rule in RULES)
     assert unused("x  # locklint: ignore\n", everything) == ["this `ignore` suppresses nothing"]
+
+
+def advice(text: str, *reported: Reported) -> list[str]:
+    """The help of the findings about the comments of a file, with findings elsewhere in it."""
+    silencer = Silencer({"a.py": SourceFile("a.py", "a", text)})
+    codes = frozenset({"LCK101", "LCK102"})
+    return [each.help for each in silencer.unused("a.py", codes, RULES, reported)]
+
+
+def test_a_comment_in_another_line_than_its_finding_is_to_be_moved_there() -> None:
+    text = "1\n2\n3  # locklint: ignore[LCK102, LCK101]\n4\n5  # noqa: LCK101\n"
+    function = Span(1, 1, 4, 9)
+    leak = finding(2, "LCK102", "unreleased-on-exception")
+    remove = "remove the comment"
+    assert advice(text, Reported(finding(1, "LCK999", "other"), function)) == [remove, remove]
+    assert advice(text, Reported(leak)) == [remove, remove]
+    move = "move the comment to line 2, where LCK102 is reported"
+    assert advice(text, Reported(leak, function)) == [move, remove]
+    nearer = Reported(finding(4), function)
+    assert advice(text, Reported(finding(1), function), nearer)[0].startswith(
+        "move the comment to line 4, "
+    )
+
+
+def test_a_comment_at_a_step_of_a_finding_is_to_be_moved_to_its_place_in_whatever_file() -> None:
+    text = "1\n2  # locklint: ignore[LCK101]\n3\n"
+    step = Step("raise", "a.py", Span(2, 1, 2, 5), "here")
+    there = msgspec.structs.replace(finding(7), path="b.py", steps=(step,))
+    assert advice(text, Reported(there)) == ["move the comment to b.py:7, where LCK101 is reported"]
+    here = Reported(finding(1), Span(1, 1, 3, 2))
+    stepping = Reported(msgspec.structs.replace(finding(3), steps=(step,)))
+    assert advice(text, here, stepping)[0].startswith("move the comment to line 3, ")
+    ranges = "1\n2  # locklint: disable[LCK101]\n3\n"
+    assert advice(ranges, Reported(there)) == ["remove the comment"]
 
 
 def test_unknown_rules_are_told_whatever_ran() -> None:

@@ -43,6 +43,11 @@ def test_what_a_comment_holds() -> None:
         "# noqa: LCK101",
         "# noqa:E501,LCK101",
         "# NOQA: E501 LCK101",
+        "# locklint: ignore LCK101",
+        "# locklint: ignore: LCK102, LCK101 because",
+        "# locklint: ignore(LCK101) because",
+        "# locklint: disable=LCK101",
+        "# locklint: ignore: [LCK101]",
     ],
 )
 def test_comments_that_silence(comment: str) -> None:
@@ -56,6 +61,9 @@ def test_comments_that_silence(comment: str) -> None:
         "# locklint: ignore[LCK102, no-such-rule, ?]",
         "# locklint: ignore[]",
         "# locklint: ignore[LCK101",
+        "# locklint: ignore [LCK101",
+        "# locklint: ignore LCK102 because",
+        "# locklint: disable=LCK102",
         "# locklint: ignored",
         "# locklint: ignore-file",
         "# locklint: enable[LCK101]",
@@ -68,6 +76,77 @@ def test_comments_that_silence(comment: str) -> None:
 )
 def test_comments_that_do_not(comment: str) -> None:
     assert silenced(f"lock.acquire()  {comment}") == []
+
+
+@pytest.mark.parametrize(
+    ("comment", "spelling"),
+    [
+        ("# locklint: ignores[LCK102] because", "ignore[LCK102]"),
+        ("# locklint: ignore[LCK102", "ignore[LCK102]"),
+        ("# locklint: ignore [ LCK102, LCK103 because", "ignore[LCK102, LCK103]"),
+        ("# locklint: ignore[manual-acquire", "ignore[manual-acquire]"),
+        ("# locklint: ignore[]", "ignore"),
+        ("# locklint: ignored", "ignore"),
+        ("# locklint: Ignore[LCK102]", "ignore[LCK102]"),
+        ("# LOCKLINT: ignore", "ignore"),
+        ("# locklint: ignore_file[LCK102]", "file-ignore[LCK102]"),
+        ("# locklint: disable-next-line[LCK102]", "ignore[LCK102]"),
+        ("# locklint: noqa LCK102", "ignore[LCK102]"),
+        ("# locklint: off[LCK102]", "ignore[LCK102]"),
+        ("# locklint: [LCK102]", "ignore[LCK102]"),
+        ("# locklint: LCK102", "ignore[LCK102]"),
+        ("# locklint: enabled", "enable"),
+        ("# locklint ignore[LCK102]", "ignore[LCK102]"),
+        ("# locklint ignore", "ignore"),
+        ("# locklint-disable LCK102", "disable[LCK102]"),
+        ("# noqa LCK102", "ignore[LCK102]"),
+        ("# noqa[LCK102]", "ignore[LCK102]"),
+        ("# ruff: noqa: LCK102", "file-ignore[LCK102]"),
+        ("# lock-lint: ignore[LCK102]", "ignore[LCK102]"),
+        ("# pylint: disable=LCK102", "disable[LCK102]"),
+        ("# type: ignore # locklint: ignores[LCK102] # a", "ignore[LCK102]"),
+    ],
+)
+def test_comments_that_cannot_be_read(comment: str, spelling: str) -> None:
+    suppressions = parse_suppressions(f"lock.acquire()  {comment}\n")
+    assert [each.spelling for each in suppressions.unread] == [f"# locklint: {spelling}"]
+    assert not suppressions.pragmas
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# locklint: ignore[LCK102] because of LCK103",
+        "# locklint: ignore",
+        "# locklint: enable",
+        "# noqa: E501, LCK102",
+        "# locklint: order a < b",
+        "# locklint: a static analyser",
+        "# locklint ignores locks without a name",
+        "# locklint reports LCK102 here",
+        "# see locklint: ignore[LCK102]",
+        "# LCK102 is not reported: disable it",
+        "# noqa is not needed for LCK102",
+        "# type: ignore[attr-defined]  (LCK102 too)",
+        "# locklint.toml",
+    ],
+)
+def test_comments_that_are_read_or_not_meant(comment: str) -> None:
+    assert parse_suppressions(f"lock.acquire()  {comment}\n").unread == ()
+
+
+def test_the_place_and_the_words_of_a_comment_that_cannot_be_read() -> None:
+    text = f"x = 1  # a # locklint:  ignores[LCK102] {'very ' * 20}long  \n"
+    (unread,) = parse_suppressions(text).unread
+    assert (unread.span.line, unread.span.column) == (1, 12)
+    assert unread.span.end_column == len(text.rstrip()) + 1
+    assert unread.written == "# locklint: ignores[LCK102] very very very very very very ve…"
+
+
+def test_long_lines_that_almost_are_comments_to_locklint_take_no_time() -> None:
+    for odd in ("# noqa{} x lck1", "# locklint: ignore{}[x", "#{}lck1", "# a{}: b lck1"):
+        for filler in (" ", "#", "a", "lck1", "=", "- "):
+            parse_suppressions(odd.format(filler * 20_000))
 
 
 def test_text_in_strings_is_no_comment() -> None:

@@ -142,11 +142,12 @@ def _without_end(line: str) -> str:
 def _commented(line: str, codes: set[str], reason: str) -> str:
     """The line with a comment, or with more codes in the comment that it has."""
     for match in PRAGMA.finditer(line):
-        if match["kind"] == "ignore" and match["selectors"] is not None:
-            there = re.findall(r"[^,\s]+", match["selectors"])
+        written = "codes" if match["selectors"] is None else "selectors"
+        if match["kind"] == "ignore" and match[written] is not None:
+            there = re.findall(r"[^,\s]+", match[written])
             more = [code for code in sorted(codes) if code not in there]
             selectors = ", ".join([*there, *more])
-            return line[: match.start("selectors")] + selectors + line[match.end("selectors") :]
+            return line[: match.start(written)] + selectors + line[match.end(written) :]
     comment = f"# locklint: ignore[{', '.join(sorted(codes))}]"
     return f"{line.rstrip()}  {comment}{f' {reason}' if reason else ''}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -37,14 +38,15 @@ from locklint.engine.report import InternalError, Report, Statistics, UnknownNam
 from locklint.engine.run_rules import run_rules, visible
 from locklint.engine.settings import RuleSelection, Settings
 from locklint.engine.stdin import StdinText
-from locklint.engine.suppress import UNUSED_SUPPRESSION, Silencer
+from locklint.engine.suppress import UNUSED_SUPPRESSION, Reported, Silencer
 from locklint.engine.whole_program import WholeProgram
 from locklint.engine.workers import Workers
+from locklint.ir.cfg import FunctionKind
 from locklint.reporting.fingerprint import identity, numbered
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
-    from locklint.core.source import SourceFile
+    from locklint.core.source import SourceFile, Span
 
 __all__ = ["Solved", "UsageError", "analyse", "check", "counted", "solve"]
 
@@ -90,6 +92,7 @@ def check(
     silencer = Silencer(program.sources)
     for diagnostic in found.all:
         silencer.silences(with_anchors(diagnostic, places))
+    reported = _reported(found.shown, silencer, places, program)
     half_analysed = {
         *(each.path for each in program.not_analysed),
         *(each.path for each in internal),
@@ -98,7 +101,7 @@ def check(
         diagnostic
         for path in sorted(program.sources)
         if path not in half_analysed and _judges_comments(path, paths, selection)
-        for diagnostic in silencer.unused(path, selection.running(path), ALL_RULES)
+        for diagnostic in silencer.unused(path, selection.running(path), ALL_RULES, reported)
     ]
     shown = sorted(
         (*found.shown, *visible(idle, selection, paths)),
@@ -124,6 +127,29 @@ def check(
         # A file that could not be read or parsed may have any name.
         unknown_names=() if program.problems or solved.errors else solved.unknown_names,
     )
+
+
+def _reported(
+    shown: Sequence[Diagnostic], silencer: Silencer, places: LockPlaces, program: Program
+) -> list[Reported]:
+    """The findings that no comment silences, each with the innermost function around it.
+
+    Those in notebooks are left out, as their lines are counted by cell.
+    """
+    functions: defaultdict[str, list[Span]] = defaultdict(list)
+    for function in program.functions.values():
+        if function.kind is not FunctionKind.MODULE:
+            functions[function.path].append(function.span)
+    found: list[Reported] = []
+    for diagnostic in shown:
+        source = program.sources.get(diagnostic.path)
+        if source is None or source.cells:
+            continue
+        if not silencer.silences(with_anchors(diagnostic, places)):
+            line = diagnostic.span.line
+            around = [e for e in functions[diagnostic.path] if e.line <= line <= e.end_line]
+            found.append(Reported(diagnostic, max(around, default=None)))
+    return found
 
 
 class Means(msgspec.Struct, frozen=True):

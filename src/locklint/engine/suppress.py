@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.engine.report import Silenced
 from locklint.engine.selection import find_rules, unknown_rule
@@ -21,10 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from locklint.core.diagnostic import Diagnostic
-    from locklint.core.source import SourceFile
+    from locklint.core.source import SourceFile, Span
     from locklint.rule import Rule
 
 UNUSED_SUPPRESSION = "LCK902"
+
+
+class Reported(msgspec.Struct, frozen=True):
+    """A finding that no comment silences, and the function around it, if there is one."""
+
+    diagnostic: Diagnostic
+    function: Span | None = None
 
 
 class _Use(msgspec.Struct, frozen=True):
@@ -78,12 +86,17 @@ class Silencer:
         return tuple(kept), tuple(silenced)
 
     def unused(
-        self, path: str, running: frozenset[str], rules: Sequence[Rule]
+        self,
+        path: str,
+        running: frozenset[str],
+        rules: Sequence[Rule],
+        reported: Sequence[Reported] = (),
     ) -> Iterator[Diagnostic]:
         """The findings about comments of a file that have silenced nothing.
 
         ``running`` are the codes of the rules that have run over the file; what is said about other
-        rules is not judged.
+        rules is not judged. ``reported`` are the findings that no comment silences, some of which a
+        comment may have been meant for.
         """
         from locklint.rules.unused_suppression import unused
 
@@ -94,7 +107,7 @@ class Silencer:
             if pragma.selectors is None:
                 everything = all(rule.code in running for rule in rules if rule.default)
                 if not used and everything:
-                    yield unused(path, pragma, ())
+                    yield unused(path, pragma, (), meant_for=_meant_for(path, pragma, reported))
                 continue
             idle: list[str] = []
             for selector in _own(pragma):
@@ -105,7 +118,8 @@ class Silencer:
                 elif selector not in used and _judged(selector, meant, running):
                     idle.append(selector)
             if idle:
-                yield unused(path, pragma, tuple(idle))
+                there = _meant_for(path, replace(pragma, selectors=tuple(idle)), reported)
+                yield unused(path, pragma, tuple(idle), meant_for=there)
 
     def mentions_noqa(self) -> bool:
         """Whether some ``noqa`` in the files names a rule of locklint's."""
@@ -120,6 +134,27 @@ class Silencer:
             source = self._sources.get(path)
             self._parsed[path] = parse_suppressions(source.text) if source else Suppressions()
         return self._parsed[path]
+
+
+def _meant_for(path: str, pragma: Pragma, reported: Iterable[Reported]) -> Diagnostic | None:
+    """The finding that a comment would silence in another line; None if there is none near it.
+
+    That is one with a step in the lines of the comment, else one in the same function.
+    """
+    if pragma.kind not in (PragmaKind.IGNORE, PragmaKind.NOQA):
+        return None
+    lines = range(pragma.first_line, pragma.last_line + 1)
+    found: list[tuple[bool, bool, int, str, Diagnostic]] = []
+    for each in reported:
+        finding = each.diagnostic
+        if not pragma.matches(finding.code, finding.name):
+            continue
+        is_step = any(step.path == path and step.span.line in lines for step in finding.steps)
+        function = each.function if finding.path == path else None
+        if is_step or (function and function.line <= pragma.line <= function.end_line):
+            away = abs(finding.span.line - pragma.line)
+            found.append((not is_step, finding.path != path, away, finding.code, finding))
+    return min(found, key=lambda each: each[:4])[4] if found else None
 
 
 def _own(pragma: Pragma) -> tuple[str, ...]:

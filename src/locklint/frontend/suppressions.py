@@ -6,8 +6,9 @@
 - ``# locklint: disable[LCK101]`` up to ``# locklint: enable[LCK101]`` or the end of the file;
 - ``# noqa: LCK101``, as other linters write it.
 
-In brackets stand codes, beginnings of codes, or names; without brackets all rules are meant.
-A ``# noqa`` without codes is left to the linters that it was written for.
+In brackets stand codes, beginnings of codes, or names; without brackets all rules are meant, unless
+a code follows (``ignore LCK101``). A ``# noqa`` without codes is left to the linters that it was
+written for. Comments that look like one of these and cannot be read are kept, to be reported.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # `noqa` is for the codes of all linters; those of others are none of our business.
-MENTION = re.compile(r"locklint\s*:|noqa\s*:[^\n]*lck", re.IGNORECASE)
+MENTION = re.compile(r"locklint|lck\d", re.IGNORECASE)
+_CODES = r"LCK\d{1,3}(?:[,\s]+LCK\d{1,3})*(?![\w-])"
 PRAGMA = re.compile(
     r"#\s*locklint\s*:\s*(?P<kind>file-ignore|ignore|disable|enable)(?![\w-])"
-    r"\s*(?:\[(?P<selectors>[^\]#]*)\]|(?!\[))(?P<reason>[^#]*)"
+    r"\s*+(?:[:=]\s*+)?+(?:\[(?P<selectors>[^\]#]*)\]"
+    rf"|\(?+\s*+(?P<codes>{_CODES})\s*+\)?+|(?!\[))(?P<reason>[^#]*)"
 )
 NOQA = re.compile(
     r"#\s*noqa\s*:\s*(?P<selectors>[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)(?P<reason>[^#]*)",
@@ -41,6 +44,44 @@ NOQA = re.compile(
 # The rules that judge the comments themselves.
 ABOUT_SUPPRESSIONS = frozenset({"LCK902", "LCK903"})
 CODE_OR_PREFIX = re.compile(r"LCK\d{0,3}", re.IGNORECASE)
+
+# Words that stand for a pragma, in locklint's spelling and in those of other tools.
+_NAMES_OF_KINDS = frozenset({"ignore", "file-ignore", "disable", "enable"})
+_KINDS = {
+    "ignore": "ignore",
+    "file-ignore": "file-ignore",
+    "disable": "disable",
+    "enable": "enable",
+    "disable-line": "ignore",
+    "disable-next": "ignore",
+    "disable-next-line": "ignore",
+    "ignore-line": "ignore",
+    "ignore-next-line": "ignore",
+    "noqa": "ignore",
+    "nolint": "ignore",
+    "skip": "ignore",
+    "suppress": "ignore",
+    "file-disable": "file-ignore",
+    "ignore-file": "file-ignore",
+    "skip-file": "file-ignore",
+}
+_ADDRESSED = re.compile(
+    r"# ?locklint(?![\w/])(?P<colon> ?:)?[ .:=-]*+"
+    r"(?P<word>(?!LCK\d)[a-z]+(?:[_-][a-z]+)*)?(?P<rest>.*)",
+    re.IGNORECASE,
+)
+_FOREIGN = re.compile(
+    r"# ?(?!locklint\b)(?:(?P<tool>[\w-]++) ?: ?)?"
+    r"(?P<word>noqa\b|(?:file-ignore|ignore|disable|enable)(?= ?[=\[]))"
+    r"(?P<rest> ?[:=]? ?[\[(]? ?LCK\d.*)",
+    re.IGNORECASE,
+)
+_RULES_FOLLOW = re.compile(
+    rf" ?[:=]? ?(?:\[(?P<bracketed>[^\]]*)\]|[\[({{<]? ?(?P<codes>{_CODES})|\[ ?(?P<name>[\w-]+))",
+    re.IGNORECASE,
+)
+_MOST_SHOWN = 60
+_LIKENESS = 0.75
 
 _LAYOUT = frozenset(
     {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -102,10 +143,25 @@ class Pragma(msgspec.Struct, frozen=True):
         return bool(self.matching(code, name))
 
 
+class Unread(msgspec.Struct, frozen=True):
+    """A comment that is meant to suppress and cannot be read: its place, its text, the right one.
+
+    ``spelling`` lacks the brackets where the comment names no rule.
+    """
+
+    span: Span
+    written: str
+    spelling: str
+
+
 class Suppressions(msgspec.Struct, frozen=True, dict=True):
-    """All comments to locklint in one file, in the order of the text."""
+    """All comments to locklint in one file, in the order of the text.
+
+    ``unread`` are those that are meant to suppress and cannot be read.
+    """
 
     pragmas: tuple[Pragma, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     def find(self, code: str, name: str, line: int) -> Pragma | None:
         """The comment that silences a rule's finding on a line, or None."""
@@ -153,20 +209,26 @@ def parse_suppressions(text: str) -> Suppressions:
     small = text.lower()
     if ("locklint" not in small and "lck" not in small) or not MENTION.search(text):
         return Suppressions()
+    unread: list[Unread] = []
     try:
-        found = sorted(_from_tokens(text), key=lambda pragma: pragma.line)
+        found = sorted(_from_tokens(text, unread), key=lambda pragma: pragma.line)
     except (tokenize.TokenError, SyntaxError, ValueError):
-        found = list(_from_lines(text))
-    return Suppressions(tuple(found))
+        # What looks like a comment may be text, which is not told to be a bad one.
+        return Suppressions(tuple(_from_lines(text)))
+    return Suppressions(tuple(found), tuple(unread))
 
 
-def _from_tokens(text: str) -> Iterator[Pragma]:
-    """Pragmas of real comments, each with the lines for which it counts; not in order."""
+def _from_tokens(text: str, unread: list[Unread]) -> Iterator[Pragma]:
+    """Pragmas of real comments, each with the lines for which it counts; not in order.
+
+    Comments that are meant to be pragmas and are none are added to ``unread``.
+    """
     within: list[Pragma] = []  # Beside the lines of the statement that is being read.
     above: list[Pragma] = []  # On lines of their own before the next statement.
     first_line = 0  # Of the statement that is being read; 0 between statements.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
+            unread += _unread_in(token.string, *token.start)
             for pragma in _in_comment(token.string, token.start[0], token.start[1]):
                 if first_line:
                     within.append(pragma)
@@ -198,11 +260,13 @@ def _from_lines(text: str) -> Iterator[Pragma]:
 def _in_comment(comment: str, line: int, before: int = 0) -> Iterator[Pragma]:
     """The pragmas of a comment, or of a whole line, with so many characters in front of it."""
     for match in PRAGMA.finditer(comment):
-        selectors = match["selectors"]
+        if _is_empty(match):
+            continue
+        selectors = match["codes"] if match["selectors"] is None else match["selectors"]
         yield Pragma(
             PragmaKind(match["kind"]),
             None if selectors is None else _split(selectors),
-            match["reason"].strip(" \t:-"),
+            match["reason"].strip(" \t:,-"),
             line,
             line,
             line,
@@ -213,13 +277,79 @@ def _in_comment(comment: str, line: int, before: int = 0) -> Iterator[Pragma]:
         yield Pragma(
             PragmaKind.NOQA,
             _split(match["selectors"]),
-            match["reason"].strip(" \t:-"),
+            match["reason"].strip(" \t:,-"),
             line,
             line,
             line,
             before + match.start() + 1,
             before + match.start() + len(match[0].rstrip()) + 1,
         )
+
+
+def _unread_in(comment: str, line: int, before: int) -> Iterator[Unread]:
+    """The parts of a comment, from one ``#`` to the next, that look like pragmas and are none."""
+    place = before
+    for part in comment.split("#")[1:]:
+        column, place = place + 1, place + 1 + len(part)
+        if not MENTION.search(part):
+            continue
+        written = f"#{part}".rstrip()
+        pragma = PRAGMA.match(written)
+        if NOQA.match(written) if pragma is None else not _is_empty(pragma):
+            continue
+        text = " ".join(written.split())
+        spelling = _meant(text)
+        if spelling is not None:
+            shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+            span = Span(line, column, line, column + len(written))
+            yield Unread(span, shown.replace("`", "'"), f"# locklint: {spelling}")
+
+
+def _is_empty(pragma: re.Match[str]) -> bool:
+    return pragma["selectors"] is not None and not _split(pragma["selectors"])
+
+
+def _meant(text: str) -> str | None:
+    """The pragma that a comment is meant to be, without ``# locklint:``; None for other comments.
+
+    Prose about locklint is no pragma: behind a word that is no misspelt one, or without a colon
+    behind locklint's name, there must be a rule or nothing.
+    """
+    found = _FOREIGN.match(text)
+    if found:
+        word = found["word"].casefold()
+        # A `noqa` behind the name of a tool is for the whole file, in ruff and flake8.
+        for_file = word == "noqa" and found["tool"]
+        return _spelled("file-ignore" if for_file else _KINDS[word], found["rest"])
+    found = _ADDRESSED.match(text)
+    if not found:
+        return None
+    word, rest = (found["word"] or "").casefold(), found["rest"]
+    names_rules = _RULES_FOLLOW.match(rest) is not None
+    known = _known_word(word)
+    if known is None:
+        is_meant = names_rules and (found["colon"] or not word)
+        return _spelled("ignore", rest) if is_meant else None
+    is_near = known in _NAMES_OF_KINDS and found["colon"]
+    if names_rules or is_near or not rest.strip(" .:;-"):
+        return _spelled(_KINDS[known], rest)
+    return None
+
+
+def _known_word(word: str) -> str | None:
+    """The word for a pragma that a word is, or was meant to be."""
+    if word in _KINDS:
+        return word
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, _KINDS, 1, _LIKENESS)), None)
+
+
+def _spelled(kind: str, rest: str) -> str:
+    """A pragma of a kind with the rules that follow in a comment."""
+    found = _RULES_FOLLOW.match(rest)
+    rules = _split(found["bracketed"] or found["codes"] or found["name"] or "") if found else ()
+    return f"{kind}[{', '.join(rules)}]" if rules else kind
 
 
 def _split(selectors: str) -> tuple[str, ...]:

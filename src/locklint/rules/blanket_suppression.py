@@ -73,7 +73,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     path=path,
                     span=pragma.span,
                     message=f"this `{kind}` names no rule, so it suppresses all of them",
-                    help=f"name the rules to suppress, as in `{kind}[LCK101]`",
+                    help=f"name the rules to suppress in brackets, as in `{kind}[LCK101]`",
                 )
 
 

@@ -1,7 +1,8 @@
 """## What it does
 
 Finds suppression comments that suppress nothing: `# locklint: ignore[LCK101]` where there is no
-finding of that rule, or where there is no such rule.
+finding of that rule, or where there is no such rule. Also comments that locklint cannot read, such
+as `# locklint: ignores[LCK101]`, `# locklint ignore[LCK101]` and `# noqa LCK101`.
 
 ## Why is this bad?
 
@@ -38,10 +39,10 @@ def add(total):
 
 ## Known limits
 
-A comment is not reported if this run cannot tell: if the rule did not run, or if the file could not
-be analysed completely. In a file that is named on the command line, not found in a folder, comments
-are reported only if this rule is selected explicitly, because the findings that they suppress may
-depend on other files.
+A comment that can be read is not reported if this run cannot tell: if the rule did not run, or if
+the file could not be analysed completely. In a file that is named on the command line, not found in
+a folder, such comments are reported only if this rule is selected explicitly, because the findings
+that they suppress may depend on other files.
 
 ## References
 
@@ -54,23 +55,54 @@ from collections.abc import Iterator
 
 from locklint.analysis.program import Program
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
-from locklint.frontend.suppressions import Pragma
+from locklint.frontend.suppressions import Pragma, parse_suppressions
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Nothing: only when all other rules have run can the engine tell; it calls `unused`."""
-    return iter(())
+    """Report comments that cannot be read.
+
+    Which others silence nothing is known when all rules have run: the engine calls `unused`.
+    """
+    for path, source in sorted(program.sources.items()):
+        for comment in parse_suppressions(source.text).unread:
+            is_complete = comment.spelling.endswith(("]", "enable"))
+            yield Diagnostic(
+                code=RULE.code,
+                name=RULE.name,
+                severity=RULE.severity,
+                confidence=Confidence.HIGH,
+                path=path,
+                span=comment.span,
+                message=f"`{comment.written}` has no effect: locklint cannot read it",
+                help=f"write `{comment.spelling}`"
+                if is_complete
+                else f"name the rules to suppress, as in `{comment.spelling}[LCK101]`",
+            )
 
 
-def unused(path: str, pragma: Pragma, selectors: tuple[str, ...], hint: str = "") -> Diagnostic:
+def unused(
+    path: str,
+    pragma: Pragma,
+    selectors: tuple[str, ...],
+    hint: str = "",
+    meant_for: Diagnostic | None = None,
+) -> Diagnostic:
     """The finding about a comment of which some selectors (empty: all of it) silence nothing.
 
-    ``hint`` is put behind the message.
+    ``hint`` is put behind the message. ``meant_for`` is a finding that the comment would silence in
+    another line.
     """
     kind = pragma.kind.value
     written = f"`{kind}[{', '.join(selectors)}]`" if selectors else f"this `{kind}`"
     whole = not selectors or selectors == pragma.selectors
+    if meant_for is not None:
+        line = meant_for.span.line
+        place = f"line {line}" if meant_for.path == path else f"{meant_for.path}:{line}"
+        move = f"move the comment to {place}" if whole else f"write {meant_for.code} at {place}"
+        advice = f"{move}, where {meant_for.code} is reported"
+    else:
+        advice = "remove the comment" if whole else "remove the unused rules from the comment"
     return Diagnostic(
         code=RULE.code,
         name=RULE.name,
@@ -79,7 +111,7 @@ def unused(path: str, pragma: Pragma, selectors: tuple[str, ...], hint: str = ""
         path=path,
         span=pragma.span,
         message=f"{written} suppresses nothing{hint}",
-        help="remove the comment" if whole else "remove the unused rules from the comment",
+        help=advice,
     )
 
 
@@ -87,7 +119,7 @@ RULE = Rule(
     code="LCK902",
     name="unused-suppression",
     severity=Severity.WARNING,
-    summary="a comment suppresses a rule that has no finding there",
+    summary="a comment suppresses nothing",
     page=__doc__,
     check=check,
 )
