@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -156,3 +157,43 @@ def test_help_breaks_no_name(
         assert not re.search(r"\w-\n", out)
         assert all(line.count("`") % 2 == 0 for line in out.splitlines())
         assert "\u2011" not in out
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        ("-q",),
+        ("-qv",),
+        ("--isolated", "-n"),
+        ("-j1",),
+        ("-j", "1"),
+        ("-qj", "1"),
+        ("--exclude", "graph"),
+        ("--exclude=x",),
+        ("--no-preview", "--color", "never"),
+        ("--add-ignore",),
+    ],
+)
+def test_options_before_a_command(locklint_command: CommandLine, before: tuple[str, ...]) -> None:
+    for path in ("a.py", "graph"):
+        result = locklint_command(*before, "check", path)
+        assert (result.status, locklint_command.paths) == (0, (path,)), result.err
+
+
+def test_options_before_another_command_are_its_own(locklint_command: CommandLine) -> None:
+    assert locklint_command("--output-format", "json", "rule", "LCK210").out.startswith("{")
+    result = locklint_command("-q", "rule", "LCK210")
+    assert (result.status, "No such option" in result.err) == (2, True)
+    assert "did you mean `graph`?" in locklint_command("-q", "grahp").err
+
+
+def test_a_path_with_the_name_of_a_command(locklint_command: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "graph").mkdir()
+    result = locklint_command("-n", "-j", "1", "graph")
+    assert result.status == 2
+    assert "for the command, write `locklint graph -n -j 1`" in result.err
+    assert "for the path, `locklint check -n -j 1 graph`" in result.err
+    assert locklint_command("-q", "--", "graph").status == 0
+    assert locklint_command.paths == ("graph",)
+    assert locklint_command("-q", "a.py", "graph").status == 0
+    assert locklint_command.paths == ("a.py", "graph")

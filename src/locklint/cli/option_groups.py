@@ -104,6 +104,11 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(rows)
 
 
+def may_lack_value(option: click.Option) -> bool:
+    """Whether an option takes a value behind ``=`` only, never as the next word."""
+    return (str(option.metavar) if option.metavar else "").startswith("[=")
+
+
 def option(group: OptionGroup, *names: str, **attributes: Any) -> Callable[[Any], Any]:
     """`click.option`, for an option of a group."""
     return click.option(*names, cls=GroupedOption, group=group, **attributes)

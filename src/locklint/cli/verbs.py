@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locklint.cli.option_groups import HelpContext
+from locklint.cli.option_groups import HelpContext, may_lack_value
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -23,15 +23,51 @@ class VerbGroup(click.Group):
         self.default_verb = default_verb
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the words apart; the group's own options count only as the first word."""
+        """Take the words apart; the group's own options count only as the first word.
+
+        Options before the name of a command are those of the command.
+        """
         own_options = {name for option in self.get_params(ctx) for name in option.opts}
-        first = args[0] if args else ""
         if not args and ctx.resilient_parsing:
             return super().parse_args(ctx, args)  # A shell asks what could come first.
-        if first not in own_options and first not in self.commands:
-            self._reject_mistyped_verb(ctx, first)
+        if args and args[0] in own_options:
+            return super().parse_args(ctx, args)
+        place = self._first_word(args)
+        word = args[place] if place < len(args) else ""
+        if word in self.commands:
+            if place:
+                self._reject_ambiguous_verb(ctx, word, args[:place])
+            args = [word, *args[:place], *args[place + 1 :]]
+        else:
+            self._reject_mistyped_verb(ctx, word)
             args = [self.default_verb, *args]
         return super().parse_args(ctx, args)
+
+    def _first_word(self, args: list[str]) -> int:
+        """The place of the first word that is no option and no value of one, or the end."""
+        options = {
+            name: parameter
+            for command in self.commands.values()
+            for parameter in command.params
+            if isinstance(parameter, click.Option)
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+
+        def takes_next(name: str) -> bool:
+            option = options.get(name)
+            return option is not None and not option.is_flag and not may_lack_value(option)
+
+        place = 0
+        while place < len(args) and args[place].startswith("-") and args[place] not in ("-", "--"):
+            word = args[place]
+            if word.startswith("--"):
+                place += 2 if takes_next(word) else 1
+                continue
+            # Of several short options in one word, the rest of the word is the value of the first
+            # that takes one.
+            taking = next((i for i, letter in enumerate(word) if takes_next(f"-{letter}")), None)
+            place += 2 if taking == len(word) - 1 else 1
+        return place if args[place : place + 1] != ["--"] else len(args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the completions of the first word: commands, and those of the default command."""
@@ -45,6 +81,16 @@ class VerbGroup(click.Group):
             # In front, because Bash forgets what stands before the offer to complete paths.
             items[:0] = default.params[0].shell_complete(inner, incomplete)
         return list({(item.value, item.type): item for item in items}.values())
+
+    def _reject_ambiguous_verb(self, ctx: click.Context, word: str, before: list[str]) -> None:
+        """Refuse a word behind options that is the name of a command and of a path."""
+        if os.path.lexists(word):
+            options = " ".join(before)
+            raise click.UsageError(
+                f"`{word}` is a command and a path: for the command, write `locklint {word}"
+                f" {options}`; for the path, `locklint {self.default_verb} {options} {word}`",
+                ctx,
+            )
 
     def _reject_mistyped_verb(self, ctx: click.Context, word: str) -> None:
         """Say what verb was meant by a plain word that is no path either."""
