@@ -183,7 +183,7 @@ def _options(given: Sequence[str], inputs: Mapping[str, str]) -> list[str]:
     elif inputs["FAIL_ON"]:
         if inputs["FAIL_ON"] not in ("info", "warning", "error"):
             _fail("the input fail-on is one of info, warning, error and never")
-        words.append(f"--config=fail-level = '{inputs['FAIL_ON']}'")
+        words.append(f"--fail-level={inputs['FAIL_ON']}")
     return words
 
 

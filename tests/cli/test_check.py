@@ -85,6 +85,11 @@ def test_the_fail_level_comes_from_the_settings(locklint_command: CommandLine) -
     Path("locklint.toml").write_text('fail-level = "error"\n')
     assert locklint_command().status == 0
     assert locklint_command("--isolated").status == 1
+    assert locklint_command("--fail-level", "warning").status == 1
+    assert locklint_command("--isolated", "--fail-level=error").status == 0
+    locklint_command.report = with_severity(Severity.INFO)
+    assert locklint_command("--fail-level=info").status == 1
+    assert locklint_command("--fail-level=info", "--exit-zero").status == 0
 
 
 def test_findings_go_to_standard_output(locklint_command: CommandLine) -> None:
@@ -218,6 +223,7 @@ def test_an_interrupt(locklint_command: CommandLine) -> None:
         (("--color", "sometimes"), "always"),
         (("--output-format", "xml"), "concise"),
         (("--min-severity", "fatal"), "warning"),
+        (("--fail-level", "never"), "warning"),
         (("--jobs", "0"), "--jobs"),
         (("rule", "LCK999"), "there is no rule `LCK999`"),
         (("rule", "--all", "LCK101"), "not both"),

@@ -35,8 +35,8 @@ def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> 
 
     The path `-` stands for standard input.
 
-    Exit status: 0 for no findings, 1 for findings of severity warning or above, 2 for an error in
-    the command line, the settings or locklint itself.
+    Exit status: 0 for no findings, 1 for findings of severity warning (see --fail-level) or above,
+    2 for an error in the command line, the settings or locklint itself.
     """
     return run(paths, nothing_named, **flags)
 

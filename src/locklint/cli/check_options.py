@@ -277,6 +277,12 @@ _STATUS = (
     ),
     option(
         OptionGroup.STATUS,
+        "--fail-level",
+        type=click.Choice(SEVERITIES),
+        help="Exit with 1 for findings of this severity or above (default: warning).",
+    ),
+    option(
+        OptionGroup.STATUS,
         "--error-incomplete",
         is_flag=True,
         help="Exit with 1 if anything was not analysed. This compiles every file, to find those"

@@ -38,6 +38,7 @@ class Request(msgspec.Struct, frozen=True):
     respect_gitignore: bool | None = None
     min_severity: str | None = None
     min_confidence: str | None = None
+    fail_level: str | None = None
     profile: str | None = None
     preview: bool | None = None
     target_version: str | None = None
@@ -242,6 +243,8 @@ class Request(msgspec.Struct, frozen=True):
             changes["extend_select"] = self.extend_select or ()
         if self.min_severity is not None:
             changes["min_severity"] = Severity[self.min_severity.upper()]
+        if self.fail_level is not None:
+            changes["fail_level"] = Severity[self.fail_level.upper()]
         if self.min_confidence is not None:
             changes["min_confidence"] = Confidence[self.min_confidence.upper()]
         if self.exclude is not None:
