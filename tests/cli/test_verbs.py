@@ -194,6 +194,6 @@ def test_a_path_with_the_name_of_a_command(locklint_command: CommandLine, tmp_pa
     assert "for the command, write `locklint graph -n -j 1`" in result.err
     assert "for the path, `locklint check -n -j 1 graph`" in result.err
     assert locklint_command("-q", "--", "graph").status == 0
-    assert locklint_command.paths == ("graph",)
+    assert list(locklint_command.paths) == ["graph"]
     assert locklint_command("-q", "a.py", "graph").status == 0
-    assert locklint_command.paths == ("a.py", "graph")
+    assert list(locklint_command.paths) == ["a.py", "graph"]
