@@ -97,6 +97,39 @@ def test_unknown_settings(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["locklint.toml", ".locklint.toml"])
+def test_a_file_of_its_own_has_no_header(tmp_path: Path, name: str) -> None:
+    for header in ("tool.locklint", "locklint"):
+        path = tmp_path / name
+        path.write_text(f"\n[{header}]\nselect = ['LCK1']\n")
+        with pytest.raises(SettingsError) as caught:
+            load_config(tmp_path)
+        column = 1 + header.index("locklint") + 1
+        assert str(caught.value) == (
+            f"{path}:2:{column}: `[{header}]` belongs in a pyproject.toml: here, write the settings"
+            " without this header"
+        )
+
+
+@pytest.mark.parametrize("header", ["locklint", "tool.lock-lint", "tool.LockLint", "lock_lint"])
+def test_another_table_of_a_pyproject_has_no_effect(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(f"[project]\n[{header}]\nselect = ['LCK1']\n")
+    with pytest.raises(SettingsError) as caught:
+        load_config(tmp_path)
+    place, _, message = str(caught.value).removeprefix(f"{path}:").partition(": ")
+    assert place.startswith("2:")
+    assert message == f"`[{header}]` has no effect: write `[tool.locklint]`"
+    path.write_text(f"[{header}]\n[tool.locklint]\nselect = ['LCK1']\n")
+    assert load_config(tmp_path).config == Config(select=("LCK1",))
+
+
+def test_a_table_as_in_other_tools(tmp_path: Path) -> None:
+    assert error_of(tmp_path, "[lint]\nselect = []") == (
+        "unknown setting `lint`: write its settings in the table of locklint itself"
+    )
+
+
 def test_wrong_values(tmp_path: Path) -> None:
     assert error_of(tmp_path, 'select = "LCK1"') == "`select`: expected a list, got a string"
     assert re.fullmatch(

@@ -109,6 +109,7 @@ def test_the_baseline_of_the_settings(run: Run) -> None:
         (("--config", "gone.toml"), "gone.toml: does not exist"),
         (("--config", "selct=['LCK1']"), "did you mean `select`"),
         (("--config", "a=", "--config", "b"), "is neither a file nor a setting"),
+        (("--config", "fail-level=error"), '(a text needs quotes: `fail-level="error"`)'),
         (("--config", "a.py", "--config", "b"), "give one settings file, not"),
         (("--config", "a.py", "--isolated"), "--isolated ignores settings files"),
         (("--config", "extend='x'"), "`extend` belongs in a settings file"),

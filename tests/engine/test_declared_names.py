@@ -64,9 +64,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
 
-    def call(settings: str, *words: str) -> SimpleNamespace:
+    def call(settings: str, *words: str, verb: str = "check") -> SimpleNamespace:
         (tmp_path / "locklint.toml").write_text(settings)
-        status = main(["check", "--output-format", "concise", *words])
+        form = ("--output-format", "concise") if verb == "check" else ()
+        status = main([verb, *form, *words])
         captured = capsys.readouterr()
         return SimpleNamespace(status=status, out=captured.out, err=captured.err)
 
@@ -104,6 +105,10 @@ def test_a_name_that_nothing_has_is_an_error(run: Run, settings: str, message: s
     assert (result.status, message in result.err) == (2, True), result.err
     assert run(settings, "--exit-zero").status == 2
     assert "Analysed" in result.out
+    for words in ((), ("-q",)):
+        graph = run(settings, *words, verb="graph")
+        assert (graph.status, message in graph.err) == (2, True), graph.err
+    assert "bank.money.Account._lock" in graph.out
 
 
 @pytest.mark.parametrize(
@@ -120,6 +125,8 @@ def test_names_that_exist_or_are_those_of_others(run: Run, settings: str) -> Non
     result = run(settings)
     assert "error" not in result.err
     assert result.status == 0
+    graph = run(settings, verb="graph")
+    assert (graph.status, graph.err) == (0, "")
 
 
 def test_a_name_may_be_made_at_run_time(run: Run) -> None:
@@ -143,6 +150,8 @@ def test_a_part_of_the_project_may_not_know_a_name(run: Run) -> None:
     assert run(misspelt, "src").status == 2
     assert run(misspelt, "src/bank").status == 2
     assert run(misspelt, "tests").status == 0
+    assert run(misspelt, "src", verb="graph").status == 2
+    assert run(misspelt, "tests", verb="graph").status == 0
     assert run(misspelt, "src/bank/sync.py").status == 0
     assert run(misspelt, "--report-only-for", "src/bank/sync.py").status == 2
 

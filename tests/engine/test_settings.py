@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from locklint.core.config import Config, LockType, order_pairs
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
@@ -233,12 +234,28 @@ def test_a_file_by_name_has_to_hold_settings(tmp_path: Path) -> None:
         load_file(tmp_path / "gone.toml")
 
 
+def test_settings_beside_those_that_count_are_noted(tmp_path: Path) -> None:
+    (tmp_path / ".locklint.toml").write_text("")
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\n# locklint\n")
+    assert Settings(load_config(tmp_path)).notes == []
+    (tmp_path / "pyproject.toml").write_text("[tool.locklint]\n")
+    (tmp_path / "locklint.toml").write_text("not toml")
+    (note,) = Settings(load_config(tmp_path)).notes
+    assert note == (
+        f"{tmp_path / 'pyproject.toml'}: ignored, because {tmp_path / '.locklint.toml'} is the"
+        " settings file"
+    )
+
+
 def test_a_source_root_that_does_not_exist_is_noted(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     path = tmp_path / "locklint.toml"
     path.write_text('\nsource-roots = ["src", "scr"]\n')
     (note,) = Settings(load_file(path)).notes
     assert note == f"{path}:2:1: `source-roots`: the folder {tmp_path / 'scr'} does not exist"
+    flag = replace(load_file(path).config, source_roots=(str(tmp_path / "srcs"),))
+    (note,) = Settings(load_file(path), override=lambda _: flag).notes
+    assert note == f"--config: `source-roots`: the folder {tmp_path / 'srcs'} does not exist"
 
 
 def test_the_declared_order_as_pairs() -> None:

@@ -13,6 +13,7 @@ from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted, was_interrupted
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
 from locklint.cli.scope import Scope, scope
+from locklint.cli.settings_problems import misnamed_settings, tell_notes
 from locklint.cli.show_settings import show_settings
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
     triage = Triage(request, settings)
     found = _analyse(request, settings, where, indexed)
     stop_if_interrupted()
-    misnamed = _tell_unknown_names(request, settings, found)
+    misnamed = misnamed_settings(request, settings, found.unknown_names)
     if misnamed and request.writes_findings:
         write_note("note: nothing was written")
         return ExitStatus.TROUBLE
@@ -163,8 +164,9 @@ def _analyse(
     finally:
         if progress is not None:
             progress.end()
+    tell_notes(settings)
     if not request.quiet:
-        _tell(report, settings)
+        _tell_of_noqa(report, settings)
         if indexed is None and _may_lack_files(request.paths, report):
             write_note(
                 "note: the named files create no lock; to include the locks of the whole project,"
@@ -196,32 +198,6 @@ def name_not_analysed(places: Sequence[NotAnalysed]) -> None:
         extent = "in part" if each.reason.is_partial else ""
         why = each.message or words_of(each.reason)
         write_note(f"{place}: {what}not analysed{extent and ' ' + extent}: {why}")
-
-
-def _tell_unknown_names(request: Request, settings: Settings, report: Report) -> bool:
-    """Say which names in the settings nothing has; whether that is an error.
-
-    A file that others extend may speak of what only some of them have.
-    """
-    origin = settings.origin(settings.config)
-    is_error = False
-    for each in report.unknown_names:
-        place = origin and (
-            origin.place(each.setting, each.name) or origin.place(each.setting, word=each.name)
-        )
-        if origin and place:
-            start = f"{origin.name}:{place[0]}:{place[1]}"
-        elif any(each.name in word for word in request.config_words):
-            start = "--config"
-        else:
-            continue
-        message = f"{start}: `{each.setting}`: {each.message}"
-        if each.is_certain:
-            is_error = True
-            write_error(message)
-        elif request.verbose:
-            write_note(f"note: {message}; only a part of the project was analysed")
-    return is_error
 
 
 def _usage_errors() -> tuple[type[Exception], ...]:
@@ -268,12 +244,10 @@ def _may_lack_files(paths: Sequence[str], report: Report) -> bool:
     return bool(paths and seen.candidates and not seen.locks) and all(map(os.path.isfile, paths))
 
 
-def _tell(report: Report, settings: Settings) -> None:
-    """Print notes about settings and comments, once."""
+def _tell_of_noqa(report: Report, settings: Settings) -> None:
+    """Print a note if comments may be lost."""
     from locklint.engine.foreign_settings import keeps_foreign_codes
 
-    for note in settings.notes:
-        write_note(f"note: {note}")
     if report.noqa and not keeps_foreign_codes(os.path.realpath(settings.folder or os.curdir)):
         write_note(
             "note: a `noqa` comment names a rule of locklint; ruff deletes such codes unless its"

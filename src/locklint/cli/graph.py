@@ -23,6 +23,7 @@ from locklint.cli.output import (
     write_note,
     write_result,
 )
+from locklint.cli.settings_problems import misnamed_settings, tell_notes
 from locklint.reporting import GRAPH_FORMATS
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
     reject_unwritable(output_file)
     report = _analyse(request, settings)
     stop_if_interrupted()
+    tell_notes(settings)
+    misnamed = misnamed_settings(request, settings, report.unknown_names)
     _write(report, output_format, output_file, request)
     name_not_analysed(report.not_analysed if request.verbose else report.problems)
     if report.not_analysed:
@@ -94,7 +97,7 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
         write_error(f"{error.path}: internal error, a bug in locklint: {error.message}")
         if request.verbose:
             write_note(error.traceback)
-    return ExitStatus.TROUBLE if report.errors else ExitStatus.CLEAN
+    return ExitStatus.TROUBLE if report.errors or misnamed else ExitStatus.CLEAN
 
 
 def _analyse(request: Request, settings: Settings) -> GraphReport:
@@ -112,6 +115,7 @@ def _analyse(request: Request, settings: Settings) -> GraphReport:
             request.paths,
             settings.config,
             progress=progress,
+            folder=settings.folder,
             discovery=discovery,
             means=means,
         )

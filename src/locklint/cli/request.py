@@ -303,8 +303,11 @@ def _setting(word: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(word)
     except tomllib.TOMLDecodeError as error:
+        key, _, value = word.partition("=")
+        hint = f' (a text needs quotes: `{key.strip()}="{value.strip()}"`)'
         raise SettingsError(
             f"--config {word}: is neither a file nor a setting in TOML: {error}"
+            f"{hint if value.strip().isalnum() else ''}"
         ) from None
     return decode_table(table, Origin(f"--config {word}"), Path.cwd())
 

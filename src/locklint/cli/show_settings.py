@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locklint.cli.exit_status import ExitStatus
-from locklint.cli.output import Failure, write_note, write_result
+from locklint.cli.output import Failure, write_result
+from locklint.cli.settings_problems import tell_notes
 
 if TYPE_CHECKING:
     from locklint.cli.request import Request
@@ -39,6 +40,5 @@ def show_settings(request: Request, settings: Settings) -> int:
             only = as_toml(config, lambda key: scope_of(key) == "folder")
             parts.append(f"# {source}, for the files in its folder\n{only}")
     write_result("\n".join(parts), request.output_file)
-    for note in settings.notes:
-        write_note(f"note: {note}")
+    tell_notes(settings)
     return ExitStatus.CLEAN

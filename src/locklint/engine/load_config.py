@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -38,6 +39,7 @@ _MOST_EXTENDED = 20
 
 _TABLE = ("tool", "locklint")
 _KEY_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_OWN_NAME = re.compile(r"lock[-_]?lint", re.IGNORECASE)
 _LONG_KEY = re.compile(rf"(?:{_KEY_PART}){{64}}")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
 _TYPE = re.compile(r"`(\w+)(?: \| null)?`")
@@ -92,6 +94,20 @@ def config_in(directory: Path, read: Read = read_settings) -> LoadedConfig | Non
         if found is not None:
             return _loaded(path, found, read)
     return None
+
+
+def unheard_files(loaded: LoadedConfig, read: Read = read_settings) -> list[Path]:
+    """Return the settings files beside the one that counts in its folder."""
+    path = loaded.path
+    if path is None or path.name not in FILE_NAMES:
+        return []
+    others = [path.with_name(name) for name in FILE_NAMES if name != path.name]
+    found: list[Path] = []
+    for other in others:
+        with contextlib.suppress(SettingsError):
+            if _settings_table(other, read) is not None:
+                found.append(other)
+    return found
 
 
 def load_file(path: Path) -> LoadedConfig:
@@ -275,22 +291,47 @@ def _settings_table(path: Path, read: Read, *, named: bool = False) -> _Found | 
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: is not UTF-8 text") from None
     is_pyproject = path.name == "pyproject.toml"
-    if is_pyproject and "locklint" not in text:
+    if is_pyproject and not _OWN_NAME.search(text):
         return None
-
     try:
         document = parse_toml(text)
     except ValueError as error:
         message, place = _without_place(str(error))
         raise SettingsError(f"{path}{place}: is not valid TOML: {message}") from None
     if not is_pyproject:
-        return _Found(document, Origin(str(path), text))
+        return _Found(document, _without_header(document, Origin(str(path), text)))
     tools = document.get("tool")
     table = tools.get("locklint") if isinstance(tools, dict) else None
     origin = Origin(str(path), text, _TABLE)
+    if table is None:
+        _reject_other_tables(document, Origin(str(path), text))
     if table is not None and not isinstance(table, dict):
         raise SettingsError(f"{origin.at()}: `tool.locklint` is not a table")
     return None if table is None else _Found(table, origin)
+
+
+def _without_header(document: Mapping[str, Any], origin: Origin) -> Origin:
+    """Return the origin of a file of locklint's own. Raise `SettingsError` for a table in it."""
+    tools = document.get("tool")
+    keys = _TABLE if isinstance(tools, dict) and "locklint" in tools else ("locklint",)
+    if len(keys) > 1 or isinstance(document.get("locklint"), dict):
+        raise SettingsError(
+            f"{origin.at(*keys)}: `[{'.'.join(keys)}]` belongs in a pyproject.toml: here, write"
+            " the settings without this header"
+        )
+    return origin
+
+
+def _reject_other_tables(document: Mapping[str, Any], origin: Origin) -> None:
+    """Raise `SettingsError` for a table in a pyproject.toml that is meant to be locklint's."""
+    tools = document.get("tool")
+    for above, tables in (((), document), (("tool",), tools)):
+        for name, table in tables.items() if isinstance(tables, dict) else ():
+            if isinstance(table, dict) and _OWN_NAME.fullmatch(name):
+                raise SettingsError(
+                    f"{origin.at(*above, name)}: `[{'.'.join((*above, name))}]` has no effect:"
+                    " write `[tool.locklint]`"
+                )
 
 
 def _without_place(message: str) -> tuple[str, str]:
@@ -310,6 +351,8 @@ def _reject_unknown_keys(
             place = origin.at(*above, key)
             prefix = f'{above[0]}."{above[1]}".' if above else ""
             hint = did_you_mean(key, known)
+            if key == "lint" and not above:
+                hint = ": write its settings in the table of locklint itself"
             raise SettingsError(f"{place}: unknown setting `{prefix}{key}`{hint}")
 
 

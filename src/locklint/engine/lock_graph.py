@@ -14,7 +14,7 @@ from locklint.core.source import Position
 from locklint.engine.discover import Discovery
 from locklint.engine.pipeline import Means, counted, solve
 from locklint.engine.progress import Progress
-from locklint.engine.report import InternalError
+from locklint.engine.report import InternalError, UnknownName
 from locklint.ir.lock import Mode
 from locklint.reporting.lock_graph import (
     GraphEdge,
@@ -40,13 +40,15 @@ if TYPE_CHECKING:
 class GraphReport:
     """The graph, what was not analysed, and errors of locklint's own.
 
-    ``problems`` are the files and functions among it that could not be read or parsed.
+    ``problems`` are the files and functions among it that could not be read or parsed,
+    ``unknown_names`` the names in settings that nothing in the code has.
     """
 
     graph: LockGraph
     problems: tuple[NotAnalysed, ...] = ()
     not_analysed: tuple[NotAnalysed, ...] = ()
     errors: tuple[InternalError, ...] = ()
+    unknown_names: tuple[UnknownName, ...] = ()
 
 
 def lock_graph(
@@ -70,9 +72,8 @@ def lock_graph(
     statistics, order_errors = counted(solved)
     problems, missing = solved.program.problems, solved.program.not_analysed
     errors = (*solved.errors, *order_errors)
-    if order_errors:
-        return GraphReport(LockGraph(statistics=statistics), problems, missing, errors)
-    return GraphReport(_graph(solved.program, statistics), problems, missing, errors)
+    graph = LockGraph(statistics=statistics) if order_errors else _graph(solved.program, statistics)
+    return GraphReport(graph, problems, missing, errors, solved.surely_unknown_names)
 
 
 def _graph(program: Program, statistics: Counts) -> LockGraph:

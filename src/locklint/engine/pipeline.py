@@ -124,8 +124,7 @@ def check(
         consulted=tuple(sorted(files.consulted)),
         silent=frozenset(files.silent),
         loaded=frozenset(files.loaded),
-        # A file that could not be read or parsed may have any name.
-        unknown_names=() if program.problems or solved.errors else solved.unknown_names,
+        unknown_names=solved.surely_unknown_names,
     )
 
 
@@ -172,6 +171,11 @@ class Solved(msgspec.Struct, frozen=True):
     program: Program
     errors: tuple[InternalError, ...]
     unknown_names: tuple[UnknownName, ...] = ()
+
+    @property
+    def surely_unknown_names(self) -> tuple[UnknownName, ...]:
+        """The names in settings that nothing has: a file that was not read may have any name."""
+        return () if self.program.problems or self.errors else self.unknown_names
 
 
 def solve(

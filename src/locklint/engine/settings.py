@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from locklint.core.config import ROOT, Config
-from locklint.engine.load_config import LoadedConfig, Read, SettingsError, config_in, load_config
+from locklint.engine.load_config import (
+    LoadedConfig,
+    Read,
+    SettingsError,
+    config_in,
+    load_config,
+    unheard_files,
+)
 from locklint.engine.patterns import FilePattern
 from locklint.engine.read import read_settings
 from locklint.engine.selection import (
@@ -97,11 +104,14 @@ class Settings:
         self.path = root.path
         self.config = override(root.config)
         self.notes: list[str] = []
-        for folder in root.config.source_roots:
+        for folder in self.config.source_roots:
             # An index knows the names of its modules, and need not be read where they were.
             if read is read_settings and not os.path.isdir(folder):
-                place = root.origin.at("source-roots")
+                is_written = folder in root.config.source_roots
+                place = root.origin.at("source-roots") if is_written else "--config"
                 self.notes.append(f"{place}: `source-roots`: the folder {folder} does not exist")
+        for other in unheard_files(root, read):
+            self.notes.append(f"{other}: ignored, because {root.path} is the settings file")
         self._origins = {id(self.config): root.origin}  # Settings live as long as the run.
         self._override = override
         self._per_folder = per_folder
