@@ -116,7 +116,7 @@ class WholeProgram:
         self.interprocedural.settle()
 
     def forget(self) -> None:
-        """Drop the answers about names, which only solving needs: they take a tenth of the memory."""
+        """Drop the answers about names, which only solving needs: a tenth of the memory."""
         self._resolver.forget()
 
     def include(self, wanted: Mapping[str, Collection[str]]) -> None:
