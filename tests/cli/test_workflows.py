@@ -40,8 +40,10 @@ def test_a_baseline_from_beginning_to_end(run: Run, monkeypatch: pytest.MonkeyPa
     assert written.status == 0
     assert (
         "Wrote 1 finding to the baseline (locklint-baseline.txt): 1 added, 0 removed\n"
+        "Commit the file: `locklint check --baseline locklint-baseline.txt` reports new findings"
         in written.err
     )
+    assert "Commit" not in run("baseline").err
     flags = ("--baseline", "locklint-baseline.txt")
     known = run(*flags)
     assert (known.status, "No new findings (1 in the baseline)." in known.out) == (0, True)
@@ -67,13 +69,32 @@ def test_a_baseline_from_beginning_to_end(run: Run, monkeypatch: pytest.MonkeyPa
     narrowed = run(*flags, "--ignore", "LCK1", "--error-stale-baseline")
     assert narrowed.status == 0
     assert (
-        "the baseline was not checked for fixed findings: options restrict the findings"
+        "the baseline was not checked for fixed findings: `--ignore` may leave out findings"
         in narrowed.err
     )
     Path("other.toml").write_text("")
     assert run(*flags, "--config", "other.toml", "--error-stale-baseline").status == 1
     assert Path("locklint-baseline.txt").read_text() == text
 
+    for options, which in (
+        (["--isolated"], "`--isolated`"),
+        (["--target-version", "py312"], "`--target-version`"),
+        (["--no-preview", "--respect-gitignore"], "`--no-preview` and `--respect-gitignore`"),
+        (["--config", "ignore = ['LCK1']"], "`--config ignore = ['LCK1']`"),
+    ):
+        kept = run(*flags, *options)
+        assert (kept.status, f": {which} may leave out findings" in kept.err) == (0, True), kept.err
+    assert Path("locklint-baseline.txt").read_text() == text
+
+    for options in (
+        ["--config", "fail-level='error'"],
+        ["--config", "docs-url='https://docs.example.com/{code}'", "--preview"],
+        ["--fail-level", "error", "--no-respect-gitignore", "--no-force-exclude"],
+        ["--extend-select", "LCK101"],
+    ):
+        Path("locklint-baseline.txt").write_text(text)
+        assert "Removed 1 fixed finding" in run(*flags, *options).err
+    Path("locklint-baseline.txt").write_text(text)
     shrunk = run(*flags)
     assert (
         shrunk.status,
@@ -374,3 +395,21 @@ def test_a_name_that_settings_share_with_others_stops_nothing(run: Run) -> None:
     Path("locklint.toml").write_text('extend = "shared.toml"\n')
     assert run("check", "--add-ignore=later").status == 0
     assert "locklint: ignore" in Path("a.py").read_text()
+
+
+def test_a_new_baseline_of_the_settings_needs_no_option(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("sub").mkdir()
+    Path("sub/a.py").write_text(LEAK)
+    Path("locklint.toml").write_text('baseline = "known.txt"\n')
+    written = run("baseline")
+    assert "Commit the file: `locklint check` now reports new findings only\n" in written.err
+    Path("known.txt").unlink()
+    assert run("baseline", "-q").err == ""
+    Path("known.txt").unlink()
+    Path("locklint.toml").write_text("")
+    monkeypatch.chdir("sub")
+    written = run("baseline")
+    assert "/locklint-baseline.txt` reports new findings only" in written.err
+    assert 'With `baseline = "locklint-baseline.txt"` in the settings' in written.err

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from locklint.rule import Rule
 
 
+# Settings that leave out no finding, whatever they say, and values of others that only add some.
+_HIDES_NOTHING = frozenset({"baseline", "docs_url", "extend_select", "fail_level"})
+_ADDS_ONLY = (("force_exclude", False), ("preview", True), ("respect_gitignore", False))
+
+
 class Request(msgspec.Struct, frozen=True):
     """The options on the command line; None where an option was not given."""
 
@@ -178,21 +183,19 @@ class Request(msgspec.Struct, frozen=True):
         return self.update_baseline or self.add_ignore is not None
 
     @property
-    def narrows_rules(self) -> bool:
-        """Whether options restrict the findings, so that a missing one need not be fixed."""
-        flags = (
-            self.select,
-            self.ignore,
-            self.extend_ignore,
-            self.per_file_ignores,
-            self.min_severity,
-            self.min_confidence,
-            self.profile,
-            self.exclude,
-            self.extend_exclude,
-        )
-        values = any(_is_value(word) for word in self.config_words)
-        return self.isolated or values or any(flag is not None for flag in flags)
+    def hiding_options(self) -> tuple[str, ...]:
+        """The options that may leave out findings, so that a missing one need not be fixed."""
+        from locklint.core.config import Config
+
+        found = ["--isolated"] if self.isolated else []
+        for field in msgspec.structs.fields(Config):
+            value = getattr(self, field.name, None)
+            if _may_hide(field.name, value):
+                found.append(f"--{'no-' if value is False else ''}{field.encode_name}")
+        for word in filter(_is_value, self.config_words):
+            if any(_may_hide(key, value) for key, value in _setting(word).items()):
+                found.append(f"--config {word}")
+        return tuple(found)
 
     def _files(self, read: Read) -> tuple[LoadedConfig, bool, dict[str, Any]]:
         """Return the root's settings, whether folders may differ, and values from ``--config``."""
@@ -285,6 +288,11 @@ class Request(msgspec.Struct, frozen=True):
             quiet=self.quiet,
             docs_url=config.docs_url or "",
         )
+
+
+def _may_hide(key: str, value: object) -> bool:
+    """Whether a setting on the command line may leave out findings; None is one not given."""
+    return value is not None and key not in _HIDES_NOTHING and (key, value) not in _ADDS_ONLY
 
 
 def _is_value(word: str) -> bool:

@@ -105,19 +105,33 @@ class Triage:
         if report.errors:
             # The findings that an internal error has hidden would be missing from the file.
             raise Failure(f"{baseline.path}: not written: {_incomplete(report)}")
-        unasked = self._request.narrows_rules
+        unasked = self._request.hiding_options
         renewed = baseline.renewed(
             report.diagnostics, (lambda path: False) if unasked else was_analysed
         )
         before, after = Counter(baseline.entries), Counter(renewed.entries)
+        is_first = not os.path.lexists(renewed.path)
         self._write(renewed)
         self._note(
             f"Wrote {_counted(after.total(), 'finding')} to the baseline"
             f" ({_shown(renewed.path)}): {(after - before).total()} added,"
             f" {(before - after).total()} removed"
         )
+        if is_first:
+            self._name_next_step(renewed.path)
         judged = renewed.judge(report.diagnostics, was_analysed)
         return Outcome(replace(report, diagnostics=judged.new, known=judged.known, compared=True))
+
+    def _name_next_step(self, path: str) -> None:
+        """Say how a new baseline is used."""
+        if self._settings.config.baseline is not None and not self._request.names_baseline:
+            self._note("Commit the file: `locklint check` now reports new findings only")
+        else:
+            inside = os.path.relpath(path, self._settings.folder or os.getcwd())
+            self._note(
+                f"Commit the file: `locklint check --baseline {_shown(path)}` reports new findings"
+                f' only. With `baseline = "{inside}"` in the settings, the option is not needed'
+            )
 
     def _stale(self, baseline: Baseline, judged: Judged, incomplete: str) -> int:
         """Remove fixed findings from the baseline, or report them; return the exit status.
@@ -125,9 +139,10 @@ class Triage:
         ``incomplete`` says why findings may be missing, if they may.
         """
         strict = self._request.error_stale_baseline
-        if self._request.narrows_rules or incomplete:
-            if strict:
-                why = incomplete or "options restrict the findings"
+        hiding = self._request.hiding_options
+        if hiding or incomplete:
+            if strict or judged.stale:
+                why = incomplete or f"`{'` and `'.join(hiding)}` may leave out findings"
                 self._note(f"the baseline was not checked for fixed findings: {why}")
             return ExitStatus.CLEAN
         if judged.current == baseline.entries:
