@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import concurrent.futures.process
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -197,6 +200,56 @@ def test_a_file_that_kills_every_worker_is_named(tmp_path: Path, small_shares: N
     (error,) = found[3].lowered.errors
     assert error.path == "m3.py"
     assert "its worker died or failed each time" in error.message
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_pool_whose_own_thread_ends_is_not_waited_for(
+    small_shares: None, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    left = iter(range(failures))
+    managing = concurrent.futures.process._ExecutorManagerThread
+    hand_out = managing.add_call_item_to_queue
+
+    def run_out(thread: Any) -> None:
+        if next(left, None) is not None:
+            raise MemoryError
+        hand_out(thread)
+
+    monkeypatch.setattr(managing, "add_call_item_to_queue", run_out)
+    notes: list[str] = []
+    inputs = _inputs(12)
+    over = OverExecutor(Processes(), 2, notes.append)
+    try:
+        found = list(over.facts(inputs, FactSettings()))
+    finally:
+        over.close()
+    assert found == list(Here().facts(inputs, FactSettings()))
+    assert notes
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_a_thread_that_cannot_be_started_is_no_bug(
+    project: Path,
+    small_shares: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    allowed: int,
+) -> None:
+    left = iter(range(allowed))
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert main(["check", "--jobs=2", "--no-cache"]) == 2
+    said = capsys.readouterr().err
+    assert "not enough memory" in said
+    assert "bug" not in said
 
 
 def test_an_answer_that_cannot_be_sent_is_worked_out_here(small_shares: None) -> None:

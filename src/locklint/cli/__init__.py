@@ -83,8 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         write_error("not enough memory")
     except Exception as error:
+        from locklint.engine.report import NO_MEMORY, lacks_memory
+
         if was_interrupted():
             return _interrupted()
+        if lacks_memory(error):
+            write_error(NO_MEMORY)
+            return ExitStatus.TROUBLE
         if isinstance(error, OSError) and error.errno in _EXHAUSTED:
             write_error(reason(error))
             return ExitStatus.TROUBLE

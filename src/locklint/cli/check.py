@@ -178,7 +178,7 @@ def _analyse(
         elif request.verbose:
             write_note(f"note: the cache is not used: {cache.trouble}")
     for problem in report.errors:
-        write_error(f"{problem.path}: internal error, a bug in locklint: {problem.message}")
+        write_error(f"{problem.path}: {problem.description}")
         if request.verbose:
             write_note(problem.traceback)
     if request.verbose:

@@ -94,7 +94,7 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
 
         write_note(not_analysed_line(report.not_analysed))
     for error in report.errors:
-        write_error(f"{error.path}: internal error, a bug in locklint: {error.message}")
+        write_error(f"{error.path}: {error.description}")
         if request.verbose:
             write_note(error.traceback)
     return ExitStatus.TROUBLE if report.errors or misnamed else ExitStatus.CLEAN

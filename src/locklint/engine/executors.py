@@ -10,13 +10,17 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any, Protocol
 
 PROCESS = "process"
 DASK = "dask"
+
+_PATIENCE = 1.0
+"""How many seconds an answer is waited for before a look at who should give it."""
 
 _SCHEDULER_PATIENCE = 30
 """How many seconds a scheduler may take to answer."""
@@ -64,6 +68,25 @@ def usable_cpus() -> int:
         return os.cpu_count() or 1
 
 
+def answer_of(executor: Executor, future: Future[bytes]) -> bytes:
+    """Wait for an answer.
+
+    A pool of processes has a thread that hands out work and takes answers. Where memory runs out,
+    it can end without a word to those who wait: then raise `BrokenExecutor`.
+    """
+    # What has been public in no version of Python.
+    thread = getattr(executor, "_executor_manager_thread", None)
+    if not isinstance(thread, Thread):
+        return future.result()
+    while True:
+        was_alive = thread.is_alive()
+        wait((future,), _PATIENCE)
+        if future.done():
+            return future.result()
+        if not was_alive:
+            raise BrokenExecutor("the thread of the pool has ended")
+
+
 class Processes:
     """Processes of this machine."""
 
@@ -92,7 +115,8 @@ class Processes:
         for process in list(processes.values()):
             with suppress(OSError, ValueError):
                 process.terminate()
-        executor.shutdown(wait=True, cancel_futures=True)
+        with suppress(RuntimeError):  # Its thread could not be started.
+            executor.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
         """Nothing is shared."""

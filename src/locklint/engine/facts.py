@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import traceback
 import warnings
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -166,7 +165,7 @@ class OpenFile:
             try:
                 lowered = lowering.of(qualname)
             except Exception as error:
-                errors.append(internal_error(self.source.path, error))
+                errors.append(InternalError.of(self.source.path, error))
                 continue
             if isinstance(lowered, LoweringProblem):
                 problems.append(
@@ -297,7 +296,7 @@ def open_file(file: FileInput, *, compiles: bool = False) -> Opened:
             problem_at(file.shown, Reason.UNDECODABLE, problem.message, problem.line or 1)
         )
     except Exception as error:
-        opened.errors.append(internal_error(file.shown, error))
+        opened.errors.append(InternalError.of(file.shown, error))
     return opened
 
 
@@ -394,12 +393,6 @@ def problem_at(
     """A file, or a function of it, that cannot be analysed."""
     span = Span(line, column, line, column + 1)
     return NotAnalysed(shown, span, reason, function, message)
-
-
-def internal_error(shown: str, error: Exception) -> InternalError:
-    """An unexpected error of locklint's own, caught while it worked on a file."""
-    details = "".join(traceback.format_exception(error))
-    return InternalError(shown, f"{type(error).__name__}: {error}", details)
 
 
 # -- declarations ---------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def make_index(
             doing.close()
     if made.files.errors:
         error = made.files.errors[0]
-        raise UsageError(f"{error.path}: internal error, a bug in locklint: {error.message}")
+        raise UsageError(f"{error.path}: {error.description}")
     return Index(
         tuple(_stored(path) for path in paths),
         tuple(made.indexed(found) for found in discovery.files),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import os
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -231,9 +230,7 @@ def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
     try:
         return replace(statistics, edges=len(program.lock_order.edges)), ()
     except Exception as error:
-        details = "".join(traceback.format_exception(error))
-        message = f"{type(error).__name__}: {error}"
-        return statistics, (InternalError("<lock-order graph>", message, details),)
+        return statistics, (InternalError.of("<lock-order graph>", error),)
 
 
 def with_anchors(diagnostic: Diagnostic, places: LockPlaces) -> Diagnostic:

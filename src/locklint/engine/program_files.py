@@ -18,7 +18,6 @@ from locklint.engine.facts import (
     FileFacts,
     FileInput,
     Lowered,
-    internal_error,
     outermost,
     problem_at,
     source_of,
@@ -184,7 +183,7 @@ class ProgramFiles:
                 self._cannot_read(each.shown, problem.message, problem.line or 1)
                 mentions, data = True, None
             except Exception as error:
-                self.errors.append(internal_error(each.shown, error))
+                self.errors.append(InternalError.of(each.shown, error))
                 mentions, data = True, None
             if not mentions:
                 self.silent.add(each.path)

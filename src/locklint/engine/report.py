@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -11,6 +12,8 @@ from locklint.core.diagnostic import Diagnostic
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
 
+NO_MEMORY = "not enough memory"
+
 
 class InternalError(msgspec.Struct, frozen=True):
     """An unexpected error of locklint's own while it worked on one file."""
@@ -18,6 +21,26 @@ class InternalError(msgspec.Struct, frozen=True):
     path: str
     message: str
     traceback: str
+
+    @classmethod
+    def of(cls, path: str, error: BaseException) -> InternalError:
+        """Return the record of an exception that was caught."""
+        details = "".join(traceback.format_exception(error))
+        what = NO_MEMORY if lacks_memory(error) else f"{type(error).__name__}: {error}"
+        return cls(path, what, details)
+
+    @property
+    def description(self) -> str:
+        """Return what to tell the user: that memory ran out is no bug."""
+        if self.message == NO_MEMORY:
+            return NO_MEMORY
+        return f"internal error, a bug in locklint: {self.message}"
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an exception says that memory, here or for the stack of a thread, ran out."""
+    is_refused_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
+    return is_refused_thread or isinstance(error, MemoryError)
 
 
 class UnknownName(msgspec.Struct, frozen=True, order=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -55,10 +54,7 @@ def run_rules(
                 if diagnostic.code in selection.running(diagnostic.path):
                     found.append(diagnostic)
         except Exception as error:
-            details = "".join(traceback.format_exception(error))
-            errors.append(
-                InternalError(f"<{rule.code}>", f"{type(error).__name__}: {error}", details)
-            )
+            errors.append(InternalError.of(f"<{rule.code}>", error))
     stronger = {rule.code: rule.subsumed_by for rule in rules}
     places: dict[tuple[str, int, int], set[str]] = {}
     for diagnostic in found:

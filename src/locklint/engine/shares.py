@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from locklint.engine import workers
-from locklint.engine.executors import Executors
+from locklint.engine.executors import Executors, answer_of
 from locklint.engine.facts import FactSettings, FileFacts, FileInput, Lowered, undisturbed_parsing
 from locklint.engine.report import InternalError
 from locklint.engine.workers import FactsRequest, LowerRequest, find_facts, find_graphs
@@ -70,6 +70,7 @@ def _as_worker() -> Iterator[None]:
 class _Pending(Generic[_Request]):
     share: tuple[_Request, ...]
     future: Future[bytes]
+    executor: Executor
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class OverExecutor:
                 return
             pending = window.popleft()
             try:
-                answers = _ANSWERS.decode(pending.future.result())
+                answers = _ANSWERS.decode(answer_of(pending.executor, pending.future))
             except Exception as error:
                 yield from self._again(pending, window, task, error)
                 continue
@@ -164,11 +165,11 @@ class OverExecutor:
         if self._executor is None:
             self._executor = self._make(self._jobs)
         try:
-            return _Pending(share, self._executor.submit(task.remote, data))
+            return _Pending(share, self._executor.submit(task.remote, data), self._executor)
         except RuntimeError:  # It is broken; why, is said when its first answer is missed.
             self._end()
             self._executor = self._make(self._jobs)
-            return _Pending(share, self._executor.submit(task.remote, data))
+            return _Pending(share, self._executor.submit(task.remote, data), self._executor)
 
     def _decoded(
         self,
@@ -193,7 +194,8 @@ class OverExecutor:
             self._end()
             for pending in window:
                 if not _is_answered(pending.future):
-                    pending.future = self._submitted(pending.share, task).future
+                    again = self._submitted(pending.share, task)
+                    pending.future, pending.executor = again.future, again.executor
         yield from self._one_by_one(lost.share, task)
 
     def _one_by_one(
@@ -207,7 +209,8 @@ class OverExecutor:
                 for loss in range(1, _MOST_LOSSES + 1):
                     executor = executor or self._make(1)
                     try:
-                        answers = _ANSWERS.decode(executor.submit(task.remote, data).result())
+                        future = executor.submit(task.remote, data)
+                        answers = _ANSWERS.decode(answer_of(executor, future))
                     except Exception as error:
                         self._make.end(executor)
                         executor = None

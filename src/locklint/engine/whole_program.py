@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -558,5 +557,4 @@ class WholeProgram:
         return self.files.files.get(path)
 
     def _internal(self, path: str, error: Exception) -> None:
-        details = "".join(traceback.format_exception(error))
-        self.errors.append(InternalError(path, f"{type(error).__name__}: {error}", details))
+        self.errors.append(InternalError.of(path, error))

@@ -58,6 +58,10 @@ class Defect(Protocol):
     def message(self) -> str:
         """Return the error in one line."""
 
+    @property
+    def description(self) -> str:
+        """Return a line for the user: the error, and that it is a bug if it is one."""
+
 
 class Hidden(Protocol):
     """A finding that a comment silences."""

@@ -117,12 +117,7 @@ def _first_paragraph(page: str) -> str:
 
 def _invocation(results: Results, options: RenderOptions) -> dict[str, Any]:
     invocation: dict[str, Any] = {"executionSuccessful": not results.errors}
-    notes = [
-        _notification(
-            "error", f"internal error, a bug in locklint: {error.message}", error, options
-        )
-        for error in results.errors
-    ]
+    notes = [_notification("error", error.description, error, options) for error in results.errors]
     for each in results.not_analysed:
         # Files that Python cannot use are results.
         if not each.reason.is_bad_input:
