@@ -39,8 +39,8 @@ def finish():
 
 ## Known limits
 
-No finding for a test of a lock that can be None, or of a lock that is used right after the test:
-such a test checks whether there is a lock.
+No finding for a test of a lock that can be None, or of a lock that is used on one side of the test
+only: such a test checks whether there is a lock.
 
 ## References
 
@@ -52,12 +52,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name
+from locklint.analysis.story import display_name, kind_phrase
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Branch
+from locklint.ir.instruction import BlockId, Branch, Call, Instruction
+from locklint.ir.lock import LockRef, LockRole
 from locklint.rule import Rule
 
 
@@ -81,23 +83,38 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _guards_use(function: Function, use: ApiUse) -> bool:
-    """Whether a test of the lock only asks whether there is one, as its use right after shows."""
+    """Whether a test of the lock only asks whether there is one, as its use on one side shows."""
     if use.kind is not UseKind.LOCK_TESTED or use.branch is None or use.lock is None:
         return False
     branch = function.blocks[use.branch].terminator
     if not isinstance(branch, Branch):
         return False
-    for side in (branch.then, branch.otherwise):
-        for instruction in function.blocks[side].instructions:
-            lock = getattr(instruction, "lock", None)
-            if lock is not None and lock.path == use.lock.path:
-                return True
-    return False
+    here = use.branch
+
+    def behind(side: BlockId) -> set[BlockId]:
+        return reached(function, [side], lambda block, successor: successor != here)
+
+    sides = (behind(branch.then), behind(branch.otherwise))
+    return any(
+        _is_use(instruction, use.lock)
+        for block in sides[0] ^ sides[1]
+        for instruction in function.blocks[block].instructions
+    )
+
+
+def _is_use(instruction: Instruction, lock: LockRef) -> bool:
+    """Whether an instruction acquires or releases a lock, or calls a method of it."""
+    if isinstance(instruction, Call):
+        callee = instruction.callee
+        return callee is not None and bool(callee.fields) and callee.parent() == lock.path
+    used = getattr(instruction, "lock", None)
+    return used is not None and bool(used.path == lock.path)
 
 
 def _help(use: ApiUse) -> str:
     if use.lock is None or not use.method:
-        return "call `locked()` or `acquire()`"
+        is_event = use.lock is not None and use.lock.kind.role is LockRole.EVENT
+        return "call `is_set()`" if is_event else "call `locked()` or `acquire()`"
     return f"write `{display_name(use.lock)}.{use.method}()`"
 
 
@@ -113,6 +130,9 @@ def _message(use: ApiUse) -> str | None:
         case UseKind.LOCK_TESTED:
             if use.lock.confidence < Confidence.HIGH or use.lock.path.root is Root.PARAMETER:
                 return None
+            if use.lock.kind.role is LockRole.EVENT:
+                kind = kind_phrase(use.lock.kind)
+                return f"`{name}` is {kind}, which is always true, even if it is not set"
             return f"`{name}` is a lock object, which is always true, even if the lock is not held"
         case _:
             return None
