@@ -219,9 +219,16 @@ class StaticResolver:
         return type_names(self._types(function, path))
 
     def has_last(self, function: str, path: AccessPath) -> bool:
-        """Whether the last field of ``path``, an attribute or element, is known to be there."""
+        """Whether the last field of ``path``, an attribute or element, is known to be there.
+
+        Where a variable is bound to objects of several classes, code that reads an attribute of one
+        of them knows that it has that one.
+        """
         holders = self._types(function, path.parent())
-        return bool(holders) and all(self._has(kind, path.last) for kind in holders)
+        found = [self._has(kind, path.last) for kind in holders]
+        if all(isinstance(kind, InstanceType | ExternalInstance) for kind in holders):
+            return any(found)
+        return bool(found) and all(found)
 
     def can_bind(self, function: str, path: AccessPath) -> bool:
         """Whether binding the attribute ``path`` is known to run no code of its object."""

@@ -344,7 +344,9 @@ class _Builder:
             if handler.type is not None and handler.type.__class__ is not ast.Name:
                 self.scan(handler.type, scope)
             if handler.name:
-                self.binder.bind_name(handler.name, OPAQUE, handler.lineno, scope)
+                one = isinstance(handler.type, ast.Name | ast.Attribute)
+                caught = value_of(handler.type) if handler.type is not None and one else None
+                self.binder.bind_name(handler.name, OPAQUE, handler.lineno, scope, caught)
             self._push(handler.body, scope)
         self._push(node.body, scope)
 
