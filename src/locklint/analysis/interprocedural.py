@@ -70,6 +70,15 @@ def callees(function: Function) -> Iterator[str]:
                             yield key
 
 
+def given_to_others(function: Function) -> Iterator[str]:
+    """Yield the keys of the functions that a function passes to code that is not known."""
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Call) and not instruction.targets:
+                for argument in instruction.arguments:
+                    yield from argument.functions
+
+
 class Interprocedural:
     """All functions analysed so far. `add` takes more and solves again what depends on them.
 
@@ -84,6 +93,7 @@ class Interprocedural:
         self.states: dict[str, LockStates] = {}
         self.summaries: dict[str, Summary] = {}
         self._callers: dict[str, set[str]] = {}
+        self._givers: dict[str, set[str]] = {}  # Those that pass a function to unknown code.
         self._by_passed: dict[str, dict[Passed, Summary]] = {}
         self._errors: list[tuple[Function, Exception]] = []
         self._shared: dict[str, Shared] = {}
@@ -99,6 +109,8 @@ class Interprocedural:
         for key, function in new.items():
             for callee in callees(function):
                 self._callers.setdefault(callee, set()).add(key)
+            for given in given_to_others(function):
+                self._givers.setdefault(given, set()).add(key)
         return self._solve_all(set(new))
 
     def settle(self) -> None:
@@ -139,7 +151,8 @@ class Interprocedural:
                     continue
                 if summary.changes_holds or (before is not None and before.changes_holds):
                     changed.add(key)
-                again |= {c for c in self._callers.get(key, ()) if c in done or c not in dirty}
+                using = {*self._callers.get(key, ()), *self._givers.get(key, ())}
+                again |= {c for c in using if c in done or c not in dirty}
             if not again:
                 break
             dirty = again

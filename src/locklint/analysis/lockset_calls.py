@@ -152,6 +152,24 @@ class Calls(Notes):
             split += some
         return split
 
+    def _given_to_others(self, call: Call, disjunct: Disjunct) -> Disjunct:
+        """The disjunct after code that is not known has got functions, to call them some time.
+
+        What follows a function may be what it will be called with: ``submit(finish, lock)``.
+        """
+        if not any(hold.count > 0 for hold in disjunct.holds.values()):
+            return disjunct
+        for position, argument in enumerate(call.arguments, start=1):
+            for key in argument.functions:
+                found = self._lookup(key)
+                if found is not None:
+                    callee, summary = found
+                    binding = Binding.of_arguments(
+                        self._function, callee, call.arguments[position:], argument.receiver
+                    )
+                    disjunct = self._released_later(binding, summary, disjunct)
+        return disjunct
+
     def _released_later(self, binding: Binding, summary: Summary, disjunct: Disjunct) -> Disjunct:
         """The disjunct after a call that makes an object which may release locks when it runs."""
         effects = (e for e in summary.effects if e.normal is None or e.normal < 0)

@@ -239,7 +239,7 @@ class Holds(Values):
         self._identities[key] = lock.identity
         if self._recorder:
             self._recorder.releases(key, lock, span, how, disjunct)
-        if hold.forgotten:
+        if hold.forgotten or (hold.handed_over and hold.count == 0):
             return [disjunct.with_hold(key, FORGOTTEN)]
         if hold.count > 0:
             free = hold.count == 1

@@ -178,6 +178,9 @@ class Transfer(Calls):
                 return []
         if self._shared.acquired and _may_wait(instruction):
             disjunct = self._after_wait(disjunct)
+        if isinstance(instruction, Call) and not instruction.targets:
+            # Whoever gets a way to release a lock may do so even if the call fails.
+            disjunct = self._given_to_others(instruction, disjunct)
         if hazard is not None and raised is not None:
             self._may_raise(instruction, disjunct, hazard, raised)
         match instruction:

@@ -305,7 +305,12 @@ class EffectPass:
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""
-        arguments = self._with_locks(call.arguments) if callee.targets else call.arguments
+        if callee.targets:
+            arguments = self._with_locks(call.arguments)
+        elif callee.external in _LOOKING:
+            arguments = call.arguments
+        else:
+            arguments = tuple([self._with_functions(argument) for argument in call.arguments])
         path = call.callee
         if path is not None and path.root is Root.TEMP:
             expanded = self._definitions.expand(path)
@@ -330,6 +335,18 @@ class EffectPass:
         return tuple(
             [argument if argument.star else self._with_lock(argument) for argument in arguments]
         )
+
+    def _with_functions(self, argument: CallArgument) -> CallArgument:
+        """An argument for code that is not known, which may call it later, with what it may be."""
+        match argument.value:
+            case FunctionRef():
+                return self._with_lock(argument)
+            case AccessPath() as path if not argument.star:
+                is_function = self._definitions.function(path) is not None
+                if is_function or path.fields or path.root in (Root.GLOBAL, Root.CLOSURE):
+                    found = self._with_lock(argument)
+                    return argument if found.lock is not None else found
+        return argument
 
     def _with_lock(self, argument: CallArgument) -> CallArgument:
         value = argument.value
@@ -675,6 +692,7 @@ class EffectPass:
                 if found is not None:
                     if _releases(found):
                         self._mentions.add(found[0].identity)
+                    if _changes(found):
                         yield HandOver(span, found[0])
                     return
                 lock = self._lock(path)
@@ -720,6 +738,13 @@ def _is_test(call: Call | None) -> bool:
 def _releases(method: tuple[LockRef, str]) -> bool:
     lock, name = method
     return lock.api.release_form(name) is not None or name in ("__exit__", "__aexit__")
+
+
+def _changes(method: tuple[LockRef, str]) -> bool:
+    """Whether a method of a lock acquires or releases it."""
+    lock, name = method
+    acquires = lock.api.acquire_form(name) is not None or name in ("__enter__", "__aenter__")
+    return acquires or _releases(method)
 
 
 def apply_effects(

@@ -336,7 +336,7 @@ class Unwind(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """The lock, or a way to release it, is given away: from here on somebody else may release."""
+    """The lock, or a method of it, is given away: somebody else may acquire or release it."""
 
     span: Span
     lock: LockRef
