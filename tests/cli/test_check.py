@@ -292,6 +292,21 @@ def test_an_error_in_the_settings_file(locklint_command: CommandLine) -> None:
     assert locklint_command("--isolated").status == 0
 
 
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("error-stale-baseline", "use the option `--error-stale-baseline`"),
+        ("jobs", "use the option `--jobs`, or the variable LOCKLINT_JOBS"),
+        ("quiet", "use the option `--quiet`"),
+    ],
+)
+def test_an_option_is_no_setting(locklint_command: CommandLine, key: str, hint: str) -> None:
+    Path("locklint.toml").write_text(f"{key} = 1\n")
+    result = locklint_command()
+    assert result.status == 2
+    assert result.err.endswith(f"locklint.toml:1:1: unknown setting `{key}`: {hint}\n")
+
+
 def test_verbose_tells_settings_and_rules(locklint_command: CommandLine) -> None:
     result = locklint_command("-v", "--select", "LCK1")
     assert "settings: all defaults\n" in result.err

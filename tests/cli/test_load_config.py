@@ -128,10 +128,19 @@ def test_a_table_as_in_other_tools(tmp_path: Path) -> None:
     assert error_of(tmp_path, "[lint]\nselect = []") == (
         "unknown setting `lint`: write its settings in the table of locklint itself"
     )
+    assert error_of(tmp_path, 'src = ["."]') == (
+        "unknown setting `src` (did you mean `source-roots`?)"
+    )
 
 
 def test_wrong_values(tmp_path: Path) -> None:
-    assert error_of(tmp_path, 'select = "LCK1"') == "`select`: expected a list, got a string"
+    assert error_of(tmp_path, 'select = "LCK1"') == (
+        '`select`: expected a list, got a string, as in `select = ["LCK1", "acquire-not-called"]`'
+    )
+    assert error_of(tmp_path, 'per-file-ignores = ["tests/*:LCK1"]') == (
+        "`per-file-ignores`: expected a table, got a list,"
+        ' as in `per-file-ignores = { "tests/**" = ["LCK1"] }`'
+    )
     assert re.fullmatch(
         r"`ignore\[.+\]`: expected a string, got a number", error_of(tmp_path, "ignore = [1]")
     )
@@ -141,7 +150,7 @@ def test_wrong_values(tmp_path: Path) -> None:
     assert error_of(tmp_path, "fail-level = 2") == (
         "`fail-level` must be one of info, warning, error, not 2"
     )
-    assert error_of(tmp_path, "lock-types = 3") == "`lock-types`: expected a table, got a number"
+    assert error_of(tmp_path, "preview = 3") == "`preview`: expected true or false, got a number"
 
 
 @pytest.mark.parametrize(

@@ -342,15 +342,24 @@ def check_options(command: Command) -> Command:
     return command
 
 
+def named_option(name: str) -> click.Parameter | None:
+    """Return the option with a name such as ``--jobs``; None if there is none."""
+    return next((each for each in _parameters() if name in each.opts), None)
+
+
+def _parameters() -> list[click.Parameter]:
+    probe = click.Command("check")
+    check_options(probe)
+    return probe.params
+
+
 def with_options_of_check(
     *names: str, short_help: str
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Make a command of a function, with those options of ``check`` that have these names."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        probe = click.Command("check")
-        check_options(probe)
-        known = {parameter.name: parameter for parameter in probe.params}
+        known = {parameter.name: parameter for parameter in _parameters()}
         command = click.command(cls=GroupedCommand, short_help=short_help)(function)
         command.params.extend(known[name] for name in names)
         return command

@@ -118,7 +118,7 @@ class Request(msgspec.Struct, frozen=True):
                 read=read or read_settings,
             )
         except SettingsError as error:
-            raise Failure(str(error)) from None
+            raise Failure(f"{error}{_option_hint(error.unknown)}") from None
         if self.verbose and not quiet:
             write_note(f"settings: {settings.path or 'all defaults'}")
         return settings
@@ -293,6 +293,17 @@ class Request(msgspec.Struct, frozen=True):
 def _may_hide(key: str, value: object) -> bool:
     """Whether a setting on the command line may leave out findings; None is one not given."""
     return value is not None and key not in _HIDES_NOTHING and (key, value) not in _ADDS_ONLY
+
+
+def _option_hint(key: str) -> str:
+    """Return a clause that says that what is no setting is an option; empty if it is none."""
+    from locklint.cli.check_options import named_option
+
+    option = named_option(f"--{key}") if key else None
+    if option is None:
+        return ""
+    variable = f", or the variable {option.envvar}" if option.envvar else ""
+    return f": use the option `--{key}`{variable}"
 
 
 def _is_value(word: str) -> bool:

@@ -43,6 +43,11 @@ _OWN_NAME = re.compile(r"lock[-_]?lint", re.IGNORECASE)
 _LONG_KEY = re.compile(rf"(?:{_KEY_PART}){{64}}")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
 _TYPE = re.compile(r"`(\w+)(?: \| null)?`")
+# Where people look for settings who know other linters.
+_OF_OTHERS = {
+    "lint": ": write its settings in the table of locklint itself",
+    "src": " (did you mean `source-roots`?)",
+}
 _TOML_TYPES = {
     "array": "a list",
     "str": "a string",
@@ -56,7 +61,14 @@ Read: TypeAlias = Callable[[Path], bytes]
 
 
 class SettingsError(Exception):
-    """Settings that cannot be used: the message says which and why. The run cannot start."""
+    """Settings that cannot be used: the message says which and why. The run cannot start.
+
+    ``unknown`` is the key that is no setting, if that is what is wrong.
+    """
+
+    def __init__(self, message: str, unknown: str = "") -> None:
+        super().__init__(message)
+        self.unknown = unknown
 
 
 class LoadedConfig(msgspec.Struct, frozen=True):
@@ -351,9 +363,10 @@ def _reject_unknown_keys(
             place = origin.at(*above, key)
             prefix = f'{above[0]}."{above[1]}".' if above else ""
             hint = did_you_mean(key, known)
-            if key == "lint" and not above:
-                hint = ": write its settings in the table of locklint itself"
-            raise SettingsError(f"{place}: unknown setting `{prefix}{key}`{hint}")
+            if not above:
+                hint = _OF_OTHERS.get(key, hint)
+            unknown = "" if hint or above else key
+            raise SettingsError(f"{place}: unknown setting `{prefix}{key}`{hint}", unknown)
 
 
 def _labelled(value: Any, key: str, origin: Origin) -> IntEnum:
@@ -378,4 +391,12 @@ def _reworded(message: str) -> tuple[str, tuple[str, ...]]:
     if key == "docs-url" and "matching regex" in problem:
         return f"`{key}`: expected an address with `{{code}}` or `{{name}}` in it", (key,)
     problem = _TYPE.sub(lambda match: _TOML_TYPES.get(match[1], match[0]), problem)
-    return f"`{path}`: {problem[:1].lower()}{problem[1:]}", (key,)
+    example = _example(path)
+    as_in = f", as in `{example}`" if example else ""
+    return f"`{path}`: {problem[:1].lower()}{problem[1:]}{as_in}", (key,)
+
+
+def _example(key: str) -> str:
+    from locklint.engine.settings_table import settings_table
+
+    return next((row.example for row in settings_table() if row.key == key), "")
