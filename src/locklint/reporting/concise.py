@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """``path:line:column: code message`` for each finding, then the closing lines."""
+    """``path:line:column: code message [severity]`` for each finding, then the closing lines."""
     lines = [_line(diagnostic, results) for diagnostic in results.diagnostics]
     if options.closing:
         lines.extend([(text, "")] for text in closing_lines(results))
@@ -35,4 +35,5 @@ def _line(diagnostic: Diagnostic, results: Results) -> Line:
         (diagnostic.code, diagnostic.severity.label),
         (" [*] " if diagnostic.fix else " ", "help"),
         (diagnostic.message, ""),
+        (f" [{diagnostic.severity.label}]", "faint"),
     ]
