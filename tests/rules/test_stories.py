@@ -109,6 +109,56 @@ STORIES = {
           lock.release() | then this release is skipped, and the lock stays held
         """,
     ),
+    "what raises in a callee of a callee": (
+        "LCK102",
+        """
+        def look_up(pool, key):
+            if key not in pool:
+                raise LookupError(key)
+
+        def refresh(pool, key):
+            try:
+                pool.ping()
+            except OSError:
+                pass
+            look_up(pool, key)
+
+        def f(pool, key):
+            lock.acquire()
+            refresh(pool, key)
+            lock.release()
+        """,
+        """
+        `lock` stays locked if `refresh()` raises
+          lock.acquire() | `lock` is acquired
+          refresh(pool, key) | `refresh()` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+          raise LookupError(key) | this raises in `refresh()`
+        """,
+    ),
+    "what a callee calls outside the program": (
+        "LCK102",
+        """
+        import json
+
+        class Page:
+            def __init__(self, text):
+                self.data = json.loads(text)
+
+        def f(text):
+            lock.acquire()
+            page = Page(text)
+            lock.release()
+            return page
+        """,
+        """
+        `lock` stays locked if `Page()` raises
+          lock.acquire() | `lock` is acquired
+          Page(text) | `Page()` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+          json.loads(text) | this may raise in `Page()`
+        """,
+    ),
     "the release that follows, not one on another branch": (
         "LCK102",
         """

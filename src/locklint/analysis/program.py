@@ -17,6 +17,7 @@ from locklint.analysis.interprocedural import callees
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
+from locklint.analysis.passed import Passed
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.self_deadlock import SelfDeadlock, is_of_one_thread, self_deadlocks
 from locklint.analysis.summary import Summary
@@ -160,6 +161,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def released_elsewhere(self) -> ReleasedElsewhere:
         """Who may release what other functions have acquired."""
         return ReleasedElsewhere(self.states, self.unseen_releases)
+
+    def lookup(self, key: str, passed: Passed | None = None) -> tuple[Function, Summary] | None:
+        """Return a function with its summary; see `locklint.analysis.summary.Lookup`."""
+        summary = self.summaries.get(key)
+        return None if summary is None else (self.functions[key], summary)
 
     def is_kept_by_mistake(self, fate: Fate) -> bool:
         """Whether one path keeps what another gives back, and nothing says that it is meant to."""

@@ -10,6 +10,7 @@ from locklint.analysis.acquisitions import Fate
 from locklint.analysis.hold import Cause, CauseKind, InFlight
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.paths import Paths, Test, said
+from locklint.analysis.raising_within import raised_within
 from locklint.analysis.written import written
 from locklint.core.diagnostic import Confidence, Severity, Step
 from locklint.core.source import Span
@@ -170,6 +171,12 @@ def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) ->
     steps.append(step(function, "raise", leak.span, message, None, held))
     if leak.skipped is not None:
         steps.append(step(function, "release", leak.skipped, end, fate.lock, held))
+    within = raised_within(function, leak.exception.cause.span, program.lookup)
+    if within is not None:
+        does = "raises" if within.cause.kind is CauseKind.RAISE else "may raise"
+        caller = cause_phrase(program, function, leak.exception.cause)
+        message = f"this {does} in {caller}"
+        steps.append(step(within.function, "origin", within.cause.span, message, None, held))
     return steps
 
 

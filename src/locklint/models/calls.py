@@ -418,8 +418,7 @@ def name_grade(dotted: str, arguments: int = 0, *, runs_code: bool = False) -> C
         return CallGrade.UNLIKELY
     if owner in _CONTAINER_TYPES and method in _UNLIKELY_METHODS:
         return CallGrade.UNLIKELY
-    # Whatever it closes, hardly anybody has seen that fail.
-    return CallGrade.UNLIKELY if method == "close" else CallGrade.LIKELY
+    return CallGrade.LIKELY
 
 
 _CONTAINER_TYPES = frozenset(

@@ -1,0 +1,84 @@
+"""Why a call of the program may raise: the place in a callee, near or far, that raises first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from locklint.analysis.hold import Cause, CauseKind, Grade
+from locklint.analysis.steps import FunctionSteps
+from locklint.analysis.summary import Lookup
+from locklint.core.source import Span
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Call, Enter, Instruction, Raise
+
+_DEPTH = 8
+"""How many calls in a row are followed."""
+
+
+class RaisedAt(NamedTuple):
+    """The function that raises, and what does so in it."""
+
+    function: Function
+    cause: Cause
+
+
+def raised_within(function: Function, span: Span, lookup: Lookup) -> RaisedAt | None:
+    """Return what raises in a callee of the call at ``span``.
+
+    None if no function of the program is called there, or if nothing in it is likely to raise on
+    its own and past its handlers.
+    """
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Call | Enter) and instruction.span == span:
+                for key in _called(instruction):
+                    found = _first(key, lookup, _DEPTH)
+                    if found is not None:
+                        return found
+    return None
+
+
+def _first(key: str, lookup: Lookup, depth: int) -> RaisedAt | None:
+    """The first place, in the order of the text, at which an exception may leave a function."""
+    known = lookup(key)
+    if known is None or not depth or known[1].raises < Grade.LIKELY:
+        return None
+    function = known[0]
+    if function.is_generator:
+        return None
+    for cause, instruction in sorted(_causes(function, lookup), key=lambda each: each[0].span):
+        if instruction is None:
+            return RaisedAt(function, cause)
+        keys = tuple(_called(instruction))
+        if not keys:
+            return RaisedAt(function, cause)
+        for called in keys:
+            found = _first(called, lookup, depth - 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _causes(function: Function, lookup: Lookup) -> Iterator[tuple[Cause, Instruction | None]]:
+    steps = FunctionSteps(function, lookup)
+    for block in function.blocks.values():
+        if block.on_exception is not None:
+            continue  # A handler may take it.
+        for step in steps.all(block):
+            hazard = step.hazard
+            if hazard is not None and hazard.grade >= Grade.LIKELY:
+                yield hazard.cause, step.instruction
+        if isinstance(block.terminator, Raise) and not block.terminator.reraise:
+            name = (block.terminator.exception or "").rsplit(".", 1)[-1]
+            yield Cause(CauseKind.RAISE, block.terminator.span, name), None
+
+
+def _called(instruction: Instruction) -> tuple[str, ...]:
+    match instruction:
+        case Call(targets=targets):
+            return targets
+        case Enter(manager=manager) if manager is not None:
+            return tuple(key for key in (manager.enter, manager.generator) if key is not None)
+        case _:
+            return ()
