@@ -65,11 +65,11 @@ ANCHORING_ROLES = frozenset({"acquire", "made"})
 class Step(msgspec.Struct, frozen=True):
     """One step of a finding's story: where, what happens, and what is held after it.
 
-    ``role`` is one of ``acquire``, ``release``, ``raise``, ``origin``, ``exit``, ``call``, ``test``,
-    ``made``, ``wait``, ``spawn`` or ``note``. ``thread`` numbers the threads of a story that needs several,
-    from 1; 0 is a step that belongs to no thread in particular. ``waits_for`` is the lock, by the
-    name that it has in ``held`` of other threads, for which the thread waits at this step.
-    ``in_task`` says that the thread is a task of an event loop.
+    ``role`` is one of ``acquire``, ``release``, ``raise``, ``origin``, ``exit``, ``call``,
+    ``test``, ``made``, ``wait``, ``spawn`` or ``note``. ``thread`` numbers the threads of a story
+    that needs several, from 1; 0 is a step that belongs to no thread in particular. ``waits_for``
+    is the lock, by the name that it has in ``held`` of other threads, for which the thread waits at
+    this step. ``in_task`` says that the thread is a task of an event loop.
     """
 
     role: str
