@@ -124,10 +124,11 @@ def key_of(lock: LockRef, mode: Mode | None = None) -> LockKey:
 
 
 class Why(IdentityEnum):
-    """Why a lock is known not to be held."""
+    """Why a lock is known not to be held by this execution."""
 
     RELEASED = "released"
     TRY_FAILED = "try failed"
+    OF_OTHERS = "of others"  # somebody holds it, after this execution has released it
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):

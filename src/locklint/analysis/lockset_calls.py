@@ -69,7 +69,8 @@ class Calls(Notes):
         free = self._set(result, Constant(False), disjunct)
         if hold.is_free and method != lock.api.locked_method:
             return [free]
-        return [free, self._set(result, Constant(True), disjunct.with_hold(key, FORGOTTEN))]
+        of_others = replace(FORGOTTEN, why=Why.OF_OTHERS, where=hold.where)
+        return [free, self._set(result, Constant(True), disjunct.with_hold(key, of_others))]
 
     def _never_comes_back(self, call: Call) -> bool:
         if call.lock is not None and call.result is not None and call.callee is not None:

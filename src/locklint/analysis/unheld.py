@@ -115,6 +115,19 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     return list(result.values())
 
 
+def releases_of_others(states: LockStates) -> list[Given]:
+    """Releases behind a test that shows that another thread or task holds the lock, one a place."""
+    found: dict[tuple[Span, LockKey], Given] = {}
+    for given in states.given:
+        if not given.before.forgotten or given.before.why is not Why.OF_OTHERS:
+            continue
+        if given.lock.kind.role is LockRole.SEMAPHORE:
+            continue
+        if not is_expected(states.function, given.span, _EXPECTED):
+            found.setdefault((given.span, given.key), given)
+    return [found[place] for place in sorted(found, key=lambda each: (each[0], str(each[1])))]
+
+
 def _by_plainness(given: Given) -> tuple[bool, bool, Span]:
     where = given.before.where
     return (not _is_proof(given), where is None, where or given.span)

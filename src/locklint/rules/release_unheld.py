@@ -41,8 +41,8 @@ def work(job):
 ## Known limits
 
 A function that only releases is assumed to release a lock that its caller holds. Semaphores are not
-reported, because releasing one is how it signals. Nor is a release that `if lock.locked():` guards,
-although it may release the lock of another thread.
+reported, because releasing one is how it signals. A release that `if lock.locked():` guards is the
+matter of LCK213.
 
 If another function acquires the lock and keeps it, the lock may be held again at the next call or
 acquire after a release. A `with` block that releases the lock and acquires it again is reported
