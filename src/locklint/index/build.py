@@ -31,6 +31,7 @@ from locklint.index.declarations import (
     Binding,
     CallSite,
     CallValue,
+    Caught,
     Element,
     Entered,
     Items,
@@ -344,9 +345,8 @@ class _Builder:
             if handler.type is not None and handler.type.__class__ is not ast.Name:
                 self.scan(handler.type, scope)
             if handler.name:
-                one = isinstance(handler.type, ast.Name | ast.Attribute)
-                caught = value_of(handler.type) if handler.type is not None and one else None
-                self.binder.bind_name(handler.name, OPAQUE, handler.lineno, scope, caught)
+                caught = OPAQUE if handler.type is None else Caught(value_of(handler.type))
+                self.binder.bind_name(handler.name, caught, handler.lineno, scope)
             self._push(handler.body, scope)
         self._push(node.body, scope)
 
