@@ -18,10 +18,13 @@ from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Use
+from locklint.ir.instruction import Assign, Use
 from locklint.ir.lock import LockRef
+
+_MOST_CHOICES = 4
+"""How many functions a call may choose one of by a name that data hold."""
 
 
 class Edge(msgspec.Struct, frozen=True, eq=False):
@@ -67,7 +70,7 @@ class CallGraph:
             if manner is None:
                 continue
             held = called.held
-            if manner is Manner.CONCURRENT:
+            if manner is Manner.CONCURRENT or _is_one_of_many(states.function, called):
                 held = ()
             elif held:
                 held = self.held(states.function, held, doubtful)
@@ -158,6 +161,28 @@ def _manner(called: Called, callee: Function) -> Manner | None:
 def _parameter(called: Called) -> str:
     path = called.call.callee if called.call is not None else None
     return path.root_name if path and path.root is Root.PARAMETER and path.is_variable else ""
+
+
+def _is_one_of_many(function: Function, called: Called) -> bool:
+    """Whether a call chooses one of many functions, as from a table of commands.
+
+    Which of them can come next is decided by tests of the data that chose it. A loop over functions
+    calls them all.
+    """
+    call = called.call
+    if call is None or call.callee is None or len(call.targets) <= _MOST_CHOICES:
+        return False
+    path = call.callee
+    if not path.is_variable:
+        return path.last[0] == "[" and not path.is_vague
+    return not any(
+        isinstance(each, Assign)
+        and each.target == path
+        and isinstance(each.value, AccessPath)
+        and each.value.is_vague
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
 
 
 def _is_dispatched(called: Called) -> bool:
