@@ -432,6 +432,13 @@ def test_locks_of_tasks_are_held_by_async_with(code: str, tmp_path: Path) -> Non
     assert all(each.startswith("use `async with ") for each in helps), helps
 
 
+def test_the_choice_of_two_locks_is_told_to_be_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "file.py"
+    path.write_text(f"{HEAD}def f(job):\n    with lock and rlock:\n        job()\n")
+    [found] = check([str(path)], Config(select=("LCK202",))).diagnostics
+    assert found.help.startswith("write `with a, b:` to acquire both locks")
+
+
 ASYNC = """\
 import asyncio
 

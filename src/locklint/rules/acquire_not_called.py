@@ -54,6 +54,7 @@ from collections.abc import Iterator
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, kind_phrase
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.source import SourceFile
 from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import ApiUse, UseKind
@@ -78,7 +79,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
                 ),
                 locks=(use.lock,),
-                help=_help(use),
+                help=_help(use, program.sources.get(function.path)),
             )
 
 
@@ -111,8 +112,11 @@ def _is_use(instruction: Instruction, lock: LockRef) -> bool:
     return used is not None and bool(used.path == lock.path)
 
 
-def _help(use: ApiUse) -> str:
+def _help(use: ApiUse, source: SourceFile | None) -> str:
     if use.lock is None or not use.method:
+        line = source.line(use.span.line).split() if source is not None else []
+        if line[:1] == ["with"] or line[:2] == ["async", "with"]:
+            return "write `with a, b:` to acquire both locks: `a and b` is only the second"
         is_event = use.lock is not None and use.lock.kind.role is LockRole.EVENT
         return "call `is_set()`" if is_event else "call `locked()` or `acquire()`"
     return f"write `{display_name(use.lock)}.{use.method}()`"

@@ -145,7 +145,7 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
             raising = raising_phrase(program, function, skipped.exception)
             why = f"{raising}, and then the release is skipped"
         yield RULE.finding(
-            function,
+            partner.function,
             fate.span,
             f"`{name}` is acquired here, and `{function.name}` does not release it on every path",
             locks=(fate.lock,),
