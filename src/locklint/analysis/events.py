@@ -231,6 +231,11 @@ class LockStates(msgspec.Struct):
             if exit_.exception is not None and exit_.exception.flow is not Flow.EXIT
         ]
 
+    @property
+    def ends_with(self) -> bool:
+        """Whether the function releases, at the end of a `with`, what another one has acquired."""
+        return self.function.name in ("__exit__", "__aexit__") and bool(self.given)
+
     def released(self) -> dict[tuple[Mode, Acquisition], list[Given]]:
         """For each acquisition the releases that give its level back."""
         result: dict[tuple[Mode, Acquisition], list[Given]] = defaultdict(list)

@@ -161,14 +161,18 @@ class Interprocedural:
     def _depends_on(self, caller: str, key: str) -> bool:
         """Whether it matters to a function what one that acquires no lock raises, or passes on.
 
-        It does where a lock is held by hand, and where it tells how likely the caller raises.
+        It does where a lock is held by hand, or released for a `with`, and where it tells how likely
+        the caller raises.
         """
         states = self.states.get(caller)
         if states is None:
             return False
         if not states.taken and not states.given:
             return states.raises is Grade.LIKELY and self.summaries[key].raises < Grade.LIKELY
-        return any(called.target == key and called.is_held_by_hand for called in states.calls)
+        return any(
+            called.target == key and (states.ends_with or called.is_held_by_hand)
+            for called in states.calls
+        )
 
     def take_errors(self) -> list[tuple[Function, Exception]]:
         """The functions on which the analysis itself failed since this was last asked."""

@@ -57,7 +57,8 @@ def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
 def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
     """The functions on which depends if a lock held by hand is released, and what these call.
 
-    Either nobody releases it if they raise, or they are given the lock.
+    Either nobody releases it if they raise, or they are given the lock. A lock that an `__exit__`
+    releases is held by hand, too: the `with` does not release it if the method raises before.
     """
     found: set[str] = set()
     for one in states.values():
@@ -65,6 +66,8 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
         if by_hand:
             leaking = _leaking(one)
             found.update(c.target for c in by_hand if c.span in leaking or c.passes_lock)
+        if one.ends_with:
+            found.update(called.target for called in one.calls)
     work, following = sorted(found), list[str]()
     for _ in range(_MOST_CALLS):
         for key in work:

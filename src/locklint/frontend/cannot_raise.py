@@ -7,6 +7,7 @@ counts: what is popped right after `if queue:` is there.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -74,6 +75,9 @@ class CannotRaise:
                 safe = self._reads(path) or self._is_tested(path, instruction, block)
             case Assign(target=target) if target.fields and not _is_of_self(target):
                 safe = self._binds(target)
+            case Operate(what=what) if what.startswith("import "):
+                top = what.removeprefix("import ").partition(".")[0]
+                safe = top in sys.stdlib_module_names  # Tests of the platform stand before it.
             case Operate(with_literal=False, values=values) if values:
                 safe = self._operates(instruction, block)
             case Call(external=str(), lock=None, implicit=""):

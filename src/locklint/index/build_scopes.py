@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from locklint.core.source import SourceFile, Span
@@ -145,7 +146,7 @@ class FunctionScope(Scope):
         super().__init__(qualname, enclosing)
         self.node = node
         self.function = self
-        self.parameters = _parameters(node.args)
+        self.parameters = _parameters(node.args, dict(_asserted(node.body)))
         arguments = node.args
         positional = arguments.posonlyargs or arguments.args
         self.first: str | None = positional[0].arg if positional else None
@@ -310,12 +311,48 @@ def _is_abstract(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
 
 
-def _parameters(arguments: ast.arguments) -> tuple[Parameter, ...]:
+def _asserted(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names of which a function first asserts what they are, with their class.
+
+    ``assert isinstance(x, C)`` says as much as the annotation ``x: C``.
+    """
+    for statement in body:
+        match statement:
+            case ast.Assert(
+                test=ast.Call(
+                    func=ast.Name("isinstance"),
+                    args=[ast.Name(name), ast.Name() | ast.Attribute() as cls],
+                )
+            ):
+                yield name, cls
+            case ast.If(
+                test=ast.UnaryOp(
+                    ast.Not(),
+                    ast.Call(
+                        func=ast.Name("isinstance"),
+                        args=[ast.Name(name), ast.Name() | ast.Attribute() as cls],
+                    ),
+                ),
+                body=[ast.Raise()],
+                orelse=[],
+            ):
+                yield name, cls
+            case ast.Expr(value=ast.Constant()) | ast.Assert():
+                continue
+            case _:
+                return
+
+
+def _parameters(
+    arguments: ast.arguments, asserted: Mapping[str, ast.expr]
+) -> tuple[Parameter, ...]:
     found: list[Parameter] = []
     positional = [*arguments.posonlyargs, *arguments.args]
     first_default = len(positional) - len(arguments.defaults)
     for index, argument in enumerate(positional):
         default = arguments.defaults[index - first_default] if index >= first_default else None
+        if argument.annotation is None and argument.arg in asserted:
+            argument = ast.arg(argument.arg, asserted[argument.arg])
         found.append(_parameter(argument, default))
     if arguments.vararg is not None:
         found.append(_parameter(arguments.vararg, None, star="*"))

@@ -379,7 +379,16 @@ _USUAL_ERRORS_OF_MODULES = {
     "socket": "OSError",
     "socket.socket": "OSError",
 }
-_USUAL_ERRORS_OF_METHODS = {"fileno": "OSError", "get_nowait": "Empty", "put_nowait": "Full"}
+_USUAL_ERRORS_OF_METHODS = {
+    **dict.fromkeys(
+        # Of files, sockets and paths, whatever made them.
+        "accept bind close connect fileno flush getpeername getsockname listen mkdir recv rmdir"
+        " seek sendall setsockopt stat tell touch truncate unlink".split(),
+        "OSError",
+    ),
+    "get_nowait": "Empty",
+    "put_nowait": "Full",
+}
 
 
 def usual_error(name: str | None, method: str) -> str:
