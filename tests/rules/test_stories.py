@@ -436,7 +436,7 @@ def test_the_choice_of_two_locks_is_told_to_be_a_list(tmp_path: Path) -> None:
     path = tmp_path / "file.py"
     path.write_text(f"{HEAD}def f(job):\n    with lock and rlock:\n        job()\n")
     [found] = check([str(path)], Config(select=("LCK202",))).diagnostics
-    assert found.help.startswith("write `with a, b:` to acquire both locks")
+    assert found.help.startswith("write `with x, y:` to acquire both locks")
 
 
 ASYNC = """\

@@ -161,8 +161,8 @@ class Interprocedural:
     def _depends_on(self, caller: str, key: str) -> bool:
         """Whether it matters to a function what one that acquires no lock raises, or passes on.
 
-        It does where a lock is held by hand, or released for a `with`, and where it tells how likely
-        the caller raises.
+        It does where a lock is held by hand, or released for a `with`, and where it tells how
+        likely the caller raises.
         """
         states = self.states.get(caller)
         if states is None:
