@@ -19,6 +19,7 @@ from locklint.engine.demand import (
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
+from locklint.index.declarations import Ref
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.hierarchy import Field, Fields, Hierarchy
@@ -313,7 +314,8 @@ class WholeProgram:
 
         called = {key: split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
         names = set(called.values()) - {"__init__"}
-        entering = {key for key, name in called.items() if name in _ENTERING}
+        entering_names = self._entering_names()
+        entering = {key for key, name in called.items() if name in entering_names}
         calls = self.written_calls().calls
         found: dict[str, set[str]] = {}
         for path in self._working(sorted(self.files.files)):
@@ -342,6 +344,21 @@ class WholeProgram:
                 and self._answer(file, partial(calls, index, outer, names, keys), False)
             )
         return found
+
+    def _entering_names(self) -> frozenset[str]:
+        """The names of methods that a `with` calls, by their own names or by others of classes.
+
+        ``__enter__ = acquire`` makes `acquire` one.
+        """
+        others = {
+            binding.value.names[-1]
+            for file in self.files.files.values()
+            for decl in file.index.classes.values()
+            for name in _ENTERING
+            for binding in decl.attributes.get(name, ())
+            if isinstance(binding.value, Ref)
+        }
+        return frozenset({*_ENTERING, *others})
 
     def _behind_locking_decorators(self) -> dict[str, set[str]]:
         """By path, the functions not lowered yet that a locking decorator guards."""

@@ -500,8 +500,19 @@ class Attributes:
         return (NameType(f"builtins.object.{name}", member=True),) if name[:2] == "__" else UNKNOWN
 
     def method(self, cls: ClassRef, name: str) -> FunctionType | None:
-        """The method of that name that an instance of the class has, if the project defines it."""
-        return self.slot(cls, name).method
+        """The method of that name that an instance of the class has, if the project defines it.
+
+        ``__enter__ = acquire`` gives a method another name.
+        """
+        slot = self.slot(cls, name)
+        if slot.method is not None or not slot.places:
+            return slot.method
+        types = self.of_class(cls, name) if slot.places[0].on_class else ()
+        match types:
+            case (FunctionType() as function,) if function.decl.class_name:
+                return function
+            case _:
+                return None
 
     def is_plain(self, cls: ClassRef, name: str) -> bool:
         """Whether instances are known to have the attribute, and reading it runs no code of it."""
