@@ -214,7 +214,7 @@ def test_functions_and_their_locals() -> None:
           r = b[*] @12 in f
           q = b[*] @11 in f
           p = b[*] @11 in f
-          err = caught E @15 in f
+          err = ? @15 in f
           for i = b[*] @21 in f
           return await x
           yield x

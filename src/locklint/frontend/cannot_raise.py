@@ -93,8 +93,12 @@ class CannotRaise:
             return True
         expanded = self._definitions.expand(path)
         if expanded is None or not expanded.fields:
-            return False
-        return self._resolver.has_last(self._function.key, expanded)
+            return path.last[0] != "["
+        if self._resolver.has_last(self._function.key, expanded):
+            return True
+        # Of an object of which nothing is known, its author knows what attributes it has.
+        unknown = not self._resolver.type_names(self._function.key, expanded.parent())
+        return unknown and path.last[0] != "["
 
     def _binds(self, target: AccessPath) -> bool:
         expanded = self._definitions.expand(target)

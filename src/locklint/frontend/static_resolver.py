@@ -16,7 +16,6 @@ from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
 from locklint.frontend.resolver import Callee, ContextManager
 from locklint.frontend.value_types import (
-    UNKNOWN,
     ClassRef,
     ClassType,
     ContainerType,
@@ -33,9 +32,8 @@ from locklint.frontend.value_types import (
     UnknownType,
     scope_of,
     type_names,
-    union,
 )
-from locklint.index.declarations import CallValue, Caught, Items, ModuleIndex
+from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
@@ -221,37 +219,9 @@ class StaticResolver:
         return type_names(self._types(function, path))
 
     def has_last(self, function: str, path: AccessPath) -> bool:
-        """Whether the last field of ``path``, an attribute or element, is known to be there.
-
-        Where a variable is bound to objects of several classes, code that reads an attribute of one
-        of them knows that it has that one.
-        """
+        """Whether the last field of ``path``, an attribute or element, is known to be there."""
         holders = self._types(function, path.parent())
-        if holders == UNKNOWN:
-            holders = self._caught(function, path.parent())
-        found = [self._has(kind, path.last) for kind in holders]
-        if all(isinstance(kind, InstanceType | ExternalInstance) for kind in holders):
-            return any(found)
-        return bool(found) and all(found)
-
-    def _caught(self, function: str, path: AccessPath) -> Types:
-        """What a variable may be that only handlers bind; nothing else is.
-
-        Calls of its methods are not followed: they lead from each handler to all that describes an
-        error, and that to messages and settings.
-        """
-        scope = self._scope(function, path)
-        if scope is None or scope.decl is None or not path.is_variable:
-            return ()
-        bindings = scope.decl.locals.get(path.root_name, ())
-        found: list[Types] = []
-        for binding in bindings:
-            if not isinstance(binding.value, Caught):
-                return ()
-            of = binding.value.of
-            for each in of.elements if isinstance(of, Items) else (of,):
-                found.append(self.inference.value(CallValue(each), scope))
-        return union(*found)
+        return bool(holders) and all(self._has(kind, path.last) for kind in holders)
 
     def can_bind(self, function: str, path: AccessPath) -> bool:
         """Whether binding the attribute ``path`` is known to run no code of its object."""

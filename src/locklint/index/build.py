@@ -31,7 +31,6 @@ from locklint.index.declarations import (
     Binding,
     CallSite,
     CallValue,
-    Caught,
     Element,
     Entered,
     Items,
@@ -345,8 +344,7 @@ class _Builder:
             if handler.type is not None and handler.type.__class__ is not ast.Name:
                 self.scan(handler.type, scope)
             if handler.name:
-                caught = OPAQUE if handler.type is None else Caught(value_of(handler.type))
-                self.binder.bind_name(handler.name, caught, handler.lineno, scope)
+                self.binder.bind_name(handler.name, OPAQUE, handler.lineno, scope)
             self._push(handler.body, scope)
         self._push(node.body, scope)
 

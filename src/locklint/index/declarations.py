@@ -91,12 +91,6 @@ class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered", gc=Fa
     of: Value
 
 
-class Caught(msgspec.Struct, frozen=True, array_like=True, tag="caught", gc=False):
-    """What ``except classes as name`` binds: an object of one of the classes, or of a subclass."""
-
-    of: Value
-
-
 class Operation(msgspec.Struct, frozen=True, array_like=True, tag="operation", gc=False):
     """What an arithmetic operator gives: something of the types of its operands.
 
@@ -122,7 +116,6 @@ Value: TypeAlias = (
     | LambdaValue
     | Awaited
     | Entered
-    | Caught
     | Operation
     | Opaque
 )

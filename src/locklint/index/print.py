@@ -9,7 +9,6 @@ from locklint.index.declarations import (
     Awaited,
     Binding,
     CallValue,
-    Caught,
     Choice,
     ClassDecl,
     Element,
@@ -66,8 +65,6 @@ def print_value(value: Value) -> str:
             return f"await {print_value(of)}"
         case Entered(of=of):
             return f"enter {print_value(of)}"
-        case Caught(of=of):
-            return f"caught {print_value(of)}"
         case _:
             return "?"
 
