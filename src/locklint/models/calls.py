@@ -28,8 +28,20 @@ class CallGrade(IntEnum):
     LIKELY = 2
 
 
+_FUTURES = (
+    "asyncio.Future",
+    "asyncio.Task",
+    "asyncio.futures.Future",
+    "asyncio.tasks.Task",
+    "concurrent.futures.Future",
+)
 _NEVER = frozenset(
     {
+        *(
+            f"{future}.{method}"
+            for future in _FUTURES
+            for method in ("cancel", "cancelled", "done")
+        ),
         "builtins.callable",
         "builtins.globals",
         "builtins.id",
@@ -197,6 +209,8 @@ _UNLIKELY_METHODS = frozenset(
         "appendleft",
         "assertRaises",
         "assertRaisesRegex",
+        "cancel",
+        "cancelled",
         "casefold",
         "clear",
         "close",
@@ -205,6 +219,7 @@ _UNLIKELY_METHODS = frozenset(
         "difference",
         "difference_update",
         "discard",
+        "done",
         "endswith",
         "extend",
         "extendleft",
@@ -364,6 +379,17 @@ _USUAL_ERRORS = {
     "io.open": "OSError",
     "builtins.int": "ValueError",
     "builtins.float": "ValueError",
+    "builtins.dict.pop": "KeyError",
+    "builtins.dict.popitem": "KeyError",
+    "builtins.list.index": "ValueError",
+    "builtins.list.pop": "IndexError",
+    "builtins.list.remove": "ValueError",
+    "builtins.next": "StopIteration",
+    "builtins.set.pop": "KeyError",
+    "builtins.set.remove": "KeyError",
+    "collections.deque.pop": "IndexError",
+    "collections.deque.popleft": "IndexError",
+    "collections.deque.remove": "ValueError",
     "json.load": "JSONDecodeError",
     "json.loads": "JSONDecodeError",
 }
@@ -387,6 +413,7 @@ _USUAL_ERRORS_OF_METHODS = {
         "OSError",
     ),
     "get_nowait": "Empty",
+    "popleft": "IndexError",
     "put_nowait": "Full",
 }
 
