@@ -128,7 +128,7 @@ def _local(function: Function) -> Iterator[FreshLock]:
                 first.span,
                 f"`{variable}` is created in `{function.name}` and never leaves it, so no other"
                 f" {_user(first.lock)} shares it",
-                "and acquired here: each call has its own lock",
+                "it is acquired here: each call has its own lock",
             )
         elif not own and others:
             yield from _one_each(function, variable, places[0], others)
@@ -168,7 +168,7 @@ def _one_each(
         span,
         call.span,
         f"each thread gets its own `{variable}`, which excludes no other thread",
-        "and passed to one thread here",
+        "it is passed to one thread here",
         Severity.WARNING,
     )
 
