@@ -80,6 +80,27 @@ class Rule(msgspec.Struct, frozen=True):
             ),
         )
 
+    def at(
+        self,
+        path: str,
+        span: Span,
+        message: str,
+        *,
+        severity: Severity | None = None,
+        help: str = "",
+    ) -> Diagnostic:
+        """A finding of this rule about a place in a file rather than in a function."""
+        return Diagnostic(
+            code=self.code,
+            name=self.name,
+            severity=self.severity if severity is None else severity,
+            confidence=Confidence.HIGH,
+            path=path,
+            span=span,
+            message=message,
+            help=help,
+        )
+
     @property
     def default(self) -> bool:
         """Whether the rule is on by default."""

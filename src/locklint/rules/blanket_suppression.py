@@ -54,7 +54,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.frontend.suppressions import parse_suppressions
 from locklint.rule import Rule
 
@@ -65,14 +65,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for pragma in parse_suppressions(source.text).pragmas:
             if pragma.is_blanket:
                 kind = pragma.kind.value
-                yield Diagnostic(
-                    code=RULE.code,
-                    name=RULE.name,
-                    severity=RULE.severity,
-                    confidence=Confidence.HIGH,
-                    path=path,
-                    span=pragma.span,
-                    message=f"this `{kind}` names no rule, so it suppresses all of them",
+                yield RULE.at(
+                    path,
+                    pragma.span,
+                    f"this `{kind}` names no rule, so it suppresses all of them",
                     help=f"name the rules to suppress in brackets, as in `{kind}[LCK101]`",
                 )
 

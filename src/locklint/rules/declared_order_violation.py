@@ -64,7 +64,7 @@ from collections.abc import Iterator
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.declared_order import Violation
 from locklint.analysis.program import Program
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.core.diagnostic import Diagnostic, Severity, Step
 from locklint.rule import Rule
 
 
@@ -74,9 +74,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     Comments that are meant to declare an order and do not are reported too.
     """
     for odd in program.odd_orders:
-        yield Diagnostic(
-            RULE.code, RULE.name, Severity.ERROR, Confidence.HIGH, odd.path, odd.span, odd.message
-        )
+        yield RULE.at(odd.path, odd.span, odd.message, severity=Severity.ERROR)
     for found in program.order_violations:
         function = program.functions[found.witness.function]
         locks = (found.witness.source.lock, found.witness.target.lock)

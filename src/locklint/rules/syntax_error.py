@@ -36,21 +36,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report the files and functions that could not be read or parsed."""
     for problem in program.problems:
-        yield Diagnostic(
-            code=RULE.code,
-            name=RULE.name,
-            severity=RULE.severity if problem.reason.is_bad_input else Severity.INFO,
-            confidence=Confidence.HIGH,
-            path=problem.path,
-            span=problem.span,
-            message=problem.message,
+        yield RULE.at(
+            problem.path,
+            problem.span,
+            problem.message,
+            severity=None if problem.reason.is_bad_input else Severity.INFO,
         )
 
 

@@ -54,7 +54,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.program import Program
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.frontend.suppressions import Pragma, parse_suppressions
 from locklint.rule import Rule
 
@@ -67,14 +67,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for path, source in sorted(program.sources.items()):
         for comment in parse_suppressions(source.text).unread:
             is_complete = comment.spelling.endswith(("]", "enable"))
-            yield Diagnostic(
-                code=RULE.code,
-                name=RULE.name,
-                severity=RULE.severity,
-                confidence=Confidence.HIGH,
-                path=path,
-                span=comment.span,
-                message=f"`{comment.written}` has no effect: locklint cannot read it",
+            yield RULE.at(
+                path,
+                comment.span,
+                f"`{comment.written}` has no effect: locklint cannot read it",
                 help=f"write `{comment.spelling}`"
                 if is_complete
                 else f"name the rules to suppress, as in `{comment.spelling}[LCK101]`",
@@ -103,16 +99,7 @@ def unused(
         advice = f"{move}, where {meant_for.code} is reported"
     else:
         advice = "remove the comment" if whole else "remove the unused rules from the comment"
-    return Diagnostic(
-        code=RULE.code,
-        name=RULE.name,
-        severity=RULE.severity,
-        confidence=Confidence.HIGH,
-        path=path,
-        span=pragma.span,
-        message=f"{written} suppresses nothing{hint}",
-        help=advice,
-    )
+    return RULE.at(path, pragma.span, f"{written} suppresses nothing{hint}", help=advice)
 
 
 RULE = Rule(
