@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from locklint.analysis.story import user_word, with_word
 from locklint.core.diagnostic import Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors, reaching
@@ -71,8 +72,8 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
                     instruction.lock,
                     instruction.span,
                     instruction.span,
-                    f"`{_with(instruction.lock)}` on a new `{instruction.lock.api.name}`, which no"
-                    f" other {_user(instruction.lock)} shares",
+                    f"`{with_word(instruction.lock)}` on a new `{instruction.lock.api.name}`,"
+                    f" which no other {user_word(instruction.lock)} shares",
                     "",
                     _severity(instruction.lock),
                 )
@@ -127,7 +128,7 @@ def _local(function: Function) -> Iterator[FreshLock]:
                 places[0][0],
                 first.span,
                 f"`{variable}` is created in `{function.name}` and never leaves it, so no other"
-                f" {_user(first.lock)} shares it",
+                f" {user_word(first.lock)} shares it",
                 "it is acquired here: each call has its own lock",
             )
         elif not own and others:
@@ -171,15 +172,6 @@ def _one_each(
         "it is passed to one thread here",
         Severity.WARNING,
     )
-
-
-def _user(lock: LockRef) -> str:
-    """Return the word for those that a lock keeps apart."""
-    return "task" if lock.api.is_async else "thread"
-
-
-def _with(lock: LockRef) -> str:
-    return "async with" if lock.api.is_async else "with"
 
 
 def _severity(lock: LockRef) -> Severity:

@@ -45,7 +45,17 @@ def display_name(lock: LockRef) -> str:
 
 def with_statement(lock: LockRef) -> str:
     """The words that hold a lock: ``with`` or ``async with``, and its name."""
-    return f"{'async with' if lock.api.is_async else 'with'} {display_name(lock)}"
+    return f"{with_word(lock)} {display_name(lock)}"
+
+
+def with_word(lock: LockRef) -> str:
+    """Return the statement that holds a lock: ``with`` or ``async with``."""
+    return "async with" if lock.api.is_async else "with"
+
+
+def user_word(lock: LockRef) -> str:
+    """Return the word for those that a lock keeps apart: threads, or tasks of an event loop."""
+    return "task" if lock.api.is_async else "thread"
 
 
 def kind_phrase(kind: LockKind) -> str:

@@ -58,7 +58,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.hand_off import held_as
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, step
+from locklint.analysis.story import display_name, step, user_word
 from locklint.analysis.unheld import releases_of_others
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
@@ -72,7 +72,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if held_as(given.lock, given.key.mode) in states.shared.acquired:
                 continue  # Others acquire it for this function to release.
             name = display_name(given.lock)
-            user = "task" if given.lock.api.is_async else "thread"
+            user = user_word(given.lock)
             steps = []
             if given.before.where is not None:
                 message = f"`{name}` is released here"
