@@ -102,18 +102,15 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
         return Grade.NEVER
     if call.external is not None:
         runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
-        likely = _GRADES[name_grade(call.external, len(call.arguments), runs_code=runs_code)]
-        # Whatever is closed, hardly anybody has seen that fail.
-        return min(likely, Grade.UNLIKELY) if _is_method(call, "close") else likely
+        is_method = call.callee is not None and bool(call.callee.fields)
+        return _GRADES[
+            name_grade(call.external, len(call.arguments), runs_code=runs_code, is_method=is_method)
+        ]
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
         return _GRADES[method_grade(call.callee.last, call.callee.parent().last)]
     return Grade.LIKELY
-
-
-def _is_method(call: Call, name: str) -> bool:
-    return call.callee is not None and bool(call.callee.fields) and call.callee.last == name
 
 
 def _is_done_to_lock(call: Call) -> bool:

@@ -430,10 +430,13 @@ def usual_error(name: str | None, method: str) -> str:
     return _USUAL_ERRORS_OF_MODULES.get(module) or _USUAL_ERRORS_OF_METHODS.get(method, "")
 
 
-def name_grade(dotted: str, arguments: int = 0, *, runs_code: bool = False) -> CallGrade:
+def name_grade(
+    dotted: str, arguments: int = 0, *, runs_code: bool = False, is_method: bool = False
+) -> CallGrade:
     """How likely the external callable of that absolute dotted name is to raise.
 
-    ``arguments`` is how many it gets; ``runs_code``: among them is code that it may run.
+    ``arguments`` is how many it gets; ``runs_code``: among them is code that it may run;
+    ``is_method``: it is called as a method.
 
     Builtins are ``builtins.len`` or plainly ``len``; a method of a known external type is
     ``type.method`` (``threading.Event.set``).
@@ -454,6 +457,8 @@ def name_grade(dotted: str, arguments: int = 0, *, runs_code: bool = False) -> C
         return CallGrade.UNLIKELY
     if owner in _CONTAINER_TYPES and method in _UNLIKELY_METHODS:
         return CallGrade.UNLIKELY
+    if is_method and method == "close":
+        return CallGrade.UNLIKELY  # Whatever is closed, hardly anybody has seen that fail.
     return CallGrade.LIKELY
 
 
