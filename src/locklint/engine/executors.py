@@ -74,7 +74,7 @@ def answer_of(executor: Executor, future: Future[bytes]) -> bytes:
     A pool of processes has a thread that hands out work and takes answers. Where memory runs out,
     it can end without a word to those who wait: then raise `BrokenExecutor`.
     """
-    # What has been public in no version of Python.
+    # No version of Python makes this public.
     thread = getattr(executor, "_executor_manager_thread", None)
     if not isinstance(thread, Thread):
         return future.result()
@@ -110,7 +110,7 @@ class Processes:
 
     def end(self, executor: Executor) -> None:
         """End the processes at once: nobody waits for what they do."""
-        # What has been public since Python 3.14 only.
+        # Python makes this public since 3.14 only.
         processes: dict[int, Any] = getattr(executor, "_processes", None) or {}
         for process in list(processes.values()):
             with suppress(OSError, ValueError):

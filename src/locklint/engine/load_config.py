@@ -43,7 +43,7 @@ _OWN_NAME = re.compile(r"lock[-_]?lint", re.IGNORECASE)
 _LONG_KEY = re.compile(rf"(?:{_KEY_PART}){{64}}")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
 _TYPE = re.compile(r"`(\w+)(?: \| null)?`")
-# Where people look for settings who know other linters.
+# Places of settings in other linters, which their users may expect here.
 _OF_OTHERS = {
     "lint": ": write its settings in the table of locklint itself",
     "src": " (did you mean `source-roots`?)",

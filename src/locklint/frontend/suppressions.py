@@ -213,7 +213,7 @@ def parse_suppressions(text: str) -> Suppressions:
     try:
         found = sorted(_from_tokens(text, unread), key=lambda pragma: pragma.line)
     except (tokenize.TokenError, SyntaxError, ValueError):
-        # What looks like a comment may be text, which is not told to be a bad one.
+        # Text may look like a comment: it is not reported as a bad one.
         return Suppressions(tuple(_from_lines(text)))
     return Suppressions(tuple(found), tuple(unread))
 

@@ -115,7 +115,7 @@ def _is_use(instruction: Instruction, lock: LockRef) -> bool:
 def _help(use: ApiUse, source: SourceFile | None) -> str:
     if use.lock is None or not use.method:
         line = source.line(use.span.line).split() if source is not None else []
-        if line[:1] == ["with"] or line[:2] == ["async", "with"]:
+        if "and" in line and (line[:1] == ["with"] or line[:2] == ["async", "with"]):
             return "write `with x, y:` to acquire both locks: `x and y` is only the second"
         is_event = use.lock is not None and use.lock.kind.role is LockRole.EVENT
         return "call `is_set()`" if is_event else "call `locked()` or `acquire()`"
