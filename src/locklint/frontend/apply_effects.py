@@ -15,8 +15,7 @@ from locklint.core.source import Span
 from locklint.frontend.cannot_raise import CannotRaise
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
-from locklint.frontend.narrowing import Narrowing
-from locklint.frontend.reaching_values import ReachingValues
+from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import spawns
 from locklint.ir.access_path import AccessPath, Root
@@ -30,7 +29,6 @@ from locklint.ir.instruction import (
     BlockId,
     Branch,
     Call,
-    CallArgument,
     Catch,
     Defer,
     Display,
@@ -56,7 +54,7 @@ from locklint.ir.instruction import (
     Use,
     Wait,
 )
-from locklint.ir.lock import Exactness, Gives, LockRef, LockRole, Mode
+from locklint.ir.lock import Gives, LockRef, LockRole, Mode
 from locklint.models.calls import EXPECTING_MANAGER
 from locklint.models.table import LockTable
 
@@ -110,6 +108,7 @@ class EffectPass:
         self._resolver = resolver
         self._methods = methods
         self._definitions = Definitions(function)
+        self._operands = Operands(function, resolver, methods, self._definitions)
         self._implicit = ImplicitCalls(function.key, resolver, self._definitions, immediate)
         self._safe = CannotRaise(function, resolver, self._definitions)
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
@@ -118,10 +117,6 @@ class EffectPass:
         self._given_away: set[str] = set()
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
-        self._narrowing = Narrowing(function, resolver)
-        self._reaching = ReachingValues(function, self._definitions)
-        self._bound_here: dict[AccessPath, Operand] = {}
-        self._block = function.entry
 
     def apply(self) -> Function:
         """The function with effects; its graph keeps its shape, but for swallowed exceptions."""
@@ -134,15 +129,13 @@ class EffectPass:
         blocks: dict[BlockId, BasicBlock] = {}
         for block in function.blocks.values():
             instructions: list[Instruction] = []
-            self._block = block.id
-            self._bound_here = {}
+            self._operands.begin(block.id)
             for instruction in block.instructions:
                 for rewritten in self._rewrite(instruction):
                     _drop_reads(instructions, rewritten)
                     instructions.append(self._safe.mark(rewritten, block))
                     instructions.extend(self._implicit.of(rewritten))
-                if isinstance(instruction, Assign) and instruction.target.is_variable:
-                    self._bound_here[instruction.target] = instruction.value
+                self._operands.pass_by(instruction)
             terminator = self._terminator(block, instructions)
             blocks[block.id] = msgspec.structs.replace(
                 block, instructions=tuple(instructions), terminator=terminator
@@ -154,79 +147,6 @@ class EffectPass:
             mentions=frozenset(self._mentions),
             given_away=frozenset(self._given_away),
         )
-
-    # -- what operands stand for ------------------------------------------------------------
-
-    def _lock(self, operand: Operand) -> LockRef | None:
-        """The lock that an operand stands for; it keeps a path that the analysis can follow."""
-        if not isinstance(operand, AccessPath):
-            return None
-        path = self._definitions.expand(operand)
-        if path is None:
-            return self._chosen_lock(operand)
-        lock = self._resolver.lock(self._function.key, path)
-        if lock is None and path != operand:
-            return None
-        if lock is not None and not self._narrowing.admits(self._block, path, lock.api):
-            return None
-        if lock is not None and self._is_something_else(path, lock):
-            return None
-        if lock is not None and lock.path.is_vague and not operand.is_vague:
-            # In `for lock in locks` the variable names one element, `locks[*]` none in particular.
-            return msgspec.structs.replace(lock, path=operand)
-        if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
-            return msgspec.structs.replace(lock, path=operand)
-        return lock
-
-    def _is_something_else(self, path: AccessPath, lock: LockRef) -> bool:
-        """Whether a variable was last bound, on all paths, to objects of other classes."""
-        if path.root is not Root.LOCAL or not path.is_variable:
-            return False
-        here = self._bound_here.get(path)
-        values = self._reaching.at(self._block, path) if here is None else frozenset((here,))
-        return bool(values) and all(self._makes_other(value, lock) for value in values)
-
-    def _makes_other(self, value: Operand, lock: LockRef) -> bool:
-        call = self._definitions.call(value) if isinstance(value, AccessPath) else None
-        if call is None or call.callee is None:
-            return False
-        path = self._definitions.expand(call.callee)
-        if path is None or self._callee(path).constructs is None:
-            return False
-        return self._resolver.lock_class(self._function.key, path) not in (lock.kind, lock.api)
-
-    def _chosen_lock(self, operand: AccessPath) -> LockRef | None:
-        """A temporary that is one of several values, chosen by a conditional expression."""
-        for value in self._definitions.values(operand):
-            lock = self._lock(value) if value != operand else None
-            if lock is not None:
-                return msgspec.structs.replace(lock, path=operand, exactness=Exactness.UNKNOWN)
-        return None
-
-    def _callee(self, path: AccessPath | None) -> Callee:
-        if path is None:
-            return Callee()
-        expanded = self._definitions.expand(path)
-        return Callee() if expanded is None else self._resolver.callee(self._function.key, expanded)
-
-    def _method(self, path: AccessPath | None) -> tuple[LockRef, str] | None:
-        """The lock and the method, where ``path`` is a bound method of a lock."""
-        if path is None:
-            return None
-        path = self._definitions.bound_method(path, self._methods)
-        if not path.fields or path.last not in self._methods:
-            return None
-        lock = self._lock(path.parent())
-        if lock is None or path.last in lock.api.owned_attributes:
-            return None
-        return (lock, path.last)
-
-    def _asked_if_held(self, path: AccessPath) -> LockRef | None:
-        """The lock, where ``path`` is an attribute of it that is true while it is held."""
-        if not path.fields or path.last not in self._methods:
-            return None
-        lock = self._lock(path.parent())
-        return lock if lock is not None and path.last in lock.api.owned_attributes else None
 
     # -- instructions -----------------------------------------------------------------------
 
@@ -245,12 +165,14 @@ class EffectPass:
                 yield from self._enter(instruction)
             case Exit():
                 yield from self._exit(instruction)
-            case Read(span=span, path=path) if (lock := self._asked_if_held(path)) is not None:
+            case Read(span=span, path=path) if (
+                lock := self._operands.asked_if_held(path)
+            ) is not None:
                 yield Call(span, path, path, lock=lock, safe=True)
             case Read(path=path, discarded=True):
                 self._discarded(path, instruction.span)
                 yield instruction
-            case Read(path=path) if self._method(path) is not None:
+            case Read(path=path) if self._operands.method(path) is not None:
                 # A lock has its methods: naming one cannot fail.
                 return
             case Assign(target=target, value=value):
@@ -265,7 +187,7 @@ class EffectPass:
     def _note_pending(self, call: Call) -> None:
         if call.result is None:
             return
-        found = self._method(call.callee)
+        found = self._operands.method(call.callee)
         if found is not None:
             lock, method = found
             form = lock.api.acquire_form(method)
@@ -281,11 +203,11 @@ class EffectPass:
                     self._pending[call.result] = self._pending[argument.value]
 
     def _call(self, call: Call) -> Iterator[Instruction]:
-        found = self._method(call.callee)
+        found = self._operands.method(call.callee)
         if found is not None:
             yield from self._lock_call(call, *found)
             return
-        callee = self._callee(call.callee)
+        callee = self._operands.callee(call.callee)
         call = self._with_callee(call, callee)
         if callee.external and callee.external.startswith(_STACKS):
             done = list(self._stack_call(call, callee.external.rsplit(".", 1)[-1]))
@@ -297,20 +219,24 @@ class EffectPass:
             # What a function of the project does to a lock, its summary says; what it does with
             # something to call, later perhaps, or with locks in a container, it does not.
             contained = bool(call.targets) and isinstance(argument.value, Display)
-            if keeps or contained or self._is_callable(argument.value):
+            if keeps or contained or self._operands.is_callable(argument.value):
                 yield from self._hand_over(argument.value, call.span)
         yield call
         module = split_key(self._function.key)[0]
-        yield from spawns(call, callee, module, self._definitions, self._callee, self._lock)
+        yield from spawns(
+            call, callee, module, self._definitions, self._operands.callee, self._operands.lock
+        )
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""
         if callee.targets:
-            arguments = self._with_locks(call.arguments)
+            arguments = self._operands.with_locks(call.arguments)
         elif callee.external in _LOOKING:
             arguments = call.arguments
         else:
-            arguments = tuple([self._with_functions(argument) for argument in call.arguments])
+            arguments = tuple(
+                [self._operands.with_function(argument) for argument in call.arguments]
+            )
         path = call.callee
         if path is not None and path.root is Root.TEMP:
             expanded = self._definitions.expand(path)
@@ -329,55 +255,6 @@ class EffectPass:
             receiver=callee.receiver,
             receiver_classes=callee.receiver_classes,
         )
-
-    def _with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
-        """Arguments that say which locks, or whose bound methods, they are."""
-        return tuple(
-            [argument if argument.star else self._with_lock(argument) for argument in arguments]
-        )
-
-    def _with_functions(self, argument: CallArgument) -> CallArgument:
-        """An argument for code that is not known, which may call it later, with what it may be."""
-        match argument.value:
-            case FunctionRef():
-                return self._with_lock(argument)
-            case AccessPath() as path if not argument.star:
-                is_function = self._definitions.function(path) is not None
-                if is_function or path.fields or path.root in (Root.GLOBAL, Root.CLOSURE):
-                    found = self._with_lock(argument)
-                    return argument if found.lock is not None else found
-        return argument
-
-    def _with_lock(self, argument: CallArgument) -> CallArgument:
-        value = argument.value
-        if isinstance(value, FunctionRef):
-            key = f"{split_key(self._function.key)[0]}:{value.qualname}"
-            return msgspec.structs.replace(argument, functions=(key,))
-        if not isinstance(value, AccessPath):
-            return argument
-        lock = self._lock(value)
-        if lock is not None:
-            return msgspec.structs.replace(argument, lock=lock)
-        reference = self._definitions.function(value)
-        if reference is not None:
-            key = f"{split_key(self._function.key)[0]}:{reference.qualname}"
-            return msgspec.structs.replace(argument, functions=(key,))
-        callee = self._callee(value)
-        outside = (callee.external,) if callee.external is not None else ()
-        functions = (*callee.targets, *callee.overrides, *outside) if callee.certain else ()
-        receiver = None
-        if callee.bound and callee.targets and callee.constructs is None and value.fields:
-            receiver = callee.receiver or value.parent()
-        if receiver is None and not functions:
-            return argument
-        return msgspec.structs.replace(argument, receiver=receiver, functions=functions)
-
-    def _is_callable(self, operand: Operand) -> bool:
-        if isinstance(operand, FunctionRef):
-            return True
-        if not isinstance(operand, AccessPath):
-            return False
-        return self._definitions.function(operand) is not None or self._method(operand) is not None
 
     def _is_harmless(self, call: Call) -> bool:
         """Whether what is passed to the call does not outlive it, nor can be released by it."""
@@ -450,20 +327,20 @@ class EffectPass:
         stack = call.callee.parent()
         first = call.arguments[0].value if call.arguments else None
         if method in _ENTER_METHODS and first is not None:
-            lock = self._lock(first)
+            lock = self._operands.lock(first)
             if lock is not None and lock.api.acquire_forms:
                 mode = lock.mode or lock.api.with_mode
                 yield Acquire(call.span, lock, method, mode, None, call)
                 yield Defer(call.span, stack, lock)
         elif method in _PUSH_METHODS and isinstance(first, AccessPath):
-            found = self._method(first)
+            found = self._operands.method(first)
             if found is not None:
                 if _releases(found):
                     yield Defer(call.span, stack, found[0])
                 else:
                     yield call
                 return
-            lock = self._lock(first)
+            lock = self._operands.lock(first)
             if lock is not None and lock.api.acquire_forms:
                 yield Defer(call.span, stack, lock)
         elif method == "pop_all":
@@ -479,7 +356,7 @@ class EffectPass:
         if isinstance(context, AccessPath) and context in self._given_by_acquire:
             self._note_with_acquire(enter, self._given_by_acquire[context])
             return
-        lock = self._lock(context)
+        lock = self._operands.lock(context)
         if lock is None:
             self._note_odd_with(enter)
             yield msgspec.structs.replace(enter, manager=self._manager(enter.context))
@@ -509,13 +386,13 @@ class EffectPass:
             return
         awaited = self._awaited(context)
         if awaited is not None:
-            lock = self._lock(awaited)
+            lock = self._operands.lock(awaited)
             if lock is not None and lock.api.async_with_ok and not enter.is_async:
                 self._use(UseKind.AWAITED_WITH, enter.span, lock)
             return
         call = self._definitions.call(context)
         if call is not None:
-            found = self._method(call.callee)
+            found = self._operands.method(call.callee)
             if found is not None:
                 lock, method = found
                 form = lock.api.acquire_form(method)
@@ -555,7 +432,7 @@ class EffectPass:
         if isinstance(context, AccessPath) and context in self._given_by_acquire:
             lock: LockRef | None = self._given_by_acquire[context]
         else:
-            lock = self._lock(context)
+            lock = self._operands.lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
             yield msgspec.structs.replace(exit_, manager=self._manager(context))
             return
@@ -573,7 +450,9 @@ class EffectPass:
         if not (found.enter or found.exit or found.generator or found.external):
             return Manager(external=EXPECTING_MANAGER) if _is_test(call) else None
         if found.generator and call is not None:
-            call = msgspec.structs.replace(call, arguments=self._with_locks(call.arguments))
+            call = msgspec.structs.replace(
+                call, arguments=self._operands.with_locks(call.arguments)
+            )
         return Manager(
             found.enter,
             found.exit,
@@ -633,29 +512,29 @@ class EffectPass:
         self._uses.append(ApiUse(kind, span, lock, method, detail, use, is_async, branch=branch))
 
     def _discarded(self, path: AccessPath, span: Span) -> None:
-        found = self._method(path)
+        found = self._operands.method(path)
         if found is not None:
             self._use(UseKind.METHOD_STATEMENT, span, found[0], found[1])
 
     def _tested(self, path: AccessPath, span: Span, block: BlockId) -> None:
         call = self._definitions.call(path)
         if call is not None:
-            found = self._method(call.callee)
+            found = self._operands.method(call.callee)
             if found is not None and found[1] == found[0].api.locked_method:
                 self._use(UseKind.LOCKED_TESTED, call.span, *found, branch=block)
             return
-        found = self._method(path) if path.fields else None
+        found = self._operands.method(path) if path.fields else None
         if found is not None:
             self._use(UseKind.METHOD_TESTED, span, found[0], found[1])
             return
-        lock = self._lock(path)
+        lock = self._operands.lock(path)
         if lock is not None and not lock.may_be_none:
             self._use(UseKind.LOCK_TESTED, span, lock, branch=block)
 
     # -- giving away ------------------------------------------------------------------------
 
     def _note_mention(self, path: AccessPath) -> None:
-        found = self._method(path) if path.fields else None
+        found = self._operands.method(path) if path.fields else None
         if found is not None and found[0].api.release_form(found[1]) is not None:
             self._mentions.add(found[0].identity)
 
@@ -675,10 +554,10 @@ class EffectPass:
             case FunctionRef(captures=captures):
                 for path in captures:
                     self._give_away(path)
-                    found = self._method(path) if path.fields else None
+                    found = self._operands.method(path) if path.fields else None
                     if found is not None and _releases(found):
                         yield HandOver(span, found[0])
-                    elif found is None and (lock := self._lock(path)) is not None:
+                    elif found is None and (lock := self._operands.lock(path)) is not None:
                         # What is run later may pass the lock on to whoever releases it.
                         yield HandOver(span, lock)
             case AccessPath() as path:
@@ -688,14 +567,14 @@ class EffectPass:
                 if function is not None:
                     yield from self._hand_over(function, span)
                     return
-                found = self._method(path) if path.fields or path.is_variable else None
+                found = self._operands.method(path) if path.fields or path.is_variable else None
                 if found is not None:
                     if _releases(found):
                         self._mentions.add(found[0].identity)
                     if _changes(found):
                         yield HandOver(span, found[0])
                     return
-                lock = self._lock(path)
+                lock = self._operands.lock(path)
                 if lock is not None and lock.api.acquire_forms:
                     yield HandOver(span, lock)
             case _:

@@ -1,0 +1,177 @@
+"""What the operands of one function stand for: locks, methods of locks, and functions."""
+
+from __future__ import annotations
+
+import msgspec
+
+from locklint.frontend.definitions import Definitions
+from locklint.frontend.narrowing import Narrowing
+from locklint.frontend.reaching_values import ReachingValues
+from locklint.frontend.resolver import Callee, Resolver
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function, split_key
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    CallArgument,
+    FunctionRef,
+    Instruction,
+    Operand,
+)
+from locklint.ir.lock import Exactness, LockRef
+
+
+class Operands:
+    """Answers for the operands of one function, in the order in which its blocks are gone through.
+
+    ``methods`` are the names that a lock's methods may have. `begin` and `pass_by` say where the
+    questions come from: a variable means what it was bound to last.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        resolver: Resolver,
+        methods: frozenset[str],
+        definitions: Definitions,
+    ) -> None:
+        self._function = function
+        self._resolver = resolver
+        self._methods = methods
+        self._definitions = definitions
+        self._narrowing = Narrowing(function, resolver)
+        self._reaching = ReachingValues(function, definitions)
+        self._bound_here: dict[AccessPath, Operand] = {}
+        self._block = function.entry
+
+    def begin(self, block: BlockId) -> None:
+        """Go on to the begin of a block."""
+        self._block = block
+        self._bound_here = {}
+
+    def pass_by(self, instruction: Instruction) -> None:
+        """Go on behind an instruction of the block."""
+        if isinstance(instruction, Assign) and instruction.target.is_variable:
+            self._bound_here[instruction.target] = instruction.value
+
+    def lock(self, operand: Operand) -> LockRef | None:
+        """The lock that an operand stands for; it keeps a path that the analysis can follow."""
+        if not isinstance(operand, AccessPath):
+            return None
+        path = self._definitions.expand(operand)
+        if path is None:
+            return self._chosen_lock(operand)
+        lock = self._resolver.lock(self._function.key, path)
+        if lock is None and path != operand:
+            return None
+        if lock is not None and not self._narrowing.admits(self._block, path, lock.api):
+            return None
+        if lock is not None and self._is_something_else(path, lock):
+            return None
+        if lock is not None and lock.path.is_vague and not operand.is_vague:
+            # In `for lock in locks` the variable names one element, `locks[*]` none in particular.
+            return msgspec.structs.replace(lock, path=operand)
+        if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
+            return msgspec.structs.replace(lock, path=operand)
+        return lock
+
+    def _is_something_else(self, path: AccessPath, lock: LockRef) -> bool:
+        """Whether a variable was last bound, on all paths, to objects of other classes."""
+        if path.root is not Root.LOCAL or not path.is_variable:
+            return False
+        here = self._bound_here.get(path)
+        values = self._reaching.at(self._block, path) if here is None else frozenset((here,))
+        return bool(values) and all(self._makes_other(value, lock) for value in values)
+
+    def _makes_other(self, value: Operand, lock: LockRef) -> bool:
+        call = self._definitions.call(value) if isinstance(value, AccessPath) else None
+        if call is None or call.callee is None:
+            return False
+        path = self._definitions.expand(call.callee)
+        if path is None or self.callee(path).constructs is None:
+            return False
+        return self._resolver.lock_class(self._function.key, path) not in (lock.kind, lock.api)
+
+    def _chosen_lock(self, operand: AccessPath) -> LockRef | None:
+        """A temporary that is one of several values, chosen by a conditional expression."""
+        for value in self._definitions.values(operand):
+            lock = self.lock(value) if value != operand else None
+            if lock is not None:
+                return msgspec.structs.replace(lock, path=operand, exactness=Exactness.UNKNOWN)
+        return None
+
+    def callee(self, path: AccessPath | None) -> Callee:
+        """What calling a path calls; an empty `Callee` where that is not known."""
+        if path is None:
+            return Callee()
+        expanded = self._definitions.expand(path)
+        return Callee() if expanded is None else self._resolver.callee(self._function.key, expanded)
+
+    def method(self, path: AccessPath | None) -> tuple[LockRef, str] | None:
+        """The lock and the method, where ``path`` is a bound method of a lock."""
+        if path is None:
+            return None
+        path = self._definitions.bound_method(path, self._methods)
+        if not path.fields or path.last not in self._methods:
+            return None
+        lock = self.lock(path.parent())
+        if lock is None or path.last in lock.api.owned_attributes:
+            return None
+        return (lock, path.last)
+
+    def asked_if_held(self, path: AccessPath) -> LockRef | None:
+        """The lock, where ``path`` is an attribute of it that is true while it is held."""
+        if not path.fields or path.last not in self._methods:
+            return None
+        lock = self.lock(path.parent())
+        return lock if lock is not None and path.last in lock.api.owned_attributes else None
+
+    def with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
+        """Arguments that say which locks, or whose bound methods, they are."""
+        return tuple(
+            [argument if argument.star else self._with_lock(argument) for argument in arguments]
+        )
+
+    def with_function(self, argument: CallArgument) -> CallArgument:
+        """An argument for code that is not known, which may call it later, with what it may be."""
+        match argument.value:
+            case FunctionRef():
+                return self._with_lock(argument)
+            case AccessPath() as path if not argument.star:
+                is_function = self._definitions.function(path) is not None
+                if is_function or path.fields or path.root in (Root.GLOBAL, Root.CLOSURE):
+                    found = self._with_lock(argument)
+                    return argument if found.lock is not None else found
+        return argument
+
+    def _with_lock(self, argument: CallArgument) -> CallArgument:
+        value = argument.value
+        if isinstance(value, FunctionRef):
+            key = f"{split_key(self._function.key)[0]}:{value.qualname}"
+            return msgspec.structs.replace(argument, functions=(key,))
+        if not isinstance(value, AccessPath):
+            return argument
+        lock = self.lock(value)
+        if lock is not None:
+            return msgspec.structs.replace(argument, lock=lock)
+        reference = self._definitions.function(value)
+        if reference is not None:
+            key = f"{split_key(self._function.key)[0]}:{reference.qualname}"
+            return msgspec.structs.replace(argument, functions=(key,))
+        callee = self.callee(value)
+        outside = (callee.external,) if callee.external is not None else ()
+        functions = (*callee.targets, *callee.overrides, *outside) if callee.certain else ()
+        receiver = None
+        if callee.bound and callee.targets and callee.constructs is None and value.fields:
+            receiver = callee.receiver or value.parent()
+        if receiver is None and not functions:
+            return argument
+        return msgspec.structs.replace(argument, receiver=receiver, functions=functions)
+
+    def is_callable(self, operand: Operand) -> bool:
+        """Whether an operand is a function written here, or a method of a lock."""
+        if isinstance(operand, FunctionRef):
+            return True
+        if not isinstance(operand, AccessPath):
+            return False
+        return self._definitions.function(operand) is not None or self.method(operand) is not None
