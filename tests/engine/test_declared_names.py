@@ -129,6 +129,12 @@ def test_names_that_exist_or_are_those_of_others(run: Run, settings: str) -> Non
     assert (graph.status, graph.err) == (0, "")
 
 
+def test_a_name_that_begins_like_none_of_the_project_may_be_misspelt(run: Run) -> None:
+    result = run('lock-types."bnk.sync.Latch" = {}')
+    assert result.err.endswith("there is no `bnk.sync.Latch` (did you mean `bank.sync.Latch`?)\n")
+    assert result.status == 0
+
+
 def test_a_name_may_be_made_at_run_time(run: Run) -> None:
     Path("src/bank/sync.py").write_text(SYNC + "\n\ndef __getattr__(name): ...\n")
     assert run('lock-types."bank.sync.Other" = {}').status == 0
@@ -142,7 +148,7 @@ def test_a_part_of_the_project_may_not_know_a_name(run: Run) -> None:
         assert run(settings, "src/bank/money.py").status == 0
         verbose = run(settings, "-v", "src")
         assert verbose.status == 0
-        assert "only a part of the project was analysed" in verbose.err
+        assert "not all of the project was analysed" in verbose.err
     assert run('lock-order = ["mistyped < audit"]').status == 2
     assert run('lock-order = ["lock < audit"]').status == 0
     # Of a package that was analysed as a whole all names are known.
@@ -154,6 +160,73 @@ def test_a_part_of_the_project_may_not_know_a_name(run: Run) -> None:
     assert run(misspelt, "tests", verb="graph").status == 0
     assert run(misspelt, "src/bank/sync.py").status == 0
     assert run(misspelt, "--report-only-for", "src/bank/sync.py").status == 2
+    # A module that was analysed has the names that it has.
+    assert run(misspelt, "src/bank/money.py").status == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "meant"),
+    [
+        ('lock-order = ["Account._lock < audti"]', "audit"),
+        ('lock-order = ["Acount._lock < audit"]', "Account._lock"),
+        ('lock-order = ["bnak.money.audit < unused"]', "bank.money.audit"),
+        ('lock-order = ["bank.money.Account.lock < audit"]', "bank.money.Account._lock"),
+        ('lock-types."bnk.sync.Latch" = {}', "bank.sync.Latch"),
+        ('immediate-callers = ["bank.sync.Latch.donw"]', "bank.sync.Latch.down"),
+        ('lock-types."bank.sycn.Latch" = {}', "bank.sync.Latch"),
+    ],
+)
+def test_a_slip_is_told_though_a_part_of_the_project_was_analysed(
+    run: Run, settings: str, meant: str
+) -> None:
+    files = ("src/bank/money.py", "src/bank/sync.py")
+    note = f"(did you mean `{meant}`?); not all of the project was analysed\n"
+    result = run(settings, *files)
+    assert (result.status, note in result.err) == (0, True), result.err
+    assert result.err.startswith("note: ")
+    assert "locklint.toml:1:" in result.err
+    assert run(settings, *files, "-q").err == ""
+    assert note in run(settings, *files, verb="graph").err
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ('lock-order = ["bank.money.zzz < audit"]', 2),
+        ('lock-order = ["bank.money.Bill._lock < audit"]', 2),
+        # Other code may set an attribute of a class.
+        ('lock-order = ["bank.money.Account.zzz < audit"]', 0),
+        ('lock-types."bank.sync.Semaphore" = {}', 2),
+    ],
+)
+def test_an_analysed_module_has_no_other_names(run: Run, settings: str, status: int) -> None:
+    files = ("src/bank/money.py", "src/bank/sync.py")
+    result = run(settings, *files)
+    level = "error" if status else "note"
+    assert (result.status, result.err.startswith(f"{level}: ")) == (status, True), result.err
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        # Another module may have these, though something like them was analysed.
+        'lock-order = ["zzz < audit"]',
+        'lock-order = ["lock < audit", "bank.teller.audit < audit"]',
+        'lock-order = ["bank.money.audit < bank.other.audits"]',
+        'lock-order = ["audit < audits"]',
+        'lock-order = ["audit2 < unused", "Pipe._rlock < unused"]',
+        'lock-types."bank.teller.Latch" = {}\nlock-types."batch.sync.Latch" = {}',
+        'lock-types."bank.sync.Latch" = {}\nlock-types."bank.sync2.Latch" = {}',
+    ],
+)
+def test_a_part_of_the_project_makes_no_noise(run: Run, settings: str) -> None:
+    Path("src/bank/pipe.py").write_text(
+        "import threading\n\n\nclass Pipe:\n    _wlock = threading.Lock()\n\n"
+        "    def write(self):\n        with self._wlock:\n            pass\n"
+    )
+    files = [f"src/bank/{name}.py" for name in ("money", "sync", "pipe")]
+    result = run(settings, *files)
+    assert (result.status, result.err) == (0, "")
 
 
 def test_a_package_in_a_part_of_a_repository_may_have_a_namesake(run: Run) -> None:
@@ -178,6 +251,8 @@ def test_nothing_is_certain_where_a_file_is_broken(run: Run) -> None:
     Path("src/bank/more.py").write_text("lock = threading.Lock(\n")
     result = run('lock-order = ["mistyped < audit"]')
     assert (result.status, "mistyped" in result.err) == (1, False)
+    result = run('lock-order = ["audti < Account._lock"]')
+    assert (result.status, "did you mean `audit`?" in result.err) == (1, True)
 
 
 def test_a_file_that_others_extend_may_name_what_only_some_have(run: Run) -> None:

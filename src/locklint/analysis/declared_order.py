@@ -30,6 +30,11 @@ class DeclaredOrder(msgspec.Struct, frozen=True):
     span: Span | None = None
     module: str = ""
 
+    @property
+    def both(self) -> tuple[str, str]:
+        """Both names."""
+        return self.first, self.second
+
     def names(self, name: str, identity: str) -> bool:
         """Whether a declared name means the lock of an identity."""
         if identity == name or (self.module and identity == f"{self.module}.{name}"):

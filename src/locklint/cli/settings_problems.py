@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locklint.cli.output import write_error, write_note
+from locklint.core.diagnostic import Confidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,8 @@ def tell_notes(settings: Settings) -> None:
 def misnamed_settings(request: Request, settings: Settings, names: Iterable[UnknownName]) -> bool:
     """Print which names in the settings nothing has; return whether that is an error.
 
-    A file that others extend may speak of what only some of them have.
+    A file that others extend may speak of what only some of them have. Where a part of the project
+    was analysed, a name is told if it looks misspelt.
     """
     origin = settings.origin(settings.config)
     is_error = False
@@ -41,6 +43,6 @@ def misnamed_settings(request: Request, settings: Settings, names: Iterable[Unkn
         if each.is_certain:
             is_error = True
             write_error(message)
-        elif request.verbose:
-            write_note(f"note: {message}; only a part of the project was analysed")
+        elif request.verbose or (each.confidence > Confidence.LOW and not request.quiet):
+            write_note(f"note: {message}")
     return is_error

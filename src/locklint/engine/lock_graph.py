@@ -73,7 +73,7 @@ def lock_graph(
     problems, missing = solved.program.problems, solved.program.not_analysed
     errors = (*solved.errors, *order_errors)
     graph = LockGraph(statistics=statistics) if order_errors else _graph(solved.program, statistics)
-    return GraphReport(graph, problems, missing, errors, solved.surely_unknown_names)
+    return GraphReport(graph, problems, missing, errors, solved.unknown_names)
 
 
 def _graph(program: Program, statistics: Counts) -> LockGraph:

@@ -123,7 +123,7 @@ def check(
         consulted=tuple(sorted(files.consulted)),
         silent=frozenset(files.silent),
         loaded=frozenset(files.loaded),
-        unknown_names=solved.surely_unknown_names,
+        unknown_names=solved.unknown_names,
     )
 
 
@@ -170,11 +170,6 @@ class Solved(msgspec.Struct, frozen=True):
     program: Program
     errors: tuple[InternalError, ...]
     unknown_names: tuple[UnknownName, ...] = ()
-
-    @property
-    def surely_unknown_names(self) -> tuple[UnknownName, ...]:
-        """The names in settings that nothing has: a file that was not read may have any name."""
-        return () if self.program.problems or self.errors else self.unknown_names
 
 
 def solve(
@@ -310,7 +305,12 @@ def analyse(
     unknown = list(unknown_locks(orders, program.locks(), indexes)) if orders else []
     odd = [each for each in comments if isinstance(each, OddOrder)]
     program = replace(program, odd_orders=odd_orders(odd, unknown))
-    names = unknown_in_settings(config, analysis.project, analysed, unknown) if analysed else []
+    names: list[UnknownName] = []
+    if analysed is not None:
+        # A file that was not read may have any name.
+        if program.problems or files.errors or analysis.errors:
+            analysed = analysed.with_gaps()
+        names = unknown_in_settings(config, analysis.project, analysed, unknown)
     analysis.forget()
     return program, analysis.errors, names
 

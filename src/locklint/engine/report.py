@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from locklint.core.diagnostic import Diagnostic
+from locklint.core.diagnostic import Confidence, Diagnostic
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
 
@@ -46,13 +46,19 @@ def lacks_memory(error: BaseException) -> bool:
 class UnknownName(msgspec.Struct, frozen=True, order=True):
     """A name in a setting that nothing has; ``message`` says what exists.
 
-    Where only a part of the project was analysed, ``is_certain`` is False if the rest may have it.
+    The confidence is high if no other file can have it, medium if the name looks misspelt, low if
+    it may well stand in what was not analysed.
     """
 
     setting: str
     name: str
     message: str
-    is_certain: bool = True
+    confidence: Confidence = Confidence.HIGH
+
+    @property
+    def is_certain(self) -> bool:
+        """Return whether nothing in the project can have the name."""
+        return self.confidence is Confidence.HIGH
 
 
 class Silenced(msgspec.Struct, frozen=True):
