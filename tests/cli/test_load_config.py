@@ -111,7 +111,16 @@ def test_a_file_of_its_own_has_no_header(tmp_path: Path, name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("header", ["locklint", "tool.lock-lint", "tool.LockLint", "lock_lint"])
+@pytest.mark.parametrize("name", ["blocklint", "lock", "locks", "pylint", "lockfile", "llint"])
+def test_a_table_of_another_tool_is_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.{name}]\nselect = 1\n")
+    assert load_config(tmp_path).path is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["locklint", "tool.lock-lint", "tool.LockLint", "lock_lint", "tool.loklint", "tool.lock-lnit"],
+)
 def test_another_table_of_a_pyproject_has_no_effect(tmp_path: Path, header: str) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text(f"[project]\n[{header}]\nselect = ['LCK1']\n")

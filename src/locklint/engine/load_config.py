@@ -13,7 +13,7 @@ import msgspec
 
 from locklint.core.config import Config, LockType, order_pairs
 from locklint.core.diagnostic import Confidence, Severity
-from locklint.engine.did_you_mean import did_you_mean
+from locklint.engine.did_you_mean import did_you_mean, is_slip
 from locklint.engine.patterns import anchored
 from locklint.engine.read import read_settings
 from locklint.engine.toml_places import Origin
@@ -40,6 +40,7 @@ _MOST_EXTENDED = 20
 _TABLE = ("tool", "locklint")
 _KEY_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _OWN_NAME = re.compile(r"lock[-_]?lint", re.IGNORECASE)
+_HEADER = re.compile(r"""^[ \t]*\[[ \t]*(?:tool[ \t]*\.[ \t]*)?["']?([\w-]{6,12})\b""", re.MULTILINE)
 _LONG_KEY = re.compile(rf"(?:{_KEY_PART}){{64}}")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
 _TYPE = re.compile(r"`(\w+)(?: \| null)?`")
@@ -303,7 +304,11 @@ def _settings_table(path: Path, read: Read, *, named: bool = False) -> _Found | 
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: is not UTF-8 text") from None
     is_pyproject = path.name == "pyproject.toml"
-    if is_pyproject and not _OWN_NAME.search(text):
+    if (
+        is_pyproject
+        and not _OWN_NAME.search(text)
+        and not any(_is_own(name) for name in _HEADER.findall(text))
+    ):
         return None
     try:
         document = parse_toml(text)
@@ -339,11 +344,17 @@ def _reject_other_tables(document: Mapping[str, Any], origin: Origin) -> None:
     tools = document.get("tool")
     for above, tables in (((), document), (("tool",), tools)):
         for name, table in tables.items() if isinstance(tables, dict) else ():
-            if isinstance(table, dict) and _OWN_NAME.fullmatch(name):
+            if isinstance(table, dict) and _is_own(name):
                 raise SettingsError(
                     f"{origin.at(*above, name)}: `[{'.'.join((*above, name))}]` has no effect:"
                     " write `[tool.locklint]`"
                 )
+
+
+def _is_own(name: str) -> bool:
+    """Return whether the name of a table is that of locklint, or that with a spelling mistake."""
+    plain = name.replace("-", "").replace("_", "").casefold()
+    return plain == _TABLE[-1] or is_slip(plain, _TABLE[-1])
 
 
 def _without_place(message: str) -> tuple[str, str]:
