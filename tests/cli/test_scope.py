@@ -57,6 +57,36 @@ class Run:
         self.findings = [line for line in self.out.splitlines() if ": LCK" in line]
 
 
+def test_a_named_file_that_is_not_python_is_passed_over_with_a_note(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = "note: passed over, not Python: READ.me\n"
+    for words in (("READ.me", "plain.py"), ("--report-only-for", "READ.me", "plain.py")):
+        for _ in range(2):  # Analysed, then from the cache.
+            run = Run(capsys, *words)
+            assert (run.status, run.err) == (0, note)
+        assert Run(capsys, "-q", *words).err == ""
+    assert Run(capsys, "--show-files", "READ.me", "plain.py").out == "plain.py\n"
+    assert main(["graph", "READ.me", "plain.py"]) == 0
+    assert note in capsys.readouterr().err
+
+
+def test_one_file_that_is_not_python_is_an_error_and_several_are_not(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(capsys, "READ.me")
+    assert (run.status, run.err) == (2, "error: READ.me: is not a Python file\n")
+    for number in range(6):
+        Path(f"{number}.txt").write_text("Some text.\n")
+    texts = [f"{number}.txt" for number in range(6)]
+    run = Run(capsys, *texts)
+    shown = "0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 1 more"
+    assert (run.status, run.err) == (0, f"note: passed over, not Python: {shown}\n")
+    # Hooks may be given one file alone.
+    assert Run(capsys, "--report-only-for", "READ.me").status == 0
+    assert Run(capsys, "--force-exclude", "READ.me").status == 0
+
+
 def give(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Put a text on standard input."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))

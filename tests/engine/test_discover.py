@@ -65,9 +65,37 @@ def test_sizes_are_in_bytes(root: Path) -> None:
     assert [file.size for file in discover(["."], Config()).files] == [3]
 
 
-def test_an_explicit_file_is_taken_whatever_its_name(root: Path) -> None:
-    fill(root, "script", "venv/x.py", gitignore="script\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#!/usr/bin/env -S python3 -I\nx = 1\n",
+        "import threading\n",
+        "# -\n\n\ndef f():\n    'x\\d'\n",
+    ],
+)
+def test_an_explicit_file_is_taken_if_it_is_python(root: Path, text: str) -> None:
+    fill(root, "venv/x.py", gitignore="script\n")
+    (root / "script").write_text(text)
     assert paths("script", "venv/x.py") == ["script", "venv/x.py"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hello\n",
+        '{"import": true}\n',
+        "[tool]\nname = 'x'\n",
+        "#!/bin/sh\nimport x | y\n",
+        "import this\0",
+    ],
+)
+def test_an_explicit_file_is_passed_over_if_it_is_not_python(root: Path, text: str) -> None:
+    fill(root, "x.py")
+    (root / "notes.txt").write_text(text)
+    found = discover(("notes.txt", "x.py"), Config())
+    assert ([file.path for file in found.files], found.problems) == (["x.py"], ())
+    assert found.passed_over == ("notes.txt",)
 
 
 def test_default_excludes_hold_below_a_named_directory_only(root: Path) -> None:

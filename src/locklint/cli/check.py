@@ -12,7 +12,7 @@ from locklint.cli.check_options import CheckCommand, check_options
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted, was_interrupted
 from locklint.cli.output import Failure, is_terminal, write_error, write_note, write_result
-from locklint.cli.scope import Scope, scope
+from locklint.cli.scope import Scope, scope, tell_passed_over
 from locklint.cli.settings_problems import misnamed_settings, tell_notes
 from locklint.cli.show_settings import show_settings
 
@@ -63,6 +63,7 @@ def run(
         only_for=report_only_for,
         stdin_filename=stdin_filename,
         isolated=flags["isolated"],
+        quiet=flags["quiet"],
     )
     request = Request(paths=where.paths, **flags)
     if request.watch:
@@ -166,6 +167,7 @@ def _analyse(
             progress.end()
     tell_notes(settings)
     if not request.quiet:
+        tell_passed_over(report.passed_over)
         _tell_of_noqa(report, settings)
         if indexed is None and _may_lack_files(request.paths, report):
             write_note(
@@ -274,6 +276,8 @@ def _show_files(request: Request, settings: Settings, indexed: IndexedProgram | 
     write_result("".join(f"{found.shown}\n" for found in discovery.files), request.output_file)
     for problem in discovery.problems:
         write_error(f"{problem.path}: {problem.message}")
+    if not request.quiet:
+        tell_passed_over(discovery.passed_over)
     fatal = any(problem.fatal for problem in discovery.problems)
     return ExitStatus.TROUBLE if fatal else ExitStatus.CLEAN
 

@@ -23,6 +23,7 @@ from locklint.cli.output import (
     write_note,
     write_result,
 )
+from locklint.cli.scope import tell_passed_over
 from locklint.cli.settings_problems import misnamed_settings, tell_notes
 from locklint.reporting import GRAPH_FORMATS
 
@@ -111,7 +112,7 @@ def _analyse(request: Request, settings: Settings) -> GraphReport:
         discovery = find_files(request.paths, settings.config, settings.folder, progress=progress)
         size = sum(found.size for found in discovery.files)
         means = Means(workers=request.workers(size), store=request.facts(settings))
-        return lock_graph(
+        report = lock_graph(
             request.paths,
             settings.config,
             progress=progress,
@@ -124,6 +125,9 @@ def _analyse(request: Request, settings: Settings) -> GraphReport:
     finally:
         if progress is not None:
             progress.end()
+    if not request.quiet:
+        tell_passed_over(discovery.passed_over)
+    return report
 
 
 def _write(

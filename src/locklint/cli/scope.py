@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
+MOST_NAMED = 5
+"""How many files a note names."""
+
 
 class Scope(NamedTuple):
     """The paths to analyse, text that takes the place of a file, and what findings must touch.
@@ -43,10 +46,12 @@ def scope(
     only_for: bool,
     stdin_filename: str | None,
     isolated: bool,
+    quiet: bool = False,
 ) -> Scope:
     """Return the files to analyse and to report on; read standard input if it is among them.
 
     Without paths the current folder is meant, unless a list was given in which nothing is named.
+    Files to report on that are not Python are passed over, with a note unless it is ``quiet``.
     Raises `Failure` for a name that does not exist, and for settings that cannot be used.
     """
     from_stdin = STDIN in paths or stdin_filename is not None
@@ -55,12 +60,17 @@ def scope(
     if not only_for:
         everything = not (named or from_stdin or nothing_named)
         return Scope((os.curdir,) if everything else named, stdin)
+    from locklint.engine.is_python import is_python
     from locklint.engine.load_config import SettingsError
     from locklint.engine.narrow import project_folder
 
     missing = [path for path in named if not os.path.lexists(path)]
     if missing:
         raise Failure("\n".join(f"{path}: does not exist" for path in missing))
+    passed_over = [path for path in named if os.path.isfile(path) and not is_python(path)]
+    if not quiet:
+        tell_passed_over(passed_over)
+    named = tuple(path for path in named if path not in passed_over)
     if stdin is not None:
         named = (*named, stdin.path)
     if not named:
@@ -71,6 +81,15 @@ def scope(
     except SettingsError as error:
         raise Failure(str(error)) from None
     return Scope((folder,), stdin, named)
+
+
+def tell_passed_over(files: Sequence[str]) -> None:
+    """Print which of the named files were passed over because they are not Python."""
+    if not files:
+        return
+    shown = ", ".join(files[:MOST_NAMED])
+    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+    write_note(f"note: passed over, not Python: {shown}{more}")
 
 
 def _read(filename: str | None) -> StdinText:

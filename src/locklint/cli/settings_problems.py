@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locklint.cli.output import write_error, write_note
-from locklint.core.diagnostic import Confidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +26,8 @@ def misnamed_settings(request: Request, settings: Settings, names: Iterable[Unkn
     A file that others extend may speak of what only some of them have. Where a part of the project
     was analysed, a name is told if it looks misspelt.
     """
+    from locklint.core.diagnostic import Confidence
+
     origin = settings.origin(settings.config)
     is_error = False
     for each in names:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.core.config import Config
 from locklint.engine.broken_file import is_broken
@@ -61,7 +62,7 @@ def cached_check(
         keys = _keys(paths, settings, discovery, compiles, progress)
         known = _known(cache, keys, discovery, settings.config, compiles)
         if known is not None:
-            return known
+            return replace(known, passed_over=discovery.passed_over)
     before()
     from locklint.engine.facts_store import CachedFacts
     from locklint.engine.pipeline import Means, check

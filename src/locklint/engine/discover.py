@@ -3,7 +3,7 @@
 The result never depends on the order of the arguments or of the file system: files are sorted, and
 a file that is reached by several ways is listed once. A symbolic link to a directory is followed
 only where the user names it, so that no loop of links can be walked. Nothing is opened here but
-ignore files.
+ignore files, and named files whose names do not say that they are Python.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.engine.ignore import IgnoreRules, read_rules, repository_excludes, repository_root
+from locklint.engine.is_python import SUFFIXES, is_python
 from locklint.engine.module_names import ModuleNames, module_name
 from locklint.engine.patterns import anchored, top_of
 from locklint.engine.progress import NoProgress, Progress
@@ -65,9 +66,6 @@ DEFAULT_EXCLUDES = (
 )
 """Directories that hold no code of the project's own, as ``.gitignore`` patterns."""
 
-SUFFIXES = (".py", ".ipynb")
-"""The ends of the names of files that hold Python code."""
-
 _SPECIAL = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -104,10 +102,11 @@ class Problem(msgspec.Struct, frozen=True, order=True):
 
 
 class Discovery(msgspec.Struct, frozen=True):
-    """The files to scan and what stood in the way, both sorted by path."""
+    """The files to scan, what stood in the way, and named files that are not Python, by path."""
 
     files: tuple[FoundFile, ...] = ()
     problems: tuple[Problem, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 def printable_path(path: str) -> str:
@@ -127,9 +126,8 @@ def discover(
     """Find the Python files under the given paths.
 
     A directory gives its ``*.py`` files and notebooks, except what git ignores and what the
-    settings exclude. A path that the user names is taken, whatever its name and whether or not it
-    is ignored, unless
-    ``config.force_exclude`` is set: then it is taken only if a walk from ``root`` would find it.
+    settings exclude. A file that the user names is taken if it is Python, whether or not it is
+    ignored, unless ``config.force_exclude`` is set: then only if no pattern excludes it.
     ``root`` is the directory to which patterns with a slash are relative, by default the working
     directory; those that begin with a slash are absolute. Never raises for anything that is wrong
     with a path.
@@ -165,12 +163,14 @@ class _Search:
         # wins: named before linked, relative before absolute.
         self._found: dict[str, tuple[tuple[bool, bool, str], int]] = {}
         self._passed_over = False  # Whether the walk left out something that is excluded.
+        self._not_python: set[str] = set()
 
     def result(self) -> Discovery:
         files = sorted(FoundFile(key[2], size) for key, size in self._found.values())
         if any(not found.path.isprintable() for found in files):
             files = self._told_apart(files)
-        return Discovery(tuple(files), tuple(sorted(set(self.problems))))
+        passed_over = tuple(sorted(map(printable_path, self._not_python)))
+        return Discovery(tuple(files), tuple(sorted(set(self.problems))), passed_over)
 
     def _told_apart(self, files: list[FoundFile]) -> list[FoundFile]:
         """The files but for those whose names are shown like those of others."""
@@ -196,7 +196,10 @@ class _Search:
         if self.config.force_exclude and self._hidden(real, is_directory):
             return
         if stat.S_ISREG(status.st_mode):
-            self._take(real, shown, status.st_size, linked=False)
+            if is_python(path):
+                self._take(real, shown, status.st_size, linked=False)
+            else:
+                self._not_python.add(shown)
         elif is_directory:
             known, self._passed_over = len(self.problems), False
             met = self._walk(real, "" if shown == os.curdir else shown)

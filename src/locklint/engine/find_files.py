@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from locklint.core.config import Config
 from locklint.engine.discover import Discovery, discover
 from locklint.engine.progress import Progress
@@ -24,15 +26,19 @@ def find_files(
     """The Python files under ``paths``, with the text of ``stdin`` among them.
 
     ``folder`` is that of the project's settings. Raises `UsageError` for a named path that does not
-    exist or where nothing is to be analysed.
+    exist or where nothing is to be analysed. Hooks and ``xargs`` name many files, some of them or
+    all in other languages, which is no mistake.
     """
     discovery = discover(paths, config, folder, progress)
     if stdin is not None:
         found = with_stdin(discovery.files, stdin, config, folder)
-        discovery = Discovery(found, discovery.problems)
+        discovery = replace(discovery, files=found)
     fatal = [problem for problem in discovery.problems if problem.fatal]
     if fatal:
         raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
-    if not discovery.files and not discovery.problems and paths and not config.force_exclude:
+    is_empty = not discovery.files and not discovery.problems
+    if is_empty and paths and not config.force_exclude and len(discovery.passed_over) < 2:
+        if discovery.passed_over:
+            raise UsageError(f"{discovery.passed_over[0]}: is not a Python file")
         raise UsageError(f"no Python files in {', '.join(paths) or 'the given paths'}")
     return discovery

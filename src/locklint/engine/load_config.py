@@ -40,7 +40,9 @@ _MOST_EXTENDED = 20
 _TABLE = ("tool", "locklint")
 _KEY_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _OWN_NAME = re.compile(r"lock[-_]?lint", re.IGNORECASE)
-_HEADER = re.compile(r"""^[ \t]*\[[ \t]*(?:tool[ \t]*\.[ \t]*)?["']?([\w-]{6,12})\b""", re.MULTILINE)
+_HEADER = re.compile(
+    r"""^[ \t]*\[[ \t]*(?:tool[ \t]*\.[ \t]*)?["']?([\w-]{6,12})\b""", re.MULTILINE
+)
 _LONG_KEY = re.compile(rf"(?:{_KEY_PART}){{64}}")
 _TOML_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
 _TYPE = re.compile(r"`(\w+)(?: \| null)?`")

@@ -124,6 +124,7 @@ def check(
         silent=frozenset(files.silent),
         loaded=frozenset(files.loaded),
         unknown_names=solved.unknown_names,
+        passed_over=solved.discovery.passed_over,
     )
 
 

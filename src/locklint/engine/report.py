@@ -95,7 +95,8 @@ class Report(msgspec.Struct, frozen=True):
     ``compared`` says that there was a baseline. ``consulted`` are files and folders of installed
     packages that the answers rest on as well. ``silent`` are the files, by the paths that open
     them, that mention no lock; ``loaded`` those among them that were looked into nevertheless.
-    ``unknown_names`` are those in settings that nothing in the code has.
+    ``unknown_names`` are those in settings that nothing in the code has, ``passed_over`` the files
+    that the user named and that are not Python.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -112,6 +113,7 @@ class Report(msgspec.Struct, frozen=True):
     silent: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
     unknown_names: tuple[UnknownName, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
     def only(self, choose: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]]) -> Report:
         """The report with those findings alone, shown or not, that ``choose`` leaves in a list."""
