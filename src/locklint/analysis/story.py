@@ -48,6 +48,20 @@ def with_statement(lock: LockRef) -> str:
     return f"{with_word(lock)} {display_name(lock)}"
 
 
+def releasing_help(program: Program, fate: Fate, ending: str = ":") -> str:
+    """Return how to release a lock on every exit path; ``ending`` is what follows the `with`.
+
+    A lock that is private to a wrapper stands nowhere in the function, and goes unnamed.
+    """
+    function, source = fate.states.function, program.sources.get(fate.states.function.path)
+    lines = source.lines[function.span.line - 1 : function.span.end_line] if source else []
+    name = re.escape(display_name(fate.lock))
+    is_written = re.search(rf"(?<![\w.]){name}(?!\w)", "\n".join(lines)) is not None
+    if not is_written and fate.instruction is None:
+        return "release it in a `finally`"
+    return f"use `{with_statement(fate.lock)}{ending}`, or release it in a `finally`"
+
+
 def with_word(lock: LockRef) -> str:
     """Return the statement that holds a lock: ``with`` or ``async with``."""
     return "async with" if lock.api.is_async else "with"

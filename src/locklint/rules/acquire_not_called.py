@@ -51,15 +51,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.lockset_holds import BY_CONTEXT
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, kind_phrase
+from locklint.analysis.story import display_name, kind_phrase, with_statement
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.core.source import SourceFile
 from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import BlockId, Branch, Call, Instruction
+from locklint.ir.instruction import (
+    Acquire,
+    BlockId,
+    Branch,
+    Call,
+    Instruction,
+    Release,
+    TryAcquire,
+)
 from locklint.ir.lock import LockRef, LockRole
 from locklint.rule import Rule
 
@@ -79,7 +88,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
                 ),
                 locks=(use.lock,),
-                help=_help(use, program.sources.get(function.path)),
+                help=_help(function, use, program.sources.get(function.path)),
             )
 
 
@@ -112,14 +121,53 @@ def _is_use(instruction: Instruction, lock: LockRef) -> bool:
     return used is not None and bool(used.path == lock.path)
 
 
-def _help(use: ApiUse, source: SourceFile | None) -> str:
+def _help(function: Function, use: ApiUse, source: SourceFile | None) -> str:
     if use.lock is None or not use.method:
         line = source.line(use.span.line).split() if source is not None else []
         if "and" in line and (line[:1] == ["with"] or line[:2] == ["async", "with"]):
             return "write `with x, y:` to acquire both locks: `x and y` is only the second"
         is_event = use.lock is not None and use.lock.kind.role is LockRole.EVENT
         return "call `is_set()`" if is_event else "call `locked()` or `acquire()`"
-    return f"write `{display_name(use.lock)}.{use.method}()`"
+    calling = f"write `{display_name(use.lock)}.{use.method}()`"
+    form = use.lock.api.acquire_form(use.method)
+    is_section, is_tried, is_managed = _section(function, use.lock)
+    if form is None and is_managed:
+        return "remove it: `with` releases the lock at the end of the block"
+    if not is_section or (form is None and use.lock.api.release_form(use.method) is None):
+        return calling
+    if form is None and is_tried:
+        return f"{calling} in a `finally`"
+    if use.kind is UseKind.METHOD_TESTED:
+        return f"{calling}, and release the lock in a `finally`"
+    return f"use `{with_statement(use.lock)}:` instead of acquiring and releasing it by hand"
+
+
+def _section(function: Function, lock: LockRef) -> tuple[bool, bool, bool]:
+    """Return how a function treats a lock.
+
+    That is whether it acquires the lock and releases it, with or without a call; whether it
+    acquires it only if it is free; and whether a ``with`` does both.
+    """
+    used = [
+        instruction
+        for block in function.blocks.values()
+        for instruction in block.instructions
+        if isinstance(instruction, Acquire | TryAcquire | Release)
+        and instruction.lock.identity == lock.identity
+    ]
+    named = [
+        use.method
+        for use in function.api_uses
+        if use.kind in (UseKind.METHOD_STATEMENT, UseKind.METHOD_TESTED)
+        and use.lock is not None
+        and use.lock.identity == lock.identity
+    ]
+    acquires = any(not isinstance(each, Release) for each in used)
+    acquires |= any(lock.api.acquire_form(method) is not None for method in named)
+    releases = any(isinstance(each, Release) for each in used)
+    releases |= any(lock.api.release_form(method) is not None for method in named)
+    is_tried = any(isinstance(each, TryAcquire) for each in used)
+    return acquires and releases, is_tried, any(each.how in BY_CONTEXT for each in used)
 
 
 def _message(use: ApiUse) -> str | None:

@@ -98,7 +98,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=unheld.severity,
                 locks=(unheld.lock,),
                 steps=steps,
-                help="release exactly once on each path; `with` does that",
+                help=_help(unheld),
             )
         for each in early:
             if not each.is_handler_only or each.grade < Grade.LIKELY:
@@ -129,6 +129,16 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ),
                 help="move the acquire before the `try`, or use `with`",
             )
+
+
+def _help(unheld: UnheldRelease) -> str:
+    match unheld.why:
+        case NotHeld.TRY_FAILED:
+            return "leave the function if the acquire fails, or release only if it succeeded"
+        case NotHeld.MANAGED:
+            return "remove this release: `with` releases the lock at the end of the block"
+        case _:
+            return "release exactly once on each path; `with` does that"
 
 
 def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple[list[Step], str]:

@@ -56,8 +56,8 @@ from locklint.analysis.acquisitions import fates
 from locklint.analysis.program import Program
 from locklint.analysis.story import (
     display_name,
+    releasing_help,
     step,
-    with_statement,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
@@ -100,7 +100,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=fate.severity(proven=True),
                 locks=(fate.lock,),
                 steps=steps,
-                help=f"use `{with_statement(fate.lock)}: yield`, or release it in a `finally`",
+                help=releasing_help(program, fate, ": yield"),
             )
 
 

@@ -63,8 +63,8 @@ from locklint.analysis.story import (
     assumption,
     display_name,
     leak_steps,
+    releasing_help,
     when_raised,
-    with_statement,
     worst_leak,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
@@ -92,7 +92,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=leak_steps(
                     program, alike, leak, "then this release is skipped, and the lock stays held"
                 ),
-                help=f"use `{with_statement(fate.lock)}:`, or release it in a `finally`",
+                help=releasing_help(program, fate),
             )
 
 

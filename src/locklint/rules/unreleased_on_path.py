@@ -67,8 +67,8 @@ from locklint.analysis.story import (
     assumption,
     display_name,
     leaving_step,
+    releasing_help,
     step,
-    with_statement,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
@@ -104,7 +104,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=severity,
                 locks=(fate.lock,),
                 steps=steps,
-                help=f"use `{with_statement(fate.lock)}:`, or release it in a `finally`",
+                help=releasing_help(program, fate),
             )
 
 
