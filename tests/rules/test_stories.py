@@ -20,6 +20,53 @@ rlock = threading.RLock()
 """
 
 STORIES = {
+    "a thread that is made before the lock is acquired": (
+        "LCK307",
+        """
+        def go():
+            with lock:
+                pass
+
+        def stop():
+            thread = threading.Thread(target=go)
+            thread.start()
+            with lock:
+                thread.join()
+        """,
+        """
+        this waits for the thread that runs `go` while `lock` is held, and `go` waits for that lock
+          threading.Thread(target=go) | creates thread 2, which runs `go`
+          lock | acquires `main.lock`
+          thread.join() | waits for thread 2 to finish
+          lock | waits for `main.lock`, which thread 1 holds
+          lock = threading.Lock() | `main.lock` is created
+        """,
+    ),
+    "a call that is submitted with the lock held": (
+        "LCK307",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor()
+
+        def go():
+            with lock:
+                pass
+
+        def f():
+            with lock:
+                future = pool.submit(go)
+                future.result()
+        """,
+        """
+        this waits for the future that runs `go` while `lock` is held, and `go` waits for that lock
+          lock | acquires `main.lock`
+          pool.submit(go) | submits `go`, which runs in thread 2
+          future.result() | waits for thread 2 to finish
+          lock | waits for `main.lock`, which thread 1 holds
+          lock = threading.Lock() | `main.lock` is created
+        """,
+    ),
     "falls through a test": (
         "LCK103",
         """

@@ -75,7 +75,8 @@ from collections.abc import Iterator
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.analysis.waiting import WaitingForHolder
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
 from locklint.rule import Rule
 
 _WAITED_FOR = {"join": "thread", "result": "future", "exception": "future"}
@@ -98,11 +99,31 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
             steps=[
-                *story.steps(f"waits for {story.thread(2)} to finish"),
+                *_steps(program, found, story, who),
                 *story.made(lock),
             ],
             help="release the lock before waiting",
         )
+
+
+def _steps(program: Program, found: WaitingForHolder, story: Story, who: str) -> list[Step]:
+    """Return the steps of both threads, with the one that creates the second."""
+    steps = story.steps(f"waits for {story.thread(2)} to finish")
+    function, span = program.functions[found.spawn.caller], found.spawn.span
+    callee = program.functions[found.spawn.callee].called_name
+    message = (
+        f"creates {story.thread(2)}, which runs `{callee}`"
+        if who == "thread"
+        else f"submits `{callee}`, which runs in {story.thread(2)}"
+    )
+    start = Step("spawn", function.path, span, message, function.shown_name, thread=2)
+    before = [
+        number
+        for number, each in enumerate(steps, start=1)
+        if (each.path, each.function) == (start.path, start.function) and each.span < span
+    ]
+    steps.insert(max(before, default=0), start)
+    return steps
 
 
 RULE = Rule(
