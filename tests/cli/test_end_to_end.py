@@ -140,8 +140,8 @@ def test_a_comment_at_the_release_is_to_be_moved_to_the_acquire(
     (project / "port.py").write_text(leak)
     assert main(["-n"]) == 1
     out = capsys.readouterr().out
-    assert "`ignore[LCK102]` suppresses nothing" in out
-    assert "= help: move the comment to line 10, where LCK102 is reported\n" in out
+    assert "`ignore[LCK102]` suppresses nothing: LCK102 is reported at line 10\n" in out
+    assert "= help: move the comment to line 10\n" in out
     moved = leak.replace("  # locklint: ignore[LCK102]", "").replace(
         "acquire()", "acquire()  # locklint: ignore[LCK102]"
     )

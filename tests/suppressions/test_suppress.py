@@ -110,22 +110,20 @@ def test_a_comment_in_another_line_than_its_finding_is_to_be_moved_there() -> No
     remove = "remove the comment"
     assert advice(text, Reported(finding(1, "LCK999", "other"), function)) == [remove, remove]
     assert advice(text, Reported(leak)) == [remove, remove]
-    move = "move the comment to line 2, where LCK102 is reported"
+    move = "move the comment to line 2"
     assert advice(text, Reported(leak, function)) == [move, remove]
     nearer = Reported(finding(4), function)
-    assert advice(text, Reported(finding(1), function), nearer)[0].startswith(
-        "move the comment to line 4, "
-    )
+    assert advice(text, Reported(finding(1), function), nearer)[0] == ("move the comment to line 4")
 
 
 def test_a_comment_at_a_step_of_a_finding_is_to_be_moved_to_its_place_in_whatever_file() -> None:
     text = "1\n2  # locklint: ignore[LCK101]\n3\n"
     step = Step("raise", "a.py", Span(2, 1, 2, 5), "here")
     there = msgspec.structs.replace(finding(7), path="b.py", steps=(step,))
-    assert advice(text, Reported(there)) == ["move the comment to b.py:7, where LCK101 is reported"]
+    assert advice(text, Reported(there)) == ["move the comment to b.py:7"]
     here = Reported(finding(1), Span(1, 1, 3, 2))
     stepping = Reported(msgspec.structs.replace(finding(3), steps=(step,)))
-    assert advice(text, here, stepping)[0].startswith("move the comment to line 3, ")
+    assert advice(text, here, stepping)[0] == "move the comment to line 3"
     ranges = "1\n2  # locklint: disable[LCK101]\n3\n"
     assert advice(ranges, Reported(there)) == ["remove the comment"]
 

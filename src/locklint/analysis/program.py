@@ -44,7 +44,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     they are meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
     callers which were not lowered. ``unseen_releases`` are the paths whose unknown object is
-    released in functions that were not lowered, after their files.
+    released in functions that were not lowered, after their files. ``rule_names`` are the names of
+    all rules, which comments may contain.
     """
 
     functions: Mapping[str, Function]
@@ -62,6 +63,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
     unseen_releases: frozenset[tuple[str, AccessPath]] = frozenset()
+    rule_names: frozenset[str] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:

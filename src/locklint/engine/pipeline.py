@@ -83,12 +83,14 @@ def check(
         discovery=discovery,
         means=means,
     )
+    names = frozenset(rule.name for rule in ALL_RULES)
+    solved = replace(solved, program=replace(solved.program, rule_names=names))
     files, program = solved.files, solved.program
     found = run_rules(program, selection, paths, progress)
     statistics, order_errors = counted(solved)
     internal = (*solved.errors, *found.errors, *order_errors)
     places = LockPlaces(file.index for file in files.files.values())
-    silencer = Silencer(program.sources)
+    silencer = Silencer(program.sources, names)
     for diagnostic in found.all:
         silencer.silences(with_anchors(diagnostic, places))
     reported = _reported(found.shown, silencer, places, program)

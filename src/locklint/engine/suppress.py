@@ -19,7 +19,7 @@ from locklint.frontend.suppressions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from locklint.core.diagnostic import Diagnostic
     from locklint.core.source import SourceFile, Span
@@ -47,11 +47,13 @@ class Silencer:
     """The comments of a run's files, and which of them have silenced something so far.
 
     A comment counts at a finding's primary line, at each of its anchors and at each step that
-    acquires or makes a lock. A file that ``sources`` does not hold has no comments.
+    acquires or makes a lock. A file that ``sources`` does not hold has no comments. ``names`` are
+    those of the rules.
     """
 
-    def __init__(self, sources: Mapping[str, SourceFile]) -> None:
+    def __init__(self, sources: Mapping[str, SourceFile], names: Collection[str] = ()) -> None:
         self._sources = sources
+        self._names = names
         self._parsed: dict[str, Suppressions] = {}
         self._used: set[_Use] = set()
 
@@ -132,7 +134,9 @@ class Silencer:
     def _suppressions(self, path: str) -> Suppressions:
         if path not in self._parsed:
             source = self._sources.get(path)
-            self._parsed[path] = parse_suppressions(source.text) if source else Suppressions()
+            self._parsed[path] = (
+                parse_suppressions(source.text, self._names) if source else Suppressions()
+            )
         return self._parsed[path]
 
 

@@ -7,8 +7,9 @@
 - ``# noqa: LCK101``, as other linters write it.
 
 In brackets stand codes, beginnings of codes, or names; without brackets all rules are meant, unless
-a code follows (``ignore LCK101``). A ``# noqa`` without codes is left to the linters that it was
-written for. Comments that look like one of these and cannot be read are kept, to be reported.
+a code follows (``ignore LCK101``) or the name of a rule, which is a mistake. A ``# noqa`` without
+codes is left to the linters that it was written for. Comments that look like one of these and
+cannot be read are kept, to be reported.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from msgspec.structs import replace
 from locklint.core.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 # `noqa` is for the codes of all linters; those of others are none of our business.
 MENTION = re.compile(r"locklint|lck\d", re.IGNORECASE)
@@ -80,8 +81,11 @@ _RULES_FOLLOW = re.compile(
     rf" ?[:=]? ?(?:\[(?P<bracketed>[^\]]*)\]|[\[({{<]? ?(?P<codes>{_CODES})|\[ ?(?P<name>[\w-]+))",
     re.IGNORECASE,
 )
+_RULE_NAME = r"[a-z]+(?:-[a-z]+)++"
+_BARE_NAMES = re.compile(rf"\(?\s*({_RULE_NAME}(?:\s*,\s*{_RULE_NAME})*+)")
 _MOST_SHOWN = 60
 _LIKENESS = 0.75
+_LIKENESS_OF_NAMES = 0.8
 
 _LAYOUT = frozenset(
     {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -199,9 +203,11 @@ class Suppressions(msgspec.Struct, frozen=True, dict=True):
         return dict(lines)
 
 
-def parse_suppressions(text: str) -> Suppressions:
+def parse_suppressions(text: str, names: Collection[str] = ()) -> Suppressions:
     """All comments to locklint in a file's text, whose lines end in ``\\n``.
 
+    ``names`` are those of the rules: a comment that has one of them without brackets suppresses
+    nothing, and is not taken for one that suppresses everything.
     Text that is not Python gives what a search line by line finds; nothing is raised.
     """
     # One of these words stands in all that `MENTION` finds. Most files have neither, and to look
@@ -211,14 +217,14 @@ def parse_suppressions(text: str) -> Suppressions:
         return Suppressions()
     unread: list[Unread] = []
     try:
-        found = sorted(_from_tokens(text, unread), key=lambda pragma: pragma.line)
+        found = sorted(_from_tokens(text, names, unread), key=lambda pragma: pragma.line)
     except (tokenize.TokenError, SyntaxError, ValueError):
         # Text may look like a comment: it is not reported as a bad one.
-        return Suppressions(tuple(_from_lines(text)))
+        return Suppressions(tuple(_from_lines(text, names)))
     return Suppressions(tuple(found), tuple(unread))
 
 
-def _from_tokens(text: str, unread: list[Unread]) -> Iterator[Pragma]:
+def _from_tokens(text: str, names: Collection[str], unread: list[Unread]) -> Iterator[Pragma]:
     """Pragmas of real comments, each with the lines for which it counts; not in order.
 
     Comments that are meant to be pragmas and are none are added to ``unread``.
@@ -228,8 +234,8 @@ def _from_tokens(text: str, unread: list[Unread]) -> Iterator[Pragma]:
     first_line = 0  # Of the statement that is being read; 0 between statements.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
-            unread += _unread_in(token.string, *token.start)
-            for pragma in _in_comment(token.string, token.start[0], token.start[1]):
+            unread += _unread_in(token.string, names, *token.start)
+            for pragma in _in_comment(token.string, names, *token.start):
                 if first_line:
                     within.append(pragma)
                 elif pragma.kind is PragmaKind.IGNORE:
@@ -251,16 +257,18 @@ def _from_tokens(text: str, unread: list[Unread]) -> Iterator[Pragma]:
     yield from above
 
 
-def _from_lines(text: str) -> Iterator[Pragma]:
+def _from_lines(text: str, names: Collection[str]) -> Iterator[Pragma]:
     for number, line in enumerate(text.split("\n"), start=1):
         if "#" in line:
-            yield from _in_comment(line, number)
+            yield from _in_comment(line, names, number)
 
 
-def _in_comment(comment: str, line: int, before: int = 0) -> Iterator[Pragma]:
+def _in_comment(
+    comment: str, names: Collection[str], line: int, before: int = 0
+) -> Iterator[Pragma]:
     """The pragmas of a comment, or of a whole line, with so many characters in front of it."""
     for match in PRAGMA.finditer(comment):
-        if _is_empty(match):
+        if _is_empty(match) or _bare_names(match, names):
             continue
         selectors = match["codes"] if match["selectors"] is None else match["selectors"]
         yield Pragma(
@@ -286,7 +294,7 @@ def _in_comment(comment: str, line: int, before: int = 0) -> Iterator[Pragma]:
         )
 
 
-def _unread_in(comment: str, line: int, before: int) -> Iterator[Unread]:
+def _unread_in(comment: str, names: Collection[str], line: int, before: int) -> Iterator[Unread]:
     """The parts of a comment, from one ``#`` to the next, that look like pragmas and are none."""
     place = before
     for part in comment.split("#")[1:]:
@@ -295,10 +303,11 @@ def _unread_in(comment: str, line: int, before: int) -> Iterator[Unread]:
             continue
         written = f"#{part}".rstrip()
         pragma = PRAGMA.match(written)
-        if NOQA.match(written) if pragma is None else not _is_empty(pragma):
+        bare = _bare_names(pragma, names) if pragma is not None else ()
+        if NOQA.match(written) if pragma is None else not (bare or _is_empty(pragma)):
             continue
         text = " ".join(written.split())
-        spelling = _meant(text)
+        spelling = f"{pragma['kind']}[{', '.join(bare)}]" if pragma and bare else _meant(text)
         if spelling is not None:
             shown = text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
             span = Span(line, column, line, column + len(written))
@@ -307,6 +316,17 @@ def _unread_in(comment: str, line: int, before: int) -> Iterator[Unread]:
 
 def _is_empty(pragma: re.Match[str]) -> bool:
     return pragma["selectors"] is not None and not _split(pragma["selectors"])
+
+
+def _bare_names(pragma: re.Match[str], names: Collection[str]) -> tuple[str, ...]:
+    """The names of rules, be they misspelt, that follow a pragma without brackets."""
+    found = _BARE_NAMES.match(pragma["reason"]) if names else None
+    if found is None or pragma["selectors"] is not None or pragma["codes"] is not None:
+        return ()
+    from difflib import get_close_matches
+
+    meant = [get_close_matches(each, names, 1, _LIKENESS_OF_NAMES) for each in _split(found[1])]
+    return tuple(dict.fromkeys(name for each in meant for name in each))
 
 
 def _meant(text: str) -> str | None:

@@ -62,7 +62,7 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report comments that silence all rules."""
     for path, source in sorted(program.sources.items()):
-        for pragma in parse_suppressions(source.text).pragmas:
+        for pragma in parse_suppressions(source.text, program.rule_names).pragmas:
             if pragma.is_blanket:
                 kind = pragma.kind.value
                 yield RULE.at(

@@ -65,16 +65,16 @@ def check(program: Program) -> Iterator[Diagnostic]:
     Which others silence nothing is known when all rules have run: the engine calls `unused`.
     """
     for path, source in sorted(program.sources.items()):
-        for comment in parse_suppressions(source.text).unread:
+        for comment in parse_suppressions(source.text, program.rule_names).unread:
             is_complete = comment.spelling.endswith(("]", "enable"))
-            yield RULE.at(
-                path,
-                comment.span,
-                f"`{comment.written}` has no effect: locklint cannot read it",
-                help=f"write `{comment.spelling}`"
+            advice = (
+                f"write `{comment.spelling}`"
                 if is_complete
-                else f"name the rules to suppress, as in `{comment.spelling}[LCK101]`",
+                else f"name the rules to suppress, as in `{comment.spelling}[LCK101]`"
             )
+            # Formats of one line do not show the help.
+            message = f"locklint cannot read `{comment.written}`: {advice}"
+            yield RULE.at(path, comment.span, message)
 
 
 def unused(
@@ -95,8 +95,8 @@ def unused(
     if meant_for is not None:
         line = meant_for.span.line
         place = f"line {line}" if meant_for.path == path else f"{meant_for.path}:{line}"
-        move = f"move the comment to {place}" if whole else f"write {meant_for.code} at {place}"
-        advice = f"{move}, where {meant_for.code} is reported"
+        hint = f": {meant_for.code} is reported at {place}"
+        advice = f"move the comment to {place}" if whole else f"write {meant_for.code} at {place}"
     else:
         advice = "remove the comment" if whole else "remove the unused rules from the comment"
     return RULE.at(path, pragma.span, f"{written} suppresses nothing{hint}", help=advice)
