@@ -1,8 +1,8 @@
 """Scan Python code for faults in its use of locks: ``python3 scripts/scan.py [OPTIONS] [PATHS…]``.
 
-Everything is handed on to ``locklint check``; without a path, the examples of this checkout are
-scanned. Prepares ``.venv`` by itself. The exit status is that of ``locklint check``: 0 clean, 1 for
-findings, 2 for an error.
+Everything but ``--version`` is handed on to ``locklint check``; without a path, the examples of
+this checkout are scanned. Prepares ``.venv`` by itself. The exit status is that of ``locklint
+check``: 0 clean, 1 for findings, 2 for an error.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ print(any(given[name] for name in ("paths", "nothing_named", "from_index", "stdi
 def main() -> int:
     """Run ``locklint check`` in this checkout's environment."""
     programs = prepare(tools=False)
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        return subprocess.call([str(programs / "locklint"), "--version"], env=environment())
     arguments = with_input(sys.argv[1:], programs / "python")
     command = [str(programs / "locklint"), "check", *arguments]
     return subprocess.call(command, env=environment())

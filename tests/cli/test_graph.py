@@ -433,3 +433,12 @@ def test_debug_facts_are_data(project: Path, capsys: pytest.CaptureFixture[str])
     assert facts["incomplete"] == ["bad.py:1 syntax"]
     assert main([*words, "--extend-exclude=bank.py,bad.py"]) == 0
     assert json.loads(capsys.readouterr().out)["incomplete"] == []
+
+
+def test_a_file_behind_the_format_is_an_error_that_names_the_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["graph", "--output-format", "html:page.html"]) == 2
+    assert "write `--output-format html --output-file page.html`" in capsys.readouterr().err
+    assert main(["graph", "--output-format", "htm:page.html"]) == 2
+    assert "'htm:page.html' is not one of" in capsys.readouterr().err

@@ -187,6 +187,24 @@ def test_options_before_another_command_are_its_own(locklint_command: CommandLin
     assert "did you mean `graph`?" in locklint_command("-q", "grahp").err
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("--sellect", "--select"),
+        ("--ignor", "--ignore"),
+        ("--no-cach", "--no-cache"),
+        ("--outputformat", "--output-format"),
+    ],
+)
+def test_the_most_similar_option_is_suggested(
+    locklint_command: CommandLine, word: str, meant: str
+) -> None:
+    result = locklint_command(word, "a.py")
+    assert result.status == 2
+    assert result.err.endswith(f"Error: No such option `{word}` (did you mean `{meant}`?)\n")
+    assert locklint_command("--zzzzz").err.endswith("Error: No such option `--zzzzz`\n")
+
+
 def test_a_path_with_the_name_of_a_command(locklint_command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "graph").mkdir()
     result = locklint_command("-n", "-j", "1", "graph")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from locklint import __version__
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,3 +41,15 @@ def test_only_paths_are_scanned_instead_of_the_examples(
     scan = importlib.import_module("scan")
     examples = [] if names_input else [os.path.relpath(ROOT / "examples")]
     assert scan.with_input(words, Path(sys.executable)) == [*words, *examples]
+
+
+def test_the_version_is_that_of_locklint(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    scan = importlib.import_module("scan")
+    monkeypatch.setattr(scan, "prepare", lambda tools: Path(sys.executable).parent)
+    for word in ("--version", "-V"):
+        monkeypatch.setattr(sys, "argv", ["scan.py", word])
+        assert scan.main() == 0
+        assert capfd.readouterr().out == f"locklint {__version__}\n"

@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 sys.stdout.flush()
             stop_if_interrupted()
             return int(status or ExitStatus.CLEAN)
+    except click.NoSuchOption as error:
+        _with_suggestion(error).show()
     except click.ClickException as error:
         error.show()
     except (click.Abort, KeyboardInterrupt):
@@ -97,6 +99,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         write_error(f"{traceback.format_exc()}\ninternal error: this is a bug in locklint")
     return ExitStatus.TROUBLE
+
+
+def _with_suggestion(error: click.NoSuchOption) -> click.UsageError:
+    """Return the error for an unknown option, with the option that is most like it."""
+    from locklint.engine.did_you_mean import did_you_mean
+
+    options = error.ctx.command.get_params(error.ctx) if error.ctx else ()
+    names = [name for each in options for name in (*each.opts, *each.secondary_opts)]
+    known = [name for name in names if name.startswith("--")]
+    hint = did_you_mean(error.option_name, known)
+    return click.UsageError(f"No such option `{error.option_name}`{hint}", error.ctx)
 
 
 def _interrupted() -> int:

@@ -52,12 +52,25 @@ _SHARED = (
 )
 
 
+class GraphFormat(click.Choice[str]):
+    """A format; the error for ``FORMAT:FILE``, as `check` takes it, names the option for files."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the format."""
+        name, colon, path = str(value).partition(":")
+        if colon and name in self.choices:
+            self.fail(
+                f"for a file, write `--output-format {name} --output-file {path}`", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
 @with_options_of_check(*_SHARED, short_help="Show the order in which locks are acquired.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @option(
     OptionGroup.OUTPUT,
     "--output-format",
-    type=click.Choice(GRAPH_FORMATS),
+    type=GraphFormat(GRAPH_FORMATS),
     default="text",
     show_default=True,
     help="Choose the format.",
