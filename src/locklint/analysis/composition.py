@@ -38,7 +38,7 @@ from locklint.analysis.receivers import Kin, Receivers
 from locklint.analysis.requirements import Requirements
 from locklint.analysis.settled import Settled
 from locklint.dataflow.components import components
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
@@ -321,8 +321,8 @@ class Composition:
             if path is None or len(path.fields) > MAX_PATH:
                 continue
             here = replace(test, path=path)
-            if called.manner is not Manner.CONCURRENT and any(
-                here.excludes(one) for one in (*own, *self._settled.before(called))
+            if called.manner is not Manner.CONCURRENT and (
+                any(map(here.excludes, own)) or self._settled.rules_out(here, called)
             ):
                 return None
             found[here] = None
@@ -336,7 +336,8 @@ class Composition:
         The second value tells whether what is passed is known to pass all tests of it.
         """
         is_clear = True
-        found = dict.fromkeys(self._requirements_of(called.caller).at(called.span))
+        own = self._requirements_of(called.caller)
+        found = dict.fromkeys(own.at(called.span))
         if called.parameter:
             found[Requirement(called.parameter, "calls", True, other=called.callee)] = None
         for requirement in pair.requires:
@@ -355,7 +356,13 @@ class Composition:
             if _is_left_out(requirement, called.binding):
                 return None
             passed = called.binding.roots.get(requirement.parameter)
-            if passed is not None and passed.root is Root.PARAMETER and passed.is_variable:
+            test = None if passed is None else requirement.of_value(passed)
+            if test is not None and self._settled.rules_out(test, called):
+                return None
+            if passed is not None and _is_parameter(passed):
+                if not own.is_passed_on(passed, called.span):
+                    is_clear = False
+                    continue
                 mine = replace(requirement, parameter=passed.root_name)
                 if mine.is_plain and replace(mine, outcome=not mine.outcome) in found:
                     return None
@@ -366,6 +373,10 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
+
+
+def _is_parameter(path: AccessPath) -> bool:
+    return path.root is Root.PARAMETER and path.is_variable
 
 
 def _is_left_out(requirement: Requirement, binding: Binding) -> bool:

@@ -86,6 +86,11 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
             return self.outcome
         return None
 
+    def of_value(self, path: AccessPath) -> StateTest | None:
+        """The test of a value that is passed for the parameter; None where it is no plain one."""
+        kind = _PLAIN_KINDS.get(self.kind)
+        return None if kind is None else StateTest(path, kind, self.outcome, self.constant)
+
     def contradicts(self, value: Constant) -> bool:
         """Whether a literal rules it out."""
         match self.kind:
@@ -109,6 +114,13 @@ class TestKind(IdentityEnum):
     NONE = "none"
     EQUALS = "equals"  # a constant
     TEXT = "text"  # whatever the text of the test says
+
+
+_PLAIN_KINDS = {
+    "truth": TestKind.TRUTH,
+    "none": TestKind.NONE,
+    "equals": TestKind.EQUALS,
+}
 
 
 class StateTest(msgspec.Struct, frozen=True, gc=False):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Call, Constant, Display, Operand
+from locklint.ir.instruction import Assign, BlockId, Call, Constant, Display, Operand
 
 _COPIES = frozenset(
     f"builtins.{name}" for name in "bool dict frozenset int list set str tuple".split()
@@ -20,10 +21,13 @@ class Origins:
     """The parameters of one function behind the values that it tests.
 
     ``self._names = tuple(names or ())`` is as true as the parameter ``names``. Only what is bound
-    once counts, and a parameter that is never bound anew.
+    once counts, and a parameter as long as it is not bound anew.
     """
 
     def __init__(self, function: Function) -> None:
+        self._function = function
+        self._rebinding: dict[AccessPath, set[BlockId]] = defaultdict(set)
+        self._rebound: dict[AccessPath, set[BlockId]] = {}
         self._calls: dict[AccessPath, Call] = {}
         self._values: dict[AccessPath, set[Operand]] = defaultdict(set)
         for block in function.blocks.values():
@@ -33,15 +37,31 @@ class Origins:
                         self._calls[result] = instruction
                     case Assign(target=target, value=value):
                         self._values[target].add(value)
+                        if target.root is Root.PARAMETER and target.is_variable:
+                            self._rebinding[target].add(block.id)
 
-    def is_rebound(self, parameter: AccessPath) -> bool:
+    @property
+    def rebinds(self) -> bool:
         """Whether a parameter is bound anew somewhere in the function."""
-        return parameter in self._values
+        return bool(self._rebinding)
 
-    def of(self, path: AccessPath) -> str | None:
-        """The parameter as true as the value of a path; None where there is none."""
+    def is_rebound(self, parameter: AccessPath, block: BlockId) -> bool:
+        """Whether a parameter may have been bound anew when control leaves a block.
+
+        ``if x is None: x = make()`` still tests what was passed.
+        """
+        if parameter not in self._rebinding:
+            return False
+        known = self._rebound.get(parameter)
+        if known is None:
+            known = reached(self._function, self._rebinding[parameter])
+            self._rebound[parameter] = known
+        return block in known
+
+    def of(self, path: AccessPath, block: BlockId) -> str | None:
+        """The parameter as true as the value of a path in a block; None where there is none."""
         if path.root is Root.PARAMETER and path.is_variable:
-            return None if self.is_rebound(path) else path.root_name
+            return None if self.is_rebound(path, block) else path.root_name
         if path.root not in (Root.SELF, Root.LOCAL) or len(self._values.get(path, ())) != 1:
             return None
         found = self._behind(path, _DEPTH)
@@ -56,7 +76,7 @@ class Origins:
             case Display(items=()):
                 return set()
             case AccessPath(root=Root.PARAMETER, fields=()):
-                return {None if self.is_rebound(operand) else operand.root_name}
+                return {None if operand in self._rebinding else operand.root_name}
             case AccessPath() if depth > 0 and operand in self._calls:
                 call = self._calls[operand]
                 if call.external not in _COPIES or len(call.arguments) != 1:

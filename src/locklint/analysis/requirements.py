@@ -40,18 +40,19 @@ class Requirements:
     """The tests of parameters that control must have passed to come to each place.
 
     A place requires an outcome if it cannot be reached from the entry without that way out of the
-    test. Only parameters that are never bound anew count.
+    test. A parameter counts as long as it is not bound anew.
     """
 
     def __init__(self, function: Function) -> None:
+        self._origins = Origins(function)
         self._by_block: dict[BlockId, frozenset[Requirement]] = {}
         self._blocks: dict[Span, list[BlockId]] = {}
         self._state: dict[BlockId, frozenset[StateTest]] = {}
-        tests = list(_tests(function))
+        tests = list(_tests(function, self._origins))
         tests = tests if len(tests) <= _MOST_TESTS else []
         state = list(state_tests(function))
         state = state if len(state) * len(function.blocks) <= MOST_WORK else []
-        if not tests and not state:
+        if not tests and not state and not self._origins.rebinds:
             return
         for block in function.blocks.values():
             for instruction in block.instructions:
@@ -77,6 +78,11 @@ class Requirements:
         common = frozenset.intersection(*every) if every else frozenset()
         return tuple(sorted(common, key=Requirement.sort_key))
 
+    def is_passed_on(self, parameter: AccessPath, span: Span) -> bool:
+        """Whether an instruction gets what was passed for a parameter, and nothing bound since."""
+        blocks = self._blocks.get(span, ())
+        return not any(self._origins.is_rebound(parameter, block) for block in blocks)
+
     def state_at(self, span: Span) -> tuple[StateTest, ...]:
         """What globals and attributes must be wherever an instruction with that place runs.
 
@@ -95,7 +101,7 @@ class Requirements:
         return tuple(sorted(told, key=StateTest.sort_key))
 
 
-def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
+def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
     """Each way out of each test of a parameter: its block, where it leads, what it means."""
     branches = [
         (block.id, block.terminator)
@@ -103,11 +109,8 @@ def _tests(function: Function) -> Iterable[tuple[BlockId, BlockId, Requirement]]
         if isinstance(block.terminator, Branch)
         and block.terminator.then != block.terminator.otherwise
     ]
-    if not branches:
-        return
-    origins = Origins(function)
     for block_id, branch in branches:
-        for requirement in _of_test(branch.condition, origins):
+        for requirement in _of_test(branch.condition, origins, block_id):
             yield block_id, branch.then, requirement
             negated = replace(requirement, outcome=not requirement.outcome)
             yield block_id, branch.otherwise, negated
@@ -219,16 +222,16 @@ def _state_by_block(
     return {block_id: frozenset(each) for block_id, each in found.items()}
 
 
-def _of_test(condition: Condition, origins: Origins) -> Iterator[Requirement]:
+def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator[Requirement]:
     """What the outcome true of a test says of a parameter, if it has to do with one."""
     match condition:
-        case Truth(AccessPath() as path) if (name := origins.of(path)) is not None:
+        case Truth(AccessPath() as path) if (name := origins.of(path, block)) is not None:
             yield Requirement(name, "truth", True)
         case IsNone(AccessPath(root=Root.PARAMETER, fields=()) as path):
-            kind = "unclear" if origins.is_rebound(path) else "none"
+            kind = "unclear" if origins.is_rebound(path, block) else "none"
             yield Requirement(path.root_name, kind, True)
         case Equals(AccessPath(root=Root.PARAMETER, fields=()) as path, against):
-            kind = "unclear" if origins.is_rebound(path) else "equals"
+            kind = "unclear" if origins.is_rebound(path, block) else "equals"
             yield Requirement(path.root_name, kind, True, against)
         case _:
             yield from _of_other_test(condition)

@@ -1,12 +1,13 @@
-"""Tests of a state that have one outcome when a function has come back: calls settle them.
+"""Tests of a state that have one outcome at a call, for the caller has settled them before.
 
-After ``def _ensure(self): if self._link is None: self._link = connect()`` there is a link, so that
-what a later callee does without one does not happen.
+After ``self._link = connect()`` there is a link, so that what a later callee does without one does
+not happen. So it is after a call of ``def _ensure(self): if self._link is None: self._link = …``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -14,31 +15,56 @@ from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.critical_pair import StateTest, TestKind
 from locklint.analysis.events import Manner
 from locklint.analysis.guards import comes_first
+from locklint.analysis.layout import Layout, layout_of
 from locklint.analysis.requirements import MOST_WORK, state_tests
 from locklint.core.source import Span
-from locklint.dataflow.order import reached
+from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath
-from locklint.ir.cfg import Function
-from locklint.ir.instruction import PROCESS_ID, Assign, BlockId, Constant, Operand, Return
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import (
+    PROCESS_ID,
+    Assign,
+    BlockId,
+    Branch,
+    Call,
+    Constant,
+    Display,
+    Equals,
+    FunctionRef,
+    IsNone,
+    Operand,
+    Return,
+    Truth,
+)
+
+_MAY_GIVE_NONE = frozenset("find first get getattr match next pop search".split())
+"""Functions and methods that give None on purpose; what others make is meant to be something."""
 
 
 class Settled:
-    """Answers what the calls that a function has made before another one have settled."""
+    """Answers what a function has settled before a call, by binding it or by other calls."""
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
         self._by_function: dict[str, tuple[StateTest, ...]] = {}
         self._before: dict[tuple[str, Span], tuple[StateTest, ...]] = {}
+        self._values: dict[str, Values] = {}
 
-    def before(self, called: Edge) -> tuple[StateTest, ...]:
-        """The tests that have this outcome since a call that comes before another on each path."""
+    def rules_out(self, test: StateTest, called: Edge) -> bool:
+        """Whether what the caller names by the test's path cannot have its outcome at a call."""
+        values = self._values.get(called.caller)
+        if values is None:
+            states = self._graph.states[called.caller]
+            values = self._values[called.caller] = Values(states.function, layout_of(states))
+        if values.rules_out(test, called.span):
+            return True
         place = (called.caller, called.span)
         known = self._before.get(place)
         if known is None:
-            known = self._before[place] = tuple(dict.fromkeys(self._find(called)))
-        return known
+            known = self._before[place] = tuple(dict.fromkeys(self._by_calls(called)))
+        return any(map(test.excludes, known))
 
-    def _find(self, called: Edge) -> Iterator[StateTest]:
+    def _by_calls(self, called: Edge) -> Iterator[StateTest]:
         states = self._graph.states[called.caller]
         for edge in self._graph.calls[called.caller]:
             if edge.span == called.span or edge.manner is not Manner.DIRECT:
@@ -57,6 +83,106 @@ class Settled:
             found = () if function.is_generator else tuple(_settled_by(function))
             known = self._by_function[key] = found
         return known
+
+
+class Values:
+    """Answers which outcomes of a test what a function has bound, and tested, rules out."""
+
+    def __init__(self, function: Function, layout: Layout) -> None:
+        self._function = function
+        self._layout = layout
+        self._asked = _asked(function)
+        self._made: set[AccessPath] = set()
+        self._bound: dict[AccessPath, list[tuple[BlockId, int, Operand]]] = defaultdict(list)
+        for block in function.blocks.values():
+            for index, each in enumerate(block.instructions):
+                match each:
+                    case Call(result=AccessPath() as result, callee=AccessPath() as callee):
+                        if callee.last not in _MAY_GIVE_NONE:
+                            self._made.add(result)
+                    case Assign(target=target, value=value):
+                        self._bound[target].append((block.id, index, value))
+
+    def rules_out(self, test: StateTest, span: Span) -> bool:
+        """Whether a test of a path cannot have its outcome at the instruction with a place."""
+        bound = self._bound.get(test.path)
+        if bound is None:
+            return False
+        last: dict[BlockId, list[tuple[int, bool]]] = defaultdict(list)
+        for block, index, value in bound:
+            last[block].append((index, self._admits(value, test)))
+        admitting = self._admitting(test, {block: each[-1][1] for block, each in last.items()})
+        return not any(
+            _last_before(last.get(block.id, ()), index, block.id in admitting)
+            for block, index in self._layout.instructions(span)
+        )
+
+    def _admits(self, value: Operand, test: StateTest) -> bool:
+        """Whether a test may have its outcome once a value is bound to what it tests."""
+        told: list[StateTest] = []
+        match value:
+            case Constant():
+                told.append(StateTest(test.path, TestKind.EQUALS, True, value))
+            case Display() | FunctionRef():
+                told.append(StateTest(test.path, TestKind.NONE, False))
+            case AccessPath() if value in self._made:
+                told.append(StateTest(test.path, TestKind.NONE, False))
+                if test.path.fields or test.path in self._asked:
+                    told.append(StateTest(test.path, TestKind.TRUTH, True))
+        return not any(map(test.excludes, told))
+
+    def _admitting(self, test: StateTest, last: Mapping[BlockId, bool]) -> set[BlockId]:
+        """The blocks at whose begin a test may have its outcome.
+
+        ``last`` says of the blocks that bind what it tests what the last binding admits.
+        """
+        function = self._function
+        closed = {
+            (block, target)
+            for block, target, told in self._asked.get(test.path, ())
+            if test.excludes(told)
+        }
+
+        def goes(block: BasicBlock, successor: BlockId) -> bool:
+            # An exception may come before the binding.
+            return (last.get(block.id, True) or successor == block.on_exception) and (
+                block.id,
+                successor,
+            ) not in closed
+
+        sources = {function.entry}
+        for block, admits in last.items():
+            if admits:
+                sources |= set(all_successors(function.blocks[block]))
+        return reached(function, sources, goes)
+
+
+def _last_before(bindings: Iterable[tuple[int, bool]], index: int, at_begin: bool) -> bool:
+    """Return what holds before an index in a block, given what holds behind its bindings."""
+    holds = at_begin
+    for at, behind in bindings:
+        if at < index:
+            holds = behind
+    return holds
+
+
+def _asked(function: Function) -> dict[AccessPath, list[tuple[BlockId, BlockId, StateTest]]]:
+    """Return each way out of each plain test of a path: its block, where it leads, the test."""
+    found: dict[AccessPath, list[tuple[BlockId, BlockId, StateTest]]] = defaultdict(list)
+    for block in function.blocks.values():
+        match block.terminator:
+            case Branch(condition=Truth(value=AccessPath() as path)) as branch:
+                test = StateTest(path, TestKind.TRUTH, True)
+            case Branch(condition=IsNone(value=AccessPath() as path)) as branch:
+                test = StateTest(path, TestKind.NONE, True)
+            case Branch(condition=Equals(AccessPath() as path, constant)) as branch:
+                test = StateTest(path, TestKind.EQUALS, True, constant)
+            case _:
+                continue
+        if branch.then != branch.otherwise:
+            found[path].append((block.id, branch.then, test))
+            found[path].append((block.id, branch.otherwise, replace(test, outcome=False)))
+    return found
 
 
 def _settled_by(function: Function) -> Iterator[StateTest]:
