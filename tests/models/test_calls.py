@@ -33,7 +33,11 @@ from locklint.models.calls import CallGrade, method_grade, name_grade
         ("shutil.copy", CallGrade.LIKELY),
         ("os.replace", CallGrade.LIKELY),
         ("logging.basicConfig", CallGrade.LIKELY),
-        ("anything.at.all", CallGrade.LIKELY),
+        ("anything.at.all", CallGrade.POSSIBLE),
+        ("requests.get", CallGrade.LIKELY),
+        ("uuid.uuid3", CallGrade.UNLIKELY),
+        ("uuid.UUID", CallGrade.LIKELY),
+        ("os.path.getsize", CallGrade.LIKELY),
     ],
 )
 def test_grades_of_names(dotted: str, grade: CallGrade) -> None:
@@ -46,7 +50,9 @@ def test_grades_of_names(dotted: str, grade: CallGrade) -> None:
         ("append", "", CallGrade.UNLIKELY),
         ("notify_all", "", CallGrade.UNLIKELY),
         ("error", "log", CallGrade.UNLIKELY),
-        ("error", "", CallGrade.LIKELY),
+        ("error", "", CallGrade.POSSIBLE),
+        ("_on_error", "", CallGrade.LIKELY),
+        ("error_handler", "", CallGrade.LIKELY),
         ("pop", "", CallGrade.LIKELY),
         ("remove", "", CallGrade.LIKELY),
         ("send", "", CallGrade.LIKELY),

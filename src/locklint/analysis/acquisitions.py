@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
-from locklint.analysis.hold import Acquisition, Cause, CauseKind, Grade, LockKey
+from locklint.analysis.hold import Acquisition, Cause, CauseKind, Grade, InFlight, LockKey
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
@@ -149,14 +149,31 @@ class Fate(msgspec.Struct):
         leaks = self.leaks()
         protected = [
             given.exception.cause.span
-            for given in self.releases
-            if given.exception is not None
-            and given.exception.grade > Grade.ACQUIRE
-            and given.how != "ExitStack"
+            for given in self._after_exceptions()
+            if given.exception is not None and given.how != "ExitStack"
         ]
         if not leaks or not protected:
             return False
         return max(exit_.span for exit_ in leaks) < min(protected)
+
+    def _after_exceptions(self) -> list[Given]:
+        """The releases after something has raised."""
+        return [
+            given
+            for given in self.releases
+            if given.exception is not None and given.exception.grade > Grade.ACQUIRE
+        ]
+
+    def is_proven(self, exception: InFlight) -> bool:
+        """Whether an exception that leaks it is one that programs do meet.
+
+        Where the author has seen to exceptions, but not to those of a call of which nothing is
+        known, the call is believed to be one that does not raise.
+        """
+        if exception.grade is not Grade.POSSIBLE:
+            return exception.grade > Grade.POSSIBLE
+        seen = {given.exception.cause for given in self._after_exceptions() if given.exception}
+        return not seen or exception.cause in seen
 
     def severity(self, proven: bool) -> Severity:
         """Error where the fault is proven and the lock is surely one, else warning.

@@ -20,8 +20,9 @@ class Grade(IntEnum):
     NEVER = 0
     ACQUIRE = 1  # the acquire itself: interrupted, or misused
     UNLIKELY = 2  # an attribute, a subscript, an operator: a programming error
-    LIKELY = 3  # a call, an await
-    CERTAIN = 4  # `raise`
+    POSSIBLE = 3  # a call of which nothing is known
+    LIKELY = 4  # a call that fails in ordinary use, a callback, an await
+    CERTAIN = 5  # `raise`
 
 
 class Flow(IdentityEnum):

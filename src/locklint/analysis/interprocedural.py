@@ -168,7 +168,10 @@ class Interprocedural:
         if states is None:
             return False
         if not states.taken and not states.given:
-            return states.raises is Grade.LIKELY and self.summaries[key].raises < Grade.LIKELY
+            return (
+                states.raises in (Grade.POSSIBLE, Grade.LIKELY)
+                and self.summaries[key].raises < states.raises
+            )
         return any(
             called.target == key and (states.ends_with or called.is_held_by_hand)
             for called in states.calls

@@ -38,6 +38,7 @@ from locklint.models.calls import EXPECTING_MANAGER, CallGrade, method_grade, na
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
     CallGrade.UNLIKELY: Grade.UNLIKELY,
+    CallGrade.POSSIBLE: Grade.POSSIBLE,
     CallGrade.LIKELY: Grade.LIKELY,
 }
 
@@ -83,11 +84,19 @@ def grade(
         case TryAcquire():
             return Grade.ACQUIRE
         case Enter(manager=manager):
-            return Grade.NEVER if is_harmless(manager) else Grade.LIKELY
+            return _enters(manager)
         case Exit(manager=manager):
             return Grade.NEVER if is_harmless(manager) else Grade.UNLIKELY
         case _:
             return Grade.NEVER
+
+
+def _enters(manager: Manager | None) -> Grade:
+    if is_harmless(manager):
+        return Grade.NEVER
+    if manager is None:
+        return Grade.POSSIBLE
+    return Grade.LIKELY if manager.external is None else _GRADES[name_grade(manager.external)]
 
 
 def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
@@ -97,7 +106,7 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
         grades = [raises(target) for target in call.targets]
         if call.external is not None and not call.safe:  # It may be this instead.
             grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
-        return max((Grade.LIKELY if g is None else g) for g in grades)
+        return max((Grade.POSSIBLE if g is None else g) for g in grades)
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
     if call.external is not None:
@@ -110,7 +119,9 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
         return _GRADES[method_grade(call.callee.last, call.callee.parent().last)]
-    return Grade.LIKELY
+    # What a variable holds, others have chosen, and it may do anything.
+    is_variable = call.callee is not None and call.callee.is_variable
+    return Grade.LIKELY if is_variable else Grade.POSSIBLE
 
 
 def _is_done_to_lock(call: Call) -> bool:

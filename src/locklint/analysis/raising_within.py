@@ -42,7 +42,7 @@ def raised_within(function: Function, span: Span, lookup: Lookup) -> RaisedAt | 
 def _first(key: str, lookup: Lookup, depth: int) -> RaisedAt | None:
     """The first place, in the order of the text, at which an exception may leave a function."""
     known = lookup(key)
-    if known is None or not depth or known[1].raises < Grade.LIKELY:
+    if known is None or not depth or known[1].raises < Grade.POSSIBLE:
         return None
     function = known[0]
     if function.is_generator:
@@ -67,7 +67,7 @@ def _causes(function: Function, lookup: Lookup) -> Iterator[tuple[Cause, Instruc
             continue  # A handler may take it.
         for step in steps.all(block):
             hazard = step.hazard
-            if hazard is not None and hazard.grade >= Grade.LIKELY:
+            if hazard is not None and hazard.grade >= Grade.POSSIBLE:
                 yield hazard.cause, step.instruction
         if isinstance(block.terminator, Raise) and not block.terminator.reraise:
             name = (block.terminator.exception or "").rsplit(".", 1)[-1]

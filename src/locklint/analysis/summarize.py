@@ -36,7 +36,7 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
     likely = [
         exit_
         for exit_ in states.exceptional_exits
-        if exit_.exception is not None and exit_.exception.grade >= Grade.LIKELY
+        if exit_.exception is not None and exit_.exception.grade >= Grade.POSSIBLE
     ]
     nameable = [
         (key, lock)

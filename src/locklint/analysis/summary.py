@@ -81,7 +81,7 @@ class Summary(msgspec.Struct, frozen=True):
     key: str
     effects: tuple[Effect, ...] = ()
     context_effects: tuple[ContextEffect, ...] = ()
-    raises: Grade = Grade.LIKELY
+    raises: Grade = Grade.POSSIBLE
     returns: bool = True
     raised: tuple[Deltas, ...] = ()
     returned: tuple[Constant, ...] = ()

@@ -172,7 +172,7 @@ def _is_lent(states: LockStates, given: Given) -> bool:
 
 def _is_proof(given: Given) -> bool:
     """Whether the way to the release is one that programs do go."""
-    likely = given.exception is None or given.exception.grade >= Grade.LIKELY
+    likely = given.exception is None or given.exception.grade >= Grade.POSSIBLE
     return likely and given.before.is_free
 
 
@@ -206,7 +206,7 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
         at[given.key, given.span].append(given)
     for fate in fates(states):
         # Of what a callee acquires, little is known of why that may fail.
-        least = Grade.LIKELY if fate.instruction is None else Grade.ACQUIRE
+        least = Grade.POSSIBLE if fate.instruction is None else Grade.ACQUIRE
         normal = {given.span for given in fate.releases if given.exception is None}
         early = [
             given

@@ -6,7 +6,9 @@ believed. So each callable has a grade:
 - ``NEVER``: cannot raise whatever it is given (short of MemoryError and KeyboardInterrupt);
 - ``UNLIKELY``: raises only on a programming error (a wrong type, a missing argument), or calls code
   of an object's own class (``__eq__``, ``__repr__``) that is expected not to raise;
-- ``LIKELY``: everything else, anything unknown included.
+- ``LIKELY``: fails in ordinary use: input and output, parsing, taking from what is empty, and
+  whatever else of the standard library is not known to be safe;
+- ``POSSIBLE``: everything else, of which nothing is known.
 
 A method is graded by its bare name only where its receiver is unknown and the name is one of the
 containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
@@ -14,6 +16,7 @@ containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
 
 EXPECTING_MANAGER = "pytest.raises"
@@ -25,7 +28,8 @@ class CallGrade(IntEnum):
 
     NEVER = 0
     UNLIKELY = 1
-    LIKELY = 2
+    POSSIBLE = 2
+    LIKELY = 3
 
 
 _FUTURES = (
@@ -165,6 +169,44 @@ _UNLIKELY = frozenset(
     }
 )
 
+# Modules of the standard library that only calculate, with what fails in ordinary use all the same:
+# it parses, or takes from what may be empty.
+_CALCULATING_MODULES: dict[str, frozenset[str]] = {
+    module: frozenset(failing.split())
+    for module, failing in {
+        "base64": "a85decode b16decode b32decode b64decode b85decode decodebytes urlsafe_b64decode",
+        "collections": "",
+        "colorsys": "",
+        "contextvars": "",
+        "copy": "",
+        "dataclasses": "",
+        "datetime": "",
+        "enum": "",
+        "hashlib": "file_digest new",
+        "hmac": "",
+        "html": "",
+        "itertools": "",
+        "keyword": "",
+        "math": "",
+        "operator": "",
+        "os.path": "getatime getctime getmtime getsize realpath relpath samefile",
+        "platform": "",
+        "random": "choice choices sample",
+        "re": "",
+        "secrets": "choice",
+        "string": "",
+        "sys": "",
+        "textwrap": "",
+        "time": "strptime",
+        "traceback": "",
+        "types": "",
+        "typing": "",
+        "unicodedata": "",
+        "uuid": "UUID",
+        "weakref": "",
+    }.items()
+}
+
 # These look at each value that they are given: comparing or adding them fails by their types only.
 _OVER_VALUES = frozenset({"builtins.all", "builtins.any", "builtins.sorted", "builtins.sum"})
 
@@ -269,6 +311,22 @@ _UNLIKELY_METHODS = frozenset(
         "upper",
         "values",
     }
+)
+
+# Methods that wait for others, or work on files, connections and their contents.
+_LIKELY_METHODS = frozenset(
+    "commit connect dump dumps execute executemany fetch fetchall fetchone load loads open parse"
+    " pop popitem post put read readline recvfrom remove request result send sendto"
+    " start submit urlopen write writelines".split()
+)
+_CALLBACKS = ("callback", "handler", "hook", "listener")
+
+# Libraries whose calls fail in ordinary use: the standard one, as far as nothing else is known of
+# it, and those that talk to servers and devices.
+_LIKELY_LIBRARIES = sys.stdlib_module_names | frozenset(
+    "MySQLdb aiohttp aiomysql asyncpg boto3 botocore builtins cassandra confluent_kafka grpc"
+    " httplib2 httpx kafka kazoo ldap3 paramiko pika psycopg psycopg2 pymongo pymysql redis"
+    " requests serial smbus sqlalchemy urllib3 usb websocket websockets zmq".split()
 )
 
 # Known external methods, where the receiver's type was found.
@@ -451,6 +509,8 @@ def name_grade(
     if name in ("builtins.max", "builtins.min") and arguments > 1:
         return CallGrade.UNLIKELY  # One alone may be empty.
     owner, _, method = name.rpartition(".")
+    if owner in _CALCULATING_MODULES and method not in _CALCULATING_MODULES[owner]:
+        return CallGrade.UNLIKELY
     if owner == "logging" and method in LOGGING_METHODS:
         return CallGrade.UNLIKELY
     if owner in _LOGGER_TYPES and method in _LOGGER_METHODS:
@@ -459,7 +519,16 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Whatever is closed, hardly anybody has seen that fail.
-    return CallGrade.LIKELY
+    if runs_code or name.partition(".")[0] in _LIKELY_LIBRARIES:
+        return CallGrade.LIKELY
+    return CallGrade.LIKELY if is_method and _fails(method) else CallGrade.POSSIBLE
+
+
+def _fails(method: str) -> bool:
+    """Whether a method fails in ordinary use, or runs code that others have chosen."""
+    bare = method.lstrip("_")
+    is_callback = bare.startswith("on_") or bare.endswith(_CALLBACKS)
+    return is_callback or method in _LIKELY_METHODS or method in _USUAL_ERRORS_OF_METHODS
 
 
 _CONTAINER_TYPES = frozenset(
@@ -492,7 +561,7 @@ def method_grade(method: str, receiver: str = "") -> CallGrade:
         return CallGrade.UNLIKELY
     if receiver in _LOGGER_NAMES and method in _LOGGER_METHODS:
         return CallGrade.UNLIKELY
-    return CallGrade.LIKELY
+    return CallGrade.LIKELY if _fails(method) else CallGrade.POSSIBLE
 
 
 def ends_process(dotted: str) -> bool:

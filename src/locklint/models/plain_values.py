@@ -41,6 +41,7 @@ KNOWN = (
     | _TEXTS
     | _TIMES
     | _builtins("NoneType complex ellipsis function range type")
+    | {"uuid.UUID"}
     | {"threading.Thread", "threading.Event", "threading.Lock", "threading.RLock"}
 )
 
@@ -87,10 +88,17 @@ RESULTS: dict[str, str] = {
         | {
             f"builtins.str.{name}"
             for name in "format join lower lstrip replace rstrip strip title upper".split()
-        },
+        }
+        | {f"os.path.{name}" for name in "basename dirname join normcase normpath".split()}
+        | {f"platform.{name}" for name in "machine node release system version".split()}
+        | {"html.escape", "secrets.token_hex", "secrets.token_urlsafe", "traceback.format_exc"},
         "builtins.str",
     ),
-    "builtins.bytes": "builtins.bytes",
+    **dict.fromkeys(
+        ("builtins.bytes", "os.urandom", "secrets.token_bytes"),
+        "builtins.bytes",
+    ),
+    **dict.fromkeys(("uuid.uuid1", "uuid.uuid4"), "uuid.UUID"),
     "builtins.range": "builtins.range",
     "six.moves.range": "builtins.range",
     "six.moves.xrange": "builtins.range",
@@ -153,6 +161,25 @@ def _is_one_text(types: Types) -> bool:
     return len(types) == 1 and types <= _TEXTS
 
 
+_ALWAYS_OF_MODULES = {
+    "contextvars": "copy_context",
+    "html": "escape",
+    "inspect": "currentframe isawaitable isclass iscoroutine iscoroutinefunction isfunction"
+    " isgenerator ismethod ismodule",
+    "itertools": "chain count cycle repeat",
+    "os": "cpu_count getpid getppid urandom",
+    "os.path": "basename dirname exists isabs isdir isfile islink join lexists normcase normpath"
+    " split splitext",
+    "platform": "machine node platform python_implementation python_version release system version",
+    "secrets": "token_bytes token_hex token_urlsafe",
+    "textwrap": "dedent indent shorten",
+    "time": "gmtime localtime",
+    "traceback": "format_exc format_exception format_stack print_exc print_stack",
+    "types": "MappingProxyType MethodType SimpleNamespace",
+    "uuid": "getnode uuid1 uuid4",
+    "weakref": "WeakKeyDictionary WeakMethod WeakSet WeakValueDictionary finalize ref",
+}
+
 _ALWAYS = (
     _builtins(
         "Exception BaseException KeyError RuntimeError TypeError ValueError"
@@ -200,6 +227,7 @@ _ALWAYS = (
         for name in ("Condition", "Event", "Lock", "RLock", "Semaphore", "BoundedSemaphore")
     }
     | {f"queue.{name}" for name in ("LifoQueue", "PriorityQueue", "Queue", "SimpleQueue")}
+    | {f"{module}.{name}" for module, names in _ALWAYS_OF_MODULES.items() for name in names.split()}
 )
 """Calls that raise only where an argument is missing, or is of another type altogether.
 

@@ -102,7 +102,7 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
         leaks = [
             exit_
             for exit_ in fate.leaks()
-            if exit_.exception is not None and exit_.exception.grade >= Grade.LIKELY
+            if exit_.exception is not None and exit_.exception.grade >= Grade.POSSIBLE
         ]
         if not leaks or fate.given_back or not fate.kept:
             continue
@@ -166,7 +166,10 @@ def _skipping(states: LockStates, key: LockKey) -> Exit | None:
         exit_
         for exit_ in states.exceptional_exits
         if exit_.exception is not None
-        and (exit_.exception.grade is Grade.LIKELY or (knows_nothing and _is_raised(exit_)))
+        and (
+            exit_.exception.grade in (Grade.POSSIBLE, Grade.LIKELY)
+            or (knows_nothing and _is_raised(exit_))
+        )
     ]
     kept = [
         exit_

@@ -101,7 +101,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 help=_help(unheld),
             )
         for each in early:
-            if not each.is_handler_only or each.grade < Grade.LIKELY:
+            if not each.is_handler_only or each.grade < Grade.POSSIBLE:
                 continue
             if (each.release, each.fate.key) in told:
                 continue

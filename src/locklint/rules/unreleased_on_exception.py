@@ -3,6 +3,8 @@
 Finds a path on which an exception, raised while a lock is held, leaves the function without
 releasing the lock, although the normal path releases it. It is an error if a call, an `await` or a
 `raise` is on that path, and a warning if only an attribute, a subscript or an operator could raise.
+Where the function releases the lock after other exceptions, a call of which nothing is known makes
+a warning, too: it stands outside the `try`, or in a `finally` before the release.
 
 ## Why is this bad?
 
@@ -42,6 +44,7 @@ def read(path):
 A call of an unknown function is assumed to be able to raise. Operations that fail only through a
 programming error (an attribute, a subscript, a comparison) make a warning at most, and no finding
 if the types of their values are known: `len` of a list, `append` to a list, the sum of two numbers.
+Nor does what the standard library only calculates, such as `uuid.uuid4()`.
 Functions that return with the lock held are assumed to do so on purpose.
 
 ## References
@@ -56,7 +59,6 @@ from collections.abc import Iterator
 from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.hand_off import is_given_to_others
-from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import (
     Leak,
@@ -80,7 +82,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for alike, leak in by_cause(leaking):
             fate, function = alike[0], states.function
             name = display_name(fate.lock)
-            proven = leak.exception.grade >= Grade.LIKELY
+            proven = fate.is_proven(leak.exception)
             severity = fate.severity(proven)
             yield RULE.finding(
                 function,
