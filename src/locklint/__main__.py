@@ -27,7 +27,7 @@ def run() -> NoReturn:
         _end_without_memory()
     try:
         status = main()
-    except MemoryError:  # There was not even enough to say so.
+    except (MemoryError, SystemError):  # There was not even enough to say so.
         _end_without_memory()
     if status == ExitStatus.INTERRUPTED:
         # The interpreter remembers an interrupt that came while a module was being imported, and
@@ -57,8 +57,10 @@ def _watch_a_child() -> None:
     """Go on in a child process. In this one wait for it, and end with its status.
 
     Libraries that are not written in Python end the process where memory runs out, and no handler
-    of exceptions hears of it: LibCST aborts. A parent does.
+    of exceptions hears of it: LibCST aborts. A parent does. What such a library writes before that
+    is kept from the user, who could not understand it.
     """
+    raw = _raw_errors()
     early = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, early)
     child = os.fork()
@@ -67,14 +69,40 @@ def _watch_a_child() -> None:
         signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, early)
     if not child:
+        if raw is not None:
+            _write_errors_past(raw)
         return
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if -status in (signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP):
         _end_without_memory()
+    if raw is not None:
+        os.lseek(raw, 0, os.SEEK_SET)
+        while data := os.read(raw, 1 << 16):
+            os.write(2, data)
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
+
+
+def _raw_errors() -> int | None:
+    """Return a file in memory for what is written to standard error, but not by Python's stream."""
+    if sys.platform != "linux" or sys.stderr is None:
+        return None
+    try:
+        return os.memfd_create("stderr", os.MFD_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _write_errors_past(raw: int) -> None:
+    """Leave standard error to Python's stream; let all else that is written to it go to ``raw``."""
+    errors = os.dup(2)
+    os.dup2(raw, 2)
+    old = sys.stderr
+    sys.stderr = os.fdopen(errors, "w", buffering=1, encoding=old.encoding, errors=old.errors)
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda what: None if what.exc_type is MemoryError else hook(what)
 
 
 if __name__ == "__main__":

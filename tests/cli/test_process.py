@@ -215,6 +215,17 @@ run()
         ("os.kill(parent, signal.SIGTERM); signal.pause()", -15, ""),
         ("return 1", 1, ""),
         ("return 0", 0, ""),
+        (
+            "raise SystemError('error return without exception set')",
+            2,
+            "error: not enough memory\n",
+        ),
+        (
+            "os.write(2, b'raw'); os.kill(os.getpid(), signal.SIGABRT)",
+            2,
+            "error: not enough memory\n",
+        ),
+        ("os.write(2, b'raw'); print('note', file=sys.stderr); return 1", 1, "note\nraw"),
     ],
 )
 def test_a_process_that_dies_where_memory_is_limited(what: str, status: int, message: str) -> None:

@@ -40,7 +40,9 @@ class InternalError(msgspec.Struct, frozen=True):
 def lacks_memory(error: BaseException) -> bool:
     """Return whether an exception says that memory, here or for the stack of a thread, ran out."""
     is_refused_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
-    return is_refused_thread or isinstance(error, MemoryError)
+    # The interpreter could not even make an exception.
+    is_lost = isinstance(error, SystemError) and "without" in str(error)
+    return is_refused_thread or is_lost or isinstance(error, MemoryError)
 
 
 class UnknownName(msgspec.Struct, frozen=True, order=True):
