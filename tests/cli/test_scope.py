@@ -72,10 +72,12 @@ def test_a_named_file_that_is_not_python_is_passed_over_with_a_note(
 
 
 def test_one_file_that_is_not_python_is_an_error_and_several_are_not(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("PRE_COMMIT", raising=False)
     run = Run(capsys, "READ.me")
-    assert (run.status, run.err) == (2, "error: READ.me: is not a Python file\n")
+    assert run.status == 2
+    assert run.err.startswith("error: READ.me: is not a Python file (with --force-exclude, ")
     for number in range(6):
         Path(f"{number}.txt").write_text("Some text.\n")
     texts = [f"{number}.txt" for number in range(6)]
@@ -85,6 +87,9 @@ def test_one_file_that_is_not_python_is_an_error_and_several_are_not(
     # Hooks may be given one file alone.
     assert Run(capsys, "--report-only-for", "READ.me").status == 0
     assert Run(capsys, "--force-exclude", "READ.me").status == 0
+    monkeypatch.setenv("PRE_COMMIT", "1")
+    assert Run(capsys, "READ.me").status == 0
+    assert Run(capsys, "gone.md").status == 2
 
 
 def give(monkeypatch: pytest.MonkeyPatch, text: str) -> None:

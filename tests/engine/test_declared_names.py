@@ -135,6 +135,13 @@ def test_a_name_that_begins_like_none_of_the_project_may_be_misspelt(run: Run) -
     assert result.status == 0
 
 
+def test_the_only_lock_is_offered(run: Run) -> None:
+    text = "import threading\n\nonly = threading.Lock()\n\nwith only:\n    print()\n"
+    Path("src/bank/money.py").write_text(text)
+    error = run('lock-order = ["zzz < only"]').err
+    assert error.endswith("no lock is named `zzz`; there is `only`\n")
+
+
 def test_a_name_may_be_made_at_run_time(run: Run) -> None:
     Path("src/bank/sync.py").write_text(SYNC + "\n\ndef __getattr__(name): ...\n")
     assert run('lock-types."bank.sync.Other" = {}').status == 0

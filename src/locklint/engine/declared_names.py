@@ -277,4 +277,5 @@ def _offer(name: str, candidates: Sequence[str]) -> str:
         return ""
     shown = ", ".join(f"`{each}`" for each in candidates[:MOST_NAMES])
     more = len(candidates) - MOST_NAMES
-    return f"; there are {shown}" + (f" and {more} more" if more > 0 else "")
+    are = "is" if len(candidates) == 1 else "are"
+    return f"; there {are} {shown}" + (f" and {more} more" if more > 0 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -27,7 +28,7 @@ def find_files(
 
     ``folder`` is that of the project's settings. Raises `UsageError` for a named path that does not
     exist or where nothing is to be analysed. Hooks and ``xargs`` name many files, some of them or
-    all in other languages, which is no mistake.
+    all in other languages, which is no mistake. pre-commit may name a single one.
     """
     discovery = discover(paths, config, folder, progress)
     if stdin is not None:
@@ -38,7 +39,12 @@ def find_files(
         raise UsageError("\n".join(f"{problem.path}: {problem.message}" for problem in fatal))
     is_empty = not discovery.files and not discovery.problems
     if is_empty and paths and not config.force_exclude and len(discovery.passed_over) < 2:
+        if discovery.passed_over and os.environ.get("PRE_COMMIT"):
+            return discovery
         if discovery.passed_over:
-            raise UsageError(f"{discovery.passed_over[0]}: is not a Python file")
+            raise UsageError(
+                f"{discovery.passed_over[0]}: is not a Python file"
+                " (with --force-exclude, that is no error)"
+            )
         raise UsageError(f"no Python files in {', '.join(paths) or 'the given paths'}")
     return discovery
