@@ -214,3 +214,10 @@ def test_a_notebook_of_another_language_is_left_alone(
     text = notebook(("code", "Lock <- threading"), language_info={"name": "R"})
     (project / "r.ipynb").write_text(text)
     assert Run(capsys, "r.ipynb").status == 0
+
+
+def test_an_index_passes_over_what_is_not_python(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["index", "plain.py", "READ.me", "-o", "all.lki"]) == 0
+    assert "note: passed over, not Python: READ.me\n" in capsys.readouterr().err

@@ -178,6 +178,7 @@ def test_a_part_of_the_project_may_not_know_a_name(run: Run) -> None:
         ('lock-order = ["Acount._lock < audit"]', "Account._lock"),
         ('lock-order = ["bnak.money.audit < unused"]', "bank.money.audit"),
         ('lock-order = ["bank.money.Account.lock < audit"]', "bank.money.Account._lock"),
+        ('lock-order = ["bank.mo_ney.audit < unused"]', "bank.money.audit"),
         ('lock-types."bnk.sync.Latch" = {}', "bank.sync.Latch"),
         ('immediate-callers = ["bank.sync.Latch.donw"]', "bank.sync.Latch.down"),
         ('lock-types."bank.sycn.Latch" = {}', "bank.sync.Latch"),

@@ -14,6 +14,7 @@ from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted
 from locklint.cli.option_groups import OptionGroup, option
 from locklint.cli.output import Failure, write_error, write_note
+from locklint.cli.scope import tell_passed_over
 
 if TYPE_CHECKING:
     from locklint.cli.request import Request
@@ -62,6 +63,7 @@ def index(paths: tuple[str, ...], output_file: str, **flags: Any) -> int:
     made = _make(request)
     stop_if_interrupted()
     from locklint.engine.index_file import write_index
+    from locklint.engine.is_python import is_python
 
     try:
         write_index(made, output_file)
@@ -70,6 +72,7 @@ def index(paths: tuple[str, ...], output_file: str, **flags: Any) -> int:
     for path, message in made.problems:
         write_error(f"{os.fsdecode(path)}: {message}")
     if not request.quiet:
+        tell_passed_over([path for path in paths if os.path.isfile(path) and not is_python(path)])
         mention = sum(bool(file.key) for file in made.files)
         write_note(f"Indexed {len(made.files)} files ({mention} mention locks) in {output_file}.")
     return ExitStatus.CLEAN

@@ -35,13 +35,16 @@ def is_slip(word: str, other: str) -> bool:
     That is stricter than likeness. Names that differ on purpose often differ in a digit, in a short
     word, or in the first letter (``rlock`` and ``wlock``).
     """
-    parts = list(zip(word.split("."), other.split("."), strict=False))
+    if word.count(".") != other.count("."):
+        return False
+    parts = list(zip(word.split("."), other.split("."), strict=True))
     different = [(a, b) for a, b in parts if a != b]
-    if word.count(".") != other.count(".") or len(different) != 1:
+    if len(different) != 1:
         return False
     one, two = different[0]
-    if one.strip("_").casefold() == two.strip("_").casefold():
-        return len(parts) > 1 or one.casefold() == two.casefold()
+    if one.replace("_", "").casefold() == two.replace("_", "").casefold():
+        # A name of one part stands for many: `lock` and `_lock` may both be meant.
+        return len(parts) > 1 or one.strip("_") != two.strip("_")
     words, others = one.strip("_").split("_"), two.strip("_").split("_")
     return len(words) == len(others) and all(map(_is_slip_in_word, words, others))
 

@@ -2,7 +2,8 @@
 
 Finds suppression comments that suppress nothing: `# locklint: ignore[LCK101]` where there is no
 finding of that rule, or where there is no such rule. Also comments that locklint cannot read, such
-as `# locklint: ignores[LCK101]`, `# locklint ignore[LCK101]` and `# noqa LCK101`.
+as `# locklint: ignores[LCK101]`, `# locklint ignore[LCK101]`, `# noqa LCK101`, and the name of a
+rule without brackets, `# locklint: ignore manual-acquire`.
 
 ## Why is this bad?
 
