@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
+from locklint.ir.instruction import Acquire, Release, TryAcquire
 from locklint.ir.operands import bound_temporaries, receivers, returned_temporaries
 
 if TYPE_CHECKING:
@@ -77,6 +78,50 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
         found.update(following)
         work, following = following, []
     return found
+
+
+def judged_by_raising(states: Mapping[str, LockStates]) -> set[str]:
+    """The functions, lowered or not, of which it matters how likely they raise.
+
+    They hold a lock that a callee has acquired, or end a `with`, or are called where a lock is held
+    by hand, directly or by others. Those that `holds_by_hand` names are not among them.
+    """
+    found: set[str] = set()
+    work: list[str] = []
+    for key, one in states.items():
+        judges, called = _judged_by(one)
+        if judges:
+            found.add(key)
+        work += called
+    followed: set[str] = set()
+    while work:
+        key = work.pop()
+        if key not in followed:
+            followed.add(key)
+            work += [called.target for called in states[key].calls] if key in states else ()
+    return found | followed
+
+
+def _judged_by(one: LockStates) -> tuple[bool, tuple[str, ...]]:
+    """Whether it matters what raises in a function, and in which of those that it calls."""
+    if "judged" not in one.derived:
+        ends = one.ends_with
+        by_hand = any(called.is_held_by_hand for called in one.calls)
+        called = [c.target for c in one.calls if ends or c.is_held_by_hand or c.passes_lock]
+        one.derived["judged"] = (ends or by_hand, tuple(called))
+    judged: tuple[bool, tuple[str, ...]] = one.derived["judged"]
+    return judged
+
+
+def holds_by_hand(function: Function) -> bool:
+    """Whether a function acquires something, or releases it, by a method."""
+    return any(
+        isinstance(each, TryAcquire)
+        or (isinstance(each, Acquire) and each.enter is None)
+        or (isinstance(each, Release) and each.call is not None)
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
 
 
 def _leaking(states: LockStates) -> set[Span]:
@@ -177,7 +222,9 @@ __all__ = [
     "called_as",
     "called_by_hand",
     "called_while_holding",
+    "holds_by_hand",
     "is_called_by_name",
+    "judged_by_raising",
     "makers",
     "takes_what_is_passed",
 ]

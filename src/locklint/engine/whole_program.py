@@ -12,7 +12,9 @@ from locklint.engine.demand import (
     called_as,
     called_by_hand,
     called_while_holding,
+    holds_by_hand,
     is_called_by_name,
+    judged_by_raising,
     makers,
     takes_what_is_passed,
 )
@@ -91,6 +93,7 @@ class WholeProgram:
         # the uses of wrappers that have graphs.
         self._nested: dict[str, Function] = {}
         self._used: set[str] = set()
+        self._marked: set[str] = set()
 
     def solve(self, lowered: Sequence[tuple[AnalysedFile, list[Function]]]) -> None:
         """Solve the functions, and all others that turn out to matter to them."""
@@ -469,10 +472,31 @@ class WholeProgram:
     # -- graphs -----------------------------------------------------------------------------
 
     def _add(self, functions: list[Function]) -> set[str]:
-        changed = self.interprocedural.add(functions)
+        more = {function.key: function for function in functions}
+        changed: set[str] = set()
+        while more:
+            changed |= self.interprocedural.add((more | self._newly_marked(more)).values())
+            more = self._newly_marked({})
         for function, error in self.interprocedural.take_errors():
             self._internal(function.path, error)
         return changed
+
+    def _newly_marked(self, fresh: Mapping[str, Function]) -> dict[str, Function]:
+        """The functions that turn out to be judged by what raises in them, with that marked.
+
+        They are known, or among the ``fresh`` ones.
+        """
+        from locklint.frontend.cannot_raise import mark_safe
+
+        found: dict[str, Function] = {}
+        for key in sorted(judged_by_raising(self.interprocedural.states) - self._marked):
+            function = fresh.get(key) or self.interprocedural.functions.get(key)
+            file = self._file_of(function.path) if function is not None else None
+            if function is not None and file is not None:
+                self._marked.add(key)
+                asked = partial(mark_safe, function, self._resolver_of(file.index))
+                found[key] = self._answer(file, asked, function)
+        return found
 
     def _lowered(self, wanted: Mapping[str, Collection[str]]) -> list[Function]:
         """The resolved functions of those, by path, that were not lowered yet."""
@@ -499,13 +523,18 @@ class WholeProgram:
 
     def _resolved(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
         from locklint.frontend.apply_effects import apply_effects
+        from locklint.frontend.cannot_raise import mark_safe
 
         path = file.source.path
         resolver = self._resolver_of(file.index)
         done: list[Function] = []
         for function in functions:
             try:
-                done.append(apply_effects(function, resolver, self._methods, self._immediate))
+                resolved = apply_effects(function, resolver, self._methods, self._immediate)
+                if holds_by_hand(resolved):
+                    resolved = mark_safe(resolved, resolver)
+                    self._marked.add(resolved.key)
+                done.append(resolved)
             except Exception as error:
                 self._internal(path, error)
         return done

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import msgspec
 
 from locklint.core.source import Span
-from locklint.frontend.cannot_raise import CannotRaise
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.operands import Operands
@@ -110,7 +109,6 @@ class EffectPass:
         self._definitions = Definitions(function)
         self._operands = Operands(function, resolver, methods, self._definitions)
         self._implicit = ImplicitCalls(function.key, resolver, self._definitions, immediate)
-        self._safe = CannotRaise(function, resolver, self._definitions)
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
         self._mentions: set[str] = set()
@@ -133,7 +131,7 @@ class EffectPass:
             for instruction in block.instructions:
                 for rewritten in self._rewrite(instruction):
                     _drop_reads(instructions, rewritten)
-                    instructions.append(self._safe.mark(rewritten, block))
+                    instructions.append(rewritten)
                     instructions.extend(self._implicit.of(rewritten))
                 self._operands.pass_by(instruction)
             terminator = self._terminator(block, instructions)

@@ -1,7 +1,8 @@
 """Which instructions cannot raise in practice, given what is known of the values they work on.
 
 Types come from the resolver; `models.plain_values` says what is safe with them. Beside types a test
-counts: what is popped right after `if queue:` is there.
+counts: what is popped right after `if queue:` is there. To ask for types takes time, and matters
+only where a lock is held by hand (`engine.demand`), so functions are marked when that is known.
 """
 
 from __future__ import annotations
@@ -59,17 +60,29 @@ _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
 _COPYING = frozenset(("list", "set", "sorted", "tuple"))
 
 
-class CannotRaise:
+def mark_safe(function: Function, resolver: Resolver) -> Function:
+    """Return a resolved function with the instructions marked that cannot raise in practice."""
+    marks = _CannotRaise(function, resolver)
+    blocks = {
+        key: msgspec.structs.replace(
+            block, instructions=tuple([marks.mark(each, block) for each in block.instructions])
+        )
+        for key, block in function.blocks.items()
+    }
+    return msgspec.structs.replace(function, blocks=blocks)
+
+
+class _CannotRaise:
     """Marks the instructions of one function that cannot raise in practice."""
 
-    def __init__(self, function: Function, resolver: Resolver, definitions: Definitions) -> None:
+    def __init__(self, function: Function, resolver: Resolver) -> None:
         self._function = function
         self._resolver = resolver
-        self._definitions = definitions
+        self._definitions = Definitions(function)
         self._before: dict[BlockId, set[BlockId]] | None = None
 
     def mark(self, instruction: Instruction, block: BasicBlock) -> Instruction:
-        """The instruction, marked as safe if it is; ``block`` holds it, as it was lowered."""
+        """The instruction, marked as safe if it is; ``block`` holds it."""
         match instruction:
             case Read(path=path) if path.fields and not _is_of_self(path):
                 safe = self._reads(path) or self._is_tested(path, instruction, block)

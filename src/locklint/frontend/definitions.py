@@ -7,7 +7,15 @@ from collections import defaultdict
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Call, FunctionRef, Operand
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Call,
+    FunctionRef,
+    Operand,
+    TryAcquire,
+    Wait,
+)
 
 _DEPTH = 8
 _LONGEST = 1000
@@ -24,8 +32,13 @@ class Definitions:
         for block in function.blocks.values():
             for instruction in block.instructions:
                 match instruction:
-                    case Call(result=AccessPath() as result):
-                        self._calls[result] = instruction
+                    case (
+                        (Call(result=AccessPath() as result) as call)
+                        | Acquire(call=Call(result=AccessPath() as result) as call)
+                        | TryAcquire(call=Call(result=AccessPath() as result) as call)
+                        | Wait(call=Call(result=AccessPath() as result) as call)
+                    ):
+                        self._calls[result] = call
                     case Assign(span=span, target=target, value=value) if target.is_variable:
                         self._values[target][span, str(value)] = value
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import Assign, Call, Instruction, Operate
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Call,
+    Instruction,
+    Operate,
+    Release,
+    TryAcquire,
+    Wait,
+)
 from locklint.models.plain_values import REMOVING
 
 _LETS_OTHERS = frozenset(("acquire", "release", "wait", "wait_for"))
@@ -14,6 +23,8 @@ def takes_out(instruction: Instruction, path: AccessPath) -> bool:
     """Whether something may be taken out of the container at a path, by others too."""
     match instruction:
         case Call(callee=AccessPath() as callee) if callee.fields and callee.last in _LETS_OTHERS:
+            return True
+        case Acquire(call=Call()) | TryAcquire() | Release(call=Call()) | Wait():
             return True
         case Assign(target=target):
             return path.starts_with(target)
