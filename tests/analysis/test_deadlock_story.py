@@ -168,6 +168,7 @@ def test_two_locks_of_one_name(tmp_path: Path, code: str, text: str, waits: str)
 
 def test_waiting_for_a_thread(tmp_path: Path) -> None:
     assert told(found(tmp_path, "LCK307", JOIN)) == [
+        "2: creates thread 2, which runs `Ticker._run`",
         "1: acquires `Ticker._lock`",
         "1: waits for thread 2 to finish",
         "2: waits for `Ticker._lock`, which thread 1 holds",
