@@ -32,11 +32,11 @@ from locklint.models.calls import CallGrade, method_grade, name_grade
         ("os.remove", CallGrade.LIKELY),
         ("shutil.copy", CallGrade.LIKELY),
         ("os.replace", CallGrade.LIKELY),
-        ("logging.basicConfig", CallGrade.LIKELY),
+        ("logging.basicConfig", CallGrade.POSSIBLE),
         ("anything.at.all", CallGrade.POSSIBLE),
         ("requests.get", CallGrade.LIKELY),
         ("uuid.uuid3", CallGrade.UNLIKELY),
-        ("uuid.UUID", CallGrade.LIKELY),
+        ("uuid.UUID", CallGrade.POSSIBLE),
         ("os.path.getsize", CallGrade.LIKELY),
     ],
 )

@@ -75,7 +75,22 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     passed = replace(exception, excluded=exception.excluded | names)
     if exception.usual and is_excluded(exception.usual, passed.excluded):
         return replace(passed, grade=min(exception.grade, Grade.ACQUIRE))
+    if is_left_over(passed):
+        return replace(passed, grade=min(exception.grade, Grade.POSSIBLE))
     return passed
+
+
+def is_left_over(exception: InFlight) -> bool:
+    """Whether an exception has passed by a handler for part of what is usually raised.
+
+    Who catches `FileNotFoundError` around ``os.remove`` has thought of its errors.
+    """
+    return bool(exception.usual) and is_expected(exception.usual, exception.excluded)
+
+
+def is_expected(name: str, caught: frozenset[str]) -> bool:
+    """Whether handlers take an exception of a class, or of a part of its kind."""
+    return is_excluded(name, caught) or any(_is_kind_of(other, name) for other in caught)
 
 
 def is_excluded(name: str, excluded: frozenset[str]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from locklint.analysis.catching import is_left_over
 from locklint.analysis.hold import (
     FORGOTTEN,
     Acquisition,
@@ -398,8 +399,12 @@ class Recorder:
     def lets_out(self, exception: InFlight) -> None:
         """Note that an exception leaves the function, which may refuse an argument by it."""
         if exception.flow is not Flow.EXIT:
-            is_refusal = exception.cause.span in self._refusals
-            self.may_raise(Grade.UNLIKELY if is_refusal else exception.grade)
+            most = exception.grade
+            if exception.cause.span in self._refusals:
+                most = Grade.UNLIKELY
+            elif is_left_over(exception):
+                most = Grade.ACQUIRE  # The author has chosen what callers need not fear.
+            self.may_raise(most)
 
     @cached_property
     def _refusals(self) -> frozenset[Span]:

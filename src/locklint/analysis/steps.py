@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from locklint.analysis.catching import is_excluded
+from locklint.analysis.catching import is_expected
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.raising import grade
 from locklint.analysis.summary import Lookup
@@ -213,7 +213,7 @@ class FunctionSteps:
             return ""
         method = instruction.callee.last if instruction.callee.fields else ""
         found = usual_error(instruction.external, method)
-        return found if found and is_excluded(found, self._caught) else ""
+        return found if found and is_expected(found, self._caught) else ""
 
     @cached_property
     def _caught(self) -> frozenset[str]:

@@ -6,8 +6,7 @@ believed. So each callable has a grade:
 - ``NEVER``: cannot raise whatever it is given (short of MemoryError and KeyboardInterrupt);
 - ``UNLIKELY``: raises only on a programming error (a wrong type, a missing argument), or calls code
   of an object's own class (``__eq__``, ``__repr__``) that is expected not to raise;
-- ``LIKELY``: fails in ordinary use: input and output, parsing, taking from what is empty, and
-  whatever else of the standard library is not known to be safe;
+- ``LIKELY``: fails in ordinary use: input and output, parsing, taking from what is empty;
 - ``POSSIBLE``: everything else, of which nothing is known.
 
 A method is graded by its bare name only where its receiver is unknown and the name is one of the
@@ -16,7 +15,6 @@ containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
 
 from __future__ import annotations
 
-import sys
 from enum import IntEnum
 
 EXPECTING_MANAGER = "pytest.raises"
@@ -321,12 +319,15 @@ _LIKELY_METHODS = frozenset(
 )
 _CALLBACKS = ("callback", "handler", "hook", "listener")
 
-# Libraries whose calls fail in ordinary use: the standard one, as far as nothing else is known of
-# it, and those that talk to servers and devices.
-_LIKELY_LIBRARIES = sys.stdlib_module_names | frozenset(
-    "MySQLdb aiohttp aiomysql asyncpg boto3 botocore builtins cassandra confluent_kafka grpc"
-    " httplib2 httpx kafka kazoo ldap3 paramiko pika psycopg psycopg2 pymongo pymysql redis"
-    " requests serial smbus sqlalchemy urllib3 usb websocket websockets zmq".split()
+# Libraries whose calls fail in ordinary use: they work on files, start programs, parse, or talk to
+# servers and devices.
+_LIKELY_LIBRARIES = frozenset(
+    "builtins configparser csv ctypes dbm email ftplib gzip http imaplib json lzma marshal mmap"
+    " multiprocessing os pathlib pickle poplib select shutil signal smtplib socket sqlite3 ssl"
+    " struct subprocess tarfile tempfile termios urllib xml xmlrpc zipfile zlib"
+    " MySQLdb aiohttp aiomysql asyncpg boto3 botocore cassandra confluent_kafka grpc httplib2 httpx"
+    " kafka kazoo ldap3 paramiko pika psycopg psycopg2 pymongo pymysql redis requests serial smbus"
+    " sqlalchemy urllib3 usb websocket websockets zmq".split()
 )
 
 # Known external methods, where the receiver's type was found.
@@ -519,7 +520,7 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Whatever is closed, hardly anybody has seen that fail.
-    if runs_code or name.partition(".")[0] in _LIKELY_LIBRARIES:
+    if runs_code or name.partition(".")[0] in _LIKELY_LIBRARIES or usual_error(name, ""):
         return CallGrade.LIKELY
     return CallGrade.LIKELY if is_method and _fails(method) else CallGrade.POSSIBLE
 

@@ -167,7 +167,8 @@ _ALWAYS_OF_MODULES = {
     "inspect": "currentframe isawaitable isclass iscoroutine iscoroutinefunction isfunction"
     " isgenerator ismethod ismodule",
     "itertools": "chain count cycle repeat",
-    "os": "cpu_count getpid getppid urandom",
+    "os": "cpu_count fsdecode fsencode get_exec_path getegid geteuid getgid getgroups getpgrp"
+    " getpid getppid getresgid getresuid getuid sched_yield strerror times umask uname urandom",
     "os.path": "basename dirname exists isabs isdir isfile islink join lexists normcase normpath"
     " split splitext",
     "platform": "machine node platform python_implementation python_version release system version",
