@@ -98,6 +98,13 @@ CONSTRUCTS = {
             ''')
         {leak}
         """,
+    "adjacent t-strings": """
+        greeting = t"Hello " t"{name}"
+
+        def leak():
+            print(t"{names["first"]}" t"{first}" t" and {second}", t"a" t"b")
+        {leak}
+        """,
     "exceptions without parentheses": """
         def leak():
             try:

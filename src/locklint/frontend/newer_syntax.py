@@ -26,11 +26,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange
 
 from locklint.core.source import SourceFile
 from locklint.frontend.parse import LoweringProblem, parse_whole
-from locklint.frontend.positions import CST_CHILDREN
+from locklint.frontend.positions import CST_CHILDREN, code_ranges
 from locklint.frontend.recursion import room_for_recursion
 
 # Python 3.15 has these; versions of libcst that do not know them refuse the file.
@@ -53,8 +53,7 @@ def parse_newer(source: SourceFile) -> ast.Module | None:
         return None
     try:
         with room_for_recursion():
-            wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-            text = _Rewriter(source.text, wrapper.resolve(PositionProvider)).rewritten(module)
+            text = _Rewriter(source.text, code_ranges(module)).rewritten(module)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text)

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.parse import ParsedStatement
 from locklint.frontend.recursion import room_for_recursion
+from locklint.frontend.unvalidated import unvalidated
+
+if TYPE_CHECKING:
+    from libcst.metadata import CodeRange
 
 _FSTRINGS_HAVE_PLACES = sys.version_info >= (3, 12)
 
@@ -223,10 +227,8 @@ class Spans:
 
     def add_with_provider(self, module: cst.Module, line_offset: int = 0) -> None:
         """Take up a whole tree through libcst's slow but independent `PositionProvider`."""
-        from libcst.metadata import MetadataWrapper, PositionProvider
-
         with room_for_recursion():
-            ranges = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+            ranges = code_ranges(module)
         for node, place in ranges.items():
             if type(node) in _RANKS:
                 self._spans[id(node)] = Span(
@@ -258,6 +260,17 @@ class Spans:
         """Whether the node has a place of its own."""
         key = id(node)
         return key in self._nodes or key in self._spans
+
+
+def code_ranges(module: cst.Module) -> Mapping[cst.CSTNode, CodeRange]:
+    """Return the places of all nodes of a tree, as libcst's `PositionProvider` finds them.
+
+    It makes each node again. The checks of libcst refuse a t-string that follows another string.
+    """
+    from libcst.metadata import MetadataWrapper, PositionProvider
+
+    with unvalidated():
+        return MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
 
 
 def pair(
