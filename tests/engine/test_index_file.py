@@ -199,6 +199,22 @@ def test_an_absolute_path_is_made_relative(project: Path, say: Say) -> None:
     assert say("check", "--from-index=m.lki") == say("check", ".")
 
 
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ((LEAK,), "1 file (1 mentions locks)"),
+        (("",), "1 file (0 mention locks)"),
+        ((LEAK, LEAK), "2 files (2 mention locks)"),
+    ],
+)
+def test_the_files_are_counted(
+    project: Path, say: Say, texts: tuple[str, ...], expected: str
+) -> None:
+    for number, text in enumerate(texts):
+        (project / f"m{number}.py").write_text(text)
+    assert say("index", ".", "-o", "all.lki") == (0, "", f"Indexed {expected} in all.lki.\n")
+
+
 def test_an_index_of_nothing(project: Path) -> None:
     write_index(Index(), "empty.lki")
     assert read_index("empty.lki") == Index()

@@ -73,8 +73,10 @@ def index(paths: tuple[str, ...], output_file: str, **flags: Any) -> int:
         write_error(f"{os.fsdecode(path)}: {message}")
     if not request.quiet:
         tell_passed_over([path for path in paths if os.path.isfile(path) and not is_python(path)])
+        from locklint.reporting.summary import files_with_locks
+
         mention = sum(bool(file.key) for file in made.files)
-        write_note(f"Indexed {len(made.files)} files ({mention} mention locks) in {output_file}.")
+        write_note(f"Indexed {files_with_locks(len(made.files), mention)} in {output_file}.")
     return ExitStatus.CLEAN
 
 

@@ -62,15 +62,20 @@ def found_line(results: Results) -> str:
 
 def analysed_line(counts: Counts) -> str:
     """For example ``Analysed 120 files (34 mention locks), 410 functions, 57 locks.``"""
-    mention = "mentions" if counts.candidates == 1 else "mention"
     parts = [
-        f"{_counted(counts.files, 'file', 'files')} ({counts.candidates} {mention} locks)",
+        files_with_locks(counts.files, counts.candidates),
         _counted(counts.functions - counts.incomplete, "function", "functions"),
         _counted(counts.locks, "lock", "locks"),
     ]
     if counts.edges:
         parts.append(_counted(counts.edges, "lock-order edge", "lock-order edges"))
     return f"Analysed {', '.join(parts)}."
+
+
+def files_with_locks(files: int, candidates: int) -> str:
+    """For example ``120 files (34 mention locks)``"""
+    mention = "mentions" if candidates == 1 else "mention"
+    return f"{_counted(files, 'file', 'files')} ({candidates} {mention} locks)"
 
 
 def not_analysed_line(places: Sequence[NotAnalysed]) -> str:
