@@ -205,6 +205,28 @@ def test_the_most_similar_option_is_suggested(
     assert locklint_command("--zzzzz").err.endswith("Error: No such option `--zzzzz`\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("explain", "LCK102"), "locklint rule LCK102"),
+        (("lck102",), "locklint rule lck102"),
+        (("explain",), "rule"),
+        (("scan", "."), "check"),
+    ],
+)
+def test_a_word_of_other_tools_leads_to_the_command(
+    locklint_command: CommandLine, words: tuple[str, ...], meant: str
+) -> None:
+    result = locklint_command(*words)
+    assert result.status == 2
+    assert f"`{words[0]}` is neither a command nor a path (did you mean `{meant}`?)" in result.err
+
+
+def test_a_code_behind_an_option_is_a_value(locklint_command: CommandLine) -> None:
+    assert locklint_command("--select", "LCK101", "absent").status == 0
+    assert locklint_command.paths == ("absent",)
+
+
 def test_a_path_with_the_name_of_a_command(locklint_command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "graph").mkdir()
     result = locklint_command("-n", "-j", "1", "graph")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os.path
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +13,19 @@ from locklint.cli.option_groups import HelpContext, may_lack_value
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+
+# The first words of other tools.
+_WORDS_OF_OTHERS = {
+    "analyse": "check",
+    "analyze": "check",
+    "explain": "rule",
+    "lint": "check",
+    "run": "check",
+    "scan": "check",
+    "settings": "config",
+}
+_RULE_CODE = re.compile(r"LCK\d+", re.IGNORECASE)
 
 
 class VerbGroup(click.Group):
@@ -39,7 +54,7 @@ class VerbGroup(click.Group):
                 self._reject_ambiguous_verb(ctx, word, args[:place])
             args = [word, *args[:place], *args[place + 1 :]]
         else:
-            self._reject_mistyped_verb(ctx, word)
+            self._reject_mistyped_verb(ctx, word, args[:2] if place == 0 else ())
             args = [self.default_verb, *args]
         return super().parse_args(ctx, args)
 
@@ -92,14 +107,20 @@ class VerbGroup(click.Group):
                 ctx,
             )
 
-    def _reject_mistyped_verb(self, ctx: click.Context, word: str) -> None:
-        """Say what verb was meant by a plain word that is no path either."""
-        if not word.isalpha() or os.path.lexists(word):
+    def _reject_mistyped_verb(self, ctx: click.Context, word: str, first: Sequence[str]) -> None:
+        """Say which command, or rule, was meant by a first word that is no path either."""
+        if not word.isalnum() or os.path.lexists(word):
             return
         from locklint.engine.did_you_mean import closest
 
-        verb = closest(word, self.commands)
-        if verb:
+        code = next((each for each in first if _RULE_CODE.fullmatch(each)), None)
+        if code is not None:
+            meant: str | None = f"locklint rule {code}"
+        elif word.isalpha():
+            meant = _WORDS_OF_OTHERS.get(word) or closest(word, self.commands)
+        else:
+            return
+        if meant:
             raise click.UsageError(
-                f"`{word}` is neither a command nor a path (did you mean `{verb}`?)", ctx
+                f"`{word}` is neither a command nor a path (did you mean `{meant}`?)", ctx
             )
