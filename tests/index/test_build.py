@@ -10,7 +10,7 @@ import pytest
 
 from locklint.core.source import SourceFile
 from locklint.index.build import build_index
-from locklint.index.build_lock_use import is_lock_word
+from locklint.index.build_lock_use import LOCK_WORDS
 from locklint.index.declarations import ModuleIndex
 from locklint.index.print import print_index
 from locklint.models.table import default_table
@@ -481,7 +481,7 @@ def test_every_method_of_every_kind_counts_as_lock_use() -> None:
         acquire_methods = [form.name for form in kind.acquire_forms]
         release_methods = [form.name for form in kind.release_forms]
         for method in (*acquire_methods, *release_methods):
-            assert is_lock_word(method), f"{kind.name}.{method}"
+            assert LOCK_WORDS[method], f"{kind.name}.{method}"
 
 
 def test_spans_count_characters() -> None:

@@ -11,7 +11,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, count
+from operator import add
 from typing import Annotated, TypeAlias, overload
 
 import msgspec
@@ -74,8 +75,9 @@ class Lines(Sequence[str]):
 
     def __init__(self, text: str) -> None:
         self._text = text
-        lengths = [len(line) + 1 for line in text.split("\n")]
-        self._starts = array("Q", accumulate(lengths, initial=0))
+        before = accumulate(map(len, text.split("\n")), initial=0)
+        # So many line ends stand before a line as its number says.
+        self._starts = array("Q", map(add, before, count()))
 
     def __len__(self) -> int:
         return len(self._starts) - 1

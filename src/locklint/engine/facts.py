@@ -414,14 +414,28 @@ def _definition_names(index: ModuleIndex) -> dict[tuple[int, str], str]:
     return names
 
 
+_STATEMENTS: tuple[type[ast.AST], ...] = (
+    *(ast.Module, ast.ExceptHandler, ast.match_case),
+    *ast.stmt.__subclasses__(),
+)
+_BLOCK_FIELDS = ("body", "orelse", "finalbody", "handlers", "cases")
+_BLOCKS: dict[type[ast.AST], list[str]] = {
+    kind: fields
+    for kind in _STATEMENTS
+    if (fields := [each for each in kind._fields if each in _BLOCK_FIELDS])
+}
+"""The fields that hold statements, by the kind of node."""
+
+
 def _definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """All function definitions of a file; expressions hold none and are skipped."""
     work: list[ast.AST] = [tree]
     while work:
         node = work.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield node
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            children = getattr(node, name, None)
-            if isinstance(children, list):
-                work.extend(children)
+        kind = type(node)
+        if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+            yield node  # type: ignore[misc]
+        for name in _BLOCKS[kind]:
+            for child in getattr(node, name):
+                if type(child) in _BLOCKS:
+                    work.append(child)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 import libcst as cst
 import msgspec
 
-from locklint.frontend.positions import CST_CHILDREN, NO_NODES
+from locklint.frontend.positions import CST_LAST_FIRST, NO_NODES, last_first
 from locklint.ir.access_path import AccessPath, Root
 
 
@@ -119,7 +120,16 @@ class Scope:
         return scope
 
 
-_SCOPE_NODES = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
+_OUTER_CHILDREN: dict[type[cst.CSTNode], Callable[[cst.CSTNode], tuple[Any, ...]]] = {
+    **CST_LAST_FIRST,
+    cst.FunctionDef: last_first(("decorators", "params")),
+    cst.ClassDef: last_first(("decorators", "bases", "keywords")),
+    cst.Lambda: last_first(("params",)),
+    cst.CompFor: last_first(("iter", "ifs", "inner_for_in")),
+}
+"""What reads the children of each node that are evaluated in the scope around it."""
+
+_BIND_NOTHING = NO_NODES | {cst.Name, cst.SimpleString, cst.Integer}
 
 
 def bindings_of(*bodies: cst.CSTNode) -> Bindings:
@@ -127,37 +137,20 @@ def bindings_of(*bodies: cst.CSTNode) -> Bindings:
     found = Bindings()
     # Targets of comprehensions are bound in the comprehension, assignment expressions are not.
     stack: list[cst.CSTNode] = list(reversed(bodies))
+    pop = stack.pop
     while stack:
-        node = stack.pop()
+        node = pop()
         kind = type(node)
-        if kind is cst.Name:
-            continue
         if kind in _BINDERS:
             _bind(node, found)
-        fields = CST_CHILDREN.get(kind)
-        if fields is None:
-            continue
-        if kind in _SCOPE_NODES:
-            fields = _outer_fields(node)
-        elif kind is cst.CompFor:
-            fields = ("iter", "ifs", "inner_for_in")
-        for field_name in reversed(fields):
-            child = getattr(node, field_name)
-            child_kind = type(child)
-            if child_kind is tuple or child_kind is list:
-                stack.extend(reversed(child))
-            elif child_kind not in NO_NODES:
-                stack.append(child)
+        if kind in _OUTER_CHILDREN:
+            for child in _OUTER_CHILDREN[kind](node):
+                child_kind = type(child)
+                if child_kind is tuple or child_kind is list:
+                    stack += reversed(child)
+                elif child_kind not in _BIND_NOTHING:
+                    stack += (child,)
     return found
-
-
-def _outer_fields(node: cst.CSTNode) -> tuple[str, ...]:
-    """The children of a definition that are evaluated in the scope around it."""
-    if isinstance(node, cst.FunctionDef):
-        return ("decorators", "params")
-    if isinstance(node, cst.ClassDef):
-        return ("decorators", "bases", "keywords")
-    return ("params",)
 
 
 def _bind(node: cst.CSTNode, found: Bindings) -> None:

@@ -58,7 +58,13 @@ _NESTING = (
 )
 _SEPARATORS = ",.(=\n"
 
-_NOT_NODES = frozenset({int, str, type(None), ast.Load, ast.Store, ast.Del})
+_NOT_NODES = frozenset(
+    {
+        *(type(None), bool, int, float, complex, str, bytes, type(...)),
+        *(ast.Load, ast.Store, ast.Del),
+    }
+)
+"""The classes of what stands in fields and is no node, or is none that counts."""
 
 _Result = TypeVar("_Result")
 
@@ -204,16 +210,17 @@ def tree_size(node: ast.AST) -> TreeSize:
         for parent in level:
             if type(parent) is ast.Name:
                 continue
-            for child in vars(parent).values():
+            for child in parent.__dict__.values():
                 kind = type(child)
                 if kind is list:
-                    following.extend([each for each in child if isinstance(each, ast.AST)])
-                elif kind not in _NOT_NODES and isinstance(child, ast.AST):
-                    following.append(child)
+                    if child:
+                        following += [each for each in child if type(each) not in _NOT_NODES]
+                elif kind not in _NOT_NODES:
+                    following += (child,)
         for each in following:
-            if isinstance(each, ast.BoolOp):
+            if type(each) is ast.BoolOp:
                 extra = max(extra, len(each.values))
-            elif isinstance(each, (ast.Constant, ast.JoinedStr)):
+            elif type(each) is ast.Constant or type(each) is ast.JoinedStr:
                 extra = max(extra, _string_pieces(each))
         level = following
     return TreeSize(deepest, extra, nodes)

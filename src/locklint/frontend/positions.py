@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -121,6 +122,16 @@ Names that are no expressions (of parameters, keywords, attributes, imports) are
 
 NO_NODES = frozenset({type(None), str, cst.MaybeSentinel})
 """What stands in a field without a child. (Asking each child whether it is a node takes longer.)"""
+
+
+def last_first(fields: tuple[str, ...]) -> Callable[[cst.CSTNode], tuple[Any, ...]]:
+    """Return what reads some fields of a node in reverse, as a stack takes them."""
+    getter = attrgetter(*reversed(fields))
+    return getter if len(fields) > 1 else lambda node: (getter(node),)
+
+
+CST_LAST_FIRST = {kind: last_first(fields) for kind, fields in CST_CHILDREN.items()}
+"""What reads the children of each node from the last to the first."""
 
 _KINDS: dict[type[cst.CSTNode], tuple[type[ast.AST], ...]] = {
     cst.AnnAssign: (ast.AnnAssign,),
@@ -308,23 +319,25 @@ def _agree(left: Any, right: Any) -> bool:
 
 def _cst_nodes(tree: cst.CSTNode) -> list[list[cst.CSTNode]]:
     found: list[list[cst.CSTNode]] = [[] for _ in range(_RANK_COUNT)]
-    stack: list[cst.CSTNode] = [tree]
+    names = found[_RANKS[cst.Name]]
+    stack: list[Any] = [tree]
+    pop = stack.pop
     while stack:
-        node = stack.pop()
+        node = pop()
         kind = type(node)
-        rank = _RANKS.get(kind)
-        if rank is not None and not (kind is cst.Name and node.value in _CONSTANT_NAMES):  # type: ignore[attr-defined]
-            found[rank].append(node)
-        fields = CST_CHILDREN.get(kind)
-        if fields is None:
+        if kind is cst.Name:
+            if node.value not in _CONSTANT_NAMES:
+                names.append(node)
             continue
-        for field in reversed(fields):
-            child = getattr(node, field)
-            kind = type(child)
-            if kind is tuple or kind is list:
-                stack.extend(reversed(child))
-            elif kind not in NO_NODES:
-                stack.append(child)
+        if kind in _RANKS:
+            found[_RANKS[kind]].append(node)
+        if kind in CST_LAST_FIRST:
+            for child in CST_LAST_FIRST[kind](node):
+                kind = type(child)
+                if kind is tuple or kind is list:
+                    stack += reversed(child)
+                elif kind not in NO_NODES:
+                    stack += (child,)
     return found
 
 
@@ -338,63 +351,67 @@ def _ast_nodes(
     """
     found: list[list[tuple[ast.AST, ast.stmt | ast.expr | ast.ExceptHandler]]]
     found = [[] for _ in range(_RANK_COUNT)]
-    stack: list[tuple[ast.AST, ast.expr | None]] = [(tree, None)]
+    names = found[_AST_RANKS[ast.Name]]
+    stack: list[tuple[Any, ast.expr | None]] = [(tree, None)]
+    pop = stack.pop
     while stack:
-        node, string = stack.pop()
+        node, string = pop()
         kind = type(node)
-        rank = _AST_RANKS.get(kind)
-        if rank is not None:
-            found[rank].append((node, string or node))  # type: ignore[arg-type]
-        if kind is ast.Name or kind is ast.Constant:
+        if kind is ast.Name:
+            names.append((node, string or node))
             continue
-        if string is None and isinstance(node, ast.JoinedStr) and not _FSTRINGS_HAVE_PLACES:
+        if kind in _AST_RANKS:
+            found[_AST_RANKS[kind]].append((node, string or node))
+        if string is None and kind is ast.JoinedStr and not _FSTRINGS_HAVE_PLACES:
             string = node
-        children = _children(node)
-        stack.extend([(child, string) for child in reversed(children)])
+        for child in reversed(_children(node)):
+            if type(child) is not ast.Constant:
+                stack += ((child, string),)
     return found
 
 
-def _children(node: ast.AST) -> Sequence[ast.AST]:
+def _children(node: Any) -> Sequence[ast.AST]:
     """The children of an `ast` node in source order."""
-    if isinstance(node, ast.Call):
+    kind = type(node)
+    if kind is ast.Call:
         if node.keywords and node.args:
             return (node.func, *_sorted([*node.args, *node.keywords]))
         return (node.func, *node.args, *node.keywords)
-    if isinstance(node, ast.arguments):
+    if kind is ast.arguments:
         return _argument_children(node)
-    if isinstance(node, ast.ClassDef):
+    if kind is ast.ClassDef:
         return (
             *node.decorator_list,
             *getattr(node, "type_params", ()),
             *_sorted([*node.bases, *node.keywords]),
             *node.body,
         )
-    if isinstance(node, ast.Dict):
+    if kind is ast.Dict:
         return [
             child for pair in zip(node.keys, node.values, strict=True) for child in pair if child
         ]
-    if isinstance(node, ast.MatchMapping):
+    if kind is ast.MatchMapping:
         return [
             child for pair in zip(node.keys, node.patterns, strict=True) for child in pair if child
         ]
-    fields = _AST_CHILDREN.get(type(node))
+    fields = _AST_CHILDREN.get(kind)
     if fields is None:
-        keep_name = type(node).__name__ == "TypeAlias"
+        keep_name = kind.__name__ == "TypeAlias"
         fields = tuple(
             field
-            for field in type(node)._fields
+            for field in kind._fields
             if field not in _NO_CODE and (field != "name" or keep_name)
         )
         if keep_name:
             fields = ("name", "type_params", "value")
-        _AST_CHILDREN[type(node)] = fields
+        _AST_CHILDREN[kind] = fields
     children: list[ast.AST] = []
     for field in fields:
         child = getattr(node, field, None)
         if type(child) is list:
-            children.extend(child)
+            children += child
         elif isinstance(child, ast.AST):
-            children.append(child)
+            children += (child,)
     return children
 
 

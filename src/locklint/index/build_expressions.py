@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from locklint.index.build_bindings import TargetBinder, reference
-from locklint.index.build_lock_use import is_lock_word, method_use
+from locklint.index.build_lock_use import LOCK_WORDS, method_use
 from locklint.index.build_scopes import FunctionScope, ModuleScope, PendingCall, Scope
 from locklint.index.build_values import NONE, value_of
 from locklint.index.declarations import CallValue, Element, Items
@@ -21,7 +21,18 @@ _HANDS_ON_FIRST = frozenset(("submit", "partial", "to_thread", "start_new_thread
 
 _HANDS_ON_SECOND = frozenset(("run_in_executor",))
 
-_LEAVES = frozenset((ast.Constant, ast.Load, ast.Store, ast.Del))
+_LEAVES = frozenset(
+    (
+        ast.Constant,
+        *ast.expr_context.__subclasses__(),
+        *ast.boolop.__subclasses__(),
+        *ast.operator.__subclasses__(),
+        *ast.unaryop.__subclasses__(),
+        *ast.cmpop.__subclasses__(),
+        *(str, int, type(None)),
+    )
+)
+"""The classes of what stands in an expression's fields and holds no expression."""
 
 
 class ExpressionScan:
@@ -45,17 +56,15 @@ class ExpressionScan:
             node = pop()
             kind = node.__class__
             if kind is ast.Attribute:
-                if is_lock_word(node.attr):
-                    holder.note_lock_use(*method_use(node))
-                node = node.value
-                if node.__class__ is not ast.Name:
-                    push(node)
-                continue
-            if kind is ast.Name:
-                if is_lock_word(node.id):
-                    holder.note_lock_use((), node.id)
-                continue
-            if kind is ast.Constant or node is None:
+                while kind is ast.Attribute:
+                    if LOCK_WORDS[node.attr]:
+                        holder.note_lock_use(*method_use(node))
+                    node = node.value
+                    kind = node.__class__
+                if kind is ast.Name or kind in _LEAVES:
+                    continue
+            elif kind is ast.Name:
+                holder.note_lock_use((), node.id)
                 continue
             if kind is ast.Call:
                 callee = node.func
@@ -77,26 +86,25 @@ class ExpressionScan:
                     held = reference(callee.value)
                     if held is not None:
                         self._site(f"{held.names[-1]}[]", node, scope)
-                push(callee)
-                stack.extend(node.args)
+                children = [callee, *node.args]
                 for keyword in node.keywords:
-                    push(keyword.value)
-                continue
-            if kind is ast.NamedExpr:
+                    children += (keyword.value,)
+            elif kind is ast.NamedExpr:
                 self.binder.bind(
                     node.target, value_of(node.value), node.lineno, scope, source=node.value
                 )
-                push(node.value)
-                continue
-            if kind is ast.Yield or kind is ast.YieldFrom:
-                _yield(node, kind, scope)
-            elif kind is ast.comprehension:
-                self._comprehension(node, scope)
-            for child in node.__dict__.values():
+                children = [node.value]
+            else:
+                if kind is ast.Yield or kind is ast.YieldFrom:
+                    _yield(node, kind, scope)
+                elif kind is ast.comprehension:
+                    self._comprehension(node, scope)
+                children = []
+                for child in node.__dict__.values():
+                    children += child if child.__class__ is list else (child,)
+            for child in children:
                 kind = child.__class__
-                if kind is list:
-                    stack.extend(child)
-                elif kind not in _LEAVES and isinstance(child, ast.AST):
+                if LOCK_WORDS[child.id] if kind is ast.Name else kind not in _LEAVES:
                     push(child)
 
     def _site(self, name: str, node: ast.Call, scope: Scope) -> None:

@@ -42,17 +42,19 @@ _MAKERS = ("lock", "semaphore", "condition", "mutex")
 _GIVES_ON = frozenset(("enter_context", "enter_async_context"))
 """Methods that touch what they are passed, not what they belong to."""
 
-_known_words: dict[str, bool] = {}
+
+class _LockWords(dict[str, bool]):
+    """Names looked up before; a look into a dict costs less than a call."""
+
+    def __missing__(self, name: str) -> bool:
+        if len(self) > 100_000:
+            self.clear()
+        known = self[name] = _LOCK_WORD.search(name) is not None
+        return known
 
 
-def is_lock_word(name: str) -> bool:
-    """Whether an attribute or name may be a method that acquires, releases, waits or notifies."""
-    known = _known_words.get(name)
-    if known is None:
-        if len(_known_words) > 100_000:
-            _known_words.clear()
-        known = _known_words[name] = _LOCK_WORD.search(name) is not None
-    return known
+LOCK_WORDS = _LockWords()
+"""Whether an attribute or name may be a method that acquires, releases, waits or notifies."""
 
 
 def is_lock_test(test: ast.expr) -> bool:

@@ -45,10 +45,12 @@ Converter: TypeAlias = Callable[[Any, int], Value]
 
 def value_of(node: ast.expr | None, depth: int = MAX_DEPTH) -> Value:
     """What an expression stands for, to the given depth; never raises, never recurses deeper."""
+    kind = node.__class__
+    if kind is ast.Name:
+        return _variable(node.id)  # type: ignore[union-attr]
     if node is None:
         return NONE
-    converter = _CONVERTERS.get(node.__class__)
-    return converter(node, depth) if converter is not None else OPAQUE
+    return _CONVERTERS[kind](node, depth) if kind in _CONVERTERS else OPAQUE
 
 
 def annotation_of(node: ast.expr | None) -> Value | None:
@@ -60,6 +62,12 @@ def annotation_of(node: ast.expr | None) -> Value | None:
 
 def dotted_names(node: ast.expr) -> tuple[str, ...] | None:
     """The names of ``a.b.c``; None for anything else, or for more than `MAX_CHAIN` of them."""
+    if node.__class__ is ast.Name:
+        return (node.id,)
+    if node.__class__ is not ast.Attribute:
+        return None
+    if node.value.__class__ is ast.Name:
+        return (node.value.id, node.attr)
     names: list[str] = []
     while node.__class__ is ast.Attribute:
         names.append(node.attr)
@@ -71,10 +79,6 @@ def dotted_names(node: ast.expr) -> tuple[str, ...] | None:
     names.append(node.id)
     names.reverse()
     return tuple(names)
-
-
-def _name(node: ast.Name, depth: int) -> Value:
-    return _variable(node.id)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -256,7 +260,6 @@ def _walrus(node: ast.NamedExpr, depth: int) -> Value:
 
 
 _CONVERTERS: dict[type[ast.AST], Converter] = {
-    ast.Name: _name,
     ast.Attribute: _attribute,
     ast.Call: _call,
     ast.Constant: _constant,
