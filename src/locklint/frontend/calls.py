@@ -81,6 +81,8 @@ class Calls:
 
     def call_all(self, callees: Types, call: CallValue | None, scope: Scope) -> Types:
         """What calling any of the alternatives gives."""
+        if len(callees) == 1:
+            return union(self.call(callees[0], call, scope))
         return union(*[self.call(kind, call, scope) for kind in callees])
 
     def results(self, callees: Types) -> Types:
@@ -184,9 +186,10 @@ class Calls:
 
     def _function(self, function: FunctionType, call: CallValue | None, scope: Scope) -> Types:
         decl = function.decl
-        names = {_last_name(decorator) for decorator in decl.decorators}
-        if "contextmanager" in names or "asynccontextmanager" in names:
-            return (ManagerType(function),)
+        if decl.decorators:
+            names = {_last_name(decorator) for decorator in decl.decorators}
+            if "contextmanager" in names or "asynccontextmanager" in names:
+                return (ManagerType(function),)
         if decl.is_abstract:
             overriding = self.inference.attributes.overriding(function)
             if overriding:
@@ -239,15 +242,18 @@ class Calls:
         Empty where no `return` mentions a parameter so.
         """
         given: list[Types | None] = []
+        is_given = False
         for value in function.decl.returns:
             passed: Types | None = None
             if isinstance(value, Ref):
-                passed = self._given(value, function, call, scope)
+                if len(value.names) == 1:
+                    passed = self._given(value, function, call, scope)
             elif isinstance(value, CallValue) and value.arguments:
                 passed = self._made_of_given(value, function, call, scope)
-            given.append(passed)
+            given += (passed,)
+            is_given = is_given or passed is not None
         # Most functions return nothing of the kind: then the other returns need no answer here.
-        if all(passed is None for passed in given):
+        if not is_given:
             return ()
         where = scope_of(function.index, function.qualname)
         return _released(

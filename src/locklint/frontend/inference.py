@@ -142,14 +142,13 @@ class Inference:
         Within one question it is used again where the same cuts would be made: else a ring of
         names would be walked once for each way through it.
         """
-        known = self._memo.get(key)
-        if known is not None:
-            return known
+        if key in self._memo:
+            return self._memo[key]
         stack = self._stack
         if key in stack:
             next(reversed(stack.values())).cuts.add(key)
             return ()
-        if self._depth >= MAX_DEPTH or self.exhausted:
+        if self._depth >= MAX_DEPTH or self._steps > MAX_STEPS:
             self._steps = MAX_STEPS + 1
             return UNKNOWN
         self._steps += 1
@@ -186,19 +185,19 @@ class Inference:
     def value(self, value: Value, scope: Scope) -> Types:
         """What an expression, as written in a scope, may be."""
         self._steps += 1
-        if self.exhausted or self._depth >= MAX_DEPTH:
+        if self._steps > MAX_STEPS or self._depth >= MAX_DEPTH:
             self._steps = MAX_STEPS + 1
             return UNKNOWN
         self._depth += 1
         try:
+            if value.__class__ is Ref:
+                return self.names(value.names, scope)
             return self._value(value, scope)
         finally:
             self._depth -= 1
 
     def _value(self, value: Value, scope: Scope) -> Types:
         match value:
-            case Ref(names=names):
-                return self.names(names, scope)
             case CallValue():
                 return self.calls.call_all(self.calls.callee_types(value, scope), value, scope)
             case Literal(text=text):
@@ -263,20 +262,24 @@ class Inference:
     def names(self, names: tuple[str, ...], scope: Scope) -> Types:
         """What a dotted name means in a scope."""
         types = self.name(names[0], scope)
-        for name in names[1:]:
-            types = self.attribute_of_all(types, name)
+        if len(names) > 1:
+            for name in names[1:]:
+                types = self.attribute_of_all(types, name)
         return types
 
     def name(self, name: str, scope: Scope) -> Types:
         """What a bare name means in a scope."""
         self._steps += 1
-        known = scope.known(name)
-        if known is not None:
-            return known
+        if scope.given:
+            known = scope.known(name)
+            if known is not None:
+                return known
         index = scope.index
         decl = scope.decl
         # Lowering sets the variables of comprehensions apart: ``lock%3``.
-        name, _, apart = name.partition("%")
+        apart = "%" in name
+        if apart:
+            name = name.partition("%")[0]
         while decl is not None:
             if name in decl.comprehensions and (apart or not declares(decl, name)):
                 return self._comprehension(name, decl, index)
@@ -475,6 +478,8 @@ class Inference:
 
     def element_of_all(self, types: Types, key: str | None) -> Types:
         """An element of any of the alternatives."""
+        if len(types) == 1:
+            return union(self.element(types[0], key))
         return union(*[self.element(kind, key) for kind in types])
 
     def element(self, kind: Type, key: str | None) -> Types:
@@ -507,7 +512,10 @@ def declares(decl: FunctionDecl, name: str) -> bool:
     """Whether a name is a local or parameter of a function."""
     if name in decl.locals or name in decl.inner or name in decl.imports:
         return True
-    return name in [parameter.name for parameter in decl.parameters]
+    for parameter in decl.parameters:
+        if parameter.name == name:
+            return True
+    return False
 
 
 def _filled(types: Types, filled: list[tuple[str | None, Types]]) -> Types:

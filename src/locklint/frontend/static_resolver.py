@@ -87,12 +87,14 @@ class StaticResolver:
         self.dispatch = Dispatch(self.inference)
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
         self._callees: dict[tuple[str, Scope, AccessPath], Callee] = {}
+        self._scopes: dict[str, Scope] = {}
 
     def for_file(self, file: ModuleIndex) -> StaticResolver:
         """The same resolver, all that it has learnt included, for the functions of one file."""
         other = object.__new__(StaticResolver)
         other.__dict__.update(self.__dict__)
         other._file = file
+        other._scopes = {}
         return other
 
     def forget(self) -> None:
@@ -154,10 +156,9 @@ class StaticResolver:
         if scope is None:
             return _NOTHING
         key = (question, scope, path)
-        known = self._callees.get(key)
-        if known is None:
-            known = self._callees[key] = self._find_callee(question, scope, path)
-        return known
+        if key not in self._callees:
+            self._callees[key] = self._find_callee(question, scope, path)
+        return self._callees[key]
 
     def _find_callee(self, question: str, scope: Scope, path: AccessPath) -> Callee:
         self.inference.begin()
@@ -307,6 +308,8 @@ class StaticResolver:
         use = self.dispatch.decorations.uses.get(function)
         if use is not None:
             return use.scope
+        if function in self._scopes:
+            return self._scopes[function]
         module, qualname = split_key(function)
         index = self._file
         if index is None or index.key != module:
@@ -314,7 +317,8 @@ class StaticResolver:
         if index is None:
             return None
         if qualname in index.functions:
-            return scope_of(index, qualname)
+            scope = self._scopes[function] = scope_of(index, qualname)
+            return scope
         if not qualname or qualname.startswith("<module>"):
             return scope_of(index)
         if path.root is Root.PARAMETER:

@@ -11,6 +11,7 @@ that the garbage collector need not visit, for what is made of finished parts ha
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import TypeAlias
 
 import msgspec
@@ -257,11 +258,7 @@ def union(*parts: Iterable[Type]) -> Types:
     """The alternatives of all parts, without repetition, in order, bounded."""
     if len(parts) == 1 and isinstance(parts[0], tuple) and len(parts[0]) < 2:
         return parts[0]
-    seen: dict[Type, None] = {}
-    for part in parts:
-        for alternative in part:
-            seen.setdefault(alternative)
-    found = tuple(seen)
+    found = tuple(dict.fromkeys(chain.from_iterable(parts)))
     if len(found) <= MAX_ALTERNATIVES:
         return found
     return (*found[: MAX_ALTERNATIVES - 1], UNKNOWN_TYPE)
@@ -288,7 +285,10 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
     A lock made on the spot belongs to the place. One that lives elsewhere keeps its identity,
     for the place is an alias of it; where several such meet, the place's own name stands for them.
     """
-    if not any(isinstance(kind, (LockValue, ContainerType)) for kind in types):
+    for kind in types:
+        if isinstance(kind, (LockValue, ContainerType)):
+            break
+    else:
         return union(types)
     homes = {
         (kind.identity if kind.is_named else "") for kind in types if isinstance(kind, LockValue)
