@@ -111,7 +111,7 @@ class Composition:
         found = {key: {pair.identity(): pair for pair in self._own(key)} for key in members}
         ring = len(members) > 1 or members[0] in set(self._graph.callees(members[0]))
         log = PairLog(lambda key: self.pairs.get(key, ()))
-        calls = {key: Calls(self._graph, self._requirements_of(key)) for key in members}
+        calls = {key: Calls(self._graph, self._requirements_of) for key in members}
         for key in members:
             log.update(key, found[key].values())
         for _ in range(_MAX_ROUNDS if ring else 1):
@@ -149,11 +149,11 @@ class Composition:
     def _own(self, key: str) -> Iterator[CriticalPair]:
         states = self._graph.states[key]
         doubtful = doubtful_holds(states)
-        requirements = self._requirements_of(key)
         found: dict[tuple[object, ...], CriticalPair] = {}
         for pair in (*map(self._taken, states.taken), *map(self._outside, states.outside)):
             if pair is None:
                 continue
+            requirements = self._requirements_of(key)
             held = self._graph.held(states.function, pair.held, doubtful)
             event = pair.event
             if event.lock is not None:

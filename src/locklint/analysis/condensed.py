@@ -44,9 +44,13 @@ def includes(general: Value, special: Value | None) -> bool:
 
 def condensed(disjuncts: Iterable[Disjunct]) -> list[Disjunct]:
     """The alternatives, as few of them as say the same."""
-    groups: defaultdict[object, list[Disjunct]] = defaultdict(list)
+    groups: dict[object, list[Disjunct]] = {}
     for disjunct in disjuncts:
-        groups[disjunct.lock_identity()].append(disjunct)
+        name = disjunct.lock_identity()
+        if name in groups:
+            groups[name] += (disjunct,)
+        else:
+            groups[name] = [disjunct]
     found: list[Disjunct] = []
     for group in groups.values():
         found += _condensed_group(group) if len(group) > 1 else group
@@ -68,9 +72,11 @@ def _condensed_group(group: list[Disjunct]) -> list[Disjunct]:
 
 def _in_dispute(known: list[Mapping[_Key, _Value]]) -> list[_Key]:
     """What some of several alternatives know differently."""
-    first: dict[_Key, _Value] = {}
+    first = dict(known[0])
     found: dict[_Key, None] = {}
     for each in known:
+        if each == known[0]:
+            continue
         for key, value in each.items():
             if first.setdefault(key, value) != value:
                 found[key] = None
@@ -83,22 +89,28 @@ def _without_special_cases(group: list[Disjunct]) -> list[Disjunct]:
     generals: list[Disjunct] = []
     waiting: list[Disjunct] = []
     size = -1
-    for each in sorted(group, key=_how_special):
-        own_size, choices = _how_special(each)
+    special = [_how_special(each) for each in group]
+    for place in sorted(range(len(group)), key=special.__getitem__):
+        each, (own_size, choices) = group[place], special[place]
         if own_size != size:
             generals += waiting
             waiting, size = [], own_size
-        if any(general.covers(each) for general in generals):
-            continue
-        kept.append(each)
-        (generals if choices else waiting).append(each)
+        for general in generals:
+            if general.covers_alike(each):
+                break
+        else:
+            kept.append(each)
+            (generals if choices else waiting).append(each)
     return group if len(kept) == len(group) else kept
 
 
 def _how_special(disjunct: Disjunct) -> tuple[int, int]:
     """Less for what covers others than for these."""
-    choices = sum(len(each) for each in disjunct.values.values() if isinstance(each, frozenset))
-    return len(disjunct.values) + len(disjunct.facts), -choices
+    choices = 0
+    for each in disjunct.values.values():
+        if each.__class__ is frozenset:
+            choices -= len(each)
+    return len(disjunct.values) + len(disjunct.facts), choices
 
 
 def _without_test(group: list[Disjunct], fact: Fact) -> list[Disjunct]:

@@ -51,6 +51,7 @@ class Disjunct:
 
     __slots__ = (
         "_identity",
+        "_lock_identity",
         "_lock_part",
         "_value_part",
         "deferred",
@@ -77,6 +78,7 @@ class Disjunct:
         self.order = order
         self.exception = exception
         self._identity: tuple[object, ...] | None = None
+        self._lock_identity: tuple[object, ...] | None = None
         self._lock_part: tuple[object, ...] | None = None
         self._value_part: tuple[object, ...] | None = None
 
@@ -163,6 +165,7 @@ class Disjunct:
         """This disjunct with other values and outcomes known."""
         new = Disjunct(self.holds, values, facts, self.deferred, self.order, self.exception)
         new._lock_part = self._lock_part
+        new._lock_identity = self._lock_identity
         return new
 
     def with_exception(self, exception: InFlight | None) -> Disjunct:
@@ -176,7 +179,7 @@ class Disjunct:
     def _locks(self) -> tuple[object, ...]:
         part = self._lock_part
         if part is None:
-            held = frozenset((key, hold.identity()) for key, hold in self.holds.items())
+            held = frozenset([(key, hold.identity()) for key, hold in self.holds.items()])
             part = self._lock_part = (held, frozenset(self.deferred.items()))
         return part
 
@@ -195,7 +198,10 @@ class Disjunct:
 
     def lock_identity(self) -> tuple[object, ...]:
         """The part of the identity that concerns locks and the exception in flight."""
-        return (*self._locks(), self.exception and self.exception.identity())
+        if self._lock_identity is None:
+            exception = self.exception and self.exception.identity()
+            self._lock_identity = (*self._locks(), exception)
+        return self._lock_identity
 
     def same_locks(self, other: Disjunct) -> bool:
         """Whether both say the same of locks and the exception in flight, witnesses included."""
@@ -208,15 +214,22 @@ class Disjunct:
 
     def covers(self, other: Disjunct) -> bool:
         """Whether ``other`` is a special case of this, with no lock or witness of its own."""
-        if self.lock_identity() != other.lock_identity():
-            return False
+        return self.lock_identity() == other.lock_identity() and self.covers_alike(other)
+
+    def covers_alike(self, other: Disjunct) -> bool:
+        """Whether this covers another of the same `lock_identity`."""
         if not self.facts.items() <= other.facts.items():
             return False
-        if not all(includes(value, other.values.get(key)) for key, value in self.values.items()):
-            return False
+        if self.values is not other.values:
+            for key, value in self.values.items():
+                known = other.values.get(key)
+                if known != value and not includes(value, known):
+                    return False
         if self.exception is not None and other.exception is not None:
             if self.exception.better(other.exception) != self.exception:
                 return False
+        if self.holds is other.holds:
+            return True
         return all(self.hold(key).covers(hold) for key, hold in other.holds.items())
 
 
@@ -307,9 +320,10 @@ class State:
     @property
     def size(self) -> int:
         """How much there is in it to look at: what the disjuncts know."""
-        return sum(
-            1 + len(one.holds) + len(one.values) + len(one.facts) for one in self._members.values()
-        )
+        size = len(self._members)
+        for one in self._members.values():
+            size += len(one.holds) + len(one.values) + len(one.facts)
+        return size
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self._members == other._members

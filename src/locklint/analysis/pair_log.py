@@ -78,9 +78,10 @@ class Calls:
     """The calls of one function, and the best pairs that calls alike have led to.
 
     Most of the pairs in a large component differ from a better one only in the way to the event.
+    ``requirements`` gives those of a function: most functions have no pairs, and need none.
     """
 
-    def __init__(self, graph: CallGraph, requirements: Requirements) -> None:
+    def __init__(self, graph: CallGraph, requirements: Callable[[str], Requirements]) -> None:
         self._graph = graph
         self._requirements = requirements
         self._best: dict[tuple[object, ...], tuple[object, ...]] = {}
@@ -118,7 +119,8 @@ class Calls:
     def _find_alike(self, edge: Edge) -> tuple[tuple[object, ...], int, int] | None:
         if edge.manner is Manner.CONCURRENT or edge.parameter:
             return None
-        requires = self._requirements.at(edge.span)
+        requirements = self._requirements(edge.caller)
+        requires = requirements.at(edge.span)
         own = self._graph.function(edge.callee).self_name
         same = (
             tuple([key_text(each.lock, each.mode) for each in edge.held]),
@@ -126,7 +128,7 @@ class Calls:
             tuple([each for each in requires if each.kind == "calls"]),
             own and edge.binding.roots.get(own),
         )
-        return same, len(set(requires)), len(self._requirements.state_at(edge.span))
+        return same, len(set(requires)), len(requirements.state_at(edge.span))
 
 
 def plain(pair: CriticalPair) -> Plain | None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from locklint.analysis.critical_pair import Requirement, StateTest, TestKind
 from locklint.analysis.origins import Origins
 from locklint.core.source import Span
-from locklint.dataflow.order import reached
+from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
@@ -25,6 +25,8 @@ from locklint.ir.instruction import (
     Truth,
 )
 from locklint.ir.operands import condition_paths, defined_path
+
+Successors = Mapping[BlockId, tuple[BlockId, ...]]
 
 _MOST_TESTS = 24
 MOST_WORK = 40_000
@@ -60,14 +62,15 @@ class Requirements:
                 if not isinstance(instruction, Release):
                     self._blocks.setdefault(instruction.span, []).append(block.id)
         found: dict[BlockId, set[Requirement]] = {}
+        successors = {block.id: all_successors(block) for block in function.blocks.values()}
         for block_id, target, requirement in tests:
-            seen = _reached_without(function, block_id, target)
+            seen = _reached_without(successors, function.entry, block_id, target)
             for other in function.blocks:
                 if other not in seen:
                     found.setdefault(other, set()).add(requirement)
         self._by_block = {block: frozenset(each) for block, each in found.items()}
         if state:
-            self._state = _state_by_block(function, state)
+            self._state = _state_by_block(function, successors, state)
 
     def at(self, span: Span) -> tuple[Requirement, ...]:
         """What must be so wherever an instruction with that place runs."""
@@ -200,7 +203,9 @@ def _outlives(path: AccessPath) -> bool:
 
 
 def _state_by_block(
-    function: Function, tests: Iterable[tuple[BlockId, BlockId, StateTest]]
+    function: Function,
+    successors: Successors,
+    tests: Iterable[tuple[BlockId, BlockId, StateTest]],
 ) -> dict[BlockId, frozenset[StateTest]]:
     """The tests that control has passed on its way to each block, as far as they still hold."""
     bound: dict[AccessPath, set[BlockId]] = {}
@@ -215,7 +220,7 @@ def _state_by_block(
         if stale is None:
             binding = (ids for path, ids in bound.items() if test.path.starts_with(path))
             stale = stale_by_path[test.path] = reached(function, set().union(*binding))
-        seen = _reached_without(function, source, target)
+        seen = _reached_without(successors, function.entry, source, target)
         for block_id in function.blocks:
             if block_id not in seen and block_id not in stale:
                 found.setdefault(block_id, set()).add(test)
@@ -253,10 +258,16 @@ def _of_other_test(condition: Condition) -> Iterator[Requirement]:
     yield Requirement(first.root_name, "unclear", True)
 
 
-def _reached_without(function: Function, source: BlockId, target: BlockId) -> set[BlockId]:
+def _reached_without(
+    successors: Successors, entry: BlockId, source: BlockId, target: BlockId
+) -> set[BlockId]:
     """The blocks that the entry reaches without going from one block to another."""
-    return reached(
-        function,
-        (function.entry,),
-        lambda block, successor: block.id != source or successor != target,
-    )
+    seen = {entry}
+    work = [entry]
+    while work:
+        block = work.pop()
+        for successor in successors[block]:
+            if successor not in seen and (block != source or successor != target):
+                seen.add(successor)
+                work.append(successor)
+    return seen

@@ -259,13 +259,13 @@ class Attributes:
                     external = ancestor
                 continue
             decl = ancestor.decl
-            places.extend(self._stored(ancestor, name))
-            qualname = decl.methods.get(name)
-            if qualname is not None and method is None and not hidden:
-                method = FunctionType(ancestor.path, qualname, ancestor.index)
-            for binding in decl.attributes.get(name, ()):
-                places.append(Place(ancestor, binding, on_class=True))
-                hidden = True
+            places += self._stored(ancestor, name)
+            if name in decl.methods and method is None and not hidden:
+                method = FunctionType(ancestor.path, decl.methods[name], ancestor.index)
+            if name in decl.attributes:
+                for binding in decl.attributes[name]:
+                    places.append(Place(ancestor, binding, on_class=True))
+                    hidden = True
         return Slot(tuple(places), method, external)
 
     def _stored(self, cls: ClassRef, name: str) -> Sequence[Place]:

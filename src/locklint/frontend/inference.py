@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -66,6 +67,7 @@ MAX_DEPTH = 45
 
 _BUILTIN_NAMES = frozenset(dir(builtins))
 _OPAQUE = Opaque()
+_NAME = attrgetter("name")
 
 Key = tuple[str, ...]
 
@@ -114,8 +116,10 @@ class Inference:
         """Start a new question with a full budget."""
         self._steps = 0
         self._depth = 0
-        self._stack.clear()
-        self._provisional.clear()
+        if self._stack:
+            self._stack.clear()
+        if self._provisional:
+            self._provisional.clear()
 
     def learn(self, dotted: str, kind: LockKind) -> None:
         """Take in that something outside the project makes, or is, a lock."""
@@ -512,10 +516,7 @@ def declares(decl: FunctionDecl, name: str) -> bool:
     """Whether a name is a local or parameter of a function."""
     if name in decl.locals or name in decl.inner or name in decl.imports:
         return True
-    for parameter in decl.parameters:
-        if parameter.name == name:
-            return True
-    return False
+    return name in map(_NAME, decl.parameters)
 
 
 def _filled(types: Types, filled: list[tuple[str | None, Types]]) -> Types:

@@ -103,22 +103,32 @@ class _Builder:
         current: ast.stmt | None = None
         while work:
             statements, scope = work[-1]
-            if len(work) == 1 and module.mentions_lock:
-                if current is not None:
-                    self.statements.append(span_of(current, self.source))
-                module.mentions_lock = False
-            statement = next(statements, None)
-            if statement is None:
+            is_top = len(work) == 1
+            if is_top:
+                self._note_statement(current)
+            for statement in statements:
+                if is_top:
+                    self._note_statement(current)
+                    current = statement
+                kind = statement.__class__
+                if kind in handlers:
+                    handlers[kind](statement, scope)
+                    if work[-1][0] is not statements:
+                        break  # A body of it comes first.
+            else:
+                if is_top:
+                    self._note_statement(current)
                 work.pop()
-                continue
-            if len(work) == 1:
-                current = statement
-            handler = handlers.get(statement.__class__)
-            if handler is not None:
-                handler(statement, scope)
         found = self._finish()
         self._let_go()
         return found
+
+    def _note_statement(self, statement: ast.stmt | None) -> None:
+        """Note a statement of the module's own code if it, or a part of it, may touch a lock."""
+        if self.module.mentions_lock:
+            if statement is not None:
+                self.statements.append(span_of(statement, self.source))
+            self.module.mentions_lock = False
 
     def _let_go(self) -> None:
         """Take the rings of the pass apart, so that the tree is freed without a collector."""

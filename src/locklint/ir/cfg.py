@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -61,15 +62,15 @@ class BasicBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def successors(self) -> tuple[BlockId, ...]:
         """The blocks that control may reach next, exceptions left out."""
-        match self.terminator:
-            case Jump(target):
-                return (target,)
-            case Branch(then=then, otherwise=otherwise):
-                return (then, otherwise)
-            case Catch(handlers=handlers, uncaught=uncaught):
-                return (*(handler.target for handler in handlers), uncaught)
-            case _:
-                return ()
+        terminator: Any = self.terminator
+        kind = terminator.__class__
+        if kind is Jump:
+            return (terminator.target,)
+        if kind is Branch:
+            return (terminator.then, terminator.otherwise)
+        if kind is Catch:
+            return (*[handler.target for handler in terminator.handlers], terminator.uncaught)
+        return ()
 
 
 class Decorator(msgspec.Struct, frozen=True, array_like=True, gc=False):
