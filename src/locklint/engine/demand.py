@@ -63,12 +63,10 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
     """
     found: set[str] = set()
     for one in states.values():
-        by_hand = [called for called in one.calls if called.is_held_by_hand]
-        if by_hand:
-            leaking = _leaking(one)
-            found.update(c.target for c in by_hand if c.span in leaking or c.passes_lock)
-        if one.ends_with:
-            found.update(called.target for called in one.calls)
+        if one.calls:
+            if "by hand" not in one.derived:
+                one.derived["by hand"] = _depended_on(one)
+            found |= one.derived["by hand"]
     work, following = sorted(found), list[str]()
     for _ in range(_MOST_CALLS):
         for key in work:
@@ -80,6 +78,15 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
     return found
 
 
+def _depended_on(one: LockStates) -> set[str]:
+    """The functions that one calls itself and on which its locks depend."""
+    if one.ends_with:
+        return {called.target for called in one.calls}
+    by_hand = [called for called in one.calls if called.is_held_by_hand]
+    leaking = _leaking(one) if by_hand else set()
+    return {c.target for c in by_hand if c.span in leaking or c.passes_lock}
+
+
 def judged_by_raising(states: Mapping[str, LockStates]) -> set[str]:
     """The functions, lowered or not, of which it matters how likely they raise.
 
@@ -89,7 +96,9 @@ def judged_by_raising(states: Mapping[str, LockStates]) -> set[str]:
     found: set[str] = set()
     work: list[str] = []
     for key, one in states.items():
-        judges, called = _judged_by(one)
+        if "judged" not in one.derived:
+            one.derived["judged"] = _judged_by(one)
+        judges, called = one.derived["judged"]
         if judges:
             found.add(key)
         work += called
@@ -104,13 +113,10 @@ def judged_by_raising(states: Mapping[str, LockStates]) -> set[str]:
 
 def _judged_by(one: LockStates) -> tuple[bool, tuple[str, ...]]:
     """Whether it matters what raises in a function, and in which of those that it calls."""
-    if "judged" not in one.derived:
-        ends = one.ends_with
-        by_hand = any(called.is_held_by_hand for called in one.calls)
-        called = [c.target for c in one.calls if ends or c.is_held_by_hand or c.passes_lock]
-        one.derived["judged"] = (ends or by_hand, tuple(called))
-    judged: tuple[bool, tuple[str, ...]] = one.derived["judged"]
-    return judged
+    ends = one.ends_with
+    by_hand = any(called.is_held_by_hand for called in one.calls)
+    called = [c.target for c in one.calls if ends or c.is_held_by_hand or c.passes_lock]
+    return ends or by_hand, tuple(called)
 
 
 def holds_by_hand(function: Function) -> bool:
@@ -141,14 +147,17 @@ def makers(states: Mapping[str, LockStates]) -> set[str]:
     found: set[str] = set()
     work = [one for one in states.values() if any(called.held for called in one.calls)]
     for one in work:
-        used = receivers(one.function)
+        if "receivers" not in one.derived:
+            one.derived["receivers"] = receivers(one.function)
+        used = one.derived["receivers"]
         found.update(
             called.target
             for called in one.calls
             if called.call is not None and called.call.result in used
         )
     for one in states.values():
-        found |= _with_own_methods(_makers_of_holders(one, states), states)
+        if one.calls:
+            found |= _with_own_methods(_makers_of_holders(one, states), states)
     for key in sorted(found):
         maker = states.get(key)
         if maker is not None:
@@ -166,6 +175,18 @@ def _makers_of_holders(one: LockStates, states: Mapping[str, LockStates]) -> set
 
     Whether another thread can know the object depends on what the constructor does with it.
     """
+    if "made" not in one.derived:
+        one.derived["made"] = _uses_of_made(one)
+    return {
+        maker
+        for maker, method in one.derived["made"]
+        if (callee := states.get(method)) is not None
+        and any(taken.lock.path.root is Root.SELF for taken in callee.taken)
+    }
+
+
+def _uses_of_made(one: LockStates) -> set[tuple[str, str]]:
+    """The constructors that a function calls, each with a method of the object called here."""
     made = {
         called.call.result: called.target
         for called in one.calls
@@ -175,16 +196,14 @@ def _makers_of_holders(one: LockStates, states: Mapping[str, LockStates]) -> set
         return set()
     names = {result: result for result in made}
     names |= {target: value for target, value in bound_temporaries(one.function) if value in made}
-    found: set[str] = set()
+    found: set[tuple[str, str]] = set()
     for called in one.calls:
         call = called.call
         if call is None or call.callee is None or not call.callee.fields:
             continue
         result = names.get(call.callee.parent())
-        callee = states.get(called.target)
-        if result is not None and callee is not None:
-            if any(taken.lock.path.root is Root.SELF for taken in callee.taken):
-                found.add(made[result])
+        if result is not None:
+            found.add((made[result], called.target))
     return found
 
 

@@ -20,6 +20,7 @@ from locklint.frontend.parse import parse_node
 from locklint.frontend.resolver import Callee
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import Scope, scope_of
+from locklint.index.build_expressions import NO_EXPRESSIONS
 from locklint.index.build_lock_use import written_names
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
@@ -154,25 +155,22 @@ class WrittenCalls(msgspec.Struct):
         special = resolver.dispatch.special_names()
         properties = resolver.dispatch.property_names()
         work: list[tuple[Any, str]] = [(node, decl.qualname)]
+        pop = work.pop
         while work:
-            each, function = work.pop()
+            each, function = pop()
             kind = each.__class__
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 function = names.get((each.lineno, each.name), function)
-            elif (questions := _QUESTIONS.get(kind)) is not None and not (
-                kind is ast.Attribute and each.attr not in properties
-            ):
-                for question, expression in questions(each):
+            elif kind in _QUESTIONS and not (kind is ast.Attribute and each.attr not in properties):
+                for question, expression in _QUESTIONS[kind](each):
                     if kind is ast.Attribute or question in _BY_PATH or question in special:
                         path = _path(expression, scope_of(index, function), resolver.walker.root_of)
                         if path is not None:
                             yield WrittenUse(_name(question, path), question, function, path)
             for child in each.__dict__.values():
-                kind = child.__class__
-                if kind is list:
-                    work.extend([(one, function) for one in child if one.__class__ not in _LEAVES])
-                elif kind not in _LEAVES and isinstance(child, ast.AST):
-                    work.append((child, function))
+                for one in child if child.__class__ is list else (child,):
+                    if one.__class__ not in _LEAVES:
+                        work += ((one, function),)
 
     def _names_of(self, index: ModuleIndex) -> dict[tuple[int, str], str]:
         """The qualified names of a file's functions, by the line of the name and the name."""
@@ -276,7 +274,7 @@ _QUESTIONS: dict[type[ast.AST], Callable[[Any], Questions]] = {
     ast.withitem: _with_item,
 }
 
-_LEAVES = frozenset((ast.Name, ast.Constant, ast.Load, ast.Store, ast.Del, str, int, type(None)))
+_LEAVES = NO_EXPRESSIONS | {ast.Name}
 
 
 def _asked_by(operator: ast.AST, suffix: str = "") -> tuple[str, ...]:

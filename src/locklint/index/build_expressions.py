@@ -21,7 +21,7 @@ _HANDS_ON_FIRST = frozenset(("submit", "partial", "to_thread", "start_new_thread
 
 _HANDS_ON_SECOND = frozenset(("run_in_executor",))
 
-_LEAVES = frozenset(
+NO_EXPRESSIONS = frozenset(
     (
         ast.Constant,
         *ast.expr_context.__subclasses__(),
@@ -29,7 +29,7 @@ _LEAVES = frozenset(
         *ast.operator.__subclasses__(),
         *ast.unaryop.__subclasses__(),
         *ast.cmpop.__subclasses__(),
-        *(str, int, type(None)),
+        *(type(None), bool, int, float, complex, str, bytes, type(...)),
     )
 )
 """The classes of what stands in an expression's fields and holds no expression."""
@@ -52,6 +52,7 @@ class ExpressionScan:
         push = stack.append
         holder: FunctionScope | ModuleScope = scope.function or self.binder.module
         called = holder.called
+        leaves = NO_EXPRESSIONS
         while stack:
             node = pop()
             kind = node.__class__
@@ -61,7 +62,7 @@ class ExpressionScan:
                         holder.note_lock_use(*method_use(node))
                     node = node.value
                     kind = node.__class__
-                if kind is ast.Name or kind in _LEAVES:
+                if kind is ast.Name or kind in leaves:
                     continue
             elif kind is ast.Name:
                 holder.note_lock_use((), node.id)
@@ -104,7 +105,7 @@ class ExpressionScan:
                     children += child if child.__class__ is list else (child,)
             for child in children:
                 kind = child.__class__
-                if LOCK_WORDS[child.id] if kind is ast.Name else kind not in _LEAVES:
+                if LOCK_WORDS[child.id] if kind is ast.Name else kind not in leaves:
                     push(child)
 
     def _site(self, name: str, node: ast.Call, scope: Scope) -> None:

@@ -114,16 +114,19 @@ def written_names(
     ``call_field`` gives the field of a call's result, by default without arguments, or None. None
     for what has no such form, or more than a dozen names.
     """
+    if node.__class__ is ast.Name:
+        return (node.id,)
     names: list[str] = []
     while len(names) <= MAX_CHAIN:
+        if node.__class__ is ast.Attribute:
+            names.append(node.attr)
+            node = node.value
+            continue
         match node:
             case ast.Name(id=name):
                 names.append(name)
                 names.reverse()
                 return tuple(names)
-            case ast.Attribute(value=value, attr=attr):
-                names.append(attr)
-                node = value
             case ast.Call(func=func):
                 field = call_field(node)
                 if field is None:
