@@ -75,6 +75,9 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     passed = replace(exception, excluded=exception.excluded | names)
     if exception.usual and is_excluded(exception.usual, passed.excluded):
         return replace(passed, grade=min(exception.grade, Grade.ACQUIRE))
+    if is_left_over(passed) and exception.usual == "LookupError":
+        # Of two kinds of containers it is one.
+        return replace(passed, grade=min(exception.grade, Grade.ACQUIRE))
     if is_left_over(passed):
         return replace(passed, grade=min(exception.grade, Grade.POSSIBLE))
     return passed

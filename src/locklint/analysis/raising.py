@@ -33,7 +33,13 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.lock import Failure
-from locklint.models.calls import EXPECTING_MANAGER, CallGrade, method_grade, name_grade
+from locklint.models.calls import (
+    EXPECTING_MANAGER,
+    CallGrade,
+    is_log_call,
+    method_grade,
+    name_grade,
+)
 
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
@@ -102,6 +108,8 @@ def _enters(manager: Manager | None) -> Grade:
 def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.implicit:
         return Grade.NEVER  # The read or the operator has a grade of its own.
+    if _is_logging(call.callee):
+        return Grade.NEVER if call.safe else Grade.UNLIKELY
     if call.targets:
         grades = [raises(target) for target in call.targets]
         if call.external is not None and not call.safe:  # It may be this instead.
@@ -122,6 +130,14 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     # What a variable holds, others have chosen, and it may do anything.
     is_variable = call.callee is not None and call.callee.is_variable
     return Grade.LIKELY if is_variable else Grade.POSSIBLE
+
+
+def _is_logging(callee: AccessPath | None) -> bool:
+    return (
+        callee is not None
+        and bool(callee.fields)
+        and is_log_call(callee.last, callee.parent().last)
+    )
 
 
 def _is_done_to_lock(call: Call) -> bool:

@@ -54,6 +54,7 @@ _CHANGING = (
     Wait,
 )
 _ACTING = (*_CHANGING, Spawn, Yield)
+_OF_CONTAINERS = ("IndexError", "KeyError", "LookupError")
 
 
 class Step(NamedTuple):
@@ -93,7 +94,7 @@ class FunctionSteps:
                     step
                     for each in block.instructions
                     if not makes_exception(each, block.terminator)
-                    and ((step := self._step(each)).acts or step.hazard is not None)
+                    and ((step := self._step(each, block)).acts or step.hazard is not None)
                 ]
             )
         return steps
@@ -198,14 +199,56 @@ class FunctionSteps:
         found = self._lookup(key)
         return found is not None and found[0].is_async and not found[0].is_generator
 
-    def _step(self, instruction: Instruction) -> Step:
+    def _step(self, instruction: Instruction, block: BasicBlock) -> Step:
         acts = isinstance(instruction, _ACTING)
         likely = self.grade(instruction)
         if likely is Grade.NEVER:
             return Step(instruction, None, acts)
         cause = Cause(_kind(instruction), instruction.span)
         usual = self.usual(instruction)
-        return Step(instruction, InFlight(Flow.ERROR, None, likely, cause, usual=usual), acts)
+        meant = frozenset[str]() if usual else self._meant_for_others(instruction, block)
+        return Step(
+            instruction, InFlight(Flow.ERROR, None, likely, cause, meant, usual=usual), acts
+        )
+
+    def _meant_for_others(self, instruction: Instruction, block: BasicBlock) -> frozenset[str]:
+        """The classes for which the handlers around an instruction wait because of another.
+
+        ``except KeyError`` around ``del d[k]; log(k)`` is there for the deletion.
+        """
+        if block.on_exception is None:
+            return frozenset()
+        meant = self._meant.get(block.on_exception)
+        if not meant or not meant.isdisjoint(_usually_raised(instruction)):
+            return frozenset()
+        targets = instruction.targets if isinstance(instruction, Call) else ()
+        raised = frozenset(name for key in targets for name in self._raised_by(key))
+        return frozenset(name for name in meant if not is_expected(name, raised))
+
+    @cached_property
+    def _meant(self) -> dict[BlockId, frozenset[str]]:
+        """By handlers, the classes that they name, and that their body usually raises."""
+        found: dict[BlockId, frozenset[str]] = {}
+        blocks = self._function.blocks
+        for block in blocks.values():
+            catch = blocks[block.on_exception] if block.on_exception is not None else None
+            if catch is None or not isinstance(catch.terminator, Catch):
+                continue
+            named = {
+                name.rsplit(".", 1)[-1]
+                for handler in catch.terminator.handlers
+                for name in handler.types
+            }
+            usual = {name for each in block.instructions for name in _usually_raised(each)}
+            found[catch.id] = found.get(catch.id, frozenset()) | (named & usual)
+        return found
+
+    def _raised_by(self, key: str) -> Iterator[str]:
+        """The classes that a function of the program names in `raise` statements."""
+        known = self._lookup(key)
+        for block in known[0].blocks.values() if known is not None else ():
+            if isinstance(block.terminator, Raise) and block.terminator.exception:
+                yield block.terminator.exception.rsplit(".", 1)[-1]
 
     def usual(self, instruction: Instruction) -> str:
         """Return the class of what an instruction usually raises, if some handler catches it."""
@@ -233,6 +276,20 @@ class FunctionSteps:
         # Calling these makes an object: their bodies run when it is gone through, or awaited.
         lazy = found[0].is_generator or found[0].is_async
         return Grade.NEVER if lazy else found[1].raises
+
+
+def _usually_raised(instruction: Instruction) -> tuple[str, ...]:
+    """The classes of what an instruction usually raises."""
+    match instruction:
+        case Call(callee=AccessPath() as callee, external=external):
+            usual = usual_error(external, callee.last if callee.fields else "")
+            return _OF_CONTAINERS if callee.last == "pop" and callee.fields else (usual,)
+        case Read(path=path) if path.last[0] == "[":
+            return _OF_CONTAINERS
+        case Operate(what=what, operands=(AccessPath() as path,)) if what == f"del {path}":
+            return _OF_CONTAINERS if path.last[0] == "[" else ()
+        case _:
+            return ()
 
 
 def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:

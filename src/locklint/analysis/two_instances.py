@@ -19,7 +19,7 @@ from locklint.analysis.lock_name import lock_name
 from locklint.analysis.lock_order import holder_of
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
-from locklint.ir.access_path import TAKEN_FROM, Root
+from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Branch, Call, Opaque
 from locklint.ir.lock import Exactness, LockRole, Mode
@@ -107,13 +107,17 @@ def _through_two_roots(first: Held, second: Held) -> bool:
         return False
     if TAKEN_FROM in one.path.fields:
         return False  # Two bound methods may have been taken from one object.
+    return _are_of_two_roots(one.path, other.path)
+
+
+def _are_of_two_roots(one: AccessPath, other: AccessPath) -> bool:
     roots = (Root.SELF, Root.PARAMETER)
     return (
-        one.path.root in roots
-        and other.path.root in roots
-        and one.path.root_name != other.path.root_name
-        and one.path.fields == other.path.fields
-        and bool(one.path.fields)
+        one.root in roots
+        and other.root in roots
+        and one.root_name != other.root_name
+        and one.fields == other.fields
+        and bool(one.fields)
     )
 
 
@@ -123,10 +127,19 @@ def _of_two_elements(pair: CriticalPair, first: Held, second: Held) -> bool:
         return False
     if lock_name(one) != one.identity or lock_name(other) != other.identity:
         return False  # Literal keys are locks of their own.
+    if _is_kept(one.path) or _is_kept(other.path):
+        # A registry hands out its locks by name, and ``self._lock = locks.get("config")`` keeps
+        # one: that is a fixed one of its class.
+        return _are_of_two_roots(one.path, other.path)
     if is_vague(one) or is_vague(other):
         # The two may be one element, which is no fault if its owner may acquire it again.
         return not one.kind.reentrant and is_vague(one) is not is_vague(other)
     return one.path != other.path
+
+
+def _is_kept(path: AccessPath) -> bool:
+    is_plain = all(field[0] not in "[(" for field in path.fields)
+    return is_plain and (path.root is Root.GLOBAL or bool(path.fields))
 
 
 def _is_unordered_below(graph: CallGraph, one: TwoInstances) -> bool:

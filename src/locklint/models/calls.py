@@ -15,6 +15,7 @@ containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 
 EXPECTING_MANAGER = "pytest.raises"
@@ -232,11 +233,10 @@ _LOGGER_METHODS = LOGGING_METHODS | {
 }
 _LOGGER_TYPES = frozenset({"logging.Logger", "logging.LoggerAdapter", "logging.RootLogger"})
 
-# Names under which programs keep their loggers; `log.error(...)` is believed to be logging where
-# its receiver's type is unknown. Nothing is reported because of these names, only left out.
-_LOGGER_NAMES = frozenset(
-    {"log", "_log", "LOG", "logger", "_logger", "LOGGER", "__log", "__logger", "logging"}
-)
+# Names under which programs keep their loggers, and what they call the levels of their own.
+# Nothing is reported because of these names, only left out.
+_LOGGER_NAME = re.compile(r"(?:.*_|[a-z])?(?:log|logger|logging)_*", re.IGNORECASE)
+_OWN_LEVELS = frozenset({"always", "notice", "success", "trace", "verbose"})
 
 # Methods of containers, strings, events and conditions that raise only on a programming error.
 # `remove`, `index`, `pop`, `popleft`, `popitem` and `put` are not among them: they raise on a
@@ -472,6 +472,7 @@ _USUAL_ERRORS_OF_METHODS = {
         "OSError",
     ),
     "get_nowait": "Empty",
+    "pop": "LookupError",  # KeyError or IndexError: the handler knows which.
     "popleft": "IndexError",
     "put_nowait": "Full",
 }
@@ -560,9 +561,18 @@ def method_grade(method: str, receiver: str = "") -> CallGrade:
     """
     if method in _UNLIKELY_METHODS:
         return CallGrade.UNLIKELY
-    if receiver in _LOGGER_NAMES and method in _LOGGER_METHODS:
+    if is_log_call(method, receiver):
         return CallGrade.UNLIKELY
     return CallGrade.LIKELY if _fails(method) else CallGrade.POSSIBLE
+
+
+def is_log_call(method: str, receiver: str) -> bool:
+    """Whether a method is believed to write to a log, by its name and its receiver's last one.
+
+    Who calls ``self.log.error(...)`` does not expect it to raise, whatever kind of logger that is.
+    """
+    is_level = method in _LOGGER_METHODS or method in _OWN_LEVELS
+    return is_level and _LOGGER_NAME.fullmatch(receiver) is not None
 
 
 def ends_process(dotted: str) -> bool:
