@@ -25,6 +25,7 @@ from locklint.analysis.critical_pair import (
     EventKind,
     Requirement,
     StateTest,
+    TestKind,
     is_known,
     is_open,
     is_vague,
@@ -322,7 +323,9 @@ class Composition:
                 continue
             here = replace(test, path=path)
             if called.manner is not Manner.CONCURRENT and (
-                any(map(here.excludes, own)) or self._settled.rules_out(here, called)
+                any(map(here.excludes, own))
+                or _finds_held(here, called)
+                or self._settled.rules_out(here, called)
             ):
                 return None
             found[here] = None
@@ -373,6 +376,15 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
+
+
+def _finds_held(test: StateTest, called: Edge) -> bool:
+    """Whether the caller holds a lock of which a callee has seen that nobody holds it."""
+    return (
+        test.kind is TestKind.HELD
+        and not test.outcome
+        and any(held.lock.path == test.path for held in called.held)
+    )
 
 
 def _is_parameter(path: AccessPath) -> bool:

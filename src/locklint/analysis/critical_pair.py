@@ -114,6 +114,7 @@ class TestKind(IdentityEnum):
     NONE = "none"
     EQUALS = "equals"  # a constant
     TEXT = "text"  # whatever the text of the test says
+    HELD = "held"  # whether a lock is held, by anybody
 
 
 _PLAIN_KINDS = {

@@ -40,27 +40,30 @@ def raised_within(function: Function, span: Span, lookup: Lookup) -> RaisedAt | 
 
 
 def _first(key: str, lookup: Lookup, depth: int) -> RaisedAt | None:
-    """The first place, in the order of the text, at which an exception may leave a function."""
+    """The likeliest place at which an exception may leave a function, the first of several."""
     known = lookup(key)
     if known is None or not depth or known[1].raises < Grade.POSSIBLE:
         return None
     function = known[0]
     if function.is_generator:
         return None
-    for cause, instruction in sorted(_causes(function, lookup), key=lambda each: each[0].span):
+    found = sorted(_causes(function, lookup), key=lambda each: (-each[0], each[1].span))
+    for _, cause, instruction in found:
         if instruction is None:
             return RaisedAt(function, cause)
         keys = tuple(_called(instruction))
         if not keys:
             return RaisedAt(function, cause)
         for called in keys:
-            found = _first(called, lookup, depth - 1)
-            if found is not None:
-                return found
+            within = _first(called, lookup, depth - 1)
+            if within is not None:
+                return within
     return None
 
 
-def _causes(function: Function, lookup: Lookup) -> Iterator[tuple[Cause, Instruction | None]]:
+def _causes(
+    function: Function, lookup: Lookup
+) -> Iterator[tuple[Grade, Cause, Instruction | None]]:
     steps = FunctionSteps(function, lookup)
     for block in function.blocks.values():
         if block.on_exception is not None:
@@ -68,10 +71,10 @@ def _causes(function: Function, lookup: Lookup) -> Iterator[tuple[Cause, Instruc
         for step in steps.all(block):
             hazard = step.hazard
             if hazard is not None and hazard.grade >= Grade.POSSIBLE:
-                yield hazard.cause, step.instruction
+                yield hazard.grade, hazard.cause, step.instruction
         if isinstance(block.terminator, Raise) and not block.terminator.reraise:
             name = (block.terminator.exception or "").rsplit(".", 1)[-1]
-            yield Cause(CauseKind.RAISE, block.terminator.span, name), None
+            yield Grade.CERTAIN, Cause(CauseKind.RAISE, block.terminator.span, name), None
 
 
 def _called(instruction: Instruction) -> tuple[str, ...]:

@@ -12,11 +12,12 @@ from locklint.analysis.origins import Origins
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Assign,
     BlockId,
     Branch,
+    Call,
     Condition,
     Equals,
     IsNone,
@@ -24,6 +25,7 @@ from locklint.ir.instruction import (
     Release,
     Truth,
 )
+from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths, defined_path
 
 Successors = Mapping[BlockId, tuple[BlockId, ...]]
@@ -128,10 +130,22 @@ def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTes
             continue
         if aliases is None:
             aliases = _aliases(function)
-        test = _of_state(branch.condition, aliases, function.module)
+        test = _of_lock(branch, block) or _of_state(branch.condition, aliases, function.module)
         if test is not None:
             yield block.id, branch.then, test
             yield block.id, branch.otherwise, replace(test, outcome=not test.outcome)
+
+
+def _of_lock(branch: Branch, block: BasicBlock) -> StateTest | None:
+    """Return the test whether a lock is held that a block ends with, with the outcome true."""
+    if not isinstance(branch.condition, Truth):
+        return None
+    for each in reversed(block.instructions):
+        match each:
+            case Call(lock=LockRef() as lock, callee=AccessPath() as callee, result=result):
+                if result == branch.condition.value and lock.api.tells_if_held(callee.last):
+                    return StateTest(lock.path, TestKind.HELD, True)
+    return None
 
 
 def _of_state(

@@ -252,10 +252,11 @@ class FunctionSteps:
 
     def usual(self, instruction: Instruction) -> str:
         """Return the class of what an instruction usually raises, if some handler catches it."""
-        if not isinstance(instruction, Call) or instruction.callee is None:
-            return ""
-        method = instruction.callee.last if instruction.callee.fields else ""
-        found = usual_error(instruction.external, method)
+        if isinstance(instruction, Call) and instruction.callee is not None:
+            method = instruction.callee.last if instruction.callee.fields else ""
+            found = usual_error(instruction.external, method)
+        else:
+            found = "LookupError" if _usually_raised(instruction) else ""
         return found if found and is_expected(found, self._caught) else ""
 
     @cached_property

@@ -40,6 +40,7 @@ from locklint.ir.instruction import (
 )
 from locklint.models.plain_values import (
     MAPPINGS,
+    TAKING,
     Types,
     call_is_safe,
     is_lazy,
@@ -95,6 +96,8 @@ class _CannotRaise:
                 safe = self._operates(instruction, block)
             case Call(external=str(), lock=None, implicit=""):
                 safe = self._calls(instruction, block)
+            case Call(targets=(), lock=None, implicit="", callee=AccessPath() as callee):
+                safe = callee.last in TAKING and self._takes_what_is_there(instruction, block)
             case _:
                 return instruction
         return msgspec.structs.replace(instruction, safe=True) if safe else instruction
@@ -184,6 +187,17 @@ class _CannotRaise:
             return False
         keywords = [argument.name for argument in call.arguments if argument.name is not None]
         return call_is_safe(name, [self._types(value) for value in plain], keywords)
+
+    def _takes_what_is_there(self, call: Call, block: BasicBlock) -> bool:
+        """Whether tests have shown that a container of unknown type has what is taken out of it."""
+        if call.callee is None or not call.callee.fields or len(call.arguments) > 1:
+            return False
+        if any(argument.star or argument.name for argument in call.arguments):
+            return False
+        container = call.callee.parent()
+        if not call.arguments:
+            return self._is_filled(container, call, block)
+        return self._is_known(container, call, block, str(call.arguments[0].value))
 
     def _runs_code(self, value: Operand) -> bool:
         """Whether going through a value may run code of the program."""
@@ -310,6 +324,7 @@ class _CannotRaise:
         self, condition: Condition, outcome: bool, container: AccessPath, key: str | None
     ) -> Call | None:
         """The ``container.get(key)`` that has given something, as the outcome of a test shows."""
+        absent = "None"
         match condition:
             case Truth(value=AccessPath() as path) if outcome:
                 pass
@@ -317,6 +332,8 @@ class _CannotRaise:
                 pass
             case Equals(AccessPath() as path, Constant(value=shown)) if outcome and shown:
                 pass
+            case Equals(AccessPath() as path, constant) if not outcome:
+                absent = str(constant)
             case _:
                 return None
         values = self._definitions.values(path) if path.root is Root.LOCAL else [path]
@@ -325,7 +342,8 @@ class _CannotRaise:
         if call is None or call.callee is None or call.callee != container.field("get"):
             return None
         arguments = [str(argument) for argument in call.arguments]
-        return call if arguments in ([key], [key, "None"]) else None
+        is_default = arguments == [key] and absent == "None"
+        return call if is_default or arguments == [key, absent] else None
 
     def _goes_through(self, binding: Instruction, container: AccessPath, key: str | None) -> bool:
         """Whether a loop over a copy of the container's keys binds ``key``, and deletes that alone.

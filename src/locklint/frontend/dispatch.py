@@ -37,6 +37,12 @@ MAX_OVERRIDES = 12
 """How many methods of subclasses are looked at for one call."""
 
 
+_PLAIN_BASES = frozenset(
+    ("abc.ABC", "builtins.object", "typing.Generic", "typing.NamedTuple", "typing.Protocol")
+)
+"""Bases outside the project that run nothing where an object is made."""
+
+
 class Dispatch:
     """Finds the functions of the project that code comes to run."""
 
@@ -112,7 +118,10 @@ class Dispatch:
                         targets.setdefault(initialiser.key)
                         bound = True
                         receivers.setdefault(cls)
-                    runs.update(dict.fromkeys(self._run_methods(cls)))
+                    started = tuple(self._run_methods(cls))
+                    runs.update(dict.fromkeys(started))
+                    if initialiser is None and not started and self._is_plain(cls):
+                        external = external or "builtins.object"
                 case LambdaType(body=body, scope=where):
                     holder = f"{where.function}." if where.function else ""
                     name = f"{holder}<lambda@{body.line}:{body.column}>"
@@ -141,6 +150,17 @@ class Dispatch:
             certain=len(known) == 1 and _is_sure(known[0]),
             receiver_classes=_keys(receivers),
         )
+
+    def _is_plain(self, cls: ClassRef) -> bool:
+        """Whether objects of a class are made without any code but that of `object`."""
+        for each in self.inference.project.mro(cls):
+            if isinstance(each, str):
+                if each not in _PLAIN_BASES:
+                    return False
+            elif any(name == "metaclass" for name, _ in each.decl.keywords):
+                return False
+        methods = self.inference.attributes.method
+        return all(methods(cls, name) is None for name in ("__new__", "__post_init__"))
 
     def attribute(self, scope: Scope, path: AccessPath, receiver: Types, way: str) -> Callee:
         """The ``getter`` or ``setter`` that reading or binding an attribute calls."""

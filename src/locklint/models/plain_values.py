@@ -331,6 +331,10 @@ REMOVING = frozenset({"clear", "discard", "pop", "popitem", "popleft", "remove"}
 """Methods after which a container may be empty."""
 
 
+TAKING = ("pop", "popitem", "popleft", "remove")
+"""Methods that take something out of a container, and raise only where it is not there."""
+
+
 def takes_one(name: str, arguments: Sequence[object]) -> bool:
     """Whether a call takes something out of a container, and raises only where that is empty."""
     owner, _, method = name.rpartition(".")
