@@ -39,7 +39,8 @@ def store(path, rows):
 
 ## Known limits
 
-Constants and plain names in the gap cannot raise and are not reported.
+What raises only through a programming error (an attribute, an operator, a log line) is not
+reported: the author of the `try` has left it out on purpose.
 
 ## References
 
@@ -51,6 +52,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import by_cause, fates
+from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, leak_steps, when_raised, worst_leak
 from locklint.core.diagnostic import Diagnostic, Severity
@@ -64,7 +66,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             (fate, leak)
             for fate in fates(states)
             if fate.is_gap() and fate.is_released_here
-            if (leak := worst_leak(fate)) is not None
+            if (leak := worst_leak(fate)) is not None and leak.exception.grade >= Grade.POSSIBLE
         ]
         for alike, leak in by_cause(gaps):
             fate, function = alike[0], states.function
