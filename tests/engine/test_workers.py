@@ -21,6 +21,7 @@ from locklint.core.config import Config
 from locklint.engine import workers
 from locklint.engine.executors import ExecutorProblem, Processes, executors
 from locklint.engine.facts import FactSettings, FileFacts, FileInput
+from locklint.engine.report import InternalError, lines_of_errors
 from locklint.engine.shares import OverExecutor
 from locklint.engine.workers import Here
 
@@ -250,6 +251,42 @@ def test_a_thread_that_cannot_be_started_is_no_bug(
     said = capsys.readouterr().err
     assert "not enough memory" in said
     assert "bug" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep the limit")
+@pytest.mark.parametrize(("limit", "expected"), [(60 << 20, 0), (1 << 40, 1)])
+def test_no_process_is_started_where_memory_would_not_suffice(
+    project: Path,
+    small_shares: None,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    expected: int,
+) -> None:
+    import resource
+
+    limits = {resource.RLIMIT_AS: (limit, resource.RLIM_INFINITY)}
+    real = resource.getrlimit
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits.get(kind) or real(kind))
+    started: list[int] = []
+    make = Processes.__call__
+
+    def counted(self: Processes, jobs: int) -> Executor:
+        started.append(jobs)
+        return make(self, jobs)
+
+    monkeypatch.setattr(Processes, "__call__", counted)
+    assert main(["check", "--jobs=2", "--no-cache"]) == 1
+    assert bool(started) == bool(expected)
+
+
+def test_files_without_enough_memory_share_a_line() -> None:
+    short = [InternalError.of(f"m{number}.py", MemoryError()) for number in (0, 0, 1, 2)]
+    other = InternalError.of("a.py", ValueError("odd"))
+    assert lines_of_errors([*short, other, other]) == [
+        "a.py: internal error, a bug in locklint: ValueError: odd",
+        "m0.py and 2 more: not enough memory",
+    ]
+    assert lines_of_errors(short[:2]) == ["m0.py: not enough memory"]
 
 
 def test_an_answer_that_cannot_be_sent_is_worked_out_here(small_shares: None) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from locklint.core.config import Config
     from locklint.core.not_analysed import NotAnalysed
     from locklint.engine.index_file import IndexedProgram
-    from locklint.engine.report import Report
+    from locklint.engine.report import InternalError, Report
     from locklint.engine.settings import Settings
 
 
@@ -179,13 +179,23 @@ def _analyse(
             write_note(f"warning: the cache is not used: {cache.trouble}")
         elif request.verbose:
             write_note(f"note: the cache is not used: {cache.trouble}")
-    for problem in report.errors:
-        write_error(f"{problem.path}: {problem.description}")
-        if request.verbose:
-            write_note(problem.traceback)
+    tell_errors(report.errors, verbose=request.verbose)
     if request.verbose:
         name_not_analysed(report.not_analysed)
     return report
+
+
+def tell_errors(errors: Sequence[InternalError], *, verbose: bool) -> None:
+    """Write the internal errors of a run, with tracebacks if the output is verbose."""
+    if not errors:
+        return
+    from locklint.engine.report import lines_of_errors
+
+    for line in lines_of_errors(errors):
+        write_error(line)
+    if verbose:
+        for error in errors:
+            write_note(error.traceback)
 
 
 def name_not_analysed(places: Sequence[NotAnalysed]) -> None:

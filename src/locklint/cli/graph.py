@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from locklint.cli.check import name_not_analysed, progress_for
+from locklint.cli.check import name_not_analysed, progress_for, tell_errors
 from locklint.cli.check_options import with_options_of_check
 from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
@@ -19,7 +19,6 @@ from locklint.cli.output import (
     encoding_of,
     wants_color,
     width_of,
-    write_error,
     write_note,
     write_result,
 )
@@ -107,10 +106,7 @@ def graph(paths: tuple[str, ...], output_format: str, output_file: str | None, *
         from locklint.reporting.summary import not_analysed_line
 
         write_note(not_analysed_line(report.not_analysed))
-    for error in report.errors:
-        write_error(f"{error.path}: {error.description}")
-        if request.verbose:
-            write_note(error.traceback)
+    tell_errors(report.errors, verbose=request.verbose)
     return ExitStatus.TROUBLE if report.errors or misnamed else ExitStatus.CLEAN
 
 

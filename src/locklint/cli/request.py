@@ -156,6 +156,7 @@ class Request(msgspec.Struct, frozen=True):
             PROCESS,
             ExecutorProblem,
             executors,
+            lacks_room_for_processes,
             usable_cpus,
         )
         from locklint.engine.shares import OverExecutor
@@ -164,6 +165,8 @@ class Request(msgspec.Struct, frozen=True):
             raise Failure("--scheduler needs --executor=dask")
         jobs = self.jobs or usable_cpus()
         if self.executor is None and jobs == 1:
+            return None
+        if self.executor in (None, PROCESS) and lacks_room_for_processes():
             return None
         try:
             make = executors(self.executor or PROCESS, self.scheduler)

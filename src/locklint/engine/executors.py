@@ -25,6 +25,9 @@ _PATIENCE = 1.0
 _SCHEDULER_PATIENCE = 30
 """How many seconds a scheduler may take to answer."""
 
+_LEAST_FOR_PROCESSES = 1 << 29
+"""The least limit of memory, in bytes, with which worker processes are started."""
+
 
 class ExecutorProblem(Exception):
     """An executor that cannot be had; the message says why."""
@@ -66,6 +69,20 @@ def usable_cpus() -> int:
         return len(os.sched_getaffinity(0)) or 1
     except (AttributeError, OSError):
         return os.cpu_count() or 1
+
+
+def lacks_room_for_processes() -> bool:
+    """Return whether the memory of this process is limited to less than workers need.
+
+    The limit counts for each process. Below it, workers run out of memory as soon as they start,
+    or block indefinitely.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits.
+        return False
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return any(limit != resource.RLIM_INFINITY and limit < _LEAST_FOR_PROCESSES for limit in limits)
 
 
 def answer_of(executor: Executor, future: Future[bytes]) -> bytes:

@@ -37,6 +37,16 @@ class InternalError(msgspec.Struct, frozen=True):
         return f"internal error, a bug in locklint: {self.message}"
 
 
+def lines_of_errors(errors: Sequence[InternalError]) -> list[str]:
+    """Return what to tell the user: a line each, but one for all files for want of memory."""
+    told = dict.fromkeys(f"{e.path}: {e.description}" for e in errors if e.message != NO_MEMORY)
+    paths = dict.fromkeys(e.path for e in errors if e.message == NO_MEMORY)
+    if paths:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        told[f"{next(iter(paths))}{more}: {NO_MEMORY}"] = None
+    return list(told)
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Return whether an exception says that memory, here or for the stack of a thread, ran out."""
     is_refused_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
