@@ -56,24 +56,35 @@ class Walker:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self._types: dict[tuple[Scope, AccessPath], Types] = {}
+        self._given_up: dict[tuple[Scope, AccessPath], tuple[tuple[int, int], Types]] = {}
 
     def forget(self) -> None:
         """Take in that the inference may answer otherwise than before."""
         self._types.clear()
+        self._given_up.clear()
 
     def types(self, scope: Scope, path: AccessPath) -> Types:
         """What ``path``, as the code in ``scope`` writes it, may be.
 
         Code asks the same of a path and of what it starts with again and again. An answer is kept
-        unless the question had used up its steps: it would be another one the next time.
+        unless the question had used up its steps: it would be another one the next time, with what
+        was found out on the way. Where that was nothing, it is the same one until more is known.
         """
         key = (scope, path)
-        known = self._types.get(key)
-        if known is None:
-            known = self._find_types(scope, path)
-            if not self.inference.exhausted:
-                self._types[key] = known
-        return known
+        if key in self._types:
+            return self._types[key]
+        inference = self.inference
+        before = inference.knowledge if inference.is_new else None
+        if key in self._given_up and self._given_up[key][0] == before:
+            inference.give_up()
+            return self._given_up[key][1]
+        kept = len(self._types)
+        found = self._find_types(scope, path)
+        if not inference.exhausted:
+            self._types[key] = found
+        elif before == inference.knowledge and kept == len(self._types):
+            self._given_up[key] = (before, found)
+        return found
 
     def _find_types(self, scope: Scope, path: AccessPath) -> Types:
         inference = self.inference

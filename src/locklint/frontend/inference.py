@@ -111,6 +111,7 @@ class Inference:
         self._provisional: dict[Key, tuple[Types, _Frame]] = {}
         self._steps = 0
         self._depth = 0
+        self._kept = 0
 
     def begin(self) -> None:
         """Start a new question with a full budget."""
@@ -126,17 +127,36 @@ class Inference:
         if dotted not in self.learnt:
             self.learnt[dotted] = kind
             self._memo.clear()
+            self._kept += 1
 
     def forget(self) -> None:
         """Drop all kept answers; they are found again if they are asked for."""
         self.begin()
         self._memo.clear()
+        self._kept += 1
         self.attributes.forget()
 
     @property
     def exhausted(self) -> bool:
         """Whether the present question has used up its steps."""
         return self._steps > MAX_STEPS
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the present question has taken no step yet."""
+        return not self._steps
+
+    @property
+    def knowledge(self) -> tuple[int, int]:
+        """A mark that changes with all on which answers rest.
+
+        A new question that has left it as it was gets the same answer as long as it stays so.
+        """
+        return self._kept, len(self.project.added)
+
+    def give_up(self) -> None:
+        """Use up the steps of the present question."""
+        self._steps = MAX_STEPS + 1
 
     def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
         """The answer for a key, computed once.
@@ -171,6 +191,7 @@ class Inference:
         if not frame.cuts:
             if not self.exhausted:
                 self._memo[key] = result
+                self._kept += 1
             return result
         if not self.exhausted:
             self._provisional[key] = (result, frame)
