@@ -996,7 +996,7 @@ class _Shelf:
         return found
 
 
-def test_what_a_question_without_steps_left_says_is_not_kept(
+def test_a_question_without_steps_left_is_asked_again_when_more_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     index = index_files({"app.py": "import threading\nlock = threading.Lock()\n"})["app.py"]
@@ -1006,8 +1006,31 @@ def test_what_a_question_without_steps_left_says_is_not_kept(
         patch.setattr("locklint.frontend.inference.MAX_STEPS", 0)
         assert resolver.walker.types(scope, path) == UNKNOWN
     resolver.inference.begin()
+    assert resolver.walker.types(scope, path) == UNKNOWN
+    assert resolver.inference.exhausted
+    resolver.inference.begin()
+    resolver.inference.name("threading", scope)
+    resolver.inference.begin()
     (kind,) = resolver.walker.types(scope, path)
     assert isinstance(kind, LockValue)
+
+
+def test_a_question_that_found_something_out_before_it_was_given_up_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "import threading\nlock = threading.Lock() or threading.RLock()\n"
+    index = index_files({"app.py": text})["app.py"]
+    resolver = StaticResolver(Project([index]), default_table())
+    scope, path = scope_of(index), AccessPath("lock")
+    with monkeypatch.context() as patch:
+        # Enough for what `threading` is, and not for what `lock` is.
+        patch.setattr("locklint.frontend.inference.MAX_STEPS", 8)
+        resolver.walker.types(scope, path)
+        assert resolver.inference.exhausted
+    resolver.inference.begin()
+    found = resolver.walker.types(scope, path)
+    assert not resolver.inference.exhausted
+    assert all(isinstance(kind, LockValue) for kind in found)
 
 
 def test_getters_that_subclasses_define() -> None:

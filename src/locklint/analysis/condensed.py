@@ -27,9 +27,9 @@ Constants = frozenset[Constant]
 
 def constants_of(value: Value | None) -> Constants | None:
     """The constants that a variable may have; None where it is not known."""
-    if isinstance(value, frozenset):
+    if type(value) is frozenset:
         return value
-    return frozenset((value,)) if isinstance(value, Constant) else None
+    return frozenset((value,)) if type(value) is Constant else None
 
 
 def includes(general: Value, special: Value | None) -> bool:

@@ -117,7 +117,9 @@ class Called(msgspec.Struct, frozen=True):
     @property
     def is_held_by_hand(self) -> bool:
         """Whether a lock is held that the function itself has to release."""
-        return any(held.since is not None and held.since.how != "with" for held in self.held)
+        return bool(self.held) and any(
+            held.since is not None and held.since.how != "with" for held in self.held
+        )
 
     @property
     def passes_lock(self) -> bool:

@@ -218,7 +218,7 @@ class Disjunct:
 
     def covers_alike(self, other: Disjunct) -> bool:
         """Whether this covers another of the same `lock_identity`."""
-        if not self.facts.items() <= other.facts.items():
+        if self.facts and not self.facts.items() <= other.facts.items():
             return False
         if self.values is not other.values:
             for key, value in self.values.items():

@@ -177,17 +177,22 @@ class Values:
             own = self._own_name(target)
         else:
             own = self._canonical(target.parent(), disjunct).field(target.last)
-        values = {
-            path: value
-            for path, value in disjunct.values.items()
-            if not path.starts_with(target)
-            and not (isinstance(value, AccessPath) and value.starts_with(own))
-        }
-        facts = {
-            fact: outcome
-            for fact, outcome in disjunct.facts.items()
-            if not any(path.starts_with(target) or path.starts_with(own) for path in fact.mentions)
-        }
+        values, facts = disjunct.values, disjunct.facts
+        if values:
+            values = {
+                path: value
+                for path, value in values.items()
+                if not path.starts_with(target)
+                and not (isinstance(value, AccessPath) and value.starts_with(own))
+            }
+        if facts:
+            facts = {
+                fact: outcome
+                for fact, outcome in facts.items()
+                if not any(
+                    path.starts_with(target) or path.starts_with(own) for path in fact.mentions
+                )
+            }
         if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
             disjunct = disjunct.with_values(values, facts)
         if not disjunct.holds:

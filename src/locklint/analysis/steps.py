@@ -149,7 +149,7 @@ class FunctionSteps:
             case Await(value=value):
                 if value in self._own_awaited:
                     return Grade.NEVER  # The body of the coroutine raises: see its call.
-        if isinstance(instruction, Release) and instruction.span in self._failing:
+        if self._failing and isinstance(instruction, Release) and instruction.span in self._failing:
             return Grade.ACQUIRE
         likely = grade(instruction, self._function, self._raises)
         if isinstance(instruction, Operate) and instruction.what == "iterate":

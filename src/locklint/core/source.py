@@ -102,6 +102,13 @@ class Lines(Sequence[str]):
             raise IndexError("there is no such line")
         return self._text[self._starts[index] : self._starts[index + 1] - 1]
 
+    def numbered(self, number: int) -> str:
+        """A line by its number, from 1 on; the empty string where there is none."""
+        starts = self._starts
+        if not 1 <= number < len(starts):
+            return ""
+        return self._text[starts[number - 1] : starts[number] - 1]
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -134,7 +141,7 @@ class SourceFile:
 
     def line(self, number: int) -> str:
         """The text of a 1-based line; the empty string where the file has no such line."""
-        return self.lines[number - 1] if 1 <= number <= len(self.lines) else ""
+        return self.lines.numbered(number)
 
     def position(self, line: int, column: int) -> Position:
         """A place of ``text`` as users are told it."""

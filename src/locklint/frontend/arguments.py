@@ -187,7 +187,7 @@ def is_method(decl: FunctionDecl) -> bool:
     """Whether a function's first parameter is its receiver, an instance or a class."""
     if not decl.class_name or not decl.parameters:
         return False
-    return not any(
+    return not decl.decorators or not any(
         isinstance(decorator, Ref) and decorator.names[-1] == "staticmethod"
         for decorator in decl.decorators
     )

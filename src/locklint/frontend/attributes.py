@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -259,7 +258,10 @@ class Attributes:
                     external = ancestor
                 continue
             decl = ancestor.decl
-            places += self._stored(ancestor, name)
+            if ancestor not in self._stores:
+                self._stores[ancestor] = self._find_stores(ancestor)
+            if name in self._stores[ancestor]:
+                places += self._stores[ancestor][name]
             if name in decl.methods and method is None and not hidden:
                 method = FunctionType(ancestor.path, decl.methods[name], ancestor.index)
             if name in decl.attributes:
@@ -268,19 +270,17 @@ class Attributes:
                     hidden = True
         return Slot(tuple(places), method, external)
 
-    def _stored(self, cls: ClassRef, name: str) -> Sequence[Place]:
-        """The bindings that the class's own methods make, in the order of lines."""
-        table = self._stores.get(cls)
-        if table is None:
-            table = self._stores[cls] = {}
-            for function in self._methods(cls):
-                on_class = _binds_class(function)
-                for attribute, bindings in function.self_bindings.items():
-                    places = table.setdefault(attribute, [])
-                    places.extend([Place(cls, binding, on_class) for binding in bindings])
-            for places in table.values():
-                places.sort(key=lambda place: place.binding.line)
-        return table.get(name, ())
+    def _find_stores(self, cls: ClassRef) -> dict[str, list[Place]]:
+        """The bindings of attributes that the class's own methods make, in the order of lines."""
+        table: dict[str, list[Place]] = {}
+        for function in self._methods(cls):
+            on_class = _binds_class(function)
+            for attribute, bindings in function.self_bindings.items():
+                places = table.setdefault(attribute, [])
+                places.extend([Place(cls, binding, on_class) for binding in bindings])
+        for places in table.values():
+            places.sort(key=lambda place: place.binding.line)
+        return table
 
     def _methods(self, cls: ClassRef) -> list[FunctionDecl]:
         """All functions that the class's body defines, redefinitions (setters) included."""

@@ -245,10 +245,10 @@ class Calls:
         is_given = False
         for value in function.decl.returns:
             passed: Types | None = None
-            if isinstance(value, Ref):
+            if type(value) is Ref:
                 if len(value.names) == 1:
                     passed = self._given(value, function, call, scope)
-            elif isinstance(value, CallValue) and value.arguments:
+            elif type(value) is CallValue and value.arguments:
                 passed = self._made_of_given(value, function, call, scope)
             given += (passed,)
             is_given = is_given or passed is not None
@@ -346,7 +346,7 @@ class Calls:
 
 def _given_argument(value: Value, function: FunctionType, call: CallValue) -> Value | None:
     """What a call gives for the parameter that a value is; None where it is none, or not given."""
-    if not (isinstance(value, Ref) and len(value.names) == 1):
+    if type(value) is not Ref or len(value.names) != 1:
         return None
     offset = 1 if function.bound else 0
     for position, parameter in enumerate(function.decl.parameters):

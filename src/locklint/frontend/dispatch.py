@@ -140,12 +140,13 @@ class Dispatch:
             for method in self._left_to_subclasses(scope, path):
                 overrides.setdefault(self.decorations.called(method))
                 receivers.setdefault(_own_class(scope, path))
+        others = [key for key in overrides if key not in targets] if overrides else ()
         return Callee(
             tuple(targets),
             external,
             constructs,
             bound,
-            tuple([key for key in overrides if key not in targets])[:MAX_OVERRIDES],
+            tuple(others)[:MAX_OVERRIDES],
             tuple(runs),
             certain=len(known) == 1 and _is_sure(known[0]),
             receiver_classes=_keys(receivers),
@@ -325,6 +326,8 @@ def _class_of(receiver: InstanceType | ClassType | None) -> ClassRef | None:
 
 def _keys(receivers: dict[ClassRef | None, None]) -> tuple[str, ...]:
     """Return the keys of the classes of receivers; empty where one is not known."""
+    if not receivers:
+        return ()
     known = [cls.key for cls in receivers if cls is not None]
     return tuple(known) if len(known) == len(receivers) else ()
 

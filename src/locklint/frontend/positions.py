@@ -295,6 +295,8 @@ def pair(
     of_ast = _ast_nodes(node)
     pairs: dict[int, ast.stmt | ast.expr | ast.ExceptHandler] = {}
     for ours, theirs in zip(of_cst, of_ast, strict=True):
+        if not ours and not theirs:
+            continue
         if len(ours) != len(theirs):
             return None
         for left, (right, place) in zip(ours, theirs, strict=True):

@@ -256,7 +256,7 @@ NONE: Types = (NONE_TYPE,)
 
 def union(*parts: Iterable[Type]) -> Types:
     """The alternatives of all parts, without repetition, in order, bounded."""
-    if len(parts) == 1 and isinstance(parts[0], tuple) and len(parts[0]) < 2:
+    if len(parts) == 1 and parts[0].__class__ is tuple and len(parts[0]) < 2:
         return parts[0]
     found = tuple(dict.fromkeys(chain.from_iterable(parts)))
     if len(found) <= MAX_ALTERNATIVES:
@@ -286,7 +286,7 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
     for the place is an alias of it; where several such meet, the place's own name stands for them.
     """
     for kind in types:
-        if isinstance(kind, (LockValue, ContainerType)):
+        if kind.__class__ is LockValue or kind.__class__ is ContainerType:
             break
     else:
         return union(types)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from locklint.index.build_values import MAX_CHAIN, dotted_names
-from locklint.index.declarations import CallValue, ModuleIndex, Ref, Value
+from locklint.index.declarations import CallValue, ModuleIndex, Ref
 
 _LOCK_WORD = re.compile(
     r"acquire|(^|_)release($|_)|^(w|r|write|read)?_?(un)?locked$|^(r|w|read|write)?_?unlock"
@@ -117,7 +117,7 @@ def written_names(
     if node.__class__ is ast.Name:
         return (node.id,)
     names: list[str] = []
-    while len(names) <= MAX_CHAIN:
+    for _ in range(MAX_CHAIN + 1):
         if node.__class__ is ast.Attribute:
             names.append(node.attr)
             node = node.value
@@ -158,14 +158,11 @@ def names_of_made_locks(index: ModuleIndex) -> frozenset[str]:
         holders += (function.locals, function.self_bindings)
     for bindings in holders:
         for name, places in bindings.items():
-            if any(_makes_lock(place.value) for place in places):
-                found.add(name)
+            for place in places:
+                if place.value.__class__ is CallValue and _makes_lock(place.value):
+                    found.add(name)
     return frozenset(found)
 
 
-def _makes_lock(value: Value) -> bool:
-    return (
-        value.__class__ is CallValue
-        and value.callee.__class__ is Ref
-        and value.callee.names[-1].lower().endswith(_MAKERS)
-    )
+def _makes_lock(call: CallValue) -> bool:
+    return isinstance(call.callee, Ref) and call.callee.names[-1].lower().endswith(_MAKERS)

@@ -250,10 +250,10 @@ class PendingCall:
         if self.synthetic is not None:
             callee = self.synthetic.callee
             return callee.names[0] if isinstance(callee, Ref) else None
-        node: ast.expr = self.node.func
-        while isinstance(node, ast.Attribute):
+        node: Any = self.node.func
+        while node.__class__ is ast.Attribute:
             node = node.value
-        return node.id if isinstance(node, ast.Name) else None
+        return node.id if node.__class__ is ast.Name else None
 
 
 def span_of(node: ast.stmt | ast.expr, source: SourceFile) -> Span:

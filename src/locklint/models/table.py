@@ -89,6 +89,10 @@ class LockTable:
         for kind in extra:
             self._kinds[kind.name] = kind
             self._constructors.update(dict.fromkeys(kind.constructors, kind))
+        self._made_by = {
+            f"{type_name}.{method}": self._kinds[factory.kind_name]
+            for (type_name, method), factory in self._factories.items()
+        } | self._constructors
         self.types: frozenset[str] = frozenset(
             {name for name, _ in self._factories}
             | {name for name, _ in self._attributes}
@@ -139,12 +143,7 @@ class LockTable:
         ``dotted`` is absolute, with imports resolved. A factory method is written as
         ``type.method``: ``multiprocessing.context.BaseContext.Lock``.
         """
-        kind = self._constructors.get(dotted)
-        if kind is None:
-            type_name, _, method = dotted.rpartition(".")
-            factory = self._factories.get((type_name, method))
-            kind = self._kinds[factory.kind_name] if factory is not None else None
-        return kind
+        return self._made_by.get(dotted)
 
     def factory_method(self, type_name: str, method: str) -> FactoryMethod | None:
         """The row for a method of instances of an external type, if it gives a lock."""
