@@ -11,8 +11,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, count
-from operator import add
+from itertools import accumulate
 from typing import Annotated, TypeAlias, overload
 
 import msgspec
@@ -75,9 +74,8 @@ class Lines(Sequence[str]):
 
     def __init__(self, text: str) -> None:
         self._text = text
-        before = accumulate(map(len, text.split("\n")), initial=0)
-        # So many line ends stand before a line as its number says.
-        self._starts = array("Q", map(add, before, count()))
+        lengths = [len(line) + 1 for line in text.split("\n")]
+        self._starts = array("Q", accumulate(lengths, initial=0))
 
     def __len__(self) -> int:
         return len(self._starts) - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 _BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"))
+_NO_BRACKETS = bytes(set(range(256)) - set(b"()[]{}"))
 _SIGNS = (b"\0", b"\n<<<<<<< ", b'print "', b"print '", b"= =")
 
 MOST_BYTES = 128 * 1024
@@ -27,6 +28,7 @@ def is_broken(path: str, data: bytes, surely: bool) -> bool:
     return (
         _is_suspicious(data)
         and len(data) <= MOST_BYTES
+        and not _is_surely_parsed(data)
         and _is_refused(data, flags=ast.PyCF_ONLY_AST)
     )
 
@@ -45,8 +47,9 @@ def compile_error(text: str) -> SyntaxError | ValueError | None:
 def _is_suspicious(data: bytes) -> bool:
     if not data.isascii() and not _is_text(data):
         return True
+    brackets = data.translate(None, _NO_BRACKETS)
     return (
-        any(data.count(opening) != data.count(closing) for opening, closing in _BRACKETS)
+        any(brackets.count(opening) != brackets.count(closing) for opening, closing in _BRACKETS)
         or any(sign in data for sign in _SIGNS)
         or data.count(b'"""') % 2 == 1
         or data.count(b"'''") % 2 == 1
@@ -58,6 +61,20 @@ def _is_text(data: bytes) -> bool:
         data.decode("utf-8")
     except UnicodeDecodeError:
         return False
+    return True
+
+
+def _is_surely_parsed(data: bytes) -> bool:
+    """Whether Python parses a text and understands its names: a third of the time of a tree."""
+    from symtable import symtable
+
+    from locklint.engine.facts import undisturbed_parsing
+
+    with undisturbed_parsing():
+        try:
+            symtable(data, "<file>", "exec")  # type: ignore[arg-type]
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+            return False
     return True
 
 

@@ -207,6 +207,7 @@ def tree_size(node: ast.AST) -> TreeSize:
         deepest += 1
         nodes += len(level)
         following: list[ast.AST] = []
+        push = following.append
         for parent in level:
             if type(parent) is ast.Name:
                 continue
@@ -216,7 +217,7 @@ def tree_size(node: ast.AST) -> TreeSize:
                     if child:
                         following += [each for each in child if type(each) not in _NOT_NODES]
                 elif kind not in _NOT_NODES:
-                    following += (child,)
+                    push(child)
         for each in following:
             if type(each) is ast.BoolOp:
                 extra = max(extra, len(each.values))

@@ -155,7 +155,7 @@ class WrittenCalls(msgspec.Struct):
         special = resolver.dispatch.special_names()
         properties = resolver.dispatch.property_names()
         work: list[tuple[Any, str]] = [(node, decl.qualname)]
-        pop = work.pop
+        pop, push = work.pop, work.append
         while work:
             each, function = pop()
             kind = each.__class__
@@ -168,9 +168,13 @@ class WrittenCalls(msgspec.Struct):
                         if path is not None:
                             yield WrittenUse(_name(question, path), question, function, path)
             for child in each.__dict__.values():
-                for one in child if child.__class__ is list else (child,):
-                    if one.__class__ not in _LEAVES:
-                        work += ((one, function),)
+                kind = child.__class__
+                if kind is list:
+                    for one in child:
+                        if one.__class__ not in _LEAVES:
+                            push((one, function))
+                elif kind not in _LEAVES:
+                    push((child, function))
 
     def _names_of(self, index: ModuleIndex) -> dict[tuple[int, str], str]:
         """The qualified names of a file's functions, by the line of the name and the name."""

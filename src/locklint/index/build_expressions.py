@@ -53,19 +53,23 @@ class ExpressionScan:
         holder: FunctionScope | ModuleScope = scope.function or self.binder.module
         called = holder.called
         leaves = NO_EXPRESSIONS
+        words = LOCK_WORDS
+        extend = stack.extend
         while stack:
             node = pop()
             kind = node.__class__
             if kind is ast.Attribute:
-                while kind is ast.Attribute:
-                    if LOCK_WORDS[node.attr]:
-                        holder.note_lock_use(*method_use(node))
-                    node = node.value
-                    kind = node.__class__
-                if kind is ast.Name or kind in leaves:
-                    continue
-            elif kind is ast.Name:
-                holder.note_lock_use((), node.id)
+                if words[node.attr]:
+                    holder.note_lock_use(*method_use(node))
+                node = node.value
+                if node.__class__ is not ast.Name:
+                    push(node)
+                continue
+            if kind is ast.Name:
+                if words[node.id]:
+                    holder.note_lock_use((), node.id)
+                continue
+            if kind in leaves:
                 continue
             if kind is ast.Call:
                 callee = node.func
@@ -87,26 +91,26 @@ class ExpressionScan:
                     held = reference(callee.value)
                     if held is not None:
                         self._site(f"{held.names[-1]}[]", node, scope)
-                children = [callee, *node.args]
+                push(callee)
+                extend(node.args)
                 for keyword in node.keywords:
-                    children += (keyword.value,)
+                    push(keyword.value)
             elif kind is ast.NamedExpr:
                 self.binder.bind(
                     node.target, value_of(node.value), node.lineno, scope, source=node.value
                 )
-                children = [node.value]
+                push(node.value)
             else:
                 if kind is ast.Yield or kind is ast.YieldFrom:
                     _yield(node, kind, scope)
                 elif kind is ast.comprehension:
                     self._comprehension(node, scope)
-                children = []
                 for child in node.__dict__.values():
-                    children += child if child.__class__ is list else (child,)
-            for child in children:
-                kind = child.__class__
-                if LOCK_WORDS[child.id] if kind is ast.Name else kind not in leaves:
-                    push(child)
+                    kind = child.__class__
+                    if kind is list:
+                        extend(child)
+                    elif kind not in leaves:
+                        push(child)
 
     def _site(self, name: str, node: ast.Call, scope: Scope) -> None:
         where = scope.function.qualname if scope.function is not None else ""
