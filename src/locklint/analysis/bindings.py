@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cached_property
 
 from locklint.dataflow.order import predecessors
 from locklint.ir.access_path import AccessPath
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Assign, BlockId, Enter, Exit, Instruction, Spawn
 from locklint.ir.operands import defined_path, used_paths
 
@@ -21,21 +22,38 @@ class Bindings:
     def __init__(self, function: Function, uses: Mapping[str, Set[BlockId]]) -> None:
         self._function = function
         self._uses = uses
-        self._before = predecessors(function, lambda block: block.successors())
-        self._raising: defaultdict[BlockId, list[BlockId]] = defaultdict(list)
-        self._copies: defaultdict[AccessPath, set[AccessPath]] = defaultdict(set)
-        for block in function.blocks.values():
+        self._live: dict[AccessPath, Set[BlockId]] = {}
+
+    # Nothing is remembered of most functions, so that nothing is asked of them.
+
+    @cached_property
+    def _before(self) -> Mapping[BlockId, Set[BlockId]]:
+        return predecessors(self._function, BasicBlock.successors)
+
+    @cached_property
+    def _raising(self) -> Mapping[BlockId, Sequence[BlockId]]:
+        found: defaultdict[BlockId, list[BlockId]] = defaultdict(list)
+        for block in self._function.blocks.values():
             if block.on_exception is not None:
-                self._raising[block.on_exception].append(block.id)
+                found[block.on_exception].append(block.id)
+        return found
+
+    @cached_property
+    def _copies(self) -> defaultdict[AccessPath, set[AccessPath]]:
+        found: defaultdict[AccessPath, set[AccessPath]] = defaultdict(set)
+        for block in self._function.blocks.values():
             for each in block.instructions:
                 if isinstance(each, Assign) and isinstance(each.value, AccessPath):
-                    self._copies[each.value].add(each.target)
-        self._bound: dict[BlockId, Sequence[AccessPath]] = {
+                    found[each.value].add(each.target)
+        return found
+
+    @cached_property
+    def _bound(self) -> Mapping[BlockId, Sequence[AccessPath]]:
+        return {
             block.id: bound
-            for block in function.blocks.values()
+            for block in self._function.blocks.values()
             if (bound := [path for each in block.instructions for path in self._binds(each)])
         }
-        self._live: dict[AccessPath, Set[BlockId]] = {}
 
     def live(self, path: AccessPath) -> Set[BlockId]:
         """The blocks at whose entry the value of a path may still be asked for."""
@@ -49,6 +67,8 @@ class Bindings:
     def asked(self, paths: Sequence[AccessPath], uses: Iterable[BlockId]) -> Set[BlockId]:
         """The blocks from which one of ``uses`` is reached before one of ``paths`` is bound."""
         seen = {block for block in uses if not self._bound_first(block, paths)}
+        if not seen:
+            return seen
         work = list(seen)
         while work:
             block = work.pop()

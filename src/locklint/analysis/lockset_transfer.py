@@ -189,6 +189,8 @@ class Transfer(Calls):
             case Release(span=span, lock=lock, mode=mode, how=how):
                 return self._release(span, lock, mode, how, disjunct, raised)
             case Assign(target=target, value=value):
+                if not disjunct.values:
+                    return [self._assign(target, value, disjunct)]
                 return [self._assign(target, value, one) for one in self._split((value,), disjunct)]
             case Call():
                 return self._call(instruction, disjunct, raised)

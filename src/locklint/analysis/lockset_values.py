@@ -113,7 +113,7 @@ class Values:
         ``previous = current; current = current.next``: what ``current`` was is ``previous`` now.
         """
         found: list[tuple[AccessPath, AccessPath]] = []
-        if disjunct.values.get(target, own) != own:
+        if not disjunct.values or disjunct.values.get(target, own) != own:
             return found
         through = sorted(
             (

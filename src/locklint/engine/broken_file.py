@@ -7,10 +7,11 @@ brackets or triple quotes without a partner, a merge conflict, Python 2, bytes t
 from __future__ import annotations
 
 import ast
+import re
 
 _BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"()[]{}"))
-_SIGNS = (b"\0", b"\n<<<<<<< ", b'print "', b"print '", b"= =")
+_SIGNS = tuple(map(re.compile, (rb"\0", rb"\n<<<<<<< ", rb"print ['\"]", rb"= =")))
 
 MOST_BYTES = 128 * 1024
 """The size of the largest file that is parsed on suspicion: mostly it is data, and no code."""
@@ -50,7 +51,7 @@ def _is_suspicious(data: bytes) -> bool:
     brackets = data.translate(None, _NO_BRACKETS)
     return (
         any(brackets.count(opening) != brackets.count(closing) for opening, closing in _BRACKETS)
-        or any(sign in data for sign in _SIGNS)
+        or any(sign.search(data) for sign in _SIGNS)
         or data.count(b'"""') % 2 == 1
         or data.count(b"'''") % 2 == 1
     )

@@ -495,7 +495,9 @@ class WholeProgram:
             if function is not None and file is not None:
                 self._marked.add(key)
                 asked = partial(mark_safe, function, self._resolver_of(file.index))
-                found[key] = self._answer(file, asked, function)
+                marked = self._answer(file, asked, function)
+                if marked is not function:
+                    found[key] = marked
         return found
 
     def _lowered(self, wanted: Mapping[str, Collection[str]]) -> list[Function]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from operator import is_
 
 import msgspec
 
@@ -62,14 +63,18 @@ _COPYING = frozenset(("list", "set", "sorted", "tuple"))
 
 
 def mark_safe(function: Function, resolver: Resolver) -> Function:
-    """Return a resolved function with the instructions marked that cannot raise in practice."""
+    """Return a resolved function with the instructions marked that cannot raise in practice.
+
+    It is the very same function where there are none.
+    """
     marks = _CannotRaise(function, resolver)
-    blocks = {
-        key: msgspec.structs.replace(
-            block, instructions=tuple([marks.mark(each, block) for each in block.instructions])
-        )
-        for key, block in function.blocks.items()
-    }
+    blocks = dict(function.blocks)
+    for key, block in function.blocks.items():
+        marked = tuple([marks.mark(each, block) for each in block.instructions])
+        if not all(map(is_, marked, block.instructions)):
+            blocks[key] = msgspec.structs.replace(block, instructions=marked)
+    if all(map(is_, blocks.values(), function.blocks.values())):
+        return function
     return msgspec.structs.replace(function, blocks=blocks)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -513,8 +514,12 @@ def _path(file: ModuleIndex | Unread) -> str:
 
 def _root(file: ModuleIndex | Unread) -> str:
     """The folder from which the file's module name is counted."""
-    depth = file.module.count(".") + (2 if file.is_package else 1)
-    parts = _path(file).replace("\\", "/").split("/")
+    return _folder_above(_path(file), file.module.count(".") + (2 if file.is_package else 1))
+
+
+@lru_cache(maxsize=1 << 14)
+def _folder_above(path: str, depth: int) -> str:
+    parts = path.replace("\\", "/").split("/")
     return "/".join(parts[:-depth]) if depth <= len(parts) else ""
 
 

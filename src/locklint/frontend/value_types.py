@@ -11,7 +11,6 @@ that the garbage collector need not visit, for what is made of finished parts ha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import TypeAlias
 
 import msgspec
@@ -258,7 +257,11 @@ def union(*parts: Iterable[Type]) -> Types:
     """The alternatives of all parts, without repetition, in order, bounded."""
     if len(parts) == 1 and parts[0].__class__ is tuple and len(parts[0]) < 2:
         return parts[0]
-    found = tuple(dict.fromkeys(chain.from_iterable(parts)))
+    seen: dict[Type, None] = {}
+    for part in parts:
+        for alternative in part:
+            seen[alternative] = None
+    found = tuple(seen)
     if len(found) <= MAX_ALTERNATIVES:
         return found
     return (*found[: MAX_ALTERNATIVES - 1], UNKNOWN_TYPE)

@@ -43,13 +43,19 @@ _GIVES_ON = frozenset(("enter_context", "enter_async_context"))
 """Methods that touch what they are passed, not what they belong to."""
 
 
+_PARTS = ("lock", "acquire", "release", "enter", "exit", "notify", "wait")
+
+
 class _LockWords(dict[str, bool]):
     """Names looked up before; a look into a dict costs less than a call."""
 
     def __missing__(self, name: str) -> bool:
         if len(self) > 100_000:
             self.clear()
-        known = self[name] = _LOCK_WORD.search(name) is not None
+        # To look for what stands in all of the words takes a fifth of the time.
+        known = self[name] = (
+            any(map(name.__contains__, _PARTS)) and _LOCK_WORD.search(name) is not None
+        )
         return known
 
 

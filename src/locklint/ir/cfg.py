@@ -26,7 +26,7 @@ from locklint.ir.instruction import (
 _KEY = re.compile(r"(.*?):((?:[^:@]|@(?:\d+:\d+>)?)*)", re.DOTALL)
 
 
-@lru_cache(maxsize=4096)  # Asked for the same function over and over while it is worked on.
+@lru_cache(maxsize=1 << 15)  # Asked for the same functions over and over.
 def split_key(key: str) -> tuple[str, str]:
     """The key of a function's file and the function's qualified name there."""
     match = _KEY.fullmatch(key)
