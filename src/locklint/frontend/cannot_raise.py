@@ -16,7 +16,7 @@ import msgspec
 
 from locklint.dataflow.order import predecessors
 from locklint.frontend.definitions import Definitions
-from locklint.frontend.removals import removes, removes_key, takes_out
+from locklint.frontend.removals import puts_in, removes, removes_key, takes_out
 from locklint.frontend.resolver import Resolver
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
@@ -85,7 +85,7 @@ class _CannotRaise:
         self._function = function
         self._resolver = resolver
         self._definitions = Definitions(function)
-        self._before: dict[BlockId, set[BlockId]] | None = None
+        self._before: tuple[dict[BlockId, set[BlockId]], dict[BlockId, set[BlockId]]] | None = None
 
     def mark(self, instruction: Instruction, block: BasicBlock) -> Instruction:
         """The instruction, marked as safe if it is; ``block`` holds it."""
@@ -99,10 +99,10 @@ class _CannotRaise:
                 safe = top in sys.stdlib_module_names  # Tests of the platform stand before it.
             case Operate(with_literal=False, values=values) if values:
                 safe = self._operates(instruction, block)
-            case Call(external=str(), lock=None, implicit=""):
-                safe = self._calls(instruction, block)
-            case Call(targets=(), lock=None, implicit="", callee=AccessPath() as callee):
-                safe = callee.last in TAKING and self._takes_what_is_there(instruction, block)
+            case Call(lock=None, implicit=""):
+                safe = self._calls(instruction, block) or (
+                    not instruction.targets and self._takes_what_is_there(instruction, block)
+                )
             case _:
                 return instruction
         return msgspec.structs.replace(instruction, safe=True) if safe else instruction
@@ -197,6 +197,8 @@ class _CannotRaise:
         """Whether tests have shown that a container of unknown type has what is taken out of it."""
         if call.callee is None or not call.callee.fields or len(call.arguments) > 1:
             return False
+        if call.callee.last not in TAKING:
+            return False
         if any(argument.star or argument.name for argument in call.arguments):
             return False
         container = call.callee.parent()
@@ -287,15 +289,20 @@ class _CannotRaise:
             for each in reversed(instructions):
                 if each is asked or self._goes_through(each, container, key):
                     return True
+                if puts_in(each, container, key):
+                    return True
                 if takes_out(each, container) or _binds_anew(each, key):
                     return False
             if not all(isinstance(each, Read) for each in instructions):
                 passed = {}
-            before = self._blocks_before(here)
-            left -= len(before)
-            if not before or here == self._function.entry or left < 0:
+            before, raising = self._blocks_before(here)
+            left -= len(before) + len(raising)
+            if not (before or raising) or here == self._function.entry or left < 0:
                 return False
-            return all(is_known_from(each, here, asked, passed) for each in sorted(before))
+            return all(is_known_from(each, here, asked, passed) for each in sorted(before)) and all(
+                is_known_behind(self._taking_out(each, container), each, None, {})
+                for each in sorted(raising)
+            )
 
         def is_known_from(
             source: BlockId, target: BlockId, asked: Call | None, passed: Mapping[str, bool]
@@ -320,10 +327,20 @@ class _CannotRaise:
         )
         return is_known_behind(instructions[:place], block.id, None, {})
 
-    def _blocks_before(self, block: BlockId) -> set[BlockId]:
+    def _blocks_before(self, block: BlockId) -> tuple[set[BlockId], set[BlockId]]:
+        """The blocks from which control comes, and those from which it comes by an exception."""
         if self._before is None:
-            self._before = predecessors(self._function, lambda each: each.successors())
-        return self._before[block]
+            self._before = (
+                predecessors(self._function, lambda each: each.successors()),
+                predecessors(self._function, _on_exception),
+            )
+        ordinary, exceptional = self._before
+        return ordinary[block], exceptional[block]
+
+    def _taking_out(self, block: BlockId, container: AccessPath) -> list[Instruction]:
+        """What of a block counts if an exception leaves it: the rest may not have been done."""
+        instructions = self._function.blocks[block].instructions
+        return [each for each in instructions if takes_out(each, container)]
 
     def _got(
         self, condition: Condition, outcome: bool, container: AccessPath, key: str | None
@@ -404,6 +421,10 @@ class _CannotRaise:
         if call is None or str(call.callee) != "len" or len(call.arguments) != 1:
             return ""
         return str(call.arguments[0].value)
+
+
+def _on_exception(block: BasicBlock) -> tuple[BlockId, ...]:
+    return () if block.on_exception is None else (block.on_exception,)
 
 
 def _binds_anew(instruction: Instruction, key: str | None) -> bool:

@@ -15,6 +15,7 @@ from locklint.ir.instruction import (
 )
 from locklint.models.plain_values import REMOVING
 
+_FILLING = frozenset(("add", "append", "appendleft", "insert"))
 _LETS_OTHERS = frozenset(("acquire", "release", "wait", "wait_for"))
 """Methods in which other threads may do to a container what they like."""
 
@@ -41,6 +42,17 @@ def removes(instruction: Instruction, path: AccessPath) -> bool:
             return changed == path
         case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
             return bool(deleted.fields) and deleted.parent() == path
+        case _:
+            return False
+
+
+def puts_in(instruction: Instruction, path: AccessPath, key: str | None) -> bool:
+    """Whether an instruction puts something into a container, or a certain key, if one is given."""
+    match instruction:
+        case Call(callee=AccessPath() as callee, arguments=(_, *_)) if key is None:
+            return bool(callee.fields) and callee.parent() == path and callee.last in _FILLING
+        case Assign(target=target):
+            return key is not None and target == path.field(f"[{key}]")
         case _:
             return False
 

@@ -311,6 +311,10 @@ _UNLIKELY_METHODS = frozenset(
     }
 )
 
+_CONTAINER_METHODS = frozenset(
+    "add append appendleft discard extend extendleft items keys values".split()
+)
+
 # Methods that wait for others, or work on files, connections and their contents.
 _LIKELY_METHODS = frozenset(
     "commit connect dump dumps execute executemany fetch fetchall fetchone load loads open parse"
@@ -521,6 +525,8 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Whatever is closed, hardly anybody has seen that fail.
+    if is_method and method in _CONTAINER_METHODS:
+        return CallGrade.UNLIKELY  # What it belongs to is named like a container's.
     if runs_code or name.partition(".")[0] in _LIKELY_LIBRARIES or usual_error(name, ""):
         return CallGrade.LIKELY
     return CallGrade.LIKELY if is_method and _fails(method) else CallGrade.POSSIBLE
