@@ -515,3 +515,13 @@ only_here = asyncio.Lock()
 async def never():
     await only_here.acquire()
 """
+
+
+def test_a_thread_that_thread_1_creates_is_created_in_its_lane(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "import threading\n\nlock = threading.Lock()\n\n\ndef go():\n    with lock:\n"
+        "        print()\n\n\ndef f():\n    thread = threading.Thread(target=go)\n"
+        "    thread.start()\n    with lock:\n        thread.join()\n"
+    )
+    (found,) = check([str(tmp_path)], Config(select=("LCK307",))).diagnostics
+    assert [each.thread for each in found.steps if each.role != "made"] == [1, 1, 1, 2]

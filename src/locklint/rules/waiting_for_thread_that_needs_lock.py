@@ -116,11 +116,16 @@ def _steps(program: Program, found: WaitingForHolder, story: Story, who: str) ->
         if who == "thread"
         else f"submits `{callee}`, which runs in {story.thread(2)}"
     )
-    start = Step("spawn", function.path, span, message, function.shown_name, thread=2)
+    # If thread 1 visibly runs that function, the step belongs in its lane.
+    place = (function.path, function.shown_name)
+    thread = (
+        1 if any((each.path, each.function) == place for each in steps if each.thread == 1) else 2
+    )
+    start = Step("spawn", function.path, span, message, function.shown_name, thread=thread)
     before = [
         number
         for number, each in enumerate(steps, start=1)
-        if (each.path, each.function) == (start.path, start.function) and each.span < span
+        if (each.path, each.function) == place and each.span < span
     ]
     steps.insert(max(before, default=0), start)
     return steps
