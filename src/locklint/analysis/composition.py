@@ -225,13 +225,18 @@ class Composition:
                 kin = self.receivers.kin(edge, pair)
                 if calls.is_better(edge, entry, kin):
                     continue
-                composed = self._compose(edge, pair)
+                composed = self._compose(edge, pair, kin)
                 if composed is not None:
                     calls.note(edge, entry, kin)
                     yield composed
 
-    def _compose(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
-        """The callee's pair as the caller knows it; None where it cannot happen, or not matter."""
+    def _compose(self, called: Edge, pair: CriticalPair, kin: Kin | None) -> CriticalPair | None:
+        """The callee's pair as the caller knows it; None where it cannot happen, or not matter.
+
+        ``kin``: see `Receivers.kin`.
+        """
+        if kin is None:
+            return None
         binding = called.binding
         asked = self._requires(called, pair)
         if asked is None:
@@ -239,9 +244,6 @@ class Composition:
         requires, is_clear = asked
         state = self._state(called, pair)
         if state is None:
-            return None
-        kin = self.receivers.kin(called, pair)
-        if kin is None:
             return None
         event = self._event(called, pair, kin)
         if event is None:

@@ -10,7 +10,7 @@ which outcome goes with which lock state is lost.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from locklint.ir.access_path import AccessPath
@@ -42,8 +42,8 @@ def includes(general: Value, special: Value | None) -> bool:
     return constants is not None and constants <= general
 
 
-def condensed(disjuncts: Iterable[Disjunct]) -> list[Disjunct]:
-    """The alternatives, as few of them as say the same."""
+def condensed(disjuncts: Collection[Disjunct]) -> list[Disjunct] | None:
+    """The alternatives, as few of them as say the same; None where no two have the same locks."""
     groups: dict[object, list[Disjunct]] = {}
     for disjunct in disjuncts:
         name = disjunct.lock_identity()
@@ -51,6 +51,8 @@ def condensed(disjuncts: Iterable[Disjunct]) -> list[Disjunct]:
             groups[name] += (disjunct,)
         else:
             groups[name] = [disjunct]
+    if len(groups) == len(disjuncts):
+        return None
     found: list[Disjunct] = []
     for group in groups.values():
         found += _condensed_group(group) if len(group) > 1 else group

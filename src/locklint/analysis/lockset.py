@@ -306,7 +306,9 @@ class State:
     def __init__(self, disjuncts: Iterable[Disjunct] = (), bound: int = MAX_DISJUNCTS) -> None:
         members = _collect(disjuncts)
         if len(members) > 1:
-            members = _collect(condensed(members.values()))
+            fewer = condensed(members.values())
+            if fewer is not None:
+                members = _collect(fewer)
         if len(members) > bound:
             raise GivenUp(Reason.TOO_MANY_STATES)
         self._members = members

@@ -111,7 +111,7 @@ class ContextForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_attribute: bool = False  # `rw.reader` without a call
 
 
-class LockKind(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
     """One row of the model tables: everything that the analysis has to know of a kind of lock."""
 
     name: str  # canonical dotted name, e.g. ``threading.Lock``
