@@ -161,7 +161,7 @@ class Fate(msgspec.Struct):
         return [
             given
             for given in self.releases
-            if given.exception is not None and given.exception.grade > Grade.ACQUIRE
+            if given.exception is not None and given.exception.cause.span != self.span
         ]
 
     def is_proven(self, exception: InFlight) -> bool:

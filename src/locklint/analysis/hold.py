@@ -18,7 +18,7 @@ class Grade(IntEnum):
     """How likely it is in practice that an instruction raises."""
 
     NEVER = 0
-    ACQUIRE = 1  # the acquire itself: interrupted, or misused
+    ACQUIRE = 1  # the acquire itself, interrupted or misused; a call that hardly ever fails
     UNLIKELY = 2  # an attribute, a subscript, an operator: a programming error
     POSSIBLE = 3  # a call of which nothing is known
     LIKELY = 4  # a call that fails in ordinary use, a callback, an await

@@ -43,7 +43,7 @@ from locklint.models.calls import (
 
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
-    CallGrade.UNLIKELY: Grade.UNLIKELY,
+    CallGrade.UNLIKELY: Grade.ACQUIRE,
     CallGrade.POSSIBLE: Grade.POSSIBLE,
     CallGrade.LIKELY: Grade.LIKELY,
 }
@@ -109,7 +109,7 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
     if call.implicit:
         return Grade.NEVER  # The read or the operator has a grade of its own.
     if _is_logging(call.callee):
-        return Grade.NEVER if call.safe else Grade.UNLIKELY
+        return Grade.NEVER if call.safe else Grade.ACQUIRE
     if call.targets:
         grades = [raises(target) for target in call.targets]
         if call.external is not None and not call.safe:  # It may be this instead.

@@ -44,7 +44,7 @@ def read(path):
 A call of an unknown function is assumed to be able to raise. Operations that fail only through a
 programming error (an attribute, a subscript, a comparison) make a warning at most, and no finding
 if the types of their values are known: `len` of a list, `append` to a list, the sum of two numbers.
-Nor does what the standard library only calculates, such as `uuid.uuid4()`.
+Nor does a call that hardly ever fails, such as `print`, a log line, `append` or `uuid.uuid4()`.
 Functions that return with the lock held are assumed to do so on purpose.
 
 ## References
