@@ -128,7 +128,10 @@ class _CannotRaise:
         if target.last[0] == "[":
             holder = self._types(target.parent())
             return bool(holder) and holder <= MAPPINGS
-        return self._resolver.can_bind(self._function.key, expanded)
+        if self._resolver.can_bind(self._function.key, expanded):
+            return True
+        # As with reading: its author knows what may be set.
+        return not self._resolver.type_names(self._function.key, expanded.parent())
 
     def _operates(self, operate: Operate, block: BasicBlock) -> bool:
         values, what = operate.values, operate.what
