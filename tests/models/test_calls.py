@@ -7,8 +7,8 @@ import importlib
 
 import pytest
 
-from locklint.models import calls
-from locklint.models.calls import CallGrade, method_grade, name_grade
+from locklint.models import calls, grades, plain_values
+from locklint.models.grades import CallGrade, method_grade, name_grade
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,9 @@ from locklint.models.calls import CallGrade, method_grade, name_grade
         ("logging.basicConfig", CallGrade.POSSIBLE),
         ("anything.at.all", CallGrade.POSSIBLE),
         ("requests.get", CallGrade.LIKELY),
+        ("tarfile.TarFile.add", CallGrade.LIKELY),
+        ("datetime.datetime.now", CallGrade.UNLIKELY),
+        ("datetime.datetime.strptime", CallGrade.POSSIBLE),
         ("uuid.uuid3", CallGrade.UNLIKELY),
         ("uuid.UUID", CallGrade.POSSIBLE),
         ("os.path.getsize", CallGrade.LIKELY),
@@ -101,11 +104,21 @@ def _exists(dotted: str) -> bool:
 _NOT_IMPORTABLE = ("builtins.exit", "builtins.quit", "site.", "multiprocessing.Condition.")
 
 _NAMES = (
-    calls._NEVER
-    | calls._UNLIKELY
+    grades._NEVER
+    | grades._UNLIKELY
     | calls._ENDS_PROCESS
     | calls.IMMEDIATE_CALLERS
     | calls.IMMEDIATE_CONSUMERS
+    | {
+        f"{module}.{name}"
+        for module, names in grades._CALCULATING_MODULES.items()
+        for name in names
+    }
+    | {
+        f"{module}.{name}"
+        for module, names in plain_values._ALWAYS_OF_MODULES.items()
+        for name in names.split()
+    }
 )
 
 

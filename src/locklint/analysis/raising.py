@@ -33,13 +33,8 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.lock import Failure
-from locklint.models.calls import (
-    EXPECTING_MANAGER,
-    CallGrade,
-    is_log_call,
-    method_grade,
-    name_grade,
-)
+from locklint.models.calls import EXPECTING_MANAGER
+from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
 
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,

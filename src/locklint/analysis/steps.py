@@ -38,7 +38,7 @@ from locklint.ir.instruction import (
     Wait,
     Yield,
 )
-from locklint.models.calls import usual_error
+from locklint.models.grades import usual_error
 
 _CHANGING = (
     Acquire,
