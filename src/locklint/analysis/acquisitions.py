@@ -154,7 +154,9 @@ class Fate(msgspec.Struct):
         ]
         if not leaks or not protected:
             return False
-        return max(exit_.span for exit_ in leaks) < min(protected)
+        # What raises may be part of what leaks it, as a call is of an `await`.
+        last, first = max(exit_.span for exit_ in leaks), min(protected)
+        return (last.end_line, last.end_column) <= (first.line, first.column)
 
     def _after_exceptions(self) -> list[Given]:
         """The releases after something has raised."""

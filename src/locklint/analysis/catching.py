@@ -34,7 +34,7 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
         return Verdict.YES
     if exception.type is None and exception.caught:
         names = [dotted.rsplit(".", 1)[-1] for dotted in handler.types]
-        if all(any(_is_kind_of(one, name) for name in names) for one in exception.caught):
+        if all(any(is_kind_of(one, name) for name in names) for one in exception.caught):
             return Verdict.YES
         if all(_are_strangers(one, name) for one in exception.caught for name in names):
             return Verdict.NO
@@ -54,7 +54,8 @@ def caught_by(handler: Handler, exception: InFlight) -> InFlight:
     return exception if exception.type is not None else replace(exception, caught=names)
 
 
-def _is_kind_of(name: str, other: str) -> bool:
+def is_kind_of(name: str, other: str) -> bool:
+    """Whether a class is another one, or descends from it as builtin classes do."""
     if name == other:
         return True
     left, right = _builtin(name), _builtin(other)
@@ -73,18 +74,16 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     """The exception after a handler that might have taken it did not."""
     names = {dotted.rsplit(".", 1)[-1] for dotted in handler.types}
     passed = replace(exception, excluded=exception.excluded | names)
-    if exception.usual and is_excluded(exception.usual, passed.excluded):
-        return replace(passed, grade=min(exception.grade, Grade.ACQUIRE))
-    if is_left_over(passed) and exception.usual == "LookupError":
-        # Of two kinds of containers it is one.
-        return replace(passed, grade=min(exception.grade, Grade.ACQUIRE))
-    if is_left_over(passed):
-        return replace(passed, grade=min(exception.grade, Grade.POSSIBLE))
-    return passed
+    if not is_left_over(passed):
+        return passed
+    # A container of unknown type raises one of two kinds, and the author knows which.
+    is_all = exception.usual == "LookupError" or is_excluded(exception.usual, passed.excluded)
+    most = Grade.ACQUIRE if is_all else Grade.POSSIBLE
+    return replace(passed, grade=min(exception.grade, most))
 
 
 def is_left_over(exception: InFlight) -> bool:
-    """Whether an exception has passed by a handler for part of what is usually raised.
+    """Whether an exception has passed by a handler for what is usually raised, or a part of it.
 
     Who catches `FileNotFoundError` around ``os.remove`` has thought of its errors.
     """
@@ -93,7 +92,7 @@ def is_left_over(exception: InFlight) -> bool:
 
 def is_expected(name: str, caught: frozenset[str]) -> bool:
     """Whether handlers take an exception of a class, or of a part of its kind."""
-    return is_excluded(name, caught) or any(_is_kind_of(other, name) for other in caught)
+    return is_excluded(name, caught) or any(is_kind_of(other, name) for other in caught)
 
 
 def is_excluded(name: str, excluded: frozenset[str]) -> bool:

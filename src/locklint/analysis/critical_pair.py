@@ -137,8 +137,11 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
     text: str = ""
 
     def excludes(self, other: StateTest) -> bool:
-        """Whether both cannot have these outcomes of one state."""
-        if self.path != other.path:
+        """Whether both cannot have these outcomes of one state.
+
+        Whether a lock is held changes at any time, so that two such tests need not agree.
+        """
+        if self.path != other.path or self.kind is TestKind.HELD:
             return False
         if (self.kind, self.constant, self.text) == (other.kind, other.constant, other.text):
             return self.outcome is not other.outcome

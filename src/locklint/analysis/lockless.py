@@ -200,7 +200,7 @@ class Lockless(Transfer):
                     _hazards(
                         self._steps.may_be_cancelled(instruction),
                         likely,
-                        self._steps.usual(instruction),
+                        *self._steps.expected(instruction, block),
                     )
                 )
             match instruction:
@@ -236,10 +236,12 @@ class Lockless(Transfer):
                 return ()
 
 
-def _hazards(may_be_cancelled: bool, likely: Grade, usual: str) -> tuple[InFlight, ...]:
+def _hazards(
+    may_be_cancelled: bool, likely: Grade, usual: str, meant: frozenset[str]
+) -> tuple[InFlight, ...]:
     error = _HAZARDS[Flow.ERROR, likely]
-    if usual:
-        error = msgspec.structs.replace(error, usual=usual)
+    if usual or meant:
+        error = msgspec.structs.replace(error, usual=usual, excluded=meant)
     if may_be_cancelled:
         return (error, _HAZARDS[Flow.CANCEL, likely])
     return (error,)

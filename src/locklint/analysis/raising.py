@@ -122,7 +122,7 @@ def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
         return _GRADES[method_grade(call.callee.last, call.callee.parent().last)]
-    # What a variable holds, others have chosen, and it may do anything.
+    # Others have chosen what a variable holds, and it may do anything.
     is_variable = call.callee is not None and call.callee.is_variable
     return Grade.LIKELY if is_variable else Grade.POSSIBLE
 

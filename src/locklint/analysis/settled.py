@@ -105,12 +105,17 @@ class Values:
 
     def rules_out(self, test: StateTest, span: Span) -> bool:
         """Whether a test of a path cannot have its outcome at the instruction with a place."""
-        bound = self._bound.get(test.path)
-        if bound is None:
+        if test.path not in self._bound:
             return False
         last: dict[BlockId, list[tuple[int, bool]]] = defaultdict(list)
-        for block, index, value in bound:
-            last[block].append((index, self._admits(value, test)))
+        for path, bindings in self._bound.items():
+            if not test.path.starts_with(path):
+                continue
+            # Nothing is known of an attribute of what is bound anew.
+            for block, index, value in bindings:
+                last[block].append((index, path != test.path or self._admits(value, test)))
+        for each in last.values():
+            each.sort()
         admitting = self._admitting(test, {block: each[-1][1] for block, each in last.items()})
         return not any(
             _last_before(last.get(block.id, ()), index, block.id in admitting)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from locklint.analysis.catching import is_expected
+from locklint.analysis.catching import is_expected, is_kind_of
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.raising import grade
 from locklint.analysis.summary import Lookup
@@ -54,7 +54,6 @@ _CHANGING = (
     Wait,
 )
 _ACTING = (*_CHANGING, Spawn, Yield)
-_OF_CONTAINERS = ("IndexError", "KeyError", "LookupError")
 
 
 class Step(NamedTuple):
@@ -205,21 +204,26 @@ class FunctionSteps:
         if likely is Grade.NEVER:
             return Step(instruction, None, acts)
         cause = Cause(_kind(instruction), instruction.span)
+        usual, meant = self.expected(instruction, block)
+        hazard = InFlight(Flow.ERROR, None, likely, cause, meant, usual=usual)
+        return Step(instruction, hazard, acts)
+
+    def expected(self, instruction: Instruction, block: BasicBlock) -> tuple[str, frozenset[str]]:
+        """Return how the handlers of the function see what an instruction raises.
+
+        That is the class of what it usually raises, if some handler catches that, and the classes
+        for which the handlers around it do not wait because of it.
+        """
         usual = self.usual(instruction)
-        meant = frozenset[str]() if usual else self._meant_for_others(instruction, block)
-        return Step(
-            instruction, InFlight(Flow.ERROR, None, likely, cause, meant, usual=usual), acts
-        )
+        return usual, frozenset() if usual else self._meant_for_others(instruction, block)
 
     def _meant_for_others(self, instruction: Instruction, block: BasicBlock) -> frozenset[str]:
         """The classes for which the handlers around an instruction wait because of another.
 
         ``except KeyError`` around ``del d[k]; log(k)`` is there for the deletion.
         """
-        if block.on_exception is None:
-            return frozenset()
-        meant = self._meant.get(block.on_exception)
-        if not meant or not meant.isdisjoint(_usually_raised(instruction)):
+        meant = self._meant.get(block.on_exception) if block.on_exception is not None else None
+        if not meant:
             return frozenset()
         targets = instruction.targets if isinstance(instruction, Call) else ()
         raised = frozenset(name for key in targets for name in self._raised_by(key))
@@ -234,13 +238,13 @@ class FunctionSteps:
             catch = blocks[block.on_exception] if block.on_exception is not None else None
             if catch is None or not isinstance(catch.terminator, Catch):
                 continue
+            usual = set(map(_usually_raised, block.instructions)) - {""}
             named = {
-                name.rsplit(".", 1)[-1]
-                for handler in catch.terminator.handlers
-                for name in handler.types
+                name
+                for name in _names(catch.terminator)
+                if any(is_kind_of(name, each) for each in usual)
             }
-            usual = {name for each in block.instructions for name in _usually_raised(each)}
-            found[catch.id] = found.get(catch.id, frozenset()) | (named & usual)
+            found[catch.id] = found.get(catch.id, frozenset()) | named
         return found
 
     def _raised_by(self, key: str) -> Iterator[str]:
@@ -252,22 +256,15 @@ class FunctionSteps:
 
     def usual(self, instruction: Instruction) -> str:
         """Return the class of what an instruction usually raises, if some handler catches it."""
-        if isinstance(instruction, Call) and instruction.callee is not None:
-            method = instruction.callee.last if instruction.callee.fields else ""
-            found = usual_error(instruction.external, method)
-        else:
-            found = "LookupError" if _usually_raised(instruction) else ""
+        found = _usually_raised(instruction)
         return found if found and is_expected(found, self._caught) else ""
 
     @cached_property
     def _caught(self) -> frozenset[str]:
         """The classes that the function's handlers name, without their modules."""
+        catches = (block.terminator for block in self._function.blocks.values())
         return frozenset(
-            name.rsplit(".", 1)[-1]
-            for block in self._function.blocks.values()
-            if isinstance(block.terminator, Catch)
-            for handler in block.terminator.handlers
-            for name in handler.types
+            name for catch in catches if isinstance(catch, Catch) for name in _names(catch)
         )
 
     def _raises(self, key: str) -> Grade | None:
@@ -279,18 +276,24 @@ class FunctionSteps:
         return Grade.NEVER if lazy else found[1].raises
 
 
-def _usually_raised(instruction: Instruction) -> tuple[str, ...]:
-    """The classes of what an instruction usually raises."""
+def _usually_raised(instruction: Instruction) -> str:
+    """The class of what an instruction usually raises; empty where there is none."""
     match instruction:
         case Call(callee=AccessPath() as callee, external=external):
-            usual = usual_error(external, callee.last if callee.fields else "")
-            return _OF_CONTAINERS if callee.last == "pop" and callee.fields else (usual,)
+            return usual_error(external, callee.last if callee.fields else "")
         case Read(path=path) if path.last[0] == "[":
-            return _OF_CONTAINERS
+            return "LookupError"
         case Operate(what=what, operands=(AccessPath() as path,)) if what == f"del {path}":
-            return _OF_CONTAINERS if path.last[0] == "[" else ()
+            return "LookupError" if path.last[0] == "[" else ""
         case _:
-            return ()
+            return ""
+
+
+def _names(catch: Catch) -> Iterator[str]:
+    """The classes that handlers name, without their modules."""
+    for handler in catch.handlers:
+        for name in handler.types:
+            yield name.rsplit(".", 1)[-1]
 
 
 def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:

@@ -341,7 +341,7 @@ class _CannotRaise:
         return ordinary[block], exceptional[block]
 
     def _taking_out(self, block: BlockId, container: AccessPath) -> list[Instruction]:
-        """What of a block counts if an exception leaves it: the rest may not have been done."""
+        """Return what counts of a block that an exception leaves: the rest may not be done."""
         instructions = self._function.blocks[block].instructions
         return [each for each in instructions if takes_out(each, container)]
 

@@ -127,7 +127,7 @@ _OUTER_CHILDREN: dict[type[cst.CSTNode], Callable[[cst.CSTNode], tuple[Any, ...]
     cst.Lambda: last_first(("params",)),
     cst.CompFor: last_first(("iter", "ifs", "inner_for_in")),
 }
-"""What reads the children of each node that are evaluated in the scope around it."""
+"""Readers of the children of each node that are evaluated in the scope around it."""
 
 _BIND_NOTHING = NO_NODES | {cst.Name, cst.SimpleString, cst.Integer}
 

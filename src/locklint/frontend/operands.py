@@ -1,4 +1,4 @@
-"""What the operands of one function stand for: locks, methods of locks, and functions."""
+"""Meanings of the operands of one function: locks, methods of locks, and functions."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Operands:
         return None
 
     def callee(self, path: AccessPath | None) -> Callee:
-        """What calling a path calls; an empty `Callee` where that is not known."""
+        """Return what calling a path calls; an empty `Callee` where that is not known."""
         if path is None:
             return Callee()
         expanded = self._definitions.expand(path)

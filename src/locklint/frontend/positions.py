@@ -131,7 +131,7 @@ def last_first(fields: tuple[str, ...]) -> Callable[[cst.CSTNode], tuple[Any, ..
 
 
 CST_LAST_FIRST = {kind: last_first(fields) for kind, fields in CST_CHILDREN.items()}
-"""What reads the children of each node from the last to the first."""
+"""Readers of the children of each node from the last to the first."""
 
 _KINDS: dict[type[cst.CSTNode], tuple[type[ast.AST], ...]] = {
     cst.AnnAssign: (ast.AnnAssign,),
