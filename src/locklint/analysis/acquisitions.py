@@ -169,13 +169,15 @@ class Fate(msgspec.Struct):
     def is_proven(self, exception: InFlight) -> bool:
         """Whether an exception that leaks it is one that programs do meet.
 
-        Where the author has seen to exceptions, but not to those of a call of which nothing is
-        known, the call is believed to be one that does not raise.
+        These are of what fails in ordinary use, and of a call after one of whose exceptions the
+        function does release the lock. So are those of a call of which nothing is known, but not
+        where the author has seen to others: then the call is believed to be one that does not
+        raise.
         """
-        if exception.grade is not Grade.POSSIBLE:
-            return exception.grade > Grade.POSSIBLE
+        if exception.grade < Grade.POSSIBLE or exception.grade >= Grade.LIKELY:
+            return exception.grade >= Grade.LIKELY
         seen = {given.exception.cause for given in self._after_exceptions() if given.exception}
-        return not seen or exception.cause in seen
+        return exception.cause in seen or (not seen and exception.grade is Grade.UNKNOWN)
 
     def severity(self, proven: bool) -> Severity:
         """Error where the fault is proven and the lock is surely one, else warning.

@@ -23,7 +23,7 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct
-from locklint.analysis.raising import refusals
+from locklint.analysis.raising import Refusal, refusals
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
@@ -207,6 +207,7 @@ class LockStates(msgspec.Struct):
     locks: dict[LockKey, LockRef] = msgspec.field(default_factory=dict)
     given_up: Reason | None = None
     raises: Grade = Grade.NEVER
+    raises_for_literals: Grade = Grade.NEVER
     returns: bool = False
     deciding: tuple[str, ...] = ()
     sets_flags: bool = False
@@ -397,19 +398,26 @@ class Recorder:
     def may_raise(self, likely: Grade) -> None:
         """Note how likely an exception that does not end the process leaves the function."""
         self.states.raises = max(self.states.raises, likely)
+        self.states.raises_for_literals = max(self.states.raises_for_literals, likely)
 
     def lets_out(self, exception: InFlight) -> None:
         """Note that an exception leaves the function, which may refuse an argument by it."""
-        if exception.flow is not Flow.EXIT:
-            most = exception.grade
-            if exception.cause.span in self._refusals:
-                most = Grade.UNLIKELY
-            elif is_left_over(exception):
-                most = Grade.ACQUIRE  # The author has chosen what callers need not fear.
-            self.may_raise(most)
+        if exception.flow is Flow.EXIT:
+            return
+        refusal = self._refusals.get(exception.cause.span)
+        if refusal is Refusal.OF_VALUE:
+            self.states.raises = max(self.states.raises, Grade.POSSIBLE)
+        elif refusal is not None:
+            self.may_raise(Grade.UNLIKELY)
+        elif is_left_over(exception):
+            self.may_raise(Grade.ACQUIRE)  # The author has chosen what callers need not fear.
+        elif exception.type == "NotImplementedError":
+            self.may_raise(Grade.POSSIBLE)  # Others implement it, and nothing is known of them.
+        else:
+            self.may_raise(exception.grade)
 
     @cached_property
-    def _refusals(self) -> frozenset[Span]:
+    def _refusals(self) -> dict[Span, Refusal]:
         return refusals(self.states.function)
 
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:

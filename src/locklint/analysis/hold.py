@@ -20,9 +20,10 @@ class Grade(IntEnum):
     NEVER = 0
     ACQUIRE = 1  # the acquire itself, interrupted or misused; a call that hardly ever fails
     UNLIKELY = 2  # an attribute, a subscript, an operator: a programming error
-    POSSIBLE = 3  # a call of which nothing is known
-    LIKELY = 4  # a call that fails in ordinary use, a callback, an await
-    CERTAIN = 5  # `raise`
+    POSSIBLE = 3  # a call of the program, if nothing in it fails in ordinary use; a missing key
+    UNKNOWN = 4  # a call of which nothing is known
+    LIKELY = 5  # a call that fails in ordinary use, a callback, an await
+    CERTAIN = 6  # `raise`
 
 
 class Flow(IdentityEnum):

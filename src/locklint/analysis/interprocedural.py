@@ -169,8 +169,8 @@ class Interprocedural:
             return False
         if not states.taken and not states.given:
             return (
-                states.raises in (Grade.POSSIBLE, Grade.LIKELY)
-                and self.summaries[key].raises < states.raises
+                Grade.POSSIBLE <= states.raises <= Grade.LIKELY
+                and self.summaries[key].raises_for_literals < states.raises
             )
         return any(
             called.target == key and (states.ends_with or called.is_held_by_hand)

@@ -7,6 +7,7 @@ raises only by a programming error never makes more than a warning.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 
 from locklint.analysis.hold import Grade
 from locklint.core.source import Span
@@ -19,15 +20,19 @@ from locklint.ir.instruction import (
     Await,
     Branch,
     Call,
+    Constant,
     Enter,
+    Equals,
     Exit,
     FunctionRef,
     Instruction,
     IsNone,
     Manager,
+    Operand,
     Operate,
     Raise,
     Read,
+    Truth,
     TryAcquire,
     Use,
     Yield,
@@ -40,6 +45,7 @@ _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
     CallGrade.UNLIKELY: Grade.ACQUIRE,
     CallGrade.POSSIBLE: Grade.POSSIBLE,
+    CallGrade.UNKNOWN: Grade.UNKNOWN,
     CallGrade.LIKELY: Grade.LIKELY,
 }
 
@@ -61,7 +67,7 @@ _ASKING_KIND = frozenset(
 
 
 def grade(
-    instruction: Instruction, function: Function, raises: Callable[[str], Grade | None]
+    instruction: Instruction, function: Function, raises: Callable[[str, Call], Grade | None]
 ) -> Grade:
     """How likely ``instruction`` is to raise; ``raises`` answers for functions of the program."""
     match instruction:
@@ -96,35 +102,53 @@ def _enters(manager: Manager | None) -> Grade:
     if is_harmless(manager):
         return Grade.NEVER
     if manager is None:
-        return Grade.POSSIBLE
+        return Grade.UNKNOWN
     return Grade.LIKELY if manager.external is None else _GRADES[name_grade(manager.external)]
 
 
-def _call(call: Call, raises: Callable[[str], Grade | None]) -> Grade:
+def _call(call: Call, raises: Callable[[str, Call], Grade | None]) -> Grade:
     if call.implicit:
         return Grade.NEVER  # The read or the operator has a grade of its own.
     if _is_logging(call.callee):
         return Grade.NEVER if call.safe else Grade.ACQUIRE
     if call.targets:
-        grades = [raises(target) for target in call.targets]
+        grades = [raises(target, call) for target in call.targets]
         if call.external is not None and not call.safe:  # It may be this instead.
             grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
-        return max((Grade.POSSIBLE if g is None else g) for g in grades)
+        likeliest = max(Grade.POSSIBLE if each is None else each for each in grades)
+        # Where only some of them fail in ordinary use, nobody knows that one of those is called.
+        sure = all(each is not None and each >= Grade.LIKELY for each in grades)
+        return likeliest if sure else min(likeliest, Grade.POSSIBLE)
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
     if call.external is not None:
         runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
         is_method = call.callee is not None and bool(call.callee.fields)
         return _GRADES[
-            name_grade(call.external, len(call.arguments), runs_code=runs_code, is_method=is_method)
+            name_grade(
+                call.external,
+                len(call.arguments),
+                runs_code=runs_code,
+                is_method=is_method,
+                by_key=_is_by_key(call),
+            )
         ]
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
-        return _GRADES[method_grade(call.callee.last, call.callee.parent().last)]
+        method, receiver = call.callee.last, call.callee.parent().last
+        return _GRADES[method_grade(method, receiver, by_key=_is_by_key(call))]
     # Others have chosen what a variable holds, and it may do anything.
     is_variable = call.callee is not None and call.callee.is_variable
-    return Grade.LIKELY if is_variable else Grade.POSSIBLE
+    return Grade.LIKELY if is_variable else Grade.UNKNOWN
+
+
+def _is_by_key(call: Call) -> bool:
+    """Whether a call has one argument that is no number: of `pop`, a key and no position."""
+    if len(call.arguments) != 1 or call.arguments[0].star:
+        return False
+    value = call.arguments[0].value
+    return not (isinstance(value, Constant) and isinstance(value.value, int))
 
 
 def _is_logging(callee: AccessPath | None) -> bool:
@@ -152,10 +176,23 @@ def _is_own_attribute(path: AccessPath) -> bool:
     return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("
 
 
-def refusals(function: Function) -> frozenset[Span]:
+class Refusal(Enum):
+    """Why a function raises for what a caller has passed."""
+
+    OF_KIND = auto()
+    """The argument is no object of the right kind."""
+    OF_VALUE = auto()
+    """The argument is compared with other arguments, or with literals."""
+
+
+_REFUSING = frozenset({"AssertionError", "NotImplementedError", "TypeError", "ValueError"})
+
+
+def refusals(function: Function) -> dict[Span, Refusal]:
     """Return the `raise` statements that refuse a wrong argument: the caller has a bug.
 
-    These are a `TypeError`, and any exception that a test of a parameter's kind leads to.
+    These are a `TypeError`, any exception that a test of a parameter's kind leads to, and a
+    `ValueError` that a test of parameters leads to.
     """
     raising = {
         block.id: block.terminator
@@ -163,33 +200,61 @@ def refusals(function: Function) -> frozenset[Span]:
         if isinstance(block.terminator, Raise) and not block.terminator.reraise
     }
     if not raising:
-        return frozenset()
+        return {}
     before = predecessors(function)
-    return frozenset(
-        end.span
-        for block, end in raising.items()
-        if end.exception == "TypeError"
-        or (before[block] and all(_asks_kind(function.blocks[each]) for each in before[block]))
-    )
+    found: dict[Span, Refusal] = {}
+    for block, end in raising.items():
+        asking = [function.blocks[each] for each in before[block]]
+        if end.exception == "TypeError" or (asking and all(map(_asks_kind, asking))):
+            found[end.span] = Refusal.OF_KIND
+        elif asking and end.exception in _REFUSING and all(map(_asks_value, asking)):
+            found[end.span] = Refusal.OF_VALUE
+    return found
 
 
 def _asks_kind(block: BasicBlock) -> bool:
     """Whether a block ends with a test of what kind of object a parameter is."""
     match block.terminator:
-        case Branch(condition=IsNone(value=AccessPath(root=Root.PARAMETER, fields=()))):
-            return True
+        case Branch(condition=IsNone(value=value)):
+            return _is_parameter(value)
         case Branch(span=span) if block.instructions:
             match block.instructions[-1]:
                 case Call(span=asked, external=str() as name, arguments=arguments) if arguments:
-                    value = arguments[0].value
                     return (
-                        asked == span
-                        and name in _ASKING_KIND
-                        and isinstance(value, AccessPath)
-                        and value.root is Root.PARAMETER
-                        and value.is_variable
+                        asked == span and name in _ASKING_KIND and _is_parameter(arguments[0].value)
                     )
     return False
+
+
+def _asks_value(block: BasicBlock) -> bool:
+    """Whether a block ends with a test of parameters, with nothing else but literals in it."""
+    match block.terminator:
+        case Branch(condition=Truth(value=value) | IsNone(value=value) | Equals(value=value)):
+            return _is_parameter(value)
+        case Branch(span=span) if block.instructions:
+            match block.instructions[-1]:
+                case Operate(span=asked, operands=operands) if asked == span and operands:
+                    return all(_is_parameter(each) or _is_size(each, block) for each in operands)
+    return False
+
+
+def _is_parameter(value: Operand) -> bool:
+    return isinstance(value, AccessPath) and value.root is Root.PARAMETER and value.is_variable
+
+
+def _is_size(value: AccessPath, block: BasicBlock) -> bool:
+    """Whether a value is what `len` gave for a parameter in the same block."""
+    for each in block.instructions:
+        match each:
+            case Call(result=result, external="builtins.len", arguments=(argument,)):
+                if result == value and _is_parameter(argument.value):
+                    return True
+    return False
+
+
+def passes_literals(call: Call) -> bool:
+    """Whether a call passes nothing but literals, so that no test of an argument surprises."""
+    return all(isinstance(each.value, Constant) and not each.star for each in call.arguments)
 
 
 def is_harmless(manager: Manager | None) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from locklint.analysis.catching import is_expected, is_kind_of
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
-from locklint.analysis.raising import grade
+from locklint.analysis.raising import grade, passes_literals
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
@@ -267,13 +267,15 @@ class FunctionSteps:
             name for catch in catches if isinstance(catch, Catch) for name in _names(catch)
         )
 
-    def _raises(self, key: str) -> Grade | None:
+    def _raises(self, key: str, call: Call) -> Grade | None:
         found = self._lookup(key)
         if found is None:
             return None
-        # Calling these makes an object: their bodies run when it is gone through, or awaited.
-        lazy = found[0].is_generator or found[0].is_async
-        return Grade.NEVER if lazy else found[1].raises
+        function, summary = found
+        if function.is_generator or function.is_async:
+            # The call makes an object: the body runs when it is gone through, or awaited.
+            return Grade.NEVER
+        return summary.raises_for_literals if passes_literals(call) else summary.raises
 
 
 def _usually_raised(instruction: Instruction) -> str:

@@ -75,6 +75,7 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
         states.sets_flags,
         *passed_on(states, lookup),
         _asks(function),
+        states.raises_for_literals,
     )
 
 

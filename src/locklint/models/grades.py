@@ -6,8 +6,9 @@ believed. So each callable has a grade:
 - ``NEVER``: cannot raise whatever it is given (short of MemoryError and KeyboardInterrupt);
 - ``UNLIKELY``: raises only on a programming error (a wrong type, a missing argument), or calls code
   of an object's own class (``__eq__``, ``__repr__``) that is expected not to raise;
+- ``POSSIBLE``: raises if the program's own data is wrong: a key that a container does not have;
 - ``LIKELY``: fails in ordinary use: input and output, parsing, taking from what is empty;
-- ``POSSIBLE``: everything else, of which nothing is known.
+- ``UNKNOWN``: everything else, of which nothing is known.
 
 A method is graded by its bare name only where its receiver is unknown and the name is one of the
 containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
@@ -27,7 +28,8 @@ class CallGrade(IntEnum):
     NEVER = 0
     UNLIKELY = 1
     POSSIBLE = 2
-    LIKELY = 3
+    UNKNOWN = 3
+    LIKELY = 4
 
 
 _FUTURES = (
@@ -166,6 +168,7 @@ _CALCULATING_MODULES: dict[str, frozenset[str]] = {
         "html": "",
         "itertools": "",
         "keyword": "",
+        "logging": "FileHandler basicConfig captureWarnings shutdown",
         "math": "",
         "operator": "",
         "os.path": "getatime getctime getmtime getsize realpath relpath samefile",
@@ -283,7 +286,7 @@ _CONTAINER_METHODS = frozenset(
 # Methods that wait for others, or work on files, connections and their contents.
 _LIKELY_METHODS = frozenset(
     "commit connect dump dumps execute executemany fetch fetchall fetchone load loads open parse"
-    " pop popitem post put read readline recvfrom remove request result send sendto"
+    " pop popitem post put read readline recvfrom request result send sendto"
     " start submit urlopen write writelines".split()
 )
 _CALLBACKS = ("callback", "handler", "hook", "listener")
@@ -341,6 +344,17 @@ _USUAL_ERRORS = {
     "json.load": "JSONDecodeError",
     "json.loads": "JSONDecodeError",
 }
+# These fail for what a container does not have. That is a mistake in the program's own data, as it
+# is where an element is read or deleted.
+_ASKING_FOR_CONTENTS = frozenset(
+    {
+        "builtins.list.index",
+        "builtins.list.remove",
+        "builtins.set.remove",
+        "collections.deque.remove",
+    }
+)
+
 _USUAL_ERRORS_OF_MODULES = {
     "fcntl": "OSError",
     "msvcrt": "OSError",
@@ -380,12 +394,17 @@ def usual_error(name: str | None, method: str) -> str:
 
 
 def name_grade(
-    dotted: str, arguments: int = 0, *, runs_code: bool = False, is_method: bool = False
+    dotted: str,
+    arguments: int = 0,
+    *,
+    runs_code: bool = False,
+    is_method: bool = False,
+    by_key: bool = False,
 ) -> CallGrade:
     """How likely the external callable of that absolute dotted name is to raise.
 
     ``arguments`` is how many it gets; ``runs_code``: among them is code that it may run;
-    ``is_method``: it is called as a method.
+    ``is_method``: it is called as a method; ``by_key``: with one argument, and that is no number.
 
     Builtins are ``builtins.len`` or plainly ``len``; a method of a known external type is
     ``type.method`` (``threading.Event.set``).
@@ -410,11 +429,20 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Whatever is closed, hardly anybody has seen that fail.
+    if name in _ASKING_FOR_CONTENTS or (by_key and name == "builtins.dict.pop"):
+        return CallGrade.POSSIBLE
     if runs_code or name.partition(".")[0] in _LIKELY_LIBRARIES or usual_error(name, ""):
         return CallGrade.LIKELY
     if is_method and method in _CONTAINER_METHODS:
         return CallGrade.UNLIKELY  # A method of a container, by its name.
-    return CallGrade.LIKELY if is_method and _fails(method) else CallGrade.POSSIBLE
+    return _by_name(method, by_key) if is_method else CallGrade.UNKNOWN
+
+
+def _by_name(method: str, by_key: bool) -> CallGrade:
+    """How likely a method of an unknown object is to raise, by its name."""
+    if method in ("index", "remove") or (by_key and method == "pop"):
+        return CallGrade.POSSIBLE  # As that of a container.
+    return CallGrade.LIKELY if _fails(method) else CallGrade.UNKNOWN
 
 
 def _fails(method: str) -> bool:
@@ -445,16 +473,17 @@ _CONTAINER_TYPES = frozenset(
 )
 
 
-def method_grade(method: str, receiver: str = "") -> CallGrade:
+def method_grade(method: str, receiver: str = "", *, by_key: bool = False) -> CallGrade:
     """How likely a method is to raise where its receiver's type is unknown.
 
-    ``receiver`` is the last name of the receiver as written (``log`` of ``self.log.error(...)``).
+    ``receiver`` is the last name of the receiver as written (``log`` of ``self.log.error(...)``);
+    ``by_key``: the call has one argument, and that is no number.
     """
     if method in _UNLIKELY_METHODS:
         return CallGrade.UNLIKELY
     if is_log_call(method, receiver):
         return CallGrade.UNLIKELY
-    return CallGrade.LIKELY if _fails(method) else CallGrade.POSSIBLE
+    return _by_name(method, by_key)
 
 
 def is_log_call(method: str, receiver: str) -> bool:

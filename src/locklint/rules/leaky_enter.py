@@ -167,7 +167,7 @@ def _skipping(states: LockStates, key: LockKey) -> Exit | None:
         for exit_ in states.exceptional_exits
         if exit_.exception is not None
         and (
-            exit_.exception.grade in (Grade.POSSIBLE, Grade.LIKELY)
+            Grade.POSSIBLE <= exit_.exception.grade <= Grade.LIKELY
             or (knows_nothing and _is_raised(exit_))
         )
     ]
