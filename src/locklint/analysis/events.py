@@ -30,7 +30,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Holder
-from locklint.ir.instruction import Call, CallArgument, Constant, Instruction, Operand
+from locklint.ir.instruction import Acquire, Call, CallArgument, Constant, Instruction, Operand
 from locklint.ir.lock import LockRef, Mode
 
 
@@ -413,8 +413,28 @@ class Recorder:
             self.may_raise(Grade.ACQUIRE)  # The author has chosen what callers need not fear.
         elif exception.type == "NotImplementedError":
             self.may_raise(Grade.POSSIBLE)  # Others implement it, and nothing is known of them.
+        elif self._waits_for_lock(exception.cause):
+            self.may_raise(Grade.POSSIBLE)  # Only if another task holds the lock meanwhile.
         else:
             self.may_raise(exception.grade)
+
+    def _waits_for_lock(self, cause: Cause) -> bool:
+        """Whether an `await` or `async with` raises, and waits for no more than a lock."""
+        span = cause.span
+        return cause.kind in (CauseKind.AWAIT, CauseKind.ENTER) and any(
+            span.contains(each)
+            and (span.end_line, span.end_column) == (each.end_line, each.end_column)
+            for each in self._acquires
+        )
+
+    @cached_property
+    def _acquires(self) -> frozenset[Span]:
+        return frozenset(
+            each.span
+            for block in self.states.function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Acquire)
+        )
 
     @cached_property
     def _refusals(self) -> dict[Span, Refusal]:

@@ -60,6 +60,7 @@ _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
 
 
 _COPYING = frozenset(("list", "set", "sorted", "tuple"))
+_CONVERTING = {"builtins.float": "__float__", "builtins.int": "__int__"}
 
 
 def mark_safe(function: Function, resolver: Resolver) -> Function:
@@ -193,8 +194,25 @@ class _CannotRaise:
                 return self._is_known(container, call, block, str(plain[0]))
         if any(self._runs_code(value) for value in plain):
             return False
+        if (
+            name in _CONVERTING
+            and len(plain) == 1
+            and self._has_method(plain[0], _CONVERTING[name])
+        ):
+            return True  # There is nothing to parse.
         keywords = [argument.name for argument in call.arguments if argument.name is not None]
         return call_is_safe(name, [self._types(value) for value in plain], keywords)
+
+    def _has_method(self, value: Operand, method: str) -> bool:
+        """Whether a value is an object of the program's with that method."""
+        expanded = self._definitions.expand(value) if isinstance(value, AccessPath) else None
+        types = self._types(value)
+        return (
+            expanded is not None
+            and bool(types)
+            and all(":" in name for name in types)
+            and bool(self._resolver.operator(self._function.key, expanded, method).targets)
+        )
 
     def _takes_what_is_there(self, call: Call, block: BasicBlock) -> bool:
         """Whether tests have shown that a container of unknown type has what is taken out of it."""

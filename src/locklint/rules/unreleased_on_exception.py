@@ -1,12 +1,12 @@
 """## What it does
 
 Finds a path on which an exception, raised while a lock is held, leaves the function without
-releasing the lock, although the normal path releases it. It is an error if a `raise`, an `await`, a
-call that fails in ordinary use (`open()`, a callback) or a call of which nothing is known is on that
-path. It is a warning if only an attribute, a subscript, an operator or a missing key could raise, or
-a function of the program that calls nothing likely to fail. Where the function releases the lock
-after other exceptions, a call of which nothing is known makes a warning, too: it stands outside the
-`try`, or in a `finally` before the release.
+releasing the lock, although the normal path releases it. It is an error if a `raise`, an `await`,
+a call that fails in ordinary use (`open()`, a callback) or a call of which nothing is known is on
+that path. It is a warning if only an attribute, a subscript, an operator or a missing key could
+raise, or a function of the program that calls nothing likely to fail. Where the function releases
+the lock after other exceptions, a call of which nothing is known makes a warning, too: it stands
+outside the `try`, or in a `finally` before the release.
 
 ## Why is this bad?
 
