@@ -94,7 +94,7 @@ class Binding:
         bare = frozenset(name.lstrip("*") for name in names)
         self._collected.update((name, []) for name in (collecting, by_name) if name)
         taken = sum(1 for known in self.roots if collecting and known.startswith(f"{collecting}["))
-        position = 0
+        position, passed_on = 0, None
         for argument in arguments:
             if argument.star == "*" and isinstance(argument.value, AccessPath):
                 self._spread(plain[position:], argument.value, collecting)
@@ -102,10 +102,12 @@ class Binding:
                 continue
             if argument.star:
                 self._is_open = True
+                passed_on = argument.value
                 continue
             if argument.name is not None:
                 self._bind(argument.name, argument)
                 if by_name and argument.name not in bare:
+                    self._bind(_element(by_name, argument.name), argument)
                     self._collected[by_name].append(_literal(argument))
             elif position < len(plain):
                 self._bind(plain[position], argument)
@@ -114,6 +116,21 @@ class Binding:
                 self._bind(f"{collecting}[{taken}]", argument)
                 self._collected[collecting].append(_literal(argument))
                 taken += 1
+        if isinstance(passed_on, AccessPath) and self._collects_names(passed_on):
+            self._pass_on(passed_on, [*plain[position:], *names[len(plain) :]])
+
+    def _collects_names(self, path: AccessPath) -> bool:
+        """Whether a path is the parameter ``**path`` of the caller."""
+        is_parameter = path.root is Root.PARAMETER and path.is_variable
+        return is_parameter and f"**{path.root_name}" in self._caller.parameters
+
+    def _pass_on(self, source: AccessPath, names: list[str]) -> None:
+        """``f(**kwargs)``: what is passed by no other way are elements of ``kwargs``."""
+        for name in names:
+            if name.startswith("**"):
+                self.roots.setdefault(name[2:], source)
+            elif not name.startswith("*") and name not in self._given:
+                self.roots.setdefault(name, source.field(_element("", name)))
 
     def _spread(self, names: list[str], source: AccessPath, collecting: str) -> None:
         """``f(*args)``: the parameters are the elements, in order."""
@@ -134,6 +151,14 @@ class Binding:
             self.functions[name] = argument.functions
         if argument.receiver is not None:
             self._receivers[name] = argument.receiver
+
+    def value(self, name: str) -> AccessPath | None:
+        """What is passed for a parameter, or for an element of a starred one; None: not known."""
+        known = self.roots.get(name)
+        if known is None and name.endswith("]"):
+            source = self.roots.get(name.partition("[")[0])
+            return None if source is None else source.field(name[name.index("[") :])
+        return known
 
     def is_passed(self, name: str) -> bool:
         """Whether the call passes something that has not been left out itself."""
@@ -258,6 +283,10 @@ class Binding:
             for each in block.instructions
         )
         return Root.LOCAL if own else Root.CLOSURE
+
+
+def _element(collecting: str, name: str) -> str:
+    return f"{collecting}[{name!r}]"
 
 
 def _literal(argument: CallArgument) -> CallArgument:

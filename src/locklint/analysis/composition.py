@@ -40,6 +40,7 @@ from locklint.analysis.requirements import Requirements
 from locklint.analysis.settled import Settled
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
@@ -360,15 +361,15 @@ class Composition:
                 continue
             if _is_left_out(requirement, called.binding):
                 return None
-            passed = called.binding.roots.get(requirement.parameter)
+            passed = called.binding.value(requirement.parameter)
             test = None if passed is None else requirement.of_value(passed)
             if test is not None and self._settled.rules_out(test, called):
                 return None
-            if passed is not None and _is_parameter(passed):
+            if passed is not None and _is_parameter(passed, self._graph.function(called.caller)):
                 if not own.is_passed_on(passed, called.span):
                     is_clear = False
                     continue
-                mine = replace(requirement, parameter=passed.root_name)
+                mine = replace(requirement, parameter=str(passed))
                 if mine.is_plain and replace(mine, outcome=not mine.outcome) in found:
                     return None
                 found.setdefault(mine)
@@ -389,8 +390,13 @@ def _finds_held(test: StateTest, called: Edge) -> bool:
     )
 
 
-def _is_parameter(path: AccessPath) -> bool:
-    return path.root is Root.PARAMETER and path.is_variable
+def _is_parameter(path: AccessPath, caller: Function) -> bool:
+    """Whether a path is a parameter, or an argument by name that the caller collects."""
+    if path.root is not Root.PARAMETER:
+        return False
+    return path.is_variable or (
+        len(path.fields) == 1 and f"**{path.root_name}" in caller.parameters
+    )
 
 
 def _is_left_out(requirement: Requirement, binding: Binding) -> bool:

@@ -14,7 +14,13 @@ _COPIES = frozenset(
 )
 """What gives something that is empty or false just if what it is given is."""
 
+_CHANGING = frozenset("clear pop popitem setdefault update".split())
+
 _DEPTH = 6
+
+
+def _parameter(path: AccessPath) -> AccessPath:
+    return AccessPath(path.root_name, (), path.root)
 
 
 class Origins:
@@ -33,12 +39,21 @@ class Origins:
         for block in function.blocks.values():
             for instruction in block.instructions:
                 match instruction:
-                    case Call(result=AccessPath() as result):
-                        self._calls[result] = instruction
+                    case Call(result=result, callee=callee):
+                        if isinstance(result, AccessPath):
+                            self._calls[result] = instruction
+                        if callee is not None and callee.fields and callee.last in _CHANGING:
+                            self._bind(callee, block.id)
                     case Assign(target=target, value=value):
                         self._values[target].add(value)
-                        if target.root is Root.PARAMETER and target.is_variable:
-                            self._rebinding[target].add(block.id)
+                        self._bind(target, block.id)
+
+    def _bind(self, path: AccessPath, block: BlockId) -> None:
+        """Note that a parameter is bound anew, or what it has collected by name is changed."""
+        if path.root is Root.PARAMETER and (
+            path.is_variable or f"**{path.root_name}" in self._function.parameters
+        ):
+            self._rebinding[_parameter(path)].add(block)
 
     @property
     def rebinds(self) -> bool:
@@ -48,8 +63,10 @@ class Origins:
     def is_rebound(self, parameter: AccessPath, block: BlockId) -> bool:
         """Whether a parameter may have been bound anew when control leaves a block.
 
-        ``if x is None: x = make()`` still tests what was passed.
+        ``if x is None: x = make()`` still tests what was passed. An element of what a parameter
+        collects by name is bound anew with any other.
         """
+        parameter = _parameter(parameter)
         if parameter not in self._rebinding:
             return False
         known = self._rebound.get(parameter)
