@@ -37,7 +37,8 @@ def main():
 
 A release of an object that cannot be resolved is treated as a release of every lock with that name,
 and so is a release method that is passed on. There is no finding if the function, or one that it
-calls, stores the lock or passes it on. Semaphores, locks that are created in the locked state on
+calls, stores the lock or passes it on, nor if nothing waits for the lock: `acquire(blocking=False)`
+alone says who came first. Semaphores, locks that are created in the locked state on
 purpose, and file locks held for the life of the process are not reported.
 
 ## References
@@ -59,14 +60,20 @@ from locklint.analysis.story import (
 )
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
+from locklint.ir.instruction import TryAcquire
 from locklint.ir.lock import Exactness, LockRole
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that nothing gives back."""
+    waited_for = _waited_for(program)
     for states in program.solved():
-        kept = [(fate, fate.leaving) for fate in fates(states) if _is_never_released(program, fate)]
+        kept = [
+            (fate, fate.leaving)
+            for fate in fates(states)
+            if fate.lock.identity in waited_for and _is_never_released(program, fate)
+        ]
         for alike, _ in by_cause(kept):
             fate, function = alike[0], states.function
             name = display_name(fate.lock)
@@ -78,6 +85,19 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=[*acquire_steps(alike), leaving_step(program, fate)],
                 help=f"use `{with_statement(fate.lock)}:`",
             )
+
+
+def _waited_for(program: Program) -> frozenset[str]:
+    """Return the identities of the locks that some acquire waits for.
+
+    A lock that is only tried says who came first, and is not meant to be released.
+    """
+    return frozenset(
+        event.lock.identity
+        for states in program.solved()
+        for event in states.taken
+        if not isinstance(event.instruction, TryAcquire) or event.instruction.timed
+    )
 
 
 def _is_never_released(program: Program, fate: Fate) -> bool:
