@@ -160,7 +160,9 @@ class Composition:
             event = pair.event
             if event.lock is not None:
                 event = replace(event, lock=self._graph.named(states.function, event.lock))
-            requires, state = requirements.at(pair.span), requirements.state_at(pair.span)
+            acquired = None if pair.event.lock is None else pair.event.lock.path
+            requires = requirements.at(pair.span, pair.held, acquired)
+            state = requirements.state_at(pair.span)
             pair = replace(
                 pair, function=key, event=event, held=held, requires=requires, state=state
             )
@@ -343,7 +345,7 @@ class Composition:
         """
         is_clear = True
         own = self._requirements_of(called.caller)
-        found = dict.fromkeys(own.at(called.span))
+        found = dict.fromkeys(own.at(called.span, called.held))
         if called.parameter:
             found[Requirement(called.parameter, "calls", True, other=called.callee)] = None
         for requirement in pair.requires:

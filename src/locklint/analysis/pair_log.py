@@ -120,7 +120,7 @@ class Calls:
         if edge.manner is Manner.CONCURRENT or edge.parameter:
             return None
         requirements = self._requirements(edge.caller)
-        requires = requirements.at(edge.span)
+        requires = requirements.at(edge.span, edge.held)
         own = self._graph.function(edge.callee).self_name
         same = (
             tuple([key_text(each.lock, each.mode) for each in edge.held]),

@@ -8,27 +8,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from locklint.analysis.critical_pair import Requirement, StateTest, TestKind
+from locklint.analysis.events import Held
 from locklint.analysis.origins import Origins
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
+    Acquire,
     Assign,
     BlockId,
     Branch,
     Call,
     Condition,
     Equals,
+    Instruction,
     IsNone,
     Opaque,
     Release,
     Truth,
+    TryAcquire,
 )
 from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths, defined_path
 
 Successors = Mapping[BlockId, tuple[BlockId, ...]]
+Requires = tuple[Requirement, ...]
 
 _MOST_TESTS = 24
 MOST_WORK = 40_000
@@ -51,6 +56,7 @@ class Requirements:
         self._origins = Origins(function)
         self._by_block: dict[BlockId, frozenset[Requirement]] = {}
         self._blocks: dict[Span, list[BlockId]] = {}
+        self._chosen = _Choices()
         self._state: dict[BlockId, frozenset[StateTest]] = {}
         tests = list(_tests(function, self._origins))
         tests = tests if len(tests) <= _MOST_TESTS else []
@@ -63,6 +69,7 @@ class Requirements:
                 # A `with` releases at the place where it acquires, and nothing waits there.
                 if not isinstance(instruction, Release):
                     self._blocks.setdefault(instruction.span, []).append(block.id)
+                self._chosen.note(instruction, block.id)
         found: dict[BlockId, set[Requirement]] = {}
         successors = {block.id: all_successors(block) for block in function.blocks.values()}
         for block_id, target, requirement in tests:
@@ -74,14 +81,27 @@ class Requirements:
         if state:
             self._state = _state_by_block(function, successors, state)
 
-    def at(self, span: Span) -> tuple[Requirement, ...]:
-        """What must be so wherever an instruction with that place runs."""
+    def at(
+        self, span: Span, held: Iterable[Held] = (), acquired: AccessPath | None = None
+    ) -> Requires:
+        """Return what must be so wherever an instruction with that place runs.
+
+        ``held`` are the locks held there, ``acquired`` is the path of the one that is acquired: a
+        variable may stand for several.
+        """
         if not self._by_block:
             return ()
-        blocks = self._blocks.get(span, [])
-        every = [self._by_block.get(block, frozenset()) for block in blocks]
-        common = frozenset.intersection(*every) if every else frozenset()
+        common = self._common(self._blocks.get(span, []))
+        chosen = [(one.since.span, one.lock.path) for one in held if one.since is not None]
+        if acquired is not None:
+            chosen.append((span, acquired))
+        for place, path in chosen:
+            common |= self._common(self._chosen.blocks(place, path))
         return tuple(sorted(common, key=Requirement.sort_key))
+
+    def _common(self, blocks: Iterable[BlockId]) -> frozenset[Requirement]:
+        every = [self._by_block.get(block, frozenset()) for block in blocks]
+        return frozenset.intersection(*every) if every else frozenset()
 
     def is_passed_on(self, parameter: AccessPath, span: Span) -> bool:
         """Whether an instruction gets what was passed for a parameter, and nothing bound since."""
@@ -104,6 +124,39 @@ class Requirements:
             if test.outcome or test.kind is not TestKind.EQUALS or test.path not in equal
         )
         return tuple(sorted(told, key=StateTest.sort_key))
+
+
+class _Choices:
+    """The blocks that choose which lock a variable stands for: ``lock if wanted else nothing``."""
+
+    def __init__(self) -> None:
+        self._bound: dict[AccessPath, list[tuple[AccessPath, BlockId]]] = {}
+        self._acquired: dict[Span, AccessPath] = {}
+
+    def note(self, instruction: Instruction, block: BlockId) -> None:
+        """Note an instruction of a function, and its block."""
+        match instruction:
+            case Assign(target=target, value=AccessPath() as value) if _is_own(target):
+                self._bound.setdefault(target, []).append((value, block))
+            case Acquire(span=span, lock=lock) | TryAcquire(span=span, lock=lock):
+                if _is_own(lock.path):
+                    self._acquired[span] = lock.path
+
+    def blocks(self, span: Span, path: AccessPath) -> Iterator[BlockId]:
+        """The blocks that bind what is acquired at a place to the object with a path."""
+        work = [self._acquired[span]] if span in self._acquired else []
+        seen = set(work)
+        while work:
+            for value, block in self._bound.get(work.pop(), ()):
+                if value == path:
+                    yield block
+                elif value in self._bound and value not in seen:
+                    seen.add(value)
+                    work.append(value)
+
+
+def _is_own(path: AccessPath) -> bool:
+    return path.is_variable and path.root in (Root.LOCAL, Root.TEMP)
 
 
 def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
