@@ -8,9 +8,8 @@ from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
+from locklint.ir.context import Context
 from locklint.ir.instruction import Assign, BlockId, Call, Spawn
-
-_STARTED_AT_ONCE = frozenset(("executor", "task"))
 
 
 class Lifetimes:
@@ -45,6 +44,11 @@ class Lifetimes:
         }
         self._alive: dict[Span, frozenset[Span]] = {}
 
+    def context(self, spawn: Span) -> Context:
+        """Return the context that is started at ``spawn``; a coroutine runs in a task."""
+        made = self._spawns.get(spawn)
+        return Context.TASK if made is None else made.context
+
     def lives_at(self, spawn: Span, place: Span) -> bool:
         """Whether the thread that is made at ``spawn`` may be running at ``place``."""
         return spawn not in self._spawns or place in self._places(spawn)
@@ -77,7 +81,7 @@ class Lifetimes:
         return found
 
     def _start_of(self, spawn: Span) -> list[Span]:
-        if self._spawns[spawn].what in _STARTED_AT_ONCE:
+        if self._spawns[spawn].context.starts_at_once:
             return [spawn]
         starts = [s for path in self._paths_of(spawn) for s in self._starts.get(path, ())]
         return sorted(set(starts)) or [spawn]

@@ -20,6 +20,7 @@ from locklint.core.source import Span
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.context import Context
 from locklint.models.spawns import DRIVERS
 
 _CONSTRUCTORS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
@@ -28,7 +29,7 @@ MAX_ROOTS = 12
 """How many roots of one function are told apart; beyond them it may run beside anything."""
 
 
-class ThreadRoot(msgspec.Struct, frozen=True, order=True):
+class ThreadRoot(msgspec.Struct, frozen=True):
     """Where a thread of control begins: in ``function``.
 
     ``spawner`` and ``span`` say where a thread is made; both are empty for the main program and for
@@ -36,14 +37,15 @@ class ThreadRoot(msgspec.Struct, frozen=True, order=True):
     """
 
     function: str
-    kind: str  # main, thread, unknown
+    context: Context
     several: bool
     spawner: str = ""
     span: Span | None = None
 
     def __str__(self) -> str:
         where = f" made at {self.spawner} {self.span}" if self.spawner else ""
-        return f"{self.kind} {self.function}{where}{' (several)' if self.several else ''}"
+        kind = "thread" if self.context.is_started else self.context.value
+        return f"{kind} {self.function}{where}{' (several)' if self.several else ''}"
 
 
 class Threads:
@@ -91,7 +93,7 @@ class Threads:
         return {
             key: frozenset(roots)
             if len(roots) < MAX_ROOTS
-            else frozenset((ThreadRoot(key, "unknown", True),))
+            else frozenset((ThreadRoot(key, Context.UNKNOWN, True),))
             for key, roots in found.items()
         }
 
@@ -99,19 +101,20 @@ class Threads:
         function = self._states[key].function
         spawns = {(edge.caller, edge.span) for edge in self._graph.spawns.get(key, ())}
         for caller, span in sorted(spawns):
-            several = len(spawns) > 1 or self._lifetimes_of(caller).repeats(span)
-            yield ThreadRoot(key, "thread", several, caller, span)
+            lifetimes = self._lifetimes_of(caller)
+            several = len(spawns) > 1 or lifetimes.repeats(span)
+            yield ThreadRoot(key, lifetimes.context(span), several, caller, span)
         if function.kind is FunctionKind.MODULE or (
             function.kind is FunctionKind.FUNCTION and key in self._module_calls
         ):
-            yield ThreadRoot(key, "main", False)
+            yield ThreadRoot(key, Context.MAIN, False)
         elif key in self._unseen_callers and function.name not in _CONSTRUCTORS:
-            yield ThreadRoot(key, "unknown", True)
+            yield ThreadRoot(key, Context.UNKNOWN, True)
         elif self._is_entered_from_outside(function, bool(spawns)):
             if function.name in DRIVERS and function.class_name is None:
-                yield ThreadRoot(key, "main", False)
+                yield ThreadRoot(key, Context.MAIN, False)
             else:
-                yield ThreadRoot(key, "unknown", True)
+                yield ThreadRoot(key, Context.UNKNOWN, True)
 
     def _is_entered_from_outside(self, function: Function, is_spawned: bool) -> bool:
         if function.name in _CONSTRUCTORS and self._graph.callers.get(function.key):
@@ -144,16 +147,17 @@ class Threads:
     ) -> bool:
         if left == right:
             return left.several
-        if "unknown" in (left.kind, right.kind):
+        if Context.UNKNOWN in (left.context, right.context):
             return True
-        if left.kind == right.kind == "thread":
+        if left.context.is_started and right.context.is_started:
             if left.spawner != right.spawner or left.span is None or right.span is None:
                 return True
             return self._lifetimes_of(left.spawner).overlap(left.span, right.span)
-        if left.kind == right.kind == "main":
+        if left.context is right.context is Context.MAIN:
             return False  # The modules of one program are run one after the other.
-        thread, place, span = (left, other, beside) if left.kind == "thread" else (right, one, at)
-        return self._beside(thread, place, span)
+        if left.context.is_started:
+            return self._beside(left, other, beside)
+        return self._beside(right, one, at)
 
     def _beside(self, thread: ThreadRoot, place: str, span: Span) -> bool:
         """Whether a place of the main program is reached while the thread lives."""

@@ -28,9 +28,7 @@ def spawns(
     lock a value is.
     """
     if callee.runs:
-        yield Spawn(
-            call.span, callee.runs, False, "thread", (), receiver=call.result, result=call.result
-        )
+        yield Spawn(call.span, callee.runs, receiver=call.result, result=call.result)
     known = spawner(call.external) if call.external is not None else None
     if known is None:
         return
@@ -59,7 +57,7 @@ def spawns(
         targets = (f"{module}:{function.value.qualname}",)
     if targets:
         passed = tuple([msgspec.structs.replace(each, lock=lock(each.value)) for each in passed])
-        yield Spawn(call.span, targets, known.is_process, known.what, passed, receiver, call.result)
+        yield Spawn(call.span, targets, known.context, passed, receiver, call.result)
 
 
 def _argument(call: Call, position: int | None, name: str | None) -> CallArgument | None:

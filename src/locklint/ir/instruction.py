@@ -14,6 +14,7 @@ import msgspec
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
+from locklint.ir.context import Context
 from locklint.ir.lock import AcquireForm, LockRef, Mode
 
 BlockId: TypeAlias = int
@@ -346,17 +347,20 @@ class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Make a thread, task or process that will run a function of the project.
 
     ``targets`` are keys; ``arguments`` what the function will be called with, ``receiver`` what it
-    is bound to. ``result`` is the path of the thread, task or future. ``what`` says what is made:
-    ``thread``, ``timer``, ``process``, ``executor`` or ``task``.
+    is bound to. ``result`` is the path of the thread, task or future.
     """
 
     span: Span
     targets: tuple[str, ...]
-    is_process: bool
-    what: str = "thread"
+    context: Context = Context.THREAD
     arguments: tuple[CallArgument, ...] = ()
     receiver: AccessPath | None = None
     result: AccessPath | None = None
+
+    @property
+    def is_process(self) -> bool:
+        """Whether the function shares no locks of threads with the caller."""
+        return self.context is Context.PROCESS
 
 
 Instruction: TypeAlias = (

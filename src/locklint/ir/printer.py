@@ -123,8 +123,8 @@ def print_instruction(instruction: Instruction) -> str:
             return f"defer release of {what} to {stack}"
         case Unwind(stack=stack):
             return f"unwind {stack}"
-        case Spawn(targets=targets, is_process=is_process):
-            kind = "process" if is_process else "thread"
+        case Spawn(targets=targets):
+            kind = "process" if instruction.is_process else "thread"
             return f"spawn {kind} {', '.join(targets)}"
         case HandOver(lock=lock):
             return f"hand over {_lock(lock)}"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from locklint.ir.context import Context
+
 
 class Spawner(msgspec.Struct, frozen=True):
     """A callable that lets a function run beside the caller.
@@ -17,44 +19,39 @@ class Spawner(msgspec.Struct, frozen=True):
     ``args_position``) holds.
     """
 
-    what: str  # thread, timer, process, executor, task
+    context: Context
     position: int | None
     name: str | None = None
     rest: bool = False
     args_position: int | None = None
 
-    @property
-    def is_process(self) -> bool:
-        """Whether it shares no locks of threads with the caller."""
-        return self.what == "process"
 
-
-_THREAD = Spawner("thread", 1, "target", args_position=3)
-_TIMER = Spawner("timer", 1, "function", args_position=2)
-_PROCESS = Spawner("process", 1, "target", args_position=3)
-_SUBMIT = Spawner("executor", 0, rest=True)
-_APPLY = Spawner("executor", 0, "func", args_position=1)
+_THREAD = Spawner(Context.THREAD, 1, "target", args_position=3)
+_TIMER = Spawner(Context.THREAD, 1, "function", args_position=2)
+_PROCESS = Spawner(Context.PROCESS, 1, "target", args_position=3)
+_SUBMIT = Spawner(Context.EXECUTOR, 0, rest=True)
+_APPLY = Spawner(Context.EXECUTOR, 0, "func", args_position=1)
 
 _SPAWNERS: dict[str, Spawner] = {
     "threading.Thread": _THREAD,
     "threading.Timer": _TIMER,
-    "_thread.start_new_thread": Spawner("thread", 0, args_position=1),
+    "_thread.start_new_thread": Spawner(Context.THREAD, 0, args_position=1),
     "multiprocessing.Process": _PROCESS,
     "multiprocessing.process.BaseProcess": _PROCESS,
     "multiprocessing.context.Process": _PROCESS,
     "multiprocessing.context.BaseContext.Process": _PROCESS,
     "asyncio.to_thread": _SUBMIT,
-    "gevent.spawn": Spawner("task", 0, rest=True),
-    "eventlet.spawn": Spawner("task", 0, rest=True),
+    "gevent.spawn": Spawner(Context.TASK, 0, rest=True),
+    "eventlet.spawn": Spawner(Context.TASK, 0, rest=True),
 }
 
 _METHODS: dict[str, Spawner] = {
     "submit": _SUBMIT,
-    "run_in_executor": Spawner("executor", 1, rest=True),
+    "run_in_executor": Spawner(Context.EXECUTOR, 1, rest=True),
     "apply_async": _APPLY,
-    "call_soon_threadsafe": Spawner("task", 0, rest=True),
-    "call_soon": Spawner("task", 0, rest=True),
-    "call_later": Spawner("task", 1, rest=True),
+    "call_soon_threadsafe": Spawner(Context.TASK, 0, rest=True),
+    "call_soon": Spawner(Context.TASK, 0, rest=True),
+    "call_later": Spawner(Context.TASK, 1, rest=True),
 }
 
 _EXECUTORS = (
