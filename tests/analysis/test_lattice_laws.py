@@ -32,6 +32,7 @@ from locklint.analysis.lockset import (
     MAX_DISJUNCTS,
     Disjunct,
     Fact,
+    FactKind,
     State,
     Value,
     join_disjuncts,
@@ -44,7 +45,7 @@ from locklint.ir.instruction import Constant
 
 KEYS = (LockKey(AccessPath("a")), LockKey(AccessPath("b")))
 VARIABLES = (AccessPath("x", (), Root.LOCAL), AccessPath("y", (), Root.LOCAL))
-FACTS = tuple(Fact("truth", str(path), (path,)) for path in VARIABLES)
+FACTS = tuple(Fact(FactKind.TRUTH, str(path), (path,)) for path in VARIABLES)
 STACK = AccessPath("stack", (), Root.LOCAL)
 SPANS = tuple(Span(line, 1, line, 9) for line in (1, 2, 3))
 

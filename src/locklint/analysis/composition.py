@@ -24,6 +24,7 @@ from locklint.analysis.critical_pair import (
     Event,
     EventKind,
     Requirement,
+    RequirementKind,
     StateTest,
     TestKind,
     is_known,
@@ -347,9 +348,11 @@ class Composition:
         own = self._requirements_of(called.caller)
         found = dict.fromkeys(own.at(called.span, called.held))
         if called.parameter:
-            found[Requirement(called.parameter, "calls", True, other=called.callee)] = None
+            found[
+                Requirement(called.parameter, RequirementKind.CALLS, True, other=called.callee)
+            ] = None
         for requirement in pair.requires:
-            if requirement.kind == "calls":
+            if requirement.kind is RequirementKind.CALLS:
                 functions = called.binding.functions.get(requirement.parameter)
                 if functions is not None:
                     if requirement.other not in functions:
@@ -406,7 +409,8 @@ def _is_left_out(requirement: Requirement, binding: Binding) -> bool:
 
     Who passes something for a parameter that may be left out has it, as a rule.
     """
-    if requirement.outcome is (requirement.kind == "truth") or not requirement.is_about_presence:
+    wants_value = requirement.outcome is (requirement.kind is RequirementKind.TRUTH)
+    if wants_value or not requirement.is_about_presence:
         return False
     return binding.is_passed(requirement.parameter) and binding.may_be_left_out(
         requirement.parameter

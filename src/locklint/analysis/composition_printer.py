@@ -9,6 +9,7 @@ from locklint.analysis.critical_pair import (
     Event,
     EventKind,
     Requirement,
+    RequirementKind,
     key_text,
 )
 from locklint.analysis.events import Held, Manner
@@ -65,17 +66,17 @@ def requirement_text(requirement: Requirement) -> str:
     """A requirement as Python would test it."""
     name = requirement.parameter
     match requirement.kind:
-        case "truth":
+        case RequirementKind.TRUTH:
             return name if requirement.outcome else f"not {name}"
-        case "none":
+        case RequirementKind.NONE:
             return f"{name} is {'' if requirement.outcome else 'not '}None"
-        case "equals":
+        case RequirementKind.EQUALS:
             return f"{name} {'==' if requirement.outcome else '!='} {requirement.constant}"
-        case "same":
+        case RequirementKind.SAME:
             return f"{name} is {'' if requirement.outcome else 'not '}{requirement.other}"
-        case "calls":
+        case RequirementKind.CALLS:
             return f"{name} is {requirement.other}"
-        case _:
+        case RequirementKind.UNCLEAR:
             return f"a test of {name} comes out {str(requirement.outcome).lower()}"
 
 

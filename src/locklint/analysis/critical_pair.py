@@ -52,16 +52,26 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     holder: Holder | None = None
 
 
+class RequirementKind(IdentityEnum):
+    """The kinds of tests of a parameter."""
+
+    TRUTH = "truth"
+    NONE = "none"
+    EQUALS = "equals"  # a constant
+    SAME = "same"  # the object that a path leads to
+    CALLS = "calls"  # a function is what is passed
+    UNCLEAR = "unclear"  # a test that cannot be followed to the caller
+
+
 class Requirement(msgspec.Struct, frozen=True, gc=False):
     """What a parameter must be for the event to happen.
 
-    ``kind`` is ``truth``, ``none``, ``equals`` (to ``constant``), ``same`` (the object that the
-    path ``other`` leads to), ``calls`` (the function with the key ``other``), or ``unclear`` for a
-    test that cannot be followed to the caller.
+    ``constant`` is what it is compared with, ``other`` the path that it is compared with, or the
+    key of the function that is called.
     """
 
     parameter: str
-    kind: str
+    kind: RequirementKind
     outcome: bool
     constant: Constant | None = None
     other: str = ""
@@ -69,21 +79,21 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_about_presence(self) -> bool:
         """Whether it asks if there is something at all."""
-        return self.kind in ("truth", "none")
+        return self.kind in (RequirementKind.TRUTH, RequirementKind.NONE)
 
     @property
     def is_plain(self) -> bool:
         """Whether a literal decides it."""
-        return self.kind not in ("unclear", "same", "calls")
+        return self.kind in _PLAIN_KINDS
 
     def sort_key(self) -> tuple[str, str, bool, str, str]:
         """A fixed order."""
-        return (self.parameter, self.kind, self.outcome, str(self.constant), self.other)
+        return (self.parameter, self.kind.value, self.outcome, str(self.constant), self.other)
 
     def is_met_by(self, path: AccessPath) -> bool | None:
         """Whether a value that is passed meets it; None where that is not known."""
-        if self.kind == "same" and path.root is Root.GLOBAL and str(path) == self.other:
-            return self.outcome
+        if self.kind is RequirementKind.SAME and path.root is Root.GLOBAL:
+            return self.outcome if str(path) == self.other else None
         return None
 
     def of_value(self, path: AccessPath) -> StateTest | None:
@@ -94,15 +104,15 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     def contradicts(self, value: Constant) -> bool:
         """Whether a literal rules it out."""
         match self.kind:
-            case "unclear" | "same":
+            case RequirementKind.UNCLEAR | RequirementKind.SAME:
                 return False
-            case "calls":
+            case RequirementKind.CALLS:
                 return True
-            case "truth":
+            case RequirementKind.TRUTH:
                 return bool(value.value) is not self.outcome
-            case "none":
+            case RequirementKind.NONE:
                 return (value.value is None) is not self.outcome
-            case _:
+            case RequirementKind.EQUALS:
                 same = self.constant is not None and value.value == self.constant.value
                 return same is not self.outcome
 
@@ -118,9 +128,9 @@ class TestKind(IdentityEnum):
 
 
 _PLAIN_KINDS = {
-    "truth": TestKind.TRUTH,
-    "none": TestKind.NONE,
-    "equals": TestKind.EQUALS,
+    RequirementKind.TRUTH: TestKind.TRUTH,
+    RequirementKind.NONE: TestKind.NONE,
+    RequirementKind.EQUALS: TestKind.EQUALS,
 }
 
 
@@ -225,7 +235,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
             # Threads that are made in different places are different threads.
             self.span if named or self.is_concurrent else None,
             self.is_concurrent,
-            tuple([each for each in self.requires if each.kind == "calls"]),
+            tuple([each for each in self.requires if each.kind is RequirementKind.CALLS]),
             self.classes,
             event.holder and event.holder.classes,
         )

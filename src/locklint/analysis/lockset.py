@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from locklint.analysis.condensed import condensed, includes
 from locklint.analysis.hold import UNTOUCHED, Hold, InFlight, LockKey
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.dataflow.solver import GivenUp
@@ -35,10 +36,22 @@ Value: TypeAlias = "Constant | AccessPath | frozenset[Constant]"
 """A constant, another name, or one of several constants."""
 
 
-class Fact(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """A test: of a path's truth, of its being None, or one that is known by its text."""
+class FactKind(IdentityEnum):
+    """The kinds of tests of which a state remembers the outcome."""
 
-    kind: str  # "truth", "none", "text"
+    TRUTH = "truth"  # of a path
+    NONE = "none"  # whether a path is None
+    TEXT = "text"  # any other test that is known by its text
+
+
+PRESENCE = (FactKind.TRUTH, FactKind.NONE)
+"""The kinds that speak of each other: what is true is not None."""
+
+
+class Fact(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """A test, with the paths that it depends on."""
+
+    kind: FactKind
     text: str
     mentions: tuple[AccessPath, ...]
 

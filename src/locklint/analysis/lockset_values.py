@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from locklint.analysis.condensed import constants_of
 from locklint.analysis.events import NOT_SHARED, Recorder, Shared
 from locklint.analysis.hold import FORGOTTEN, LockKey
-from locklint.analysis.lockset import Disjunct, Fact
+from locklint.analysis.lockset import PRESENCE, Disjunct, Fact, FactKind
 from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath, Root
@@ -214,7 +214,7 @@ class Values:
         for path, value in disjunct.values.items():
             if value != target or path == target:
                 continue
-            for kind in ("truth", "none"):
+            for kind in PRESENCE:
                 outcome = facts.get(Fact(kind, str(target), (target,)))
                 if outcome is not None:
                     facts[Fact(kind, str(path), (path,))] = outcome
@@ -353,8 +353,9 @@ class Values:
         if fact is None:
             return None
         outcome = disjunct.facts.get(fact)
-        if outcome is None and fact.kind in ("truth", "none"):
-            other = Fact("none" if fact.kind == "truth" else "truth", fact.text, fact.mentions)
+        if outcome is None and fact.kind is not FactKind.TEXT:
+            kind = FactKind.NONE if fact.kind is FactKind.TRUTH else FactKind.TRUTH
+            other = Fact(kind, fact.text, fact.mentions)
             # What is true is not None, and what is None is not true.
             if disjunct.facts.get(other) is True:
                 return False

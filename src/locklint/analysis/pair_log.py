@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from locklint.analysis.call_graph import CallGraph, Edge
-from locklint.analysis.critical_pair import CriticalPair, key_text
+from locklint.analysis.critical_pair import CriticalPair, RequirementKind, key_text
 from locklint.analysis.events import Manner
 from locklint.analysis.receivers import Kin
 from locklint.analysis.requirements import Requirements
@@ -125,7 +125,7 @@ class Calls:
         same = (
             tuple([key_text(each.lock, each.mode) for each in edge.held]),
             edge.released,
-            tuple([each for each in requires if each.kind == "calls"]),
+            tuple([each for each in requires if each.kind is RequirementKind.CALLS]),
             own and edge.binding.roots.get(own),
         )
         return same, len(set(requires)), len(requirements.state_at(edge.span))

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from locklint.analysis.bindings import Bindings
 from locklint.analysis.deciding import Deciding
-from locklint.analysis.lockset import Fact
+from locklint.analysis.lockset import PRESENCE, Fact, FactKind
 from locklint.core.source import Span
 from locklint.dataflow.order import predecessors, reaching
 from locklint.ir.access_path import AccessPath, Root
@@ -48,13 +48,13 @@ def facts_of(condition: Condition) -> Fact | None:
     """The fact that a condition's outcome establishes; None where two outcomes need not agree."""
     match condition:
         case Truth(AccessPath() as path):
-            return Fact("truth", str(path), (path,))
+            return Fact(FactKind.TRUTH, str(path), (path,))
         case IsNone(AccessPath() as path):
-            return Fact("none", str(path), (path,))
+            return Fact(FactKind.NONE, str(path), (path,))
         case Equals(AccessPath() as path, constant):
-            return Fact("text", f"{path} == {constant}", (path,))
+            return Fact(FactKind.TEXT, f"{path} == {constant}", (path,))
         case Opaque(str() as text, mentions):
-            return Fact("text", text, mentions)
+            return Fact(FactKind.TEXT, text, mentions)
         case _:
             return None
 
@@ -204,7 +204,7 @@ class Relevance:
         while changed:
             changed = False
             for target, source, _ in self._copies:
-                for kind in ("truth", "none"):
+                for kind in PRESENCE:
                     tested = Fact(kind, str(target), (target,))
                     copied = Fact(kind, str(source), (source,))
                     if tested not in tests:
@@ -219,19 +219,19 @@ class Relevance:
         by_path: dict[str, set[Span]] = defaultdict(set)
         path_blocks: dict[str, set[BlockId]] = defaultdict(set)
         for fact, spans in tests.items():
-            if fact.kind != "text":
+            if fact.kind is not FactKind.TEXT:
                 by_path[fact.text] |= spans
                 path_blocks[fact.text] |= tested_blocks[fact]
         # The truth of a path and its being None speak of each other. What is acquired is there.
         self.repeated = {
             fact
             for fact, spans in tests.items()
-            if len(by_path[fact.text] if fact.kind != "text" else spans) > 1
-            or (fact.kind != "text" and fact.text in self._acquired)
+            if len(by_path[fact.text] if fact.kind is not FactKind.TEXT else spans) > 1
+            or (fact.kind is not FactKind.TEXT and fact.text in self._acquired)
             or _is_asked_in_a_loop(fact, tested_blocks[fact], self._before)
         }
         self._asked = {
-            fact: path_blocks[fact.text] if fact.kind != "text" else tested_blocks[fact]
+            fact: path_blocks[fact.text] if fact.kind is not FactKind.TEXT else tested_blocks[fact]
             for fact in self.repeated
         }
 

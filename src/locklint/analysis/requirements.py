@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from locklint.analysis.critical_pair import Requirement, StateTest, TestKind
+from locklint.analysis.critical_pair import Requirement, RequirementKind, StateTest, TestKind
 from locklint.analysis.events import Held
 from locklint.analysis.origins import Origins
 from locklint.core.source import Span
@@ -298,12 +298,14 @@ def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator
     """What the outcome true of a test says of a parameter, if it has to do with one."""
     match condition:
         case Truth(AccessPath() as path) if (name := origins.of(path, block)) is not None:
-            yield Requirement(name, "truth", True)
+            yield Requirement(name, RequirementKind.TRUTH, True)
         case IsNone(AccessPath(root=Root.PARAMETER, fields=()) as path):
-            kind = "unclear" if origins.is_rebound(path, block) else "none"
+            clear = not origins.is_rebound(path, block)
+            kind = RequirementKind.NONE if clear else RequirementKind.UNCLEAR
             yield Requirement(path.root_name, kind, True)
         case Equals(AccessPath(root=Root.PARAMETER, fields=()) as path, against):
-            kind = "unclear" if origins.is_rebound(path, block) else "equals"
+            clear = not origins.is_rebound(path, block)
+            kind = RequirementKind.EQUALS if clear else RequirementKind.UNCLEAR
             yield Requirement(path.root_name, kind, True, against)
         case _:
             yield from _of_other_test(condition)
@@ -320,9 +322,9 @@ def _of_other_test(condition: Condition) -> Iterator[Requirement]:
         other = next((path for path in paths if path.root is Root.GLOBAL), None)
         for operator, outcome in _SAMENESS:
             if other is not None and condition.text == f"({first} {operator} {other})":
-                yield Requirement(first.root_name, "same", outcome, None, str(other))
+                yield Requirement(first.root_name, RequirementKind.SAME, outcome, other=str(other))
                 return
-    yield Requirement(first.root_name, "unclear", True)
+    yield Requirement(first.root_name, RequirementKind.UNCLEAR, True)
 
 
 def _reached_without(
