@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 def show_settings(request: Request, settings: Settings) -> int:
     """Print the root's settings as TOML, then those of folders that have settings of their own."""
+    from locklint.core.config import scope_of
     from locklint.engine.discover import discover
     from locklint.engine.load_config import SettingsError
-    from locklint.engine.settings import RuleSelection, scope_of
+    from locklint.engine.settings import RuleSelection
     from locklint.engine.settings_table import as_toml
     from locklint.rules import ALL_RULES
 

@@ -6,6 +6,7 @@ documentation are made from its fields and what is said about them.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -240,3 +241,19 @@ def order_pairs(text: str) -> tuple[tuple[str, str], ...]:
     if len(set(names)) < len(names):
         raise ValueError("a lock cannot come before itself")
     return tuple(pairwise(names))
+
+
+def scope_of(key: str) -> str:
+    """Return the scope of a setting: ``folder``, or ``root`` for the project's root only."""
+    return _scopes()[key]
+
+
+@cache
+def _scopes() -> dict[str, str]:
+    info = msgspec.inspect.type_info(Config)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return {
+        field.encode_name: (field.type.extra or {})["scope"]
+        for field in info.fields
+        if isinstance(field.type, msgspec.inspect.Metadata)
+    }

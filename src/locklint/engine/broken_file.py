@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import re
 
+from locklint.engine.parsing import undisturbed_parsing
+
 _BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"()[]{}"))
 _SIGNS = tuple(map(re.compile, (rb"\0", rb"\n<<<<<<< ", rb"print ['\"]", rb"= =")))
@@ -69,8 +71,6 @@ def _is_surely_parsed(data: bytes) -> bool:
     """Whether Python parses a text and understands its names: a third of the time of a tree."""
     from symtable import symtable
 
-    from locklint.engine.facts import undisturbed_parsing
-
     with undisturbed_parsing():
         try:
             symtable(data, "<file>", "exec")  # type: ignore[arg-type]
@@ -80,8 +80,6 @@ def _is_surely_parsed(data: bytes) -> bool:
 
 
 def _is_refused(data: bytes, flags: int) -> bool:
-    from locklint.engine.facts import undisturbed_parsing
-
     with undisturbed_parsing():
         try:
             compile(data, "<file>", "exec", flags, dont_inherit=True)

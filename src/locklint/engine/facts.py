@@ -8,10 +8,7 @@ from index files.
 from __future__ import annotations
 
 import ast
-import sys
-import warnings
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,8 +43,6 @@ _SPAWNERS = frozenset(
     {"Thread", "Timer", "start_new_thread", "submit", "apply_async", "run_in_executor", "to_thread"}
 )
 """Names of what makes threads."""
-
-_RECURSION_LIMIT = 10_000
 
 MODULE_CODE = ""
 """In place of a function's qualified name: the statements of the module itself."""
@@ -364,24 +359,6 @@ def _syntax(source: SourceFile, verb: str, error: SyntaxError | ValueError) -> N
     column = getattr(error, "offset", None) or 1
     message = f"the file does not {verb}: {getattr(error, 'msg', None) or error}"
     return problem_at(source.path, Reason.SYNTAX, message, line, column)
-
-
-@contextmanager
-def undisturbed_parsing() -> Iterator[None]:
-    """Keep quiet about what parsing warns of, and leave room for deep trees.
-
-    What analysed code does to deserve a `SyntaxWarning` is not for locklint to say. Chains of names
-    across modules are followed by recursion: each kind of step has its own bound, and all of them
-    together stay far below this one.
-    """
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 # -- problems -------------------------------------------------------------------------------

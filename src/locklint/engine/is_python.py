@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from locklint.engine.parsing import undisturbed_parsing
 from locklint.engine.read import ReadProblem, decode, read_bytes
 
 SUFFIXES = (".py", ".ipynb")
@@ -33,8 +34,6 @@ def is_python(path: str) -> bool:
 
 def _is_code(data: bytes) -> bool:
     import ast
-
-    from locklint.engine.facts import undisturbed_parsing
 
     try:
         with undisturbed_parsing():

@@ -26,11 +26,11 @@ from locklint.engine.declared_names import (
     unknown_locks,
 )
 from locklint.engine.discover import Discovery, FoundFile
-from locklint.engine.facts import undisturbed_parsing
 from locklint.engine.facts_store import FactsStore
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
+from locklint.engine.parsing import undisturbed_parsing
 from locklint.engine.program_files import FileBytes, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import InternalError, Report, Statistics, UnknownName

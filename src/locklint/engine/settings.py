@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from locklint.core.config import ROOT, Config
+from locklint.core.config import ROOT, Config, scope_of
 from locklint.engine.load_config import (
     LoadedConfig,
     Read,
@@ -36,22 +36,6 @@ from locklint.engine.selection import (
 if TYPE_CHECKING:
     from locklint.engine.toml_places import Origin
     from locklint.rule import Rule
-
-
-def scope_of(key: str) -> str:
-    """Return the scope of a setting: ``folder``, or ``root`` for the project's root only."""
-    return _scopes()[key]
-
-
-@cache
-def _scopes() -> dict[str, str]:
-    info = msgspec.inspect.type_info(Config)
-    assert isinstance(info, msgspec.inspect.StructType)
-    return {
-        field.encode_name: (field.type.extra or {})["scope"]
-        for field in info.fields
-        if isinstance(field.type, msgspec.inspect.Metadata)
-    }
 
 
 @cache
@@ -239,4 +223,4 @@ class RuleSelection:
         return self._patterns[key]
 
 
-__all__ = ["RuleSelection", "Settings", "SettingsError", "find_root", "scope_of"]
+__all__ = ["RuleSelection", "Settings", "SettingsError", "find_root"]

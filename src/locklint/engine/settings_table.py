@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from locklint.core.config import Config
+from locklint.core.config import Config, scope_of
 from locklint.core.diagnostic import Confidence, Severity
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -95,8 +95,6 @@ def _without_null(value: dict[str, Any]) -> dict[str, Any]:
 
 def settings_table() -> tuple[Setting, ...]:
     """All settings, in the order of the table."""
-    from locklint.engine.settings import scope_of
-
     schema = json_schema()
 
     def row(key: str, value: dict[str, Any], scope: str) -> Setting:

@@ -20,7 +20,8 @@ import msgspec
 
 from locklint.engine import workers
 from locklint.engine.executors import Executors, answer_of
-from locklint.engine.facts import FactSettings, FileFacts, FileInput, Lowered, undisturbed_parsing
+from locklint.engine.facts import FactSettings, FileFacts, FileInput, Lowered
+from locklint.engine.parsing import undisturbed_parsing
 from locklint.engine.report import InternalError
 from locklint.engine.workers import FactsRequest, LowerRequest, find_facts, find_graphs
 
