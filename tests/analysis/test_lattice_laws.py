@@ -29,14 +29,12 @@ from locklint.analysis.hold import (
 )
 from locklint.analysis.lockset import (
     EMPTY,
-    MAX_DISJUNCTS,
     Disjunct,
     Fact,
     FactKind,
-    State,
     Value,
-    join_disjuncts,
 )
+from locklint.analysis.state import MAX_DISJUNCTS, State, join_disjuncts
 from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.dataflow.solver import GivenUp

@@ -11,35 +11,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from locklint.analysis.lockset import Disjunct, Fact, constants_of
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import Constant
-
-if TYPE_CHECKING:
-    from locklint.analysis.lockset import Disjunct, Fact, Value
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-
-Constants = frozenset[Constant]
-
-
-def constants_of(value: Value | None) -> Constants | None:
-    """The constants that a variable may have; None where it is not known."""
-    if type(value) is frozenset:
-        return value
-    return frozenset((value,)) if type(value) is Constant else None
-
-
-def includes(general: Value, special: Value | None) -> bool:
-    """Whether a variable that has one of the values ``special`` has one of ``general``."""
-    if general == special:
-        return True
-    if not isinstance(general, frozenset):
-        return False
-    constants = constants_of(special)
-    return constants is not None and constants <= general
 
 
 def condensed(disjuncts: Collection[Disjunct]) -> list[Disjunct] | None:

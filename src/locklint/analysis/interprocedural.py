@@ -15,10 +15,11 @@ from locklint.analysis.events import NOT_SHARED, LockStates, Recorder, Shared
 from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.hold import Grade
 from locklint.analysis.lockless import Lockless
-from locklint.analysis.lockset import EMPTY, State
+from locklint.analysis.lockset import EMPTY
 from locklint.analysis.lockset_transfer import Transfer
 from locklint.analysis.passed import Passed
 from locklint.analysis.relevance import Relevance
+from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summarize import summarize
 from locklint.analysis.summary import Lookup, Summary

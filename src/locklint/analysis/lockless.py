@@ -17,9 +17,10 @@ import msgspec
 
 from locklint.analysis.events import Recorder
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
-from locklint.analysis.lockset import Disjunct, Raised, State
+from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
 from locklint.analysis.relevance import Relevance
+from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps, makes_exception
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span

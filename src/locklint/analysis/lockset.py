@@ -1,32 +1,24 @@
-"""The domain of lock states.
+"""The alternatives of lock states.
 
-A state is a small bounded set of disjuncts, each of which stands for some of the executions that
-reach a place. A disjunct maps locks to how often this function holds them, relative to its entry,
-and knows those values and test outcomes on which the rest of the function depends. So the outcome
-of a try-acquire, a flag, or a repeated condition stays tied to the lock state that goes with it.
-
-Disjuncts that together say no more than one are one (`condensed`). Where that leaves more of them
-than the bound allows, nothing is concluded about the function.
+A disjunct stands for some of the executions that reach a place. It maps locks to how often this
+function holds them, relative to its entry, and knows those values and test outcomes on which the
+rest of the function depends. So the outcome of a try-acquire, a flag, or a repeated condition stays
+tied to the lock state that goes with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
-from msgspec.structs import replace
 
-from locklint.analysis.condensed import condensed, includes
 from locklint.analysis.hold import UNTOUCHED, Hold, InFlight, LockKey
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.not_analysed import Reason
-from locklint.core.source import Span
 from locklint.dataflow.solver import GivenUp
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Constant
-
-MAX_DISJUNCTS = 64
 
 MAX_LOCKS = 500
 """How many locks a state may know of: all is copied wherever one of them changes."""
@@ -34,6 +26,25 @@ MAX_LOCKS = 500
 
 Value: TypeAlias = "Constant | AccessPath | frozenset[Constant]"
 """A constant, another name, or one of several constants."""
+
+Constants = frozenset[Constant]
+
+
+def constants_of(value: Value | None) -> Constants | None:
+    """The constants that a variable may have; None where it is not known."""
+    if type(value) is frozenset:
+        return value
+    return frozenset((value,)) if type(value) is Constant else None
+
+
+def includes(general: Value, special: Value | None) -> bool:
+    """Whether a variable that has one of the values ``special`` has one of ``general``."""
+    if general == special:
+        return True
+    if not isinstance(general, frozenset):
+        return False
+    constants = constants_of(special)
+    return constants is not None and constants <= general
 
 
 class FactKind(IdentityEnum):
@@ -274,99 +285,3 @@ class Raised:
             disjunct if disjunct.exception is exception else disjunct.with_exception(exception)
             for disjunct, exception in self._found.values()
         ]
-
-
-def _join_holds(a: Hold, b: Hold) -> Hold:
-    if a == b:
-        return a
-    return replace(
-        a,
-        levels=tuple(x | y for x, y in zip(a.levels, b.levels, strict=True)),
-        where=_least(a.where, b.where),
-    )
-
-
-def _least(a: Span | None, b: Span | None) -> Span | None:
-    if a is None or b is None:
-        return a or b
-    return min(a, b)
-
-
-def join_disjuncts(a: Disjunct, b: Disjunct) -> Disjunct:
-    """Disjuncts of one identity as one, with the witnesses of both."""
-    exception = a.exception
-    if a.exception and b.exception:
-        exception = a.exception.better(b.exception)
-    keys = [*a.holds, *(key for key in b.holds if key not in a.holds)]
-    return Disjunct(
-        holds={key: _join_holds(a.hold(key), b.hold(key)) for key in keys},
-        values=a.values,
-        facts=a.facts,
-        deferred=a.deferred,
-        order=a.order,
-        exception=exception,
-    )
-
-
-class State:
-    """A bounded set of disjuncts, none of which says only what others say.
-
-    Raises `GivenUp` beyond the bound: to merge there what differs would make up executions.
-    """
-
-    __slots__ = ("_members",)
-
-    def __init__(self, disjuncts: Iterable[Disjunct] = (), bound: int = MAX_DISJUNCTS) -> None:
-        members = _collect(disjuncts)
-        if len(members) > 1:
-            fewer = condensed(members.values())
-            if fewer is not None:
-                members = _collect(fewer)
-        if len(members) > bound:
-            raise GivenUp(Reason.TOO_MANY_STATES)
-        self._members = members
-
-    def __iter__(self) -> Iterator[Disjunct]:
-        return iter(self._members.values())
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-    @property
-    def size(self) -> int:
-        """How much there is in it to look at: what the disjuncts know."""
-        size = len(self._members)
-        for one in self._members.values():
-            size += len(one.holds) + len(one.values) + len(one.facts)
-        return size
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self._members == other._members
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._members))
-
-    def join(self, other: State) -> State:
-        """The upper bound of both, or this very object where the other adds nothing."""
-        new = [
-            disjunct
-            for identity, disjunct in other._members.items()
-            if self._members.get(identity) != disjunct
-            and not any(member.covers(disjunct) for member in self)
-        ]
-        if not new:
-            return self
-        joined = State([*self, *new])
-        return self if joined == self else joined
-
-
-def _collect(disjuncts: Iterable[Disjunct]) -> dict[tuple[object, ...], Disjunct]:
-    members: dict[tuple[object, ...], Disjunct] = {}
-    for disjunct in disjuncts:
-        name = disjunct.identity()
-        old = members.get(name)
-        if old is None:
-            members[name] = disjunct
-        elif old is not disjunct and old != disjunct:
-            members[name] = join_disjuncts(old, disjunct)
-    return members

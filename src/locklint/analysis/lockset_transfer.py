@@ -18,10 +18,11 @@ from locklint.analysis.hold import (
     LockKey,
     key_of,
 )
-from locklint.analysis.lockset import Disjunct, Raised, State
+from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_calls import Calls
 from locklint.analysis.raising import is_harmless
 from locklint.analysis.relevance import Relevance
+from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.ir.cfg import BasicBlock, Function

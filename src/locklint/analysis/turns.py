@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Set
 from msgspec.structs import replace
 
 from locklint.analysis.hold import LockKey
-from locklint.analysis.lockset import EMPTY, State
+from locklint.analysis.lockset import EMPTY
 from locklint.analysis.lockset_transfer import Transfer
+from locklint.analysis.state import State
 from locklint.dataflow.order import all_successors, loops
 from locklint.dataflow.solver import Forward
 from locklint.ir.cfg import Function
