@@ -23,7 +23,7 @@ _MODULES = (
 
 
 def _facts(states: LockStates) -> tuple[object, ...]:
-    return (states.complete, states.raises, states.returns, states.calls, states.outside)
+    return (states.complete, states.raises, states.returns, states.calls, states.events)
 
 
 @pytest.mark.parametrize("module", _MODULES)

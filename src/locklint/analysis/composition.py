@@ -21,8 +21,6 @@ from locklint.analysis.call_graph import CallGraph, Edge, doubtful_holds
 from locklint.analysis.critical_pair import (
     MAX_PATH,
     CriticalPair,
-    Event,
-    EventKind,
     Requirement,
     RequirementKind,
     StateTest,
@@ -32,7 +30,7 @@ from locklint.analysis.critical_pair import (
     is_vague,
     nameless,
 )
-from locklint.analysis.events import Held, Manner, Outside, Taken
+from locklint.analysis.events import Held, Manner, Occurrence, Taken
 from locklint.analysis.hold import LockKey
 from locklint.analysis.objects import Objects
 from locklint.analysis.pair_log import Calls, PairLog
@@ -42,6 +40,7 @@ from locklint.analysis.settled import Settled
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
+from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
@@ -90,7 +89,7 @@ class Composition:
         """The functions that are reached by calls made with a lock held."""
         reached: set[str] = set()
         work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
-        if any(one.outside for one in self._graph.states.values()):
+        if any(one.events for one in self._graph.states.values()):
             # Somebody may wait, with a lock held, for what these do.
             work.extend(self._graph.spawns)
         work += [key for key in self._asked if key in self._graph.states]
@@ -153,7 +152,7 @@ class Composition:
         states = self._graph.states[key]
         doubtful = doubtful_holds(states)
         found: dict[tuple[object, ...], CriticalPair] = {}
-        for pair in (*map(self._taken, states.taken), *map(self._outside, states.outside)):
+        for pair in (*map(self._taken, states.taken), *map(self._happened, states.events)):
             if pair is None:
                 continue
             requirements = self._requirements_of(key)
@@ -198,22 +197,8 @@ class Composition:
         )
 
     @staticmethod
-    def _outside(outside: Outside) -> CriticalPair | None:
-        method = outside.name.rpartition(".")[2]
-        if outside.name.startswith("logging."):
-            event = Event(EventKind.LOG, name="logging")
-        else:
-            if outside.call is not None and outside.call.arguments:
-                return None  # With a timeout, or told not to wait.
-            event = Event(EventKind.JOIN, name=method, path=outside.path)
-        return CriticalPair(
-            "",
-            outside.span,
-            event,
-            outside.held,
-            released=outside.released,
-            free=outside.free,
-        )
+    def _happened(one: Occurrence) -> CriticalPair:
+        return CriticalPair("", one.span, one.event, one.held, released=one.released, free=one.free)
 
     def _through_calls(self, key: str, log: PairLog, calls: Calls) -> Iterator[CriticalPair]:
         asked = key in self.exports

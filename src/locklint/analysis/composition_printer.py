@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from locklint.analysis.critical_pair import (
     CriticalPair,
-    Event,
-    EventKind,
     Requirement,
     RequirementKind,
     key_text,
@@ -16,6 +14,7 @@ from locklint.analysis.events import Held, Manner
 from locklint.analysis.printer import effect_lines
 from locklint.analysis.program import Program
 from locklint.ir.cfg import Function
+from locklint.ir.event import Event, EventKind
 
 _WORDS = {
     EventKind.ACQUIRE: "acquire",

@@ -17,7 +17,8 @@ from locklint.analysis.hold import LockKey
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.hierarchy import Classes, Holder
+from locklint.ir.event import Event
+from locklint.ir.hierarchy import Classes
 from locklint.ir.instruction import Constant, LiteralValue
 from locklint.ir.lock import Exactness, LockRef, Mode
 
@@ -26,30 +27,6 @@ UNKNOWN_ROOT = "?"
 
 MAX_PATH = 4
 """How many fields of a path are followed through calls."""
-
-
-class EventKind(IdentityEnum):
-    """What happens."""
-
-    ACQUIRE = "acquire"  # waits as long as it takes
-    TRY = "try"  # gives up at once, or after a while
-    JOIN = "join"  # waits for a thread, a future or an executor
-    LOG = "log"  # hands a record to handlers, each of which has a lock
-
-
-class Event(msgspec.Struct, frozen=True, gc=False):
-    """Something that may wait, or that takes a lock.
-
-    ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
-    the program, and on what. ``holder``: see `Held`.
-    """
-
-    kind: EventKind
-    lock: LockRef | None = None
-    mode: Mode = Mode.EXCLUSIVE
-    name: str = ""
-    path: AccessPath | None = None
-    holder: Holder | None = None
 
 
 class RequirementKind(IdentityEnum):

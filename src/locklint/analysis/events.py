@@ -29,6 +29,7 @@ from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
+from locklint.ir.event import Event
 from locklint.ir.hierarchy import Holder
 from locklint.ir.instruction import Acquire, Call, CallArgument, Constant, Instruction, Operand
 from locklint.ir.lock import LockRef, Mode
@@ -128,13 +129,14 @@ class Called(msgspec.Struct, frozen=True):
         return call is not None and any(argument.lock is not None for argument in call.arguments)
 
 
-class Outside(msgspec.Struct, frozen=True):
-    """One execution of a call that leaves the program and may wait, or write to a log."""
+class Occurrence(msgspec.Struct, frozen=True):
+    """One execution of an event other than an acquisition: what is held then, outermost first.
 
+    ``released`` and ``free``: see `Taken`.
+    """
+
+    event: Event
     span: Span
-    call: Call | None
-    name: str
-    path: AccessPath | None
     held: tuple[Held, ...]
     released: tuple[LockKey, ...]
     free: tuple[LockKey, ...] = ()
@@ -198,7 +200,7 @@ class LockStates(msgspec.Struct):
 
     function: Function
     calls: list[Called] = msgspec.field(default_factory=list)
-    outside: list[Outside] = msgspec.field(default_factory=list)
+    events: list[Occurrence] = msgspec.field(default_factory=list)
     exits: list[Exit] = msgspec.field(default_factory=list)
     taken: list[Taken] = msgspec.field(default_factory=list)
     given: list[Given] = msgspec.field(default_factory=list)
@@ -335,20 +337,13 @@ class Recorder:
             )
         )
 
-    def leaves(
-        self,
-        span: Span,
-        name: str,
-        path: AccessPath | None,
-        disjunct: Disjunct,
-        call: Call | None = None,
-    ) -> None:
-        """Note a call of something outside the program that may wait."""
+    def happens(self, event: Event, span: Span, disjunct: Disjunct) -> None:
+        """Note an event that is no acquisition."""
         held, released, free = self._held(disjunct), self._released(disjunct), self._free(disjunct)
-        seen = (span, name, tuple((h.key, h.since) for h in held), released, free)
+        seen = (span, event.name, tuple((h.key, h.since) for h in held), released, free)
         if seen not in self._seen:
             self._seen.add(seen)
-            self.states.outside.append(Outside(span, call, name, path, held, released, free))
+            self.states.events.append(Occurrence(event, span, held, released, free))
 
     def acquires(
         self,

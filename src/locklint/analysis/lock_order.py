@@ -14,11 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known
+from locklint.analysis.critical_pair import CriticalPair, is_known
 from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
+from locklint.ir.event import EventKind
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 MAX_WITNESSES = 8

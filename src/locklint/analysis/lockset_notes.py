@@ -16,6 +16,7 @@ from locklint.analysis.summary import Effect
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
+from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import (
     Assign,
     Call,
@@ -27,7 +28,7 @@ from locklint.ir.instruction import (
     Operand,
     Spawn,
 )
-from locklint.models.calls import may_wait_or_log
+from locklint.models.events import event_of
 
 STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 
@@ -37,10 +38,9 @@ class Notes(Holds):
 
     def _note_call(self, call: Call, disjunct: Disjunct) -> None:
         assert self._recorder is not None
-        if call.external is not None and may_wait_or_log(call.external):
+        if call.external is not None:
             path = call.callee.parent() if call.callee and call.callee.fields else None
-            path = path and self._canonical(path, disjunct)
-            self._recorder.leaves(call.span, call.external, path, disjunct, call)
+            self._note_event(call.external, call.span, path, disjunct, len(call.arguments))
         if not call.targets and not call.overrides:
             return
         bare = msgspec.structs.replace(
@@ -62,6 +62,25 @@ class Notes(Holds):
                 receiver_classes=call.receiver_classes,
                 closure=self._closure_of(disjunct),
             )
+
+    def _note_event(
+        self,
+        external: str,
+        span: Span,
+        path: AccessPath | None,
+        disjunct: Disjunct,
+        arguments: int,
+    ) -> None:
+        assert self._recorder is not None
+        called = event_of(external)
+        if called is not None and not called.ends_by_itself(arguments):
+            # What a thread or future is kept in tells which one it is; a log is one for all.
+            if path is not None and called.kind is EventKind.JOIN:
+                path = self._canonical(path, disjunct)
+            else:
+                path = None
+            event = Event(called.kind, name=called.name, path=path)
+            self._recorder.happens(event, span, disjunct)
 
     def _closure_of(self, disjunct: Disjunct) -> Closure:
         """Return the values of the variables that a function inside this one may name.
@@ -145,9 +164,9 @@ class Notes(Holds):
         manager = exit_.manager
         if manager is None:
             return
-        if manager.external is not None and may_wait_or_log(f"{manager.external}.__exit__"):
+        if manager.external is not None:
             path = exit_.context if isinstance(exit_.context, AccessPath) else None
-            self._recorder.leaves(exit_.span, f"{manager.external}.__exit__", path, disjunct)
+            self._note_event(f"{manager.external}.__exit__", exit_.span, path, disjunct, 0)
         if not self._closes_stack(exit_):
             self._note_managed(manager, exit_.span, False, disjunct)
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 import msgspec
 
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known
+from locklint.analysis.critical_pair import CriticalPair, is_known
 from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
+from locklint.ir.event import EventKind
 from locklint.ir.lock import Mode
 
 FORMATTING = "log"

@@ -8,7 +8,7 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition, same_lock
-from locklint.analysis.critical_pair import CriticalPair, EventKind, TestKind, is_vague
+from locklint.analysis.critical_pair import CriticalPair, TestKind, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.expected import is_expected
 from locklint.analysis.guards import can_be_passed_by
@@ -16,6 +16,7 @@ from locklint.analysis.hand_off import may_be_lost
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, Root
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import PROCESS_ID
 from locklint.ir.lock import LockRef, LockRole, Mode
 

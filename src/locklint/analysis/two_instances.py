@@ -13,7 +13,7 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair, EventKind, is_vague
+from locklint.analysis.critical_pair import CriticalPair, is_vague
 from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.lock_order import holder_of
@@ -21,6 +21,7 @@ from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import Branch, Call, Opaque
 from locklint.ir.lock import Exactness, LockRole, Mode
 

@@ -9,12 +9,13 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair, EventKind, is_known, is_vague
+from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.lock_name import lock_name
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Call, Spawn
 from locklint.ir.lock import Exactness, Mode
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import split_key
-from locklint.models.calls import may_wait_or_log
+from locklint.models.events import event_of
 from locklint.models.spawns import WAITING_METHODS
 
 if TYPE_CHECKING:
@@ -130,4 +130,4 @@ class CallReach:
 def _may_wait(found: Callee) -> bool:
     if found.external is None:
         return not found.targets
-    return may_wait_or_log(found.external)
+    return event_of(found.external) is not None

@@ -24,8 +24,9 @@ from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
+from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy
-from locklint.models.calls import LOGGING_METHODS, is_logging
+from locklint.models.calls import LOGGING_METHODS
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -424,8 +425,8 @@ class WholeProgram:
         logged = {
             held.lock.identity
             for one in every
-            for event in one.outside
-            if is_logging(event.name)
+            for event in one.events
+            if event.event.kind is EventKind.LOG
             for held in event.held
         }
         if not taken & logged:

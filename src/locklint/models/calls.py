@@ -122,19 +122,7 @@ def consumes_at_once(dotted: str) -> bool:
     return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CONSUMERS
 
 
-def may_wait_or_log(dotted: str) -> bool:
-    """Whether an external call waits for a thread, a future or an executor, or writes to a log."""
-    owner, _, method = dotted.rpartition(".")
-    if method in _WAITS:
-        return owner.startswith(_WAITABLE) and not owner.startswith("asyncio")
-    return is_logging(dotted)
-
-
 def is_logging(dotted: str) -> bool:
     """Whether an external call hands a record to the handlers of a logger."""
     owner, _, method = dotted.rpartition(".")
     return owner in ("logging", *LOGGER_TYPES) and method in LOGGING_METHODS | {"handle"}
-
-
-_WAITS = frozenset(("join", "result", "exception", "shutdown", "__exit__"))
-_WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")

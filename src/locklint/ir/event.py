@@ -1,0 +1,35 @@
+"""What a function does that may wait for others, or that others may wait for."""
+
+from __future__ import annotations
+
+import msgspec
+
+from locklint.core.identity_enum import IdentityEnum
+from locklint.ir.access_path import AccessPath
+from locklint.ir.hierarchy import Holder
+from locklint.ir.lock import LockRef, Mode
+
+
+class EventKind(IdentityEnum):
+    """What happens."""
+
+    ACQUIRE = "acquire"  # waits as long as it takes
+    TRY = "try"  # gives up at once, or after a while
+    JOIN = "join"  # waits for a thread, a future or an executor
+    LOG = "log"  # hands a record to handlers, each of which has a lock
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Something that may wait, or that takes a lock.
+
+    ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
+    the program, and on what. ``holder`` is what a callee has told of the object whose attribute the
+    lock is.
+    """
+
+    kind: EventKind
+    lock: LockRef | None = None
+    mode: Mode = Mode.EXCLUSIVE
+    name: str = ""
+    path: AccessPath | None = None
+    holder: Holder | None = None
