@@ -14,10 +14,11 @@ from locklint.analysis.hold import Acquisition, Cause, CauseKind, Grade, InFligh
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import not_done
-from locklint.ir.instruction import Acquire, Constant, TryAcquire
+from locklint.ir.instruction import Acquire, Assign, Branch, Call, Constant, TryAcquire
 from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.operands import condition_paths
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -171,13 +172,47 @@ class Fate(msgspec.Struct):
 
         These are of what fails in ordinary use, and of a call after one of whose exceptions the
         function does release the lock. So are those of a call of which nothing is known, but not
-        where the author has seen to others: then the call is believed to be one that does not
-        raise.
+        where the author has seen to others, or to the result of this one: then the call is believed
+        to be one that does not raise.
         """
         if exception.grade < Grade.POSSIBLE or exception.grade >= Grade.LIKELY:
             return exception.grade >= Grade.LIKELY
         seen = {given.exception.cause for given in self._after_exceptions() if given.exception}
-        return exception.cause in seen or (not seen and exception.grade is Grade.UNKNOWN)
+        if exception.cause in seen:
+            return True
+        return (
+            exception.grade is Grade.UNKNOWN
+            and not seen
+            and not self._tells_by_result(exception.cause.span)
+        )
+
+    def _tells_by_result(self, span: Span) -> bool:
+        """Whether the function tests the result of a call, and releases the lock in several places.
+
+        What returns what went wrong does not raise it.
+        """
+        results = {
+            each.result
+            for block in self.states.function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Call) and each.span == span
+        }
+        if len(self.release_spans) < 2:
+            return False
+        bound = {
+            each.target
+            for block in self.states.function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Assign) and each.value in results
+        }
+        return any(
+            path.starts_with(value)
+            for block in self.states.function.blocks.values()
+            if isinstance(block.terminator, Branch)
+            for path in condition_paths(block.terminator.condition)
+            for value in (*results, *bound)
+            if isinstance(value, AccessPath)
+        )
 
     def severity(self, proven: bool) -> Severity:
         """Error where the fault is proven and the lock is surely one, else warning.

@@ -74,6 +74,9 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     """The exception after a handler that might have taken it did not."""
     names = {dotted.rsplit(".", 1)[-1] for dotted in handler.types}
     passed = replace(exception, excluded=exception.excluded | names)
+    if passed.grade is Grade.UNKNOWN:
+        # The author has thought of what the call may raise.
+        passed = replace(passed, grade=Grade.POSSIBLE)
     if not is_left_over(passed):
         return passed
     # A container of unknown type raises one of two kinds, and the author knows which.
