@@ -121,7 +121,7 @@ class Decorations:
             maker = made
         parameters = _positional(maker.decl)
         wrapper = _returned_function(maker)
-        if wrapper is None or not parameters:
+        if wrapper is None or not parameters or _may_return(maker.decl, parameters[0]):
             return None
         given.append((parameters[0].name, (inner,)))
         given += self._receiver(wrapper.decl, function)
@@ -165,6 +165,13 @@ class Decorations:
 
 def _positional(decl: FunctionDecl) -> list[Parameter]:
     return [p for p in decl.parameters if not p.star and not p.keyword_only]
+
+
+def _may_return(decl: FunctionDecl, parameter: Parameter) -> bool:
+    """Whether a decorator may give back what it is given, so that its wrapper need not run."""
+    return any(
+        isinstance(value, Ref) and value.names == (parameter.name,) for value in decl.returns
+    )
 
 
 def _returned_function(function: FunctionType) -> FunctionType | None:
