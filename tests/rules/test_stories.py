@@ -394,6 +394,26 @@ STORIES = {
           lock.release() | but this releases it anyway
         """,
     ),
+    "a clean-up that several paths go through": (
+        "LCK102",
+        """
+        def f(job, closing):
+            lock.acquire()
+            try:
+                if closing:
+                    return
+                print("working")
+            finally:
+                job(1)
+                lock.release()
+        """,
+        """
+        `lock` stays locked if `job()` raises
+          lock.acquire() | `lock` is acquired
+          job(1) | `job()` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+        """,
+    ),
     "tests on the way to a wait": (
         "LCK302",
         """

@@ -78,28 +78,33 @@ class Paths:
     def tests_before(self, place: Span, since: Span | None = None) -> tuple[Test, ...]:
         """The tests whose outcome leads to a place, from the place ``since`` or the entry on.
 
-        Only those that each path to the place goes through; loops over values are left out.
+        Only those that each path to the place goes through; loops over values are left out. A
+        clean-up stands in several blocks, and a test counts if it leads to each of them.
         """
+        blocks = list(self._blocks_of(place))
+        # A `with` is left at the place where it is entered.
+        blocks = [block for block in blocks if self._does(block, place)] or blocks
+        every = [self._tests_before(block, place, since) for block in blocks]
+        first = every[0] if every else []
+        return tuple(test for test in first if all(test in each for each in every))
+
+    def _tests_before(self, here: BlockId, place: Span, since: Span | None) -> list[Test]:
+        start = None if since is None else self._index(here, since)
+        if start is not None and start < (self._index(here, place) or 0):
+            return []
         found: list[Test] = []
-        for here in self._blocks_of(place):
-            start = None if since is None else self._index(here, since)
-            if start is not None and start < (self._index(here, place) or 0):
-                return ()
-            seen = {here}
-            while (previous := self._only_before(here)) is not None:
-                test = self._test(previous, here)
-                if test is not None and not self._is_obvious(previous, here, test):
-                    # Neither what is tested by the first place, nor what is tested by the last.
-                    if not (since and _covers(test.span, since)) and not _covers(place, test.span):
-                        found.append(test)
-                if previous in seen or (
-                    since is not None and self._index(previous, since) is not None
-                ):
-                    break
-                seen.add(previous)
-                here = previous
-            break
-        return tuple(reversed(found))
+        seen = {here}
+        while (previous := self._only_before(here)) is not None:
+            test = self._test(previous, here)
+            if test is not None and not self._is_obvious(previous, here, test):
+                # Neither what is tested by the first place, nor what is tested by the last.
+                if not (since and _covers(test.span, since)) and not _covers(place, test.span):
+                    found.append(test)
+            if previous in seen or (since is not None and self._index(previous, since) is not None):
+                break
+            seen.add(previous)
+            here = previous
+        return found[::-1]
 
     def nearest_release(
         self, place: Span, releases: Collection[Span], acquires: Collection[Span] = ()
@@ -311,6 +316,12 @@ class Paths:
                 getattr(block.terminator, "span", None) == place
             ):
                 yield block.id
+
+    def _does(self, block: BlockId, place: Span) -> bool:
+        return any(
+            each.span == place and not isinstance(each, Release | Exit)
+            for each in self._function.blocks[block].instructions
+        )
 
     def _index(self, block: BlockId, place: Span) -> int | None:
         instructions = self._function.blocks[block].instructions
