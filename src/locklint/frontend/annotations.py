@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
+from locklint.frontend.construction import Construction
+from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
@@ -28,9 +28,6 @@ from locklint.frontend.value_types import (
 from locklint.index.declarations import Choice, Element, Generic, Literal, Opaque, Ref, Value
 from locklint.ir.lock import Exactness
 
-if TYPE_CHECKING:
-    from locklint.frontend.inference import Inference
-
 _TRANSPARENT = frozenset(
     ("Annotated", "ClassVar", "Final", "InitVar", "NotRequired", "Optional", "ReadOnly", "Required")
 )
@@ -49,8 +46,9 @@ _AWAITABLES = frozenset(("Awaitable", "Future", "Task"))
 class Annotations:
     """Turns annotations into alternatives; bounded by the depth to which they are kept."""
 
-    def __init__(self, inference: Inference) -> None:
-        self.inference = inference
+    def __init__(self, evaluator: Evaluator, construction: Construction) -> None:
+        self.evaluator = evaluator
+        self.construction = construction
 
     def refine(self, types: Types, annotation: Value, scope: Scope) -> Types:
         """What a value is, given what its expression tells and its annotation.
@@ -79,7 +77,7 @@ class Annotations:
             case Literal(text="None"):
                 return NONE
             case Ref():
-                return self._instances(self.inference.value(annotation, scope), scope)
+                return self._instances(self.evaluator.value(annotation, scope), scope)
             case Choice(options=options):
                 return union(*[self.types(option, scope) for option in options])
             case Generic(of=Ref(names=names), arguments=arguments):
@@ -108,7 +106,7 @@ class Annotations:
         if name in _MAPPINGS:
             return (ContainerType("dict", (self.types(arguments[-1], scope),)),)
         if name in ("type", "Type"):
-            return self.inference.value(arguments[0], scope)
+            return self.evaluator.value(arguments[0], scope)
         if name == "Callable":
             return (CallableType(self.types(arguments[-1], scope)),)
         if name in ("ReferenceType", "ref", "WeakMethod"):
@@ -118,7 +116,7 @@ class Annotations:
             return self.types(arguments[0], scope)
         if name == "Coroutine":
             return self.types(arguments[-1], scope)
-        return self._instances(self.inference.value(of, scope), scope)
+        return self._instances(self.evaluator.value(of, scope), scope)
 
     def _instances(self, types: Types, scope: Scope) -> Types:
         """Instances of what the annotation names."""
@@ -135,16 +133,16 @@ class Annotations:
     def _instance(self, kind: Type, scope: Scope) -> Types:
         match kind:
             case ClassType():
-                return self.inference.calls.construct(kind.cls)
+                return self.construction.construct(kind.cls)
             case NameType(dotted=dotted):
                 if dotted in _BUILTIN_CONTAINERS:
                     return (ContainerType(dotted.rpartition(".")[2]),)
-                lock = self.inference.table.kind_for_constructor(dotted)
+                lock = self.evaluator.table.kind_for_constructor(dotted)
                 if lock is not None:
                     return (LockValue(lock.name, lock),)
                 if dotted.startswith("typing.") or dotted == "builtins.object":
                     return UNKNOWN
-                return (ExternalInstance(self.inference.table.result_type(dotted) or dotted),)
+                return (ExternalInstance(self.evaluator.table.result_type(dotted) or dotted),)
             case LockValue() | InstanceType() | ExternalInstance():
                 return UNKNOWN  # Not a class: the annotation cannot be made out.
             case _:

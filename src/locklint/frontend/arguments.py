@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from locklint.core.diagnostic import Confidence
+from locklint.frontend.annotations import Annotations
+from locklint.frontend.attributes import Attributes
+from locklint.frontend.evaluator import Evaluator
+from locklint.frontend.receivers import is_method, takes_class
 from locklint.frontend.value_types import (
     UNKNOWN,
     ClassRef,
@@ -29,18 +31,18 @@ from locklint.index.declarations import (
     Value,
 )
 
-if TYPE_CHECKING:
-    from locklint.frontend.inference import Inference
-
 _OWN_NAMES = frozenset(("cls", "__class__", "__init__"))
-_CLASS_METHODS = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
 
 
 class Arguments:
     """Finds what a parameter may be."""
 
-    def __init__(self, inference: Inference) -> None:
-        self.inference = inference
+    def __init__(
+        self, evaluator: Evaluator, annotations: Annotations, attributes: Attributes
+    ) -> None:
+        self.evaluator = evaluator
+        self.annotations = annotations
+        self.attributes = attributes
         self._sites: dict[str, dict[str, list[CallSite]]] = {}
 
     def parameter(
@@ -58,11 +60,11 @@ class Arguments:
         default: Types = ()
         if parameter.default is not None:
             holder = decl.class_name or ""
-            default = self.inference.value(
+            default = self.evaluator.value(
                 parameter.default, scope_of(index, decl.parent or "", holder)
             )
         if parameter.annotation is not None:
-            said = self.inference.annotations.types(parameter.annotation, scope)
+            said = self.annotations.types(parameter.annotation, scope)
             said = weaken(said, Confidence.MEDIUM, locks_only=True)
             if not all(isinstance(kind, UnknownType) for kind in said):
                 return union(said, [kind for kind in default if isinstance(kind, NoneType)])
@@ -82,7 +84,7 @@ class Arguments:
             argument = _argument(site, parameter, position - (1 if bound else 0))
             if argument is None:
                 continue
-            found.append(self.inference.value(argument, scope_of(where, site.function)))
+            found.append(self.evaluator.value(argument, scope_of(where, site.function)))
         types = union(*found)
         if not has_lock(types):
             return weaken(types, Confidence.MEDIUM)
@@ -101,8 +103,8 @@ class Arguments:
             bare = decl.class_name.rpartition(".")[2].partition("@")[0]
             names = [bare, "cls", "__class__", "__init__"]
             own = ClassRef(index.path, decl.class_name, index)
-            names.extend(sub.decl.name for sub in self.inference.project.subclasses(own))
-            names.extend(f"{each}[]" for each in self.inference.project.containers_of(bare))
+            names.extend(sub.decl.name for sub in self.evaluator.project.subclasses(own))
+            names.extend(f"{each}[]" for each in self.evaluator.project.containers_of(bare))
         sites = [
             (index, site)
             for name in names
@@ -114,7 +116,7 @@ class Arguments:
         elif decl.class_name or decl.parent:
             names = []
         for name in dict.fromkeys(names):
-            sites.extend(self.inference.project.call_sites(name, index))
+            sites.extend(self.evaluator.project.call_sites(name, index))
         result: list[tuple[ModuleIndex, CallSite, bool]] = []
         for where, site in sites:
             bound = self._calls(where, site, decl, index)
@@ -139,20 +141,20 @@ class Arguments:
         if caller.class_name is None:
             return False
         own = ClassRef(index.path, decl.class_name, index)
-        return own in self.inference.project.mro(ClassRef(index.path, caller.class_name, index))
+        return own in self.evaluator.project.mro(ClassRef(index.path, caller.class_name, index))
 
     def _calls(
         self, where: ModuleIndex, site: CallSite, decl: FunctionDecl, index: ModuleIndex
     ) -> bool | None:
         """Whether a call site calls the function: None if not, else whether it is bound."""
         scope = scope_of(where, site.function)
-        for kind in self.inference.value(site.call.callee, scope):
+        for kind in self.evaluator.value(site.call.callee, scope):
             match kind:
                 case FunctionType(path=path, qualname=qualname, bound=bound):
                     if path == index.path and qualname == decl.qualname:
                         return bound
                 case ClassType(cls=cls):
-                    found = self.inference.attributes.method(cls, "__init__")
+                    found = self.attributes.method(cls, "__init__")
                     if found is not None and found.path == index.path:
                         if found.qualname == decl.qualname:
                             return True
@@ -179,26 +181,8 @@ class Arguments:
         scope = scope_of(index, fixture.qualname)
         values = fixture.yields if fixture.is_generator else fixture.returns
         return weaken(
-            union(*[self.inference.value(value, scope) for value in values]), Confidence.MEDIUM
+            union(*[self.evaluator.value(value, scope) for value in values]), Confidence.MEDIUM
         )
-
-
-def is_method(decl: FunctionDecl) -> bool:
-    """Whether a function's first parameter is its receiver, an instance or a class."""
-    if not decl.class_name or not decl.parameters:
-        return False
-    return not decl.decorators or not any(
-        isinstance(decorator, Ref) and decorator.names[-1] == "staticmethod"
-        for decorator in decl.decorators
-    )
-
-
-def takes_class(decl: FunctionDecl) -> bool:
-    """Whether a method's receiver is the class."""
-    return decl.name in _CLASS_METHODS or any(
-        isinstance(decorator, Ref) and decorator.names[-1] in ("classmethod", "abstractclassmethod")
-        for decorator in decl.decorators
-    )
 
 
 def _argument(site: CallSite, parameter: Parameter, position: int) -> Value | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
+from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
+from locklint.frontend.evaluator import Evaluator
+from locklint.frontend.receivers import is_method, takes_class
 from locklint.frontend.value_types import (
     UNKNOWN,
     ClassRef,
@@ -41,9 +42,6 @@ from locklint.index.declarations import (
     Value,
 )
 from locklint.ir.lock import Exactness
-
-if TYPE_CHECKING:
-    from locklint.frontend.inference import Inference
 
 PROPERTIES = frozenset(
     ("property", "cached_property", "abstractproperty", "classproperty", "reify", "lazyproperty")
@@ -93,8 +91,8 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
 class Attributes:
     """Looks attributes up."""
 
-    def __init__(self, inference: Inference) -> None:
-        self.inference = inference
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
         self._slots: dict[tuple[ClassRef, str], Slot] = {}
         self._stores: dict[ClassRef, dict[str, list[Place]]] = {}
         self._by_class: dict[str, dict[str, list[FunctionDecl]]] = {}
@@ -135,40 +133,40 @@ class Attributes:
                 return UNKNOWN
 
     def _of_module(self, index: ModuleIndex, name: str) -> Types:
-        inference = self.inference
+        evaluator = self.evaluator
         dotted = f"{index.module}.{name}"
-        if inference.knows(dotted):
-            return inference.absolute(dotted, index)
-        found = inference.project.resolve(dotted, index)
+        if evaluator.knows(dotted):
+            return evaluator.absolute(dotted, index)
+        found = evaluator.project.resolve(dotted, index)
         if found is not None and found.index.path != index.path and not found.name:
             if name not in index.bindings and name not in index.functions:
                 return (ModuleType(found.index.path, found.index),)
-        return inference.global_name(name, index)
+        return evaluator.global_name(name, index)
 
     def _of_name(self, dotted: str, name: str, member: bool) -> Types:
         full = f"{dotted}.{name}"
         if member:
             return self._member(full)
-        inference = self.inference
-        attribute = inference.table.attribute(dotted, name)
+        evaluator = self.evaluator
+        attribute = evaluator.table.attribute(dotted, name)
         if attribute is not None:
             return self._of_external(dotted, name)
-        if inference.knows(full):
-            return inference.absolute(full, _NOWHERE)
-        found = inference.project.resolve(full)
+        if evaluator.knows(full):
+            return evaluator.absolute(full, _NOWHERE)
+        found = evaluator.project.resolve(full)
         if found is not None and not (found.rest and not found.name):
-            return inference.found(found)
+            return evaluator.found(found)
         return (NameType(full),)
 
     def _of_external(self, dotted: str, name: str) -> Types:
-        attribute = self.inference.table.attribute(dotted, name)
+        attribute = self.evaluator.table.attribute(dotted, name)
         if attribute is not None:
-            kind = self.inference.table.kinds[attribute.kind_name]
+            kind = self.evaluator.table.kinds[attribute.kind_name]
             view = None
             if attribute.alias_of is not None:
-                over = self.inference.table.attribute(dotted, attribute.alias_of)
+                over = self.evaluator.table.attribute(dotted, attribute.alias_of)
                 if over is not None:
-                    view, kind = kind, self.inference.table.kinds[over.kind_name]
+                    view, kind = kind, self.evaluator.table.kinds[over.kind_name]
                     name = attribute.alias_of
             return (
                 LockValue(
@@ -184,7 +182,7 @@ class Attributes:
 
     def _member(self, dotted: str) -> Types:
         """An attribute of an instance of a type outside the project."""
-        kind = self.inference.learnt.get(dotted)
+        kind = self.evaluator.learnt.get(dotted)
         if kind is None:
             return (NameType(dotted, member=True),)
         return (
@@ -200,8 +198,8 @@ class Attributes:
                 return self.of_instance(lock.cls, name)
         form = lock.api.context_form(name)
         if form is not None and form.is_attribute:
-            return (self.inference.calls.viewed(lock, form.mode),)
-        attribute = self.inference.table.attribute(lock.api.name, name)
+            return (replace(lock, mode=form.mode),)
+        attribute = self.evaluator.table.attribute(lock.api.name, name)
         if attribute is not None:
             owner = lock.identity or lock.api.name
             return tuple(
@@ -232,7 +230,7 @@ class Attributes:
         if not stores:
             return UNKNOWN
         identity = f"{index.key}.{function.qualname}.{name}"
-        return settle(self.inference.bindings(stores, index, []), identity, Exactness.ONE)
+        return settle(self.evaluator.bindings(stores, index, []), identity, Exactness.ONE)
 
     # Classes
 
@@ -250,7 +248,7 @@ class Attributes:
         external: str | None = None
         hidden = False  # by a class-level binding of a nearer class
         private = name.startswith("__") and not name.endswith("__")
-        for ancestor in self.inference.project.mro(cls):
+        for ancestor in self.evaluator.project.mro(cls):
             if private and (places or method is not None):
                 break  # A private name is another attribute in each class.
             if isinstance(ancestor, str):
@@ -295,7 +293,7 @@ class Attributes:
     def of_instance(self, cls: ClassRef, name: str) -> Types:
         """An attribute of an instance of a project class."""
         key = ("instance", cls.path, cls.qualname, name)
-        return self.inference.memoised(key, lambda: self._of_instance(cls, name))
+        return self.evaluator.memoised(key, lambda: self._of_instance(cls, name))
 
     def _of_instance(self, cls: ClassRef, name: str) -> Types:
         if name == "__class__":
@@ -304,7 +302,7 @@ class Attributes:
         if slot.method is not None:
             function = self.bind(slot.method, InstanceType(cls))
             if self.is_property(function):
-                types = self.inference.calls.results((function,))
+                types = self.evaluator.results((function,))
                 if not is_plain_property(function.decl):
                     owner = ClassRef(function.path, function.decl.class_name or "", function.index)
                     types = settle(types, f"{owner.identity}.{name}", Exactness.PER_INSTANCE)
@@ -348,7 +346,7 @@ class Attributes:
         if not any(isinstance(kind, LockValue) or self._makes_locks(kind) for kind in types):
             return types
         found: list[Types] = []
-        for subclass in self.inference.project.subclasses(cls):
+        for subclass in self.evaluator.project.subclasses(cls):
             places = tuple(p for p in self.slot(subclass, name).places if p.owner == subclass)
             if places:
                 found.append(weaken(self._bound(places), Confidence.MEDIUM))
@@ -356,7 +354,7 @@ class Attributes:
 
     def _makes_locks(self, kind: Type) -> bool:
         """Whether it is the class of a lock: ``lock_class = threading.RLock`` in a subclass."""
-        table = self.inference.table
+        table = self.evaluator.table
         return isinstance(kind, NameType) and table.kind_for_constructor(kind.dotted) is not None
 
     def _bound(self, places: tuple[Place, ...]) -> Types:
@@ -370,12 +368,12 @@ class Attributes:
         for owner, bindings in fills.items():
             plain = [binding for binding in bindings if not binding.element]
             for binding in plain:
-                types = self.inference.binding(binding, owner.index, owner.qualname)
+                types = self.evaluator.binding(binding, owner.index, owner.qualname)
                 is_declared = is_declared or (binding.is_declaration and are_known(types))
                 known.append(types)
             elements = [binding for binding in bindings if binding.element]
             if elements:
-                held.append(self.inference.bindings(elements, owner.index, known, owner.qualname))
+                held.append(self.evaluator.bindings(elements, owner.index, known, owner.qualname))
             everything.extend(bindings)
         types = union(*held) if held else union(*known)
         return without_unknown(types) if is_declared else types
@@ -388,9 +386,9 @@ class Attributes:
         if not (isinstance(value.callee, Ref) and value.callee.names[-1] in PROPERTIES):
             return ()
         scope = scope_of(place.owner.index, cls=place.owner.qualname)
-        getters = self.inference.value(value.arguments[0], scope)
+        getters = self.evaluator.value(value.arguments[0], scope)
         receiver = InstanceType(cls)
-        return self.inference.calls.results(
+        return self.evaluator.results(
             tuple(
                 self.bind(getter, receiver) if isinstance(getter, FunctionType) else getter
                 for getter in getters
@@ -412,9 +410,9 @@ class Attributes:
 
     def _outside(self, cls: ClassRef, slot: Slot, name: str) -> Types:
         """An attribute that no class of the project binds."""
-        for ancestor in self.inference.project.mro(cls):
+        for ancestor in self.evaluator.project.mro(cls):
             if isinstance(ancestor, str):
-                if self.inference.table.attribute(ancestor, name) is not None:
+                if self.evaluator.table.attribute(ancestor, name) is not None:
                     return self._of_external(ancestor, name)
         stored = self._stored_elsewhere(cls, name) or self._from_subclasses(cls, name)
         if stored:
@@ -425,7 +423,7 @@ class Attributes:
 
     def _stored_elsewhere(self, cls: ClassRef, name: str) -> Types:
         """Stores of the same file through other names: ``obj.lock = Lock()``, ``Cls.lock = …``."""
-        inference = self.inference
+        evaluator = self.evaluator
         index = cls.index
         instance: list[Binding] = []
         shared: list[Binding] = []
@@ -433,14 +431,14 @@ class Attributes:
             if binding.receiver is None:
                 continue
             scope = scope_of(index, binding.function)
-            for kind in inference.value(binding.receiver, scope):
+            for kind in evaluator.value(binding.receiver, scope):
                 if isinstance(kind, InstanceType) and self._related(kind.cls, cls):
                     instance.append(binding)
                 elif isinstance(kind, ClassType) and self._related(kind.cls, cls):
                     shared.append(binding)
         if not instance and not shared:
             return ()
-        types = inference.bindings([*instance, *shared], index, [])
+        types = evaluator.bindings([*instance, *shared], index, [])
         exactness = Exactness.PER_INSTANCE if instance else Exactness.ONE
         return settle(types, f"{cls.identity}.{name}", exactness)
 
@@ -448,7 +446,7 @@ class Attributes:
         """What a mixin or abstract class leaves to its subclasses to bind."""
         found: list[Types] = []
         homes: dict[str, None] = {}
-        for subclass in self.inference.project.subclasses(cls):
+        for subclass in self.evaluator.project.subclasses(cls):
             places = tuple(p for p in self.slot(subclass, name).places if p.owner == subclass)
             if places:
                 found.append(self._bound(places))
@@ -460,13 +458,13 @@ class Attributes:
         return weaken(types, Confidence.MEDIUM)
 
     def _related(self, one: ClassRef, other: ClassRef) -> bool:
-        project = self.inference.project
+        project = self.evaluator.project
         return one in project.mro(other) or other in project.mro(one)
 
     def of_class(self, cls: ClassRef, name: str) -> Types:
         """An attribute of a project class itself."""
         key = ("class", cls.path, cls.qualname, name)
-        return self.inference.memoised(key, lambda: self._of_class(cls, name))
+        return self.evaluator.memoised(key, lambda: self._of_class(cls, name))
 
     def _of_class(self, cls: ClassRef, name: str) -> Types:
         nested = f"{cls.qualname}.{name}"
@@ -483,7 +481,7 @@ class Attributes:
 
     def _of_super(self, cls: ClassRef, name: str, of_class: bool) -> Types:
         receiver: InstanceType | ClassType = ClassType(cls) if of_class else InstanceType(cls)
-        for ancestor in self.inference.project.mro(cls)[1:]:
+        for ancestor in self.evaluator.project.mro(cls)[1:]:
             if isinstance(ancestor, str):
                 if ancestor in _NO_ATTRIBUTES:
                     continue
@@ -493,7 +491,7 @@ class Attributes:
                 function = FunctionType(ancestor.path, qualname, ancestor.index)
                 function = self.bind(function, receiver)
                 if self.is_property(function):
-                    return self.inference.calls.results((function,))
+                    return self.evaluator.results((function,))
                 return (function,)
             if name in ancestor.decl.attributes:
                 return self.of_class(ancestor, name)
@@ -551,7 +549,7 @@ class Attributes:
             return ()
         owner = ClassRef(function.path, decl.class_name, function.index)
         found: list[FunctionType] = []
-        for subclass in self.inference.project.subclasses(owner):
+        for subclass in self.evaluator.project.subclasses(owner):
             qualname = subclass.decl.methods.get(decl.name)
             if qualname is not None and not subclass.index.functions[qualname].is_abstract:
                 method = FunctionType(subclass.path, qualname, subclass.index)
@@ -582,15 +580,13 @@ class Attributes:
                 return True
             if isinstance(decorator, Ref) and name not in ("staticmethod", "classmethod"):
                 scope = scope_of(function.index, cls=function.decl.class_name or "")
-                for kind in self.inference.value(decorator, scope):
+                for kind in self.evaluator.value(decorator, scope):
                     if isinstance(kind, ClassType) and self.method(kind.cls, "__get__"):
                         return True
         return False
 
     def bind(self, function: FunctionType, receiver: InstanceType | ClassType) -> FunctionType:
         """A function as it is reached through an instance or a class."""
-        from locklint.frontend.arguments import is_method, takes_class
-
         decl = function.decl
         bound = is_method(decl) and (isinstance(receiver, InstanceType) or takes_class(decl))
         if not bound:

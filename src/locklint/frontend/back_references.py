@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.frontend.arguments import is_method
 from locklint.frontend.inference import Inference
+from locklint.frontend.receivers import is_method
 from locklint.frontend.value_types import ClassRef, ClassType, InstanceType, scope_of
 from locklint.index.declarations import (
     Binding,

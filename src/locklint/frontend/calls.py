@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec.structs import replace
 
-from locklint.core.diagnostic import Confidence
+from locklint.frontend.annotations import Annotations
+from locklint.frontend.attributes import Attributes
+from locklint.frontend.construction import NOWHERE, Construction, argument_of, over
+from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.library_calls import LibraryCalls
+from locklint.frontend.receivers import super_type
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
     CallableType,
-    ClassRef,
     ClassType,
     ContainerMethod,
     ContainerType,
@@ -26,58 +27,44 @@ from locklint.frontend.value_types import (
     NameType,
     NoneType,
     Scope,
-    SuperType,
     Type,
     Types,
-    UnknownType,
     has_lock,
     scope_of,
     settle,
     union,
 )
-from locklint.index.declarations import CallValue, ModuleIndex, Opaque, Ref, Value
-from locklint.ir.lock import Exactness, LockKind, Mode
-
-if TYPE_CHECKING:
-    from locklint.frontend.inference import Inference
-
-_LOCK_METHODS = frozenset(
-    ("acquire", "release", "__enter__", "__exit__", "__aenter__", "__aexit__")
-)
+from locklint.index.declarations import CallValue, Ref, Value
+from locklint.ir.lock import Exactness
 
 _ELEMENTS = frozenset(
     ("get", "pop", "popleft", "setdefault", "__getitem__", "popitem", "peek", "get_nowait")
 )
-_NO_ARGUMENTS = CallValue(Opaque())
-_NOWHERE = scope_of(ModuleIndex(module="", path="", is_package=False))
 
 
 class Calls:
     """Finds what calls give, and what entering a context manager gives."""
 
-    def __init__(self, inference: Inference) -> None:
-        self.inference = inference
-        self.library = LibraryCalls(inference)
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        attributes: Attributes,
+        construction: Construction,
+        annotations: Annotations,
+    ) -> None:
+        self.evaluator = evaluator
+        self.attributes = attributes
+        self.construction = construction
+        self.annotations = annotations
+        self.library = LibraryCalls(evaluator, construction, annotations)
 
     def callee_types(self, call: CallValue, scope: Scope) -> Types:
         """What is called; ``super()`` is made out here, for it depends on where it is written."""
         if isinstance(call.callee, Ref) and call.callee.names == ("super",):
-            found = self.super_type(scope)
+            found = super_type(scope)
             if found is not None:
                 return (CallableType((found,)),)
-        return self.inference.value(call.callee, scope)
-
-    def super_type(self, scope: Scope) -> SuperType | None:
-        """What ``super()`` is in a function of a class."""
-        from locklint.frontend.arguments import is_method, takes_class
-
-        decl = scope.decl
-        while decl is not None:
-            if decl.class_name and is_method(decl):
-                cls = ClassRef(scope.path, decl.class_name, scope.index)
-                return SuperType(cls, takes_class(decl))
-            decl = scope.index.functions.get(decl.parent) if decl.parent else None
-        return None
+        return self.evaluator.value(call.callee, scope)
 
     def call_all(self, callees: Types, call: CallValue | None, scope: Scope) -> Types:
         """What calling any of the alternatives gives."""
@@ -87,7 +74,7 @@ class Calls:
 
     def results(self, callees: Types) -> Types:
         """What calling any of the alternatives gives, whatever the arguments."""
-        return self.call_all(callees, None, _NOWHERE)
+        return self.call_all(callees, None, NOWHERE)
 
     def call(self, callee: Type, call: CallValue | None, scope: Scope) -> Types:
         """What calling one alternative gives; ``call`` None: the arguments are not known."""
@@ -95,92 +82,26 @@ class Calls:
             case NameType(dotted=dotted):
                 return self.library.result(dotted, callee.member, call, scope)
             case ClassType(cls=cls):
-                return self.construct(cls, call, scope)
+                return self.construction.construct(cls, call, scope)
             case FunctionType():
                 return self._function(callee, call, scope)
             case LambdaType(body=body, scope=where):
-                return self.inference.value(body.body, where)
+                return self.evaluator.value(body.body, where)
             case CallableType(gives=gives):
                 return gives
             case LockMethod(lock=lock, method=method):
                 form = lock.api.context_form(method)
                 if form is not None and not form.is_attribute:
-                    return (self.viewed(lock, form.mode),)
-                return self.factory(lock.api.name, method)
+                    return (replace(lock, mode=form.mode),)
+                return self.construction.factory(lock.api.name, method)
             case ContainerMethod(container=container, method=method):
                 return self._container_method(container, method, call, scope)
             case InstanceType():
-                return self.results(self.inference.attributes.of(callee, "__call__"))
+                return self.results(self.attributes.of(callee, "__call__"))
             case NoneType():
                 return ()
             case _:
                 return UNKNOWN
-
-    def viewed(self, lock: LockValue, mode: Mode) -> LockValue:
-        """A lock as seen through a read or write view."""
-        return replace(lock, mode=mode)
-
-    # Construction
-
-    def construct(
-        self, cls: ClassRef, call: CallValue | None = None, scope: Scope | None = None
-    ) -> Types:
-        """An instance of a project class: a lock, if its class is one."""
-        kind = self.lock_kind_of_class(cls)
-        if kind is None:
-            return (InstanceType(cls),)
-        if self.inference.attributes.method(cls, "__init__") is not None:
-            call = None  # Its own constructor decides what becomes of the arguments.
-        made = self.make(kind, call, scope or _NOWHERE)
-        return tuple(
-            replace(item, cls=cls) if isinstance(item, LockValue) else item for item in made
-        )
-
-    def lock_kind_of_class(self, cls: ClassRef) -> LockKind | None:
-        """The kind of lock that a project class's instances are, if they are locks.
-
-        A subclass that has methods of its own to acquire or release is not a plain lock: calls of
-        those are followed instead.
-        """
-        table = self.inference.table
-        own = table.kind_for_constructor(cls.dotted)
-        if own is not None:
-            return own
-        for ancestor in self.inference.project.mro(cls):
-            if isinstance(ancestor, str):
-                kind = table.kind_for_constructor(ancestor)
-                if kind is not None:
-                    return kind
-                continue
-            kind = table.kind_for_constructor(ancestor.dotted)
-            if kind is not None:
-                return kind
-            if not _LOCK_METHODS.isdisjoint(ancestor.decl.methods):
-                return None
-        return None
-
-    def make(self, kind: LockKind, call: CallValue | None, scope: Scope) -> Types:
-        plain = LockValue(kind.name, kind)
-        if kind.cross_process and call is not None and (call.arguments or call.keywords):
-            # A lock by a file's or key's name is shared with whoever else makes it by that name.
-            plain = replace(plain, exactness=Exactness.UNKNOWN)
-        if kind.underlying is None or call is None:
-            return (plain,)
-        argument = _argument_of(call, kind.underlying.name, kind.underlying.position)
-        if argument is None:
-            return (plain,)
-        return _over(kind, self.inference.value(argument, scope))
-
-    def factory(self, type_name: str, method: str) -> Types:
-        factory = self.inference.table.factory_method(type_name, method)
-        dotted = f"{type_name}.{method}"
-        if factory is None:
-            known = self.inference.table.result_type(dotted)
-            return (ExternalInstance(known),) if known else (ExternalInstance(f"{dotted}()"),)
-        kind = self.inference.table.kinds[factory.kind_name]
-        if factory.fresh:
-            return (LockValue(kind.name, kind),)
-        return (LockValue(kind.name, kind, f"{dotted}()", Exactness.PER_INSTANCE),)
 
     # Functions
 
@@ -191,7 +112,7 @@ class Calls:
             if "contextmanager" in names or "asynccontextmanager" in names:
                 return (ManagerType(function),)
         if decl.is_abstract:
-            overriding = self.inference.attributes.overriding(function)
+            overriding = self.attributes.overriding(function)
             if overriding:
                 return union(*[self._function(other, call, scope) for other in overriding])
         key = ("returns", function.path, function.qualname, _receiver_key(function))
@@ -199,14 +120,14 @@ class Calls:
             passed = self._passed_through(function, call, scope)
             if passed:
                 return passed
-        return self.inference.memoised(key, lambda: self._returns(function))
+        return self.evaluator.memoised(key, lambda: self._returns(function))
 
     def _returns(self, function: FunctionType) -> Types:
         decl = function.decl
-        inference = self.inference
+        evaluator = self.evaluator
         scope = scope_of(function.index, function.qualname)
         if decl.is_generator:
-            items = union(*[inference.value(value, scope) for value in decl.yields])
+            items = union(*[evaluator.value(value, scope) for value in decl.yields])
             return (ContainerType("generator", (items,)),)
         parts: list[Types] = []
         for value in decl.returns:
@@ -214,7 +135,7 @@ class Calls:
         types = _released(union(*parts))
         if decl.returns_annotation is not None:
             outer = scope_of(function.index, decl.parent or "")
-            types = inference.annotations.refine(types, decl.returns_annotation, outer)
+            types = self.annotations.refine(types, decl.returns_annotation, outer)
         elif not decl.returns:
             return NONE
         if any(_last_name(decorator) in ("lru_cache", "cache") for decorator in decl.decorators):
@@ -231,9 +152,9 @@ class Calls:
             if value.names[0] == decl.parameters[0].name and value.names[0] not in decl.locals:
                 types: Types = (receiver,)
                 for name in value.names[1:]:
-                    types = self.inference.attribute_of_all(types, name)
+                    types = self.evaluator.attribute_of_all(types, name)
                 return types
-        return self.inference.value(value, scope)
+        return self.evaluator.value(value, scope)
 
     def _passed_through(self, function: FunctionType, call: CallValue, scope: Scope) -> Types:
         """What a function returns, where that is made of what it was given.
@@ -259,7 +180,7 @@ class Calls:
         return _released(
             union(
                 *[
-                    self.inference.value(value, where) if passed is None else passed
+                    self.evaluator.value(value, where) if passed is None else passed
                     for value, passed in zip(function.decl.returns, given, strict=True)
                 ]
             )
@@ -270,7 +191,7 @@ class Calls:
     ) -> Types | None:
         """What a parameter is in a call; None where the value is no parameter, or not given."""
         argument = _given_argument(value, function, call)
-        return None if argument is None else self.inference.value(argument, scope)
+        return None if argument is None else self.evaluator.value(argument, scope)
 
     def _made_of_given(
         self, value: CallValue, function: FunctionType, call: CallValue, scope: Scope
@@ -280,11 +201,11 @@ class Calls:
         if argument is None:
             return None
         where = scope_of(function.index, function.qualname)
-        for kind in self.inference.value(value.callee, where):
+        for kind in self.evaluator.value(value.callee, where):
             if isinstance(kind, NameType):
-                made = self.inference.table.kind_for_constructor(kind.dotted)
+                made = self.evaluator.table.kind_for_constructor(kind.dotted)
                 if made is not None and made.underlying is not None:
-                    return _over(made, self.inference.value(argument, scope))
+                    return over(made, self.evaluator.value(argument, scope))
         return None
 
     # Context managers
@@ -303,9 +224,9 @@ class Calls:
                 return _released(found)
             case InstanceType(cls=cls):
                 for name in ("__enter__", "__aenter__"):
-                    method = self.inference.attributes.method(cls, name)
+                    method = self.attributes.method(cls, name)
                     if method is not None:
-                        bound = self.inference.attributes.bind(method, kind)
+                        bound = self.attributes.bind(method, kind)
                         return self.results((bound,))
                 return (kind,)
             case LockValue():
@@ -330,7 +251,7 @@ class Calls:
             if method == "setdefault" and has_lock(items):
                 return items  # The default, if it is taken, is among what was put in.
             if method in ("get", "pop", "setdefault") and call and len(call.arguments) == 2:
-                return union(items, self.inference.value(call.arguments[1], scope))
+                return union(items, self.evaluator.value(call.arguments[1], scope))
             if method == "popitem":
                 return (ContainerType("tuple", (UNKNOWN, items), ("0", "1")),)
             return items or UNKNOWN
@@ -351,31 +272,8 @@ def _given_argument(value: Value, function: FunctionType, call: CallValue) -> Va
     offset = 1 if function.bound else 0
     for position, parameter in enumerate(function.decl.parameters):
         if parameter.name == value.names[0] and not parameter.star and position >= offset:
-            return _argument_of(call, parameter.name, position - offset)
+            return argument_of(call, parameter.name, position - offset)
     return None
-
-
-def _argument_of(call: CallValue, name: str, position: int | None) -> Value | None:
-    for keyword, value in call.keywords:
-        if keyword == name:
-            return value
-    if position is not None and position < len(call.arguments):
-        return call.arguments[position]
-    return None
-
-
-def _over(kind: LockKind, given: Types) -> Types:
-    """A condition made over what it was given."""
-    plain = LockValue(kind.name, kind)
-    found: list[Type] = []
-    for item in given:
-        if isinstance(item, LockValue):
-            found.append(replace(item, view_kind=kind, view_name=kind.name))
-        elif isinstance(item, NoneType):
-            found.append(plain)
-    if not found or any(isinstance(item, UnknownType) for item in given):
-        found.append(replace(plain, confidence=Confidence.MEDIUM))
-    return union(found)
 
 
 def _released(types: Types) -> Types:

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from locklint.frontend.attributes import Place
 from locklint.frontend.inference import Inference, declares
+from locklint.frontend.receivers import is_method, super_type
 from locklint.frontend.value_types import (
     ContainerMethod,
     FunctionType,
@@ -94,7 +95,7 @@ class Walker:
         if last == "*":
             return ()
         if path.root_name == "super" and len(path.fields) == 1 and last[0] == "(":
-            found = inference.calls.super_type(scope)
+            found = super_type(scope)
             return (found,) if found is not None else ()
         holder = self.types(scope, path.parent())
         if last[0] == "(":
@@ -138,8 +139,6 @@ class Walker:
 
     def root_of(self, name: str, scope: Scope) -> Root:
         """Where a bare name is bound, as seen from a function."""
-        from locklint.frontend.arguments import is_method
-
         decl = scope.decl
         own = True
         while decl is not None:

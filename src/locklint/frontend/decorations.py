@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from locklint.frontend.arguments import is_method, takes_class
 from locklint.frontend.inference import Inference
+from locklint.frontend.receivers import is_method, takes_class
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,

@@ -13,6 +13,12 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
+from locklint.frontend.annotations import Annotations
+from locklint.frontend.arguments import Arguments
+from locklint.frontend.attributes import Attributes
+from locklint.frontend.calls import Calls
+from locklint.frontend.construction import Construction
+from locklint.frontend.evaluator import Key
 from locklint.frontend.project import Found, Project
 from locklint.frontend.value_types import (
     NONE,
@@ -69,8 +75,6 @@ _BUILTIN_NAMES = frozenset(dir(builtins))
 _OPAQUE = Opaque()
 _NAME = attrgetter("name")
 
-Key = tuple[str, ...]
-
 
 class _Frame(msgspec.Struct):
     """One computation under way: at which keys cycles were cut in it, and which it came through.
@@ -96,14 +100,13 @@ class Inference:
     """Answers what values are; its parts answer for attributes, calls, annotations, arguments."""
 
     def __init__(self, project: Project, table: LockTable) -> None:
-        from locklint.frontend import annotations, arguments, attributes, calls
-
         self.project = project
         self.table = table
-        self.annotations = annotations.Annotations(self)
-        self.arguments = arguments.Arguments(self)
-        self.attributes = attributes.Attributes(self)
-        self.calls = calls.Calls(self)
+        self.attributes = Attributes(self)
+        self.construction = Construction(self, self.attributes)
+        self.annotations = Annotations(self, self.construction)
+        self.arguments = Arguments(self, self.annotations, self.attributes)
+        self.calls = Calls(self, self.attributes, self.construction, self.annotations)
         self.learnt: dict[str, LockKind] = {}
         self._memo: dict[Key, Types] = {}
         self._again: dict[str, dict[str, list[str]]] = {}
@@ -495,6 +498,14 @@ class Inference:
 
     # Parts of values
 
+    def call(self, callee: Type, call: CallValue | None, scope: Scope) -> Types:
+        """What calling one alternative gives; ``call`` None: the arguments are not known."""
+        return self.calls.call(callee, call, scope)
+
+    def results(self, callees: Types) -> Types:
+        """What calling any of the alternatives gives, whatever the arguments."""
+        return self.calls.results(callees)
+
     def attribute_of_all(self, types: Types, name: str) -> Types:
         """An attribute of any of the alternatives."""
         if len(types) == 1:
@@ -520,7 +531,7 @@ class Inference:
             case InstanceType():
                 method = "__getitem__"
                 functions = self.attributes.of(kind, method)
-                return self.calls.results(functions)
+                return self.results(functions)
             case NameType() | ClassType() | CallableType():
                 return (kind,)  # `Queue[int]` is the class itself.
             case NoneType():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from locklint.core.diagnostic import Confidence
+from locklint.frontend.annotations import Annotations
+from locklint.frontend.construction import Construction
+from locklint.frontend.evaluator import Evaluator
+from locklint.frontend.receivers import super_type
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
@@ -24,9 +27,6 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, Literal, Opaque, Ref
 from locklint.models.plain_values import RESULTS
-
-if TYPE_CHECKING:
-    from locklint.frontend.inference import Inference
 
 _CONTAINERS = {
     "builtins.list": "list",
@@ -70,23 +70,26 @@ _NO_ARGUMENTS = CallValue(Opaque())
 class LibraryCalls:
     """Finds what calls of names outside the project give."""
 
-    def __init__(self, inference: Inference) -> None:
-        self.inference = inference
+    def __init__(
+        self, evaluator: Evaluator, construction: Construction, annotations: Annotations
+    ) -> None:
+        self.evaluator = evaluator
+        self.construction = construction
+        self.annotations = annotations
 
     def result(self, dotted: str, member: bool, call: CallValue | None, scope: Scope) -> Types:
         """What calling ``dotted`` gives; ``member``: a method of an instance of a library's type.
 
         ``call`` None: the arguments are not known.
         """
-        table = self.inference.table
-        calls = self.inference.calls
+        table = self.evaluator.table
         kind = table.kind_for_constructor(dotted)
         if kind is not None:
             type_name, _, method = dotted.rpartition(".")
             if table.factory_method(type_name, method) is not None:
-                return calls.factory(type_name, method)
-            return calls.make(kind, call, scope)
-        learnt = self.inference.learnt.get(dotted)
+                return self.construction.factory(type_name, method)
+            return self.construction.make(kind, call, scope)
+        learnt = self.evaluator.learnt.get(dotted)
         if learnt is not None:
             return (LockValue(learnt.name, learnt, confidence=Confidence.MEDIUM),)
         known = table.result_type(dotted)
@@ -112,29 +115,30 @@ class LibraryCalls:
         if not call.arguments:
             return None
         if dotted in _SAME:
-            return self.inference.value(call.arguments[0], scope)
+            return self.evaluator.value(call.arguments[0], scope)
         helper = _HELPERS.get(dotted)
         return helper(self, call, scope) if helper is not None else None
 
     def _first(self, call: CallValue, scope: Scope) -> Types:
-        return self.inference.value(call.arguments[0], scope)
+        return self.evaluator.value(call.arguments[0], scope)
 
     def _container(self, name: str, call: CallValue, scope: Scope) -> Types:
         given = self._first(call, scope) if call.arguments else ()
         items = union(*[_contents(kind) for kind in given])
         if name == "dict":
-            keyed = tuple(self.inference.value(value, scope) for _, value in call.keywords)
+            keyed = tuple(self.evaluator.value(value, scope) for _, value in call.keywords)
             return (ContainerType(name, (items, *keyed) if items else keyed),)
         return (ContainerType(name, (items,) if items else ()),)
 
     def _default_dict(self, call: CallValue, scope: Scope) -> Types:
-        calls = self.inference.calls
-        made = [calls.call(kind, _NO_ARGUMENTS, scope) for kind in self._first(call, scope)]
+        made = [
+            self.evaluator.call(kind, _NO_ARGUMENTS, scope) for kind in self._first(call, scope)
+        ]
         items = without_none(union(*made))
         return (ContainerType("defaultdict", (items,) if items else ()),)
 
     def _cast(self, call: CallValue, scope: Scope) -> Types:
-        return self.inference.annotations.types(call.arguments[0], scope)
+        return self.annotations.types(call.arguments[0], scope)
 
     def _reference(self, call: CallValue, scope: Scope) -> Types:
         # What is referred to may be gone.
@@ -142,20 +146,20 @@ class LibraryCalls:
 
     def _partial(self, call: CallValue, scope: Scope) -> Types:
         return tuple(
-            CallableType(self.inference.calls.results((kind,)))
+            CallableType(self.evaluator.results((kind,)))
             if isinstance(kind, (ClassType, NameType))
             else kind
             for kind in self._first(call, scope)
         )
 
     def _next(self, call: CallValue, scope: Scope) -> Types:
-        return self.inference.iterated(self._first(call, scope))
+        return self.evaluator.iterated(self._first(call, scope))
 
     def _extreme(self, call: CallValue, scope: Scope) -> Types:
         """What ``max(items)`` and ``max(one, other)`` give."""
         if len(call.arguments) == 1:
             return self._next(call, scope)
-        return union(*[self.inference.value(argument, scope) for argument in call.arguments])
+        return union(*[self.evaluator.value(argument, scope) for argument in call.arguments])
 
     def _enumerate(self, call: CallValue, scope: Scope) -> Types:
         items = self._next(call, scope)
@@ -164,13 +168,13 @@ class LibraryCalls:
 
     def _zip(self, call: CallValue, scope: Scope) -> Types:
         parts = tuple(
-            self.inference.iterated(self.inference.value(value, scope)) for value in call.arguments
+            self.evaluator.iterated(self.evaluator.value(value, scope)) for value in call.arguments
         )
         keys = tuple(str(place) for place in range(len(parts)))
         return (ContainerType("list", ((ContainerType("tuple", parts, keys),),)),)
 
     def _map(self, call: CallValue, scope: Scope) -> Types:
-        return (ContainerType("list", (self.inference.calls.results(self._first(call, scope)),)),)
+        return (ContainerType("list", (self.evaluator.results(self._first(call, scope)),)),)
 
     def _type(self, call: CallValue, scope: Scope) -> Types | None:
         if len(call.arguments) != 1:
@@ -183,11 +187,11 @@ class LibraryCalls:
         return tuple(classes) or UNKNOWN
 
     def _super(self, call: CallValue, scope: Scope) -> Types:
-        found = self.inference.calls.super_type(scope)
+        found = super_type(scope)
         return (found,) if found is not None else UNKNOWN
 
     def _new(self, call: CallValue, scope: Scope) -> Types:
-        return self.inference.calls.results(self._first(call, scope))
+        return self.evaluator.results(self._first(call, scope))
 
     def _getattr(self, call: CallValue, scope: Scope) -> Types:
         if len(call.arguments) < 2:
@@ -195,9 +199,9 @@ class LibraryCalls:
         name = call.arguments[1]
         if not isinstance(name, Literal) or name.text[:1] not in "'\"":
             return UNKNOWN
-        found = self.inference.attribute_of_all(self._first(call, scope), name.text[1:-1])
+        found = self.evaluator.attribute_of_all(self._first(call, scope), name.text[1:-1])
         if len(call.arguments) > 2:
-            return union(found, self.inference.value(call.arguments[2], scope))
+            return union(found, self.evaluator.value(call.arguments[2], scope))
         return found
 
     def _field(self, call: CallValue, scope: Scope) -> Types | None:
@@ -205,18 +209,18 @@ class LibraryCalls:
 
         ``attr.Factory(make)`` takes the maker as its argument.
         """
-        inference = self.inference
+        evaluator = self.evaluator
         callee = call.callee.names[-1] if isinstance(call.callee, Ref) else ""
         makers = [value for name, value in call.keywords if name in ("default_factory", "factory")]
         if callee == "Factory" and call.arguments:
             makers.append(call.arguments[0])
         found: list[Types] = []
         for maker in makers:
-            for kind in inference.value(maker, scope):
-                found.append(inference.calls.call(kind, _NO_ARGUMENTS, scope))
+            for kind in evaluator.value(maker, scope):
+                found.append(evaluator.call(kind, _NO_ARGUMENTS, scope))
         for name, value in call.keywords:
             if name == "default":
-                found.append(inference.value(value, scope))
+                found.append(evaluator.value(value, scope))
         return union(*found) or None
 
 

@@ -125,7 +125,7 @@ class StaticResolver:
             case NameType(dotted=dotted):
                 return self.table.kind_for_constructor(dotted)
             case ClassType(cls=cls):
-                return self.inference.calls.lock_kind_of_class(cls)
+                return self.inference.construction.lock_kind_of_class(cls)
             case _:
                 return None
 
@@ -403,7 +403,7 @@ class StaticResolver:
         if isinstance(kind, LockValue):
             return kind
         if isinstance(kind, InstanceType):
-            found = self.inference.calls.lock_kind_of_class(kind.cls)
+            found = self.inference.construction.lock_kind_of_class(kind.cls)
             if found is not None:
                 return LockValue(
                     found.name, found, kind.cls.identity, Exactness.PER_INSTANCE, cls=kind.cls

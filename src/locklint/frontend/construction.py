@@ -1,0 +1,125 @@
+"""What constructors make: instances of classes of the project, and locks of libraries."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from locklint.core.diagnostic import Confidence
+from locklint.frontend.attributes import Attributes
+from locklint.frontend.evaluator import Evaluator
+from locklint.frontend.value_types import (
+    ClassRef,
+    ExternalInstance,
+    InstanceType,
+    LockValue,
+    NoneType,
+    Scope,
+    Type,
+    Types,
+    UnknownType,
+    scope_of,
+    union,
+)
+from locklint.index.declarations import CallValue, ModuleIndex, Value
+from locklint.ir.lock import Exactness, LockKind
+
+_LOCK_METHODS = frozenset(
+    ("acquire", "release", "__enter__", "__exit__", "__aenter__", "__aexit__")
+)
+
+NOWHERE = scope_of(ModuleIndex(module="", path="", is_package=False))
+"""The scope of calls that no code writes."""
+
+
+class Construction:
+    """Makes instances of classes, and locks of kinds."""
+
+    def __init__(self, evaluator: Evaluator, attributes: Attributes) -> None:
+        self.evaluator = evaluator
+        self.attributes = attributes
+
+    def construct(
+        self, cls: ClassRef, call: CallValue | None = None, scope: Scope | None = None
+    ) -> Types:
+        """An instance of a project class: a lock, if its class is one."""
+        kind = self.lock_kind_of_class(cls)
+        if kind is None:
+            return (InstanceType(cls),)
+        if self.attributes.method(cls, "__init__") is not None:
+            call = None  # Its own constructor decides what becomes of the arguments.
+        made = self.make(kind, call, scope or NOWHERE)
+        return tuple(
+            replace(item, cls=cls) if isinstance(item, LockValue) else item for item in made
+        )
+
+    def lock_kind_of_class(self, cls: ClassRef) -> LockKind | None:
+        """The kind of lock that a project class's instances are, if they are locks.
+
+        A subclass that has methods of its own to acquire or release is not a plain lock: calls of
+        those are followed instead.
+        """
+        table = self.evaluator.table
+        own = table.kind_for_constructor(cls.dotted)
+        if own is not None:
+            return own
+        for ancestor in self.evaluator.project.mro(cls):
+            if isinstance(ancestor, str):
+                kind = table.kind_for_constructor(ancestor)
+                if kind is not None:
+                    return kind
+                continue
+            kind = table.kind_for_constructor(ancestor.dotted)
+            if kind is not None:
+                return kind
+            if not _LOCK_METHODS.isdisjoint(ancestor.decl.methods):
+                return None
+        return None
+
+    def make(self, kind: LockKind, call: CallValue | None, scope: Scope) -> Types:
+        """Return what calling the constructor of a kind of lock gives."""
+        plain = LockValue(kind.name, kind)
+        if kind.cross_process and call is not None and (call.arguments or call.keywords):
+            # A lock by a file's or key's name is shared with whoever else makes it by that name.
+            plain = replace(plain, exactness=Exactness.UNKNOWN)
+        if kind.underlying is None or call is None:
+            return (plain,)
+        argument = argument_of(call, kind.underlying.name, kind.underlying.position)
+        if argument is None:
+            return (plain,)
+        return over(kind, self.evaluator.value(argument, scope))
+
+    def factory(self, type_name: str, method: str) -> Types:
+        """Return what a method of a library's type gives, such as ``manager.Lock()``."""
+        factory = self.evaluator.table.factory_method(type_name, method)
+        dotted = f"{type_name}.{method}"
+        if factory is None:
+            known = self.evaluator.table.result_type(dotted)
+            return (ExternalInstance(known),) if known else (ExternalInstance(f"{dotted}()"),)
+        kind = self.evaluator.table.kinds[factory.kind_name]
+        if factory.fresh:
+            return (LockValue(kind.name, kind),)
+        return (LockValue(kind.name, kind, f"{dotted}()", Exactness.PER_INSTANCE),)
+
+
+def argument_of(call: CallValue, name: str, position: int | None) -> Value | None:
+    """Return what a call passes by name or at a position; None if it passes nothing there."""
+    for keyword, value in call.keywords:
+        if keyword == name:
+            return value
+    if position is not None and position < len(call.arguments):
+        return call.arguments[position]
+    return None
+
+
+def over(kind: LockKind, given: Types) -> Types:
+    """Return a condition that is made over what it was given."""
+    plain = LockValue(kind.name, kind)
+    found: list[Type] = []
+    for item in given:
+        if isinstance(item, LockValue):
+            found.append(replace(item, view_kind=kind, view_name=kind.name))
+        elif isinstance(item, NoneType):
+            found.append(plain)
+    if not found or any(isinstance(item, UnknownType) for item in given):
+        found.append(replace(plain, confidence=Confidence.MEDIUM))
+    return union(found)

@@ -1,0 +1,37 @@
+"""The first parameter of a method: an instance, or a class."""
+
+from __future__ import annotations
+
+from locklint.frontend.value_types import ClassRef, Scope, SuperType
+from locklint.index.declarations import FunctionDecl, Ref
+
+_CLASS_METHODS = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
+
+
+def is_method(decl: FunctionDecl) -> bool:
+    """Whether a function's first parameter is its receiver, an instance or a class."""
+    if not decl.class_name or not decl.parameters:
+        return False
+    return not decl.decorators or not any(
+        isinstance(decorator, Ref) and decorator.names[-1] == "staticmethod"
+        for decorator in decl.decorators
+    )
+
+
+def takes_class(decl: FunctionDecl) -> bool:
+    """Whether a method's receiver is the class."""
+    return decl.name in _CLASS_METHODS or any(
+        isinstance(decorator, Ref) and decorator.names[-1] in ("classmethod", "abstractclassmethod")
+        for decorator in decl.decorators
+    )
+
+
+def super_type(scope: Scope) -> SuperType | None:
+    """Return the value of ``super()`` in a function of a class; None outside of one."""
+    decl = scope.decl
+    while decl is not None:
+        if decl.class_name and is_method(decl):
+            cls = ClassRef(scope.path, decl.class_name, scope.index)
+            return SuperType(cls, takes_class(decl))
+        decl = scope.index.functions.get(decl.parent) if decl.parent else None
+    return None
