@@ -19,6 +19,7 @@ from locklint.ir.event import Event, EventKind
 _WORDS = {
     EventKind.ACQUIRE: "acquire",
     EventKind.TRY: "try",
+    EventKind.WAIT: "wait",
     EventKind.JOIN: "join",
     EventKind.LOG: "log",
 }

@@ -11,6 +11,7 @@ from locklint.analysis.paths import Paths
 from locklint.analysis.story import made_step, under
 from locklint.core.diagnostic import Step
 from locklint.core.source import Span
+from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef
 
 if TYPE_CHECKING:
@@ -106,7 +107,10 @@ class Story:
                 callee = self._program.functions[link.inner.function].called_name
                 add("call", link, link.span, _call_phrase(link, callee))
             elif event.lock is not None:
-                message = f"waits for `{waits_for}`{self._holders(lock_name(event.lock), thread)}"
+                doing = "waits for"
+                if event.kind is EventKind.WAIT:
+                    doing = "waits on a condition, and then for its lock"
+                message = f"{doing} `{waits_for}`{self._holders(lock_name(event.lock), thread)}"
                 add("wait", link, link.span, message, event.lock.identity)
             else:
                 add("wait", link, link.span, waits)

@@ -29,7 +29,7 @@ from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.event import Event
+from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Holder
 from locklint.ir.instruction import Acquire, Call, CallArgument, Constant, Instruction, Operand
 from locklint.ir.lock import LockRef, Mode
@@ -337,13 +337,25 @@ class Recorder:
             )
         )
 
+    def waits(self, lock: LockRef, span: Span, disjunct: Disjunct) -> None:
+        """Note a wait on a condition: it holds all other locks when it takes its own again."""
+        key = key_of(lock)
+        held = tuple([one for one in self._held(disjunct) if one.key != key])
+        if held or not disjunct.hold(key).count:
+            released = (*self._released(disjunct), key)
+            self._note(Occurrence(Event(EventKind.WAIT, lock), span, held, released))
+
     def happens(self, event: Event, span: Span, disjunct: Disjunct) -> None:
         """Note an event that is no acquisition."""
         held, released, free = self._held(disjunct), self._released(disjunct), self._free(disjunct)
-        seen = (span, event.name, tuple((h.key, h.since) for h in held), released, free)
+        self._note(Occurrence(event, span, held, released, free))
+
+    def _note(self, one: Occurrence) -> None:
+        held = tuple((each.key, each.since) for each in one.held)
+        seen = (one.span, one.event.name, held, one.released, one.free)
         if seen not in self._seen:
             self._seen.add(seen)
-            self.states.events.append(Occurrence(event, span, held, released, free))
+            self.states.events.append(one)
 
     def acquires(
         self,

@@ -119,10 +119,13 @@ def _best(every: Iterable[Witness]) -> tuple[Witness, ...]:
     return tuple(sorted(every, key=Witness.rank)[:MAX_WITNESSES])
 
 
+_TAKING = (EventKind.ACQUIRE, EventKind.TRY, EventKind.WAIT)
+
+
 def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) -> Iterator[Witness]:
     """The edges that a pair shows, as far as no callee's pair has shown them already."""
     event = pair.event
-    if event.lock is None or event.kind not in (EventKind.ACQUIRE, EventKind.TRY):
+    if event.lock is None or event.kind not in _TAKING:
         return
     if not _has_name(pair, event.lock) or threads.is_unshared(pair.function, event.lock.path):
         return
@@ -147,7 +150,7 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
             holder,
             replace(one, holder=receivers.holder(pair, one.lock, one.holder)),
             target,
-            event.kind is EventKind.ACQUIRE,
+            event.kind is not EventKind.TRY,
             gates | threads.held_on_entry(pair.in_its_thread.function),
         )
 

@@ -49,6 +49,7 @@ from locklint.ir.instruction import (
     Wait,
     Yield,
 )
+from locklint.ir.lock import LockRole
 from locklint.models.calls import ends_by_raising, ends_process
 
 _EXITS = ("SystemExit", "KeyboardInterrupt")
@@ -209,6 +210,10 @@ class Transfer(Calls):
                 return [self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)]
             case Spawn():
                 self._spawn(instruction, disjunct)
+                return [disjunct]
+            case Wait(span=span, lock=lock):
+                if self._recorder and (lock.view_kind or lock.kind).role is LockRole.CONDITION:
+                    self._recorder.waits(self._canonical_lock(lock, disjunct), span, disjunct)
                 return [disjunct]
             case Yield(span=span):
                 if self._recorder:

@@ -15,6 +15,7 @@ class EventKind(IdentityEnum):
 
     ACQUIRE = "acquire"  # waits as long as it takes
     TRY = "try"  # gives up at once, or after a while
+    WAIT = "wait"  # waits on a condition, whose lock it gives back, and then takes again
     JOIN = "join"  # waits for a thread, a future or an executor
     LOG = "log"  # hands a record to handlers, each of which has a lock
 
