@@ -73,10 +73,7 @@ def resolver(tmp_path: Path) -> AstroidResolver:
     folder.mkdir()
     for name, text in PACKAGE.items():
         (folder / name).write_text(text)
-    table = default_table()
-    return AstroidResolver(
-        lambda dotted: table.kind_for_constructor(dotted) is not None, [str(tmp_path)]
-    )
+    return AstroidResolver(default_table().kind_for_constructor, [str(tmp_path)])
 
 
 @pytest.mark.parametrize(

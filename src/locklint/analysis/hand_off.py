@@ -19,11 +19,8 @@ from locklint.dataflow.order import loops
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Assign, FunctionRef
-from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.lock import ENTERING, LockRef, LockRole, Mode
 from locklint.ir.operands import terminator_paths, used_paths
-
-_FOR_WITH = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
-"""Methods that act for the caller whose `with` runs them."""
 
 
 class HandOffs:
@@ -50,7 +47,7 @@ class HandOffs:
                     self._spawned.add(called.target)
         for key, one in states.items():
             function = one.function
-            if one.complete and function.name not in _FOR_WITH and _is_in_reach(function, states):
+            if one.complete and function.name not in ENTERING and _is_in_reach(function, states):
                 if self._is_on_its_own(key):
                     self._note_releases(key, one, set())
                     self._look_at(key, one)

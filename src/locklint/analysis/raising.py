@@ -37,7 +37,7 @@ from locklint.ir.instruction import (
     Use,
     Yield,
 )
-from locklint.ir.lock import Failure
+from locklint.ir.lock import LOCKING, Failure
 from locklint.models.calls import EXPECTING_MANAGER
 from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
 
@@ -166,7 +166,7 @@ def _is_done_to_lock(call: Call) -> bool:
     """
     if call.arguments or call.use not in (Use.DISCARDED, Use.AWAITED):
         return False
-    return call.callee is not None and call.callee.last in ("acquire", "release")
+    return call.callee is not None and call.callee.last in LOCKING
 
 
 def _is_own_attribute(path: AccessPath) -> bool:

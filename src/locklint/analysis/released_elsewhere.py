@@ -18,7 +18,7 @@ from locklint.ir.api_use import UseKind, not_done
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, HandOver
 from locklint.ir.lock import Exactness
-from locklint.models.table import RELEASE_NAMES
+from locklint.models.words import RELEASE_NAMES
 
 
 class OtherRelease(msgspec.Struct, frozen=True):

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import split_key
-from locklint.models.events import event_of
-from locklint.models.spawns import WAITING_METHODS
+from locklint.models.events import WAITING_METHODS, event_of
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates

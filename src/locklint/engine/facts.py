@@ -24,7 +24,8 @@ from locklint.engine.report import InternalError
 from locklint.index.build_lock_use import names_of_made_locks
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import Function
-from locklint.models.spawns import DRIVERS
+from locklint.models.spawns import DRIVERS, PROCESS_MAKERS, THREAD_MAKERS
+from locklint.models.words import WORDS
 
 if TYPE_CHECKING:
     from locklint.frontend.parse import LoweringProblem
@@ -36,13 +37,8 @@ _MOST_SEPARATORS = 500_000
 The largest files that people publish have half as many.
 """
 
-_MAKERS = frozenset({"Lock", "RLock", "allocate_lock", "Process"})
-"""Names of what makes locks, or processes that share none. They only decide where to look."""
-
-_SPAWNERS = frozenset(
-    {"Thread", "Timer", "start_new_thread", "submit", "apply_async", "run_in_executor", "to_thread"}
-)
-"""Names of what makes threads."""
+_MAKERS = WORDS.thread_locks | PROCESS_MAKERS
+"""Names of what makes locks of threads, or processes that share none."""
 
 MODULE_CODE = ""
 """In place of a function's qualified name: the statements of the module itself."""
@@ -136,7 +132,7 @@ class OpenFile:
             )
             or not settings.methods.isdisjoint(declaration.called)
             or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
-            or not _SPAWNERS.isdisjoint(declaration.called)
+            or not THREAD_MAKERS.isdisjoint(declaration.called)
         }
         names = {index.functions[qualname].name for qualname in wanted}
         # What a program does in its one thread shows only in the function that it starts with.

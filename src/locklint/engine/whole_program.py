@@ -26,6 +26,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy
+from locklint.ir.lock import ENTERING
 from locklint.models.calls import LOGGING_METHODS
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ _MAX_DEPTH = 12
 """Through how many calls functions are lowered on demand."""
 
 _TEXT_METHODS = frozenset(("__str__", "__repr__", "__format__"))
-_ENTERING = frozenset(("__enter__", "__exit__", "__aenter__", "__aexit__"))
 _METHOD_DECORATORS = frozenset(
     "property staticmethod classmethod setter getter deleter overload abstractmethod wraps"
     " contextmanager asynccontextmanager override final cached_property".split()
@@ -83,7 +83,7 @@ class WholeProgram:
             self.project,
             self._table,
             AstroidResolver(
-                lambda name: self._table.kind_for_constructor(name) is not None,
+                self._table.kind_for_constructor,
                 consulted=files.consulted,
                 is_ours=files.has_module,
             ),
@@ -358,11 +358,11 @@ class WholeProgram:
             binding.value.names[-1]
             for file in self.files.files.values()
             for decl in file.index.classes.values()
-            for name in _ENTERING
+            for name in ENTERING
             for binding in decl.attributes.get(name, ())
             if isinstance(binding.value, Ref)
         }
-        return frozenset({*_ENTERING, *others})
+        return frozenset({*ENTERING, *others})
 
     def _behind_locking_decorators(self) -> dict[str, set[str]]:
         """By path, the functions not lowered yet that a locking decorator guards."""

@@ -53,7 +53,7 @@ from locklint.ir.instruction import (
     Use,
     Wait,
 )
-from locklint.ir.lock import Gives, LockRef, LockRole, Mode
+from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
 from locklint.models.calls import EXPECTING_MANAGER
 from locklint.models.table import LockTable
 
@@ -70,9 +70,6 @@ _LOOKING = frozenset(
 )
 """Functions that look at what they are given, and keep nothing of it."""
 
-_LOCKING = ("acquire", "release")
-"""Methods of unknown objects that are locks in all likelihood."""
-
 _AWAITING = ("wait_for", "shield")
 
 
@@ -87,7 +84,7 @@ def lock_method_names(table: LockTable) -> frozenset[str]:
         if kind.locked_method:
             names.add(kind.locked_method)
         names.update(kind.owned_methods, kind.owned_attributes)
-    return frozenset(names | {"__enter__", "__exit__", "__aenter__", "__aexit__"})
+    return ENTERING | names
 
 
 class EffectPass:
@@ -590,7 +587,7 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
             holds = False
         case Release(call=Call() as call) | Wait(call=call) | Notify(call=call):
             holds = True
-        case Call(targets=(), callee=AccessPath() as callee) as call if callee.last in _LOCKING:
+        case Call(targets=(), callee=AccessPath() as callee) as call if callee.last in LOCKING:
             holds = callee.last == "release"
         case _:
             return

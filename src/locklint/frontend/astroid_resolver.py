@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from locklint.index.screen import mentions_lock
+from locklint.ir.lock import LockKind, has_lock_methods
 
 if TYPE_CHECKING:
     from astroid import nodes  # type: ignore[import-untyped]
@@ -28,15 +29,11 @@ MAX_HOPS = 14
 MAX_TREES = 40
 """How many syntax trees are kept; of files that are asked for again they are made again."""
 
-_LOCK_METHODS = frozenset(
-    ("acquire", "release", "__enter__", "__exit__", "__aenter__", "__aexit__")
-)
-
 
 class AstroidResolver:
     """Implements `locklint.frontend.static_resolver.ExternalResolver`.
 
-    ``is_constructor`` tells whether the tables know a dotted name as a lock's constructor;
+    ``kind`` gives the kind of lock that a dotted name makes, as the tables know it;
     ``search_path`` are the folders with installed packages (default: those of this interpreter).
     ``consulted`` takes the paths of the files and folders on which answers rest. ``is_ours`` says
     of a dotted name that it leads into the project, of which another version may be installed.
@@ -44,13 +41,13 @@ class AstroidResolver:
 
     def __init__(
         self,
-        is_constructor: Callable[[str], bool],
+        kind: Callable[[str], LockKind | None],
         search_path: Sequence[str] | None = None,
         consulted: set[str] | None = None,
         is_ours: Callable[[str], bool] = lambda dotted: False,
     ) -> None:
         self._consulted: set[str] = set() if consulted is None else consulted
-        self._is_constructor = is_constructor
+        self._kind = kind
         self._is_ours = is_ours
         self._search_path = list(sys.path if search_path is None else search_path)
         self._answers: dict[str, str | None] = {}
@@ -76,7 +73,7 @@ class AstroidResolver:
     # Names
 
     def _resolve(self, dotted: str, hops: int) -> str | None:
-        if self._is_constructor(dotted):
+        if self._kind(dotted) is not None:
             return dotted
         self._hops_left -= 1
         if hops <= 0 or self._hops_left <= 0:
@@ -140,14 +137,16 @@ class AstroidResolver:
     def _class(self, cls: nodes.ClassDef, hops: int) -> str | None:
         """The lock that instances of a class are, by its name or its nearest known ancestor."""
         name: str = cls.qname()
-        if self._is_constructor(name):
+        if self._kind(name) is not None:
             return name
-        if not _LOCK_METHODS.isdisjoint(method.name for method in cls.mymethods()):
+        methods = {method.name for method in cls.mymethods()}
+        if has_lock_methods(methods):
             return None  # It has an interface of its own, of which nothing is known.
         for base in cls.bases:
             answer = self._name_in(cls.root(), base, hops - 1)
             if answer is not None:
-                return answer
+                kind = self._kind(answer)
+                return None if kind is not None and kind.is_replaced_by(methods) else answer
         return None
 
     def _attribute(self, cls: nodes.ClassDef, names: list[str], hops: int) -> str | None:

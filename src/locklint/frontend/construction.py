@@ -23,10 +23,6 @@ from locklint.frontend.value_types import (
 from locklint.index.declarations import CallValue, ModuleIndex, Value
 from locklint.ir.lock import Exactness, LockKind
 
-_LOCK_METHODS = frozenset(
-    ("acquire", "release", "__enter__", "__exit__", "__aenter__", "__aexit__")
-)
-
 NOWHERE = scope_of(ModuleIndex(module="", path="", is_package=False))
 """The scope of calls that no code writes."""
 
@@ -62,17 +58,14 @@ class Construction:
         own = table.kind_for_constructor(cls.dotted)
         if own is not None:
             return own
+        methods: set[str] = set()
         for ancestor in self.evaluator.project.mro(cls):
-            if isinstance(ancestor, str):
-                kind = table.kind_for_constructor(ancestor)
-                if kind is not None:
-                    return kind
-                continue
-            kind = table.kind_for_constructor(ancestor.dotted)
+            dotted = ancestor if isinstance(ancestor, str) else ancestor.dotted
+            kind = table.kind_for_constructor(dotted)
             if kind is not None:
-                return kind
-            if not _LOCK_METHODS.isdisjoint(ancestor.decl.methods):
-                return None
+                return None if kind.is_replaced_by(methods) else kind
+            if not isinstance(ancestor, str):
+                methods.update(ancestor.decl.methods)
         return None
 
     def make(self, kind: LockKind, call: CallValue | None, scope: Scope) -> Types:

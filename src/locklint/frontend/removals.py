@@ -13,10 +13,11 @@ from locklint.ir.instruction import (
     TryAcquire,
     Wait,
 )
+from locklint.ir.lock import LOCKING
 from locklint.models.plain_values import REMOVING
 
 _FILLING = frozenset(("add", "append", "appendleft", "insert"))
-_LETS_OTHERS = frozenset(("acquire", "release", "wait", "wait_for"))
+_LETS_OTHERS = LOCKING | {"wait", "wait_for"}
 """Methods in which other threads may do to a container what they like."""
 
 

@@ -12,7 +12,7 @@ from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import scope_of
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath
-from locklint.models.table import RELEASE_NAMES
+from locklint.models.words import RELEASE_NAMES
 
 
 def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl) -> bool:

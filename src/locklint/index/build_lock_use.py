@@ -11,12 +11,16 @@ from collections.abc import Callable, Mapping
 
 from locklint.index.build_values import MAX_CHAIN, dotted_names
 from locklint.index.declarations import CallValue, ModuleIndex, Ref
+from locklint.models.words import WORDS
 
-_LOCK_WORD = re.compile(
+_WRAPPER_WORD = re.compile(
     r"acquire|(^|_)release($|_)|^(w|r|write|read)?_?(un)?locked$|^(r|w|read|write)?_?unlock"
     r"|^__a?(enter|exit)__$|^enter_(async_)?context$"
-    r"|^notify(_all|All)?$|^wait(_for)?$"
 )
+"""How projects name the methods of their own that acquire and release."""
+
+_PARTS = ("lock", "acquire", "release", "enter", "exit")
+"""What stands in each of these names."""
 
 _OTHER_METHODS = frozenset(
     "open raises warns subTest assertRaises assertRaisesRegex assertRaisesRegexp assertWarns"
@@ -37,13 +41,12 @@ _OTHER_PACKAGES = frozenset(
 """Packages none of whose context managers are locks."""
 
 _MAKERS = ("lock", "semaphore", "condition", "mutex")
-"""How the names of what makes a lock end."""
+"""How projects name what makes a lock of their own: the ends of such names."""
 
+_METHODS = WORDS.methods
+_MADE = WORDS.makers
 _GIVES_ON = frozenset(("enter_context", "enter_async_context"))
 """Methods that touch what they are passed, not what they belong to."""
-
-
-_PARTS = ("lock", "acquire", "release", "enter", "exit", "notify", "wait")
 
 
 class _LockWords(dict[str, bool]):
@@ -53,8 +56,8 @@ class _LockWords(dict[str, bool]):
         if len(self) > 100_000:
             self.clear()
         # To look for what stands in all of the words takes a fifth of the time.
-        known = self[name] = (
-            any(map(name.__contains__, _PARTS)) and _LOCK_WORD.search(name) is not None
+        known = self[name] = name in _METHODS or (
+            any(map(name.__contains__, _PARTS)) and _WRAPPER_WORD.search(name) is not None
         )
         return known
 
@@ -171,4 +174,7 @@ def names_of_made_locks(index: ModuleIndex) -> frozenset[str]:
 
 
 def _makes_lock(call: CallValue) -> bool:
-    return isinstance(call.callee, Ref) and call.callee.names[-1].lower().endswith(_MAKERS)
+    if not isinstance(call.callee, Ref):
+        return False
+    name = call.callee.names[-1]
+    return name.lower().endswith(_MAKERS) or name in _MADE

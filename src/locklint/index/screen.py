@@ -16,9 +16,14 @@ wanted, ``block`` and ``clock``, six times as frequent, are not.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 from locklint.core.config import Config
+
+if TYPE_CHECKING:
+    from locklint.models.words import Words
 
 _SEARCHES = tuple(
     re.compile(expression).search
@@ -28,18 +33,59 @@ _SEARCHES = tuple(
         rb"cquire",
         rb"multiprocessing",
         rb"emaphore",
-        rb"\.release\b",
-        rb"Condition(?:\(|(?<=[.=]Condition)\b)",
         rb"LOCK(?<![BC]LOCK)",
         rb"utex(?<=[mM]utex)",
-        rb"CapacityLimiter",
     )
 )
+"""What most names of locks and of their methods have in common."""
+
+_ONE_WORD = re.compile("[A-Z]?[a-z]+")
 
 
 def mentions_lock(data: bytes, words: Sequence[bytes] = ()) -> bool:
     """Tell whether a file of these bytes can be a candidate; ``words`` are further signs of one."""
-    return any(search(data) for search in _SEARCHES) or any(word in data for word in words)
+    return (
+        any(search(data) for search in _SEARCHES)
+        or any(search(data) for search in _searches_of_tables())
+        or any(word in data for word in words)
+    )
+
+
+@cache
+def _searches_of_tables() -> tuple[Callable[[bytes], object], ...]:
+    """Return searches for those words of the library models that the common ones do not find."""
+    # A run whose result is cached needs no tables if nothing has changed.
+    from locklint.models.words import WORDS
+
+    return tuple([re.compile(each).search for each in expressions_of(WORDS)])
+
+
+def expressions_of(words: Words) -> list[bytes]:
+    """Return the expressions that find what the common ones do not.
+
+    Of a kind that also has a usual name nothing else is looked for: each search takes time. A maker
+    with a name of one word has to be called, or named as an attribute or an argument: texts and
+    other names have the word too. What waits and notifies does so with the lock held.
+    """
+    found: list[bytes] = []
+    silent = [kind for kind in words.kinds if not any(map(_is_found, kind))]
+    makers = {name.lstrip("_") for kind in silent for name in kind}
+    for name in sorted(makers, key=lambda name: (len(name), name)):
+        word = name.encode()
+        if any(each in word for each in found):
+            continue
+        if _ONE_WORD.fullmatch(name):
+            word += rb"(?:\(|(?<=[.=]" + word + rb")\b)"
+        found.append(word)
+    for name in sorted(words.acquiring | words.releasing):
+        if not _is_found(name):
+            found.append(rb"\." + name.encode() + rb"\b")
+    return found
+
+
+def _is_found(name: str) -> bool:
+    """Whether the common searches find a name."""
+    return any(search(name.encode()) for search in _SEARCHES)
 
 
 def configured_words(config: Config) -> tuple[bytes, ...]:

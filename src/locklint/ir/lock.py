@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from locklint.core.diagnostic import Confidence
 from locklint.core.identity_enum import IdentityEnum
 from locklint.ir.access_path import AccessPath
+
+ENTERING = frozenset(("__enter__", "__exit__", "__aenter__", "__aexit__"))
+"""The methods that a ``with`` calls."""
+
+LOCKING = frozenset(("acquire", "release"))
+"""Methods of unknown objects that are locks in all likelihood."""
 
 
 class LockRole(IdentityEnum):
@@ -155,10 +163,21 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
         """The context form of that method or attribute name."""
         return next((form for form in self.context_forms if form.name == name), None)
 
+    def is_replaced_by(self, methods: Collection[str]) -> bool:
+        """Whether a subclass with these methods acquires or releases in a way of its own."""
+        acquiring = any(form.name in methods for form in self.acquire_forms)
+        releasing = any(form.name in methods for form in self.release_forms)
+        return acquiring or releasing or has_lock_methods(methods)
+
     @property
     def is_async(self) -> bool:
         """Whether its plain acquire is a coroutine."""
         return any(form.is_async for form in self.acquire_forms)
+
+
+def has_lock_methods(methods: Collection[str]) -> bool:
+    """Whether a class with these methods looks like a lock, whatever its ancestors are."""
+    return any(name in methods for name in (*LOCKING, *ENTERING))
 
 
 class Exactness(IdentityEnum):

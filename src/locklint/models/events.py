@@ -10,7 +10,9 @@ import msgspec
 from locklint.ir.event import EventKind
 from locklint.models.calls import is_logging
 
-_WAITS = frozenset(("join", "result", "exception", "shutdown", "__exit__"))
+WAITING_METHODS = frozenset(("join", "result", "exception", "shutdown"))
+"""Methods by which a thread, future or executor is waited for; to leave its ``with`` waits too."""
+
 _WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")
 
 
@@ -28,7 +30,7 @@ class CallEvent(msgspec.Struct, frozen=True):
         return self.kind is EventKind.JOIN and arguments > 0
 
 
-_JOINS = {method: CallEvent(EventKind.JOIN, method) for method in _WAITS}
+_JOINS = {method: CallEvent(EventKind.JOIN, method) for method in (*WAITING_METHODS, "__exit__")}
 _LOGS = CallEvent(EventKind.LOG, "logging")
 
 

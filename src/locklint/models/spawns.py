@@ -61,14 +61,26 @@ _EXECUTORS = (
     "asyncio.",
 )
 
+
+def _makers(*contexts: Context) -> frozenset[str]:
+    return frozenset(
+        dotted.rpartition(".")[2]
+        for dotted, spawner in (*_SPAWNERS.items(), *_METHODS.items())
+        if spawner.context in contexts
+    )
+
+
+THREAD_MAKERS = _makers(Context.THREAD, Context.EXECUTOR)
+"""The last names of what starts threads. They only decide where to look."""
+
+PROCESS_MAKERS = _makers(Context.PROCESS)
+"""The last names of what starts processes."""
+
 DRIVERS = frozenset(("main", "_main", "run_main", "__main__"))
 """Functions of modules that only one thread runs, by their names, if nobody calls them."""
 
 THREAD_CLASSES = frozenset({"threading.Thread", "threading.Timer", "multiprocessing.dummy.Process"})
 """Classes whose subclasses run their method ``run`` in a thread of its own."""
-
-WAITING_METHODS = frozenset({"join", "result", "shutdown", "exception"})
-"""Methods by which a thread, future or executor is waited for."""
 
 
 def spawner(dotted: str) -> Spawner | None:

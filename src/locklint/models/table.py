@@ -35,9 +35,6 @@ from locklint.models import (
 )
 from locklint.models.library import FactoryMethod, Library, TypeAttribute
 
-RELEASE_NAMES = ("release", "release_read_lock", "release_write_lock", "__exit__")
-"""Methods by which an object that is not known may give back a lock."""
-
 LIBRARIES: tuple[Library, ...] = (
     stdlib_threading.LIBRARY,
     stdlib_multiprocessing.LIBRARY,

@@ -114,7 +114,7 @@ def _with_would_do(fate: Fate) -> bool:
     if not fate.lock.api.with_ok and not fate.lock.api.async_with_ok:
         return False
     for given in fate.releases:
-        if given.how != "release" or not given.last:
+        if given.lock.api.release_form(given.how) is None or not given.last:
             return False
         if given.before.levels[-1] != frozenset({fate.acquisition}):
             return False
