@@ -28,7 +28,16 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function, FunctionKind
 from locklint.ir.hierarchy import Fields, Hierarchy
-from locklint.ir.instruction import Acquire, Call, Constant, Instruction, Release, Return, Use
+from locklint.ir.instruction import (
+    BY_WITH,
+    Acquire,
+    Call,
+    Constant,
+    Instruction,
+    Release,
+    Return,
+    Use,
+)
 from locklint.ir.lock import Exactness, LockRef
 from locklint.models.stdlib_threading import LOCK
 
@@ -54,7 +63,7 @@ def functions(count: int) -> Iterator[Function]:
         body: list[Instruction] = []
         lock = _lock(part * 3 // PART + chance.randrange(3)) if chance.random() < 0.1 else None
         if lock is not None:
-            body.append(Acquire(_span(1), lock, "with"))
+            body.append(Acquire(_span(1), lock, BY_WITH))
         for line, callee in enumerate(sorted(callees), start=2):
             body.append(
                 Call(
@@ -67,7 +76,7 @@ def functions(count: int) -> Iterator[Function]:
                 )
             )
         if lock is not None:
-            body.append(Release(_span(9), lock, "with"))
+            body.append(Release(_span(9), lock, BY_WITH))
         block = BasicBlock(0, tuple(body), Return(_span(10), Constant(None), implicit=True))
         yield Function(
             key=f"m:f{number}",

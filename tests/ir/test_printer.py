@@ -8,6 +8,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Decorator, Function, FunctionKind
 from locklint.ir.instruction import (
+    BY_WITH,
     Acquire,
     Call,
     Catch,
@@ -15,6 +16,7 @@ from locklint.ir.instruction import (
     Defer,
     Handler,
     HandOver,
+    How,
     Instruction,
     Notify,
     Raise,
@@ -45,23 +47,23 @@ CALL = Call(PLACE, AccessPath("%1", (), Root.TEMP), PATH.field("wait"))
     ("instruction", "text"),
     [
         (
-            Acquire(PLACE, LOCK, "acquire"),
+            Acquire(PLACE, LOCK, How("acquire")),
             "acquire self._lock <bank.Account._lock: threading.Lock> by acquire",
         ),
         (
-            Acquire(PLACE, LOCK, "with", Mode.SHARED),
+            Acquire(PLACE, LOCK, BY_WITH, Mode.SHARED),
             "acquire self._lock <bank.Account._lock: threading.Lock> by with  [shared]",
         ),
         (
-            TryAcquire(PLACE, LOCK, "acquire", False, CALL.result),
+            TryAcquire(PLACE, LOCK, How("acquire"), False, CALL.result),
             "%1 = try-acquire self._lock <bank.Account._lock: threading.Lock> by acquire",
         ),
         (
-            TryAcquire(PLACE, LOCK, "acquire", True, None),
+            TryAcquire(PLACE, LOCK, How("acquire"), True, None),
             "timed-acquire self._lock <bank.Account._lock: threading.Lock> by acquire",
         ),
         (
-            Release(PLACE, LOCK, "with", exceptional=True),
+            Release(PLACE, LOCK, BY_WITH, exceptional=True),
             "release self._lock <bank.Account._lock: threading.Lock> by with  [exceptional]",
         ),
         (

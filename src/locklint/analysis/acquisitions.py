@@ -16,7 +16,7 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import not_done
-from locklint.ir.instruction import Acquire, Assign, Branch, Call, Constant, TryAcquire
+from locklint.ir.instruction import Acquire, Assign, Branch, Call, Constant, Means, TryAcquire
 from locklint.ir.lock import LockRef, LockRole, Mode
 from locklint.ir.operands import condition_paths
 
@@ -151,7 +151,7 @@ class Fate(msgspec.Struct):
         protected = [
             given.exception.cause.span
             for given in self._after_exceptions()
-            if given.exception is not None and given.how != "ExitStack"
+            if given.exception is not None and given.how.means is not Means.STACK
         ]
         if not leaks or not protected:
             return False
@@ -246,7 +246,7 @@ def _fates(states: LockStates) -> list[Fate]:
         instruction = event.instruction
         if isinstance(instruction, Acquire) and instruction.enter is not None:
             continue
-        if event.acquisition.how in ("enter_context", "enter_async_context"):
+        if event.acquisition.how.means is Means.STACK:
             continue
         if event.lock.identity in untaken:
             continue

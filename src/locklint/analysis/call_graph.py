@@ -20,7 +20,7 @@ from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Use
+from locklint.ir.instruction import Assign, Means, Use
 from locklint.ir.lock import LockRef
 
 _MOST_CHOICES = 4
@@ -207,7 +207,7 @@ def doubtful_holds(states: LockStates) -> frozenset[Acquisition]:
     first one in takes the lock, the last one out gives it back. In between nobody in particular
     holds it, and whoever comes to the test while it is taken does not ask for it.
     """
-    if all(taken.acquisition.how == "with" for taken in states.taken):
+    if all(taken.acquisition.how.means is Means.WITH for taken in states.taken):
         return frozenset()
     return frozenset(
         fate.acquisition

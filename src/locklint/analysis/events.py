@@ -31,7 +31,16 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Holder
-from locklint.ir.instruction import Acquire, Call, CallArgument, Constant, Instruction, Operand
+from locklint.ir.instruction import (
+    Acquire,
+    Call,
+    CallArgument,
+    Constant,
+    How,
+    Instruction,
+    Means,
+    Operand,
+)
 from locklint.ir.lock import LockRef, Mode
 
 
@@ -119,7 +128,7 @@ class Called(msgspec.Struct, frozen=True):
     def is_held_by_hand(self) -> bool:
         """Whether a lock is held that the function itself has to release."""
         return bool(self.held) and any(
-            held.since is not None and held.since.how != "with" for held in self.held
+            held.since is not None and held.since.how.means is not Means.WITH for held in self.held
         )
 
     @property
@@ -149,7 +158,7 @@ class Given(msgspec.Struct, frozen=True):
     """
 
     span: Span
-    how: str
+    how: How
     key: LockKey
     lock: LockRef
     before: Hold
@@ -389,7 +398,7 @@ class Recorder:
         self.states.tried[tried.call.span] = tried
 
     def releases(
-        self, key: LockKey, lock: LockRef, span: Span, how: str, disjunct: Disjunct
+        self, key: LockKey, lock: LockRef, span: Span, how: How, disjunct: Disjunct
     ) -> None:
         """Note a release."""
         self.states.locks.setdefault(key, lock)

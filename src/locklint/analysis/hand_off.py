@@ -13,7 +13,7 @@ from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates, Manner, Shared, Taken
 from locklint.analysis.guards import is_taken_again
 from locklint.analysis.hold import Acquisition
-from locklint.analysis.lockset_holds import BY_CONTEXT, is_exclusive
+from locklint.analysis.lockset_holds import is_exclusive
 from locklint.analysis.unheld import is_bad
 from locklint.dataflow.order import loops
 from locklint.ir.access_path import AccessPath
@@ -170,7 +170,7 @@ def _is_taken_twice(event: Taken) -> bool:
     return (
         is_exclusive(event.lock)
         and before.count > 0
-        and all(one.how not in BY_CONTEXT for one in before.levels[-1])
+        and all(not one.how.means.is_context for one in before.levels[-1])
     )
 
 
@@ -212,7 +212,7 @@ def is_given_to_others(fate: Fate) -> bool:
 
 def is_own_release(given: Given) -> bool:
     """Whether a function releases a lock that it has not acquired, as far as it knows."""
-    if given.how in BY_CONTEXT or given.before.forgotten:
+    if given.how.means.is_context or given.before.forgotten:
         return False
     return given.before.count <= 0 and not given.before.is_free
 

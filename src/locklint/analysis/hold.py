@@ -9,6 +9,7 @@ import msgspec
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
+from locklint.ir.instruction import How
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 MAX_COUNT = 8
@@ -102,7 +103,7 @@ class Acquisition(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=F
     """
 
     span: Span
-    how: str
+    how: How
     written: AccessPath
     failed: bool = False
 

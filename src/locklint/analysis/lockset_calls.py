@@ -22,14 +22,7 @@ from locklint.analysis.summary import Deltas, Effect, Summary
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import (
-    Call,
-    Constant,
-    Enter,
-    Exit,
-    Manager,
-    Use,
-)
+from locklint.ir.instruction import Call, Constant, Enter, Exit, How, Manager, Means, Use
 from locklint.ir.lock import LockRef, Mode
 
 
@@ -251,7 +244,7 @@ class Calls(Notes):
         if delta is None:
             return [disjunct.with_hold(key, FORGOTTEN)]
         current = [disjunct]
-        how = f"{callee.name}()"
+        how = How(callee.name, Means.CALL)
         for _ in range(abs(delta)):
             following: list[Disjunct] = []
             for one in current:

@@ -28,19 +28,19 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import read_acquire
 from locklint.ir.instruction import (
+    BY_STACK,
     Acquire,
     Call,
     Constant,
+    How,
     Instruction,
+    Means,
     TryAcquire,
     Use,
     acquired_names,
 )
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
 from locklint.ir.operands import bound_temporaries
-
-BY_CONTEXT = frozenset({"with", "enter_context", "enter_async_context", "ExitStack"})
-"""Ways to take a lock that give it back by themselves, and that of the release then."""
 
 
 class Holds(Values):
@@ -190,7 +190,7 @@ class Holds(Values):
             and is_exclusive(lock)
             and hold.count > 0
             and not hold.forgotten
-            and all(one.how not in BY_CONTEXT for one in hold.levels[-1])
+            and all(not one.how.means.is_context for one in hold.levels[-1])
         )
 
     def _after_wait(self, disjunct: Disjunct) -> Disjunct:
@@ -207,7 +207,7 @@ class Holds(Values):
         span: Span,
         lock: LockRef,
         mode: Mode | None,
-        how: str,
+        how: How,
         disjunct: Disjunct,
         raised: Raised | None,
     ) -> list[Disjunct]:
@@ -287,7 +287,7 @@ class Holds(Values):
         if hold.forgotten:
             return disjunct
         if hold.count > 0:
-            if all(one.how == "with" for one in hold.acquisitions()):
+            if all(one.how.means is Means.WITH for one in hold.acquisitions()):
                 return disjunct  # The end of the `with` releases it, so that nobody else may.
             return disjunct.with_hold(key, FORGOTTEN)
         return disjunct.with_hold(key, replace(hold, handed_over=True, free_at=None))
@@ -317,7 +317,7 @@ class Holds(Values):
             following: list[Disjunct] = []
             for one in current:
                 lock = self._deferred_locks[key]
-                following += self._release(span, lock, key.mode, "ExitStack", one, raised)
+                following += self._release(span, lock, key.mode, BY_STACK, one, raised)
             current = following
         return current
 

@@ -16,7 +16,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import UseKind, not_done
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, HandOver
+from locklint.ir.instruction import Call, HandOver, How, Means
 from locklint.ir.lock import Exactness
 from locklint.models.words import RELEASE_NAMES
 
@@ -32,7 +32,7 @@ class OtherRelease(msgspec.Struct, frozen=True):
     function: Function
     span: Span | None
     is_sure: bool
-    of_callee: frozenset[str] = frozenset()
+    of_callee: frozenset[How] = frozenset()
 
 
 class ReleasedElsewhere:
@@ -120,7 +120,7 @@ class ReleasedElsewhere:
             and (
                 not each.of_callee
                 or fate.instruction is not None
-                or f"{function.name}()" in each.of_callee
+                or How(function.name, Means.CALL) in each.of_callee
             )
         ]
 
@@ -155,9 +155,9 @@ def _is_loose(given: Given) -> bool:
     before = given.before
     if before.count <= 0:
         return not before.is_free
-    if given.how.endswith("()"):
+    if given.how.means is Means.CALL:
         return False
-    return any(a.how.endswith("()") for level in before.levels[-1:] for a in level)
+    return any(a.how.means is Means.CALL for level in before.levels[-1:] for a in level)
 
 
 def _may_be_of(fate: Fate, given: Given) -> bool:

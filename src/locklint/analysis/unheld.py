@@ -18,7 +18,6 @@ from locklint.analysis.hold import (
     LockKey,
     Why,
 )
-from locklint.analysis.lockset_holds import BY_CONTEXT
 from locklint.analysis.results import ignored_results, ignored_tries
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.identity_enum import IdentityEnum
@@ -102,7 +101,7 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
         witness = min(bad, key=_by_plainness)
         why, before = _why(witness), witness.before.where
         place = span
-        if witness.how in BY_CONTEXT and before is not None:
+        if witness.how.means.is_context and before is not None:
             # The `with` is right; what is wrong is the release inside it.
             place, before, why = before, span, NotHeld.MANAGED
         acquires = {a.span for given in events for a in given.before.acquisitions()}
@@ -165,7 +164,7 @@ def _is_lent(states: LockStates, given: Given) -> bool:
     Where nothing raises the body takes the lock again before the `with` ends.
     """
     where = given.before.where
-    if given.how not in BY_CONTEXT or given.exception is None or where is None:
+    if not given.how.means.is_context or given.exception is None or where is None:
         return False
     return is_taken_again(states, where, given.lock)
 

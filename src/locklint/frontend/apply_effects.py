@@ -22,6 +22,7 @@ from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
+    BY_WITH,
     Acquire,
     Assign,
     Await,
@@ -36,9 +37,11 @@ from locklint.ir.instruction import (
     FunctionRef,
     Handler,
     HandOver,
+    How,
     Instruction,
     Jump,
     Manager,
+    Means,
     Notify,
     Operand,
     Read,
@@ -190,7 +193,7 @@ class EffectPass:
                 mode = lock.mode or (form.mode if form else Mode.EXCLUSIVE)
                 self._pending[call.result] = (
                     call,
-                    Acquire(call.span, lock, method, mode, form, call),
+                    Acquire(call.span, lock, How(method), mode, form, call),
                 )
         elif call.callee is not None and call.callee.last in _AWAITING:
             for argument in call.arguments:
@@ -282,16 +285,16 @@ class EffectPass:
         if release is not None:
             if release.is_async and call.use in (Use.DISCARDED, Use.TESTED):
                 self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
-            yield Release(call.span, lock, method, lock.mode or release.mode, call)
+            yield Release(call.span, lock, How(method), lock.mode or release.mode, call)
             return
         if method == "__aenter__":
             yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
             return
         if method == "__enter__":
-            yield Acquire(call.span, lock, method, lock.mode or Mode.EXCLUSIVE, None, call)
+            yield Acquire(call.span, lock, How(method), lock.mode or Mode.EXCLUSIVE, None, call)
             return
         if method in ("__exit__", "__aexit__"):
-            yield Release(call.span, lock, method, lock.mode, call)
+            yield Release(call.span, lock, How(method), lock.mode, call)
             return
         if method in api.waits:
             if api.role is LockRole.CONDITION:
@@ -310,11 +313,11 @@ class EffectPass:
         if read.tries and not read.raises:
             result = None if call.use is Use.DISCARDED else call.result
             return TryAcquire(
-                call.span, lock, method, read.timed, result, mode, form, call, read.certain
+                call.span, lock, How(method), read.timed, result, mode, form, call, read.certain
             )
         if call.use is Use.ENTERED and call.result is not None:
             self._given_by_acquire[call.result] = lock
-        return Acquire(call.span, lock, method, mode, form, call, gives_up=read.tries)
+        return Acquire(call.span, lock, How(method), mode, form, call, gives_up=read.tries)
 
     def _stack_call(self, call: Call, method: str) -> Iterator[Instruction]:
         if call.callee is None or not call.callee.fields:
@@ -325,7 +328,7 @@ class EffectPass:
             lock = self._operands.lock(first)
             if lock is not None and lock.api.acquire_forms:
                 mode = lock.mode or lock.api.with_mode
-                yield Acquire(call.span, lock, method, mode, None, call)
+                yield Acquire(call.span, lock, How(method, Means.STACK), mode, None, call)
                 yield Defer(call.span, stack, lock)
         elif method in _PUSH_METHODS and isinstance(first, AccessPath):
             found = self._operands.method(first)
@@ -365,7 +368,7 @@ class EffectPass:
         if not right and lock.mode is None:
             self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
         mode = lock.mode or lock.api.with_mode
-        yield Acquire(enter.span, lock, "with", mode, None, None, enter)
+        yield Acquire(enter.span, lock, BY_WITH, mode, None, None, enter)
 
     def _note_with_acquire(self, enter: Enter, lock: LockRef) -> None:
         assert isinstance(enter.context, AccessPath)
@@ -432,7 +435,7 @@ class EffectPass:
             yield msgspec.structs.replace(exit_, manager=self._manager(context))
             return
         mode = lock.mode or lock.api.with_mode
-        yield Release(exit_.span, lock, "with", mode, None, exit_.exceptional)
+        yield Release(exit_.span, lock, BY_WITH, mode, None, exit_.exceptional)
 
     def _manager(self, context: Operand) -> Manager | None:
         if not isinstance(context, AccessPath):

@@ -7,6 +7,7 @@ for `Acquire`, `Release`, `Wait` and `Notify`, so that nothing later needs to kn
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -246,16 +247,44 @@ class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     manager: Manager | None = None
 
 
+class Means(IntEnum):
+    """By what kind of code a lock is acquired or released."""
+
+    METHOD = 0  # of the lock
+    WITH = 1
+    STACK = 2  # `contextlib.ExitStack`
+    CALL = 3  # of a function that returns with another state of the lock
+
+    @property
+    def is_context(self) -> bool:
+        """Whether what is acquired so is released without further code."""
+        return self is Means.WITH or self is Means.STACK
+
+
+class How(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
+    """By what a lock is acquired or released: the name of a method or function, or ``with``."""
+
+    name: str
+    means: Means = Means.METHOD
+
+    def __str__(self) -> str:
+        return f"{self.name}()" if self.means is Means.CALL else self.name
+
+
+BY_WITH = How("with", Means.WITH)
+BY_STACK = How("ExitStack", Means.STACK)
+
+
 class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Take a lock, waiting as long as it takes; if it raises, nothing is held.
 
-    ``how`` is the method's name, or ``with``. ``call`` is what it was lowered from. ``gives_up``:
+    ``call`` is what it was lowered from. ``gives_up``:
     it may wait for a while only, or not at all, and raises where it does not get the lock by then.
     """
 
     span: Span
     lock: LockRef
-    how: str
+    how: How
     mode: Mode = Mode.EXCLUSIVE
     form: AcquireForm | None = None
     call: Call | None = None
@@ -272,7 +301,7 @@ class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fals
 
     span: Span
     lock: LockRef
-    how: str
+    how: How
     timed: bool
     result: AccessPath | None
     mode: Mode = Mode.EXCLUSIVE
@@ -293,7 +322,7 @@ class Release(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
     span: Span
     lock: LockRef
-    how: str
+    how: How
     mode: Mode | None = None
     call: Call | None = None
     exceptional: bool = False  # the way out of a `with` after an exception

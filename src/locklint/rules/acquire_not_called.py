@@ -51,7 +51,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.lockset_holds import BY_CONTEXT
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, kind_phrase, with_statement
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
@@ -167,7 +166,7 @@ def _section(function: Function, lock: LockRef) -> tuple[bool, bool, bool]:
     releases = any(isinstance(each, Release) for each in used)
     releases |= any(lock.api.release_form(method) is not None for method in named)
     is_tried = any(isinstance(each, TryAcquire) for each in used)
-    return acquires and releases, is_tried, any(each.how in BY_CONTEXT for each in used)
+    return acquires and releases, is_tried, any(each.how.means.is_context for each in used)
 
 
 def _message(use: ApiUse) -> str | None:

@@ -66,7 +66,7 @@ from locklint.analysis.story import (
     with_statement,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.ir.instruction import Acquire, Release, Use
+from locklint.ir.instruction import Acquire, Means, Release, Use
 from locklint.rule import Rule
 
 
@@ -114,7 +114,9 @@ def _with_would_do(fate: Fate) -> bool:
     if not fate.lock.api.with_ok and not fate.lock.api.async_with_ok:
         return False
     for given in fate.releases:
-        if given.lock.api.release_form(given.how) is None or not given.last:
+        if given.how.means is not Means.METHOD or not given.last:
+            return False
+        if given.lock.api.release_form(given.how.name) is None:
             return False
         if given.before.levels[-1] != frozenset({fate.acquisition}):
             return False

@@ -60,7 +60,7 @@ from locklint.analysis.story import (
 )
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
-from locklint.ir.instruction import TryAcquire
+from locklint.ir.instruction import How, TryAcquire
 from locklint.ir.lock import Exactness, LockRole
 from locklint.rule import Rule
 
@@ -100,6 +100,9 @@ def _waited_for(program: Program) -> frozenset[str]:
     )
 
 
+_ENTERING = (How("__enter__"), How("__aenter__"))
+
+
 def _is_never_released(program: Program, fate: Fate) -> bool:
     if fate.releases or not fate.kept or not _needs_release(fate):
         return False
@@ -107,7 +110,7 @@ def _is_never_released(program: Program, fate: Fate) -> bool:
 
 
 def _needs_release(fate: Fate) -> bool:
-    if fate.instruction is None or fate.acquisition.how in ("__enter__", "__aenter__"):
+    if fate.instruction is None or fate.acquisition.how in _ENTERING:
         return False
     if fate.states.function.name in ("__enter__", "__aenter__"):
         return False
