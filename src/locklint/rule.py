@@ -11,6 +11,7 @@ import msgspec
 from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity, Step
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
+from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class Rule(msgspec.Struct, frozen=True):
     ``summary`` is one line; ``page`` the rule's page in Markdown (the module's docstring);
     ``severity`` the highest that it gives. ``subsumed_by`` are the codes of stronger rules: where
     one of them, selected too, stands at the same place, this finding is left out. A rule in
-    ``preview`` runs only where preview is switched on.
+    ``preview`` runs only where preview is switched on. ``wants`` are the kinds of events that the
+    rule looks at beside acquires: nothing else is recorded, or looked for in callees.
     """
 
     code: str
@@ -37,6 +39,7 @@ class Rule(msgspec.Struct, frozen=True):
     subsumed_by: tuple[str, ...] = ()
     fixable: str = ""  # "", "safe", "unsafe"
     preview: bool = False
+    wants: frozenset[EventKind] = frozenset()
 
     def __post_init__(self) -> None:
         if not CODE.fullmatch(self.code):

@@ -29,7 +29,7 @@ from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.event import Event, EventKind
+from locklint.ir.event import ALL_EVENTS, Event, EventKind
 from locklint.ir.hierarchy import Holder
 from locklint.ir.instruction import (
     Acquire,
@@ -264,8 +264,10 @@ class LockStates(msgspec.Struct):
 class Recorder:
     """Collects the facts of one function while its solved states are walked once more."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, wanted: frozenset[EventKind] = ALL_EVENTS) -> None:
+        """``wanted``: the kinds of events that are noted."""
         self.states = LockStates(function)
+        self._wanted = wanted
         self._seen: set[tuple[object, ...]] = set()
 
     def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
@@ -360,6 +362,8 @@ class Recorder:
         self._note(Occurrence(event, span, held, released, free))
 
     def _note(self, one: Occurrence) -> None:
+        if one.event.kind not in self._wanted:
+            return
         held = tuple((each.key, each.since) for each in one.held)
         seen = (one.span, one.event.name, held, one.released, one.free)
         if seen not in self._seen:

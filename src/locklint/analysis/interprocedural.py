@@ -27,6 +27,7 @@ from locklint.analysis.turns import find_turns
 from locklint.core.not_analysed import Reason
 from locklint.dataflow.solver import Forward, GivenUp
 from locklint.ir.cfg import Function
+from locklint.ir.event import ALL_EVENTS, EventKind
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -84,11 +85,17 @@ class Interprocedural:
     """All functions analysed so far. `add` takes more and solves again what depends on them.
 
     With ``keeps_all`` the exits and yields of functions that touch no lock are kept too.
-    ``on_solved`` is called behind each function that was solved.
+    ``on_solved`` is called behind each function that was solved. ``wanted`` are the kinds of events
+    that are recorded.
     """
 
-    def __init__(self, on_solved: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        on_solved: Callable[[], None] = lambda: None,
+        wanted: frozenset[EventKind] = ALL_EVENTS,
+    ) -> None:
         self.keeps_all = False
+        self._wanted = wanted
         self._on_solved = on_solved
         self.functions: dict[str, Function] = {}
         self.states: dict[str, LockStates] = {}
@@ -222,7 +229,9 @@ class Interprocedural:
         self._by_passed.pop(function.key, None)
         try:
             shared = self._shared.get(function.key, NOT_SHARED)
-            states = solve(function, self._lookup, self.keeps_all, shared=shared)
+            states = solve(
+                function, self._lookup, self.keeps_all, shared=shared, wanted=self._wanted
+            )
         except Exception as error:
             self._errors.append((function, error))
             states = LockStates(function, given_up=Reason.DEFECT)
@@ -257,11 +266,12 @@ def solve(
     keeps_all: bool = False,
     passed: Passed | None = None,
     shared: Shared = NOT_SHARED,
+    wanted: frozenset[EventKind] = ALL_EVENTS,
 ) -> LockStates:
     """The facts about one function's locks, given the summaries of what it calls.
 
     With ``passed`` they are those of a call that passes these values; ``shared`` says what others
-    do to the same locks.
+    do to the same locks. Events of the ``wanted`` kinds are noted.
     """
     if passed is not None:
         function = passed.written_out(function)
@@ -272,7 +282,7 @@ def solve(
     touches = _has_lock_instruction(function) or not all(each.is_neutral for each in called)
     changes = touches or any(each.effects or each.context_effects for each in called)
     flags = _sets_flags(function) or any(each.sets_flags for each in called)
-    attempt = _Attempt(function, lookup, changes or keeps_all, flags, passed, shared)
+    attempt = _Attempt(function, lookup, changes or keeps_all, flags, passed, shared, wanted)
     try:
         return attempt.solve(Relevance(function, outcomes=touches), FIRST_WORK)
     except GivenUp:
@@ -297,6 +307,7 @@ class _Attempt(NamedTuple):
     sets_flags: bool
     passed: Passed | None
     shared: Shared
+    wanted: frozenset[EventKind]
 
     def solve(self, relevance: Relevance, left: int) -> LockStates:
         """The facts, where ``relevance`` says what to remember, and ``left`` how much work to do.
@@ -304,7 +315,7 @@ class _Attempt(NamedTuple):
         Raises `GivenUp` at a bound.
         """
         function, lookup, shared = self.function, self.lookup, self.shared
-        recorder = Recorder(function)
+        recorder = Recorder(function, self.wanted)
         recorder.states.shared = shared
         recorder.states.deciding = relevance.deciding
         recorder.states.sets_flags = self.sets_flags

@@ -40,7 +40,7 @@ class Notes(Holds):
         assert self._recorder is not None
         if call.external is not None:
             path = call.callee.parent() if call.callee and call.callee.fields else None
-            self._note_event(call.external, call.span, path, disjunct, len(call.arguments))
+            self._note_event(call.external, call.span, path, disjunct, call.arguments)
         if not call.targets and not call.overrides:
             return
         bare = msgspec.structs.replace(
@@ -69,11 +69,11 @@ class Notes(Holds):
         span: Span,
         path: AccessPath | None,
         disjunct: Disjunct,
-        arguments: int,
+        arguments: tuple[CallArgument, ...] = (),
     ) -> None:
         assert self._recorder is not None
         called = event_of(external)
-        if called is not None and not called.ends_by_itself(arguments):
+        if called is not None and not called.ends_soon(arguments):
             # What a thread or future is kept in tells which one it is; a log is one for all.
             if path is not None and called.kind is EventKind.JOIN:
                 path = self._canonical(path, disjunct)
@@ -166,7 +166,7 @@ class Notes(Holds):
             return
         if manager.external is not None:
             path = exit_.context if isinstance(exit_.context, AccessPath) else None
-            self._note_event(f"{manager.external}.__exit__", exit_.span, path, disjunct, 0)
+            self._note_event(f"{manager.external}.__exit__", exit_.span, path, disjunct)
         if not self._closes_stack(exit_):
             self._note_managed(manager, exit_.span, False, disjunct)
 

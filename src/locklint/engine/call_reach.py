@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import split_key
-from locklint.models.events import WAITING_METHODS, event_of
+from locklint.ir.event import EventKind
+from locklint.models.events import event_names, event_of
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -26,6 +27,7 @@ class CallReach:
     """What comes to a lock, given the functions that are known to take one.
 
     ``uses`` are the wrappers that stand in front of functions, by the keys of the calls of them.
+    An event of a kind that is ``wanted`` counts like a lock.
     The answers hold for as long as ``states`` stay as they are; then come those after `renew`.
     """
 
@@ -35,7 +37,10 @@ class CallReach:
         project: Project,
         states: Mapping[str, LockStates],
         uses: Mapping[str, WrapperUse],
+        wanted: frozenset[EventKind],
     ) -> None:
+        self._wanted = wanted
+        self._names = event_names(wanted)
         self._written = written
         self._project = project
         self._states = states
@@ -119,14 +124,16 @@ class CallReach:
             return
         for use in uses:
             found = self._written.runs(index, use)
-            if use.name in WAITING_METHODS and _may_wait(found):
+            if self._is_event(use.name, found):
                 yield None
             yield from found.targets
             yield from found.overrides
             yield from found.runs
 
-
-def _may_wait(found: Callee) -> bool:
-    if found.external is None:
-        return not found.targets
-    return event_of(found.external) is not None
+    def _is_event(self, name: str, found: Callee) -> bool:
+        if name not in self._names:
+            return False
+        if found.external is None:
+            return not found.targets
+        event = event_of(found.external)
+        return event is not None and event.kind in self._wanted

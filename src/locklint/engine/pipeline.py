@@ -41,6 +41,7 @@ from locklint.engine.suppress import UNUSED_SUPPRESSION, Reported, Silencer
 from locklint.engine.whole_program import WholeProgram
 from locklint.engine.workers import Workers
 from locklint.ir.cfg import FunctionKind
+from locklint.ir.event import ALL_EVENTS, EventKind
 from locklint.reporting.fingerprint import identity, numbered
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def check(
         folder=settings.folder,
         stdin=stdin,
         prepare=selection.prepare,
+        wants=selection.wants,
         discovery=discovery,
         means=means,
     )
@@ -183,14 +185,15 @@ def solve(
     folder: str | None = None,
     stdin: StdinText | None = None,
     prepare: Callable[[Iterable[str]], None] = lambda paths: None,
+    wants: Callable[[], frozenset[EventKind]] = lambda: ALL_EVENTS,
     discovery: Discovery | None = None,
     means: Means | None = None,
 ) -> Solved:
     """Find the Python files under ``paths`` and analyse them as one program.
 
     ``folder`` is that of the project's settings. ``prepare`` is called with the paths of the files
-    that were found, so that what is wrong with their settings is said before a long run. Raises
-    `UsageError` as `check` does.
+    that were found, so that what is wrong with their settings is said before a long run; then
+    ``wants`` says which events matter. Raises `UsageError` as `check` does.
     """
     progress = progress or NoProgress()
     discovery = discovery or find_files(paths, config, folder, stdin, progress)
@@ -205,7 +208,9 @@ def solve(
             analysed = (
                 Analysed(paths, folder, config.source_roots) if means.contents is None else None
             )
-            program, errors, unknown = analyse(files, discovery.files, config, progress, analysed)
+            program, errors, unknown = analyse(
+                files, discovery.files, config, progress, analysed, wants()
+            )
             files.keep_graphs()
     finally:
         if means.workers is not None:
@@ -265,10 +270,12 @@ def analyse(
     config: Config,
     progress: Progress | None = None,
     analysed: Analysed | None = None,
+    wanted: frozenset[EventKind] = ALL_EVENTS,
 ) -> tuple[Program, list[InternalError], list[UnknownName]]:
     """The program of some files, what went wrong, and names in the settings that nothing has.
 
     ``analysed`` says how much of the project the files are; by default names are not looked at.
+    ``wanted`` are the kinds of events that are recorded.
     """
     from locklint.analysis.declared_order import DeclaredOrder, OddOrder, orders_in
     from locklint.analysis.program import Program
@@ -280,7 +287,7 @@ def analyse(
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
         return Program({}, {}, {}, sources, tuple(files.not_analysed)), [], []
-    analysis = WholeProgram(files, config, progress)
+    analysis = WholeProgram(files, config, progress, wanted)
     analysis.solve(lowered)
     sources = {**files.unparsed, **{path: file.source for path, file in files.files.items()}}
     comments = list(orders_in(sources))

@@ -35,7 +35,8 @@ from locklint.engine.selection import (
 
 if TYPE_CHECKING:
     from locklint.engine.toml_places import Origin
-    from locklint.rule import Rule
+    from locklint.ir.event import EventKind
+from locklint.rule import Rule
 
 
 @cache
@@ -200,6 +201,10 @@ class RuleSelection:
         """All rules that run over some file that `running` was asked about, or over the root."""
         codes = frozenset().union(*(running for _, running, _ in self._known.values()))
         return tuple(rule for rule in self._rules if rule.code in codes)
+
+    def wants(self) -> frozenset[EventKind]:
+        """Return the kinds of events that some of these rules look at."""
+        return frozenset().union(*(rule.wants for rule in self.rules()))
 
     def _codes(self, config: Config) -> tuple[frozenset[str], frozenset[str]]:
         key = id(config)  # Settings are few and live as long as the run.

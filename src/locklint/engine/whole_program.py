@@ -24,7 +24,7 @@ from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
-from locklint.ir.event import EventKind
+from locklint.ir.event import ALL_EVENTS, EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy
 from locklint.ir.lock import ENTERING
 from locklint.models.calls import LOGGING_METHODS
@@ -61,7 +61,11 @@ class WholeProgram:
     """
 
     def __init__(
-        self, files: ProgramFiles, config: Config, progress: Progress | None = None
+        self,
+        files: ProgramFiles,
+        config: Config,
+        progress: Progress | None = None,
+        wanted: frozenset[EventKind] = ALL_EVENTS,
     ) -> None:
         from locklint.analysis.interprocedural import Interprocedural
         from locklint.frontend.apply_effects import lock_method_names
@@ -72,8 +76,9 @@ class WholeProgram:
 
         self.files = files
         self.errors: list[InternalError] = []
+        self._wanted = wanted
         self._progress = progress or NoProgress()
-        self.interprocedural = Interprocedural(self._progress.advance)
+        self.interprocedural = Interprocedural(self._progress.advance, wanted)
         self.project = Project([file.index for file in files.files.values()], files)
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
@@ -402,7 +407,7 @@ class WholeProgram:
 
         self._add(self._logging_of_locked_texts())
         uses = self._resolver.dispatch.decorations.uses
-        calls = CallReach(self.written_calls(), self.project, states, uses)
+        calls = CallReach(self.written_calls(), self.project, states, uses, self._wanted)
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)

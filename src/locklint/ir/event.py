@@ -20,6 +20,9 @@ class EventKind(IdentityEnum):
     LOG = "log"  # hands a record to handlers, each of which has a lock
 
 
+ALL_EVENTS = frozenset(EventKind)
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that may wait, or that takes a lock.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import msgspec
 
 from locklint.ir.event import EventKind
+from locklint.ir.instruction import CallArgument
 from locklint.models.calls import is_logging
 
-WAITING_METHODS = frozenset(("join", "result", "exception", "shutdown"))
-"""Methods by which a thread, future or executor is waited for; to leave its ``with`` waits too."""
+# A thread, future or executor is waited for; to leave the ``with`` of one waits too.
+_WAITS = ("join", "result", "exception", "shutdown", "__exit__")
 
 _WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")
 
@@ -22,15 +23,19 @@ class CallEvent(msgspec.Struct, frozen=True):
     kind: EventKind
     name: str
 
-    def ends_by_itself(self, arguments: int) -> bool:
-        """Whether a call with that number of arguments stops waiting at some time.
+    def ends_soon(self, arguments: tuple[CallArgument, ...]) -> bool:
+        """Whether a call with these arguments need not take long.
 
         It has a timeout, or is told not to wait.
         """
-        return self.kind is EventKind.JOIN and arguments > 0
+        match self.kind:
+            case EventKind.JOIN:
+                return bool(arguments)
+            case _:
+                return False
 
 
-_JOINS = {method: CallEvent(EventKind.JOIN, method) for method in (*WAITING_METHODS, "__exit__")}
+_JOINS = {method: CallEvent(EventKind.JOIN, method) for method in _WAITS}
 _LOGS = CallEvent(EventKind.LOG, "logging")
 
 
@@ -40,3 +45,11 @@ def event_of(dotted: str) -> CallEvent | None:
     if method in _JOINS and owner.startswith(_WAITABLE):
         return _JOINS[method]
     return _LOGS if is_logging(dotted) else None
+
+
+def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
+    """Return the last names of all calls that are events of some kinds, but for log records.
+
+    Log records are looked for where locks are held, never in callees.
+    """
+    return frozenset(name for name, event in _JOINS.items() if event.kind in kinds)

@@ -80,6 +80,7 @@ from locklint.analysis.deadlock_story import Story
 from locklint.analysis.lock_cycles import LockCycle
 from locklint.analysis.program import Program
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.event import EventKind
 from locklint.ir.lock import Exactness, LockRef
 from locklint.rule import Rule
 
@@ -130,5 +131,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="threads that acquire locks in opposite orders can deadlock",
     page=__doc__,
+    wants=frozenset({EventKind.WAIT}),
     check=check,
 )

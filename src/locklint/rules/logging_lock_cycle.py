@@ -76,6 +76,7 @@ from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.event import EventKind
 from locklint.rule import Rule
 
 
@@ -107,5 +108,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a lock is held while logging, and a log handler acquires it",
     page=__doc__,
+    wants=frozenset({EventKind.LOG}),
     check=check,
 )

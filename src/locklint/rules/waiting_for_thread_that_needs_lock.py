@@ -77,6 +77,7 @@ from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.analysis.waiting import WaitingForHolder
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.ir.event import EventKind
 from locklint.rule import Rule
 
 _WAITED_FOR = {"join": "thread", "result": "future", "exception": "future"}
@@ -137,5 +138,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a lock is held while waiting for a thread that needs it",
     page=__doc__,
+    wants=frozenset({EventKind.JOIN}),
     check=check,
 )
