@@ -22,6 +22,7 @@ _WORDS = {
     EventKind.WAIT: "wait",
     EventKind.JOIN: "join",
     EventKind.LOG: "log",
+    EventKind.BLOCK: "block",
 }
 
 

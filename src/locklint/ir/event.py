@@ -18,6 +18,7 @@ class EventKind(IdentityEnum):
     WAIT = "wait"  # waits on a condition, whose lock it gives back, and then takes again
     JOIN = "join"  # waits for a thread, a future or an executor
     LOG = "log"  # hands a record to handlers, each of which has a lock
+    BLOCK = "block"  # does not come back for long: a sleep
 
 
 ALL_EVENTS = frozenset(EventKind)

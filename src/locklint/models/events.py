@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import msgspec
 
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import CallArgument
+from locklint.ir.instruction import CallArgument, Constant
 from locklint.models.calls import is_logging
 
 # A thread, future or executor is waited for; to leave the ``with`` of one waits too.
 _WAITS = ("join", "result", "exception", "shutdown", "__exit__")
-
 _WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")
+
+
+_LONG = 1.0
+"""How many seconds of sleep are worth a finding."""
 
 
 class CallEvent(msgspec.Struct, frozen=True):
@@ -26,17 +30,24 @@ class CallEvent(msgspec.Struct, frozen=True):
     def ends_soon(self, arguments: tuple[CallArgument, ...]) -> bool:
         """Whether a call with these arguments need not take long.
 
-        It has a timeout, or is told not to wait.
+        It has a timeout, or is told not to wait; or how long it takes is a short time, or is chosen
+        by somebody else.
         """
         match self.kind:
             case EventKind.JOIN:
                 return bool(arguments)
+            case EventKind.BLOCK if arguments:
+                value = arguments[0].value
+                if isinstance(value, Constant) and isinstance(value.value, int | float):
+                    return value.value < _LONG
+                return not isinstance(value, AccessPath) or value.root is not Root.TEMP
             case _:
                 return False
 
 
 _JOINS = {method: CallEvent(EventKind.JOIN, method) for method in _WAITS}
 _LOGS = CallEvent(EventKind.LOG, "logging")
+_BLOCKS = {name: CallEvent(EventKind.BLOCK, name) for name in ("time.sleep",)}
 
 
 def event_of(dotted: str) -> CallEvent | None:
@@ -44,6 +55,8 @@ def event_of(dotted: str) -> CallEvent | None:
     owner, _, method = dotted.rpartition(".")
     if method in _JOINS and owner.startswith(_WAITABLE):
         return _JOINS[method]
+    if dotted in _BLOCKS:
+        return _BLOCKS[dotted]
     return _LOGS if is_logging(dotted) else None
 
 
@@ -52,4 +65,5 @@ def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
 
     Log records are looked for where locks are held, never in callees.
     """
-    return frozenset(name for name, event in _JOINS.items() if event.kind in kinds)
+    known = (*((name, event) for name, event in _JOINS.items()), *_BLOCKS.items())
+    return frozenset(name.rpartition(".")[2] for name, event in known if event.kind in kinds)
