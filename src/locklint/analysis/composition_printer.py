@@ -14,16 +14,7 @@ from locklint.analysis.events import Held, Manner
 from locklint.analysis.printer import effect_lines
 from locklint.analysis.program import Program
 from locklint.ir.cfg import Function
-from locklint.ir.event import Event, EventKind
-
-_WORDS = {
-    EventKind.ACQUIRE: "acquire",
-    EventKind.TRY: "try",
-    EventKind.WAIT: "wait",
-    EventKind.JOIN: "join",
-    EventKind.LOG: "log",
-    EventKind.BLOCK: "block",
-}
+from locklint.ir.event import Event
 
 
 def print_summaries(program: Program, functions: Iterable[Function]) -> str:
@@ -58,9 +49,9 @@ def print_pair(pair: CriticalPair) -> str:
 def event_text(event: Event) -> str:
     """What happens, and to what."""
     if event.lock is not None:
-        return f"{_WORDS[event.kind]} {key_text(event.lock, event.mode)}"
+        return f"{event.kind.value} {key_text(event.lock, event.mode)}"
     on = f" of {event.path}" if event.path is not None else ""
-    return f"{_WORDS[event.kind]} ({event.name}){on}"
+    return f"{event.kind.value} ({event.name}){on}"
 
 
 def requirement_text(requirement: Requirement) -> str:
