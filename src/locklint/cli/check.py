@@ -72,8 +72,6 @@ def run(
 
 
 def _run_indexed(request: Request, stdin_filename: str | None, report_only_for: bool) -> int:
-    from msgspec.structs import replace
-
     from locklint.engine.find_files import UsageError
     from locklint.engine.index_file import IndexedProgram, read_index
 
@@ -85,7 +83,7 @@ def _run_indexed(request: Request, stdin_filename: str | None, report_only_for: 
         program = IndexedProgram({name: read_index(name) for name in request.from_index})
     except UsageError as error:
         raise Failure(str(error)) from None
-    request = replace(request, paths=program.paths)
+    request = request.with_paths(program.paths)
     return _run_once(request, Scope(request.paths), program)
 
 

@@ -1,4 +1,4 @@
-"""The options of ``locklint check``: their names, their help, and how their words are read."""
+"""The options of ``locklint check``: their names, their help, and the types of their values."""
 
 from __future__ import annotations
 
@@ -6,9 +6,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from locklint.cli.completion import complete_formats, complete_rules
-from locklint.cli.destinations import parse_formats
-from locklint.cli.option_groups import GroupedCommand, OptionGroup, option
+from locklint.cli.completion import complete_formats
+from locklint.cli.destinations import Destination, parse_formats
+from locklint.cli.option_groups import GroupedCommand, OptionGroup
+from locklint.cli.typed_options import (
+    Option,
+    Options,
+    choice,
+    file,
+    flag,
+    listed,
+    options_of,
+    several,
+    switch,
+    text,
+)
 from locklint.reporting import FORMATS
 
 if TYPE_CHECKING:
@@ -21,163 +33,85 @@ CONFIDENCES = ("low", "medium", "high")
 PROFILES = ("default", "strict")
 COLORS = ("auto", "always", "never")
 
+_RULES = OptionGroup.RULES
+_FILES = OptionGroup.FILES
+_SETTINGS = OptionGroup.SETTINGS
+_OUTPUT = OptionGroup.OUTPUT
+_ADOPTION = OptionGroup.ADOPTION
+_STATUS = OptionGroup.STATUS
+_SPEED = OptionGroup.SPEED
 
-def _pieces(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...] | None:
-    """The items of an option that takes comma lists and may be repeated; None if not given."""
-    if not values:
-        return None
-    return tuple(item.strip() for value in values for item in value.split(",") if item.strip())
 
+class CheckOptions(Options):
+    """The options of one run. One that has the name of a setting takes its place."""
 
-def _list_option(group: OptionGroup, name: str, metavar: str, text: str) -> Callable[[Any], Any]:
-    return option(
-        group,
-        name,
-        multiple=True,
-        metavar=metavar,
-        callback=_pieces,
-        help=text,
-        shell_complete=complete_rules if metavar == "RULES" else None,
+    select = listed(
+        _RULES, "RULES", "Run only these rules: codes, prefixes of codes, names or ALL."
     )
+    ignore = listed(_RULES, "RULES", "Do not run these rules.")
+    extend_select = listed(_RULES, "RULES", "Run these rules in addition to the selected ones.")
+    extend_ignore = listed(
+        _RULES, "RULES", "Do not run these rules, in addition to the ignored ones."
+    )
+    per_file_ignores = listed(
+        _RULES, "PATTERN:RULE", "Do not run a rule on files that match a pattern."
+    )
+    min_severity = choice(_RULES, SEVERITIES, "Report only findings of this severity or above.")
+    min_confidence = choice(
+        _RULES, CONFIDENCES, "Report only findings of this confidence or above."
+    )
+    profile = choice(
+        _RULES,
+        PROFILES,
+        "With strict, also run info rules, and treat test code like any other.",
+    )
+    preview = switch(_RULES, "--preview/--no-preview", "Run rules that are not stable yet.")
 
-
-_RULES = (
-    _list_option(
-        OptionGroup.RULES,
-        "--select",
-        "RULES",
-        "Run only these rules: codes, prefixes of codes, names or ALL.",
-    ),
-    _list_option(OptionGroup.RULES, "--ignore", "RULES", "Do not run these rules."),
-    _list_option(
-        OptionGroup.RULES,
-        "--extend-select",
-        "RULES",
-        "Run these rules in addition to the selected ones.",
-    ),
-    _list_option(
-        OptionGroup.RULES,
-        "--extend-ignore",
-        "RULES",
-        "Do not run these rules, in addition to the ignored ones.",
-    ),
-    _list_option(
-        OptionGroup.RULES,
-        "--per-file-ignores",
-        "PATTERN:RULE",
-        "Do not run a rule on files that match a pattern.",
-    ),
-    option(
-        OptionGroup.RULES,
-        "--min-severity",
-        type=click.Choice(SEVERITIES),
-        help="Report only findings of this severity or above.",
-    ),
-    option(
-        OptionGroup.RULES,
-        "--min-confidence",
-        type=click.Choice(CONFIDENCES),
-        help="Report only findings of this confidence or above.",
-    ),
-    option(
-        OptionGroup.RULES,
-        "--profile",
-        type=click.Choice(PROFILES),
-        help="With strict, also run info rules, and treat test code like any other.",
-    ),
-    option(
-        OptionGroup.RULES,
-        "--preview/--no-preview",
-        default=None,
-        help="Run rules that are not stable yet.",
-    ),
-)
-
-_FILES = (
-    _list_option(
-        OptionGroup.FILES,
-        "--exclude",
-        "PATTERNS",
-        "Leave out these paths instead of the default ones.",
-    ),
-    _list_option(
-        OptionGroup.FILES,
-        "--extend-exclude",
-        "PATTERNS",
-        "Leave out these paths in addition to the excluded ones.",
-    ),
-    option(
-        OptionGroup.FILES,
+    exclude = listed(_FILES, "PATTERNS", "Leave out these paths instead of the default ones.")
+    extend_exclude = listed(
+        _FILES, "PATTERNS", "Leave out these paths in addition to the excluded ones."
+    )
+    force_exclude = switch(
+        _FILES,
         "--force-exclude/--no-force-exclude",
-        default=None,
-        help="Leave out excluded paths even if PATHS name them.",
-    ),
-    option(
-        OptionGroup.FILES,
+        "Leave out excluded paths even if PATHS name them.",
+    )
+    respect_gitignore = switch(
+        _FILES,
         "--respect-gitignore/--no-respect-gitignore",
-        default=None,
-        help="Leave out files that git ignores (the default).",
-    ),
-    option(
-        OptionGroup.FILES,
-        "--report-only-for",
-        is_flag=True,
+        "Leave out files that git ignores (the default).",
+    )
+    report_only_for = flag(
+        _FILES,
         help="Analyse the whole project, but report only findings that involve PATHS: their own"
         " place, a step that leads to them, or where the lock is made.",
-    ),
-    option(
-        OptionGroup.FILES,
-        "--stdin-filename",
-        type=click.Path(),
-        metavar="FILE",
-        help="Read standard input, and analyse it in place of FILE.",
-    ),
-    option(
-        OptionGroup.FILES,
-        "--from-index",
-        multiple=True,
+    )
+    stdin_filename = file(_FILES, help="Read standard input, and analyse it in place of FILE.")
+    from_index = several(
+        _FILES,
         type=click.Path(),
         metavar="FILE",
         help="Analyse the contents of an index file instead of PATHS. May be repeated.",
-    ),
-    option(
-        OptionGroup.FILES,
-        "--show-files",
-        is_flag=True,
-        help="List the files that would be analysed and exit.",
-    ),
-)
+    )
+    show_files = flag(_FILES, help="List the files that would be analysed and exit.")
 
-_SETTINGS = (
-    option(
-        OptionGroup.SETTINGS,
+    config_words = several(
+        _SETTINGS,
         "--config",
-        "config_words",
-        multiple=True,
         metavar="FILE|KEY=VALUE",
         help="Use this settings file, or override one setting (as TOML). May be repeated.",
-    ),
-    option(OptionGroup.SETTINGS, "--isolated", is_flag=True, help="Ignore all settings files."),
-    option(
-        OptionGroup.SETTINGS,
-        "--target-version",
+    )
+    isolated = flag(_SETTINGS, help="Ignore all settings files.")
+    target_version = text(
+        _SETTINGS,
         metavar="VERSION",
         help="Leave out branches for versions of Python older than this one, such as py311.",
-    ),
-    option(
-        OptionGroup.SETTINGS,
-        "--show-settings",
-        is_flag=True,
-        help="Print the effective settings and exit.",
-    ),
-)
+    )
+    show_settings = flag(_SETTINGS, help="Print the effective settings and exit.")
 
-_OUTPUT = (
-    option(
-        OptionGroup.OUTPUT,
-        "--output-format",
+    output_format = Option[tuple[Destination, ...]](
+        _OUTPUT,
+        default=(),
         multiple=True,
         callback=parse_formats,
         shell_complete=complete_formats,
@@ -185,160 +119,95 @@ _OUTPUT = (
         envvar="LOCKLINT_OUTPUT_FORMAT",
         help=f"Choose the format: {', '.join(FORMATS)} (default: full). May be repeated, with a"
         " file for all but one.",
-    ),
-    option(
-        OptionGroup.OUTPUT,
-        "--output-file",
-        "-o",
-        type=click.Path(),
-        metavar="FILE",
-        help="Write findings to a file instead of standard output.",
-    ),
-    option(
-        OptionGroup.OUTPUT,
-        "--statistics",
-        is_flag=True,
-        help="Count findings per rule instead of showing them.",
-    ),
-    option(
-        OptionGroup.OUTPUT,
-        "--show-suppressed",
-        is_flag=True,
+    )
+    output_file = file(_OUTPUT, "-o", help="Write findings to a file instead of standard output.")
+    statistics = flag(_OUTPUT, help="Count findings per rule instead of showing them.")
+    show_suppressed = flag(
+        _OUTPUT,
         help="Include suppressed findings and those in the baseline in SARIF, marked as such.",
-    ),
-    option(
-        OptionGroup.OUTPUT,
-        "--color",
+    )
+    color = Option[str](
+        _OUTPUT,
+        default=COLORS[0],
         type=click.Choice(COLORS),
-        default="auto",
         help="Choose when to use colours.",
         show_default=True,
-    ),
-    option(
-        OptionGroup.OUTPUT, "--quiet", "-q", is_flag=True, help="Print only results and problems."
-    ),
-    option(
-        OptionGroup.OUTPUT,
-        "--verbose",
+    )
+    quiet = flag(_OUTPUT, "-q", help="Print only results and problems.")
+    verbose = flag(
+        _OUTPUT,
         "-v",
-        is_flag=True,
         help="Also print the settings and rules in effect, and each place that was not analysed.",
-    ),
-    option(
-        OptionGroup.OUTPUT,
-        "--watch",
-        "-w",
-        is_flag=True,
-        help="Run again whenever a file or the settings change.",
-    ),
-)
+    )
+    watch = flag(_OUTPUT, "-w", help="Run again whenever a file or the settings change.")
 
-_ADOPTION = (
-    option(
-        OptionGroup.ADOPTION,
-        "--baseline",
-        type=click.Path(),
-        metavar="FILE",
-        help="Do not report the findings in this baseline file.",
-    ),
-    option(
-        OptionGroup.ADOPTION,
-        "--update-baseline",
-        is_flag=True,
-        help="Write all findings to the baseline file.",
-    ),
-    option(
-        OptionGroup.ADOPTION,
-        "--error-stale-baseline",
-        is_flag=True,
-        help="Exit with 1 if the baseline holds findings that were fixed.",
-    ),
-    option(
-        OptionGroup.ADOPTION,
-        "--changed-since",
+    baseline = file(_ADOPTION, help="Do not report the findings in this baseline file.")
+    update_baseline = flag(_ADOPTION, help="Write all findings to the baseline file.")
+    error_stale_baseline = flag(
+        _ADOPTION, help="Exit with 1 if the baseline holds findings that were fixed."
+    )
+    changed_since = text(
+        _ADOPTION,
         metavar="REF",
         help="Report only findings that involve lines changed since this git revision.",
-    ),
-    option(
-        OptionGroup.ADOPTION,
-        "--add-ignore",
+    )
+    add_ignore = text(
+        _ADOPTION,
         metavar="[=REASON]",
         help="Suppress all findings with comments in the files. A reason needs the `=`.",
-    ),
-)
+    )
 
-_STATUS = (
-    option(
-        OptionGroup.STATUS,
-        "--exit-zero",
-        "-e",
-        is_flag=True,
-        help="Exit with 0 even if there are findings.",
-    ),
-    option(
-        OptionGroup.STATUS,
-        "--fail-level",
-        type=click.Choice(SEVERITIES),
-        help="Exit with 1 for findings of this severity or above (default: warning).",
-    ),
-    option(
-        OptionGroup.STATUS,
-        "--error-incomplete",
-        is_flag=True,
+    exit_zero = flag(_STATUS, "-e", help="Exit with 0 even if there are findings.")
+    fail_level = choice(
+        _STATUS,
+        SEVERITIES,
+        "Exit with 1 for findings of this severity or above (default: warning).",
+    )
+    error_incomplete = flag(
+        _STATUS,
         help="Exit with 1 if anything was not analysed. This compiles every file, to find those"
         " that Python cannot use.",
-    ),
-)
+    )
 
-_SPEED = (
-    option(
-        OptionGroup.SPEED,
-        "--no-cache",
-        "-n",
-        is_flag=True,
-        envvar="LOCKLINT_NO_CACHE",
-        help="Neither read nor write the cache.",
-    ),
-    option(
-        OptionGroup.SPEED,
-        "--cache-dir",
-        type=click.Path(),
+    no_cache = flag(
+        _SPEED, "-n", envvar="LOCKLINT_NO_CACHE", help="Neither read nor write the cache."
+    )
+    cache_dir = file(
+        _SPEED,
         envvar="LOCKLINT_CACHE_DIR",
         metavar="FOLDER",
         help="Use this cache folder (default: .locklint_cache next to the settings file, or in the"
         " working directory without one).",
-    ),
-    option(
-        OptionGroup.SPEED,
-        "--jobs",
+    )
+    jobs = Option[int | None](
+        _SPEED,
         "-j",
+        default=None,
         type=click.IntRange(min=1),
         metavar="N",
         envvar="LOCKLINT_JOBS",
         help="Work on N files at a time (default: the number of CPUs).",
-    ),
-    option(
-        OptionGroup.SPEED,
-        "--executor",
+    )
+    executor = text(
+        _SPEED,
         metavar="NAME",
         help="Work on files in processes (`process`, the default), with `dask`, or with the"
         " executor that `package.module:factory` makes.",
-    ),
-    option(
-        OptionGroup.SPEED,
-        "--scheduler",
+    )
+    scheduler = text(
+        _SPEED,
         metavar="ADDRESS",
         help="Connect to this scheduler with --executor=dask (default: start one on this machine).",
-    ),
-)
+    )
 
-CHECK_OPTIONS = (*_RULES, *_FILES, *_SETTINGS, *_OUTPUT, *_ADOPTION, *_STATUS, *_SPEED)
+
+CHECK_OPTIONS = options_of(CheckOptions)
 
 
 def check_options(command: Command) -> Command:
     """Give a command all of the options."""
-    for add in reversed(CHECK_OPTIONS):
-        command = add(command)
+    for each in reversed(CHECK_OPTIONS):
+        command = each.add_to(command)
     return command
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from locklint.cli.check_options import CheckOptions
 from locklint.cli.destinations import Destination, destinations, write_all
 from locklint.cli.output import Failure, write_note
 
@@ -27,51 +28,12 @@ if TYPE_CHECKING:
 _HIDES_NOTHING = frozenset({"baseline", "docs_url", "extend_select", "fail_level"})
 _ADDS_ONLY = (("force_exclude", False), ("preview", True), ("respect_gitignore", False))
 
+# Settings whose options add to what a file says.
+_ADDED = ("extend_select", "extend_ignore", "extend_exclude")
 
-class Request(msgspec.Struct, frozen=True):
-    """The options on the command line; None where an option was not given."""
 
-    paths: tuple[str, ...]
-    select: tuple[str, ...] | None = None
-    ignore: tuple[str, ...] | None = None
-    extend_select: tuple[str, ...] | None = None
-    extend_ignore: tuple[str, ...] | None = None
-    per_file_ignores: tuple[str, ...] | None = None
-    exclude: tuple[str, ...] | None = None
-    extend_exclude: tuple[str, ...] | None = None
-    force_exclude: bool | None = None
-    respect_gitignore: bool | None = None
-    min_severity: str | None = None
-    min_confidence: str | None = None
-    fail_level: str | None = None
-    profile: str | None = None
-    preview: bool | None = None
-    target_version: str | None = None
-    baseline: str | None = None
-    update_baseline: bool = False
-    error_stale_baseline: bool = False
-    error_incomplete: bool = False
-    changed_since: str | None = None
-    add_ignore: str | None = None
-    exit_zero: bool = False
-    isolated: bool = False
-    config_words: tuple[str, ...] = ()
-    no_cache: bool = False
-    cache_dir: str | None = None
-    jobs: int | None = None
-    executor: str | None = None
-    scheduler: str | None = None
-    from_index: tuple[str, ...] = ()
-    quiet: bool = False
-    verbose: bool = False
-    color: str = "auto"
-    output_format: tuple[Destination, ...] = ()
-    output_file: str | None = None
-    show_suppressed: bool = False
-    statistics: bool = False
-    show_files: bool = False
-    show_settings: bool = False
-    watch: bool = False
+class Request(CheckOptions):
+    """The options of a run, with what follows from them."""
 
     def settings(self) -> Settings:
         """Return the settings of the run: those of files, with the options on top.
@@ -229,44 +191,26 @@ class Request(msgspec.Struct, frozen=True):
         return find_root(self.paths, read), True, values
 
     def _with_flags(self, base: Config) -> Config:
-        from locklint.core.diagnostic import Confidence, Severity
-        from locklint.engine.load_config import decode_config
-        from locklint.engine.patterns import anchored
+        """Return settings with those that the command line gives by options of their names."""
+        from pathlib import Path
+
+        from locklint.engine.load_config import decode_table
         from locklint.engine.toml_places import Origin
 
-        here = os.path.realpath(os.curdir)
-
-        def patterns(words: Iterable[str] | None) -> tuple[str, ...]:
-            return tuple(anchored(word, here) for word in words or ())
-
-        changes: dict[str, Any] = {
-            "extend_select": (*base.extend_select, *(self.extend_select or ())),
-            "extend_ignore": (*base.extend_ignore, *(self.extend_ignore or ())),
-            "extend_exclude": (*base.extend_exclude, *patterns(self.extend_exclude)),
-        }
-        if self.select is not None:
+        changes: dict[str, Any] = {}
+        for field in msgspec.structs.fields(type(base)):
+            value = getattr(self, field.name, None)
+            if value is None:
+                continue
+            if field.name == "per_file_ignores":
+                value = _ignores(value)
+            key = field.encode_name
+            changes |= decode_table({key: value}, Origin(f"--{key}"), Path.cwd())
+        for name in _ADDED:
             # A selection on the command line replaces that of the file.
-            changes["extend_select"] = self.extend_select or ()
-        if self.min_severity is not None:
-            changes["min_severity"] = Severity[self.min_severity.upper()]
-        if self.fail_level is not None:
-            changes["fail_level"] = Severity[self.fail_level.upper()]
-        if self.min_confidence is not None:
-            changes["min_confidence"] = Confidence[self.min_confidence.upper()]
-        if self.exclude is not None:
-            changes["exclude"] = patterns(self.exclude)
-        if self.per_file_ignores is not None:
-            changes["per_file_ignores"] = _ignores(self.per_file_ignores, here)
-        if self.target_version is not None:
-            flag = Origin("--target-version")
-            decoded = decode_config({"target-version": self.target_version}, flag)
-            changes["target_version"] = decoded.target_version
-        if self.baseline is not None:
-            changes["baseline"] = os.path.abspath(self.baseline)
-        plain = ("select", "ignore", "force_exclude", "respect_gitignore", "profile", "preview")
-        for key in plain:
-            if getattr(self, key) is not None:
-                changes[key] = getattr(self, key)
+            is_replaced = name == "extend_select" and self.select is not None
+            before = () if is_replaced else getattr(base, name)
+            changes[name] = (*before, *changes.get(name, ()))
         return msgspec.structs.replace(base, **changes)
 
     def destinations(self) -> list[Destination]:
@@ -338,16 +282,14 @@ def _with_values(config: Config, values: dict[str, Any]) -> Config:
     return msgspec.structs.replace(config, **values) if values else config
 
 
-def _ignores(words: Iterable[str], folder: str) -> dict[str, tuple[str, ...]]:
-    """Return the rules of ``pattern:rule`` pairs by pattern, relative to a folder."""
+def _ignores(words: Iterable[str]) -> dict[str, list[str]]:
+    """Return the rules of ``pattern:rule`` pairs by pattern."""
     from locklint.engine.load_config import SettingsError
-    from locklint.engine.patterns import anchored
 
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for word in words:
         pattern, colon, rule = word.rpartition(":")
         if not colon or not pattern or not rule:
             raise SettingsError(f"--per-file-ignores {word}: expected `pattern:rule`")
-        place = anchored(pattern.strip(), folder)
-        found[place] = (*found.get(place, ()), rule.strip())
+        found.setdefault(pattern.strip(), []).append(rule.strip())
     return found
