@@ -20,7 +20,7 @@ from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Means, Use
+from locklint.ir.instruction import BY_MANAGER, Assign, Implicit, Means, Use
 from locklint.ir.lock import LockRef
 
 _MOST_CHOICES = 4
@@ -44,7 +44,7 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
     free: tuple[LockKey, ...]
     manner: Manner
     certain: bool
-    implicit: str
+    implicit: Implicit | None
     receiver_classes: tuple[str, ...]
     dispatched: bool
     parameter: str
@@ -149,9 +149,9 @@ class CallGraph:
 
 def _manner(called: Called, callee: Function) -> Manner | None:
     """How the callee runs; None where the call only makes an object, such as a generator."""
-    if callee.is_generator and not (called.implicit == "with" and is_context_manager(callee)):
+    if callee.is_generator and not (called.implicit == BY_MANAGER and is_context_manager(callee)):
         return None
-    if called.manner is Manner.CONCURRENT or called.implicit == "with":
+    if called.manner is Manner.CONCURRENT or called.implicit == BY_MANAGER:
         return called.manner
     if callee.is_async and called.call is not None and called.call.use is not Use.AWAITED:
         return Manner.CONCURRENT

@@ -42,7 +42,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Fields, Hierarchy
-from locklint.ir.instruction import Acquire, TryAcquire
+from locklint.ir.instruction import BY_LOG, Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
 MAX_PAIRS = 100
@@ -97,7 +97,7 @@ class Composition:
             edge.callee
             for edges in self._graph.calls.values()
             for edge in edges
-            if edge.implicit == "log"
+            if edge.implicit == BY_LOG
         ]
         while work:
             key = work.pop()
@@ -210,7 +210,7 @@ class Composition:
             pair = entry.pair
             # Without anything held here the callee has told all there is, unless it is asked
             # for from further up, or holds locks that only a caller can name.
-            if asked or edge.held or edge.implicit == "log" or _is_open(pair):
+            if asked or edge.held or edge.implicit == BY_LOG or _is_open(pair):
                 kin = self.receivers.kin(edge, pair)
                 if calls.is_better(edge, entry, kin):
                     continue

@@ -19,7 +19,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import Event
 from locklint.ir.hierarchy import Classes
-from locklint.ir.instruction import Constant, LiteralValue
+from locklint.ir.instruction import Constant, Implicit, LiteralValue
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 UNKNOWN_ROOT = "?"
@@ -186,7 +186,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     requires: tuple[Requirement, ...] = ()
     state: tuple[StateTest, ...] = ()
     inner: CriticalPair | None = None
-    implicit: str = ""  # how the call is made, where it is not written as one
+    implicit: Implicit | None = None  # how the call is made, where it is not written as one
     manner: Manner = Manner.DIRECT
     certain: bool = True
     depth: int = 0

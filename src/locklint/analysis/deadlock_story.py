@@ -12,6 +12,7 @@ from locklint.analysis.story import made_step, under
 from locklint.core.diagnostic import Step
 from locklint.core.source import Span
 from locklint.ir.event import EventKind
+from locklint.ir.instruction import BY_LOG, BY_MANAGER, BY_PROPERTY
 from locklint.ir.lock import LockRef
 
 if TYPE_CHECKING:
@@ -151,11 +152,11 @@ def _locks(pair: CriticalPair) -> Iterator[LockRef]:
 
 
 def _call_phrase(link: CriticalPair, callee: str) -> str:
-    if link.implicit == "property":
+    if link.implicit == BY_PROPERTY:
         return f"reads a property, which runs `{callee}`"
-    if link.implicit == "log":
+    if link.implicit == BY_LOG:
         return f"formatting the record runs `{callee}`"
-    if link.implicit == "with":
+    if link.implicit == BY_MANAGER:
         return f"enters a context manager, which runs `{callee}`"
     if link.implicit:
         return f"`{link.implicit}` runs `{callee}`"

@@ -37,6 +37,7 @@ from locklint.ir.instruction import (
     CallArgument,
     Constant,
     How,
+    Implicit,
     Instruction,
     Means,
     Operand,
@@ -119,7 +120,7 @@ class Called(msgspec.Struct, frozen=True):
     released: tuple[LockKey, ...]
     manner: Manner
     certain: bool = True
-    implicit: str = ""
+    implicit: Implicit | None = None
     free: tuple[LockKey, ...] = ()
     receiver_classes: tuple[str, ...] = ()
     closure: tuple[tuple[str, AccessPath], ...] = ()
@@ -317,7 +318,7 @@ class Recorder:
         receiver: AccessPath | None = None,
         arguments: tuple[CallArgument, ...] = (),
         certain: bool = True,
-        implicit: str = "",
+        implicit: Implicit | None = None,
         receiver_classes: tuple[str, ...] = (),
         closure: tuple[tuple[str, AccessPath], ...] = (),
     ) -> None:

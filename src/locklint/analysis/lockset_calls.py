@@ -18,7 +18,7 @@ from locklint.analysis.hold import (
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_holds import is_exclusive
 from locklint.analysis.lockset_notes import STACKS, Notes
-from locklint.analysis.summary import Deltas, Effect, Summary
+from locklint.analysis.summary import Deltas, Effect, Passage, Summary
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
@@ -41,7 +41,7 @@ class Calls(Notes):
             return [disjunct]
         if self._never_comes_back(call):
             return []
-        return list(self._apply_call(call, disjunct, "normal", raised))
+        return list(self._apply_call(call, disjunct, raised))
 
     def _ask_if_held(
         self, lock: LockRef, method: str, result: AccessPath, disjunct: Disjunct
@@ -79,9 +79,9 @@ class Calls(Notes):
         return not found[1].returns
 
     def _apply_call(
-        self, call: Call, disjunct: Disjunct, way: str, raised: Raised | None
+        self, call: Call, disjunct: Disjunct, raised: Raised | None, fails: bool = False
     ) -> list[Disjunct]:
-        """Apply the summaries of a call's targets: ``way`` is ``normal`` or ``exceptional``."""
+        """Apply the summaries of a call's targets, where it returns or ``fails``."""
         found = self._lookup(call.targets[0])
         if found is None:
             return [disjunct]
@@ -89,7 +89,7 @@ class Calls(Notes):
         binding = Binding(self._function, callee, call, None)
         if runs_later(callee, call):
             return [self._released_later(binding, summary, disjunct)]
-        if summary.asks is not None and way == "normal":
+        if summary.asks is not None and not fails:
             lock = binding.lock(summary.asks[0])
             if lock is not None and call.result is not None and len(call.targets) == 1:
                 return self._ask_if_held(lock, summary.asks[1], call.result, disjunct)
@@ -100,7 +100,7 @@ class Calls(Notes):
         def shifted(deltas: Deltas, disjuncts: list[Disjunct]) -> list[Disjunct]:
             for effect, delta in zip(summary.effects, deltas, strict=True):
                 delta = delta if sure or delta == 0 else None
-                failed = way == "exceptional" and delta != effect.normal
+                failed = fails and delta != effect.normal
                 disjuncts = self._shift_all(
                     binding,
                     effect.lock,
@@ -114,7 +114,7 @@ class Calls(Notes):
                 )
             return disjuncts
 
-        if way == "exceptional":
+        if fails:
             outcomes = [
                 tuple(
                     [
@@ -264,7 +264,7 @@ class Calls(Notes):
             disjunct = self._open_stack(enter, disjunct)
         if self._recorder:
             self._note_managed(manager, enter.span, True, disjunct)
-        return self._managed(manager, enter.span, "enter", disjunct, None)
+        return self._managed(manager, enter.span, Passage.ENTER, disjunct, None)
 
     @staticmethod
     def _opens_stack(enter: Enter) -> bool:
@@ -291,14 +291,14 @@ class Calls(Notes):
         if self._closes_stack(exit_):
             assert isinstance(exit_.context, AccessPath)
             return self._unwind(exit_.span, exit_.context, disjunct, raised)
-        way = "exit exceptional" if exit_.exceptional else "exit"
-        return self._managed(manager, exit_.span, way, disjunct, raised)
+        passage = Passage.EXIT_ON_EXCEPTION if exit_.exceptional else Passage.EXIT
+        return self._managed(manager, exit_.span, passage, disjunct, raised)
 
     def _managed(
         self,
         manager: Manager,
         span: Span,
-        way: str,
+        passage: Passage,
         disjunct: Disjunct,
         raised: Raised | None,
     ) -> list[Disjunct]:
@@ -311,16 +311,12 @@ class Calls(Notes):
                 if manager.call is not None:
                     summary = self._for_call(callee, summary, manager.call, disjunct)
                 for effect in summary.context_effects:
-                    delta = {
-                        "enter": effect.enter,
-                        "exit": effect.exit,
-                        "exit exceptional": effect.exit_on_exception,
-                    }[way]
+                    delta = effect.at(passage)
                     outcomes = self._shift_all(
                         binding, effect.lock, effect.mode, delta, span, callee, outcomes, raised
                     )
             return outcomes
-        key = manager.enter if way == "enter" else manager.exit
+        key = manager.enter if passage is Passage.ENTER else manager.exit
         found = self._lookup(key) if key else None
         if found is not None:
             callee, summary = found

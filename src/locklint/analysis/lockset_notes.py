@@ -18,6 +18,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import (
+    BY_MANAGER,
     Assign,
     Call,
     CallArgument,
@@ -142,7 +143,7 @@ class Notes(Holds):
                 Manner.DIRECT,
                 call=call,
                 certain=manager.certain,
-                implicit="with",
+                implicit=BY_MANAGER,
             )
             return
         key = manager.enter if is_enter else manager.exit
@@ -155,7 +156,7 @@ class Notes(Holds):
                 Manner.DIRECT,
                 receiver=receiver,
                 certain=manager.certain,
-                implicit="with",
+                implicit=BY_MANAGER,
                 receiver_classes=manager.receiver_classes,
             )
 

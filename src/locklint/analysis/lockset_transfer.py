@@ -229,7 +229,7 @@ class Transfer(Calls):
             return
         before = [disjunct]
         if isinstance(instruction, Call) and instruction.targets:
-            before = list(self._apply_call(instruction, disjunct, "exceptional", None))
+            before = list(self._apply_call(instruction, disjunct, None, fails=True))
         if isinstance(instruction, Exit):
             before = self._exit(instruction, disjunct, None)
         for one in before:

@@ -19,10 +19,8 @@ from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.event import EventKind
+from locklint.ir.instruction import BY_LOG
 from locklint.ir.lock import Mode
-
-FORMATTING = "log"
-"""How a call is made that formatting a record makes."""
 
 
 class LoggingCycle(msgspec.Struct, frozen=True, eq=False):
@@ -79,7 +77,7 @@ def _asking(composition: Composition, handlers: frozenset[str]) -> dict[str, lis
             lock = pair.event.lock
             if pair.event.kind is not EventKind.ACQUIRE or lock is None or not is_known(lock):
                 continue
-            if key in handlers or (pair.implicit == FORMATTING and pair.inner is not None):
+            if key in handlers or (pair.implicit == BY_LOG and pair.inner is not None):
                 found[lock_name(lock)].append(pair)
     for pairs in found.values():
         pairs.sort(key=lambda pair: (tuple(map(str, pair.rank())), pair.function))

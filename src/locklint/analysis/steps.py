@@ -17,6 +17,7 @@ from locklint.ir.instruction import (
     Acquire,
     Assign,
     Await,
+    AwaitForm,
     BlockId,
     Call,
     Catch,
@@ -315,9 +316,9 @@ def _kind(instruction: Instruction) -> CauseKind:
     match instruction:
         case Call():
             return CauseKind.CALL
-        case Enter() | Await(what="async with"):
+        case Enter() | Await(form=AwaitForm.WITH):
             return CauseKind.ENTER
-        case Await(what="async for"):
+        case Await(form=AwaitForm.FOR):
             return CauseKind.ITERATE
         case Await():
             return CauseKind.AWAIT

@@ -12,6 +12,7 @@ import msgspec
 
 from locklint.analysis.hold import Grade
 from locklint.analysis.passed import Passed
+from locklint.core.identity_enum import IdentityEnum
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Constant
@@ -51,6 +52,14 @@ class Effect(msgspec.Struct, frozen=True):
         return self.on_true == 1 and self.on_false == 0
 
 
+class Passage(IdentityEnum):
+    """How control passes a ``with``."""
+
+    ENTER = "enter"
+    EXIT = "exit"
+    EXIT_ON_EXCEPTION = "exit on exception"
+
+
 class ContextEffect(msgspec.Struct, frozen=True):
     """What a ``@contextmanager`` function does to one lock before its yield and after it."""
 
@@ -59,6 +68,16 @@ class ContextEffect(msgspec.Struct, frozen=True):
     enter: int
     exit: int
     exit_on_exception: int
+
+    def at(self, passage: Passage) -> int:
+        """Return the acquires minus the releases at one passage."""
+        match passage:
+            case Passage.ENTER:
+                return self.enter
+            case Passage.EXIT:
+                return self.exit
+            case Passage.EXIT_ON_EXCEPTION:
+                return self.exit_on_exception
 
 
 Deltas = tuple["int | None", ...]

@@ -154,7 +154,7 @@ class EffectPass:
                 yield from self._call(instruction)
             case Await(value=AccessPath() as value) if value in self._pending:
                 call, acquire = self._pending[value]
-                yield msgspec.structs.replace(instruction, what=f"await {call.callee}()")
+                yield msgspec.structs.replace(instruction, acquires=call.callee)
                 # What the await gives is the result, be it of a call around the acquire's.
                 yield msgspec.structs.replace(
                     acquire, call=msgspec.structs.replace(call, result=value)

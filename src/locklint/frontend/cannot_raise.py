@@ -100,7 +100,7 @@ class _CannotRaise:
                 safe = top in sys.stdlib_module_names  # Tests of the platform stand before it.
             case Operate(with_literal=False, values=values) if values:
                 safe = self._operates(instruction, block)
-            case Call(lock=None, implicit=""):
+            case Call(lock=None, implicit=None):
                 safe = self._calls(instruction, block) or (
                     not instruction.targets and self._takes_what_is_there(instruction, block)
                 )

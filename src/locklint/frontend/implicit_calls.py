@@ -11,10 +11,14 @@ from locklint.frontend.resolver import Callee, Resolver
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import split_key
 from locklint.ir.instruction import (
+    BY_LOG,
+    BY_PROPERTY,
     Assign,
     Call,
     CallArgument,
     FunctionRef,
+    Implicit,
+    ImplicitKind,
     Instruction,
     Operate,
     Read,
@@ -98,32 +102,32 @@ class ImplicitCalls:
         match instruction:
             case Read(span=span, path=path) if path.fields:
                 if path.last[0] == "[":
-                    yield from self._special(span, path.parent(), ("__getitem__",), "[]")
+                    yield from self._special(span, path.parent(), ("__getitem__",), _by("[]"))
                 else:
                     yield from self._attribute(span, path)
             case Assign(span=span, target=target, value=value) if target.fields:
                 argument = CallArgument(value)
                 if target.last[0] == "[":
-                    yield from self._special(span, target.parent(), ("__setitem__",), "[]=")
+                    yield from self._special(span, target.parent(), ("__setitem__",), _by("[]="))
                 else:
                     callee = self._ask(target, self._resolver.setter)
                     if callee.targets:
                         path = _asked(target, callee)
-                        yield self._call(span, path, callee, "property", (argument,))
+                        yield self._call(span, path, callee, BY_PROPERTY, (argument,))
             case Operate(span=span, what=what, operands=(path,)) if what == f"del {path}":
                 if path.last[0] == "[":
-                    yield from self._special(span, path.parent(), ("__delitem__",), "del")
+                    yield from self._special(span, path.parent(), ("__delitem__",), _by("del"))
             case Operate(span=span, what="iterate", operands=(path,)):
                 # What `__iter__` returns is mostly the object itself, if that has `__next__` too.
-                yield from self._special(span, path, ("__iter__",), "iterate")
-                yield from self._special(span, path, ("__next__",), "iterate")
+                yield from self._special(span, path, ("__iter__",), _by("iterate"))
+                yield from self._special(span, path, ("__next__",), _by("iterate"))
             case Operate(span=span, what=what, operands=operands) if operands:
                 names = OPERATORS.get(what)
                 if names is None:
                     return
                 # Formatting asks each value, any other operator the first operand.
                 for operand in operands if what == "format" else operands[:1]:
-                    yield from self._special(span, operand, names, what)
+                    yield from self._special(span, operand, names, _by(what))
             case Call(targets=targets, external=external) if self._immediate and (
                 name := self._declared(targets, external)
             ):
@@ -140,21 +144,21 @@ class ImplicitCalls:
                     return
                 for argument in arguments if external == "builtins.print" else arguments[:1]:
                     if isinstance(argument.value, AccessPath) and not argument.star:
-                        what = f"{external.rpartition('.')[2]}()"
-                        yield from self._special(span, argument.value, names, what)
+                        caller = _by(f"{external.rpartition('.')[2]}()")
+                        yield from self._special(span, argument.value, names, caller)
             case _:
                 return
 
     def of_test(self, span: Span, path: AccessPath) -> Iterator[Call]:
         """The calls that a test of the truth of a value makes."""
-        yield from self._special(span, path, BUILTINS["builtins.bool"], "bool()")
+        yield from self._special(span, path, BUILTINS["builtins.bool"], _by("bool()"))
 
     def _logged(self, span: Span, arguments: tuple[CallArgument, ...]) -> Iterator[Call]:
         """What formatting a log record calls: the texts of what is logged."""
         for argument in arguments:
             if isinstance(argument.value, AccessPath) and not argument.star:
                 if argument.name is None:
-                    yield from self._special(span, argument.value, TEXT, "log")
+                    yield from self._special(span, argument.value, TEXT, BY_LOG)
 
     def _called_at_once(self, call: Call, external: str) -> Iterator[Call]:
         """The function that a call is given and calls before it returns."""
@@ -173,7 +177,7 @@ class ImplicitCalls:
 
     def _calls_of(self, call: Call, given: list[CallArgument], caller: str) -> Iterator[Call]:
         """The calls of those arguments that are functions of the project."""
-        what = f"{caller.rpartition('.')[2]}()"
+        what = _by(f"{caller.rpartition('.')[2]}()")
         for argument in given:
             path = argument.value
             if isinstance(path, FunctionRef):
@@ -189,10 +193,10 @@ class ImplicitCalls:
     def _attribute(self, span: Span, path: AccessPath) -> Iterator[Call]:
         callee = self._ask(path, self._resolver.getter)
         if callee.targets or callee.overrides:
-            yield self._call(span, _asked(path, callee), callee, "property")
+            yield self._call(span, _asked(path, callee), callee, BY_PROPERTY)
 
     def _special(
-        self, span: Span, path: AccessPath, names: tuple[str, ...], what: str
+        self, span: Span, path: AccessPath, names: tuple[str, ...], what: Implicit
     ) -> Iterator[Call]:
         for name in names:
             expanded = self._definitions.expand(path)
@@ -214,7 +218,7 @@ class ImplicitCalls:
         span: Span,
         path: AccessPath | None,
         callee: Callee,
-        what: str,
+        what: Implicit,
         arguments: tuple[CallArgument, ...] = (),
     ) -> Call:
         return Call(
@@ -229,6 +233,10 @@ class ImplicitCalls:
             receiver=callee.receiver,
             receiver_classes=callee.receiver_classes,
         )
+
+
+def _by(text: str) -> Implicit:
+    return Implicit(ImplicitKind.OTHER, text)
 
 
 def _asked(path: AccessPath, callee: Callee) -> AccessPath:

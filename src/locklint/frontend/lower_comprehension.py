@@ -10,7 +10,7 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import mentions
 from locklint.frontend.lower_scope import Scope, ScopeKind, add_target_names
 from locklint.frontend.lower_target import element_of, store
-from locklint.ir.instruction import Await, Opaque, Operand, Operate, Unknown, Use
+from locklint.ir.instruction import Await, AwaitForm, Opaque, Operand, Operate, Unknown, Use
 
 
 def lower_comprehension(
@@ -64,7 +64,7 @@ def lower_loops(
     graph.jump(header)
     graph.start(header)
     if loop.asynchronous is not None:
-        low.emit(Await(span, iterable, "async for"))
+        low.emit(Await(span, iterable, AwaitForm.FOR))
     else:
         low.emit(Operate(span, "iterate", values=(iterable,)))
     graph.branch(span, Opaque(None), body, done)

@@ -15,6 +15,7 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import (
     Assign,
     Await,
+    AwaitForm,
     Constant,
     Opaque,
     Operand,
@@ -238,7 +239,7 @@ def lower_for(low: Lowering, node: cst.For) -> None:
     graph.jump(header)
     graph.start(header)
     if node.asynchronous is not None:
-        low.emit(Await(span, iterable, "async for"))
+        low.emit(Await(span, iterable, AwaitForm.FOR))
     else:
         low.emit(Operate(span, "iterate", values=(iterable,)))
     graph.branch(span, Opaque(None), body, done)

@@ -15,6 +15,7 @@ from locklint.frontend.lower_target import store, store_name
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import (
     Await,
+    AwaitForm,
     BlockId,
     Enter,
     Exit,
@@ -168,7 +169,7 @@ def _with_items(low: Lowering, node: cst.With, index: int) -> None:
     if not isinstance(context, AccessPath):
         context = low.path_of(context)
     if is_async:
-        low.emit(Await(span, context, "async with"))
+        low.emit(Await(span, context, AwaitForm.WITH))
     result, target = _bound(low, item)
     is_empty = index == len(node.items) - 1 and _is_empty(node.body)
     is_commented = is_empty and (_has_comment(node) or _comment_follows(low, node))

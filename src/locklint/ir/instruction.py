@@ -109,13 +109,37 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
 
 
+class ImplicitKind(IdentityEnum):
+    """By what a function is called where no call of it is written."""
+
+    PROPERTY = "property"
+    WITH = "with"
+    LOG = "log"  # the text of a record is made
+    OTHER = "other"  # an operator, a statement, or a function that calls what it is given
+
+
+class Implicit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What calls a function where no call of it is written; ``text`` as in code."""
+
+    kind: ImplicitKind
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+BY_PROPERTY = Implicit(ImplicitKind.PROPERTY, "property")
+BY_MANAGER = Implicit(ImplicitKind.WITH, "with")
+BY_LOG = Implicit(ImplicitKind.LOG, "log")
+
+
 class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Call something; ``callee`` is None where it cannot be written as a path.
 
     ``targets`` and ``external`` are filled in by name resolution: functions of the project
     (``module:qualname``), or the dotted name of something outside it. The first target is what the
     receiver's own class has; methods of its subclasses that may take its place are ``overrides``.
-    ``implicit`` says what calls where no call is written: ``property``, or an operator. ``safe``:
+    ``implicit`` says what calls where no call is written. ``safe``:
     with values of the types that it is known to have, it cannot raise in practice. ``receiver`` is
     what the callee, a bound method, was taken from where it does not stand before the last dot;
     ``receiver_classes`` are the keys of classes of one of which it is an instance.
@@ -132,7 +156,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     constructs: str | None = None  # the class of the project that the call makes an instance of
     lock: LockRef | None = None  # the lock whose method it calls, where that changes no state
     overrides: tuple[str, ...] = ()
-    implicit: str = ""
+    implicit: Implicit | None = None
     bound: bool = True  # the receiver stands before the last dot, not among the arguments
     certain: bool = False  # nothing else can be called, but for overrides
     safe: bool = False
@@ -147,12 +171,24 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
         return self.callee.parent()
 
 
+class AwaitForm(IdentityEnum):
+    """The code that awaits."""
+
+    AWAIT = "await"
+    FOR = "async for"
+    WITH = "async with"
+
+
 class Await(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Suspend until ``value`` is done; may raise, and may be cancelled."""
+    """Suspend until ``value`` is done; may raise, and may be cancelled.
+
+    ``acquires`` is the path of the method whose coroutine it awaits, if that acquires a lock.
+    """
 
     span: Span
     value: Operand
-    what: str = "await"  # or `async for`, `async with`
+    form: AwaitForm = AwaitForm.AWAIT
+    acquires: AccessPath | None = None
 
 
 class Yield(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -90,8 +90,8 @@ def print_instruction(instruction: Instruction) -> str:
     match instruction:
         case Call():
             return _call(instruction)
-        case Await(value=value, what=what):
-            return f"{what} {value}"
+        case Await(value=value, form=form, acquires=acquires):
+            return f"{form.value} {f'{acquires}() ' if acquires else ''}{value}"
         case Yield(value=value, is_from=is_from):
             return f"yield from {value}" if is_from else f"yield {value}"
         case Assign(target=target, value=value):
