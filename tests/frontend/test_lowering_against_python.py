@@ -33,6 +33,7 @@ from locklint.ir.instruction import (
     Opaque,
     Operand,
     Operate,
+    OperateKind,
     Raise,
     Return,
     Swallows,
@@ -331,7 +332,7 @@ class Walk:
                 if failure is None and name == "c":
                     self._values[str(result)] = world.truth()
                 return failure
-            case Operate(what="iterate"):
+            case Operate(kind=OperateKind.ITERATE):
                 world.note("iterate")
                 failure = world.fails()
                 if failure is None:

@@ -26,6 +26,7 @@ from locklint.ir.instruction import (
     IsNone,
     Opaque,
     Operate,
+    OperateKind,
     Raise,
     Release,
     Return,
@@ -304,7 +305,9 @@ class Paths:
         if following not in (branch.then, branch.otherwise):
             return None
         loop = any(
-            isinstance(each, Operate) and each.what == "iterate" and each.span == branch.span
+            isinstance(each, Operate)
+            and each.kind is OperateKind.ITERATE
+            and each.span == branch.span
             for each in block.instructions
         )
         return Test(branch.span, branch.condition, branch.then == following, loop)

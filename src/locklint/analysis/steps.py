@@ -28,6 +28,7 @@ from locklint.ir.instruction import (
     Instruction,
     Operand,
     Operate,
+    OperateKind,
     Raise,
     Read,
     Release,
@@ -152,7 +153,7 @@ class FunctionSteps:
         if self._failing and isinstance(instruction, Release) and instruction.span in self._failing:
             return Grade.ACQUIRE
         likely = grade(instruction, self._function, self._raises)
-        if isinstance(instruction, Operate) and instruction.what == "iterate":
+        if isinstance(instruction, Operate) and instruction.kind is OperateKind.ITERATE:
             return max(likely, self._body_raises(instruction.values))
         return likely
 
@@ -286,7 +287,7 @@ def _usually_raised(instruction: Instruction) -> str:
             return usual_error(external, callee.last if callee.fields else "")
         case Read(path=path) if path.last[0] == "[":
             return "LookupError"
-        case Operate(what=what, operands=(AccessPath() as path,)) if what == f"del {path}":
+        case Operate(kind=OperateKind.DELETE, operands=(AccessPath() as path,)):
             return "LookupError" if path.last[0] == "[" else ""
         case _:
             return ""
@@ -332,7 +333,9 @@ def _kind(instruction: Instruction) -> CauseKind:
             return CauseKind.STORE
         case Read(path=path):
             return CauseKind.ELEMENT if path.last[0] == "[" else CauseKind.ATTRIBUTE
-        case Operate(what=what):
-            return CauseKind.ITERATE if what == "iterate" else CauseKind.OPERATOR
+        case Operate(kind=OperateKind.ITERATE):
+            return CauseKind.ITERATE
+        case Operate():
+            return CauseKind.OPERATOR
         case _:
             return CauseKind.UNKNOWN

@@ -35,6 +35,7 @@ from locklint.ir.instruction import (
     Opaque,
     Operand,
     Operate,
+    OperateKind,
     Read,
     Truth,
     Unknown,
@@ -95,8 +96,8 @@ class _CannotRaise:
                 safe = self._reads(path) or self._is_tested(path, instruction, block)
             case Assign(target=target) if target.fields and not _is_of_self(target):
                 safe = self._binds(target)
-            case Operate(what=what) if what.startswith("import "):
-                top = what.removeprefix("import ").partition(".")[0]
+            case Operate(kind=OperateKind.IMPORT, what=module):
+                top = module.partition(".")[0]
                 safe = top in sys.stdlib_module_names  # Tests of the platform stand before it.
             case Operate(with_literal=False, values=values) if values:
                 safe = self._operates(instruction, block)
@@ -135,18 +136,18 @@ class _CannotRaise:
         return not self._resolver.type_names(self._function.key, expanded.parent())
 
     def _operates(self, operate: Operate, block: BasicBlock) -> bool:
-        values, what = operate.values, operate.what
-        if what.startswith("del ") and what != "del [:]":
+        values, kind = operate.values, operate.kind
+        if kind is OperateKind.DELETE:
             path = values[0]
             return isinstance(path, AccessPath) and self._is_tested(path, operate, block)
-        if what == "unpack":
+        if kind is OperateKind.UNPACK:
             return self._unpacks(*values)
-        if what == "iterate" and self._runs_code(values[0]):
+        if kind is OperateKind.ITERATE and self._runs_code(values[0]):
             return False
         types = [self._types(value) for value in values]
-        if what in ("==", "!=") and all(types):
+        if operate.what in ("==", "!=") and all(types):
             return self._are_equatable(values)
-        return operator_is_safe(what, types)
+        return operator_is_safe(kind, operate.what, types)
 
     def _unpacks(self, value: Operand, parts: Operand) -> bool:
         """Whether a value is a display with that many items at least."""
@@ -170,7 +171,7 @@ class _CannotRaise:
     def _are_equatable(self, values: tuple[Operand, ...]) -> bool:
         """Whether comparing them runs no method of the project; that of `object` cannot raise."""
         for value in values:
-            if operator_is_safe("==", [self._types(value)]):
+            if operator_is_safe(OperateKind.OPERATOR, "==", [self._types(value)]):
                 continue
             expanded = self._definitions.expand(value) if isinstance(value, AccessPath) else None
             if expanded is None:

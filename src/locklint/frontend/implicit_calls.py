@@ -21,6 +21,7 @@ from locklint.ir.instruction import (
     ImplicitKind,
     Instruction,
     Operate,
+    OperateKind,
     Read,
 )
 from locklint.models.calls import calls_at_once, is_logging
@@ -37,7 +38,6 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     ">=": ("__ge__",),
     "in": ("__contains__", "__iter__"),
     "not in": ("__contains__", "__iter__"),
-    "format": FORMAT,
     "+": ("__add__",),
     "-": ("__sub__",),
     "*": ("__mul__",),
@@ -114,20 +114,18 @@ class ImplicitCalls:
                     if callee.targets:
                         path = _asked(target, callee)
                         yield self._call(span, path, callee, BY_PROPERTY, (argument,))
-            case Operate(span=span, what=what, operands=(path,)) if what == f"del {path}":
+            case Operate(span=span, kind=OperateKind.DELETE, operands=(path,)):
                 if path.last[0] == "[":
                     yield from self._special(span, path.parent(), ("__delitem__",), _by("del"))
-            case Operate(span=span, what="iterate", operands=(path,)):
+            case Operate(span=span, kind=OperateKind.ITERATE, operands=(path,)):
                 # What `__iter__` returns is mostly the object itself, if that has `__next__` too.
                 yield from self._special(span, path, ("__iter__",), _by("iterate"))
                 yield from self._special(span, path, ("__next__",), _by("iterate"))
-            case Operate(span=span, what=what, operands=operands) if operands:
-                names = OPERATORS.get(what)
-                if names is None:
-                    return
-                # Formatting asks each value, any other operator the first operand.
-                for operand in operands if what == "format" else operands[:1]:
-                    yield from self._special(span, operand, names, _by(what))
+            case Operate(span=span, kind=OperateKind.FORMAT, operands=operands):
+                for operand in operands:
+                    yield from self._special(span, operand, FORMAT, _by("format"))
+            case Operate(span=span, what=what, operands=(operand, *_)) if what in OPERATORS:
+                yield from self._special(span, operand, OPERATORS[what], _by(what))
             case Call(targets=targets, external=external) if self._immediate and (
                 name := self._declared(targets, external)
             ):

@@ -10,7 +10,16 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import mentions
 from locklint.frontend.lower_scope import Scope, ScopeKind, add_target_names
 from locklint.frontend.lower_target import element_of, store
-from locklint.ir.instruction import Await, AwaitForm, Opaque, Operand, Operate, Unknown, Use
+from locklint.ir.instruction import (
+    Await,
+    AwaitForm,
+    Opaque,
+    Operand,
+    Operate,
+    OperateKind,
+    Unknown,
+    Use,
+)
 
 
 def lower_comprehension(
@@ -66,7 +75,7 @@ def lower_loops(
     if loop.asynchronous is not None:
         low.emit(Await(span, iterable, AwaitForm.FOR))
     else:
-        low.emit(Operate(span, "iterate", values=(iterable,)))
+        low.emit(Operate(span, OperateKind.ITERATE, values=(iterable,)))
     graph.branch(span, Opaque(None), body, done)
     graph.start(body)
     store(low, loop.target, element_of(iterable), low.span(loop.target))

@@ -27,6 +27,7 @@ from locklint.ir.instruction import (
     Opaque,
     Operand,
     Operate,
+    OperateKind,
     Truth,
     Use,
 )
@@ -87,7 +88,7 @@ def compare(low: Lowering, node: cst.Comparison) -> list[Operand]:
             text = operator_text(target.operator)
             # `in` asks the right operand, the other comparisons the left one.
             asked = reversed(values[-2:]) if text.endswith("in") else values[-2:]
-            low.emit(Operate(low.span(node), text, literal, tuple(asked)))
+            low.emit(Operate(low.span(node), OperateKind.OPERATOR, text, literal, tuple(asked)))
     return values
 
 

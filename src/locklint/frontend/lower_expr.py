@@ -28,6 +28,7 @@ from locklint.ir.instruction import (
     Display,
     Operand,
     Operate,
+    OperateKind,
     Read,
     Unknown,
     Use,
@@ -81,7 +82,7 @@ def lower_subscript(low: Lowering, node: cst.Subscript, use: Use, name: str | No
     """``a[b]``: a `Read` of an element; a slice gives something new."""
     path = subscript_path(low, node)
     if has_slice(node):
-        low.emit(Operate(low.span(node), "slice", values=(path.parent(),)))
+        low.emit(Operate(low.span(node), OperateKind.SLICE, values=(path.parent(),)))
         return Unknown((path.parent(),))
     low.emit(Read(low.span(node), path))
     return path
@@ -154,7 +155,9 @@ def lower_binary(low: Lowering, node: cst.BinaryOperation, use: Use, name: str |
         if known is None:
             literal = isinstance(value, Constant) or isinstance(right, Constant)
             text = operator_text(operation.operator)
-            low.emit(Operate(low.span(operation), text, literal, (value, right)))
+            low.emit(
+                Operate(low.span(operation), OperateKind.OPERATOR, text, literal, (value, right))
+            )
         value = known or Unknown(mentions(value, right))
     return value
 
@@ -169,7 +172,14 @@ def lower_unary(low: Lowering, node: cst.UnaryOperation, use: Use, name: str | N
     value = low.value(node.expression)
     if isinstance(node.operator, cst.Minus) and isinstance(value, Constant):
         return negated(value) or Unknown()
-    low.emit(Operate(low.span(node), f"{operator_text(node.operator)}x", values=(value,)))
+    low.emit(
+        Operate(
+            low.span(node),
+            OperateKind.OPERATOR,
+            f"{operator_text(node.operator)}x",
+            values=(value,),
+        )
+    )
     return Unknown(mentions(value))
 
 
@@ -282,7 +292,7 @@ def lower_dict(low: Lowering, node: cst.Dict, use: Use, name: str | None) -> Ope
 def _element(low: Lowering, element: cst.BaseElement) -> Operand:
     value = low.value(element.value)
     if isinstance(element, cst.StarredElement):
-        low.emit(Operate(low.span(element), "iterate", values=(value,)))
+        low.emit(Operate(low.span(element), OperateKind.ITERATE, values=(value,)))
         return Unknown(mentions(value))
     return value
 
@@ -298,7 +308,7 @@ def lower_formatted(
     """An f-string: its expressions, then the formatting. A t-string formats nothing."""
     values = _formatted_values(low, node.parts)
     if values and isinstance(node, cst.FormattedString):
-        low.emit(Operate(low.span(node), "format", values=tuple(values)))
+        low.emit(Operate(low.span(node), OperateKind.FORMAT, values=tuple(values)))
     return Unknown(mentions(*values))
 
 

@@ -18,6 +18,7 @@ from locklint.ir.instruction import (
     Opaque,
     Operand,
     Operate,
+    OperateKind,
     Unknown,
 )
 
@@ -86,7 +87,7 @@ def _test(
         if value is None:
             low.value(pattern.value)
     if value is None:
-        low.emit(Operate(span, "match"))
+        low.emit(Operate(span, OperateKind.MATCH))
         return Opaque(None, mentions(subject))
     if isinstance(subject, Constant):
         return subject.value == value.value

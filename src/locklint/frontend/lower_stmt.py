@@ -20,6 +20,7 @@ from locklint.ir.instruction import (
     Opaque,
     Operand,
     Operate,
+    OperateKind,
     Raise,
     Read,
     Return,
@@ -91,7 +92,7 @@ def lower_augmented_assign(low: Lowering, node: cst.AugAssign) -> None:
         low.emit(Read(low.span(node.target), target))
     value = low.value(node.value)
     text, literal = operator_text(node.operator), isinstance(value, Constant)
-    low.emit(Operate(span, text, literal, (target, value)))
+    low.emit(Operate(span, OperateKind.OPERATOR, text, literal, (target, value)))
     low.emit(Assign(span, target, Unknown(mentions(target, value))))
 
 
@@ -108,14 +109,14 @@ def lower_delete(low: Lowering, node: cst.Del) -> None:
                 store_name(low, name, Unknown(), span)
             case cst.Attribute():
                 path = attribute_path(low, target)
-                low.emit(Operate(span, f"del {path}", values=(path,)))
+                low.emit(Operate(span, OperateKind.DELETE, values=(path,)))
                 low.emit(Assign(span, path, Unknown()))
             case cst.Subscript():
                 path = subscript_path(low, target)
-                what = "del [:]" if has_slice(target) else f"del {path}"
-                low.emit(
-                    Operate(span, what, values=(path.parent() if has_slice(target) else path,))
-                )
+                if has_slice(target):
+                    low.emit(Operate(span, OperateKind.DELETE_SLICE, values=(path.parent(),)))
+                else:
+                    low.emit(Operate(span, OperateKind.DELETE, values=(path,)))
 
 
 def lower_return(low: Lowering, node: cst.Return) -> None:
@@ -180,14 +181,14 @@ def lower_import(low: Lowering, node: cst.Import | cst.ImportFrom) -> None:
     span = low.span(node)
     if isinstance(node, cst.ImportFrom):
         module = dotted_name(node.module) if node.module is not None else ""
-        low.emit(Operate(span, f"import {'.' * len(node.relative)}{module}"))
+        low.emit(Operate(span, OperateKind.IMPORT, f"{'.' * len(node.relative)}{module}"))
         if isinstance(node.names, cst.ImportStar):
             return
         for alias in node.names:
             store_name(low, imported_name(alias), Unknown(), span)
         return
     for alias in node.names:
-        low.emit(Operate(span, f"import {dotted_name(alias.name)}"))
+        low.emit(Operate(span, OperateKind.IMPORT, f"{dotted_name(alias.name)}"))
         store_name(low, imported_name(alias), Unknown(), span)
 
 
@@ -241,7 +242,7 @@ def lower_for(low: Lowering, node: cst.For) -> None:
     if node.asynchronous is not None:
         low.emit(Await(span, iterable, AwaitForm.FOR))
     else:
-        low.emit(Operate(span, "iterate", values=(iterable,)))
+        low.emit(Operate(span, OperateKind.ITERATE, values=(iterable,)))
     graph.branch(span, Opaque(None), body, done)
     graph.start(body)
     target_span = low.session.spans.of(node.target) or span

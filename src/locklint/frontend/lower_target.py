@@ -11,7 +11,15 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_expr import attribute_path, has_slice, subscript_path
 from locklint.frontend.lower_path import ANY_ELEMENT, mentions
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import Assign, Constant, Display, Operand, Operate, Unknown
+from locklint.ir.instruction import (
+    Assign,
+    Constant,
+    Display,
+    Operand,
+    Operate,
+    OperateKind,
+    Unknown,
+)
 
 
 def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span) -> None:
@@ -24,7 +32,7 @@ def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span)
         case cst.Subscript():
             path, is_slice = subscript_path(low, target), has_slice(target)
             if is_slice:
-                low.emit(Operate(span, "[:]=", values=(path.parent(), value)))
+                low.emit(Operate(span, OperateKind.SET_SLICE, values=(path.parent(), value)))
             low.emit(Assign(span, path, value, safe=is_slice))
         case cst.Tuple(elements=elements) | cst.List(elements=elements):
             _unpack(low, elements, value, span)
@@ -52,7 +60,7 @@ def _unpack(low: Lowering, elements: Sequence[cst.BaseElement], value: Operand, 
         for element, held in zip(elements, _held(low, elements, value.items, span), strict=True):
             store(low, element.value, held, span)
         return
-    low.emit(Operate(span, "unpack", values=(value, Constant(len(elements)))))
+    low.emit(Operate(span, OperateKind.UNPACK, values=(value, Constant(len(elements)))))
     before_star = True
     for index, element in enumerate(elements):
         if starred[index]:

@@ -9,6 +9,7 @@ from locklint.ir.instruction import (
     Call,
     Instruction,
     Operate,
+    OperateKind,
     Release,
     TryAcquire,
     Wait,
@@ -39,9 +40,12 @@ def removes(instruction: Instruction, path: AccessPath) -> bool:
     match instruction:
         case Call(callee=AccessPath() as callee) if callee.fields:
             return callee.parent() == path and callee.last in REMOVING
-        case Operate(what="del [:]" | "[:]=", values=(AccessPath() as changed, *_)):
+        case Operate(
+            kind=OperateKind.DELETE_SLICE | OperateKind.SET_SLICE,
+            values=(AccessPath() as changed, *_),
+        ):
             return changed == path
-        case Operate(what=what, values=(AccessPath() as deleted,)) if what.startswith("del "):
+        case Operate(kind=OperateKind.DELETE, values=(AccessPath() as deleted,)):
             return bool(deleted.fields) and deleted.parent() == path
         case _:
             return False

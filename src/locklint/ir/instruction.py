@@ -223,16 +223,33 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     safe: bool = False
 
 
+class OperateKind(IdentityEnum):
+    """The kinds of code that may raise without a call."""
+
+    OPERATOR = "operator"  # of an expression, or an assignment such as `+=`
+    ITERATE = "iterate"
+    UNPACK = "unpack"
+    FORMAT = "format"
+    SLICE = "slice"
+    SET_SLICE = "[:]="
+    DELETE = "del"  # an attribute or an element
+    DELETE_SLICE = "del [:]"
+    MATCH = "match"
+    IMPORT = "import"
+
+
 class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """An operator, comparison, unpacking, formatting or import that may raise.
 
-    ``with_literal``: one operand is a literal, so that it fails only for a value of the wrong type
-    altogether (``count += 1``, ``name == "x"``). ``values`` are what it works on, the one whose
-    method Python asks first at the front. ``safe``: on values of their types it cannot raise.
+    ``what`` is the operator, or the module. ``with_literal``: one operand is a literal, so that it
+    fails only for a value of the wrong type altogether (``count += 1``, ``name == "x"``).
+    ``values`` are what it works on, the one whose method Python asks first at the front. ``safe``:
+    on values of their types it cannot raise.
     """
 
     span: Span
-    what: str
+    kind: OperateKind
+    what: str = ""
     with_literal: bool = False
     values: tuple[Operand, ...] = ()
     safe: bool = False
@@ -241,6 +258,19 @@ class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     def operands(self) -> tuple[AccessPath, ...]:
         """Those of the values that are paths."""
         return tuple([value for value in self.values if isinstance(value, AccessPath)])
+
+    @property
+    def text(self) -> str:
+        """What is done, as it is shown."""
+        match self.kind:
+            case OperateKind.OPERATOR:
+                return self.what
+            case OperateKind.DELETE:
+                return f"del {self.values[0]}"
+            case OperateKind.IMPORT:
+                return f"import {self.what}"
+            case kind:
+                return str(kind.value)
 
 
 class Manager(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -98,8 +98,8 @@ def print_instruction(instruction: Instruction) -> str:
             return f"{target} = {value}"
         case Read(path=path, discarded=discarded):
             return f"read {path}{'  [discarded]' if discarded else ''}"
-        case Operate(what=what):
-            return f"operate {what}"
+        case Operate():
+            return f"operate {instruction.text}"
         case Enter():
             return _enter(instruction)
         case Exit(context=context, exceptional=exceptional, is_async=is_async):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from locklint.ir.instruction import OperateKind
 from locklint.models.calls import LOGGING_METHODS
 
 Types: TypeAlias = frozenset[str]
@@ -114,10 +115,10 @@ RESULTS: dict[str, str] = {
 """The types of what calls give, where it depends on nothing else."""
 
 
-def operator_is_safe(what: str, operands: Sequence[Types]) -> bool:
-    """Whether an operator cannot raise on operands of those types, the one it asks first in front.
+def operator_is_safe(kind: OperateKind, what: str, operands: Sequence[Types]) -> bool:
+    """Whether code cannot raise on operands of those types, the one it asks first in front.
 
-    ``what`` is the operator as `ir.instruction.Operate` has it.
+    ``kind`` and ``what`` are those of `ir.instruction.Operate`.
     """
     if not operands or not operands[0]:
         return False
@@ -128,8 +129,26 @@ def operator_is_safe(what: str, operands: Sequence[Types]) -> bool:
         return first <= CONTAINERS or (together <= _TEXTS and all(operands))
     if not all(operands):
         return False
+    match kind:
+        case OperateKind.OPERATOR:
+            return _is_safe(what, first, operands[1:], together)
+        case OperateKind.FORMAT:
+            return together <= KNOWN
+        case OperateKind.ITERATE:
+            return first <= _ITERABLE
+        case OperateKind.SLICE:
+            return first <= _SEQUENCES
+        case OperateKind.DELETE_SLICE:
+            return first <= _LISTS
+        case OperateKind.SET_SLICE:
+            return first <= _LISTS and operands[1] <= _ITERABLE
+        case _:
+            return False
+
+
+def _is_safe(what: str, first: Types, others: Sequence[Types], together: Types) -> bool:
     match what:
-        case "==" | "!=" | "format":
+        case "==" | "!=":
             return together <= KNOWN
         case "<" | "<=" | ">" | ">=":
             return together <= _NUMBERS or together <= _TIMES or _is_one_text(together)
@@ -137,7 +156,7 @@ def operator_is_safe(what: str, operands: Sequence[Types]) -> bool:
             return together <= _NUMBERS or together <= _LISTS or _is_one_text(together)
         case "+=":
             if first <= _LISTS:
-                return all(other <= _ITERABLE for other in operands[1:])
+                return all(other <= _ITERABLE for other in others)
             return together <= _NUMBERS or _is_one_text(together)
         case "-" | "-=":
             return together <= _NUMBERS or together <= _SETS
@@ -145,14 +164,6 @@ def operator_is_safe(what: str, operands: Sequence[Types]) -> bool:
             return together <= _NUMBERS
         case "&" | "|" | "^" | "&=" | "|=" | "^=":
             return together <= _SETS or together <= _builtins("bool int")
-        case "iterate":
-            return first <= _ITERABLE
-        case "slice":
-            return first <= _SEQUENCES
-        case "del [:]":
-            return first <= _LISTS
-        case "[:]=":
-            return first <= _LISTS and operands[1] <= _ITERABLE
         case _:
             return False
 
@@ -296,7 +307,7 @@ def call_is_safe(name: str, arguments: Sequence[Types], keywords: Sequence[str] 
         if len(arguments) == 1:
             # An empty one has no greatest.
             return "default" in keywords and known and arguments[0] <= _builtins("range")
-        return known and operator_is_safe("<", arguments)
+        return known and operator_is_safe(OperateKind.OPERATOR, "<", arguments)
     if keywords:
         return False
     if name == "builtins.len":
