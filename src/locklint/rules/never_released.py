@@ -37,8 +37,8 @@ def main():
 
 A release of an object that cannot be resolved is treated as a release of every lock with that name,
 and so is a release method that is passed on. There is no finding if the function, or one that it
-calls, stores the lock or passes it on, nor if nothing waits for the lock: `acquire(blocking=False)`
-alone says who came first. Semaphores, locks that are created in the locked state on
+calls, stores the lock or passes it on, nor if nothing waits for the lock of an object:
+`self._claim.acquire(blocking=False)` alone says who came first. Semaphores, locks that are created in the locked state on
 purpose, and file locks held for the life of the process are not reported.
 
 ## References
@@ -72,7 +72,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         kept = [
             (fate, fate.leaving)
             for fate in fates(states)
-            if fate.lock.identity in waited_for and _is_never_released(program, fate)
+            if not _is_mark(fate, waited_for) and _is_never_released(program, fate)
         ]
         for alike, _ in by_cause(kept):
             fate, function = alike[0], states.function
@@ -88,10 +88,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _waited_for(program: Program) -> frozenset[str]:
-    """Return the identities of the locks that some acquire waits for.
-
-    A lock that is only tried says who came first, and is not meant to be released.
-    """
+    """Return the identities of the locks that some acquire waits for."""
     return frozenset(
         event.lock.identity
         for states in program.solved()
@@ -101,6 +98,15 @@ def _waited_for(program: Program) -> frozenset[str]:
 
 
 _ENTERING = (How("__enter__"), How("__aenter__"))
+
+
+def _is_mark(fate: Fate, waited_for: frozenset[str]) -> bool:
+    """Return whether an object has the lock to mark who came first, so that it is never released.
+
+    It is only tried. One lock of the whole program would be gone for good.
+    """
+    of_object = fate.lock.exactness is Exactness.PER_INSTANCE
+    return of_object and fate.lock.identity not in waited_for
 
 
 def _is_never_released(program: Program, fate: Fate) -> bool:
