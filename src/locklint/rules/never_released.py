@@ -38,8 +38,8 @@ def main():
 A release of an object that cannot be resolved is treated as a release of every lock with that name,
 and so is a release method that is passed on. There is no finding if the function, or one that it
 calls, stores the lock or passes it on, nor if nothing waits for the lock of an object:
-`self._claim.acquire(blocking=False)` alone says who came first. Semaphores, locks that are created in the locked state on
-purpose, and file locks held for the life of the process are not reported.
+`self._claim.acquire(blocking=False)` alone says who came first. Semaphores, locks that are created
+in the locked state on purpose, and file locks held for the life of the process are not reported.
 
 ## References
 
