@@ -221,7 +221,7 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
 
     @property
     def lock_order_pairs(self) -> tuple[tuple[str, str], ...]:
-        """The declared order as pairs: the first lock of each is taken before the second."""
+        """Return the declared order as pairs: the lock to acquire first, and the other."""
         return tuple(pair for text in self.lock_order for pair in order_pairs(text))
 
 

@@ -23,7 +23,7 @@ class Severity(IntEnum):
 
 
 class Confidence(IntEnum):
-    """How sure the lock's identity and kind are."""
+    """Degrees of certainty about the lock's identity and kind."""
 
     LOW = 1
     MEDIUM = 2
@@ -36,7 +36,7 @@ class Confidence(IntEnum):
 
 
 class Applicability(Enum):
-    """Whether a fix may be applied without asking."""
+    """Classes of fixes, by whether one may be applied without a review."""
 
     SAFE = "safe"
     UNSAFE = "unsafe"
@@ -58,18 +58,18 @@ class Fix(msgspec.Struct, frozen=True):
     applicability: Applicability
 
 
-# The roles of the steps at which a suppression of the whole finding counts.
+# The roles of the steps at which a suppression comment applies to the whole finding.
 ANCHORING_ROLES = frozenset({"acquire", "made"})
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step of a finding's story: where, what happens, and what is held after it.
+    """A step of a finding: the place, what happens there, and the locks held after it.
 
     ``role`` is one of ``acquire``, ``release``, ``raise``, ``origin``, ``exit``, ``call``,
-    ``test``, ``made``, ``wait``, ``spawn`` or ``note``. ``thread`` numbers the threads of a story
-    that needs several, from 1; 0 is a step that belongs to no thread in particular. ``waits_for``
-    is the lock, by the name that it has in ``held`` of other threads, for which the thread waits at
-    this step. ``in_task`` says that the thread is a task of an event loop.
+    ``test``, ``made``, ``wait``, ``spawn`` or ``note``. ``thread`` numbers the threads of a finding
+    that needs several, from 1; 0 is a step of no particular thread. ``waits_for`` is the lock, by
+    the name that it has in ``held`` of other threads, for which the thread waits at this step.
+    ``in_task`` says that the thread is a task of an event loop.
     """
 
     role: str
@@ -85,18 +85,18 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Anchor(msgspec.Struct, frozen=True, order=True):
-    """A place that a finding is about besides its own, in whatever file."""
+    """A further place that a finding is about, in any file."""
 
     path: str
     span: Span
 
 
 class Diagnostic(msgspec.Struct, frozen=True):
-    """One finding, ready for any reporter.
+    """A finding, ready for any reporter.
 
-    ``message`` is one sentence without a final full stop; ``steps`` tell the story in order, the
-    primary place among them; ``help`` says what to do. ``locks`` are canonical lock names.
-    ``anchors`` are further places where a suppression counts, such as the construction of a lock.
+    ``message`` is one sentence without a final full stop; ``steps`` are in order, and the primary
+    place is among them; ``help`` says what to do. ``locks`` are canonical lock names. ``anchors``
+    are further places where a suppression comment applies, such as the construction of a lock.
     ``fingerprint`` is the finding's identity across runs, and ``occurrence`` numbers the findings
     of one run with the same identity, from 1; both are set when the run is over.
     """

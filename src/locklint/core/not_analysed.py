@@ -9,7 +9,7 @@ from locklint.core.source import Span
 
 
 class Extent(IdentityEnum):
-    """How much is missing: a file, a function, or some of the findings there."""
+    """Extents of what is missing: a file, a function, or some of the findings there."""
 
     FILE = "file"
     FUNCTION = "function"
@@ -17,7 +17,7 @@ class Extent(IdentityEnum):
 
 
 class Reason(IdentityEnum):
-    """Why something was not analysed. Each bound of the analysis that can hide a finding is one."""
+    """Reasons for not analysing something. Each bound that can hide a finding is one."""
 
     # Of files.
     UNREADABLE = "unreadable"
@@ -65,7 +65,7 @@ class NotAnalysed(msgspec.Struct, frozen=True):
 
     @property
     def extent(self) -> Extent:
-        """How much is missing."""
+        """Return how much is missing."""
         if self.reason.is_partial:
             return Extent.PART
         return Extent.FUNCTION if self.function else Extent.FILE

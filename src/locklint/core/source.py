@@ -37,7 +37,7 @@ class Span(msgspec.Struct, frozen=True, order=True, gc=False):
         return f"{self.line}:{self.column}"
 
     def contains(self, other: Span) -> bool:
-        """Tell whether ``other`` lies within this span."""
+        """Return whether ``other`` is within this span."""
         return (self.line, self.column) <= (other.line, other.column) and (
             other.end_line,
             other.end_column,
@@ -52,7 +52,7 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A line and a column as users are told them: within a cell of a notebook, or cell 0."""
+    """A line and a column as users see them: within a cell of a notebook, or cell 0."""
 
     cell: int
     row: int
@@ -64,10 +64,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Lines(Sequence[str]):
-    """The lines of a text without their ends, cut out when they are asked for.
+    """The lines of a text without their ends, each cut out when it is read.
 
-    A file's text stays in memory for the whole run, and as strings of their own its lines would
-    take twice as much once more.
+    A file's text stays in memory for the whole run. Its lines as separate strings would need twice
+    that memory in addition.
     """
 
     __slots__ = ("_starts", "_text")
@@ -110,7 +110,7 @@ class Lines(Sequence[str]):
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One decoded source file.
+    """A decoded source file.
 
     ``path`` is the path as it is shown to the user, ``module`` the dotted name under which other
     files of the project import it, ``text`` the decoded text with ``\\n`` line ends and no BOM.
@@ -142,7 +142,7 @@ class SourceFile:
         return self.lines.numbered(number)
 
     def position(self, line: int, column: int) -> Position:
-        """A place of ``text`` as users are told it."""
+        """Return a place of ``text`` as users see it."""
         index = bisect_right(self.cells, line, key=lambda cell: cell.line) - 1
         if index < 0:
             return Position(0, line, column)

@@ -44,7 +44,7 @@ def predecessors(
     function: Function,
     successors: Callable[[BasicBlock], Iterable[BlockId]] = all_successors,
 ) -> dict[BlockId, set[BlockId]]:
-    """For each block the blocks from which control may come directly."""
+    """Return, for each block, its direct predecessors."""
     result: dict[BlockId, set[BlockId]] = {block: set() for block in function.blocks}
     for block in function.blocks.values():
         for successor in successors(block):

@@ -1,1 +1,1 @@
-"""From source text to the intermediate representation, and from names to locks and callees."""
+"""Lowering of source text to the intermediate representation, and resolution of names."""

@@ -1,4 +1,4 @@
-"""What annotations say of values."""
+"""Types of values from annotations."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Annotations:
         self.construction = construction
 
     def refine(self, types: Types, annotation: Value, scope: Scope) -> Types:
-        """What a value is, given what its expression tells and its annotation.
+        """Return the types of a value, from those of its expression and its annotation.
 
-        The annotation is asked only where the expression leaves something open.
+        The annotation is used only where the expression leaves something open.
         """
         if types and not any(isinstance(kind, (UnknownType, NoneType)) for kind in types):
             if not any(isinstance(kind, ContainerType) and not kind.items for kind in types):
@@ -110,7 +110,7 @@ class Annotations:
         if name == "Callable":
             return (CallableType(self.types(arguments[-1], scope)),)
         if name in ("ReferenceType", "ref", "WeakMethod"):
-            # What is referred to may be gone.
+            # The referent may no longer exist.
             return (CallableType(union(self.types(arguments[-1], scope), NONE)),)
         if name in _AWAITABLES:
             return self.types(arguments[0], scope)

@@ -77,7 +77,7 @@ _AWAITING = ("wait_for", "shield")
 
 
 def lock_method_names(table: LockTable) -> frozenset[str]:
-    """Every name that may be one of a lock's methods, or tells whether it is held."""
+    """Return each name that may be a lock's method, or shows whether a lock is held."""
     names: set[str] = set()
     for kind in table.kinds.values():
         names.update(form.name for form in kind.acquire_forms)
@@ -412,7 +412,7 @@ class EffectPass:
             )
 
     def _awaited(self, context: AccessPath) -> AccessPath | None:
-        """What ``with await path:`` awaits: a value that mentions the path alone."""
+        """Return the awaited value of ``with await path:``, which mentions the path alone."""
         values = self._definitions.values(context)
         if len(values) != 1 or not isinstance(values[0], Unknown):
             return None
@@ -556,7 +556,7 @@ class EffectPass:
                     if found is not None and _releases(found):
                         yield HandOver(span, found[0])
                     elif found is None and (lock := self._operands.lock(path)) is not None:
-                        # What is run later may pass the lock on to whoever releases it.
+                        # Code that runs later may pass the lock on to the code that releases it.
                         yield HandOver(span, lock)
             case AccessPath() as path:
                 if not returned:
@@ -580,10 +580,10 @@ class EffectPass:
 
 
 def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
-    """Take away the reads that lead to what is acquired or released, from the end of a list.
+    """Remove the reads that lead to an acquired or released lock from the end of a list.
 
-    What is a lock is there. Elements may be missing, but not where the lock is held: what led to
-    it before leads to it again.
+    A lock is assumed to exist. Elements may be missing, but not while the lock is held: the path
+    that led to it before leads to it again.
     """
     match use:
         case Acquire(call=Call() as call) | TryAcquire(call=Call() as call):

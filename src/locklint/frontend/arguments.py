@@ -1,4 +1,4 @@
-"""What parameters are: from annotations, defaults, and the calls in the same file."""
+"""Types of parameters, from annotations, defaults, and the calls in the same file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Arguments:
     def parameter(
         self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
     ) -> Types:
-        """What a parameter may be; ``position`` counts from 0, the receiver included."""
+        """Return the types of a parameter; ``position`` starts at 0 and includes the receiver."""
         if position == 0 and is_method(decl) and not parameter.star:
             cls = ClassRef(index.path, decl.class_name or "", index)
             return (ClassType(cls) if takes_class(decl) else InstanceType(cls),)
@@ -78,7 +78,7 @@ class Arguments:
     def _from_calls(
         self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
     ) -> Types:
-        """What the calls in the same file pass; empty where there are none that pass anything."""
+        """Return the values that calls in the same file pass; empty if none passes anything."""
         found: list[Types] = []
         for where, site, bound in self._call_sites(decl, index):
             argument = _argument(site, parameter, position - (1 if bound else 0))
@@ -125,9 +125,9 @@ class Arguments:
         return result
 
     def _may_be_own(self, index: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:
-        """Whether ``cls(…)`` or ``super().__init__(…)`` stands where it can mean that class.
+        """Return whether ``cls(…)`` or ``super().__init__(…)`` may mean that class in its place.
 
-        To work out each of them would cost more than one question may.
+        Resolving each of them would cost more than one query may.
         """
         caller = index.functions.get(site.function)
         if caller is None or not decl.class_name:
@@ -172,7 +172,7 @@ class Arguments:
         return known
 
     def _fixture(self, decl: FunctionDecl, parameter: Parameter, index: ModuleIndex) -> Types:
-        """What a pytest fixture of the same file gives to a parameter of its name."""
+        """Return the value of a parameter with the name of a pytest fixture of the same file."""
         fixture = index.functions.get(parameter.name)
         if fixture is None or fixture.qualname == decl.qualname:
             return ()

@@ -1,9 +1,9 @@
-"""What installed third-party names are, read from their sources with astroid.
+"""Kinds of installed third-party names, read from their sources with astroid.
 
-The only module that knows astroid, which is imported when the first question comes. Files are found
-with `importlib.machinery.PathFinder`, part by part, so that not even a parent package is imported;
-they are parsed, never run, and no extension module of a package is loaded. Imports are followed
-here rather than by astroid's inference, so that each question costs a bounded number of files.
+The only module that knows astroid, which is imported for the first query. Files are found with
+`importlib.machinery.PathFinder`, part by part, so that not even a parent package is imported; they
+are parsed, never run, and no extension module of a package is loaded. Imports are followed here
+rather than by astroid's inference, so that each query costs a bounded number of files.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ MAX_FILES = 400
 MAX_BYTES = 600_000
 MAX_HOPS = 14
 MAX_TREES = 40
-"""How many syntax trees are kept; of files that are asked for again they are made again."""
+"""The largest number of syntax trees that are kept; others are made again when needed."""
 
 
 class AstroidResolver:
     """Implements `locklint.frontend.static_resolver.ExternalResolver`.
 
-    ``kind`` gives the kind of lock that a dotted name makes, as the tables know it;
-    ``search_path`` are the folders with installed packages (default: those of this interpreter).
-    ``consulted`` takes the paths of the files and folders on which answers rest. ``is_ours`` says
-    of a dotted name that it leads into the project, of which another version may be installed.
+    ``kind`` gives the kind of lock that a dotted name makes, as the tables know it; ``search_path``
+    are the folders with installed packages (default: those of this interpreter). ``consulted``
+    collects the paths of the files and folders on which results depend. ``is_ours`` says of a
+    dotted name that it leads into the project, of which another version may be installed.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class AstroidResolver:
         return None
 
     def _member(self, scope: nodes.LocalsDictNodeNG, names: list[str], hops: int) -> str | None:
-        """What a name in a module or class leads to, the further names being attributes of it."""
+        """Return the target of a name in a module or class, then of its attributes."""
         for found in self._definitions(scope, names[0]):
             answer = self._definition(found, names, hops)
             if answer is not None:
@@ -280,7 +280,7 @@ class AstroidResolver:
             if len(trees) >= MAX_TREES:
                 del self._modules[trees[0]]
         elif path is not None:
-            return None  # Not remembered: another question may have files left.
+            return None  # Not cached: another query may have files left.
         self._modules[dotted] = module
         return module
 
@@ -322,10 +322,10 @@ class AstroidResolver:
 
     @cached_property
     def _builder(self) -> Any:
-        """What makes trees of files, of each from its own text alone.
+        """Return a builder that makes the tree of each file from its own text alone.
 
         astroid's own infers whose attribute each assignment is, and looks into modules that are
-        imported with a star: to do that it parses file after file that nobody has asked for.
+        imported with a star: to do that it parses many files that are not needed.
         """
         from astroid.builder import AstroidBuilder  # type: ignore[import-untyped]
 
@@ -358,7 +358,7 @@ class AstroidResolver:
 
 
 def _class_of(function: nodes.NodeNG) -> nodes.ClassDef | None:
-    """The class in whose body a function stands. (astroid's own answer infers its decorators.)"""
+    """Return the class whose body holds a function. (astroid's method infers decorators.)"""
     from astroid import nodes
 
     if not isinstance(function, nodes.FunctionDef):
@@ -397,7 +397,7 @@ def _names(node: nodes.NodeNG) -> list[str]:
 
 
 def _assigned(node: nodes.NodeNG) -> nodes.NodeNG | None:
-    """What is assigned to a target, where it is plain."""
+    """Return the value that is assigned to a target, if it is plain."""
     from astroid import nodes
 
     statement = node.parent

@@ -1,4 +1,4 @@
-"""What attributes of values are, through classes, their ancestors, modules and library types."""
+"""Types of attributes, through classes, their ancestors, modules and library types."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 class Slot(msgspec.Struct, frozen=True, gc=False):
-    """Everything known of one attribute of a class's instances.
+    """Everything known about one attribute of a class's instances.
 
     ``places`` are its bindings, nearest class first; ``method`` is the method of that name (its
     property included) that comes before any class-level binding; ``external`` is the first base
@@ -98,7 +98,7 @@ class Attributes:
         self._by_class: dict[str, dict[str, list[FunctionDecl]]] = {}
 
     def forget(self) -> None:
-        """Drop all kept answers."""
+        """Drop all cached results."""
         self._slots.clear()
         self._stores.clear()
         self._by_class.clear()
@@ -235,7 +235,7 @@ class Attributes:
     # Classes
 
     def slot(self, cls: ClassRef, name: str) -> Slot:
-        """All that is known of an attribute of a class's instances."""
+        """Return everything known about an attribute of a class's instances."""
         key = (cls, name)
         known = self._slots.get(key)
         if known is None:
@@ -342,7 +342,7 @@ class Attributes:
         return settle(self._with_overrides(cls, name, types), identity, exactness)
 
     def _with_overrides(self, cls: ClassRef, name: str, types: Types) -> Types:
-        """Where a subclass of the same file binds the attribute to another kind, it counts too."""
+        """Add the kinds to which subclasses of the same file bind the attribute."""
         if not any(isinstance(kind, LockValue) or self._makes_locks(kind) for kind in types):
             return types
         found: list[Types] = []
@@ -379,7 +379,7 @@ class Attributes:
         return without_unknown(types) if is_declared else types
 
     def _descriptor(self, place: Place, cls: ClassRef) -> Types:
-        """What ``name = property(getter)`` at class level gives."""
+        """Return the value of ``name = property(getter)`` at class level."""
         value = place.binding.value
         if not (place.on_class and isinstance(value, CallValue) and value.arguments):
             return ()
@@ -443,7 +443,7 @@ class Attributes:
         return settle(types, f"{cls.identity}.{name}", exactness)
 
     def _from_subclasses(self, cls: ClassRef, name: str) -> Types:
-        """What a mixin or abstract class leaves to its subclasses to bind."""
+        """Return the types of an attribute that subclasses bind for a mixin or abstract class."""
         found: list[Types] = []
         homes: dict[str, None] = {}
         for subclass in self.evaluator.project.subclasses(cls):
@@ -543,7 +543,7 @@ class Attributes:
                 return False
 
     def overriding(self, function: FunctionType) -> tuple[FunctionType, ...]:
-        """The methods of subclasses that take the place of an abstract one."""
+        """Return the methods of subclasses that replace an abstract one."""
         decl = function.decl
         if not decl.class_name:
             return ()
@@ -602,7 +602,7 @@ FIELD_MAKERS = frozenset(("field", "ib", "attrib", "Field", "PrivateAttr", "Fact
 
 
 def is_plain_property(decl: FunctionDecl) -> bool:
-    """Whether each reading of the attribute calls the function anew."""
+    """Return whether each read of the attribute calls the function again."""
     return any(
         _decorator_name(decorator) in ("property", "abstractproperty")
         for decorator in decl.decorators

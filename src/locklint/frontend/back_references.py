@@ -1,8 +1,8 @@
 """Attributes that lead back to the object that made theirs.
 
 ``Binding(self, name)``, whose constructor keeps its first argument as ``owner``: then the ``owner``
-of what an object has made is that very object, as far as nobody else makes such bindings. And of
-``Child(self._forget)`` it is the object from which the method that the child keeps was taken.
+of what an object has made is that very object, provided that no other code makes such bindings. For
+``Child(self._forget)`` it is the receiver of the bound method that the child keeps.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from locklint.ir.access_path import TAKEN_FROM
 def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[tuple[str, str]]:
     """Pairs of an attribute's name and the identity of the class that it leads back to.
 
-    ``owners`` are the identities of the classes that are asked about. A pair is given if every
-    known construction of the attribute's class passes the maker itself, or one and the same method
-    of it; then the name is ``attribute.__self__``.
+    ``owners`` are the identities of the classes to look at. A pair is given if every known
+    construction of the attribute's class passes the maker itself, or one and the same method of it;
+    then the name is ``attribute.__self__``.
     """
     found: set[tuple[str, str]] = set()
     for index in list(inference.project.modules()):
         for site in index.call_sites:
             maker = _maker(index, site)
-            # What is made by a class that nobody asks about need not be resolved.
+            # Objects made by a class that is not in question need not be resolved.
             names = _identities(inference, maker) & owners if maker is not None else None
             if not names:
                 continue
@@ -110,7 +110,7 @@ def _is_none(value: object) -> bool:
 
 
 def _maker(index: ModuleIndex, site: CallSite) -> ClassRef | None:
-    """The class in one of whose methods an object passes itself on; None where it does not."""
+    """Return the class in a method of which an object passes itself on, or None."""
     function = index.functions.get(site.function)
     if function is None or function.class_name is None or not is_method(function):
         return None

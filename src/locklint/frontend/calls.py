@@ -1,4 +1,4 @@
-"""What calls give."""
+"""Types of the results of calls."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Calls:
         self.library = LibraryCalls(evaluator, construction, annotations)
 
     def callee_types(self, call: CallValue, scope: Scope) -> Types:
-        """What is called; ``super()`` is made out here, for it depends on where it is written."""
+        """Return the types of a callee; ``super()`` is resolved here, where its place is known."""
         if isinstance(call.callee, Ref) and call.callee.names == ("super",):
             found = super_type(scope)
             if found is not None:
@@ -67,17 +67,17 @@ class Calls:
         return self.evaluator.value(call.callee, scope)
 
     def call_all(self, callees: Types, call: CallValue | None, scope: Scope) -> Types:
-        """What calling any of the alternatives gives."""
+        """Return the results of calling any of the alternatives."""
         if len(callees) == 1:
             return union(self.call(callees[0], call, scope))
         return union(*[self.call(kind, call, scope) for kind in callees])
 
     def results(self, callees: Types) -> Types:
-        """What calling any of the alternatives gives, whatever the arguments."""
+        """Return the results of calling any of the alternatives, with any arguments."""
         return self.call_all(callees, None, NOWHERE)
 
     def call(self, callee: Type, call: CallValue | None, scope: Scope) -> Types:
-        """What calling one alternative gives; ``call`` None: the arguments are not known."""
+        """Return the results of calling one alternative; ``call`` None: arguments are unknown."""
         match callee:
             case NameType(dotted=dotted):
                 return self.library.result(dotted, callee.member, call, scope)
@@ -145,7 +145,7 @@ class Calls:
         return types or UNKNOWN
 
     def _returned(self, value: Value, function: FunctionType, scope: Scope) -> Types:
-        """What a `return` gives; through a receiver, attributes are those of its class."""
+        """Return the value of a `return`; through a receiver, attributes are those of its class."""
         receiver = function.receiver
         decl = function.decl
         if receiver is not None and isinstance(value, Ref) and decl.parameters:
@@ -157,10 +157,10 @@ class Calls:
         return self.evaluator.value(value, scope)
 
     def _passed_through(self, function: FunctionType, call: CallValue, scope: Scope) -> Types:
-        """What a function returns, where that is made of what it was given.
+        """Return the results of a function that are made from its arguments.
 
-        ``def register(lock): …; return lock`` and ``def make(lock): return Condition(lock)``.
-        Empty where no `return` mentions a parameter so.
+        ``def register(lock): …; return lock`` and ``def make(lock): return Condition(lock)``. Empty
+        if no `return` mentions a parameter in this form.
         """
         given: list[Types | None] = []
         is_given = False
@@ -173,7 +173,7 @@ class Calls:
                 passed = self._made_of_given(value, function, call, scope)
             given += (passed,)
             is_given = is_given or passed is not None
-        # Most functions return nothing of the kind: then the other returns need no answer here.
+        # Most functions return nothing of the kind: then the other returns need no result here.
         if not is_given:
             return ()
         where = scope_of(function.index, function.qualname)
@@ -189,14 +189,14 @@ class Calls:
     def _given(
         self, value: Value, function: FunctionType, call: CallValue, scope: Scope
     ) -> Types | None:
-        """What a parameter is in a call; None where the value is no parameter, or not given."""
+        """Return a parameter's value in a call. Return None if no parameter or not passed."""
         argument = _given_argument(value, function, call)
         return None if argument is None else self.evaluator.value(argument, scope)
 
     def _made_of_given(
         self, value: CallValue, function: FunctionType, call: CallValue, scope: Scope
     ) -> Types | None:
-        """What ``Condition(parameter)`` is in a call."""
+        """Return the value of ``Condition(parameter)`` in a call."""
         argument = _given_argument(value.arguments[0], function, call)
         if argument is None:
             return None
@@ -211,7 +211,7 @@ class Calls:
     # Context managers
 
     def entered(self, types: Types) -> Types:
-        """What ``with … as name`` binds."""
+        """Return the value that ``with … as name`` binds."""
         return union(*[self._enter(kind) for kind in types])
 
     def _enter(self, kind: Type) -> Types:
@@ -249,7 +249,7 @@ class Calls:
             if method == "get" and (call is None or len(call.arguments) < 2):
                 return union(items, NONE) if items else UNKNOWN
             if method == "setdefault" and has_lock(items):
-                return items  # The default, if it is taken, is among what was put in.
+                return items  # The default, if it is used, is among the values that were put in.
             if method in ("get", "pop", "setdefault") and call and len(call.arguments) == 2:
                 return union(items, self.evaluator.value(call.arguments[1], scope))
             if method == "popitem":
@@ -266,7 +266,7 @@ class Calls:
 
 
 def _given_argument(value: Value, function: FunctionType, call: CallValue) -> Value | None:
-    """What a call gives for the parameter that a value is; None where it is none, or not given."""
+    """Return a call's argument for the parameter that a value is. Return None if there is none."""
     if type(value) is not Ref or len(value.names) != 1:
         return None
     offset = 1 if function.bound else 0

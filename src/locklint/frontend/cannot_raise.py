@@ -1,8 +1,9 @@
-"""Which instructions cannot raise in practice, given what is known of the values they work on.
+"""Instructions that cannot raise in practice, given the types of their operands.
 
-Types come from the resolver; `models.plain_values` says what is safe with them. Beside types a test
-counts: what is popped right after `if queue:` is there. To ask for types takes time, and matters
-only where a lock is held by hand (`engine.demand`), so functions are marked when that is known.
+Types come from the resolver; `models.plain_values` says what is safe with them. Tests matter as
+well as types: an element popped right after `if queue:` exists. Finding types takes time, and
+matters only where a lock is held without `with` (`engine.demand`), so functions are marked when
+that is known.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ from locklint.models.plain_values import (
 _UNKNOWN: Types = frozenset()
 _NONE: Types = frozenset(["builtins.NoneType"])
 _MAX_BLOCKS = 12
-"""How many blocks before an instruction are looked at for a test."""
+"""The largest number of blocks before an instruction that are searched for a test."""
 
 _LENGTH = re.compile(r"\(?len\((?P<path>[^()]+)\)(?: (?:> .+|>= [1-9]\d*|!= 0)\))?")
 _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
@@ -98,7 +99,7 @@ class _CannotRaise:
                 safe = self._binds(target)
             case Operate(kind=OperateKind.IMPORT, what=module):
                 top = module.partition(".")[0]
-                safe = top in sys.stdlib_module_names  # Tests of the platform stand before it.
+                safe = top in sys.stdlib_module_names  # Tests of the platform precede it.
             case Operate(with_literal=False, values=values) if values:
                 safe = self._operates(instruction, block)
             case Call(lock=None, implicit=None):
@@ -216,7 +217,7 @@ class _CannotRaise:
         )
 
     def _takes_what_is_there(self, call: Call, block: BasicBlock) -> bool:
-        """Whether tests have shown that a container of unknown type has what is taken out of it."""
+        """Return whether tests show that a container of unknown type holds the removed element."""
         if call.callee is None or not call.callee.fields or len(call.arguments) > 1:
             return False
         if call.callee.last not in TAKING:
@@ -254,8 +255,8 @@ class _CannotRaise:
             case AccessPath():
                 return self._types_of_path(value)
             case Unknown(mentions=mentions) if mentions:
-                # What is worked out of numbers is a number, and a part of a list a list.
-                # A None among them would have raised before.
+                # A value computed from numbers is a number, and a part of a list is a list. A None
+                # among them would have raised before.
                 parts = [self._types(path) - _NONE for path in mentions]
                 return frozenset().union(*parts) if all(parts) else _UNKNOWN
             case _:
@@ -292,7 +293,7 @@ class _CannotRaise:
         return types <= MAPPINGS and self._is_known(holder, at, block, key)
 
     def _is_filled(self, container: AccessPath, at: Instruction, block: BasicBlock) -> bool:
-        """Whether a container was tested for holding something, and nothing was taken out since."""
+        """Return whether a container was tested for being filled, and nothing was removed since."""
         return self._is_known(container, at, block, None)
 
     def _is_known(
@@ -360,7 +361,7 @@ class _CannotRaise:
         return ordinary[block], exceptional[block]
 
     def _taking_out(self, block: BlockId, container: AccessPath) -> list[Instruction]:
-        """Return what counts of a block that an exception leaves: the rest may not be done."""
+        """Return the part of a block before an exception that leaves it: the rest might not run."""
         instructions = self._function.blocks[block].instructions
         return [each for each in instructions if takes_out(each, container)]
 
@@ -438,7 +439,7 @@ class _CannotRaise:
                 return False
 
     def _measured(self, path: AccessPath) -> str:
-        """What a value is the length of."""
+        """Return the path of which a value is the length."""
         call = self._definitions.call(path)
         if call is None or str(call.callee) != "len" or len(call.arguments) != 1:
             return ""
@@ -458,5 +459,5 @@ def _binds_anew(instruction: Instruction, key: str | None) -> bool:
 
 
 def _is_of_self(path: AccessPath) -> bool:
-    """Whether it is a plain attribute of ``self``, which is taken to be there as it is."""
+    """Return whether it is a plain attribute of ``self``, which is assumed to exist unchanged."""
     return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("

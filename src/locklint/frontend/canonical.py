@@ -42,7 +42,7 @@ from locklint.index.declarations import (
 from locklint.ir.access_path import AccessPath, Root
 
 MAX_HOPS = 6
-"""How many aliases in a row are followed."""
+"""The largest number of aliases in a row that are followed."""
 
 _LOOKUPS = frozenset(("get", "setdefault", "__getitem__"))
 _TRANSPARENT = frozenset(
@@ -60,16 +60,16 @@ class Walker:
         self._given_up: dict[tuple[Scope, AccessPath], tuple[tuple[int, int], Types]] = {}
 
     def forget(self) -> None:
-        """Take in that the inference may answer otherwise than before."""
+        """Drop results that rest on the inference, which may now have other results."""
         self._types.clear()
         self._given_up.clear()
 
     def types(self, scope: Scope, path: AccessPath) -> Types:
-        """What ``path``, as the code in ``scope`` writes it, may be.
+        """Return the types that ``path``, as the code in ``scope`` writes it, may have.
 
-        Code asks the same of a path and of what it starts with again and again. An answer is kept
-        unless the question had used up its steps: it would be another one the next time, with what
-        was found out on the way. Where that was nothing, it is the same one until more is known.
+        The same paths and their beginnings are looked up again and again. A result is cached unless
+        the query used up its steps: with the facts found meanwhile, the next query may have another
+        result. If no fact was found, the result stays the same until more is known.
         """
         key = (scope, path)
         if key in self._types:
@@ -138,7 +138,7 @@ class Walker:
         return current
 
     def root_of(self, name: str, scope: Scope) -> Root:
-        """Where a bare name is bound, as seen from a function."""
+        """Return the scope that binds a bare name, as seen from a function."""
         decl = scope.decl
         own = True
         while decl is not None:
@@ -362,7 +362,7 @@ class Walker:
     def _getter_alias(
         self, scope: Scope, function: FunctionType, base: AccessPath, hops: int
     ) -> AccessPath | None:
-        """Where a method or property just returns an attribute of its receiver, or a global."""
+        """Return the receiver's attribute, or the global, that a method or property returns."""
         decl = function.decl
         if decl.is_generator or len(decl.returns) != 1 or hops <= 0:
             return None
@@ -433,7 +433,7 @@ def _is_none(value: Value) -> bool:
 
 
 def _alias_target(value: Value, types: Types) -> Ref | CallValue | None:
-    """What a binding makes its name an alias of: a reference, or a condition's lock."""
+    """Return the path that a binding makes an alias of: a reference, or a condition's lock."""
     if isinstance(value, Ref):
         return value
     if isinstance(value, CallValue):
@@ -459,7 +459,7 @@ def _callee(value: CallValue) -> tuple[str, ...]:
 
 
 def _sibling(decl: FunctionDecl, local: str) -> str | None:
-    """The attribute that stands for a local which is stored in several: plain stores first."""
+    """Return the attribute that names a local which is stored in several: plain stores first."""
     over: list[tuple[bool, int, str]] = []
     for name, bindings in decl.self_bindings.items():
         for binding in bindings:

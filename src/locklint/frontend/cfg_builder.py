@@ -1,7 +1,7 @@
-"""Building a control-flow graph: blocks under construction, and the finished graph.
+"""Construction of a control-flow graph: blocks under construction, and the finished graph.
 
-The builder follows the code in order. Whatever is emitted where control cannot get to vanishes, so
-that code after a `return` leaves no trace.
+The builder follows the code in order. Instructions that control cannot reach are dropped, so that
+code after a `return` leaves no trace.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from locklint.ir.instruction import (
 )
 
 MAX_BLOCKS = 4000
-"""How many blocks a finished graph may have."""
+"""The largest number of blocks of a finished graph."""
 
 _MAX_RAW_BLOCKS = 4 * MAX_BLOCKS
 
@@ -92,7 +92,7 @@ class GraphBuilder:
         return _temporary(self.serial())
 
     def start(self, block: BlockId) -> None:
-        """Go on in ``block``, whose exceptions go to the handler in force now."""
+        """Continue in ``block``, whose exceptions go to the current handler."""
         draft = self._drafts[block]
         draft.on_exception = self.handler
         self._current = draft
@@ -170,7 +170,7 @@ class GraphBuilder:
 
 
 def too_complex_graph() -> dict[BlockId, BasicBlock]:
-    """The graph of a function that is beyond the bound: nothing is known of it."""
+    """Return the graph of a function that is beyond the bound: nothing is known about it."""
     return {0: BasicBlock(0, (), Unreachable("too complex"))}
 
 
@@ -213,7 +213,7 @@ def _redirect(
 
 
 def _jump_threads(drafts: list[_Draft]) -> list[BlockId]:
-    """For each block where control really gets to: past empty blocks that only jump on."""
+    """Return, for each block, the block that control reaches after empty blocks that only jump."""
     forward = list(range(len(drafts)))
     for block in range(len(drafts)):
         seen: list[BlockId] = []

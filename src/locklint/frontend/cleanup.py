@@ -1,7 +1,7 @@
-"""Ways out of regions: what runs on leaving a `with` or a `try … finally`.
+"""Exit paths of regions: the code that runs on leaving a `with` or a `try … finally`.
 
-As in CPython the clean-up is written once for each way out, so that the analysis sees which way it
-is on. A way that several places take is shared, which keeps nested regions linear.
+As in CPython the clean-up is emitted once for each exit path, so that the analysis can distinguish
+the paths. An exit path that several places use is shared, which keeps nested regions linear.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class LoopFrame(msgspec.Struct, frozen=True):
 
 
 class CleanupFrame(msgspec.Struct):
-    """A region whose clean-up runs on every way out.
+    """A region whose clean-up runs on every exit path.
 
     ``outer_handler`` is where exceptions of the clean-up itself go, ``emit`` writes the clean-up of
-    a way out that is no exception. ``binds`` are the names that it binds. ``copies`` are those that
-    exist, by destination.
+    an exit path without an exception. ``binds`` are the names that it binds. ``copies`` are those
+    that exist, by destination.
     """
 
     outer_handler: BlockId | None
@@ -55,7 +55,7 @@ class Regions:
         self._frames.pop()
 
     def rebinds(self, name: str) -> bool:
-        """Whether a clean-up on the way out of the function binds a name."""
+        """Return whether a clean-up on an exit path of the function binds a name."""
         return any(isinstance(each, CleanupFrame) and name in each.binds for each in self._frames)
 
     def leave_function(self, terminator: Terminator) -> None:

@@ -1,4 +1,4 @@
-"""What constructors make: instances of classes of the project, and locks of libraries."""
+"""Results of constructors: instances of classes of the project, and locks of libraries."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ class Construction:
         """Return what calling the constructor of a kind of lock gives."""
         plain = LockValue(kind.name, kind)
         if kind.cross_process and call is not None and (call.arguments or call.keywords):
-            # A lock by a file's or key's name is shared with whoever else makes it by that name.
+            # A lock with the name of a file or key is shared by all code that makes it by that
+            # name.
             plain = replace(plain, exactness=Exactness.UNKNOWN)
         if kind.underlying is None or call is None:
             return (plain,)

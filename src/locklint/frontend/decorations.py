@@ -1,8 +1,8 @@
-"""Functions behind decorators of the project: what is called is the wrapper, with them inside.
+"""Functions behind decorators of the project: a call of one runs its wrapper.
 
 ``@locked def close(self)`` calls the function that `locked` returns. Each such use of a wrapper is
-taken for a function of its own, named after the decorated one: in it the decorator's parameter is
-that function, and the wrapper's first parameter what the decorated one is a method of.
+treated as a separate function, named after the decorated one. In it the decorator's parameter is
+that function, and the wrapper's first parameter is its receiver.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from locklint.index.declarations import CallValue, FunctionDecl, Parameter, Ref,
 from locklint.ir.cfg import Function, FunctionKind
 
 _DEPTH = 3
-"""How many functions that return functions are followed for one decorator."""
+"""The largest number of functions that return functions, followed for one decorator."""
 
 
 class WrapperUse(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ class WrapperUse(msgspec.Struct, frozen=True):
 
 
 class Decorations:
-    """Finds what stands in front of decorated functions; ``uses`` are all that were found."""
+    """The wrappers of decorated functions; ``uses`` are all that were found."""
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
@@ -151,7 +151,7 @@ class Decorations:
 
     @staticmethod
     def _receiver(decl: FunctionDecl, function: FunctionType) -> list[tuple[str, Types]]:
-        """What the wrapper's first parameter is, where the decorated function is a method."""
+        """Return the types of the wrapper's first parameter, if it decorates a method."""
         own = function.decl
         if own.class_name is None or not is_method(own) or not decl.parameters:
             return []
@@ -168,7 +168,7 @@ def _positional(decl: FunctionDecl) -> list[Parameter]:
 
 
 def _may_return(decl: FunctionDecl, parameter: Parameter) -> bool:
-    """Whether a decorator may give back what it is given, so that its wrapper need not run."""
+    """Return whether a decorator may return its argument, so that its wrapper need not run."""
     return any(
         isinstance(value, Ref) and value.names == (parameter.name,) for value in decl.returns
     )

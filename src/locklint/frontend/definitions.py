@@ -1,4 +1,4 @@
-"""What temporaries and once-assigned variables of a function stand for."""
+"""Definitions of temporaries and once-assigned variables of a function."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from locklint.ir.instruction import (
 
 _DEPTH = 8
 _LONGEST = 1000
-"""How many characters of arguments may be written out."""
+"""The largest number of characters of arguments that are written out."""
 
 
 class Definitions:
@@ -63,9 +63,9 @@ class Definitions:
         return value if isinstance(value, FunctionRef) else None
 
     def expand(self, path: AccessPath) -> AccessPath | None:
-        """The path with temporaries written out as calls: ``%1.lock`` as ``self.get().lock``.
+        """Return the path with temporaries as calls: ``%1.lock`` as ``self.get().lock``.
 
-        None where a temporary stands for something that cannot be written so.
+        Return None if a temporary cannot be written in this form.
         """
         if path.root is not Root.TEMP:
             return path
@@ -94,7 +94,7 @@ class Definitions:
         return None
 
     def bound_method(self, path: AccessPath, methods: frozenset[str]) -> AccessPath:
-        """For ``release = lock.release``, then ``release()``: the path ``lock.release``."""
+        """Return the path ``lock.release`` for ``release = lock.release``, then ``release()``."""
         if path.fields or path.root is Root.TEMP:
             return path
         value = self._only(path)

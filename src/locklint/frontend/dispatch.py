@@ -1,8 +1,8 @@
-"""Which functions a call, an attribute or an operator may run: methods, overrides, properties.
+"""Functions that a call, an attribute or an operator may run: methods, overrides, properties.
 
-For a call through an object the methods of the subclasses count as well, because the object may be
-an instance of one. What is called through ``self`` is looked up in those classes only that run the
-calling method itself: a subclass that has put another method in its place does not come here.
+A call through an object may run the methods of subclasses as well, because the object may be an
+instance of one. A call through ``self`` is looked up only in those classes that run the calling
+method itself: a subclass that overrides it does not reach this call.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.models.spawns import THREAD_CLASSES
 
 MAX_OVERRIDES = 12
-"""How many methods of subclasses are looked at for one call."""
+"""The largest number of methods of subclasses that are looked at for one call."""
 
 
 _PLAIN_BASES = frozenset(
@@ -44,7 +44,7 @@ _PLAIN_BASES = frozenset(
 
 
 class Dispatch:
-    """Finds the functions of the project that code comes to run."""
+    """Finder of the functions of the project that code runs."""
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
@@ -91,7 +91,7 @@ class Dispatch:
                         self._property_names.add(name)
 
     def call(self, scope: Scope, path: AccessPath, types: Types) -> Callee:
-        """What calling ``path`` calls, which stands for ``types`` in ``scope``."""
+        """Return the callee of ``path``, which has ``types`` in ``scope``."""
         targets: dict[str, None] = {}
         overrides: dict[str, None] = {}
         runs: dict[str, None] = {}
@@ -244,7 +244,7 @@ class Dispatch:
                 yield other
 
     def _next_in_line(self, scope: Scope, path: AccessPath) -> Iterator[FunctionType]:
-        """What ``super()`` leads to in subclasses, where other classes come next in line."""
+        """Return the targets of ``super()`` in subclasses, where another class comes next."""
         decl = scope.decl
         if path.root_name != "super" or decl is None or not decl.class_name:
             return
@@ -313,7 +313,7 @@ class Dispatch:
 
 
 def _own_class(scope: Scope, path: AccessPath) -> ClassRef | None:
-    """The class whose method the scope is, where the path goes through its receiver."""
+    """Return the class whose method the scope is, if the path goes through its receiver."""
     decl = scope.decl
     if path.root is not Root.SELF or decl is None or not decl.class_name:
         return None

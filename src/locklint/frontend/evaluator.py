@@ -1,8 +1,8 @@
-"""The questions that the parts of inference ask of the whole.
+"""The protocol through which the parts of inference use each other.
 
-What a value is, what an attribute of it is and what a call of it gives depend on each other. The
-parts that answer one of these know the others through this protocol alone; `Inference` puts the
-parts together and is the protocol's one implementation. So the modules import each other only
+The types of values, of their attributes and of the results of their calls depend on each other.
+Each part computes one of these and uses the others through this protocol alone; `Inference` puts
+the parts together and is the protocol's one implementation. So the modules import each other only
 downwards.
 """
 
@@ -18,11 +18,11 @@ from locklint.ir.lock import LockKind
 from locklint.models.table import LockTable
 
 Key = tuple[str, ...]
-"""The name of an answer that is computed once."""
+"""The name of a cached query."""
 
 
 class Evaluator(Protocol):
-    """Answers what values of the code may be, within the budget of the present question."""
+    """Types that values of the code may have, within the budget of the current query."""
 
     project: Project
     table: LockTable
@@ -30,7 +30,7 @@ class Evaluator(Protocol):
     """Locks outside the project, by the dotted names of what makes or holds them."""
 
     def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
-        """Return the answer for a key, computed once; nothing within its own computation."""
+        """Return the result for a key, computed once; return nothing within its own computation."""
 
     def value(self, value: Value, scope: Scope) -> Types:
         """Return what an expression, as written in a scope, may be."""
@@ -65,4 +65,4 @@ class Evaluator(Protocol):
         """Return what calling one alternative gives; ``call`` None: the arguments are not known."""
 
     def results(self, callees: Types) -> Types:
-        """Return what calling any of the alternatives gives, whatever the arguments."""
+        """Return the results of calling any of the alternatives, with any arguments."""

@@ -1,7 +1,7 @@
 """Attributes that only a constructor binds, and what they lead to.
 
-What is passed to a constructor was there before. So whoever goes from object to object along such
-attributes never comes back to where it began. What a constructor makes for one attribute is in no
+An object that is passed to a constructor existed before. So a path along such attributes never
+returns to the object where it began. An object that a constructor makes for one attribute is in no
 other one.
 """
 
@@ -28,12 +28,12 @@ IsRight = Callable[[ClassRef, FunctionDecl, Value], bool]
 
 
 def older_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
-    """Return which attributes, each asked for with its class's key, lead to older objects."""
+    """Return those of the attributes, each with its class's key, that lead to older objects."""
     return _bound_only_as(inference, asked, _is_parameter)
 
 
 def own_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
-    """Return which attributes, each asked for with its class's key, lead to objects of their own.
+    """Return those of the attributes, each with its class's key, that lead to objects of their own.
 
     The class makes the object when it binds the attribute, and binds it to nothing else.
     """
@@ -49,7 +49,7 @@ def own_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]
 
 
 def classes_of_new_objects(inference: Inference, keys: Iterable[str]) -> frozenset[str]:
-    """Return which classes, asked for by their keys, give a new object on each call."""
+    """Return those of the classes, by their keys, that give a new object on each call."""
     found: set[str] = set()
     for key in keys:
         cls = _class_of(inference, key)

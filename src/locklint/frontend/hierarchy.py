@@ -13,7 +13,7 @@ from locklint.ir.instruction import Call, Enter
 
 
 def hierarchy(inference: Inference, functions: Iterable[Function]) -> Hierarchy:
-    """Return what is known of the classes of some functions, and of those they call methods on."""
+    """Return the known classes of some functions, and of the objects they call methods on."""
     families: dict[str, tuple[ClassRef, ...]] = {}
     runners: dict[str, Classes] = {}
     for function in functions:

@@ -1,4 +1,4 @@
-"""Calls that are not written: properties, operators, and builtins that ask a special method."""
+"""Calls that are not written: properties, operators, and builtins that run a special method."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
     "|=": ("__ior__", "__or__"),
     "&=": ("__iand__", "__and__"),
 }
-"""The special methods that an operator asks its first operand for; the first that there is runs."""
+"""The special methods of an operator's first operand; the first that exists runs."""
 
 BUILTINS: dict[str, tuple[str, ...]] = {
     "builtins.len": ("__len__",),
@@ -73,16 +73,16 @@ BUILTINS: dict[str, tuple[str, ...]] = {
     "builtins.float": ("__float__",),
     "builtins.abs": ("__abs__",),
 }
-"""The special methods that a builtin asks its argument for."""
+"""The special methods of its argument that a builtin runs."""
 
 
-# Where the function stands that is called before the call returns.
+# The position of the function that is called before the call returns.
 POSITIONS = {"reduce": 0, "sub": 1, "subn": 1, "run": 0}
 CALLED = ("key", "repl", "function")
 
 
 class ImplicitCalls:
-    """Finds the functions of the project that instructions of one function run by the way."""
+    """Finder of the functions of the project that instructions of one function run implicitly."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class ImplicitCalls:
         yield from self._special(span, path, BUILTINS["builtins.bool"], _by("bool()"))
 
     def _logged(self, span: Span, arguments: tuple[CallArgument, ...]) -> Iterator[Call]:
-        """What formatting a log record calls: the texts of what is logged."""
+        """Yield the calls made by formatting a log record: the texts of its values."""
         for argument in arguments:
             if isinstance(argument.value, AccessPath) and not argument.star:
                 if argument.name is None:

@@ -1,7 +1,7 @@
 """Type inference over the declarations: what a value of the code may be.
 
-Lazy, memoised, guarded against cycles, and bounded: each question may take `MAX_STEPS` steps and
-`MAX_DEPTH` nested ones; beyond that the answer is that nothing is known.
+Lazy, memoised, guarded against cycles, and bounded: each query may take `MAX_STEPS` steps and
+`MAX_DEPTH` nested ones; beyond that its result is unknown.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ _NAME = attrgetter("name")
 
 
 class _Frame(msgspec.Struct):
-    """One computation under way: at which keys cycles were cut in it, and which it came through.
+    """A running computation: the keys at which cycles were cut in it, and those it passed through.
 
-    What is remembered for good by itself is in neither.
+    Keys with a permanent cache entry are in neither.
     """
 
     cuts: set[Key] = set()
@@ -97,7 +97,7 @@ class _Frame(msgspec.Struct):
 
 
 class Inference:
-    """Answers what values are; its parts answer for attributes, calls, annotations, arguments."""
+    """Types of values; its parts are for attributes, calls, annotations and arguments."""
 
     def __init__(self, project: Project, table: LockTable) -> None:
         self.project = project
@@ -126,14 +126,14 @@ class Inference:
             self._provisional.clear()
 
     def learn(self, dotted: str, kind: LockKind) -> None:
-        """Take in that something outside the project makes, or is, a lock."""
+        """Add the fact that something outside the project makes, or is, a lock."""
         if dotted not in self.learnt:
             self.learnt[dotted] = kind
             self._memo.clear()
             self._kept += 1
 
     def forget(self) -> None:
-        """Drop all kept answers; they are found again if they are asked for."""
+        """Drop all cached results; they are computed again when needed."""
         self.begin()
         self._memo.clear()
         self._kept += 1
@@ -146,14 +146,14 @@ class Inference:
 
     @property
     def is_new(self) -> bool:
-        """Whether the present question has taken no step yet."""
+        """Return whether the current query has taken no step yet."""
         return not self._steps
 
     @property
     def knowledge(self) -> tuple[int, int]:
-        """A mark that changes with all on which answers rest.
+        """Return a mark that changes with all facts on which results depend.
 
-        A new question that has left it as it was gets the same answer as long as it stays so.
+        A new query that has not changed it has the same result as long as it stays the same.
         """
         return self._kept, len(self.project.added)
 
@@ -162,12 +162,12 @@ class Inference:
         self._steps = MAX_STEPS + 1
 
     def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
-        """The answer for a key, computed once.
+        """Return the result for a key, computed once.
 
-        Within its own computation a key stands for nothing. What was computed while such a cycle
-        was cut further up is not kept, so that answers never depend on the order of questions.
-        Within one question it is used again where the same cuts would be made: else a ring of
-        names would be walked once for each way through it.
+        Within its own computation a key has no types. A result computed while such a cycle was cut
+        further up is not kept, so that results never depend on the order of queries. Within one
+        query it is used again where the same cuts would be made: otherwise a cycle of names would
+        be walked once for each path through it.
         """
         if key in self._memo:
             return self._memo[key]
@@ -202,7 +202,7 @@ class Inference:
         return result
 
     def _leave(self, key: Key, frame: _Frame) -> None:
-        """Tell the computation that asked for a key which cuts the answer rests on."""
+        """Add the cuts on which a key's result depends to the computation that needed it."""
         outer = next(reversed(self._stack.values()))
         outer.cuts |= frame.cuts
         outer.reached |= frame.reached
@@ -211,7 +211,7 @@ class Inference:
     # Values
 
     def value(self, value: Value, scope: Scope) -> Types:
-        """What an expression, as written in a scope, may be."""
+        """Return the types that an expression, as written in a scope, may have."""
         self._steps += 1
         if self._steps > MAX_STEPS or self._depth >= MAX_DEPTH:
             self._steps = MAX_STEPS + 1
@@ -288,7 +288,7 @@ class Inference:
     # Names
 
     def names(self, names: tuple[str, ...], scope: Scope) -> Types:
-        """What a dotted name means in a scope."""
+        """Return the meaning of a dotted name in a scope."""
         types = self.name(names[0], scope)
         if len(names) > 1:
             for name in names[1:]:
@@ -296,7 +296,7 @@ class Inference:
         return types
 
     def name(self, name: str, scope: Scope) -> Types:
-        """What a bare name means in a scope."""
+        """Return the meaning of a bare name in a scope."""
         self._steps += 1
         if scope.given:
             known = scope.known(name)
@@ -333,7 +333,7 @@ class Inference:
         return self.global_name(name, scope.index)
 
     def local(self, name: str, decl: FunctionDecl, index: ModuleIndex) -> Types:
-        """What a local or parameter of a function may be."""
+        """Return the types that a local or parameter of a function may have."""
         key = ("local", index.path, decl.qualname, name)
         return self.memoised(key, lambda: self._local(name, decl, index))
 
@@ -364,7 +364,7 @@ class Inference:
         return union(*parts)
 
     def global_name(self, name: str, index: ModuleIndex) -> Types:
-        """What a name of a file's module scope, or a builtin, may be."""
+        """Return the types that a name of a file's module scope, or a builtin, may have."""
         key = ("global", index.path, name)
         return self.memoised(key, lambda: self._global(name, index))
 
@@ -378,16 +378,16 @@ class Inference:
                 parts.append(self.absolute(other, index))
         if name in index.bindings:
             found = self.bindings(index.bindings[name], index, parts)
-            # A name that is also imported stands for the import first.
+            # A name that is also imported means the import first.
             return settle(found, f"{index.key}.{name}", Exactness.ONE)
         if parts:
             return union(*parts)
         return self._starred(name, index)
 
     def _definitions(self, name: str, index: ModuleIndex) -> Sequence[str]:
-        """The qualified names of a module's definitions of a name, of which a test chooses one.
+        """Return the qualified names of a name's definitions, of which a test chooses one.
 
-        Those for type checkers alone do not count.
+        Definitions for type checkers alone are left out.
         """
         again = self._again.get(index.path)
         if again is None:
@@ -426,7 +426,7 @@ class Inference:
         return UNKNOWN
 
     def absolute(self, dotted: str, near: ModuleIndex) -> Types:
-        """What an absolute dotted name means, as seen from a file."""
+        """Return the meaning of an absolute dotted name, as seen from a file."""
         if self.knows(dotted):
             return self._known_name(dotted)
         found = self.project.resolve(dotted, near)
@@ -451,7 +451,7 @@ class Inference:
         return (NameType(dotted),)
 
     def found(self, found: Found) -> Types:
-        """What a place in the project holds, with the attributes that follow."""
+        """Return the types of a place in the project, with the attributes that follow."""
         index = found.index
         types: Types
         if not found.name:
@@ -471,7 +471,7 @@ class Inference:
     def bindings(
         self, bindings: Iterable[Binding], index: ModuleIndex, known: list[Types], cls: str = ""
     ) -> Types:
-        """What a name or attribute may hold after any of its bindings, beside what is known.
+        """Return the types of a name or attribute after any of its bindings, added to the known.
 
         ``cls`` is the class whose body makes those bindings that no function makes.
         """
@@ -489,7 +489,7 @@ class Inference:
         return _filled(types, filled) if filled else types
 
     def binding(self, binding: Binding, index: ModuleIndex, cls: str = "") -> Types:
-        """What one binding gives; an annotation tells where the value itself does not."""
+        """Return the types of one binding; an annotation is used where the value is unknown."""
         scope = scope_of(index, binding.function, "" if binding.function else cls)
         types = () if binding.value == _OPAQUE else self.value(binding.value, scope)
         if binding.annotation is not None:
@@ -499,11 +499,11 @@ class Inference:
     # Parts of values
 
     def call(self, callee: Type, call: CallValue | None, scope: Scope) -> Types:
-        """What calling one alternative gives; ``call`` None: the arguments are not known."""
+        """Return the results of calling one alternative; ``call`` None: arguments are unknown."""
         return self.calls.call(callee, call, scope)
 
     def results(self, callees: Types) -> Types:
-        """What calling any of the alternatives gives, whatever the arguments."""
+        """Return the results of calling any of the alternatives, with any arguments."""
         return self.calls.results(callees)
 
     def attribute_of_all(self, types: Types, name: str) -> Types:
@@ -540,7 +540,7 @@ class Inference:
                 return UNKNOWN
 
     def iterated(self, types: Types) -> Types:
-        """What iterating gives."""
+        """Return the types of the elements of an iteration."""
         return self.element_of_all(types, None)
 
 
@@ -554,8 +554,8 @@ def declares(decl: FunctionDecl, name: str) -> bool:
 def _filled(types: Types, filled: list[tuple[str | None, Types]]) -> Types:
     """The containers among the alternatives, with what was put into them.
 
-    Where the container itself comes from elsewhere, what is put in under a literal key says
-    nothing of what stands under other keys.
+    If the container itself comes from elsewhere, a value that is put in under a literal key says
+    nothing about the values of other keys.
     """
     together = union(*[types for _, types in filled])
     result: list[Type] = []

@@ -1,4 +1,4 @@
-"""What calling things outside the project gives: constructors of locks, containers, helpers."""
+"""Results of calls outside the project: constructors of locks, containers, helpers."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LibraryCalls:
         self.annotations = annotations
 
     def result(self, dotted: str, member: bool, call: CallValue | None, scope: Scope) -> Types:
-        """What calling ``dotted`` gives; ``member``: a method of an instance of a library's type.
+        """Return the result of calling ``dotted``; ``member``: a method of a library's type.
 
         ``call`` None: the arguments are not known.
         """
@@ -107,7 +107,7 @@ class LibraryCalls:
         return (ExternalInstance(f"{dotted}()" if member else dotted),)
 
     def _special(self, dotted: str, call: CallValue, scope: Scope) -> Types | None:
-        """Functions of the standard library that give back what they are given, or part of it."""
+        """Return the result of a standard function that returns its argument, or part of it."""
         if dotted in _CONTAINERS:
             return self._container(_CONTAINERS[dotted], call, scope)
         if dotted.rpartition(".")[2] in _FIELDS:
@@ -141,7 +141,7 @@ class LibraryCalls:
         return self.annotations.types(call.arguments[0], scope)
 
     def _reference(self, call: CallValue, scope: Scope) -> Types:
-        # What is referred to may be gone.
+        # The referent may no longer exist.
         return (CallableType(union(self._first(call, scope), NONE)),)
 
     def _partial(self, call: CallValue, scope: Scope) -> Types:
@@ -156,7 +156,7 @@ class LibraryCalls:
         return self.evaluator.iterated(self._first(call, scope))
 
     def _extreme(self, call: CallValue, scope: Scope) -> Types:
-        """What ``max(items)`` and ``max(one, other)`` give."""
+        """Return the results of ``max(items)`` and ``max(one, other)``."""
         if len(call.arguments) == 1:
             return self._next(call, scope)
         return union(*[self.evaluator.value(argument, scope) for argument in call.arguments])

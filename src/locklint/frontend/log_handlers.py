@@ -13,7 +13,7 @@ _QUEUES = "logging.handlers.QueueHandler"
 def log_handlers(inference: Inference) -> frozenset[str]:
     """Their keys: methods of handlers and of formatters.
 
-    A handler that handles records in its own way, or only puts them into a queue, is left out.
+    A handler that overrides the handling of records, or only queues them, is left out.
     """
     found: set[str] = set()
     for index in inference.project.modules():

@@ -66,7 +66,7 @@ def comprehension_names(loop: cst.CompFor) -> set[str]:
 def lower_loops(
     low: Lowering, loop: cst.CompFor, iterable: Operand, element: Callable[[], None]
 ) -> None:
-    """The loops and filters of a comprehension; ``element`` lowers what stands before the `for`."""
+    """The loops and filters of a comprehension; ``element`` lowers the code before the `for`."""
     graph = low.graph
     header, body, done = graph.new_block(), graph.new_block(), graph.new_block()
     span = low.span(loop.iter)

@@ -86,7 +86,8 @@ def compare(low: Lowering, node: cst.Comparison) -> list[Operand]:
                 isinstance(operand, Constant) for operand in values[-2:]
             )
             text = operator_text(target.operator)
-            # `in` asks the right operand, the other comparisons the left one.
+            # `in` runs a method of the right operand, the other comparisons one of the left
+            # operand.
             asked = reversed(values[-2:]) if text.endswith("in") else values[-2:]
             low.emit(Operate(low.span(node), OperateKind.OPERATOR, text, literal, tuple(asked)))
     return values
@@ -241,7 +242,7 @@ def _version_outcome(low: Lowering, node: cst.Comparison) -> bool | None:
 
 
 def _with_constant(node: cst.Comparison) -> tuple[cst.BaseExpression, Constant, bool] | None:
-    """What is compared, with which constant, and whether for being equal."""
+    """Return the compared value, the constant, and whether the test is for equality."""
     if len(node.comparisons) != 1:
         return None
     target = node.comparisons[0]

@@ -1,4 +1,4 @@
-"""What the parts of the lowering share: a session per piece of source, a context per function."""
+"""Shared state of the lowering: a session per piece of source, a context per function."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ConditionLowering(Protocol):
 
 
 class Tables(msgspec.Struct, frozen=True):
-    """Who lowers what. Given by the entry points, so that the parts need not know each other."""
+    """The lowering functions by kind of node, given by the entry points to keep the parts apart."""
 
     expressions: Mapping[type[cst.CSTNode], ExpressionLowering]
     statements: Mapping[type[cst.CSTNode], StatementLowering]
@@ -53,7 +53,7 @@ class Tables(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct):
-    """What the functions of one piece of source share.
+    """The state that the functions of one piece of source share.
 
     ``known_names`` are the qualified names of the file's definitions by line and bare name.
     ``functions`` are the finished graphs, ``references`` the nested functions lowered already, by

@@ -35,13 +35,13 @@ from locklint.ir.instruction import (
 from locklint.ir.operands import terminator_paths, used_paths
 
 MAX_CAPTURES = 64
-"""How many captured paths of a nested function are kept."""
+"""The largest number of captured paths of a nested function that are kept."""
 
 _IMPLICIT_CLASS_METHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """What identifies a function, before its body is lowered."""
+    """The identity of a function, before its body is lowered."""
 
     qualname: str
     kind: FunctionKind
@@ -54,7 +54,7 @@ class Heading(msgspec.Struct, frozen=True):
 def lower_definition(
     session: Session, node: cst.FunctionDef, around: Scope, head: Heading
 ) -> Function:
-    """Lower a function and whatever is nested in it; ``around`` is the scope that defines it."""
+    """Lower a function and everything nested in it; ``around`` is the scope that defines it."""
     bindings = bindings_of(node.body)
     parameters, first = parameter_names(node.params)
     has_self = head.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD)
@@ -97,7 +97,7 @@ def lower_definition(
 
 
 def _literal_defaults(parameters: cst.Parameters) -> tuple[tuple[str, Constant], ...]:
-    """The parameters whose defaults are literals, with these."""
+    """Return the parameters whose defaults are literals, with these."""
     every = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
     found: list[tuple[str, Constant]] = []
     for param in every:
@@ -148,7 +148,7 @@ def parameter_names(parameters: cst.Parameters) -> tuple[tuple[str, ...], str | 
 
 
 def function_kind(node: cst.FunctionDef, class_name: str | None) -> FunctionKind:
-    """What kind of function a definition in a class, or in none, is."""
+    """Return the kind of function that a definition in a class, or in none, is."""
     if class_name is None:
         return FunctionKind.FUNCTION
     for decorator in node.decorators:

@@ -142,7 +142,7 @@ def lower_yield(low: Lowering, node: cst.Yield, use: Use, name: str | None) -> O
 
 
 def lower_binary(low: Lowering, node: cst.BinaryOperation, use: Use, name: str | None) -> Operand:
-    """An arithmetic operator; a long chain is taken apart without recursion."""
+    """Lower an arithmetic operator; a long chain is lowered without recursion."""
     chain: list[cst.BinaryOperation] = []
     left: cst.BaseExpression = node
     while isinstance(left, cst.BinaryOperation):
@@ -298,7 +298,7 @@ def _element(low: Lowering, element: cst.BaseElement) -> Operand:
 
 
 def lower_starred(low: Lowering, node: cst.StarredElement, use: Use, name: str | None) -> Operand:
-    """``*x`` where it stands alone."""
+    """Lower ``*x`` where it is alone."""
     return Unknown(mentions(low.value(node.value)))
 
 

@@ -41,7 +41,7 @@ _Result = TypeVar("_Result")
 
 
 class FunctionSource(msgspec.Struct, frozen=True):
-    """A function to lower: its place and what the index knows of it.
+    """A function to lower: its place and its facts from the index.
 
     ``span`` starts at the first decorator. ``node`` is the `ast` node of the definition, None where
     `ast` refuses the file. ``names`` are the qualified names of all definitions of the file, by the
@@ -61,9 +61,9 @@ class FunctionSource(msgspec.Struct, frozen=True):
 
 
 def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringProblem:
-    """The graphs of a function and of the functions, lambdas and generator expressions in it.
+    """Return the graphs of a function and of functions, lambdas and generators in it.
 
-    The function itself comes first. Never raises for bad input: what cannot be parsed is a
+    The function itself comes first. Never raise for bad input: source that cannot be parsed is a
     `LoweringProblem`, a function whose graph would be too large has ``too_complex`` set.
     """
     source = function.source
@@ -182,7 +182,7 @@ def _whole(source: SourceFile) -> tuple[cst.Module, Spans] | LoweringProblem:
 def _find_in_whole(
     source: SourceFile, function: FunctionSource
 ) -> tuple[cst.FunctionDef, Spans] | None:
-    """A function whose lines alone do not parse, in the tree of its whole file."""
+    """Return a function, whose lines alone do not parse, from the tree of its whole file."""
     whole = _whole(source)
     if isinstance(whole, LoweringProblem):
         return None

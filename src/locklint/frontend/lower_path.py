@@ -12,7 +12,7 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Constant, Display, FunctionRef, Operand, Unknown
 
 MAX_MENTIONS = 16
-"""How many paths an untracked value remembers."""
+"""The largest number of paths that an untracked value keeps."""
 
 _MAX_TEXT = 400
 _MOST_DIGITS = 400
@@ -104,7 +104,7 @@ def _concatenated(node: cst.ConcatenatedString) -> Constant | None:
 
 
 def concatenated_parts(node: cst.ConcatenatedString) -> list[cst.BaseExpression]:
-    """The literals that stand next to each other, in order."""
+    """Return adjacent literals, in order."""
     parts: list[cst.BaseExpression] = []
     stack: list[cst.BaseExpression] = [node]
     while stack:
@@ -139,9 +139,9 @@ def folded(operator: cst.BaseBinaryOp, left: Operand, right: Operand) -> Constan
 
 
 def _string(node: cst.SimpleString) -> str | bytes:
-    """The text of a string literal, its escapes left as they are written.
+    """Return the text of a string literal, its escapes left as they are written.
 
-    Evaluating them would warn about those that are not valid, and no analysis asks for more than
+    Evaluating them would warn about those that are not valid, and no analysis needs more than
     whether two literals are the same.
     """
     text = node.value
@@ -191,10 +191,10 @@ def dotted_name(node: cst.BaseExpression) -> str | None:
 
 
 def pure_text(scope: Scope, node: cst.BaseExpression) -> tuple[str, tuple[AccessPath, ...]] | None:
-    """The normalised text of an expression that gives the same value when repeated.
+    """Return the normalised text of an expression that gives the same value when repeated.
 
-    With it the paths on which the value depends. None where it calls something that might answer
-    differently the next time.
+    With it the paths on which the value depends. Return None if it calls something that might
+    return another value the next time.
     """
     found: dict[AccessPath, None] = {}
     parts: list[str] = []
@@ -305,5 +305,5 @@ _OPERATORS: dict[type[cst.CSTNode], str] = {
 
 
 def operator_text(operator: cst.CSTNode) -> str:
-    """How an operator is written."""
+    """Return an operator as it is written."""
     return _OPERATORS.get(type(operator), "?")

@@ -22,7 +22,7 @@ def _variable(name: str, root: Root) -> AccessPath:
 
 
 class ScopeKind(Enum):
-    """What a scope belongs to."""
+    """Kinds of scopes."""
 
     MODULE = "module"
     FUNCTION = "function"
@@ -31,7 +31,7 @@ class ScopeKind(Enum):
 
 
 class Bindings(msgspec.Struct):
-    """What the code of one scope binds, its nested scopes left out.
+    """The names that the code of one scope binds, its nested scopes left out.
 
     ``definitions`` are its functions and classes in source order, by the identity of their nodes.
     """
@@ -133,7 +133,7 @@ _BIND_NOTHING = NO_NODES | {cst.Name, cst.SimpleString, cst.Integer}
 
 
 def bindings_of(*bodies: cst.CSTNode) -> Bindings:
-    """What the statements and expressions of a scope bind."""
+    """Return the names that the statements and expressions of a scope bind."""
     found = Bindings()
     # Targets of comprehensions are bound in the comprehension, assignment expressions are not.
     stack: list[cst.CSTNode] = list(reversed(bodies))

@@ -39,7 +39,7 @@ def lower_nothing(low: Lowering, node: cst.CSTNode) -> None:
 
 
 def lower_expression_statement(low: Lowering, node: cst.Expr) -> None:
-    """An expression whose value is thrown away; a bare path is a discarded `Read`."""
+    """Lower an expression whose value is discarded; a bare path is a discarded `Read`."""
     value = node.value
     if isinstance(value, cst.Name):
         path: Operand = low.value(value)

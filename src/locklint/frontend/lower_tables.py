@@ -1,4 +1,4 @@
-"""Who lowers which kind of node."""
+"""Lowering functions by kind of node."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def store_name(low: Lowering, name: str, value: Operand, span: Span) -> None:
 
 
 def element_of(iterable: Operand) -> Operand:
-    """What iterating over a value gives."""
+    """Return the element that iterating over a value gives."""
     if isinstance(iterable, AccessPath):
         return iterable.field(ANY_ELEMENT)
     return Unknown(mentions(iterable))

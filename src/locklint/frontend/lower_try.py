@@ -95,7 +95,7 @@ def _handlers(low: Lowering, node: cst.Try, after: BlockId) -> None:
 
 
 def _group_handlers(low: Lowering, node: cst.TryStar, after: BlockId) -> None:
-    """`except*`: each handler may take its part of the group and leave the rest to the others."""
+    """Lower `except*`: each handler may catch a part of the group and leave the rest to others."""
     graph = low.graph
     targets = [graph.new_block() for _ in node.handlers]
     types = [_caught(low, handler.type) for handler in node.handlers]
@@ -135,7 +135,7 @@ def _handler_body(low: Lowering, handler: cst.ExceptHandler | cst.ExceptStarHand
 
 
 def _caught(low: Lowering, node: cst.BaseExpression | None) -> tuple[str, ...]:
-    """The classes that a handler names; what is no dotted name stands as ``?``."""
+    """Return the classes that a handler names; a class without a dotted name is ``?``."""
     if node is None:
         return ()
     parts = [node]
@@ -211,7 +211,7 @@ def _header_span(low: Lowering, node: cst.With) -> Span:
 def _bound(
     low: Lowering, item: cst.WithItem
 ) -> tuple[AccessPath | None, cst.BaseExpression | None]:
-    """Where the result of entering goes, and a target that needs more than that."""
+    """Return the path that the result of entering is bound to, and a target that needs more."""
     if item.asname is None:
         return None, None
     target = item.asname.name
@@ -240,7 +240,7 @@ def _does_nothing(statement: cst.CSTNode) -> bool:
 
 
 def _has_comment(node: cst.With) -> bool:
-    """Whether a comment stands on the line of a `with` or in its body."""
+    """Return whether there is a comment on the line of a `with` or in its body."""
     body = node.body
     if isinstance(body, cst.SimpleStatementSuite):
         return body.trailing_whitespace.comment is not None

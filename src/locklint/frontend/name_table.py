@@ -1,4 +1,4 @@
-"""What the files of a project have, by name."""
+"""Declarations of the files of a project, by name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _Item = TypeVar("_Item")
 
 
 class NameTable(Generic[_Item]):
-    """What the files of a project have under each name, by module and path.
+    """The declarations of the files of a project under each name, by module and path.
 
-    Made when it is first asked for; files that come later are put in as they come.
+    The table is made when it is first needed; files that are read later are added then.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class NameTable(Generic[_Item]):
         self._sorted: dict[str, tuple[_Item, ...]] = {}
 
     def clear(self) -> None:
-        """Forget everything; it is found anew when it is asked for."""
+        """Drop everything; it is computed again when it is needed."""
         self._found = None
         self._sorted.clear()
 
     def add(self, index: ModuleIndex) -> None:
-        """Put in what a file has, unless nobody has asked for anything yet."""
+        """Add the declarations of a file, unless the table has not been needed yet."""
         if self._found is None:
             return
         place = (index.module, index.path)

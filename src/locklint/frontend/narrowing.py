@@ -1,4 +1,4 @@
-"""Which types a value may have after tests with ``isinstance``, by block."""
+"""Types that a value may have after tests with ``isinstance``, by block."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class _Fact(msgspec.Struct, frozen=True):
 
 
 class Narrowing:
-    """The tests that each block of a function lies behind, on all paths that lead to it.
+    """The tests that come before each block of a function on all paths that lead to it.
 
-    A test holds until its variable is bound anew, or the first field of its path is.
+    A test is valid until its variable, or the first field of its path, is bound again.
     """
 
     def __init__(self, function: Function, resolver: Resolver) -> None:
@@ -67,7 +67,7 @@ class Narrowing:
         return None if made is None else False
 
     def _solve(self, tests: dict[BlockId, tuple[_Fact, Branch]]) -> dict[BlockId, frozenset[_Fact]]:
-        """Intersect what holds over all ways into a block; a way that was not followed adds all."""
+        """Intersect the facts of all paths into a block; a path that was not followed adds all."""
         before = predecessors(self._function)
         order = reverse_postorder(self._function)
         known: dict[BlockId, frozenset[_Fact]] = {self._function.entry: frozenset()}
@@ -89,7 +89,7 @@ class Narrowing:
         return {block: self._kept(block, facts) for block, facts in known.items() if facts}
 
     def _kept(self, block: BlockId, facts: frozenset[_Fact]) -> frozenset[_Fact]:
-        """Return the facts but those whose value the block itself binds anew."""
+        """Return the facts, without those whose value the block itself binds again."""
         instructions = self._function.blocks[block].instructions
         bound = [one.target for one in instructions if isinstance(one, Assign)]
         return frozenset(
@@ -114,7 +114,7 @@ class Narrowing:
 
 
 def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
-    """Return the test that a block ends with, if it asks ``isinstance`` of a path."""
+    """Return the test that a block ends with, if it is ``isinstance`` of a path."""
     match block.terminator:
         case Branch(condition=Opaque(text=str(text))) as branch if text.startswith("isinstance("):
             pass

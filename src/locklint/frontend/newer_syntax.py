@@ -1,7 +1,7 @@
 """Declarations of files in a newer syntax than that of the running Python.
 
-The index reads files with the standard `ast`, which refuses whatever is newer than itself. libcst
-knows the newer syntax; so what is new is replaced by something older that says as much of locks:
+The index reads files with the standard `ast`, which refuses syntax newer than itself. libcst knows
+the newer syntax; so it is replaced by older syntax that says the same about locks:
 
 ==========================================  =================================================
 ``type Pair[T] = tuple[T, T]``              ``Pair = tuple[T, T]``

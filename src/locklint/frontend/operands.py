@@ -22,10 +22,10 @@ from locklint.ir.lock import Exactness, LockRef
 
 
 class Operands:
-    """Answers for the operands of one function, in the order in which its blocks are gone through.
+    """Resolution of the operands of one function, in the order in which its blocks are visited.
 
-    ``methods`` are the names that a lock's methods may have. `begin` and `pass_by` say where the
-    questions come from: a variable means what it was bound to last.
+    ``methods`` are the names that a lock's methods may have. `begin` and `pass_by` set the current
+    place: a variable means what it was bound to last.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Operands:
             self._bound_here[instruction.target] = instruction.value
 
     def lock(self, operand: Operand) -> LockRef | None:
-        """The lock that an operand stands for; it keeps a path that the analysis can follow."""
+        """Return the lock that an operand means; it keeps a path that the analysis can follow."""
         if not isinstance(operand, AccessPath):
             return None
         path = self._definitions.expand(operand)
@@ -127,7 +127,7 @@ class Operands:
         return lock if lock is not None and path.last in lock.api.owned_attributes else None
 
     def with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
-        """Arguments that say which locks, or whose bound methods, they are."""
+        """Return arguments with the locks, or the receivers of bound methods, that they are."""
         return tuple(
             [argument if argument.star else self._with_lock(argument) for argument in arguments]
         )

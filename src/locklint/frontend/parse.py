@@ -21,13 +21,13 @@ from locklint.core.source import SourceFile, Span
 from locklint.frontend.unvalidated import unvalidated
 
 MAX_DEPTH = 1000
-"""How deep a tree may be; libcst takes seconds, or the whole stack, for deeper ones."""
+"""The largest depth of a tree; libcst takes seconds, or the whole stack, for deeper ones."""
 
 MAX_BRACKETS = 200
-"""How deep brackets may be nested: Python's own tokenizer refuses more, in all versions."""
+"""The largest depth of nested brackets: Python's own tokenizer refuses more, in all versions."""
 
 MAX_NODES = 50_000
-"""How many nodes a statement may have: some 5,000 lines of code, or a table of 10,000 rows.
+"""The largest number of nodes of a statement: 5,000 lines of code, or 10,000 rows of a table.
 
 libcst takes ten times the time of `ast` and 7 KB for each.
 """
@@ -45,7 +45,7 @@ _NOT_CODE = (
     r"|'[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'"
 )
 _FORM_FEED = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
-"""What Python does not count as indentation; libcst does."""
+"""Characters that Python does not treat as indentation, but libcst does."""
 
 _OPERATORS = "-+*/%@&|^~."
 _WORDS = ("not", "lambda", "if", "await")
@@ -64,13 +64,13 @@ _NOT_NODES = frozenset(
         *(ast.Load, ast.Store, ast.Del),
     }
 )
-"""The classes of what stands in fields and is no node, or is none that counts."""
+"""The classes of values in fields that are no nodes, or no nodes that matter."""
 
 _Result = TypeVar("_Result")
 
 
 class LoweringProblem(msgspec.Struct, frozen=True):
-    """Why a piece of source could not be lowered; plain data, for a diagnostic."""
+    """The reason why a piece of source could not be lowered; plain data, for a diagnostic."""
 
     message: str
     span: Span
@@ -88,7 +88,7 @@ class LoweringProblem(msgspec.Struct, frozen=True):
 
 
 class ParsedStatement(msgspec.Struct, frozen=True):
-    """One statement, and how the lines of its tree relate to those of the file.
+    """A statement, and the relation of the lines of its tree to those of the file.
 
     ``module`` is the tree that holds ``statement``; line ``n`` of it is line ``n + line_offset`` of
     the file.
@@ -104,9 +104,9 @@ def parse_statement(
 ) -> ParsedStatement | LoweringProblem:
     """Parse the lines of one statement; a function's ``span`` starts at its first decorator.
 
-    ``node`` is the statement's `ast` node, where there is one; without it the file is taken to be
-    of a newer syntax. Never raises for bad input: whatever libcst says against it comes back as a
-    problem at ``span``.
+    ``node`` is the statement's `ast` node, where there is one; without it the file is assumed to
+    have a newer syntax. Never raise for bad input: any error of libcst is returned as a problem at
+    ``span``.
     """
     text, line_offset = _slice(source, span)
     if node is not None:
@@ -138,9 +138,9 @@ def parse_function(
 
 
 def parse_node(source: SourceFile, span: Span) -> ast.stmt | None:
-    """The `ast` node of one statement, with the lines of the file, from its own text alone.
+    """Return the `ast` node of one statement, with the lines of the file, from its own text alone.
 
-    None where that cannot be had, or its columns would not be those of the file.
+    Return None if that is not possible, or its columns would not be those of the file.
     """
     text, line_offset = _slice(source, span)
     is_prefixed = line_offset < span.line - 1
@@ -188,10 +188,10 @@ def _text_too_deep_or_large(
 
 
 class TreeSize(msgspec.Struct, frozen=True):
-    """How large a tree is, and how much deeper libcst's may be.
+    """The size of a tree, and how much deeper libcst's may be.
 
     libcst nests the operands of ``a and b and c …`` and adjacent string literals, which `ast` keeps
-    flat. That takes it no longer, but for the machine's stack it counts as ``cheap_depth``.
+    flat. That costs no more time, but ``cheap_depth`` includes it for the machine's stack.
     """
 
     depth: int
@@ -269,7 +269,7 @@ def _as_statement(node: cst.CSTNode) -> cst.BaseStatement | None:
 
 
 def _most_text_depth(text: str) -> tuple[int, int]:
-    """Bounds of `text_depth`: what could nest is counted as if all of it were nested.
+    """Return a bound of `text_depth`: everything that could nest is counted as nested.
 
     For most functions that is enough, and it takes a hundredth of the time.
     """
@@ -280,15 +280,15 @@ def _most_text_depth(text: str) -> tuple[int, int]:
 
 @cache
 def _nesting() -> re.Pattern[str]:
-    """The pattern of what nests, which few runs need and which takes long to compile."""
+    """Return the pattern of nesting code, which few runs need and which takes long to compile."""
     return re.compile(_NESTING)
 
 
 def text_depth(text: str) -> tuple[int, int]:
-    """How deep the expressions of a text and its brackets are nested, about; without parsing it.
+    """Return roughly how deep a text's expressions and brackets are nested, without parsing.
 
-    Each operator and each bracket behind another counts as a level, up to the next comma or
-    statement. What looks like the beginning of a statement is taken for one, so that a bracket in a
+    Each operator and each bracket after another adds a level, up to the next comma or statement.
+    Text that looks like the beginning of a statement is assumed to be one, so that a bracket in a
     string that was not recognised has no lasting consequences.
     """
     # The levels within each open bracket, the outermost, which is none, first.
@@ -314,10 +314,10 @@ def text_depth(text: str) -> tuple[int, int]:
 
 
 def _guarded(parse: Callable[[], _Result], stack_is_safe: bool) -> _Result | str:
-    """Run a parser; its complaint where it fails.
+    """Run a parser; return its error if it fails.
 
     The native parser recurses on the machine's stack, and overflowing that would end the process,
-    so whatever is not known to be shallow is parsed in a thread with a large stack.
+    so text that is not known to be shallow is parsed in a thread with a large stack.
     """
     results: list[_Result | str] = []
 

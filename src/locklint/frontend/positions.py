@@ -3,7 +3,7 @@
 libcst's own `PositionProvider` generates the code of the whole tree again, which takes three times
 as long as parsing. `ast` knows all places already; so the nodes of the two trees are paired: the
 n-th call of one, in source order, is the n-th call of the other, and so on for each kind of node.
-Where the two disagree on the number of nodes of some kind, `PositionProvider` is asked after all.
+Where the two disagree on the number of nodes of some kind, `PositionProvider` is used after all.
 """
 
 from __future__ import annotations
@@ -121,11 +121,11 @@ Names that are no expressions (of parameters, keywords, attributes, imports) are
 """
 
 NO_NODES = frozenset({type(None), str, cst.MaybeSentinel})
-"""What stands in a field without a child. (Asking each child whether it is a node takes longer.)"""
+"""The values of fields without a child. (Testing each child for being a node takes longer.)"""
 
 
 def last_first(fields: tuple[str, ...]) -> Callable[[cst.CSTNode], tuple[Any, ...]]:
-    """Return what reads some fields of a node in reverse, as a stack takes them."""
+    """Return a function that reads some fields of a node in reverse, as a stack needs them."""
     getter = attrgetter(*reversed(fields))
     return getter if len(fields) > 1 else lambda node: (getter(node),)
 
@@ -217,9 +217,9 @@ _AST_CHILDREN: dict[type[ast.AST], tuple[str, ...]] = {
 
 
 class Spans:
-    """The places of the nodes of some trees; nodes are told apart by identity.
+    """The places of the nodes of some trees; nodes are distinguished by identity.
 
-    Whoever asks has to keep the trees alive.
+    The caller has to keep the trees alive.
     """
 
     def __init__(self, source: SourceFile) -> None:
@@ -228,7 +228,7 @@ class Spans:
         self._spans: dict[int, Span] = {}
 
     def add(self, parsed: ParsedStatement, node: ast.AST | None) -> None:
-        """Take up a statement; ``node`` is the same statement as `ast` has parsed it."""
+        """Add a statement; ``node`` is the same statement as `ast` has parsed it."""
         if node is not None:
             pairs = pair(parsed.statement, node)
             if pairs is not None:
@@ -237,7 +237,7 @@ class Spans:
         self.add_with_provider(parsed.module, parsed.line_offset)
 
     def add_with_provider(self, module: cst.Module, line_offset: int = 0) -> None:
-        """Take up a whole tree through libcst's slow but independent `PositionProvider`."""
+        """Add a whole tree through libcst's slow but independent `PositionProvider`."""
         with room_for_recursion():
             ranges = code_ranges(module)
         for node, place in ranges.items():
@@ -307,7 +307,7 @@ def pair(
 
 
 def _agree(left: Any, right: Any) -> bool:
-    # Nodes are of these very classes, and asking libcst's for their instances takes longer.
+    # Nodes are of these very classes, and `isinstance` with libcst's takes longer.
     kind = type(right)
     if kind is ast.Name:
         # `ast` normalises identifiers (NFKC), which changes none that are ASCII.
@@ -346,10 +346,10 @@ def _cst_nodes(tree: cst.CSTNode) -> list[list[cst.CSTNode]]:
 def _ast_nodes(
     tree: ast.AST,
 ) -> list[list[tuple[ast.AST, ast.stmt | ast.expr | ast.ExceptHandler]]]:
-    """The nodes of each kind in source order, each with the node whose place it takes.
+    """Return the nodes of each kind in source order, each with the node whose place it gets.
 
-    That is itself, but within f-strings of Python 3.11, which gives wrong places there: these take
-    the place of the string.
+    That is the node itself, except within f-strings of Python 3.11, which has wrong places there:
+    these get the place of the string.
     """
     found: list[list[tuple[ast.AST, ast.stmt | ast.expr | ast.ExceptHandler]]]
     found = [[] for _ in range(_RANK_COUNT)]

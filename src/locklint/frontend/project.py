@@ -26,26 +26,26 @@ from locklint.index.declarations import (
 )
 
 MAX_HOPS = 25
-"""How many imports, re-exports and aliases are followed for one name."""
+"""The largest number of imports, re-exports and aliases that are followed for one name."""
 
 MAX_QUESTIONS = 400
-"""How many modules are asked on the way to what one name means."""
+"""The largest number of modules that are searched for the meaning of one name."""
 
 MAX_ANCESTORS = 60
-"""How many ancestors of a class are kept."""
+"""The largest number of ancestors of a class that are kept."""
 
 MAX_SUBCLASSES = 60
-"""How many descendants of a class are kept."""
+"""The largest number of descendants of a class that are kept."""
 
 MAX_CALL_SITES = 16
-"""How many calls of one function in other files are looked at."""
+"""The largest number of calls of one function in other files that are looked at."""
 
 Ancestor: TypeAlias = ClassRef | str
 Member: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
-    """What a dotted name leads to in the project.
+    """The target of a dotted name in the project.
 
     ``name`` is a class's or function's qualname, or a module's variable; empty: the module itself.
     ``rest`` are the names that follow and were not resolved.
@@ -101,8 +101,8 @@ class Project:
     """The modules of a run by dotted name.
 
     Two files may have one module name (scripts in different folders). A file then sees itself, then
-    what lies under its own root folder, and of files elsewhere only what is unambiguous. Files of
-    ``shelf`` count like those that were read, and are read once they are chosen.
+    files under its own root folder, and of files elsewhere only those with an unambiguous name.
+    Files of ``shelf`` are treated like those that were read, and are read once they are chosen.
     """
 
     def __init__(self, modules: Iterable[ModuleIndex] = (), shelf: Shelf | None = None) -> None:
@@ -155,7 +155,7 @@ class Project:
             yield from self._modules[name]
 
     def by_key(self, key: str) -> ModuleIndex | None:
-        """The file whose functions have that key before the colon."""
+        """Return the file whose functions have that key before the colon."""
         found = self._by_key.get(key)
         return found if found is not None else self.module(key)
 
@@ -173,18 +173,18 @@ class Project:
         assert self._shelf is not None
         loaded = self._shelf.load(dotted, chosen.shown)
         if loaded is not None:
-            # Earlier answers stay true: each of them had the module loaded that it rests on.
+            # Earlier results stay valid: the module that each depends on was loaded then.
             self._put(loaded)
         return loaded
 
     def resolve(self, dotted: str, near: ModuleIndex | None = None) -> Found | None:
-        """What an absolute dotted name leads to; None where it leads out of the project."""
+        """Return the target of an absolute dotted name, or None if it is outside the project."""
         return self._resolve(tuple(dotted.split(".")), near, None)
 
     def defined_as(self, dotted: str) -> str:
-        """The name under which the project defines what a dotted name means, re-exports followed.
+        """Return the name under which the project defines a dotted name, re-exports followed.
 
-        A name of something outside the project is given back.
+        A name outside the project is returned unchanged.
         """
         found = self.resolve(dotted)
         if found is None or not found.name:
@@ -211,10 +211,10 @@ class Project:
     def _member(
         self, index: ModuleIndex, names: tuple[str, ...], seen: set[Member] | None
     ) -> Found | None:
-        """What names in a module lead to; ``seen`` are the questions that led to this one.
+        """Return the target of names in a module; ``seen`` are the queries that led to this one.
 
-        Modules may import each other with a star: whoever comes back to a question learns nothing
-        new by it. Only the answer to the first question is kept, for the others may lack something.
+        Modules may import each other with a star: repeating a query within itself adds nothing.
+        Only the result of the first query is cached, for the others may lack something.
         """
         key = (index.path, names)
         if seen is None:
@@ -256,10 +256,10 @@ class Project:
         return Found(found.index, found.name, (*found.rest, *rest))
 
     def external_name(self, dotted: str, near: ModuleIndex | None = None) -> str:
-        """The name outside the project that a dotted name leads to through re-exports.
+        """Return the name outside the project that a dotted name leads to through re-exports.
 
         ``compat.Lock``, where the project's `compat` has ``from threading import Lock``, is
-        ``threading.Lock``. A name that does not pass through the project is given back.
+        ``threading.Lock``. A name that does not pass through the project is returned unchanged.
         """
         parts = tuple(dotted.split("."))
         for _ in range(MAX_HOPS):
@@ -292,7 +292,7 @@ class Project:
         return None
 
     def lookup(self, index: ModuleIndex, names: tuple[str, ...], holder: str = "") -> Found | str:
-        """What a dotted name in a file's code means, by scopes and imports alone.
+        """Return the meaning of a dotted name in a file's code, by scopes and imports alone.
 
         ``holder`` is the qualname of the class or function whose scope it is written in. The result
         is a place in the project, or an absolute dotted name outside it.

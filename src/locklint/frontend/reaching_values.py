@@ -1,4 +1,4 @@
-"""Which of the values that a local variable is bound to may be its value at a place.
+"""Values that a local variable may have at a place, among those that it is bound to.
 
 These are reaching definitions (A. Aho et al., *Compilers*, section 9.2.4), of those variables alone
 that are bound to different values.
@@ -20,7 +20,7 @@ _NOTHING: _Values = {}
 
 
 class ReachingValues:
-    """Answers for the blocks of one function."""
+    """The reaching values of the blocks of one function."""
 
     def __init__(self, function: Function, definitions: Definitions) -> None:
         self._function = function

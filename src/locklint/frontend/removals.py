@@ -1,4 +1,4 @@
-"""Which instructions may take something out of a container."""
+"""Instructions that may remove an element from a container."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LETS_OTHERS = LOCKING | {"wait", "wait_for"}
 
 
 def takes_out(instruction: Instruction, path: AccessPath) -> bool:
-    """Whether something may be taken out of the container at a path, by others too."""
+    """Return whether something may be removed from the container at a path, by others too."""
     match instruction:
         case Call(callee=AccessPath() as callee) if callee.fields and callee.last in _LETS_OTHERS:
             return True
@@ -36,7 +36,7 @@ def takes_out(instruction: Instruction, path: AccessPath) -> bool:
 
 
 def removes(instruction: Instruction, path: AccessPath) -> bool:
-    """Whether an instruction may take something out of the container at a path."""
+    """Return whether an instruction may remove something from the container at a path."""
     match instruction:
         case Call(callee=AccessPath() as callee) if callee.fields:
             return callee.parent() == path and callee.last in REMOVING
@@ -63,7 +63,7 @@ def puts_in(instruction: Instruction, path: AccessPath, key: str | None) -> bool
 
 
 def removes_key(instruction: Instruction, path: AccessPath, key: str) -> bool:
-    """Whether an instruction takes a certain key out of the container at a path."""
+    """Return whether an instruction removes a certain key from the container at a path."""
     match instruction:
         case Call(callee=AccessPath() as callee, arguments=(argument, *_)):
             return callee.last in ("discard", "pop", "remove") and str(argument.value) == key

@@ -1,4 +1,4 @@
-"""What names stand for: the protocol that lowering asks, whoever answers."""
+"""The protocol by which lowering resolves names, for any implementation."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from locklint.ir.lock import LockKind, LockRef
 
 
 class Callee(msgspec.Struct, frozen=True, gc=False):
-    """What a call calls.
+    """The callee of a call.
 
-    ``targets`` are keys (``module:qualname``) of functions of the project, several where it cannot
-    be told which; a class's constructor is its ``__init__``, and ``constructs`` names the class
-    (``module:qualname``). ``external`` is the absolute dotted name of something outside the
-    project (``os.path.join``; a method of a known external type is ``type.method``).
-    ``bound`` says that the receiver is passed as the first argument. ``overrides`` are methods of
-    subclasses of the receiver's class that may be called in place of the targets. ``runs`` are the
-    ``run`` methods of a thread's class that the call makes an instance of. ``certain``: nothing
-    else can be called, but for overrides. ``receiver`` is what a bound method was taken from
-    where the path only holds it, so that the receiver does not stand before the last dot.
-    ``receiver_classes`` are the keys of classes of one of which the receiver is an instance; empty
-    where that is not known.
+    ``targets`` are keys (``module:qualname``) of functions of the project, several if the choice is
+    unknown; a class's constructor is its ``__init__``, and ``constructs`` names the class
+    (``module:qualname``). ``external`` is the absolute dotted name of something outside the project
+    (``os.path.join``; a method of a known external type is ``type.method``). ``bound`` says that
+    the receiver is passed as the first argument. ``overrides`` are methods of subclasses of the
+    receiver's class that may be called in place of the targets. ``runs`` are the ``run`` methods of
+    a thread's class that the call makes an instance of. ``certain``: nothing else can be called,
+    but for overrides. ``receiver`` is the receiver of a bound method where the path only holds the
+    method, so that the receiver is not before the last dot. ``receiver_classes`` are the keys of
+    classes of one of which the receiver is an instance; empty where that is not known.
     """
 
     targets: tuple[str, ...] = ()
@@ -38,7 +37,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
 
 
 class ContextManager(msgspec.Struct, frozen=True, gc=False):
-    """What a `with` item is, where it is not a lock.
+    """A `with` item that is not a lock.
 
     ``enter`` and ``exit`` are keys of a class's methods of the project; ``generator`` the key of
     the function under ``@contextmanager``; ``external`` the dotted name of the callee or type
@@ -59,32 +58,32 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
 
 
 class Resolver(Protocol):
-    """Answers about paths as one function of one file writes them.
+    """Resolution of paths as one function of one file writes them.
 
-    Paths rooted in temporaries are never asked: the caller writes a call's result as its callee's
+    Paths rooted in temporaries are never passed: the caller writes a call's result as its callee's
     path with the field ``()``.
     """
 
     def lock(self, function: str, path: AccessPath) -> LockRef | None:
-        """The lock that ``path`` stands for in the function with key ``function``, if it is one."""
+        """Return the lock that ``path`` means in the function with key ``function``, or None."""
 
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
         """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
 
     def callee(self, function: str, path: AccessPath) -> Callee:
-        """What calling ``path`` calls; an empty `Callee` where that is unknown."""
+        """Return the callee of a call of ``path``; an empty `Callee` if it is unknown."""
 
     def getter(self, function: str, path: AccessPath) -> Callee:
-        """What reading the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+        """Return the callee of reading the attribute ``path``; an empty `Callee` if none."""
 
     def setter(self, function: str, path: AccessPath) -> Callee:
-        """What binding the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+        """Return the callee of binding the attribute ``path``; an empty `Callee` if none."""
 
     def operator(self, function: str, path: AccessPath, method: str) -> Callee:
         """The special method of that name that an operator calls on ``path``."""
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
-        """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""
+        """Return the manager of the with item ``path``; an empty `ContextManager` if unknown."""
 
     def type_names(self, function: str, path: AccessPath) -> frozenset[str]:
         """The dotted names of all types that ``path`` may be of; empty where one is unknown."""

@@ -1,4 +1,4 @@
-"""From calls that make threads, tasks and processes to `Spawn`."""
+"""Translation of calls that make threads, tasks and processes to `Spawn`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def spawns(
     resolve: Callable[[AccessPath | None], Callee],
     lock: Callable[[Operand], LockRef | None],
 ) -> Iterator[Spawn]:
-    """What a resolved call lets run beside its caller.
+    """Return the functions that a resolved call lets run in parallel with its caller.
 
     ``module`` is the key of the caller's file; ``resolve`` says what a path calls, ``lock`` which
     lock a value is.
@@ -71,7 +71,7 @@ def _argument(call: Call, position: int | None, name: str | None) -> CallArgumen
 
 
 def _passed(call: Call, known: Spawner, definitions: Definitions) -> tuple[CallArgument, ...]:
-    """What the function will be called with."""
+    """Return the arguments with which the function will be called."""
     if known.rest:
         assert known.position is not None
         plain = [argument for argument in call.arguments if argument.name is None]

@@ -44,7 +44,7 @@ from locklint.models.table import LockTable
 def _is_class(dotted: str) -> bool:
     """Whether a library's name is that of a class, by how classes are written.
 
-    What objects of it have, whoever uses them has looked up.
+    The code that uses its objects has looked up their attributes.
     """
     return dotted.rpartition(".")[2][:1].isupper()
 
@@ -54,7 +54,7 @@ _STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
 
 
 class ExternalResolver(Protocol):
-    """Answers about names that are installed but not part of the project."""
+    """Resolution of names that are installed but not part of the project."""
 
     def kind_of_external(self, dotted: str) -> str | None:
         """The canonical constructor of the lock that ``dotted`` is, makes, or holds.
@@ -67,7 +67,7 @@ class ExternalResolver(Protocol):
 class StaticResolver:
     """Implements `locklint.frontend.resolver.Resolver` for all files of a project.
 
-    ``file`` is the file whose functions are asked about; needed only where several files have one
+    ``file`` is the file whose functions are resolved; needed only where several files have one
     module name.
     """
 
@@ -98,7 +98,7 @@ class StaticResolver:
         return other
 
     def forget(self) -> None:
-        """Drop all kept answers, of this resolver and of those for single files."""
+        """Drop all cached results, of this resolver and of those for single files."""
         self._locks.clear()
         self._callees.clear()
         self.walker.forget()
@@ -107,7 +107,7 @@ class StaticResolver:
     # The protocol
 
     def lock(self, function: str, path: AccessPath) -> LockRef | None:
-        """The lock that ``path`` stands for in the function with key ``function``, if it is one."""
+        """Return the lock that ``path`` means in the function with key ``function``, or None."""
         scope = self._scope(function, path)
         if scope is None:
             return None
@@ -130,17 +130,17 @@ class StaticResolver:
                 return None
 
     def callee(self, function: str, path: AccessPath) -> Callee:
-        """What calling ``path`` calls; an empty `Callee` where that is unknown."""
+        """Return the callee of a call of ``path``; an empty `Callee` if it is unknown."""
         return self._memoised("callee", function, path)
 
     def getter(self, function: str, path: AccessPath) -> Callee:
-        """What reading the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+        """Return the callee of reading the attribute ``path``; an empty `Callee` if none."""
         if not path.fields or path.last not in self.dispatch.property_names():
             return _NOTHING
         return self._memoised("getter", function, path)
 
     def setter(self, function: str, path: AccessPath) -> Callee:
-        """What binding the attribute ``path`` calls; an empty `Callee` where it calls nothing."""
+        """Return the callee of binding the attribute ``path``; an empty `Callee` if none."""
         if not path.fields or path.last not in self.dispatch.property_names():
             return _NOTHING
         return self._memoised("setter", function, path)
@@ -176,9 +176,9 @@ class StaticResolver:
                 return self.dispatch.special(receiver, question)
 
     def _receiver(self, scope: Scope, path: AccessPath, callee: Callee) -> AccessPath | None:
-        """Return what a bound method was taken from.
+        """Return the receiver of a bound method.
 
-        None where that stands before the last dot, in front of the method's own name.
+        Return None if it is before the last dot, in front of the method's own name.
         """
         if self._names_method(scope, path):
             own = callee.targets[0].rpartition(".")[2].partition("@")[0]
@@ -198,7 +198,7 @@ class StaticResolver:
         return any(self.inference.attributes.binds(kind, path.last) for kind in holders)
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
-        """What ``path`` is as a with item; an empty `ContextManager` where that is unknown."""
+        """Return the manager of the with item ``path``; an empty `ContextManager` if unknown."""
         types = self._types(function, path)
         known = [k for k in types if not isinstance(k, (NoneType, UnknownType))]
         for kind in known:
@@ -241,7 +241,7 @@ class StaticResolver:
             case ContainerType(name=name, keys=keys):
                 return field[0] == "[" and (name == "defaultdict" or field[1:-1] in keys)
             case ExternalInstance(dotted="collections.Counter") if field[0] == "[":
-                return True  # What was not counted counts 0.
+                return True  # What was not counted has the number 0.
             case _ if field[0] in "[(":
                 return False
             case InstanceType(cls=cls) | ClassType(cls=cls):
@@ -329,7 +329,7 @@ class StaticResolver:
         return scope_of(index, qualname)
 
     def _types(self, function: str, path: AccessPath) -> Types:
-        """What ``path`` may be; empty where it cannot be said in which scope it is written."""
+        """Return the types that ``path`` may have; empty if its scope is unknown."""
         scope = self._scope(function, path)
         if scope is None:
             return ()
@@ -411,7 +411,7 @@ class StaticResolver:
         return None
 
     def _stand_in(self, kind: Type) -> Confidence:
-        """How sure a lock is that may be something else: a dummy with a lock's methods, or not."""
+        """Return the certainty of a lock that may be something else: a dummy lock, or not."""
         if isinstance(kind, InstanceType):
             method = self.inference.attributes.method
             if method(kind.cls, "acquire") and method(kind.cls, "release"):
@@ -419,9 +419,9 @@ class StaticResolver:
         return Confidence.LOW
 
     def _ask_outside(self, types: Types) -> bool:
-        """Ask what the names outside the project are; whether a lock was found that was not known.
+        """Resolve the names outside the project; return whether a new lock was found.
 
-        What is found is told to the inference, so that it becomes part of what places hold.
+        The results are added to the inference, so that they become part of the types of places.
         """
         if self.external is None:
             return False
@@ -465,7 +465,7 @@ class StaticResolver:
 
 
 def _choose(locks: list[LockValue]) -> LockValue:
-    """The alternative that stands for all: a re-entrant one where any is, then the surest."""
+    """Return the alternative that represents all: a re-entrant one, then the surest."""
     reentrant = [lock for lock in locks if lock.kind.reentrant]
     return max(reentrant or locks, key=lambda lock: lock.confidence)
 
@@ -477,9 +477,9 @@ def _protocol(lock: LockValue) -> tuple[bool, ...]:
 
 
 def _common_mode(chosen: LockValue, locks: list[LockValue]) -> Mode | None:
-    """Return the mode of the alternative that stands for all.
+    """Return the mode of the alternative that represents all.
 
-    Of a view for reading or for writing it is reading, which keeps fewer threads out.
+    For a view for reading or for writing it is reading, which blocks fewer threads.
     """
     modes = {lock.mode for lock in locks}
     return Mode.SHARED if {Mode.SHARED, Mode.EXCLUSIVE} <= modes else chosen.mode

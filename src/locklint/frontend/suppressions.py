@@ -1,4 +1,4 @@
-"""Comments in analysed code that tell locklint to keep silent.
+"""Comments in analysed code that suppress findings.
 
 - ``# locklint: ignore[LCK101, unchecked-acquire] reason`` on a line, on the last line of a
   statement of several lines, or on a line of its own above a statement;
@@ -6,7 +6,7 @@
 - ``# locklint: disable[LCK101]`` up to ``# locklint: enable[LCK101]`` or the end of the file;
 - ``# noqa: LCK101``, as other linters write it.
 
-In brackets stand codes, beginnings of codes, or names; without brackets all rules are meant, unless
+The brackets hold codes, beginnings of codes, or names; without brackets all rules are meant, unless
 a code follows (``ignore LCK101``) or the name of a rule, which is a mistake. A ``# noqa`` without
 codes is left to the linters that it was written for. Comments that look like one of these and
 cannot be read are kept, to be reported.
@@ -46,7 +46,7 @@ NOQA = re.compile(
 ABOUT_SUPPRESSIONS = frozenset({"LCK902", "LCK903"})
 CODE_OR_PREFIX = re.compile(r"LCK\d{0,3}", re.IGNORECASE)
 
-# Words that stand for a pragma, in locklint's spelling and in those of other tools.
+# Words that begin a pragma, in locklint's spelling and in those of other tools.
 _NAMES_OF_KINDS = frozenset({"ignore", "file-ignore", "disable", "enable"})
 _KINDS = {
     "ignore": "ignore",
@@ -93,7 +93,7 @@ _LAYOUT = frozenset(
 
 
 class PragmaKind(Enum):
-    """What a comment asks for."""
+    """Kinds of comments to locklint."""
 
     IGNORE = "ignore"
     FILE_IGNORE = "file-ignore"
@@ -103,11 +103,11 @@ class PragmaKind(Enum):
 
 
 class Pragma(msgspec.Struct, frozen=True):
-    """One comment to locklint.
+    """A comment to locklint.
 
-    ``selectors`` are codes, prefixes or names as written, None for all rules. ``line`` is where
-    the comment stands, ``column`` and ``end_column`` bound it there; an ``ignore`` or ``noqa``
-    counts from ``first_line`` to ``last_line``, both included.
+    ``selectors`` are codes, prefixes or names as written, None for all rules. ``line`` is the line
+    of the comment, ``column`` and ``end_column`` bound it there; an ``ignore`` or ``noqa`` applies
+    from ``first_line`` to ``last_line``, both included.
     """
 
     kind: PragmaKind
@@ -121,7 +121,7 @@ class Pragma(msgspec.Struct, frozen=True):
 
     @property
     def span(self) -> Span:
-        """Where the comment stands."""
+        """Return the place of the comment."""
         return Span(self.line, self.column, self.line, self.end_column)
 
     @property
@@ -132,10 +132,10 @@ class Pragma(msgspec.Struct, frozen=True):
         )
 
     def matching(self, code: str, name: str) -> tuple[str, ...]:
-        """Those of its selectors that speak of a rule; an empty text stands for all rules.
+        """Return those of its selectors that match a rule; an empty text means all rules.
 
-        The rules about suppressions themselves have to be meant expressly, else a blanket comment
-        would silence the finding about it.
+        The rules about suppressions themselves have to be selected expressly; otherwise a blanket
+        comment would suppress the finding about it.
         """
         selectors = ("",) if self.selectors is None else self.selectors
         if code in ABOUT_SUPPRESSIONS:
@@ -204,14 +204,14 @@ class Suppressions(msgspec.Struct, frozen=True, dict=True):
 
 
 def parse_suppressions(text: str, names: Collection[str] = ()) -> Suppressions:
-    """All comments to locklint in a file's text, whose lines end in ``\\n``.
+    """Return all comments to locklint in a file's text, whose lines end in ``\\n``.
 
     ``names`` are those of the rules: a comment that has one of them without brackets suppresses
-    nothing, and is not taken for one that suppresses everything.
-    Text that is not Python gives what a search line by line finds; nothing is raised.
+    nothing, and is not mistaken for one that suppresses everything. Text that is not Python gives
+    what a search line by line finds; nothing is raised.
     """
-    # One of these words stands in all that `MENTION` finds. Most files have neither, and to look
-    # for words takes a tenth of the time.
+    # All matches of `MENTION` contain one of these words. Most files have neither, and looking for
+    # words takes a tenth of the time.
     small = text.lower()
     if ("locklint" not in small and "lck" not in small) or not MENTION.search(text):
         return Suppressions()
@@ -225,7 +225,7 @@ def parse_suppressions(text: str, names: Collection[str] = ()) -> Suppressions:
 
 
 def _from_tokens(text: str, names: Collection[str], unread: list[Unread]) -> Iterator[Pragma]:
-    """Pragmas of real comments, each with the lines for which it counts; not in order.
+    """Return pragmas of real comments, each with the lines to which it applies; not in order.
 
     Comments that are meant to be pragmas and are none are added to ``unread``.
     """
@@ -245,7 +245,7 @@ def _from_tokens(text: str, names: Collection[str], unread: list[Unread]) -> Ite
         elif token.type == tokenize.NEWLINE:
             last_line = token.start[0]
             for pragma in within:
-                # Behind the last line of a statement a comment counts for all of its lines.
+                # A comment after the last line of a statement applies to all of its lines.
                 start = first_line if pragma.line == last_line else pragma.line
                 yield replace(pragma, first_line=start)
             for pragma in above:

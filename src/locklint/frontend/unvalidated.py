@@ -2,8 +2,8 @@
 
 Every node checks, in Python, that it can be written down again: that a name is not empty, that
 there is a space behind `not`, and so on. For trees that are put together by hand that is worth
-having. The parser makes what stands in a text that it has just understood, and there the checks
-take a sixth of its time.
+having. The parser makes nodes from a text that it has just understood, and there the checks take a
+sixth of its time.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ ONLY_CHECKS = getattr(getattr(_CHECK, "__code__", None), "co_names", ()) == ("_v
 
 @contextmanager
 def unvalidated() -> Iterator[None]:
-    """While the block runs, nodes are not checked; in no thread, for the class is everybody's.
+    """Switch off the checks of nodes while the block runs, in all threads: they share the class.
 
-    What is put back is what libcst had when it was imported, so that blocks which overlap, in two
-    threads, can only end with more being checked.
+    The restored value is the one that libcst had when it was imported. So overlapping blocks in two
+    threads can only end with more checks.
     """
     if not ONLY_CHECKS:
         yield
@@ -39,4 +39,4 @@ def unvalidated() -> Iterator[None]:
 
 
 def _accept(node: cst.CSTNode) -> None:
-    """Take a node as it is."""
+    """Accept a node as it is."""

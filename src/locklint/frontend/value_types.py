@@ -1,4 +1,4 @@
-"""What a value may be: the abstract values of the static resolver's inference.
+"""The abstract values of the static resolver's inference.
 
 An inferred value is a tuple of alternatives (`Types`), without repetition and bounded, in the order
 in which the code gives them. The empty tuple means that nothing is known to flow there (a cycle),
@@ -21,7 +21,7 @@ from locklint.index.declarations import ClassDecl, FunctionDecl, LambdaValue, Mo
 from locklint.ir.lock import Exactness, LockKind, Mode
 
 MAX_ALTERNATIVES = 8
-"""How many alternatives of one value are kept."""
+"""The largest number of alternatives of one value that are kept."""
 
 
 class ClassRef(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
@@ -53,7 +53,7 @@ class ClassRef(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class Scope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """Where a value is evaluated: a function's body, a class's body or a module's.
+    """The place where a value is evaluated: the body of a function, a class or a module.
 
     ``function`` and ``cls`` are both empty for module code; ``cls`` is the class whose own body it
     is, not that of a method. ``given`` says what some of its names are in one certain use of the
@@ -68,7 +68,7 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     use: str = ""
 
     def known(self, name: str) -> Types | None:
-        """What a name is in this use of the function, where that is said."""
+        """Return the types of a name in this use of the function, where they are given."""
         for given, types in self.given:
             if given == name:
                 return types
@@ -105,7 +105,7 @@ class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
     @property
     def api(self) -> LockKind:
-        """The kind whose methods it has."""
+        """Return the kind whose methods it has."""
         return self.view_kind or self.kind
 
     @property
@@ -180,7 +180,7 @@ class CallableType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class ManagerType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """What calling a generator under ``@contextmanager`` gives."""
+    """The result of calling a generator under ``@contextmanager``."""
 
     function: FunctionType
 
@@ -203,7 +203,7 @@ class NameType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class ExternalInstance(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """What calling something outside the project gives; named by its type where that is known."""
+    """The result of a call outside the project; named by its type if that is known."""
 
     dotted: str
 
@@ -268,7 +268,7 @@ def union(*parts: Iterable[Type]) -> Types:
 
 
 def are_known(types: Types) -> bool:
-    """Whether there are alternatives, and something is known of each."""
+    """Return whether there are alternatives, and something is known about each."""
     return bool(types) and UNKNOWN_TYPE not in types
 
 
@@ -285,8 +285,8 @@ def without_none(types: Types) -> Types:
 def settle(types: Types, identity: str, exactness: Exactness) -> Types:
     """Name the locks that are stored in a place.
 
-    A lock made on the spot belongs to the place. One that lives elsewhere keeps its identity,
-    for the place is an alias of it; where several such meet, the place's own name stands for them.
+    A lock made on the spot belongs to the place. One from elsewhere keeps its identity, for the
+    place is an alias of it; where several such meet, the place's own name represents them.
     """
     for kind in types:
         if kind.__class__ is LockValue or kind.__class__ is ContainerType:
@@ -299,7 +299,7 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
     keep = len(homes) == 1 and "" not in homes
     elsewhere = homes != {""} or UNKNOWN_TYPE in types
     if exactness is Exactness.FRESH and elsewhere:
-        exactness = Exactness.UNKNOWN  # Perhaps made here, perhaps had from elsewhere.
+        exactness = Exactness.UNKNOWN  # Perhaps made here, perhaps made elsewhere.
     settled: list[Type] = []
     for kind in types:
         if isinstance(kind, LockValue):

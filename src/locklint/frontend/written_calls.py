@@ -1,9 +1,9 @@
-"""What a function runs, read from its text without lowering it.
+"""Calls of a function, read from its text without lowering it.
 
-A bare name says too little about whom a call means: half of all functions call some ``get``. The
-callee as it is written says it, and resolving that costs a fraction of a graph. The same questions
-are asked as for a lowered function (`frontend.apply_effects`, `frontend.implicit_calls`), so that
-what is found here would be found there.
+A bare name says too little about the callee: half of all functions call some ``get``. Resolving the
+callee as it is written costs a fraction of a graph. The same tests are made as for a lowered
+function (`frontend.apply_effects`, `frontend.implicit_calls`), so that what is found here would be
+found there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.models.calls import LOGGING_METHODS
 
 _LONGEST = 1000
-"""How many characters of arguments may be written out, as in `frontend.definitions`."""
+"""The largest number of characters of written-out arguments, as in `frontend.definitions`."""
 
 _CALL = "callee"
 _GETTER = "getter"
@@ -35,7 +35,7 @@ _SETTER = "setter"
 _MANAGER = "manager"
 
 _BY_PATH = (_CALL, _MANAGER)
-"""What is asked of whatever is written, not only where some class has a method for it."""
+"""The uses that are resolved everywhere, not only where some class has a method for them."""
 
 _SYMBOLS: dict[type[ast.AST], str] = {
     ast.Eq: "==",
@@ -59,10 +59,10 @@ _ITERATION = ("__iter__", "__next__")
 
 
 class WrittenUse(NamedTuple):
-    """Something that may run a function: how that is called, by which path, in which function.
+    """A use that may run a function: its kind, its path, and the function that contains it.
 
     ``question`` is ``callee``, ``getter``, ``setter``, ``manager``, or the name of the special
-    method that an operator asks. The ``name`` of a manager is empty: it may be a generator's.
+    method that an operator runs. The ``name`` of a manager is empty: it may be a generator's.
     """
 
     name: str
@@ -72,9 +72,9 @@ class WrittenUse(NamedTuple):
 
 
 class WrittenCalls(msgspec.Struct):
-    """Reads from functions' texts what they run.
+    """Calls of functions, read from their texts.
 
-    ``resolver`` gives what answers for the names of a file, ``source`` its text.
+    ``resolver`` gives the resolver for the names of a file, ``source`` its text.
     """
 
     resolver: Callable[[ModuleIndex], StaticResolver]
@@ -85,9 +85,9 @@ class WrittenCalls(msgspec.Struct):
     _names: dict[str, dict[tuple[int, str], str]] = msgspec.field(default_factory=dict)
 
     def of(self, index: ModuleIndex, decl: FunctionDecl) -> tuple[WrittenUse, ...] | None:
-        """What runs something in a function and in those nested in it; None if it can't be read.
+        """Return the uses that may run functions, nested ones included, or None if unreadable.
 
-        What has no name to be found by, such as the choice of two functions, is left out.
+        A callee without a name, such as the choice of two functions, is left out.
         """
         key = (index.path, decl.qualname)
         if key not in self._uses:
@@ -96,11 +96,11 @@ class WrittenCalls(msgspec.Struct):
         return self._uses[key]
 
     def forget(self, index: ModuleIndex, decl: FunctionDecl) -> None:
-        """Let go of what was read in a function; it is read again when it is asked for."""
+        """Drop the calls read from a function; they are read again when needed."""
         self._uses.pop((index.path, decl.qualname), None)
 
     def runs(self, index: ModuleIndex, use: WrittenUse) -> Callee:
-        """What a use comes to run."""
+        """Return the functions that a use runs."""
         resolver = self.resolver(index)
         function = f"{index.key}:{use.function}"
         match use.question:
@@ -130,7 +130,7 @@ class WrittenCalls(msgspec.Struct):
         names: Collection[str],
         keys: Collection[str],
     ) -> bool:
-        """Whether a function calls one of ``keys``, whose bare names are ``names``."""
+        """Return whether a function calls one of ``keys``, whose bare names are ``names``."""
         uses = self.of(index, decl)
         if uses is None:
             return True
@@ -192,7 +192,7 @@ def _name(question: str, path: AccessPath) -> str:
 
 
 Questions: TypeAlias = Iterator[tuple[str, ast.expr]]
-"""What is asked of which expressions."""
+"""The uses to look for, by kind of expression."""
 
 
 def _call(node: ast.Call) -> Questions:
@@ -286,7 +286,7 @@ def _asked_by(operator: ast.AST, suffix: str = "") -> tuple[str, ...]:
 
 
 def _of_call(node: ast.Call) -> Questions:
-    """What a call asks of its arguments, if it is one of a builtin or of `logging`."""
+    """Yield the special methods of its arguments that a call of a builtin or of `logging` runs."""
     for keyword in node.keywords:
         if keyword.arg in CALLED:
             yield _CALL, keyword.value

@@ -1,7 +1,7 @@
-"""Whether what a function writes like uses of a lock is one.
+"""Tests of whether code that looks like a use of a lock is one.
 
-Half of all functions that mention a word of locks, or have a `with`, touch none. To ask what the
-names stand for costs a fraction of a graph, and the same is asked again for those that remain.
+Half of all functions that mention a word of locks, or have a `with`, touch none. Resolving the
+names costs a fraction of a graph, and the results are used again for those that remain.
 """
 
 from __future__ import annotations

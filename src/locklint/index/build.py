@@ -1,4 +1,4 @@
-"""One pass over the standard `ast` of a file that gathers its declarations."""
+"""A pass over the standard `ast` of a file that gathers its declarations."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from locklint.index.declarations import (
 from locklint.index.versions import version_test
 
 MAX_CALL_SITES = 30
-"""How many call sites of one name are kept."""
+"""The largest number of call sites of one name that are kept."""
 
 
 def build_index(tree: ast.Module, source: SourceFile) -> ModuleIndex:
-    """The declarations of a parsed file; takes any tree, however deep, and never raises."""
+    """Return the declarations of a parsed file; accept a tree of any depth, and never raise."""
     return _Builder(source).build(tree)
 
 
@@ -131,7 +131,7 @@ class _Builder:
             self.module.mentions_lock = False
 
     def _let_go(self) -> None:
-        """Take the rings of the pass apart, so that the tree is freed without a collector."""
+        """Break the reference cycles of the pass, so that the tree is freed without a collector."""
         self.handlers.clear()
         for scope in self.functions:
             scope.function = None
@@ -408,7 +408,7 @@ class _Builder:
 def _add_method(
     scope: ClassScope, node: ast.FunctionDef | ast.AsyncFunctionDef, qualname: str
 ) -> None:
-    """Which definition a method's name means: not a setter of a property, not an overload."""
+    """Add the definition that a method's name means: not a property's setter, not an overload."""
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Attribute) and decorator.attr in ("setter", "deleter"):
             scope.methods.setdefault(node.name, qualname)

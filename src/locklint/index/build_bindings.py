@@ -18,7 +18,7 @@ from locklint.index.declarations import (
 )
 
 MAX_TARGET_DEPTH = 4
-"""How deep targets may nest in tuples."""
+"""The largest depth of targets nested in tuples."""
 
 
 class TargetBinder:
@@ -149,7 +149,7 @@ class TargetBinder:
             self._bind_attribute(container, value, line, scope, element=True, key=key)
 
     def _fill_table(self, name: str, scope: Scope) -> Bindings:
-        """Whose container a name is: unlike binding, filling needs no `global` or `nonlocal`."""
+        """Return the table of a name's container: filling it needs no `global` or `nonlocal`."""
         if not isinstance(scope, FunctionScope):
             return scope.bindings
         function: FunctionScope | None = scope

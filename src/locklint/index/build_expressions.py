@@ -1,4 +1,4 @@
-"""One walk over an expression: what is called, what may touch a lock, what is bound or yielded."""
+"""A walk over an expression that collects calls, uses of locks, bindings and yields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILLS_ALL = frozenset(("extend", "update"))
 _FILLS = _FILLS_FIRST | _FILLS_SECOND | _FILLS_ALL
 
 _HANDS_ON_FIRST = frozenset(("submit", "partial", "to_thread", "start_new_thread", "run_sync"))
-"""Callees that take a function and, after it, its arguments."""
+"""Callees whose arguments are a function and, after it, the function's arguments."""
 
 _HANDS_ON_SECOND = frozenset(("run_in_executor",))
 
@@ -32,7 +32,7 @@ NO_EXPRESSIONS = frozenset(
         *(type(None), bool, int, float, complex, str, bytes, type(...)),
     )
 )
-"""The classes of what stands in an expression's fields and holds no expression."""
+"""The classes of values in an expression's fields that hold no expression."""
 
 
 class ExpressionScan:

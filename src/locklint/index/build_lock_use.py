@@ -1,6 +1,6 @@
-"""Which names and with items may touch a lock: it decides which functions are lowered.
+"""Names and with items that may touch a lock: they decide which functions are lowered.
 
-To miss one here is to miss a finding, to let too many pass costs only time.
+Missing one here means missing a finding; too many only cost time.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _WRAPPER_WORD = re.compile(
     r"acquire|(^|_)release($|_)|^(w|r|write|read)?_?(un)?locked$|^(r|w|read|write)?_?unlock"
     r"|^__a?(enter|exit)__$|^enter_(async_)?context$"
 )
-"""How projects name the methods of their own that acquire and release."""
+"""Common names of projects' own methods that acquire and release."""
 
 _PARTS = ("lock", "acquire", "release", "enter", "exit")
-"""What stands in each of these names."""
+"""The text that all of these names contain."""
 
 _OTHER_METHODS = frozenset(
     "open raises warns subTest assertRaises assertRaisesRegex assertRaisesRegexp assertWarns"
     " assertWarnsRegex assertLogs assertNoLogs assertNumQueries assertRaisesMessage"
     " catch_warnings suppress setattr".split()
 )
-"""Last names of calls that give a context manager which is no lock, whatever they belong to."""
+"""Last names of calls that return a context manager which is no lock, on any receiver."""
 
 _OTHER_BUILTINS = frozenset(("open", "memoryview"))
 
@@ -41,7 +41,7 @@ _OTHER_PACKAGES = frozenset(
 """Packages none of whose context managers are locks."""
 
 _MAKERS = ("lock", "semaphore", "condition", "mutex")
-"""How projects name what makes a lock of their own: the ends of such names."""
+"""The ends of common names for makers of a project's own locks."""
 
 _METHODS = WORDS.methods
 _MADE = WORDS.makers
@@ -55,7 +55,7 @@ class _LockWords(dict[str, bool]):
     def __missing__(self, name: str) -> bool:
         if len(self) > 100_000:
             self.clear()
-        # To look for what stands in all of the words takes a fifth of the time.
+        # Looking for the text that all words contain takes a fifth of the time.
         known = self[name] = name in _METHODS or (
             any(map(name.__contains__, _PARTS)) and _WRAPPER_WORD.search(name) is not None
         )
@@ -94,7 +94,7 @@ def method_use(node: ast.Attribute) -> tuple[tuple[str, ...] | None, str]:
 
 
 def tested_names(test: ast.expr) -> tuple[str, ...] | None:
-    """What a condition tests, ``not`` left out, as names."""
+    """Return the names that a condition tests, ``not`` left out."""
     return written_names(_without_not(test))
 
 
@@ -105,7 +105,7 @@ def _without_not(test: ast.expr) -> ast.expr:
 
 
 def entered_names(item: ast.expr) -> tuple[str, ...] | None:
-    """What a with item enters, as names; a variable that is awaited stands for itself."""
+    """Return the names that a with item enters; an awaited variable means itself."""
     if isinstance(item, ast.Await) and isinstance(item.value, (ast.Name, ast.Attribute)):
         item = item.value
     return written_names(item)

@@ -22,7 +22,7 @@ from locklint.index.declarations import (
 Bindings = dict[str, list[Binding]]
 
 MAX_BINDINGS = 40
-"""How many bindings of one name are kept; generated code may have thousands."""
+"""The largest number of bindings of one name that are kept; generated code may have thousands."""
 
 
 def add_binding(table: Bindings, name: str, binding: Binding) -> None:
@@ -42,7 +42,7 @@ def freeze(table: Bindings) -> dict[str, tuple[Binding, ...]]:
 
 
 _NOTHING: dict[str, Any] = {}
-"""What most functions have of most kinds of names; declarations are never changed, so it is one."""
+"""The empty table of names, which most functions share; declarations are never changed."""
 
 
 class Scope:
@@ -170,11 +170,11 @@ class FunctionScope(Scope):
 
     @property
     def enclosing_function(self) -> FunctionScope | None:
-        """The innermost function whose body, nested classes left out, holds this function."""
+        """Return the innermost function whose body, without nested classes, holds this function."""
         return self.enclosing.function if self.enclosing else None
 
     def owner_of_self(self, name: str) -> FunctionScope | None:
-        """The function, this or an enclosing one, whose first parameter ``name`` is, if any."""
+        """Return the function, this or an enclosing one, whose first parameter is ``name``."""
         scope: FunctionScope | None = self
         while scope is not None:
             if scope.first == name:
@@ -217,7 +217,7 @@ class FunctionScope(Scope):
     def _with_parameter_fills(self) -> Bindings:
         """The bindings of attributes; what is put into a parameter is put into its attribute too.
 
-        After ``self.state = state`` both are the same container, unless the name is bound anew.
+        After ``self.state = state`` both are the same container, unless the name is bound again.
         """
         if not self.parameter_fills:
             return self.self_bindings
@@ -274,7 +274,7 @@ def span_with_decorators(
     span = span_of(node, source)
     if not node.decorator_list:
         return span
-    # The first decorator's `@` stands in the column of the definition itself.
+    # The first decorator's `@` is in the column of the definition itself.
     return Span(node.decorator_list[0].lineno, span.column, span.end_line, span.end_column)
 
 

@@ -24,16 +24,16 @@ from locklint.index.declarations import (
 )
 
 MAX_DEPTH = 5
-"""How deep a value is kept; what lies deeper is opaque."""
+"""The depth to which a value is kept; deeper parts are opaque."""
 
 MAX_ITEMS = 24
-"""How many elements of a display, or arguments of a call, are kept."""
+"""The largest number of elements of a display, or arguments of a call, that are kept."""
 
 MAX_LITERAL = 60
-"""How many characters of a literal are kept."""
+"""The largest number of characters of a literal that are kept."""
 
 MAX_CHAIN = 12
-"""How many names a dotted reference may have."""
+"""The largest number of names in a dotted reference."""
 
 OPAQUE = Opaque()
 NONE = Literal("None")
@@ -44,7 +44,7 @@ Converter: TypeAlias = Callable[[Any, int], Value]
 
 
 def value_of(node: ast.expr | None, depth: int = MAX_DEPTH) -> Value:
-    """What an expression stands for, to the given depth; never raises, never recurses deeper."""
+    """Return the value of an expression, to the given depth; never raise, never recurse deeper."""
     kind = node.__class__
     if kind is ast.Name:
         return _variable(node.id)  # type: ignore[union-attr]
@@ -171,7 +171,7 @@ def _dict(node: ast.Dict, depth: int) -> Value:
             literal = value_of(key, 1) if key.__class__ is ast.Constant else OPAQUE
             keys.append(literal.text if isinstance(literal, Literal) else "")
             elements.append(value_of(item, depth - 1))
-    # An empty dict is told from an empty list by its one empty key.
+    # One empty key distinguishes an empty dict from an empty list.
     return Items(tuple(elements), tuple(keys) or ("",))
 
 

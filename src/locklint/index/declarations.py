@@ -1,7 +1,7 @@
-"""What a file declares: the types. `index.build` fills them in from the standard `ast`.
+"""Types of the declarations of a file. `index.build` fills them in from the standard `ast`.
 
 Everything here is plain data that msgspec can store, so that it can be cached by content hash. The
-index decides nothing that is reported; it says where to look and what names stand for.
+index decides nothing that is reported; it says where to look and what names mean.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class AttributeValue(msgspec.Struct, frozen=True, array_like=True, tag="attribut
 
 
 class Choice(msgspec.Struct, frozen=True, array_like=True, tag="choice", gc=False):
-    """One of several: ``a or b``, ``a if c else b``."""
+    """A choice of several values: ``a or b``, ``a if c else b``."""
 
     options: tuple[Value, ...]
 
@@ -72,7 +72,7 @@ class Literal(msgspec.Struct, frozen=True, array_like=True, tag="literal", gc=Fa
 
 
 class LambdaValue(msgspec.Struct, frozen=True, array_like=True, tag="lambda", gc=False):
-    """A lambda without parameters that matter: what it returns, and where it stands."""
+    """A lambda without parameters that matter: its result and its place."""
 
     body: Value
     line: PlaceOrZero = 0
@@ -86,15 +86,15 @@ class Awaited(msgspec.Struct, frozen=True, array_like=True, tag="awaited", gc=Fa
 
 
 class Entered(msgspec.Struct, frozen=True, array_like=True, tag="entered", gc=False):
-    """What ``with value as name`` binds."""
+    """The value that ``with value as name`` binds."""
 
     of: Value
 
 
 class Operation(msgspec.Struct, frozen=True, array_like=True, tag="operation", gc=False):
-    """What an arithmetic operator gives: something of the types of its operands.
+    """The result of an arithmetic operator: a value of the types of its operands.
 
-    Where one of them is a literal, that stands for the whole.
+    If one of them is a literal, it represents the whole.
     """
 
     operands: tuple[Value, ...]
@@ -122,7 +122,7 @@ Value: TypeAlias = (
 
 
 class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One assignment to a name or attribute.
+    """An assignment to a name or attribute.
 
     ``function`` is the qualname of the function that does it (empty: the module's or class's own
     body). ``annotation`` is the annotation as a value, where there is one. ``element`` says that
@@ -231,9 +231,9 @@ class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call whose callee's last name is a function or class of the same file, or whose first is
     imported from the same project.
 
-    The name of a call of what stands in a container, ``TYPES[kind](x)``, is ``TYPES[]``. Calls of
-    ``cls``, ``__class__`` and ``__init__`` count too, and a function that is handed on
-    together with its arguments (``Thread(target=f, args=(lock,))``) counts as a call of it.
+    The name of a call of a container's element, ``TYPES[kind](x)``, is ``TYPES[]``. Calls of
+    ``cls``, ``__class__`` and ``__init__`` are included, and a function that is passed on together
+    with its arguments (``Thread(target=f, args=(lock,))``) is treated as called.
     """
 
     function: str  # qualname of the function that calls, empty for module code
@@ -273,7 +273,7 @@ class ModuleIndex(msgspec.Struct, frozen=True, array_like=True):
         return hash(self.path)
 
     def __repr__(self) -> str:
-        # It stands in every place in the file: all that it holds would hide them.
+        # Every place in the file contains it: the longer text of its fields would hide them.
         return f"ModuleIndex(module={self.module!r}, path={self.path!r})"
 
     @property

@@ -5,12 +5,12 @@ is made, acquired or released, and nearly all in which one is only entered: ``wi
 a lock that another module made under such a name is not seen, and neither is a call of a wrapper;
 those files are fetched on demand by what finds the lock or the wrapper.
 
-The obvious single expression, an alternation of words, is the slow way: `re` then tries every word
-at every byte (18 MB/s measured on CPython 3.11). An expression that begins with three or more
-literal characters, or `bytes.find`, skips through the text at 1.5 GB/s, so one search per word is
-ten times as fast as one search for all words. Hence each expression below begins with the longest
-literal that its words share, and looks back to see what stood before: ``lock`` and ``Lock`` are
-wanted, ``block`` and ``clock``, six times as frequent, are not.
+The obvious single expression, an alternation of words, is slow: `re` then tries every word at every
+byte (18 MB/s measured on CPython 3.11). An expression that begins with three or more literal
+characters, or `bytes.find`, skips through the text at 1.5 GB/s, so one search per word is ten times
+as fast as one search for all words. Hence each expression below begins with the longest literal
+that its words share, and looks back at the character before: ``lock`` and ``Lock`` are wanted,
+``block`` and ``clock``, six times as frequent, are not.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _SEARCHES = tuple(
         rb"utex(?<=[mM]utex)",
     )
 )
-"""What most names of locks and of their methods have in common."""
+"""The text that most names of locks and of their methods have in common."""
 
 _ONE_WORD = re.compile("[A-Z]?[a-z]+")
 
 
 def mentions_lock(data: bytes, words: Sequence[bytes] = ()) -> bool:
-    """Tell whether a file of these bytes can be a candidate; ``words`` are further signs of one."""
+    """Return whether a file of these bytes is a candidate; ``words`` are further signs of one."""
     return (
         any(search(data) for search in _SEARCHES)
         or any(search(data) for search in _searches_of_tables())
@@ -63,9 +63,9 @@ def _searches_of_tables() -> tuple[Callable[[bytes], object], ...]:
 def expressions_of(words: Words) -> list[bytes]:
     """Return the expressions that find what the common ones do not.
 
-    Of a kind that also has a usual name nothing else is looked for: each search takes time. A maker
-    with a name of one word has to be called, or named as an attribute or an argument: texts and
-    other names have the word too. What waits and notifies does so with the lock held.
+    A kind that also has a usual name needs no other search: each search takes time. A maker with a
+    name of one word has to be called, or named as an attribute or an argument: texts and other
+    names have the word too. What waits and notifies does so with the lock held.
     """
     found: list[bytes] = []
     silent = [kind for kind in words.kinds if not any(map(_is_found, kind))]

@@ -22,8 +22,8 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 def version_test(test: ast.expr, oldest: int) -> bool | None:
     """Return the outcome of a test such as ``sys.version_info >= (3, 9)`` where it is fixed.
 
-    ``oldest`` is the minor version of the oldest Python 3 that the code runs on. None: another
-    test, or one that newer versions answer differently.
+    ``oldest`` is the minor version of the oldest Python 3 that the code runs on. Return None for
+    another test, or if newer versions have another outcome.
     """
     negated = False
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):

@@ -15,11 +15,11 @@ from locklint.core.identity_enum import IdentityEnum
 MAX_FIELDS = 6
 
 TAKEN_FROM = "__self__"
-"""The field that leads from a bound method to the object from which it was taken."""
+"""The field that leads from a bound method to its receiver."""
 
 
 class Root(IdentityEnum):
-    """Where the first name of a path is bound."""
+    """Scopes in which the first name of a path is bound."""
 
     LOCAL = "local"
     PARAMETER = "parameter"
@@ -60,7 +60,7 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
 
     @property
     def is_vague(self) -> bool:
-        """Whether it may stand for several values: some element, or a path beyond the bound."""
+        """Whether it may be several values: some element, or a path beyond the bound."""
         return "[*]" in self.fields or "*" in self.fields
 
     @property
@@ -84,7 +84,7 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return AccessPath(self.root_name, self.fields[:-1], self.root)
 
     def taken_from(self) -> AccessPath:
-        """Return the path of the object from which this bound method was taken."""
+        """Return the path of the receiver of this bound method."""
         return self.field(TAKEN_FROM)
 
     def starts_with(self, prefix: AccessPath) -> bool:

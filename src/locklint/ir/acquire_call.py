@@ -1,4 +1,4 @@
-"""How one call of an acquire method behaves: does it wait for ever, try, or raise?"""
+"""The behaviour of one call of an acquire method: it waits indefinitely, tries, or raises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from locklint.ir.lock import AcquireForm, Argument, Failure, Refused
 
 
 class AcquireCall(msgspec.Struct, frozen=True):
-    """``tries``: it may give up; ``certain``: it does not wait for ever whatever is passed;
+    """``tries``: it may give up; ``certain``: it does not wait indefinitely with any arguments;
     ``timed``: it waits for a while; ``raises``: giving up raises; ``refused`` completes "it is
     called with …" where the constant arguments raise at once.
     """
@@ -22,7 +22,7 @@ class AcquireCall(msgspec.Struct, frozen=True):
 
 
 def argument_value(call: Call, argument: Argument | None) -> Operand | None:
-    """What a call passes for an argument; None where it passes nothing, or it cannot be told."""
+    """Return what a call passes for an argument. Return None if it passes nothing, or unknown."""
     if argument is None:
         return None
     for given in call.arguments:

@@ -17,7 +17,7 @@ from locklint.ir.lock import LockKind, LockRef
 
 
 class UseKind(Enum):
-    """What was done with the lock."""
+    """Misuses of a lock."""
 
     METHOD_STATEMENT = "a method named as a statement, not called"
     METHOD_TESTED = "a method tested, not called"
@@ -32,7 +32,7 @@ class UseKind(Enum):
 
 
 class ApiUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One use; ``detail`` completes a message, ``branch`` is the block that decides on it."""
+    """A use; ``detail`` completes a message, ``branch`` is the block that decides on it."""
 
     kind: UseKind
     span: Span
@@ -49,9 +49,9 @@ _NOT_DONE = (UseKind.METHOD_STATEMENT, UseKind.METHOD_TESTED, UseKind.NOT_AWAITE
 
 
 def not_done(uses: Iterable[ApiUse]) -> frozenset[str]:
-    """The identities of locks that are not acquired or released where it looks as if they were.
+    """Return the identities of locks that are not acquired or released although it looks so.
 
-    Whatever is out of balance there, the missing parentheses or the missing `await` are the cause.
+    The missing parentheses or the missing `await` are the cause of any imbalance there.
     """
     return frozenset(
         use.lock.identity for use in uses if use.kind in _NOT_DONE and use.lock is not None

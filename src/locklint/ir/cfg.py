@@ -26,7 +26,7 @@ from locklint.ir.instruction import (
 _KEY = re.compile(r"(.*?):((?:[^:@]|@(?:\d+:\d+>)?)*)", re.DOTALL)
 
 
-@lru_cache(maxsize=1 << 15)  # Asked for the same functions over and over.
+@lru_cache(maxsize=1 << 15)  # Needed again and again for the same functions.
 def split_key(key: str) -> tuple[str, str]:
     """The key of a function's file and the function's qualified name there."""
     match = _KEY.fullmatch(key)
@@ -37,7 +37,7 @@ def split_key(key: str) -> tuple[str, str]:
 
 
 class FunctionKind(IdentityEnum):
-    """What kind of scope a graph was made from."""
+    """Kinds of scope that a graph is made from."""
 
     FUNCTION = "function"
     METHOD = "method"
@@ -82,7 +82,7 @@ class Decorator(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Function(msgspec.Struct, frozen=True, array_like=True):
-    """One function, lambda or module body.
+    """A function, lambda or module body.
 
     ``key`` is ``module:qualname``, unique in a program (`<module>` for the module's own code; two
     definitions of one name in a scope get ``name@line`` from the second on). ``class_name`` is the
@@ -119,7 +119,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def class_key(self) -> str:
-        """The key of the class whose method it is; empty where it is none."""
+        """Return the key of the class whose method it is, or an empty string."""
         return f"{split_key(self.key)[0]}:{self.class_name}" if self.class_name else ""
 
     @property

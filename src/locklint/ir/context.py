@@ -6,7 +6,7 @@ from locklint.core.identity_enum import IdentityEnum
 
 
 class Context(IdentityEnum):
-    """What runs a function.
+    """Contexts that run a function.
 
     The tables in `locklint.models.spawns` say which call starts which context. Nothing starts the
     contexts from FINALIZER on yet.

@@ -1,4 +1,4 @@
-"""What a function does that may wait for others, or that others may wait for."""
+"""Events: things a function does that may wait for others, or that others may wait for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from locklint.ir.lock import LockRef, Mode
 
 
 class EventKind(IdentityEnum):
-    """What happens."""
+    """Kinds of events."""
 
-    ACQUIRE = "acquire"  # waits as long as it takes
+    ACQUIRE = "acquire"  # waits indefinitely
     TRY = "try"  # gives up at once, or after a while
-    WAIT = "wait"  # waits on a condition, whose lock it gives back, and then takes again
+    WAIT = "wait"  # waits on a condition: releases its lock, and acquires it again
     JOIN = "join"  # waits for a thread, a future or an executor
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
@@ -25,10 +25,10 @@ ALL_EVENTS = frozenset(EventKind)
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """Something that may wait, or that takes a lock.
+    """An event that may wait, or that acquires a lock.
 
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
-    the program, and on what. ``holder`` is what a callee has told of the object whose attribute the
+    the program, and on what. ``holder`` is what a callee knows about the object whose attribute the
     lock is.
     """
 

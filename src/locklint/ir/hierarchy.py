@@ -1,7 +1,7 @@
-"""Which classes an object may be of that runs certain methods.
+"""Possible classes of an object that runs certain methods.
 
-`self.on_stop()` in a base class runs an override only if the object is of that subclass. What is
-known of one object adds up along a chain of calls: it runs this method, and that one.
+`self.on_stop()` in a base class runs an override only if the object is of that subclass. Along a
+chain of calls the knowledge about one object adds up: it runs this method, and that one.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """What is known of the object whose attribute a lock is.
+    """Facts about the object whose attribute a lock is.
 
-    ``classes`` are those of one of which it is. ``age`` is how many steps to an older object lead
-    to it from the object on which the function at hand runs; None: not known. ``field`` is the
-    attribute that it was made for, if that is known.
+    It is an instance of one of ``classes``. ``age`` is how many steps to an older object lead to it
+    from the object on which the function at hand runs; None: not known. ``field`` is the attribute
+    that it was made for, if that is known.
     """
 
     classes: Classes | None = None
@@ -74,7 +74,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 def both(one: Classes | None, other: Classes | None) -> Classes | None:
-    """Return the classes in both sets, where None stands for all classes."""
+    """Return the classes in both sets, where None means all classes."""
     if one is None or other is None:
         return one if other is None else other
     return one & other

@@ -25,7 +25,7 @@ _LITERALS = frozenset({bool, int, float, str, bytes, type(None)})
 if TYPE_CHECKING:
     LiteralValue: TypeAlias = bool | int | float | str | bytes | None
 else:
-    # msgspec takes no union of text and bytes, though msgpack tells them apart.
+    # msgspec accepts no union of text and bytes, though msgpack distinguishes them.
     LiteralValue = Any
 
 
@@ -79,7 +79,7 @@ Operand: TypeAlias = AccessPath | Constant | Display | FunctionRef | Unknown
 
 
 class Use(IdentityEnum):
-    """What becomes of a call's result."""
+    """Uses of a call's result."""
 
     DISCARDED = "discarded"  # an expression statement
     TESTED = "tested"  # directly the condition of a branch, `not` included
@@ -139,10 +139,10 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     ``targets`` and ``external`` are filled in by name resolution: functions of the project
     (``module:qualname``), or the dotted name of something outside it. The first target is what the
     receiver's own class has; methods of its subclasses that may take its place are ``overrides``.
-    ``implicit`` says what calls where no call is written. ``safe``:
-    with values of the types that it is known to have, it cannot raise in practice. ``receiver`` is
-    what the callee, a bound method, was taken from where it does not stand before the last dot;
-    ``receiver_classes`` are the keys of classes of one of which it is an instance.
+    ``implicit`` says what calls where no call is written. ``safe``: with values of the types that
+    it is known to have, it cannot raise in practice. ``receiver`` is the receiver of a callee that
+    is a bound method, where it is not before the last dot; ``receiver_classes`` are the keys of
+    classes of one of which it is an instance.
     """
 
     span: Span
@@ -157,7 +157,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     lock: LockRef | None = None  # the lock whose method it calls, where that changes no state
     overrides: tuple[str, ...] = ()
     implicit: Implicit | None = None
-    bound: bool = True  # the receiver stands before the last dot, not among the arguments
+    bound: bool = True  # the receiver is before the last dot, not among the arguments
     certain: bool = False  # nothing else can be called, but for overrides
     safe: bool = False
     receiver: AccessPath | None = None
@@ -165,7 +165,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
     @property
     def written_receiver(self) -> AccessPath | None:
-        """What a bound method was taken from: ``receiver``, or what stands before the last dot."""
+        """Return the receiver of a bound method: ``receiver``, or the path before the last dot."""
         if self.receiver is not None or self.callee is None or not self.callee.fields:
             return self.receiver
         return self.callee.parent()
@@ -243,8 +243,8 @@ class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
     ``what`` is the operator, or the module. ``with_literal``: one operand is a literal, so that it
     fails only for a value of the wrong type altogether (``count += 1``, ``name == "x"``).
-    ``values`` are what it works on, the one whose method Python asks first at the front. ``safe``:
-    on values of their types it cannot raise.
+    ``values`` are its operands; the first is the one whose method Python tries first. ``safe``: on
+    values of their types it cannot raise.
     """
 
     span: Span
@@ -256,7 +256,7 @@ class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
     @property
     def operands(self) -> tuple[AccessPath, ...]:
-        """Those of the values that are paths."""
+        """Return the values that are paths."""
         return tuple([value for value in self.values if isinstance(value, AccessPath)])
 
     @property
@@ -274,7 +274,7 @@ class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Manager(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a context manager that is not a lock runs.
+    """The code that a context manager runs that is not a lock.
 
     ``certain``: it runs nothing else. Keys of ``__enter__`` and ``__exit__`` of the project and the
     path of their receiver, the key of a ``@contextmanager`` function and the call that made it, or
@@ -314,7 +314,7 @@ class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Means(IntEnum):
-    """By what kind of code a lock is acquired or released."""
+    """Kinds of code that acquire or release a lock."""
 
     METHOD = 0  # of the lock
     WITH = 1
@@ -328,7 +328,7 @@ class Means(IntEnum):
 
 
 class How(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
-    """By what a lock is acquired or released: the name of a method or function, or ``with``."""
+    """The means of an acquire or release: the name of a method or function, or ``with``."""
 
     name: str
     means: Means = Means.METHOD
@@ -342,10 +342,10 @@ BY_STACK = How("ExitStack", Means.STACK)
 
 
 class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Take a lock, waiting as long as it takes; if it raises, nothing is held.
+    """Acquire a lock, waiting indefinitely; if it raises, nothing is held.
 
-    ``call`` is what it was lowered from. ``gives_up``:
-    it may wait for a while only, or not at all, and raises where it does not get the lock by then.
+    ``call`` is what it was lowered from. ``gives_up``: it waits for a limited time or not at all,
+    and raises if it has not acquired the lock by then.
     """
 
     span: Span
@@ -359,7 +359,7 @@ class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Try to take a lock; the result, where there is one, is true iff it is held afterwards.
+    """Try to acquire a lock; the result, where there is one, is true iff it is held afterwards.
 
     ``timed``: it waits for a while. Forms that raise instead of returning false are lowered to
     `Acquire`, for after them the lock is held.
@@ -373,7 +373,7 @@ class TryAcquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fals
     mode: Mode = Mode.EXCLUSIVE
     form: AcquireForm | None = None
     call: Call | None = None
-    certain: bool = True  # it cannot wait for ever, whatever its arguments turn out to be
+    certain: bool = True  # it cannot wait indefinitely with any arguments
 
 
 def acquired_names(instruction: Acquire | TryAcquire) -> frozenset[AccessPath]:
@@ -384,18 +384,18 @@ def acquired_names(instruction: Acquire | TryAcquire) -> frozenset[AccessPath]:
 
 
 class Release(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Give a lock back; cannot raise while the lock is held."""
+    """Release a lock; cannot raise while the lock is held."""
 
     span: Span
     lock: LockRef
     how: How
     mode: Mode | None = None
     call: Call | None = None
-    exceptional: bool = False  # the way out of a `with` after an exception
+    exceptional: bool = False  # the exit path of a `with` after an exception
 
 
 class Wait(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Wait on a condition, event or barrier; a condition gives its lock back and takes it again."""
+    """Wait on a condition, event or barrier; a condition releases and re-acquires its lock."""
 
     span: Span
     lock: LockRef
@@ -416,7 +416,7 @@ class Notify(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 class Defer(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Leave the release of ``lock`` to a stack of clean-ups (`contextlib.ExitStack`).
 
-    ``lock`` None: the whole stack is handed to somebody else (`pop_all`).
+    ``lock`` None: the whole stack is handed over to other code (`pop_all`).
     """
 
     span: Span
@@ -432,7 +432,7 @@ class Unwind(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """The lock, or a method of it, is given away: somebody else may acquire or release it."""
+    """Hand over the lock, or a method of it: other code may acquire or release it."""
 
     span: Span
     lock: LockRef
@@ -543,7 +543,7 @@ class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Branch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Go one of two ways; evaluating the condition raises nothing, its calls came before."""
+    """Branch to one of two blocks; evaluating the condition raises nothing."""
 
     span: Span
     condition: Condition
@@ -572,7 +572,7 @@ class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Handler(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One ``except`` clause: the dotted names that it catches; empty: everything."""
+    """An ``except`` clause: the dotted names that it catches; empty: everything."""
 
     types: tuple[str, ...]
     target: BlockId
@@ -580,9 +580,9 @@ class Handler(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Dispatch the exception in flight: the first handler that takes it, or ``uncaught``.
+    """Dispatch the exception in flight: to the first handler that catches it, or to ``uncaught``.
 
-    ``expected``: the handlers stand for a test that expects the exception.
+    ``expected``: the handlers represent a test that expects the exception.
     """
 
     span: Span

@@ -1,4 +1,4 @@
-"""What a lock is: its kind (data from the model tables) and one reference to it in code."""
+"""Locks: a kind (data from the model tables), and a reference to a lock in code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOCKING = frozenset(("acquire", "release"))
 
 
 class LockRole(IdentityEnum):
-    """What the primitive is for."""
+    """Purposes of a primitive."""
 
     LOCK = "lock"
     SEMAPHORE = "semaphore"
@@ -30,7 +30,7 @@ class LockRole(IdentityEnum):
 
 
 class Owner(IdentityEnum):
-    """Who has to release what was acquired."""
+    """Owners: who has to release what was acquired."""
 
     ANYONE = "anyone"
     THREAD = "thread"
@@ -40,7 +40,7 @@ class Owner(IdentityEnum):
 
 
 class Failure(IdentityEnum):
-    """What an acquire does that gives up (non-blocking, or its timeout has passed)."""
+    """Results of an acquire that gives up (non-blocking, or its timeout has passed)."""
 
     RETURNS_FALSE = "returns false"
     RAISES = "raises"
@@ -48,7 +48,7 @@ class Failure(IdentityEnum):
 
 
 class Gives(IdentityEnum):
-    """What a successful acquire returns."""
+    """Return values of a successful acquire."""
 
     BOOL = "bool"
     NONE = "none"
@@ -57,21 +57,21 @@ class Gives(IdentityEnum):
 
 
 class Mode(IdentityEnum):
-    """How the lock is held."""
+    """Modes in which a lock is held."""
 
     EXCLUSIVE = "exclusive"
     SHARED = "shared"
 
 
 class UnheldRelease(IdentityEnum):
-    """What a release of a lock that nobody holds does."""
+    """Effects of releasing a lock that is not held."""
 
     RAISES = "raises"
     IGNORED = "ignored"  # a counting semaphore, or a library that shrugs
 
 
 class Refused(IdentityEnum):
-    """Arguments of an acquire that raise at once, whatever the lock's state."""
+    """Arguments of an acquire that raise at once, in any state of the lock."""
 
     UNBLOCKED_TIMEOUT = "a timeout and blocking=False"  # ValueError; the default value is allowed
     NEGATIVE_TIMEOUT = "a negative timeout other than the default"  # ValueError
@@ -79,7 +79,7 @@ class Refused(IdentityEnum):
 
 
 class Argument(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where an acquire form takes an argument, and what it means when it is left out."""
+    """The position of an acquire form's argument, and its meaning when it is left out."""
 
     name: str
     position: int | None  # counted without self; None: keyword only
@@ -94,7 +94,7 @@ class AcquireForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_async: bool = False  # its call gives a coroutine, nothing is locked before the await
     blocking: Argument | None = None
     timeout: Argument | None = None
-    always_tries: bool = False  # never blocks, whatever its arguments (`acquire_nowait`)
+    always_tries: bool = False  # never blocks, with any arguments (`acquire_nowait`)
     failure: Failure = Failure.RETURNS_FALSE
     gives: Gives = Gives.BOOL
     refuses: tuple[Refused, ...] = ()
@@ -120,7 +120,7 @@ class ContextForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
-    """One row of the model tables: everything that the analysis has to know of a kind of lock."""
+    """A row of the model tables: everything that the analysis needs about a kind of lock."""
 
     name: str  # canonical dotted name, e.g. ``threading.Lock``
     role: LockRole = LockRole.LOCK
@@ -164,7 +164,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
         return next((form for form in self.context_forms if form.name == name), None)
 
     def is_replaced_by(self, methods: Collection[str]) -> bool:
-        """Whether a subclass with these methods acquires or releases in a way of its own."""
+        """Whether a subclass with these methods acquires or releases differently."""
         acquiring = any(form.name in methods for form in self.acquire_forms)
         releasing = any(form.name in methods for form in self.release_forms)
         return acquiring or releasing or has_lock_methods(methods)
@@ -176,12 +176,12 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
 
 
 def has_lock_methods(methods: Collection[str]) -> bool:
-    """Whether a class with these methods looks like a lock, whatever its ancestors are."""
+    """Whether a class with these methods looks like a lock, regardless of its ancestors."""
     return any(name in methods for name in (*LOCKING, *ENTERING))
 
 
 class Exactness(IdentityEnum):
-    """How many objects one identity may stand for."""
+    """Numbers of objects that one identity may represent."""
 
     ONE = "one object"  # a module global, a class attribute
     PER_INSTANCE = "one of each instance"  # an attribute set in a method

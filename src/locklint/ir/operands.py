@@ -1,4 +1,4 @@
-"""Which paths instructions, terminators and operands use and define."""
+"""Paths that instructions, terminators and operands use and define."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def print_functions(functions: Sequence[Function]) -> str:
 
 
 def print_function(function: Function) -> str:
-    """One function: a heading, then its blocks in the order of their numbers."""
+    """Return a function as text: a heading, then its blocks in the order of their numbers."""
     lines = [_heading(function)]
     for decorator in function.decorators:
         lines.append(f"  decorator {decorator.text}")
@@ -71,7 +71,7 @@ def _heading(function: Function) -> str:
 
 
 def print_block(block: BasicBlock) -> str:
-    """One block: its number, where exceptions go, its instructions, how it ends."""
+    """Return a block as text: its number, where exceptions go, its instructions, how it ends."""
     handler = "" if block.on_exception is None else f"  on-exception b{block.on_exception}"
     lines = [f"  b{block.id}{handler}"]
     lines += [_line(each.span, print_instruction(each)) for each in block.instructions]
@@ -86,7 +86,7 @@ def _line(span: Span | None, text: str) -> str:
 
 
 def print_instruction(instruction: Instruction) -> str:
-    """One instruction, without its place."""
+    """Return an instruction as text, without its place."""
     match instruction:
         case Call():
             return _call(instruction)
@@ -166,7 +166,7 @@ def _lock(lock: LockRef) -> str:
 
 
 def print_terminator(terminator: Terminator) -> str:
-    """How a block ends, without its place."""
+    """Return a terminator as text, without its place."""
     match terminator:
         case Jump(target):
             return f"-> b{target}"

@@ -9,7 +9,7 @@ from locklint.ir.operands import defined_path, terminator_paths, used_paths
 
 
 def verify(function: Function) -> list[str]:
-    """What is wrong with a graph, one sentence each; empty if nothing is.
+    """Return the faults of a graph, one sentence each.
 
     Every target exists, every block is finished and reachable, and each temporary is defined on
     every path to its uses.

@@ -1,4 +1,4 @@
-"""What locklint knows of libraries: tables of pure data, one file per library.
+"""Knowledge about libraries: tables of pure data, one file per library.
 
-`table.default_table` has the kinds of lock; `calls` says what is known of other callables.
+`table.default_table` has the kinds of lock; `calls` has facts about other callables.
 """

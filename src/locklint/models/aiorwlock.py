@@ -2,7 +2,7 @@
 
 The lock itself is no context manager; its ``reader`` and ``writer`` (``reader_lock`` and
 ``writer_lock`` before) are, with ``async with``. Both are re-entrant by task, and reading while
-writing is allowed; asking for the writer while reading raises RuntimeError.
+writing is allowed; acquiring the writer while reading raises RuntimeError.
 """
 
 from __future__ import annotations

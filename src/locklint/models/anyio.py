@@ -1,7 +1,7 @@
 """anyio's primitives, read in anyio 4.16.0.
 
-As trio's, whatever the backend: a lock belongs to its task, a second acquire and a release by
-another task raise RuntimeError, ``acquire_nowait`` gives None or raises WouldBlock.
+As trio's, with every backend: a lock belongs to its task, a second acquire and a release by another
+task raise RuntimeError, ``acquire_nowait`` gives None or raises WouldBlock.
 """
 
 from __future__ import annotations

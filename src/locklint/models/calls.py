@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 EXPECTING_MANAGER = "pytest.raises"
-"""What stands for all context managers that wait for an exception in a test."""
+"""The name used for all context managers that expect an exception in a test."""
 
 
 # logging swallows what its handlers raise (`logging.raiseExceptions` only prints it).

@@ -1,8 +1,8 @@
 """eventlet's primitives, read in eventlet 0.41.3.
 
-Timeouts of None and -1 wait for ever, other negative ones and a timeout beside ``blocking=False``
-are refused. ``eventlet.green.threading`` is the standard module over green locks: all but ``Lock``
-are the standard library's own classes there.
+Timeouts of None and -1 wait indefinitely, other negative ones and a timeout beside
+``blocking=False`` are refused. ``eventlet.green.threading`` is the standard module over green
+locks: all but ``Lock`` are the standard library's own classes there.
 """
 
 from __future__ import annotations

@@ -18,20 +18,20 @@ _WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "mult
 
 
 _LONG = 1.0
-"""How many seconds of sleep are worth a finding."""
+"""The number of seconds of sleep that is worth a finding."""
 
 
 class CallEvent(msgspec.Struct, frozen=True):
-    """What a call outside the program does, and the name that it has in messages."""
+    """The event of a call outside the program, and its name in messages."""
 
     kind: EventKind
     name: str
 
     def ends_soon(self, arguments: tuple[CallArgument, ...]) -> bool:
-        """Whether a call with these arguments need not take long.
+        """Return whether a call with these arguments may end soon.
 
-        It has a timeout, or is told not to wait; or how long it takes is a short time, or is chosen
-        by somebody else.
+        It has a timeout, or an argument not to wait; or its duration is short, or is chosen
+        elsewhere.
         """
         match self.kind:
             case EventKind.JOIN:

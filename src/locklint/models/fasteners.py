@@ -1,9 +1,9 @@
 """fasteners, read in fasteners 0.20 (oslo.concurrency 7.6.1 re-exports its read-write lock).
 
 A ``ReaderWriterLock`` counts by thread: reading again, writing again and reading while writing are
-fine, asking for the write lock while reading raises RuntimeError. The locks between processes do
-not block the process that has them on POSIX, where the system's file locks belong to a process, so
-they are entered as re-entrant although one release gives them back.
+fine, acquiring the write lock while reading raises RuntimeError. The locks between processes do not
+block the process that has them on POSIX, where the system's file locks belong to a process, so they
+are entered as re-entrant although one release is enough.
 """
 
 from __future__ import annotations

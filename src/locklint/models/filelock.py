@@ -2,9 +2,9 @@
 
 ``acquire`` raises Timeout where it gives up, however it was called, so after it the lock is held.
 It gives a proxy that releases when it is left: ``with lock.acquire(timeout=1):`` is legal, and so
-is ``async with await lock.acquire():``. A negative timeout waits for ever; None stands for the
-instance's own, which is -1 unless set. Holding is counted by instance, and a release of what is
-not held is ignored (a read-write lock's raises).
+is ``async with await lock.acquire():``. A negative timeout waits indefinitely; None means the
+instance's own, which is -1 unless set. Holding is counted by instance, and a release of what is not
+held is ignored (a read-write lock's raises).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """gevent's primitives, read in gevent 26.9.0.
 
 ``gevent.thread.LockType`` keeps threading's signature and refusals (but takes ``timeout=None``);
-the semaphores wait for ever with None. Owners are greenlets. ``DummySemaphore`` locks nothing and
-is left out. A semaphore's ``wait`` waits until it could be acquired, and acquires nothing.
+the semaphores wait indefinitely with None. Owners are greenlets. ``DummySemaphore`` locks nothing
+and is left out. A semaphore's ``wait`` waits until it could be acquired, and acquires nothing.
 """
 
 from __future__ import annotations

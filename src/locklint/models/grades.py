@@ -1,14 +1,14 @@
-"""How likely calls raise, and what: the grades of functions and methods outside the program.
+"""Grades of functions and methods outside the program: how likely they raise, and what.
 
 Nearly everything in Python may raise; a finding that depends on `len` raising would not be
 believed. So each callable has a grade:
 
-- ``NEVER``: cannot raise whatever it is given (short of MemoryError and KeyboardInterrupt);
+- ``NEVER``: cannot raise, with any arguments (short of MemoryError and KeyboardInterrupt);
 - ``UNLIKELY``: raises only on a programming error (a wrong type, a missing argument), or calls code
   of an object's own class (``__eq__``, ``__repr__``) that is expected not to raise;
 - ``POSSIBLE``: raises if the program's own data is wrong: a key that a container does not have;
-- ``LIKELY``: fails in ordinary use: input and output, parsing, taking from what is empty;
-- ``UNKNOWN``: everything else, of which nothing is known.
+- ``LIKELY``: fails in ordinary use: input and output, parsing, removing from an empty container;
+- ``UNKNOWN``: everything else.
 
 A method is graded by its bare name only where its receiver is unknown and the name is one of the
 containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
@@ -23,7 +23,7 @@ from locklint.models.calls import LOGGER_TYPES, LOGGING_METHODS
 
 
 class CallGrade(IntEnum):
-    """How likely it is that a call raises."""
+    """Grades of how likely a call raises."""
 
     NEVER = 0
     UNLIKELY = 1
@@ -149,8 +149,8 @@ _UNLIKELY = frozenset(
     }
 )
 
-# Modules of the standard library that only calculate, with what fails in ordinary use all the same:
-# it parses, or takes from what may be empty.
+# Modules of the standard library that only calculate, with the exceptions, which fail in ordinary
+# use: they parse, or remove from what may be empty.
 _CALCULATING_MODULES: dict[str, frozenset[str]] = {
     module: frozenset(failing.split())
     for module, failing in {
@@ -369,7 +369,7 @@ _USUAL_ERRORS_OF_MODULES = {
 }
 _USUAL_ERRORS_OF_METHODS = {
     **dict.fromkeys(
-        # Of files, sockets and paths, whatever made them.
+        # Of files, sockets and paths, however they were made.
         "accept bind close connect fileno flush getpeername getsockname listen mkdir recv rmdir"
         " seek sendall setsockopt stat tell touch truncate unlink".split(),
         "OSError",
@@ -401,7 +401,7 @@ def name_grade(
     is_method: bool = False,
     by_key: bool = False,
 ) -> CallGrade:
-    """How likely the external callable of that absolute dotted name is to raise.
+    """Return how likely the external callable with that absolute dotted name is to raise.
 
     ``arguments`` is how many it gets; ``runs_code``: among them is code that it may run;
     ``is_method``: it is called as a method; ``by_key``: with one argument, and that is no number.
@@ -428,7 +428,7 @@ def name_grade(
     if owner in _CONTAINER_TYPES and method in _UNLIKELY_METHODS:
         return CallGrade.UNLIKELY
     if is_method and method == "close":
-        return CallGrade.UNLIKELY  # Whatever is closed, hardly anybody has seen that fail.
+        return CallGrade.UNLIKELY  # Closing hardly ever fails.
     if name in _ASKING_FOR_CONTENTS or (by_key and name == "builtins.dict.pop"):
         return CallGrade.POSSIBLE
     if runs_code or name.partition(".")[0] in _LIKELY_LIBRARIES or usual_error(name, ""):
@@ -439,7 +439,7 @@ def name_grade(
 
 
 def _by_name(method: str, by_key: bool) -> CallGrade:
-    """How likely a method of an unknown object is to raise, by its name."""
+    """Return how likely a method of an unknown object is to raise, by its name."""
     if method in ("index", "remove") or (by_key and method == "pop"):
         return CallGrade.POSSIBLE  # As that of a container.
     return CallGrade.LIKELY if _fails(method) else CallGrade.UNKNOWN
@@ -474,7 +474,7 @@ _CONTAINER_TYPES = frozenset(
 
 
 def method_grade(method: str, receiver: str = "", *, by_key: bool = False) -> CallGrade:
-    """How likely a method is to raise where its receiver's type is unknown.
+    """Return how likely a method is to raise where its receiver's type is unknown.
 
     ``receiver`` is the last name of the receiver as written (``log`` of ``self.log.error(...)``);
     ``by_key``: the call has one argument, and that is no number.
@@ -489,7 +489,7 @@ def method_grade(method: str, receiver: str = "", *, by_key: bool = False) -> Ca
 def is_log_call(method: str, receiver: str) -> bool:
     """Whether a method is believed to write to a log, by its name and its receiver's last one.
 
-    Who calls ``self.log.error(...)`` does not expect it to raise, whatever kind of logger that is.
+    Callers of ``self.log.error(...)`` do not expect it to raise, with any kind of logger.
     """
     is_level = method in _LOGGER_METHODS or method in _OWN_LEVELS
     return is_level and _LOGGER_NAME.fullmatch(receiver) is not None

@@ -1,6 +1,6 @@
 """Locks in ZooKeeper, read in kazoo 2.11.0.
 
-``acquire(blocking=False)`` gives False where the lock is taken, but a timeout that passes raises
+``acquire(blocking=False)`` gives False where the lock is held, but a timeout that passes raises
 LockTimeout. A release of what is not held gives False. The client makes them:
 ``client.Lock(path)``.
 """

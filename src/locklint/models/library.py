@@ -44,7 +44,7 @@ class ModuleLock(msgspec.Struct, frozen=True):
 
 
 class CallResult(msgspec.Struct, frozen=True):
-    """What calling something external gives: an instance of a type that other rows speak of."""
+    """The result of an external call: an instance of a type that other rows describe."""
 
     callables: tuple[str, ...]
     type_name: str

@@ -1,8 +1,8 @@
-"""What cannot raise in practice, given the types of the values: operators, methods and calls.
+"""Operators, methods and calls that cannot raise in practice, given the types of the values.
 
 A type is an absolute dotted name (`builtins.int`, `threading.Event`); a value has several where it
-may be of each, and none where nothing is known of it. ``KNOWN`` values are of types whose code is
-CPython's own, so that comparing, hashing and formatting them runs nothing of the program.
+may be of each, and none where nothing is known about it. ``KNOWN`` values are of types whose code
+is CPython's own, so that comparing, hashing and formatting them runs nothing of the program.
 
 What depends on more than types is not here: a division may be one by zero, an index out of range,
 a key missing. Facts are CPython 3.11 to 3.13's.
@@ -26,7 +26,7 @@ def _builtins(names: str) -> Types:
 _NUMBERS = _builtins("bool int float")
 _TEXTS = _builtins("str bytes bytearray")
 _SETS = _builtins("set frozenset")
-_LISTS = _builtins("list tuple")  # the types of displays and comprehensions are not told apart
+_LISTS = _builtins("list tuple")  # the types of displays and comprehensions are not distinguished
 MAPPINGS = _builtins("dict") | {
     "collections.Counter",
     "collections.OrderedDict",
@@ -288,7 +288,7 @@ for _name in MAPPINGS:
     _METHODS[_name] = _METHODS["builtins.dict"] | {"move_to_end"}
 
 _KEEP_ANYTHING = frozenset("add append appendleft discard get insert setdefault".split())
-"""Methods that take anything, given its hash."""
+"""Methods that accept anything that can be hashed."""
 
 
 def call_is_safe(name: str, arguments: Sequence[Types], keywords: Sequence[str] = ()) -> bool:
@@ -343,11 +343,11 @@ REMOVING = frozenset({"clear", "discard", "pop", "popitem", "popleft", "remove"}
 
 
 TAKING = ("pop", "popitem", "popleft", "remove")
-"""Methods that take something out of a container, and raise only where it is not there."""
+"""Methods that remove something from a container, and raise only where it is not there."""
 
 
 def takes_one(name: str, arguments: Sequence[object]) -> bool:
-    """Whether a call takes something out of a container, and raises only where that is empty."""
+    """Return whether a call removes an element, and raises only if the container is empty."""
     owner, _, method = name.rpartition(".")
     if owner not in CONTAINERS:
         return False
@@ -358,7 +358,7 @@ def takes_one(name: str, arguments: Sequence[object]) -> bool:
 
 
 def takes_key(name: str, arguments: int) -> bool:
-    """Whether a call takes a certain thing out of a container, and raises only if it is not in."""
+    """Return whether a call removes a given element, and raises only if it is missing."""
     owner, _, method = name.rpartition(".")
     if arguments != 1:
         return False
@@ -366,5 +366,5 @@ def takes_key(name: str, arguments: int) -> bool:
 
 
 def is_lazy(name: str) -> bool:
-    """Whether what a call gives calls its argument while it is gone through."""
+    """Return whether a call's result calls its argument while it is iterated over."""
     return name in ("builtins.filter", "builtins.map")

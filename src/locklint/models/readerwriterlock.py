@@ -1,8 +1,8 @@
 """readerwriterlock, read in readerwriterlock 1.0.10.
 
 ``gen_rlock()`` and ``gen_wlock()`` each make a small lock object over the shared state, which is
-released through the same object. A timeout of -1 waits for ever. The downgradable classes' write
-locks are left out: ``downgrade()`` exchanges a held lock for another.
+released through the same object. A timeout of -1 waits indefinitely. The downgradable classes'
+write locks are left out: ``downgrade()`` exchanges a held lock for another.
 """
 
 from __future__ import annotations

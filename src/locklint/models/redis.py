@@ -2,8 +2,8 @@
 
 ``acquire(sleep, blocking, blocking_timeout)`` gives a bool. What it does without arguments may have
 been set by the constructor (``client.lock(name, blocking_timeout=5)``), so that even a plain call
-may give False. ``with`` raises LockError where the lock cannot be had. A release of a lock that is
-not held raises. The token is kept by thread in the instance.
+may give False. ``with`` raises LockError where the lock cannot be acquired. A release of a lock
+that is not held raises. The token is kept by thread in the instance.
 """
 
 from __future__ import annotations

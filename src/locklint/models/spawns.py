@@ -1,7 +1,7 @@
-"""What makes a thread, a task or a process, and which of its arguments it will run.
+"""Calls that make a thread, a task or a process, and the argument that it will run.
 
-Facts are those of CPython 3.11 to 3.13. A name that is not here makes no root of its own: what it
-is given is then a function that somebody calls, nobody knows when.
+Facts are those of CPython 3.11 to 3.13. A name that is not here makes no root: a function passed to
+it is then called at an unknown time.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ PROCESS_MAKERS = _makers(Context.PROCESS)
 """The last names of what starts processes."""
 
 DRIVERS = frozenset(("main", "_main", "run_main", "__main__"))
-"""Functions of modules that only one thread runs, by their names, if nobody calls them."""
+"""Functions of modules that only one thread runs, by their names, if nothing calls them."""
 
 THREAD_CLASSES = frozenset({"threading.Thread", "threading.Timer", "multiprocessing.dummy.Process"})
 """Classes whose subclasses run their method ``run`` in a thread of its own."""
 
 
 def spawner(dotted: str) -> Spawner | None:
-    """What a call of an external name makes; None where it makes nothing that runs beside it."""
+    """Return what a call of an external name starts. Return None if it starts nothing."""
     known = _SPAWNERS.get(dotted)
     if known is not None:
         return known

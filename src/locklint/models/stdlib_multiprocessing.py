@@ -1,8 +1,8 @@
 """multiprocessing: primitives over OS semaphores, contexts and managers (CPython 3.11 to 3.13).
 
 Facts that are easily mistaken: the argument is ``block``, not ``blocking``; a timeout beside
-``block=False`` is not refused but ignored, a negative one does not wait, None is for ever. An
-over-released ``Lock`` raises ValueError, an ``RLock`` released by a stranger AssertionError. A
+``block=False`` is not refused but ignored, a negative one does not wait, None waits indefinitely.
+An over-released ``Lock`` raises ValueError, an ``RLock`` released by a stranger AssertionError. A
 manager's locks are proxies of threading's and take threading's ``blocking`` and its refusals, with
 None for "no timeout".
 """

@@ -1,9 +1,9 @@
 """threading, _thread and what re-exports them, as CPython 3.11 to 3.13 behave (3.14: ``locked``).
 
 Facts that are easily mistaken: ``Lock`` and ``RLock`` refuse ``timeout=None`` and negative timeouts
-other than -1, ``Semaphore`` takes both (None is for ever, negative does not wait). ``Lock.release``
-from another thread is legal, ``RLock.release`` by another thread raises. ``Condition()`` is over an
-``RLock``; its ``acquire`` and ``release`` are its lock's.
+other than -1, ``Semaphore`` takes both (None waits indefinitely, negative does not wait).
+``Lock.release`` from another thread is legal, ``RLock.release`` by another thread raises.
+``Condition()`` is over an ``RLock``; its ``acquire`` and ``release`` are its lock's.
 """
 
 from __future__ import annotations

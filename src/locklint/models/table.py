@@ -61,15 +61,15 @@ _FAILURES = {"false": Failure.RETURNS_FALSE, "raises": Failure.RAISES}
 class LockTable:
     """All kinds of lock, by name, by constructor, and by where objects of known types keep them.
 
-    Built once and never changed. User-defined kinds come last and take over constructors that a
-    library model names too.
+    Built once and never changed. User-defined kinds come last and replace a library model's kind
+    for the same constructor.
     """
 
     def __init__(self, libraries: Iterable[Library], extra: Iterable[LockKind] = ()) -> None:
-        """Take the rows of the libraries, then the kinds of ``extra``.
+        """Collect the rows of the libraries, then the kinds of ``extra``.
 
-        Raises `ValueError` where two libraries claim one kind's name or one constructor, or a row
-        names a kind that there is not.
+        Raise `ValueError` if two libraries claim one kind's name or one constructor, or a row names
+        a kind that there is not.
         """
         self._kinds: dict[str, LockKind] = {}
         self._constructors: dict[str, LockKind] = {}
@@ -155,10 +155,10 @@ class LockTable:
         return self._module_locks.get(dotted)
 
     def result_type(self, dotted: str) -> str | None:
-        """The external type whose instance calling ``dotted`` gives, where a row speaks of it.
+        """Return the external type of the result of calling ``dotted``, where a row describes it.
 
-        ``multiprocessing.get_context`` gives ``multiprocessing.context.BaseContext``. A class of
-        which a row speaks is its own result.
+        ``multiprocessing.get_context`` gives ``multiprocessing.context.BaseContext``. A class that
+        a row describes is its own result.
         """
         if dotted in self._results:
             return self._results[dotted]
@@ -166,11 +166,11 @@ class LockTable:
 
 
 def kind_of_lock_type(name: str, lock_type: LockType, defined_as: str = "") -> LockKind:
-    """The kind that a user declared under the dotted name of its class or factory.
+    """Return the kind that a user declared under the dotted name of its class or factory.
 
-    ``defined_as`` is the name of its definition, where the declared one is that of a re-export.
-    The blocking argument is taken to come first and the timeout after it, as in ``threading``; a
-    timeout of None waits for ever. Raises `ValueError` for an unknown ``failure``.
+    ``defined_as`` is the name of its definition, where the declared one is that of a re-export. The
+    blocking argument is assumed to come first and the timeout after it, as in ``threading``; a
+    timeout of None waits indefinitely. Raise `ValueError` if ``failure`` is unknown.
     """
     if lock_type.failure not in _FAILURES:
         raise ValueError(

@@ -2,8 +2,8 @@
 
 A lock, condition or limiter belongs to its task: acquiring it again raises RuntimeError at once,
 and so does a release by another task. ``acquire_nowait`` gives None or raises WouldBlock.
-Semaphores belong to nobody, and without ``max_value`` releasing one too often is no error. A
-limiter's ``acquire_on_behalf_of`` takes a token for something else, not for the caller.
+Semaphores have no owner, and without ``max_value`` releasing one too often is no error. A limiter's
+``acquire_on_behalf_of`` takes a token for something else, not for the caller.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words by which code shows that it may use a lock, taken from the tables.
+"""The words by which code shows that it may use a lock, derived from the tables.
 
 They only decide where to look, never what a name is.
 """
@@ -68,4 +68,4 @@ WORDS = words_of(LIBRARIES)
 """The words of the library models."""
 
 RELEASE_NAMES = WORDS.releasing | {"__exit__"}
-"""Methods by which an object that is not known may give back a lock."""
+"""Methods by which an unknown object may release a lock."""
