@@ -56,7 +56,7 @@ def add_ignores(
     """Suppress findings by comments in their files. ``reason`` follows the codes.
 
     ``sources`` are the texts that were analysed, by path; a file with another text is left alone.
-    Raises `ValueError` for a reason that cannot stand in a comment.
+    Raise `ValueError` for a reason that a comment cannot hold.
     """
     reason = reason.strip()
     if any(letter in reason for letter in "#\r\n\f"):
@@ -153,7 +153,7 @@ def _commented(line: str, codes: set[str], reason: str) -> str:
 
 
 def _comment_lines(text: str) -> dict[int, int]:
-    """For each line that cannot end in a comment, the line where the statement's comment goes.
+    """Return, for each line that cannot end in a comment, the line where the comment goes.
 
     Such lines end within a string or in a backslash. Text that is not Python gives nothing.
     """

@@ -2,8 +2,8 @@
 
 A finding is known by its fingerprint, which holds no line number. The file's lines are sorted, one
 for each finding, so that git can merge two versions; equal findings have a line each, so that one
-more of them is new. The path beside the fingerprint tells copies of one fault apart; an entry whose
-file no longer holds the finding follows it to another.
+more of them is new. The path beside the fingerprint distinguishes copies of one fault; an entry
+whose file no longer holds the finding follows it to another.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 
 class Entry(msgspec.Struct, frozen=True, order=True):
-    """One known finding. ``path`` is relative to the baseline's folder, with forward slashes."""
+    """A known finding. ``path`` is relative to the baseline's folder, with forward slashes."""
 
     path: str
     code: str
@@ -47,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True, order=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The finding that is meant; the other fields are for people who read the file."""
+        """Return the key of the finding; the other fields are for people who read the file."""
         return self.fingerprint, self.path
 
     def __str__(self) -> str:
@@ -57,9 +57,9 @@ class Entry(msgspec.Struct, frozen=True, order=True):
 class Judged(msgspec.Struct, frozen=True):
     """Findings compared with a baseline.
 
-    ``new`` are those that it does not know, ``known`` the others, both in their order.
-    ``stale`` are entries whose findings are gone; ``current`` is what the baseline would hold
-    without these, with entries that followed their finding to another file.
+    ``new`` are those that it does not know, ``known`` the others, both in their order. ``stale``
+    are entries whose findings no longer exist; ``current`` is what the baseline would hold without
+    these, with entries that followed their finding to another file.
     """
 
     new: tuple[Diagnostic, ...]
@@ -118,8 +118,8 @@ class Baseline:
 
         Of equal findings in one file the first ones are the known ones. An entry whose file no
         longer holds the finding covers an equal one in another file, for it may have moved.
-        ``was_analysed`` tells of a real path whether the run has looked at it; an entry of another
-        file that exists is left alone.
+        ``was_analysed`` returns whether the run has analysed a real path; an entry of another file
+        that exists is left alone.
         """
         free: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in self.entries:
@@ -159,7 +159,7 @@ class Baseline:
     def renewed(
         self, diagnostics: Sequence[Diagnostic], was_analysed: Callable[[str], bool]
     ) -> Baseline:
-        """A baseline of these findings, and of what is known of files that were not looked at."""
+        """Return a baseline of these findings, and of entries of files that were not analysed."""
         kept: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in self.entries:
             if not self._is_vacant(entry, was_analysed):
@@ -179,8 +179,8 @@ class Baseline:
 def may_be_written(path: str, folder: str) -> bool:
     """Return whether the settings of a folder may name a file as the baseline to be written.
 
-    Settings come with the code that is analysed. So what they name lies below them, or is a
-    baseline with findings already, such as one that several projects share.
+    Settings come with the code that is analysed. So the file must be below them, or be a baseline
+    with findings already, such as one that several projects share.
     """
     real = os.path.realpath(os.path.dirname(path))
     if real == folder or real.startswith(os.path.join(folder, "")):

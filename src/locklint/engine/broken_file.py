@@ -22,7 +22,7 @@ MOST_BYTES = 128 * 1024
 def is_broken(path: str, data: bytes, surely: bool) -> bool:
     """Whether Python cannot use a file of source text.
 
-    Unless that is to be known ``surely``, some broken files are taken for sound.
+    Without ``surely``, some broken files are treated as sound.
     """
     if not path.endswith(".py"):
         return False
@@ -37,7 +37,7 @@ def is_broken(path: str, data: bytes, surely: bool) -> bool:
 
 
 def compile_error(text: str) -> SyntaxError | ValueError | None:
-    """Why Python does not compile a text that it can parse; None if it does, or cannot tell."""
+    """Return why Python does not compile a text that it can parse. Return None if it does."""
     try:
         compile(text, "<file>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -86,5 +86,5 @@ def _is_refused(data: bytes, flags: int) -> bool:
         except (SyntaxError, ValueError):
             return True
         except (RecursionError, MemoryError, OverflowError):
-            pass  # It may be sound all the same.
+            pass  # It may still be sound.
     return False

@@ -1,10 +1,10 @@
 """Blobs under keys in an SQLite file, bounded in size, that may be lost at any time.
 
-A store may be shared, corrupt, foreign, read-only or on a full disk: then it is made anew or passed
-over, and never a reason to fail. It may also come with the code that is analysed, made by somebody
-who means harm. So a folder that holds a link or a special file is refused; a store is opened only
-if its file begins as locklint's do, without the journal of another run, which SQLite would obey; it
-is read with limits on size and work; and each blob has a checksum and is decoded as data.
+A store may be shared, corrupt, foreign, read-only or on a full disk: then it is replaced or
+skipped, and never a reason to fail. It may also come with the code that is analysed, made by an
+attacker. So a folder that holds a link or a special file is refused; a store is opened only if its
+file begins as locklint's do, without the journal of another run, which SQLite would obey; it is
+read with limits on size and work; and each blob has a checksum and is decoded as data.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from locklint.engine.write_file import leads_out, replace_file
 
 FOLDER = ".locklint_cache"
 FORMAT = 3
-"""The version of what is stored; a file of another one is made anew."""
+"""The version of what is stored; a file of another version is replaced."""
 
 MOST_BLOB_BYTES = 64_000_000
 """The size above which a blob is neither kept nor read."""
@@ -40,11 +40,11 @@ _SCHEMA = [
 ]
 _JOURNALS = ("-journal", "-wal", "-shm")
 _PATIENCE = 2.0
-"""How many seconds another process may take to write."""
+"""The number of seconds that another process may take to write."""
 
 _STEPS = 100_000
 _MOST_STEPS = 100_000_000
-"""How many steps of SQLite's a connection may take; what a full store needs is a tenth of it."""
+"""The largest number of SQLite's steps of a connection; a full store needs a tenth of it."""
 
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache of locklint's.\n"
 
@@ -56,12 +56,12 @@ UNDECODABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError, Memo
 
 
 def digest(data: bytes) -> bytes:
-    """What stands for some bytes in a key, and their checksum."""
+    """Return a digest of some bytes: their part of a key, and their checksum."""
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def joined(parts: Iterable[bytes]) -> bytes:
-    """One key from several parts: no two lists of parts have the same."""
+    """Return one key made of several parts: no two lists of parts have the same."""
     found = hashlib.blake2b(digest_size=32)
     for part in parts:
         found.update(len(part).to_bytes(8, "little"))
@@ -85,7 +85,7 @@ def unpacked(data: bytes, most: int) -> bytes:
 
 
 def most_bytes(size: int) -> int:
-    """Return how many bytes may be known of files of ``size`` bytes.
+    """Return the largest number of bytes of facts about files of ``size`` bytes.
 
     Of real files it is up to a fourth of that.
     """
@@ -153,11 +153,11 @@ def clean(folder: Path) -> bool:
 
 
 class CacheStore:
-    """One file of blobs. No method raises; ``trouble`` says what keeps it from being used.
+    """A file of blobs. No method raises; ``trouble`` says why it cannot be used.
 
-    ``is_refused`` tells that trouble is what `refusal` says. The store holds at most
+    ``is_refused`` says that the trouble is what `refusal` returns. The store holds at most
     ``max_entries`` blobs and ``max_bytes``; those that were not used for longest make room for
-    others. One that ``stays_open`` is faster for many questions, until `close`.
+    others. One that ``stays_open`` is faster for many queries, until `close`.
     """
 
     def __init__(
@@ -287,7 +287,7 @@ class CacheStore:
             store = _connected(self.path)
             if store is not None:
                 return store
-        # Foreign, of another version, or broken: it holds nothing that cannot be had again.
+        # Foreign, of another version, or broken: it holds nothing that cannot be computed again.
         self._remove()
         return _connected(self.path)
 
@@ -336,7 +336,7 @@ class _Steps:
 
 
 def _checksum(key: bytes, data: bytes) -> bytes:
-    """What tells that a blob is whole and was stored under this key."""
+    """Return a checksum that proves that a blob is whole and was stored under this key."""
     return hashlib.blake2b(data, digest_size=16, key=key[:64]).digest()
 
 
@@ -350,7 +350,8 @@ def _connected(path: Path) -> sqlite3.Connection | None:
         for setting in (
             "trusted_schema = off",
             "cell_size_check = on",
-            # What a crash leaves broken is made anew, so that nothing has to be safe on the disk.
+            # A store that a crash leaves broken is replaced, so that nothing has to be safe on the
+            # disk.
             "journal_mode = memory",
             "synchronous = off",
         ):

@@ -1,7 +1,7 @@
-"""A check that is answered from the cache as far as it reaches.
+"""A check that uses the cache as far as possible.
 
-Where nothing that matters has changed, that is the whole report; else what is known of the files
-that are the same.
+If nothing that matters has changed, the whole report is cached; otherwise the facts of unchanged
+files are.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ def cached_check(
     workers: Callable[[int], Workers | None] = lambda work: None,
     compiles: bool = False,
 ) -> Report:
-    """What `locklint.engine.pipeline.check` says, remembered or worked out; raises as it does.
+    """Return the report of `locklint.engine.pipeline.check`, cached or computed; raise as it does.
 
-    ``before`` is called in front of an analysis, and not of what is remembered; ``is_whole`` after
-    it, and says whether its report may be kept. ``workers`` gives those who look at single files,
-    given how many bytes these have. ``compiles`` is that of `locklint.engine.pipeline.Means`.
+    ``before`` is called before an analysis, but not for a cached report; ``is_whole`` is called
+    after it, and says whether its report may be cached. ``workers`` gives the workers for single
+    files, given the number of bytes of these. ``compiles`` is that of
+    `locklint.engine.pipeline.Means`.
 
-    Text that comes from standard input is what an editor holds, new with each key that is pressed,
-    and is not remembered.
+    Text from standard input is an editor's text, which changes with each key that is pressed, and
+    is not cached.
     """
     try:
         discovery = find_files(paths, settings.config, settings.folder, stdin, progress)
@@ -80,7 +81,7 @@ def cached_check(
             compiles=compiles,
         ),
     )
-    # A file that was changed meanwhile would be remembered with what the old text deserves.
+    # A file that was changed meanwhile would be cached with the findings of the old text.
     if cache is not None and keys is not None and not report.errors and is_whole():
         if _keys(paths, settings, discovery, compiles) == keys:
             cache.put(keys, report, marks(report.consulted))
@@ -90,7 +91,7 @@ def cached_check(
 def _known(
     cache: RunCache, keys: RunKeys, discovery: Discovery, config: Config, compiles: bool
 ) -> Report | None:
-    """A remembered report that holds for these texts."""
+    """Return a cached report that is valid for these texts."""
     known = cache.get(keys)
     if known is not None:
         return known

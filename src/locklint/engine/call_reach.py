@@ -1,8 +1,8 @@
-"""Which functions may come to a lock, by the calls that are written in them.
+"""Functions that may reach a lock by the calls that are written in them.
 
-They are followed from call to call: through lowered functions by what they are known to call,
-through others by their texts. Bare names would say it faster, but where some method called ``get``
-touches a lock, nearly everything seems to come to it, and names miss what has two.
+Calls are followed: those of lowered functions by their known callees, those of others by their
+texts. Bare names would be faster, but if some method called ``get`` touches a lock, nearly
+everything seems to reach it, and a callee with two names is missed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class CallReach:
-    """What comes to a lock, given the functions that are known to take one.
+    """Functions that reach a lock, given the functions that are known to acquire one.
 
-    ``uses`` are the wrappers that stand in front of functions, by the keys of the calls of them.
-    An event of a kind that is ``wanted`` counts like a lock.
-    The answers hold for as long as ``states`` stay as they are; then come those after `renew`.
+    ``uses`` are the wrappers around functions, by the keys of the calls of them. An event of a kind
+    that is ``wanted`` is treated like a lock. Results are valid as long as ``states`` stay the
+    same; `renew` brings them up to date.
     """
 
     def __init__(
@@ -45,24 +45,24 @@ class CallReach:
         self._project = project
         self._states = states
         self._uses = uses
-        # What a text says stays the same, however much is known of others.
+        # The calls of a text stay the same, however much is known about others.
         self._read: dict[str, tuple[str | None, ...]] = {}
         self._never: set[str] = set()
         self._surely: set[str] = set()
         self.renew()
 
     def renew(self) -> None:
-        """Take in that more functions have states than before."""
+        """Update the results: more functions have states than before."""
         self._never = set()
         self._surely = {key for key, one in self._states.items() if one.taken}
 
     def reaches(self, key: str) -> bool:
-        """Whether the function of a key may come to a lock."""
+        """Return whether the function of a key may reach a lock."""
         if key in self._surely:
             return True
         if key in self._never:
             return False
-        # Depth first, with the way that led here: whoever is on it comes to whatever is found.
+        # Depth first, with the path that led here: each function on it reaches what is found.
         seen = {key}
         way = [(key, self._steps(key))]
         while way:
@@ -77,7 +77,7 @@ class CallReach:
                     break
             else:
                 way.pop()
-        # All that can be come to from here was looked at.
+        # All functions that can be reached from here were looked at.
         self._never |= seen
         return False
 
@@ -113,7 +113,7 @@ class CallReach:
             if step not in steps:
                 steps[step] = None
                 yield step
-        # Here only if nobody has found a lock before the end.
+        # Here only if no lock was found before the end.
         self._read[key] = tuple(steps)
         self._written.forget(index, decl)
 

@@ -28,7 +28,7 @@ _LETTERS = {
     b"f": b"\f",
     b"r": b"\r",
 }
-# Git tells its hooks where they are, in words that hold for one folder only; the folder is enough.
+# Git sets the place of its hooks in variables that apply to one folder only; the folder is enough.
 _OF_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
 
 _DIFF = (
@@ -49,7 +49,7 @@ class FileChanges:
     """The changes of one file.
 
     ``lines`` are the 1-based lines that are new or different, None for all of them; ``removals``
-    the lines behind which something was taken out, 0 for the beginning of the file.
+    the lines after which something was removed, 0 for the beginning of the file.
     """
 
     lines: set[int] | None = field(default_factory=set)
@@ -65,11 +65,11 @@ class Changes:
     def touched_by(
         self, diagnostics: Iterable[Diagnostic], sources: Mapping[str, SourceFile]
     ) -> tuple[Diagnostic, ...]:
-        """The findings of which some place lies on a changed line.
+        """Return the findings of which some place is on a changed line.
 
-        The places are the finding's own, all steps of its story and its anchors, among which is
-        the construction of its locks. Where lines were taken out of a function, the findings in
-        that function count too, because what is missing cannot be pointed at.
+        The places are the finding's own, all its steps and its anchors, among which is the
+        construction of its locks. If lines were removed from a function, the findings in that
+        function are included, because the missing lines have no place.
         """
         return tuple(each for each in diagnostics if self._touches(each, sources))
 
@@ -98,9 +98,9 @@ class Changes:
 def changes_since(reference: str, folder: str) -> Changes:
     """Return the differences between a revision and the working tree of a folder.
 
-    Changes that are not committed count, and so do files that git does not know and does not
-    ignore. Where the history has forked since, the comparison is with the point of the fork. Raises
-    `SettingsError`, with what git says, where there is no git, no repository or no such revision.
+    Changes that are not committed are included, and so are files that git neither tracks nor
+    ignores. If the history has forked since, the comparison is with the point of the fork. Raise
+    `SettingsError`, with git's message, if there is no git, no repository or no such revision.
     """
     if reference.startswith("-") or not reference:
         raise SettingsError(f"--changed-since {reference}: not a git revision")
@@ -126,7 +126,7 @@ def changes_since(reference: str, folder: str) -> Changes:
 
 
 def _shown(top: str, name: bytes) -> str:
-    """The real path of a name that git tells, as findings would show it."""
+    """Return the real path of a name from git, as findings would show it."""
     return printable_path(os.path.realpath(os.path.join(top, os.fsdecode(name))))
 
 

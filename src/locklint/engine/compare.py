@@ -40,7 +40,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def level(self) -> Severity:
-        """The severity as a level; what is unknown counts as an error."""
+        """Return the severity as a level; an unknown one is treated as an error."""
         return next((s for s in Severity if s.label == self.severity), Severity.ERROR)
 
 
@@ -52,7 +52,7 @@ class _Document(msgspec.Struct, frozen=True):
 class Comparison:
     """Findings that only the new run has, that only the old one had, and that both have.
 
-    Each in the order of the run that it is taken from, the new one for what both have.
+    Each is in the order of its run; findings that both have are in the order of the new one.
     """
 
     introduced: tuple[Finding, ...]
@@ -121,7 +121,7 @@ def _parts(path: str) -> list[str]:
 
 
 def shown_path(path: str) -> str:
-    """A path relative to the working directory where it lies below it."""
+    """Return a path relative to the working directory if it is below it."""
     relative = os.path.relpath(path)
     shown = path if relative.startswith(os.pardir) else relative
     return shown.replace(os.sep, posixpath.sep)

@@ -102,9 +102,9 @@ def _analyse(path: str, name: str | None) -> tuple[WholeProgram, list[str]]:
 
 @dataclass
 class TextStates:
-    """What the analysis says of the function ``program`` of a text, for the oracle.
+    """The results of the analysis for the function ``program`` of a text, for the oracle.
 
-    Counts are relative to the function's entry; the string ``forgotten`` stands for a lock of which
+    Counts are relative to the function's entry; the string ``forgotten`` means a lock about which
     the analysis says nothing. Lines are 1-based.
     """
 

@@ -1,4 +1,4 @@
-"""All that the analysis knows of a program's locks, as plain data for other programs."""
+"""All facts of the analysis about a program's locks, as plain data for other programs."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def _calls(solved: Solved) -> Iterator[tuple[str, int, str, str, bool]]:
 
 
 def _taken(program: Program) -> Iterator[tuple[str, str, str, int, str, int]]:
-    """Each witness of an edge: held lock, awaited lock, and file and line where each is acquired.
+    """Return each witness of an edge: held lock, awaited lock, and the place of each acquire.
 
-    A lock whose acquire stands in a caller that is not known has the line 0.
+    A lock that an unknown caller acquires has the line 0.
     """
     from locklint.analysis.lock_order import witnesses
 

@@ -1,7 +1,7 @@
 """Names that settings and comments declare something about, and that nothing in the code has.
 
-A misspelt name has no effect, so that what it was meant to declare is missing without a word. In
-the settings it is an error of the settings, in a comment a finding.
+A misspelt name has no effect, so that its declaration is missing silently. In the settings it is an
+error of the settings, in a comment a finding.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locklint.index.declarations import ModuleIndex
 
 MOST_NAMES = 5
-"""How many names a message offers where none looks like the misspelt one."""
+"""The largest number of names that a message offers if none looks like the misspelt one."""
 
 
 class Analysed:
@@ -269,7 +269,7 @@ def _ends(names: Iterable[str], like: str) -> list[str]:
 
 
 def _offer(name: str, candidates: Sequence[str]) -> str:
-    """What to write instead: the name that looks most like it, else some of those that exist."""
+    """Return the name to write instead: the one that looks most like it, else some that exist."""
     match = closest(name, candidates)
     if match:
         return f" (did you mean `{match}`?)"

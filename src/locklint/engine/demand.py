@@ -1,9 +1,9 @@
-"""Which functions have to be lowered although nothing in them mentions a lock.
+"""Functions that have to be lowered although nothing in them mentions a lock.
 
-Whoever holds a lock and calls something may come to another lock by it, through files in which the
-word never occurs. To follow every call would mean to lower the whole program. So a function is
-worth it only if it is called with a lock held, directly or by others, and if the calls that are
-written in it lead to a function that does something with locks (`engine.call_reach`).
+A call with a lock held may reach another lock through files that never mention one. Following every
+call would mean lowering the whole program. So a function is lowered only if it is called with a
+lock held, directly or by others, and if the calls that are written in it lead to a function that
+uses locks (`engine.call_reach`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _MOST_CALLS = 2
-"""How many calls deep it is looked at what raises while a lock is held by hand."""
+"""The depth of calls to which raising code is searched for while a lock is held without `with`."""
 
 
 def called_as(function: FunctionDecl | Function) -> str:
@@ -41,7 +41,7 @@ def is_called_by_name(function: Function) -> bool:
 
 
 def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
-    """The functions, lowered or not, that calls with a lock held come to."""
+    """Return the functions, lowered or not, that calls with a lock held reach."""
     found: set[str] = set()
     work = [c.target for one in states.values() for c in one.calls if c.held]
     while work:
@@ -56,10 +56,10 @@ def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
 
 
 def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
-    """The functions on which depends if a lock held by hand is released, and what these call.
+    """Return the functions that affect the release of a lock held by hand, and their callees.
 
-    Either nobody releases it if they raise, or they are given the lock. A lock that an `__exit__`
-    releases is held by hand, too: the `with` does not release it if the method raises before.
+    Either no code releases it if they raise, or the lock is passed to them. This includes a lock
+    that an `__exit__` releases: the `with` does not release it if the method raises before.
     """
     found: set[str] = set()
     for one in states.values():
@@ -140,9 +140,9 @@ def _leaking(states: LockStates) -> set[Span]:
 
 
 def makers(states: Mapping[str, LockStates]) -> set[str]:
-    """The functions whose results holders of a lock go on to use, and what these return in turn.
+    """Return the functions whose results are used with a lock held, and those that make these.
 
-    What such an object has in its attributes may lead back to the lock that is held.
+    The attributes of such an object may lead back to the held lock.
     """
     found: set[str] = set()
     work = [one for one in states.values() if any(called.held for called in one.calls)]
@@ -171,7 +171,7 @@ def makers(states: Mapping[str, LockStates]) -> set[str]:
 
 
 def _makers_of_holders(one: LockStates, states: Mapping[str, LockStates]) -> set[str]:
-    """The constructors of objects whose methods, called here, acquire their own locks.
+    """Return the constructors of objects whose methods, called here, acquire their own locks.
 
     Whether another thread can know the object depends on what the constructor does with it.
     """
@@ -226,7 +226,7 @@ def _with_own_methods(keys: set[str], states: Mapping[str, LockStates]) -> set[s
 
 
 def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
-    """The functions that take a lock that is a parameter: which one it is, their callers know."""
+    """Return the functions that acquire a lock that is a parameter: their callers know which."""
     return {
         key
         for key, one in states.items()

@@ -11,9 +11,9 @@ SHORTEST = 4
 
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that looks most like ``word`` whatever the case, or None if none does.
+    """Return the candidate that looks most like ``word`` in any case, or None if none does.
 
-    Of candidates that are equally like it, one that begins alike is taken, then the first.
+    Of candidates that are equally like it, one with the same beginning is chosen, then the first.
     """
     from difflib import SequenceMatcher
 
@@ -43,7 +43,7 @@ def is_slip(word: str, other: str) -> bool:
         return False
     one, two = different[0]
     if one.replace("_", "").casefold() == two.replace("_", "").casefold():
-        # A name of one part stands for many: `lock` and `_lock` may both be meant.
+        # A name of one part has many meanings: `lock` and `_lock` may both be meant.
         return len(parts) > 1 or one.strip("_") != two.strip("_")
     words, others = one.strip("_").split("_"), two.strip("_").split("_")
     return len(words) == len(others) and all(map(_is_slip_in_word, words, others))

@@ -1,7 +1,7 @@
-"""From the paths that a user names to the Python files that are scanned.
+"""Search for the Python files to scan, under the paths that a user names.
 
 The result never depends on the order of the arguments or of the file system: files are sorted, and
-a file that is reached by several ways is listed once. A symbolic link to a directory is followed
+a file that is reached by several paths is listed once. A symbolic link to a directory is followed
 only where the user names it, so that no loop of links can be walked. Nothing is opened here but
 ignore files, and named files whose names do not say that they are Python.
 """
@@ -126,11 +126,10 @@ def discover(
     """Find the Python files under the given paths.
 
     A directory gives its ``*.py`` files and notebooks, except what git ignores and what the
-    settings exclude. A file that the user names is taken if it is Python, whether or not it is
-    ignored, unless ``config.force_exclude`` is set: then only if no pattern excludes it.
-    ``root`` is the directory to which patterns with a slash are relative, by default the working
-    directory; those that begin with a slash are absolute. Never raises for anything that is wrong
-    with a path.
+    settings exclude. A file that the user names is scanned if it is Python, whether or not it is
+    ignored, unless ``config.force_exclude`` is set: then only if no pattern excludes it. ``root``
+    is the directory to which patterns with a slash are relative, by default the working directory;
+    those that begin with a slash are absolute. Never raises for anything that is wrong with a path.
     """
     search = _Search(config, os.path.realpath(root or os.curdir), progress or NoProgress())
     for path in paths:
@@ -139,7 +138,7 @@ def discover(
 
 
 class _Directory(msgspec.Struct, frozen=True):
-    """One directory of the walk: where it is, how it is shown, and what is ignored in it."""
+    """A directory of the walk: its path, its shown path, and what is ignored in it."""
 
     real: str
     shown: str
@@ -173,7 +172,7 @@ class _Search:
         return Discovery(tuple(files), tuple(sorted(set(self.problems))), passed_over)
 
     def _told_apart(self, files: list[FoundFile]) -> list[FoundFile]:
-        """The files but for those whose names are shown like those of others."""
+        """Return the files, without those whose names are shown like those of others."""
         names = Counter(found.shown for found in files)
         kept: list[FoundFile] = []
         for found in files:
@@ -184,7 +183,7 @@ class _Search:
         return kept
 
     def add(self, path: str) -> None:
-        """Take one path that the user has named."""
+        """Add one path that the user has named."""
         shown = str(PurePath(path)) if path else path
         try:
             status = os.stat(path)
@@ -221,10 +220,10 @@ class _Search:
         self.problems.append(Problem(printable_path(path), message, fatal))
 
     def _walk(self, real: str, shown: str) -> bool:
-        """Walk a directory that the user has named; tell whether any Python file was met."""
+        """Walk a directory that the user has named; return whether any Python file was found."""
         rules = (self._excludes, *self._rules_above(real))
         if not self.config.force_exclude:
-            # Whoever names a directory wants to see what is in it.
+            # A user who names a directory wants to see its files.
             rules = tuple(rule.admitting(real) for rule in rules)
         top = _Directory(real, shown, rules)
         met = False
@@ -278,7 +277,7 @@ class _Search:
         return True
 
     def _rules_above(self, real: str) -> tuple[IgnoreRules, ...]:
-        """What the repository says above a directory, nearest first."""
+        """Return the repository's rules above a directory, nearest first."""
         repository = repository_root(real) if self.config.respect_gitignore else None
         if repository is None:
             return ()
@@ -306,7 +305,7 @@ class _Search:
         return (settings, *(rules for rules in above if rules is not None))
 
     def _hidden(self, real: str, is_directory: bool) -> bool:
-        """Tell whether a walk from the root would pass a path by; outside of it, its name says."""
+        """Return whether a walk from the root skips a path; outside of it, its name decides."""
         path = PurePath(real)
         inside = path.is_relative_to(self.root)
         rules = (self._excludes, *self._rules_above(real))
@@ -320,7 +319,7 @@ class _Search:
 
 
 def _ignored(directory: str, name: str, is_directory: bool, rules: tuple[IgnoreRules, ...]) -> bool:
-    """Tell whether the strongest rules that speak of an entry ignore it."""
+    """Return whether the strongest rules that match an entry ignore it."""
     for rule in rules:
         verdict = rule.verdict(directory, name, is_directory)
         if verdict is not None:
@@ -333,7 +332,7 @@ def _special(mode: int) -> str:
 
 
 def _why(error: OSError | ValueError) -> str:
-    """One clause, without the path, that says what the operating system answered."""
+    """Return the operating system's error as one clause, without the path."""
     if isinstance(error, FileNotFoundError):
         return "does not exist"
     if isinstance(error, OSError):

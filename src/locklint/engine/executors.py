@@ -20,17 +20,17 @@ PROCESS = "process"
 DASK = "dask"
 
 _PATIENCE = 1.0
-"""How many seconds an answer is waited for before a look at who should give it."""
+"""The number of seconds to wait for a result before checking the worker."""
 
 _SCHEDULER_PATIENCE = 30
-"""How many seconds a scheduler may take to answer."""
+"""The number of seconds that a scheduler may take to reply."""
 
 _LEAST_FOR_PROCESSES = 1 << 29
 """The least limit of memory, in bytes, with which worker processes are started."""
 
 
 class ExecutorProblem(Exception):
-    """An executor that cannot be had; the message says why."""
+    """Raised if an executor cannot be made; the message says why."""
 
 
 class Executors(Protocol):
@@ -40,21 +40,21 @@ class Executors(Protocol):
         """An executor for that many pieces of work at a time. Raises `ExecutorProblem`."""
 
     def width(self, jobs: int) -> int:
-        """How many pieces of work are done at a time, where ``jobs`` were asked for."""
+        """Return how many pieces of work run in parallel, if ``jobs`` were requested."""
 
     def end(self, executor: Executor) -> None:
-        """End an executor, whatever it is doing."""
+        """End an executor, even if it is working."""
 
     def close(self) -> None:
         """End what the executors share."""
 
 
 def executors(name: str = PROCESS, scheduler: str | None = None) -> Executors:
-    """What makes executors of a name.
+    """Return the maker of executors with a name.
 
     ``process``, ``dask``, or ``package.module:factory`` for a class or function that takes
     ``max_workers``. ``scheduler`` is the address of Dask's, None for one of its own on this
-    machine. Raises `ExecutorProblem` for a name that leads nowhere.
+    machine. Raise `ExecutorProblem` for an unknown name.
     """
     if name == PROCESS:
         return Processes()
@@ -74,8 +74,8 @@ def usable_cpus() -> int:
 def lacks_room_for_processes() -> bool:
     """Return whether the memory of this process is limited to less than workers need.
 
-    The limit counts for each process. Below it, workers run out of memory as soon as they start,
-    or block indefinitely.
+    The limit applies to each process. Below it, workers run out of memory as soon as they start, or
+    block indefinitely.
     """
     try:
         import resource
@@ -86,10 +86,10 @@ def lacks_room_for_processes() -> bool:
 
 
 def answer_of(executor: Executor, future: Future[bytes]) -> bytes:
-    """Wait for an answer.
+    """Wait for a result.
 
-    A pool of processes has a thread that hands out work and takes answers. Where memory runs out,
-    it can end without a word to those who wait: then raise `BrokenExecutor`.
+    A pool of processes has a thread that distributes work and collects results. If memory runs out,
+    it can end silently although callers wait: then raise `BrokenExecutor`.
     """
     # No version of Python makes this public.
     thread = getattr(executor, "_executor_manager_thread", None)
@@ -112,8 +112,8 @@ class Processes:
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
 
-        # A new interpreter would look for modules in the working directory first. There lies the
-        # code that is to be analysed, and none of it may run. A copy of this process looks nowhere.
+        # A new interpreter would look for modules in the working directory first. The code that is
+        # analysed is there, and none of it may run. A copy of this process looks nowhere.
         if sys.platform == "linux":
             context = get_context("fork")
         else:
@@ -126,7 +126,7 @@ class Processes:
         return jobs
 
     def end(self, executor: Executor) -> None:
-        """End the processes at once: nobody waits for what they do."""
+        """End the processes at once: nothing waits for their results."""
         # Python makes this public since 3.14 only.
         processes: dict[int, Any] = getattr(executor, "_processes", None) or {}
         for process in list(processes.values()):
@@ -201,7 +201,7 @@ class DaskCluster:
         return max(jobs, sum(threads.values()))
 
     def end(self, executor: Executor) -> None:
-        """Give up what was asked for; the workers stay."""
+        """Cancel the requests; the workers stay."""
         executor.shutdown(wait=False)
 
     def close(self) -> None:
@@ -214,13 +214,13 @@ class DaskCluster:
 
 @dataclass(frozen=True)
 class Named:
-    """What a factory makes that was given by its place."""
+    """Executors from a factory that was given by its place."""
 
     name: str
     factory: Callable[..., Any]
 
     def __call__(self, jobs: int) -> Executor:
-        """What the factory gives for ``max_workers``."""
+        """Return the factory's executor for ``max_workers``."""
         try:
             made = self.factory(max_workers=jobs)
         except Exception as error:
@@ -233,11 +233,11 @@ class Named:
         return executor
 
     def width(self, jobs: int) -> int:
-        """As many as were asked for."""
+        """Return the requested number."""
         return jobs
 
     def end(self, executor: Executor) -> None:
-        """Give up what was asked for."""
+        """Cancel the requests."""
         try:
             executor.shutdown(wait=False, cancel_futures=True)
         except TypeError:  # Not every executor has heard of what Python 3.9 added.

@@ -1,4 +1,4 @@
-"""What one file says by itself: declarations, and the graphs of what may touch a lock in it.
+"""Facts of a single file: declarations, and the graphs of functions that may touch a lock.
 
 Everything here is a function of a file's bytes, its names and a few settings, and can be stored and
 sent: so the same facts come from this process, from others, from other machines, from the cache and
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 _SEPARATORS = ",(\n;=.["
 _MOST_SEPARATORS = 500_000
-"""What bounds the size of a syntax tree, at 1 KB for each of these characters.
+"""Characters that bound the size of a syntax tree: at most 1 KB for each of them.
 
-The largest files that people publish have half as many.
+The largest published files have half as many.
 """
 
 _MAKERS = WORDS.thread_locks | PROCESS_MAKERS
 """Names of what makes locks of threads, or processes that share none."""
 
 MODULE_CODE = ""
-"""In place of a function's qualified name: the statements of the module itself."""
+"""The name of a module's own statements, in place of a function's qualified name."""
 
 
 class FileInput(msgspec.Struct, frozen=True, array_like=True):
@@ -77,7 +77,7 @@ class FactSettings(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, config: Config, *, compiles: bool = False) -> FactSettings:
-        """What the settings of a project's root say."""
+        """Return the relevant settings of a project's root."""
         kinds = config.lock_types.values()
         methods = frozenset(name for kind in kinds for name in (*kind.acquire, *kind.release))
         return cls(methods, compiles)
@@ -92,7 +92,7 @@ class Lowered(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FileFacts(msgspec.Struct, frozen=True, array_like=True):
-    """What one file says by itself.
+    """The facts of a single file.
 
     ``index`` is None for a file that cannot be read or parsed, or holds no code; ``lowered``
     says why. ``is_newer``: its syntax is newer than the running Python's.
@@ -116,10 +116,10 @@ class OpenFile:
     # -- lowering ---------------------------------------------------------------------------
 
     def relevant(self, settings: FactSettings) -> list[str]:
-        """What touches a lock by all appearances, or bears on those that do.
+        """Return the functions that seem to touch a lock, or that affect those that do.
 
-        These are qualified names of outermost functions, and `MODULE_CODE`. Of others that may
-        touch one, only the whole program can tell whether they do.
+        These are qualified names of outermost functions, and `MODULE_CODE`. Whether others touch
+        one is known only from the whole program.
         """
         index = self.index
         made = names_of_made_locks(index)
@@ -173,7 +173,7 @@ class OpenFile:
         return Lowered(graphs, tuple(problems), tuple(errors))
 
     def parsed(self) -> ast.Module | None:
-        """The syntax tree of the file; None where it cannot tell the places of the text."""
+        """Return the syntax tree of the file. Return None if it lacks the places of the text."""
         if self.is_newer:
             return None
         if self.tree is None:
@@ -259,7 +259,7 @@ class _Lowering:
 
 @dataclass
 class Opened:
-    """An opened file, or why there is none; ``cells`` are those of a notebook all the same."""
+    """An opened file, or why there is none; ``cells`` are those of a notebook in both cases."""
 
     file: OpenFile | None = None
     cells: tuple[Cell, ...] = ()

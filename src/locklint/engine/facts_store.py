@@ -1,4 +1,4 @@
-"""What is known of single files from former runs, by the bytes of each and what else decides it."""
+"""Facts of single files from former runs, by the bytes of each and all else that decides them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_BYTES = 512_000_000
 MAX_ENTRIES = 200_000
 _STORE = "facts.sqlite"
 _MOST_WAITING = 16_000_000
-"""How many bytes wait before they are written together."""
+"""The number of bytes that wait to be written together."""
 
 Graphs = dict[str, tuple[Function, ...]]
 
@@ -42,7 +42,7 @@ class FactsStore(Protocol):
     is_used: bool
 
     def key(self, file: FileInput, settings: FactSettings | None) -> bytes:
-        """What stands for a file and everything else that decides its facts."""
+        """Return a key made from a file and everything else that decides its facts."""
 
     def facts(self, key: bytes, file: FileInput) -> FileFacts | None:
         """The facts of a file, if they are known."""
@@ -51,7 +51,7 @@ class FactsStore(Protocol):
         """Keep what was found."""
 
     def graphs(self, key: bytes, source: SourceFile, index: ModuleIndex) -> Graphs:
-        """The graphs of further functions of a file that a former run had made."""
+        """Return the graphs of further functions of a file that a former run made."""
 
     def keep_graphs(self, key: bytes, graphs: Graphs) -> None:
         """Keep all such graphs of a file."""
@@ -74,7 +74,7 @@ def facts_key(file: FileInput, settings: FactSettings | None) -> bytes:
 
 @lru_cache(maxsize=1)
 def _code() -> bytes:
-    """What stands for the interpreter and the text of locklint's own modules."""
+    """Return a digest of the interpreter and the text of locklint's own modules."""
     package = Path(__file__).parent.parent
     modules = sorted(package.rglob("*.py"))
     parts = [f"{FORMAT} {sys.version_info} {__version__}".encode()]
@@ -136,7 +136,7 @@ class CachedFacts:
             self._keep(key, facts)
 
     def graphs(self, key: bytes, source: SourceFile, index: ModuleIndex) -> Graphs:
-        """The graphs of further functions of a file that a former run had made."""
+        """Return the graphs of further functions of a file that a former run made."""
         data = self._get(_more(key))
         if data is None:
             return {}
@@ -195,7 +195,7 @@ def facts_from(data: bytes, file: FileInput) -> FileFacts | None:
     return facts if are_facts_of(facts, file) else None
 
 
-# To make a decoder of so many types takes as long as to import a few modules.
+# Making a decoder of so many types takes as long as importing a few modules.
 @lru_cache(maxsize=1)
 def _facts() -> msgspec.msgpack.Decoder[FileFacts]:
     return msgspec.msgpack.Decoder(FileFacts)

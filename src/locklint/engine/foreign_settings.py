@@ -1,4 +1,4 @@
-"""What the settings of other linters say that matters for comments to locklint."""
+"""Settings of other linters that matter for comments to locklint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FILES = (".ruff.toml", "ruff.toml", "pyproject.toml")
 
 
 def keeps_foreign_codes(folder: str) -> bool:
-    """Whether ruff's settings in a folder let codes of locklint's stand in ``noqa`` comments.
+    """Return whether ruff's settings in a folder allow locklint's codes in ``noqa`` comments.
 
     Files that cannot be read say nothing.
     """

@@ -17,7 +17,7 @@ import msgspec
 from locklint.engine.read import read_file
 
 _MOST_BYTES = 4 * 1024 * 1024
-_ANY_NAME = "\x01\x02"  # Only a pattern that matches whatever it sees matches this.
+_ANY_NAME = "\x01\x02"  # Only a pattern that matches everything matches this.
 _CONTENTS = re.compile(r"/\*\*(/?)\s*$")
 _GLOB = re.compile(r"[*?\[\\]")
 _PLAIN = re.compile(r"(\*?)(\.?[\w-][\w.-]*)/?", re.ASCII)
@@ -25,7 +25,7 @@ _PLAIN = re.compile(r"(\*?)(\.?[\w-][\w.-]*)/?", re.ASCII)
 
 
 class _Pattern(msgspec.Struct, frozen=True):
-    """One translated line; ``order`` decides between several that match: the last one wins.
+    """A translated line; ``order`` decides between several that match: the last one wins.
 
     Names and endings of names have no ``regex``: a name was found by looking it up, and of others
     the ``ending`` decides.
@@ -38,7 +38,7 @@ class _Pattern(msgspec.Struct, frozen=True):
     ending: str = ""
 
     def matches(self, entry: str) -> bool:
-        """Tell whether the entry itself matches; a directory's text ends with a slash."""
+        """Return whether the entry itself matches; a directory's text ends with a slash."""
         if self.directories_only and not entry.endswith("/"):
             return False
         if self.regex is None:
@@ -51,7 +51,7 @@ class _Pattern(msgspec.Struct, frozen=True):
         return match.lastindex is None or match.end(match.lastindex) == len(entry)
 
     def hides(self, entries: Iterable[str]) -> bool:
-        """Tell whether this pattern ignores one of the entries."""
+        """Return whether this pattern ignores one of the entries."""
         return self.ignores and any(self.matches(entry) for entry in entries)
 
 
@@ -74,7 +74,7 @@ class IgnoreRules:
     def _add(self, order: int, line: str) -> None:
         plain = _PLAIN.fullmatch(line)
         if plain is not None:
-            # To translate it would tell nothing, and to import what translates takes a while.
+            # Translating it is useless, and importing the translator takes a while.
             star, name = plain.groups()
             pattern = _Pattern(order, True, None, line.endswith("/"), name if star else "")
             (self._names if star else self._literal.setdefault(name, [])).append(pattern)
@@ -133,10 +133,10 @@ class IgnoreRules:
         return path if os.sep == "/" else path.replace(os.sep, "/")
 
     def admitting(self, directory: str) -> IgnoreRules:
-        """These rules without the patterns that would hide all of a directory the user has named.
+        """Return these rules without patterns that would hide all of a directory that is named.
 
-        Dropped is what ignores any child of the directory, whatever the child's name. A file in the
-        directory itself that names what it lets through keeps all of its patterns: there, ignoring
+        Patterns that ignore any child of the directory, with any name, are dropped. An ignore file
+        in the directory itself that names exceptions keeps all of its patterns: there, ignoring
         everything else is the point.
         """
         place = self._relative(directory, _ANY_NAME)

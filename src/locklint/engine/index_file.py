@@ -1,9 +1,9 @@
-"""Index files: what is known of some files, to be analysed elsewhere and together with others.
+"""Index files: facts of some files, to be analysed elsewhere and together with others.
 
 An index holds the bytes, the names and the facts of its files, and the settings of their folders,
-under paths relative to the working directory. So whoever has indexes of all parts of a program
-needs nothing else; facts that do not fit any more, because they are of another version or of other
-settings, are worked out again from the bytes. It is decoded as data, and cannot run code.
+under paths relative to the working directory. So indexes of all parts of a program are enough to
+analyse it; stale facts, from another version or other settings, are computed again from the bytes.
+It is decoded as data, and cannot run code.
 """
 
 from __future__ import annotations
@@ -37,18 +37,17 @@ _ANY_MAGIC = b"locklint index "
 _DIGEST_BYTES = 16
 _MOST_INDEX_BYTES = 1 << 30
 _MOST_SOURCE_BYTES = 2 << 30
-"""How many bytes the files of an index may have together, unpacked."""
+"""The largest number of bytes of all files of an index together, unpacked."""
 
 _Some = msgspec.Meta(max_length=1_000_000)
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
 class IndexedFile(msgspec.Struct, frozen=True, array_like=True):
-    """One file: its path with forward slashes, its bytes, or why it could not be read.
+    """A file: its path with forward slashes, its bytes, or why it could not be read.
 
-    The bytes are packed, and ``size`` of them otherwise.
-    ``facts`` are encoded facts, and ``key`` what they rest on; both are empty where it mentions no
-    lock.
+    The bytes are packed, and ``size`` of them otherwise. ``facts`` are encoded facts, and ``key``
+    is what they depend on; both are empty where it mentions no lock.
     """
 
     path: bytes
@@ -63,7 +62,7 @@ class IndexedFile(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Index(msgspec.Struct, frozen=True, array_like=True):
-    """One index file.
+    """An index file.
 
     ``paths`` are those that were named, ``problems`` pairs of a path and what is wrong there,
     ``settings`` pairs of the path and the bytes of a settings file.
@@ -85,11 +84,11 @@ def make_index(
     workers: Callable[[int], Workers | None] = lambda work: None,
     progress: Progress | None = None,
 ) -> Index:
-    """Look at the Python files under ``paths``, which lie in the working directory.
+    """Make an index of the Python files under ``paths``, which are in the working directory.
 
-    ``settings`` makes the settings of the run from what reads their files, ``workers`` gives those
-    who look at single files, given how many bytes these have. Raises `UsageError` as
-    `find_files` does, and for a path that lies elsewhere.
+    ``settings`` makes the settings of the run from a reader of their files, ``workers`` gives the
+    workers for single files, given the number of bytes of these. Raise `UsageError` as `find_files`
+    does, and for a path that is elsewhere.
     """
     seen: dict[Path, bytes] = {}
 
@@ -143,11 +142,11 @@ class _MadeIndex(NoStore):
         try:
             data = zlib.compress(_encoded(facts), 6)
         except (OverflowError, UnicodeEncodeError, RecursionError):
-            return  # Whoever reads the index works them out anew.
+            return  # The reader of the index computes them again.
         self._facts[self._keys[key]] = (key, data)
 
     def indexed(self, found: FoundFile) -> IndexedFile:
-        """What the index holds of a file."""
+        """Return the index's entry of a file."""
         module, is_package = self._bytes.module_name(found.path)
         key, facts = self._facts.get(found.shown, (b"", b""))
         path = _stored(found.path)
@@ -159,7 +158,7 @@ class _MadeIndex(NoStore):
 
 
 class _Recorded(FileBytes):
-    """Remembers, compressed, what was read, so that facts and bytes of an index fit together."""
+    """A record, compressed, of what was read, so that facts and bytes of an index fit together."""
 
     def __init__(
         self, source_roots: Sequence[str] = (), overlay: Mapping[str, bytes] | None = None
@@ -222,9 +221,9 @@ class IndexedProgram(FileBytes):
     """The files of several indexes together, in the place of those of the disk."""
 
     def __init__(self, indexes: Mapping[str, Index]) -> None:
-        """Take up indexes, by the names of their files.
+        """Add indexes, by the names of their files.
 
-        Raises `UsageError` where two of them hold different bytes for one path.
+        Raise `UsageError` if two of them hold different bytes for one path.
         """
         super().__init__()
         self.indexes = indexes

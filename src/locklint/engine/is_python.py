@@ -1,4 +1,4 @@
-"""Tells whether a file that the user named holds Python code."""
+"""Test of whether a file that the user named holds Python code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_python(path: str) -> bool:
     """Return whether a file is Python by its name, by its ``#!`` line, or else by its text.
 
     Text is Python if it can be parsed and imports or defines something. JSON, for instance, can
-    often be parsed. A file that cannot be read counts as Python, so that the run says why.
+    often be parsed. A file that cannot be read is treated as Python, so that the run says why.
     """
     if path.casefold().endswith(SUFFIXES + _FURTHER_SUFFIXES):
         return True

@@ -112,7 +112,7 @@ def config_in(directory: Path, read: Read = read_settings) -> LoadedConfig | Non
 
 
 def unheard_files(loaded: LoadedConfig, read: Read = read_settings) -> list[Path]:
-    """Return the settings files beside the one that counts in its folder."""
+    """Return the settings files in a folder that another one there overrides."""
     path = loaded.path
     if path is None or path.name not in FILE_NAMES:
         return []
@@ -126,10 +126,10 @@ def unheard_files(loaded: LoadedConfig, read: Read = read_settings) -> list[Path
 
 
 def load_file(path: Path) -> LoadedConfig:
-    """The settings of one file, whatever its name.
+    """Return the settings of one file, with any name.
 
-    Raises `SettingsError` where there is no such file too, and for a pyproject.toml without
-    settings of locklint's.
+    Raise `SettingsError` also if there is no such file, and for a pyproject.toml without settings
+    of locklint's.
     """
     path = path.absolute()
     return _loaded(path, _named_table(path, str(path), read_settings), read_settings)

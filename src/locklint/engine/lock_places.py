@@ -1,4 +1,4 @@
-"""Where locks are made, as far as the declarations tell: places that a finding is about as well."""
+"""Places where locks are made, as far as declarations show: a finding is about them as well."""
 
 from __future__ import annotations
 

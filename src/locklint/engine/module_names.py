@@ -21,14 +21,15 @@ _SUFFIXES = (".py", ".pyi", ".pyw", ".ipynb")
 
 
 class ModuleNames:
-    """Names modules, remembering what it learnt about each directory.
+    """Names of modules, with a cache of the facts about each directory.
 
     ``source_roots`` are directories from which imports start; the deepest that holds a file decides
     its name. Without one, a regular package's name is found by climbing while there is an
-    ``__init__.py``. Folders above it count as namespace packages where an import root stands above
-    them (``src``, ``site-packages``, a folder with package metadata, or a project's root, if the
-    folders between hold no Python file and do not bear a name such as ``examples``). A file outside
-    of any package is named from its project's root, and by its own name where there is none.
+    ``__init__.py``. Folders above it are treated as namespace packages where an import root is
+    above them (``src``, ``site-packages``, a folder with package metadata, or a project's root, if
+    the folders between hold no Python file and do not bear a name such as ``examples``). A file
+    outside of any package is named from its project's root, and by its own name where there is
+    none.
     """
 
     def __init__(self, source_roots: Sequence[str] = ()) -> None:
@@ -50,7 +51,7 @@ class ModuleNames:
         return ".".join((*package, stem)), stem == "__init__"
 
     def _package(self, directory: str) -> tuple[str, ...]:
-        """The package that a directory stands for; empty where imports start in it."""
+        """Return the package that a directory is; empty if imports start in it."""
         real = os.path.realpath(directory)
         for root in self._roots:
             if real == root:
@@ -84,7 +85,7 @@ def _namespace(directory: str, *, loose: bool) -> tuple[str, ...]:
 
 
 def _starts_imports(directory: str) -> bool:
-    """Tell whether a directory is one that is put on the import path as it is."""
+    """Return whether a directory is one that is put on the import path as it is."""
     if os.path.basename(directory) in _IMPORT_ROOTS:
         return True
     return any(name.endswith((".dist-info", ".egg-info")) for name in _listed(directory))

@@ -36,9 +36,9 @@ def project_folder(start: str, *, isolated: bool = False) -> str:
 
 
 def touching(diagnostics: Iterable[Diagnostic], names: Sequence[str]) -> tuple[Diagnostic, ...]:
-    """The findings that have to do with some of the named files or folders.
+    """Return the findings that concern some of the named files or folders.
 
-    A finding does so by its own place, by any step of its story and by where its locks are made.
+    A finding concerns a file by its own place, by any of its steps and by where its locks are made.
     """
     wanted = [printable_path(os.path.realpath(name)) for name in names]
     known: dict[str, bool] = {}

@@ -1,4 +1,4 @@
-"""Takes the code out of a notebook: the text of its code cells, and where each of them begins.
+"""Extraction of a notebook's code: the text of its code cells, and where each of them begins.
 
 The cells are analysed as one module, in their order in the file. What is not Python in them, such
 as magics and commands for a shell, is replaced by `pass`, so that no line moves.
@@ -20,7 +20,7 @@ from locklint.engine.read import ReadProblem
 
 SUFFIX = ".ipynb"
 
-# Cell magics whose cells are Python all the same.
+# Cell magics whose cells are still Python.
 _PYTHON_CELLS = frozenset(["capture", "prun", "time", "timeit", "python", "python3", "pypy"])
 # A magic, a command for a shell, or a request for help. No statement of Python begins or ends so.
 _MAGIC = re.compile(r"^(?P<indent>\s*)(?:[%!?,;/]|[\w.%*]+\?{1,2}\s*$)")

@@ -1,8 +1,8 @@
 """Patterns of files in settings: where they are anchored, and which files they match.
 
 They are in the language of ``.gitignore``. A pattern with a slash is relative to a folder: that of
-the settings file that it stands in, or the working directory where it comes from a flag. So that
-patterns of several files can stand in one list, such a pattern is made absolute when it is read.
+the settings file that contains it, or the working directory if it comes from a flag. So that one
+list can hold patterns of several files, such a pattern is made absolute when it is read.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def top_of(folder: str) -> str:
 
 
 class FilePattern:
-    """One absolute pattern or name pattern that files are compared with."""
+    """An absolute pattern or name pattern that files are compared with."""
 
     def __init__(self, pattern: str) -> None:
         self._inverted = pattern.startswith("!")
@@ -55,7 +55,7 @@ class FilePattern:
         return IgnoreRules(top_of(os.curdir), (self._pattern,))
 
     def matches(self, path: str) -> bool:
-        """Tell whether an absolute path, or a folder above it, matches."""
+        """Return whether an absolute path, or a folder above it, matches."""
         place = PurePath(path)
         found = bool(self._rules.verdict(str(place.parent), place.name, False)) or any(
             self._rules.verdict(str(folder.parent), folder.name, True)

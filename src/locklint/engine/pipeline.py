@@ -1,8 +1,8 @@
-"""One run, from paths to a report.
+"""A run, from paths to a report.
 
 Each file is read, screened, indexed and lowered by itself; then all of them are resolved and
-analysed together. Functions without a word of locks in them are lowered too if they call something
-that turned out to acquire or release for its caller.
+analysed together. Functions that do not mention locks are lowered too if they call one that turned
+out to acquire or release for its caller.
 """
 
 from __future__ import annotations
@@ -63,12 +63,11 @@ def check(
 ) -> Report:
     """Analyse the Python files under ``paths``.
 
-    ``config`` holds the settings of the whole run; ``settings`` says what counts for each file,
-    by default the same. ``stdin`` takes the place of a file, or comes to those that are found.
-    ``discovery`` are the files, where they were looked for already; ``means`` says where they are
-    read, remembered and lowered.
-    Raises `UsageError` for a named path that does not exist or where nothing
-    is to be analysed, and `locklint.engine.load_config.SettingsError` for an unknown rule.
+    ``config`` holds the settings of the whole run; ``settings`` has those of each file, by default
+    the same. ``stdin`` replaces a file, or is added to those that are found. ``discovery`` are the
+    files, if they were searched for already; ``means`` says where they are read, cached and
+    lowered. Raise `UsageError` for a named path that does not exist or where nothing is to be
+    analysed, and `locklint.engine.load_config.SettingsError` for an unknown rule.
     """
     from locklint.rules import ALL_RULES
 
@@ -156,9 +155,10 @@ def _reported(
 
 
 class Means(msgspec.Struct, frozen=True):
-    """Where the files of a run are read, who works them out, and what is known of them; by default
-    the disk, this process, and nothing. ``compiles``: whether to find each file that Python cannot
-    use, also among those that mention no lock.
+    """The source, the workers and the known facts of a run's files.
+
+    By default, these are the disk, this process, and none. ``compiles``: whether to find each file
+    that Python cannot use, also among those that mention no lock.
     """
 
     contents: FileBytes | None = None
@@ -168,7 +168,7 @@ class Means(msgspec.Struct, frozen=True):
 
 
 class Solved(msgspec.Struct, frozen=True):
-    """Everything that is known of some files before rules look at it."""
+    """Everything that is known about some files before rules look at it."""
 
     discovery: Discovery
     files: ProgramFiles
@@ -221,7 +221,7 @@ def solve(
 
 
 def counted(solved: Solved) -> tuple[Statistics, tuple[InternalError, ...]]:
-    """How much was analysed, and what went wrong in counting the edges of the lock-order graph."""
+    """Return how much was analysed, and errors from counting the edges of the lock-order graph."""
     program = solved.program
     statistics = Statistics(
         files=len(solved.discovery.files),
@@ -253,9 +253,9 @@ def completed(
 
 
 def _judges_comments(path: str, paths: Sequence[str], selection: RuleSelection) -> bool:
-    """Whether the run can tell what comments in a file silence.
+    """Return whether the run can know what comments in a file suppress.
 
-    A file that is looked at without its folder may lack the others by which its faults are seen.
+    A file that is analysed without its folder may lack other files that show its faults.
     """
     if UNUSED_SUPPRESSION not in selection.running(path):
         return False
@@ -329,10 +329,10 @@ def analyse(
 def _undisturbed() -> Iterator[None]:
     """Keep the collector away, and parse in peace.
 
-    Syntax trees are millions of objects that stay alive while they are worked on; to look through
-    them again and again takes a tenth of the time and finds next to nothing, for nothing that is
-    let go on the way is a ring. Nor does it afterwards, while rules work on the result: so what
-    there is by then is set aside for good, up to the next run.
+    Syntax trees are millions of objects that stay alive during the work. Looking through them again
+    and again takes a tenth of the time and finds next to nothing, because no dropped object is part
+    of a reference cycle. The same applies later, while rules work on the result: so the objects
+    that exist by then are frozen up to the next run.
     """
     was_enabled, thresholds = gc.isenabled(), gc.get_threshold()
     if gc.get_freeze_count():

@@ -1,4 +1,4 @@
-"""From paths to declarations and graphs: everything of a run that looks at one file at a time."""
+"""Declarations and graphs from paths: the part of a run that looks at one file at a time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class AnalysedFile:
 
 
 class FileBytes:
-    """Where the bytes and the names of files come from: the file system, and what is laid over it.
+    """The source of the bytes and names of files: the file system, and an overlay.
 
     ``overlay`` holds bytes by real path. Names of modules follow from ``source_roots``.
     """
@@ -96,13 +96,13 @@ class FileBytes:
         return self._names.name(path)
 
     def named(self, found: Iterable[FoundFile]) -> list[ModuleFile]:
-        """The files with their modules, each told apart from those before it."""
+        """Return the files with their modules, each distinguished from those before it."""
         taken: dict[str, str] = {}
         files: list[ModuleFile] = []
         for each in found:
             shown = each.shown
             module, is_package = self.module_name(each.path)
-            # Two scripts of one name are different files all the same.
+            # Two scripts of one name are still different files.
             is_taken = taken.setdefault(module, shown) != shown
             unique = f"{module}@{shown}" if is_taken else ""
             files.append(ModuleFile(each.path, shown, module, is_package, unique))
@@ -110,13 +110,13 @@ class FileBytes:
 
 
 class ProgramFiles:
-    """The files of a run, read and lowered as they are asked for.
+    """The files of a run, read and lowered when they are needed.
 
     A file that cannot be analysed, or a function of it, is in ``not_analysed``, or, where it is a
     defect of locklint, in ``errors``; the rest goes on. ``unparsed`` are notebooks that could not
-    be parsed; ``consulted`` are files and folders of installed packages that were looked at on the
-    way; ``silent`` and ``loaded`` are the files that mention no lock, and those among them that
-    were asked for nevertheless, by their paths.
+    be parsed; ``consulted`` are files and folders of installed packages that were looked at
+    meanwhile; ``silent`` and ``loaded`` are the files that mention no lock, and those among them
+    that were needed nevertheless, by their paths.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class ProgramFiles:
         return files
 
     def _screened(self, found: Sequence[ModuleFile], progress: Progress) -> Iterator[FileInput]:
-        """The files whose bytes mention locks; the others are noted, so that `load` finds them.
+        """Return the files whose bytes mention locks; note the others, so that `load` finds them.
 
         These others are done with, and so counted.
         """
@@ -197,7 +197,7 @@ class ProgramFiles:
         return FileInput(file.shown, file.module, file.is_package, file.unique, data, self._oldest)
 
     def _facts(self, inputs: Iterator[FileInput]) -> Iterator[tuple[FileInput, FileFacts]]:
-        """The facts of files in their order, from the store or made anew."""
+        """Return the facts of files in their order, from the store or newly computed."""
         pending: deque[tuple[FileInput, FileFacts | None]] = deque()
 
         def unknown() -> Iterator[FileInput]:
@@ -223,7 +223,7 @@ class ProgramFiles:
         yield from next_known()
 
     def _adopt(self, file: FileInput, facts: FileFacts) -> AnalysedFile | None:
-        """Take up the facts of a file."""
+        """Add the facts of a file."""
         self._note(facts.lowered)
         if facts.index is None and not facts.cells:
             return None
@@ -244,9 +244,9 @@ class ProgramFiles:
         self.errors += lowered.errors
 
     def add_text(self, path: str, text: str) -> tuple[AnalysedFile | None, list[Function]]:
-        """Take up a text as if it were that of the file at a path; the graphs of what may matter.
+        """Add a text as if it were that of the file at a path; return the graphs that may matter.
 
-        It counts as one that mentions locks.
+        It is treated as one that mentions locks.
         """
         module, is_package = self._contents.module_name(path)
         file = FileInput(path, module, is_package, "", text.encode("utf-8"), self._oldest)
@@ -297,7 +297,7 @@ class ProgramFiles:
     def lower_all(
         self, wanted: Mapping[str, Collection[str]], progress: Progress | None = None
     ) -> dict[str, list[Function]]:
-        """What `lower` gives, for several files at once, by path; files without new ones left out.
+        """Return the results of `lower` for several files, by path, if there are new graphs.
 
         The paths of the result are sorted.
         """

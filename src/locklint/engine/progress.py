@@ -1,4 +1,4 @@
-"""How a run tells how far it is, without knowing who listens."""
+"""Progress of a run, reported to any listener."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Progress(Protocol):
     """A listener to a run; every method is cheap and may be called often.
 
     A run calls ``begin`` for each of its phases, then ``advance`` as work gets done. Calls come
-    from one thread. The end of the run is told to the listener by its maker.
+    from one thread. The maker of the listener reports the end of the run to it.
     """
 
     def begin(self, phase: str, total: int | None = None) -> None:

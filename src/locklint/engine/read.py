@@ -1,12 +1,12 @@
-"""Reads files: the one place where bytes come from the disk, and how source text is decoded.
+"""Reading of files: the one place where bytes come from the disk, and how text is decoded.
 
-What lies in a checkout may be anything: a pipe that nobody writes to, a link to a device without
-end, a file of many gigabytes. So every file is opened without waiting, must be a regular one, and
-is read up to a limit.
+A path in a checkout may be anything: a pipe that has no writer, a link to an endless device, a file
+of many gigabytes. So every file is opened without waiting, must be a regular one, and is read up to
+a limit.
 
-Decoding follows PEP 263: a byte-order mark or a coding comment in the first two lines decides,
-else the text is UTF-8. Line ends become ``\\n``, so that line numbers are those of editors; form
-feeds, which Python's own tokenizer takes for blanks, are kept.
+Decoding follows PEP 263: a byte-order mark or a coding comment in the first two lines decides, else
+the text is UTF-8. Line ends become ``\\n``, so that line numbers are those of editors; form feeds,
+which Python's own tokenizer treats as blanks, are kept.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ MOST_SETTINGS_BYTES = 1 << 20
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0)
 
-# From PEP 263; it counts only in one of the first two lines, and in the second only where the first
-# is blank or a comment.
+# From PEP 263; it applies only in one of the first two lines, and in the second only where the
+# first is blank or a comment.
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _NO_CODE = re.compile(rb"^[ \t\f]*(?:#.*)?$")
 # The encodings of domain names: decoding takes time that grows with the square of the length.
@@ -55,8 +55,8 @@ def opened(path: str | Path, *, follow: bool = True) -> Iterator[tuple[int, os.s
     Never waits for a named pipe or a device. Raise `OSError`, also for what is not a regular file
     or has a name that no file can have; without ``follow``, for a link too.
     """
-    # What stands at a path may change between a look and an open: so the open itself must not wait,
-    # and the look comes after it.
+    # The file at a path may change between a test and an open: so the open itself must not wait,
+    # and the test comes after it.
     flags = os.O_RDONLY | _NO_WAITING | (0 if follow else _NO_FOLLOWING)
     try:
         descriptor = os.open(path, flags)

@@ -1,4 +1,4 @@
-"""The results of a run, as the reporters take them."""
+"""The results of a run, as reporters get them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class InternalError(msgspec.Struct, frozen=True):
 
     @property
     def description(self) -> str:
-        """Return what to tell the user: that memory ran out is no bug."""
+        """Return the text for the user: that memory ran out is no bug."""
         if self.message == NO_MEMORY:
             return NO_MEMORY
         return f"internal error, a bug in locklint: {self.message}"
 
 
 def lines_of_errors(errors: Sequence[InternalError]) -> list[str]:
-    """Return what to tell the user: a line each, but one for all files for want of memory."""
+    """Return lines for the user: one for each error, one for all that lacked memory."""
     told = dict.fromkeys(f"{e.path}: {e.description}" for e in errors if e.message != NO_MEMORY)
     paths = dict.fromkeys(e.path for e in errors if e.message == NO_MEMORY)
     if paths:
@@ -59,7 +59,7 @@ class UnknownName(msgspec.Struct, frozen=True, order=True):
     """A name in a setting that nothing has; ``message`` says what exists.
 
     The confidence is high if no other file can have it, medium if the name looks misspelt, low if
-    it may well stand in what was not analysed.
+    code that was not analysed may well have it.
     """
 
     setting: str
@@ -74,7 +74,7 @@ class UnknownName(msgspec.Struct, frozen=True, order=True):
 
 
 class Silenced(msgspec.Struct, frozen=True):
-    """A finding that a comment silences, and the reason that stands there; empty if none does."""
+    """A finding that a comment suppresses, and the reason that it gives; empty if none."""
 
     diagnostic: Diagnostic
     reason: str = ""
@@ -100,15 +100,14 @@ class Report(msgspec.Struct, frozen=True):
 
     ``sources`` holds at least every file that a finding or one of its steps points into.
     ``not_analysed`` are the files and functions about which nothing is concluded, and the places
-    where a bound cut something off, in the order of places.
-    ``files`` are the paths of all files that were found, as they are shown; ``noqa`` says that a
-    ``noqa`` comment in them names a rule. ``silenced`` are the findings that comments silence,
-    ``known`` those that a baseline knows, both in output order; neither is among ``diagnostics``.
-    ``compared`` says that there was a baseline. ``consulted`` are files and folders of installed
-    packages that the answers rest on as well. ``silent`` are the files, by the paths that open
-    them, that mention no lock; ``loaded`` those among them that were looked into nevertheless.
-    ``unknown_names`` are those in settings that nothing in the code has, ``passed_over`` the files
-    that the user named and that are not Python.
+    where a bound cut something off, in the order of places. ``files`` are the paths of all files
+    that were found, as they are shown; ``noqa`` says that a ``noqa`` comment in them names a rule.
+    ``silenced`` are the findings that comments suppress, ``known`` those that a baseline knows,
+    both in output order; neither is among ``diagnostics``. ``compared`` says that there was a
+    baseline. ``consulted`` are files and folders of installed packages that the results depend on
+    as well. ``silent`` are the files, by the paths that open them, that mention no lock; ``loaded``
+    those among them that were analysed nevertheless. ``unknown_names`` are those in settings that
+    nothing in the code has, ``passed_over`` the files that the user named and that are not Python.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()

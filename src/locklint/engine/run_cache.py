@@ -2,12 +2,12 @@
 
 A report is kept under a key that is made from everything that decides it: the texts and names of
 all files, the settings of each, the words of the command line that narrow the analysis, the
-interpreter, and locklint's own code. What it took from installed packages is kept beside it and
-looked at again. So nothing has to be invalidated: whatever is different has another key.
+interpreter, and locklint's own code. The installed packages that it used are kept beside it and
+checked again. So nothing has to be invalidated: any difference makes another key.
 
 Of most files only this decides, that they mention no lock. A second key, in which nothing else is
 said of them, finds the report again when such files were edited; those of them that the analysis
-looked into all the same are kept beside the report with their texts' digests.
+used anyway are kept beside the report with their texts' digests.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FileMark: TypeAlias = tuple[str, int, int]
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of a report; ``loaded`` are files without locks, with their digests."""
+    """A cached report; ``loaded`` are files without locks, with their digests."""
 
     diagnostics: tuple[Diagnostic, ...]
     statistics: Statistics
@@ -70,7 +70,7 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class RunKeys:
-    """What decides a run: ``shape`` is everything but texts, ``contents`` are these, by path.
+    """The keys of a run: ``shape`` is everything but texts, ``contents`` are these, by path.
 
     A content is the digest of a file's bytes, or the reason why there are none. ``size`` is that of
     all files together; a report of more than `most_bytes` of that is neither kept nor believed.
@@ -82,12 +82,12 @@ class RunKeys:
 
     @property
     def most_bytes(self) -> int:
-        """How many bytes the encoded report of such a run may have."""
+        """Return the largest number of bytes of the encoded report of such a run."""
         return _LEAST_BYTES + most_bytes(self.size)
 
     @property
     def exact(self) -> bytes:
-        """The key of runs whose reports cannot but be equal."""
+        """Return the key of runs whose reports are certain to be equal."""
         return joined((b"exact", self.shape, *_pairs(self.contents)))
 
     def without(self, silent: Iterable[str]) -> bytes:
@@ -121,12 +121,12 @@ class RunCache:
 
     @property
     def trouble(self) -> str:
-        """Why the cache cannot be used; empty if nothing is wrong."""
+        """Return why the cache cannot be used; empty if nothing is wrong."""
         return self._store.trouble
 
     @property
     def is_refused(self) -> bool:
-        """Whether the folder is one that nobody should write to: that deserves a word."""
+        """Return whether the folder is one that must not be written to: that deserves a message."""
         return self._store.is_refused
 
     def get(self, keys: RunKeys) -> Report | None:
@@ -138,7 +138,7 @@ class RunCache:
         return None if loose is None else self._entry(loose, keys, keys.exact)
 
     def get_changed(self, keys: RunKeys, silent: Iterable[str]) -> Report | None:
-        """The same, whatever stands in the files ``silent``, of which none mentions a lock."""
+        """Return the report for any texts of the files ``silent`` that mention no lock."""
         return self._entry(keys.without(silent), keys)
 
     def silent_contents(self, keys: RunKeys) -> frozenset[bytes] | None:
@@ -219,7 +219,7 @@ _DECODER = msgspec.msgpack.Decoder(_Entry)
 
 
 def _is_sound(entry: _Entry) -> bool:
-    """Whether all places lie in their files, as far as the texts of these are there."""
+    """Return whether all places are in their files, as far as the texts of these exist."""
     lines = {path: len(source.lines) for path, source in entry.sources.items()}
     places: list[Diagnostic | Step | Anchor | NotAnalysed] = [*entry.not_analysed]
     for found in (*entry.diagnostics, *(each.diagnostic for each in entry.silenced)):
@@ -240,9 +240,9 @@ def _mark(path: str) -> FileMark:
 
 @lru_cache(maxsize=1)
 def _code() -> bytes:
-    """What stands for the interpreter and locklint's own code.
+    """Return a digest of the interpreter and locklint's own code.
 
-    Who changes a rule wants to see what it says now: so all modules are looked at.
+    A changed rule must take effect at once: so all modules are looked at.
     """
     package = Path(__file__).parent.parent
     own = list(marks(str(path) for path in package.rglob("*.py")))
@@ -251,7 +251,7 @@ def _code() -> bytes:
 
 
 def _installed() -> bytes:
-    """What stands for the packages of the interpreter: there, names may lead to kinds of locks."""
+    """Return a digest of the interpreter's packages: names in them may lead to kinds of locks."""
     places = [mark for mark in marks(filter(os.path.isdir, sys.path)) if _is_installed(mark[0])]
     return repr(places).encode()
 

@@ -1,4 +1,4 @@
-"""From a program's facts to the findings that are shown."""
+"""Running of rules over a program's facts, to get the findings that are shown."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ABOUT_ANY_CODE = "LCK9"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What the rules have found.
+    """The findings of the rules.
 
     ``all`` is everything that the rules which run over a file have to say about it; ``shown`` are
-    those of them that are shown if no comment silences them, in output order. ``errors`` is what
+    those of them that are shown if no comment suppresses them, in output order. ``errors`` is what
     went wrong.
     """
 
@@ -92,7 +92,7 @@ def visible(
 
 
 def is_test_code(path: str, roots: Sequence[str] = ()) -> bool:
-    """Whether a file holds tests, by its name or that of a folder below what was asked for."""
+    """Return whether a file holds tests, by its name or that of a folder below the named paths."""
     inside = path
     for root in roots:
         if os.path.abspath(path).startswith(os.path.join(os.path.abspath(root), "")):

@@ -1,4 +1,4 @@
-"""Which rules run, and which of their findings are shown."""
+"""Selection of rules that run, and of their findings that are shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PREFIX = re.compile(r"LCK\d{0,2}")
 
-# A file that cannot be parsed is never passed over in silence, whatever else is selected.
+# A file that cannot be parsed is never skipped silently, for any selection.
 ALWAYS_SELECTED = frozenset({"LCK901"})
 
 EVERY_RULE = "ALL"
@@ -83,12 +83,12 @@ def is_shown(diagnostic: Diagnostic, config: Config, explicit: frozenset[str]) -
 
 
 def find_rules(selector: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The rules that one selector (code, prefix, name or ``ALL``) stands for; empty if none."""
+    """Return the rules that one selector (code, prefix, name or ``ALL``) means; empty if none."""
     return tuple(rule for rule in rules if _exactness(rule, (selector,)) > _NOT_NAMED)
 
 
 def unknown_rule(selector: str, rules: Iterable[Rule]) -> str:
-    """A message for a selector that stands for no rule, with the nearest code or name."""
+    """Return a message for a selector that matches no rule, with the nearest code or name."""
     known = [word for rule in rules for word in (rule.code, rule.name)]
     return f"there is no rule `{selector}`{did_you_mean(selector, [*known, EVERY_RULE])}"
 

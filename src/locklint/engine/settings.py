@@ -1,8 +1,8 @@
-"""The settings of a run: those of the project's root, and what folders below it say differently.
+"""The settings of a run: those of the project's root, and those that folders below it change.
 
 Settings that decide what is analysed and how come from the root alone, so that a finding does not
 depend on where the analysis began. Which rules run over a file, and which of their findings are
-shown, is decided by the settings file nearest to it. Flags stand above all files.
+shown, is decided by the settings file nearest to it. Flags override all files.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ def _root_fields() -> tuple[str, ...]:
 
 
 def find_root(paths: Sequence[str], read: Read = read_settings) -> LoadedConfig:
-    """The settings of the project that paths belong to, or the defaults.
+    """Return the settings of the project that paths belong to, or the defaults.
 
-    They are those of the nearest settings file from the working directory upwards. Where some path
-    lies outside of that directory, or there is no such file, the search begins at the folder that
-    holds all of the paths. ``read`` gives the bytes of a file. Raises `SettingsError`.
+    They are those of the nearest settings file from the working directory upwards. If some path is
+    outside of that directory, or there is no such file, the search begins at the folder that holds
+    all of the paths. ``read`` gives the bytes of a file. Raise `SettingsError` if they are faulty.
     """
     here = os.path.realpath(os.curdir)
     reals = [os.path.realpath(path) for path in paths]
@@ -118,7 +118,7 @@ class Settings:
         return self.source_of(path)[0]
 
     def source_of(self, path: str) -> tuple[Config, Path | None]:
-        """The settings for one file, and the settings file whose rules count for it."""
+        """Return the settings for one file, and the settings file whose rules apply to it."""
         if not self._per_folder:
             return self.config, self.path
         return self._in_folder(os.path.dirname(os.path.realpath(path)))
@@ -162,7 +162,7 @@ class Settings:
 
 
 class RuleSelection:
-    """Which rules run over which file. Raises `SettingsError` for a rule that does not exist."""
+    """The rules that run over each file. Raise `SettingsError` if a rule does not exist."""
 
     def __init__(self, settings: Settings, rules: Sequence[Rule]) -> None:
         self._settings = settings
@@ -198,7 +198,7 @@ class RuleSelection:
         return self._codes(self.config(path))[1]
 
     def rules(self) -> tuple[Rule, ...]:
-        """All rules that run over some file that `running` was asked about, or over the root."""
+        """Return all rules that run over the root or a file that `running` was called for."""
         codes = frozenset().union(*(running for _, running, _ in self._known.values()))
         return tuple(rule for rule in self._rules if rule.code in codes)
 

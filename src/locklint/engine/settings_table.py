@@ -24,7 +24,7 @@ SCHEMA_DIALECT = "http://json-schema.org/draft-07/schema#"
 
 @dataclass(frozen=True)
 class Setting:
-    """One row: what may be written, what counts otherwise (None: nothing), and where it counts."""
+    """A row: the allowed values, the default (None: nothing), and the scope."""
 
     key: str
     type: str
@@ -32,7 +32,7 @@ class Setting:
     description: str
     scope: str
     example: str
-    inner: tuple[Setting, ...] = ()  # What may stand in each of its tables.
+    inner: tuple[Setting, ...] = ()  # The settings that each of its tables may hold.
 
     @property
     def place(self) -> str:
@@ -129,7 +129,7 @@ def _type(value: dict[str, Any]) -> str:
 
 
 def as_toml(config: Config, wanted: Callable[[str], bool] = lambda key: True) -> str:
-    """The settings as a TOML document; what is not set stands in a comment."""
+    """Return the settings as a TOML document; a setting without a value is in a comment."""
     return "".join(f"{line}\n" for line in _toml_lines(config, wanted))
 
 

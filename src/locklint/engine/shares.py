@@ -1,8 +1,8 @@
 """Files worked on by other processes or machines, behind an executor.
 
 Files go out in shares of about the same size, as bytes, and facts come back as bytes, in the order
-of the files: whoever did the work, the answer is the same. A share whose worker died is done again,
-file by file, so that one which kills its worker is found and named.
+of the files: the result is the same for any worker. A share whose worker died is done again, file
+by file, so that one which kills its worker is found and named.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _Answer = TypeVar("_Answer", FileFacts, Lowered)
 
 
 def do_facts(data: bytes) -> bytes:
-    """What a worker does with a share of files: encoded requests in, encoded facts out."""
+    """Run a worker's share of files: encoded requests in, encoded facts out."""
     requests = msgspec.msgpack.decode(data, type=tuple[FactsRequest, ...])
     with _as_worker():
         return msgspec.msgpack.encode([_encoded(find_facts(each)) for each in requests])
 
 
 def do_lower(data: bytes) -> bytes:
-    """What a worker does with a share of functions: encoded requests in, encoded graphs out."""
+    """Run a worker's share of functions: encoded requests in, encoded graphs out."""
     requests = msgspec.msgpack.decode(data, type=tuple[LowerRequest, ...])
     with _as_worker():
         return msgspec.msgpack.encode([_encoded(find_graphs(each)) for each in requests])
 
 
 def _encoded(answer: FileFacts | Lowered) -> bytes | None:
-    """An answer as bytes; None where it holds what the encoding does not know, a huge number."""
+    """Return a result as bytes. Return None if it holds a number too large for the encoding."""
     try:
         return msgspec.msgpack.encode(answer)
     except (OverflowError, UnicodeEncodeError, RecursionError):
@@ -76,7 +76,7 @@ class _Pending(Generic[_Request]):
 
 @dataclass(frozen=True)
 class _Task(Generic[_Request, _Answer]):
-    """A kind of question: who answers it over there and here, and how it fails for one file."""
+    """A kind of task: how it runs there and here, and how it fails for one file."""
 
     remote: Callable[[bytes], bytes]
     here: Callable[[_Request], _Answer]
@@ -122,7 +122,7 @@ class OverExecutor:
         return self._answers(iter(requests), _GRAPHS)
 
     def close(self) -> None:
-        """End the executors without waiting for what nobody wants any more."""
+        """End the executors without waiting for results that are no longer needed."""
         self._end()
         self._make.close()
 
@@ -161,13 +161,13 @@ class OverExecutor:
     def _submitted(
         self, share: tuple[_Request, ...], task: _Task[_Request, _Answer]
     ) -> _Pending[_Request]:
-        """Hand a share to the executor, a new one where the last cannot take it."""
+        """Submit a share to the executor, or to a new one if the last cannot accept it."""
         data = msgspec.msgpack.encode(share)
         if self._executor is None:
             self._executor = self._make(self._jobs)
         try:
             return _Pending(share, self._executor.submit(task.remote, data), self._executor)
-        except RuntimeError:  # It is broken; why, is said when its first answer is missed.
+        except RuntimeError:  # It is broken; the reason is given when its first result is missed.
             self._end()
             self._executor = self._make(self._jobs)
             return _Pending(share, self._executor.submit(task.remote, data), self._executor)
@@ -188,7 +188,7 @@ class OverExecutor:
         task: _Task[_Request, _Answer],
         error: Exception,
     ) -> Iterator[_Answer]:
-        """The answers of a share that was lost, and whatever else was lost with it."""
+        """Return the results of a share that was lost, and of all others that were lost with it."""
         what = "died" if isinstance(error, BrokenExecutor) else f"failed ({_reason(error)})"
         self._say(f"a worker {what}; its share of the work is repeated")
         if isinstance(error, BrokenExecutor):
@@ -202,7 +202,7 @@ class OverExecutor:
     def _one_by_one(
         self, share: tuple[_Request, ...], task: _Task[_Request, _Answer]
     ) -> Iterator[_Answer]:
-        """The answers to some questions from workers that have nothing else to do."""
+        """Return the results of some tasks from workers that have nothing else to do."""
         executor: Executor | None = None
         try:
             for request in share:

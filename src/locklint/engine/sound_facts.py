@@ -1,9 +1,9 @@
-"""Tells whether facts that come from a cache or an index can be those of a file.
+"""Tests of whether facts from a cache or an index can be those of a file.
 
-A cache may come with the code that is analysed, made by somebody who means harm. Facts can lie,
-which nobody can tell without working them out anew. But what the analysis relies on is looked at:
-places lie in the file, functions are of that file, and what a graph leads to is there. Types, and
-that no line is negative, are seen to when facts are decoded.
+A cache may come with the code that is analysed, made by an attacker. Facts can be false, which
+cannot be found without computing them again. But all that the analysis relies on is checked: places
+are in the file, functions are of that file, and the targets in a graph exist. Types, and that no
+line is negative, are checked when facts are decoded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Graphs = Mapping[str, tuple[Function, ...]]
 
 def are_facts_of(facts: FileFacts, file: FileInput) -> bool:
     """Return whether facts can be those of a file."""
-    # In a notebook, ends of lines stand in strings of JSON.
+    # In a notebook, ends of lines are in strings of JSON.
     lines = len(file.data) if file.is_notebook else _lines(file.data)
     lowered = facts.lowered
     if lowered.errors or any(

@@ -1,4 +1,4 @@
-"""Source text that comes from standard input and takes the place of a file."""
+"""Source text that comes from standard input and replaces a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from locklint.core.config import Config
 from locklint.engine.discover import FoundFile, discover
 
 UNNAMED = "<stdin>"
-"""How text is shown that was given no name."""
+"""The shown name of text that was given no name."""
 
 
 class StdinText(msgspec.Struct, frozen=True):

@@ -44,9 +44,9 @@ class _Use(msgspec.Struct, frozen=True):
 
 
 class Silencer:
-    """The comments of a run's files, and which of them have silenced something so far.
+    """The comments of a run's files, and those of them that have suppressed something so far.
 
-    A comment counts at a finding's primary line, at each of its anchors and at each step that
+    A comment applies at a finding's primary line, at each of its anchors and at each step that
     acquires or makes a lock. A file that ``sources`` does not hold has no comments. ``names`` are
     those of the rules.
     """
@@ -58,7 +58,7 @@ class Silencer:
         self._used: set[_Use] = set()
 
     def silences(self, diagnostic: Diagnostic) -> bool:
-        """Tell whether comments silence a finding, and note down all that do."""
+        """Return whether comments suppress a finding, and record all that do."""
         return bool(self._silencing(diagnostic))
 
     def _silencing(self, diagnostic: Diagnostic) -> list[Pragma]:

@@ -1,4 +1,4 @@
-"""Where something stands in a TOML file. Only errors ask, since `tomllib` keeps no places."""
+"""Places in a TOML file. Only errors need them, since `tomllib` keeps no places."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 _MOST_WORK = 300_000
-"""How many characters are parsed in vain before nothing more is looked for."""
+"""The number of characters that are parsed in vain before the search ends."""
 
 
 class Origin(NamedTuple):
-    """Where settings are written: a name for messages and, for a file, its text.
+    """The source of settings: a name for messages and, for a file, its text.
 
     ``table`` are the keys that lead to the table of the settings in the document.
     """
@@ -98,7 +98,7 @@ def _statements(text: str) -> Iterator[_Statement]:
         while (values := _parsed("\n".join(lines[start:end]))) is None and end < len(lines):
             work += sum(map(len, lines[start:end]))
             if work > _MOST_WORK:
-                return  # To try once more for each line of a long list takes forever.
+                return  # Trying once more for each line of a long list takes too long.
             end += 1
         yield _Statement(start, "\n".join(lines[start:end]), header, values or {})
         start = end

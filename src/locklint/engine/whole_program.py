@@ -1,4 +1,4 @@
-"""From the lowered functions of each file to the lock states of the whole program."""
+"""The lock states of the whole program, from the lowered functions of each file."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _T = TypeVar("_T")
 
 _MAX_ROUNDS = 4
 _MOST_CALLERS = 12
-"""How many callers of one name are looked at."""
+"""The largest number of callers of one name that are looked at."""
 
 _MAX_DEPTH = 12
 """Through how many calls functions are lowered on demand."""
@@ -105,7 +105,7 @@ class WholeProgram:
         """Solve the functions, and all others that turn out to matter to them."""
         self._progress.begin("resolving names", len(lowered))
         ready: list[Function] = []
-        # Decorators may stand in a file that comes later.
+        # Decorators may be in a file that comes later.
         self._keep_nested(each for _, functions in lowered for each in functions)
         for file, functions in tracked(lowered, self._progress):
             ready += self.with_effects(file, functions)
@@ -125,7 +125,7 @@ class WholeProgram:
         self.interprocedural.settle()
 
     def forget(self) -> None:
-        """Drop the answers about names, which only solving needs: a tenth of the memory."""
+        """Drop the results about names, which only solving needs: a tenth of the memory."""
         self._resolver.forget()
 
     def include(self, wanted: Mapping[str, Collection[str]]) -> None:
@@ -155,7 +155,7 @@ class WholeProgram:
             asked = {function.key for function in found}
 
     def _unlowered_callers(self, names: set[str]) -> dict[str, set[str]]:
-        """By path, the functions that call something of those names, each called by a few only."""
+        """Return, by path, the functions that call one of those names, if only a few call it."""
         callers: dict[str, list[tuple[str, str]]] = {}
         for path, file in self.files.files.items():
             for decl in file.index.functions.values():
@@ -182,7 +182,7 @@ class WholeProgram:
         } - self.interprocedural.functions.keys()
 
     def made(self) -> dict[str, tuple[str, Span]]:
-        """Where the locks are made, by identity."""
+        """Return the places where the locks are made, by identity."""
         found: dict[str, tuple[str, Span]] = {}
         for states in self.interprocedural.states.values():
             for lock in states.locks.values():
@@ -235,7 +235,7 @@ class WholeProgram:
         }
 
     def _fields_with_locks(self, states: LockStates) -> Iterator[Field]:
-        """Attributes whose objects' methods, called by a function, acquire locks of theirs."""
+        """Return attributes whose methods, called by a function, acquire locks of the object."""
         key = states.function.class_key
         for called in states.calls if key else ():
             path = called.call.written_receiver if called.call else None
@@ -301,7 +301,7 @@ class WholeProgram:
     # -- what is lowered on demand ----------------------------------------------------------
 
     def _touching(self) -> dict[str, set[str]]:
-        """By path, the functions not lowered yet in which something turns out to be a lock."""
+        """Return, by path, the functions, not lowered yet, that turn out to use a lock."""
         from locklint.frontend.written_locks import touches_lock
 
         found: dict[str, set[str]] = {}
@@ -318,7 +318,7 @@ class WholeProgram:
         return found
 
     def _callers(self, keys: set[str]) -> dict[str, set[str]]:
-        """By path, the functions not lowered yet that call one of ``keys``, or enter by it."""
+        """Return, by path, the functions, not lowered yet, that call or enter one of ``keys``."""
         from locklint.frontend.written_locks import enters
 
         called = {key: split_key(key)[1].rpartition(".")[2].partition("@")[0] for key in keys}
@@ -370,7 +370,7 @@ class WholeProgram:
         return frozenset({*ENTERING, *others})
 
     def _behind_locking_decorators(self) -> dict[str, set[str]]:
-        """By path, the functions not lowered yet that a locking decorator guards."""
+        """Return, by path, the functions, not lowered yet, that a locking decorator guards."""
         from locklint.frontend.value_types import FunctionType
 
         decorations = self._resolver.dispatch.decorations
@@ -397,7 +397,7 @@ class WholeProgram:
         return self._resolver.dispatch.decorations.uses.get(use.inner)
 
     def _follow_calls(self) -> None:
-        """Lower what is called while a lock is held and may come to another one."""
+        """Lower functions that are called while a lock is held and may reach another one."""
         states = self.interprocedural.states
         if not any(called.held for one in states.values() for called in one.calls) and not any(
             one.taken for one in states.values()
@@ -419,7 +419,7 @@ class WholeProgram:
             calls.renew()
 
     def _logging_of_locked_texts(self) -> list[Function]:
-        """Where something is logged, if its text takes a lock under which others log (LCK306)."""
+        """Return the logging calls whose texts acquire a lock under which others log (LCK306)."""
         every = self.interprocedural.states.values()
         taken = {
             event.lock.identity
@@ -448,9 +448,9 @@ class WholeProgram:
         )
 
     def _on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
-        """Functions by their keys, and what is nested in them, if they may come to a lock.
+        """Return functions by their keys, and those nested in them, if they may reach a lock.
 
-        ``reach`` None: whether they may or not.
+        ``reach`` None: without this test.
         """
         found: list[Function] = []
         wanted: dict[str, set[str]] = {}
@@ -509,7 +509,7 @@ class WholeProgram:
     def _lowered(self, wanted: Mapping[str, Collection[str]]) -> list[Function]:
         """The resolved functions of those, by path, that were not lowered yet."""
         lowered = self.files.lower_all(wanted, self._progress)
-        # Wrappers may stand in a file that comes later.
+        # Wrappers may be in a file that comes later.
         self._keep_nested(each for functions in lowered.values() for each in functions)
         found: list[Function] = []
         for path, functions in self._working(lowered.items()):
@@ -520,7 +520,7 @@ class WholeProgram:
         self._nested.update((each.key, each) for each in functions if each.parent is not None)
 
     def with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
-        """Resolved functions, and the uses of wrappers that stand in front of them."""
+        """Return resolved functions, and the uses of wrappers around them."""
         functions = list(functions)
         self._keep_nested(functions)
         done = self._resolved(file, functions)
@@ -548,7 +548,7 @@ class WholeProgram:
         return done
 
     def written_calls(self) -> WrittenCalls:
-        """What reads functions' texts, as the resolver knows the project now."""
+        """Return the reader of functions' texts, with the current knowledge of the resolver."""
         if self._read_calls is None:
             from locklint.frontend.written_calls import WrittenCalls
 
@@ -559,7 +559,7 @@ class WholeProgram:
         return self._read_calls
 
     def _resolver_of(self, index: ModuleIndex) -> StaticResolver:
-        """What answers for the names in one file."""
+        """Return the resolver of the names in one file."""
         if index.path not in self._resolvers:
             self._resolvers[index.path] = self._resolver.for_file(index)
         return self._resolvers[index.path]
@@ -600,7 +600,7 @@ class WholeProgram:
         return [*more, *self._resolved(file, [own]), *(self._use(inner) if inner else [])]
 
     def _answer(self, file: AnalysedFile, ask: Callable[[], _T], otherwise: _T) -> _T:
-        """What is asked about a file; ``otherwise``, and an internal error, if that goes wrong."""
+        """Return the result for a file; ``otherwise``, and an internal error, if that fails."""
         try:
             return ask()
         except Exception as error:

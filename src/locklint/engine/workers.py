@@ -1,4 +1,4 @@
-"""Who works out the facts of files: this process, or, in `engine.shares`, others."""
+"""Workers that compute the facts of files: this process, or, in `engine.shares`, others."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from locklint.engine.facts import (
 from locklint.index.declarations import ModuleIndex
 
 SHARE_BYTES = 200_000
-"""How many bytes of source, about, a worker gets at a time: a second or two of work."""
+"""The approximate number of bytes of source per share of a worker: a second or two of work."""
 
 _DECLARATION_BYTES = 1_500
-"""What lowering one more function of a file counts as."""
+"""The weight of lowering one more function of a file."""
 
 
 class LowerRequest(msgspec.Struct, frozen=True, array_like=True):
@@ -36,7 +36,7 @@ class LowerRequest(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def weight(self) -> int:
-        """How much work it is, about, in bytes of source."""
+        """Return the approximate amount of work, in bytes of source."""
         return len(self.wanted) * _DECLARATION_BYTES
 
     @property
@@ -53,7 +53,7 @@ class FactsRequest(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def weight(self) -> int:
-        """How much work it is, about, in bytes of source."""
+        """Return the approximate amount of work, in bytes of source."""
         return len(self.file.data)
 
     @property
@@ -63,7 +63,7 @@ class FactsRequest(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Workers(Protocol):
-    """Gives what is asked for, in the order of the questions, which are read as far as needed."""
+    """Workers that yield results in the order of the requests, which are read as far as needed."""
 
     def facts(
         self, files: Iterable[FileInput], settings: FactSettings | None

@@ -1,8 +1,8 @@
-"""Replaces a file as a whole: whatever happens, it holds the old bytes or the new ones.
+"""Replacing of a file as a whole: in all cases it holds the old bytes or the new ones.
 
-What is written lies where its name says. In a checkout a name may be a link to any file of the
-user's, so no link is followed, neither in the place of the file nor on the way out of the working
-directory.
+A written file is where its name says. In a checkout a name may be a link to any file of the user's,
+so no link is followed, neither in place of the file nor in a folder of its path that leads out of
+the working directory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import re
 import stat
 
-# Names of streams that processes hold open, whatever these lead to.
+# Names of streams that processes hold open, for any target.
 _STREAM = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
 
 _NO_FOLLOWING = getattr(os, "O_NOFOLLOW", 0)
@@ -72,9 +72,9 @@ def is_stream(path: str) -> bool:
 
 
 def misplaced(path: str) -> str:
-    """Return why nothing is written to a path; empty if its file lies where its name says.
+    """Return why nothing is written to a path; empty if its file is where its name says.
 
-    A file that does not exist yet lies where its folder does.
+    A file that does not exist yet is where its folder is.
     """
     with contextlib.suppress(FileNotFoundError):
         status = os.lstat(path)
@@ -88,7 +88,7 @@ def misplaced(path: str) -> str:
 
 
 def leads_out(folder: str) -> bool:
-    """Return whether a folder lies in the working directory by its name, and outside by links."""
+    """Return whether a folder is in the working directory by its name, and outside by links."""
     here = os.getcwd()
     real = os.path.realpath(folder)
     return _is_below(os.path.abspath(folder), here) and not _is_below(real, os.path.realpath(here))

@@ -571,8 +571,9 @@ class Attributes:
         return None
 
     def is_property(self, function: FunctionType) -> bool:
-        """Whether reading the attribute calls the function: by its decorator, which may be a
-        descriptor of the project's own.
+        """Return whether a read of the attribute calls the function, by its decorator.
+
+        The decorator may be a descriptor of the project's own.
         """
         for decorator in function.decl.decorators:
             name = _decorator_name(decorator)

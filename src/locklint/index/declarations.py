@@ -228,8 +228,10 @@ class ClassDecl(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A call whose callee's last name is a function or class of the same file, or whose first is
-    imported from the same project.
+    """A call by a name of the file or of the project.
+
+    The callee's last name is a function or class of the same file, or its first name is imported
+    from the same project.
 
     The name of a call of a container's element, ``TYPES[kind](x)``, is ``TYPES[]``. Calls of
     ``cls``, ``__class__`` and ``__init__`` are included, and a function that is passed on together

@@ -9,7 +9,9 @@ from locklint.ir.lock import AcquireForm, Argument, Failure, Refused
 
 
 class AcquireCall(msgspec.Struct, frozen=True):
-    """``tries``: it may give up; ``certain``: it does not wait indefinitely with any arguments;
+    """The behaviour of a call.
+
+    ``tries``: it may give up; ``certain``: it does not wait indefinitely with any arguments;
     ``timed``: it waits for a while; ``raises``: giving up raises; ``refused`` completes "it is
     called with …" where the constant arguments raise at once.
     """
