@@ -13,7 +13,7 @@ from locklint.core.diagnostic import Confidence
 from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
 from locklint.frontend.decorations import Decorations
 from locklint.frontend.inference import Inference
-from locklint.frontend.resolver import Callee
+from locklint.frontend.resolver import Callee, Question
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
@@ -163,8 +163,8 @@ class Dispatch:
         methods = self.inference.attributes.method
         return all(methods(cls, name) is None for name in ("__new__", "__post_init__"))
 
-    def attribute(self, scope: Scope, path: AccessPath, receiver: Types, way: str) -> Callee:
-        """The ``getter`` or ``setter`` that reading or binding an attribute calls."""
+    def attribute(self, scope: Scope, path: AccessPath, receiver: Types, use: Question) -> Callee:
+        """Return what reading or binding an attribute calls."""
         targets: dict[str, None] = {}
         overrides: dict[str, None] = {}
         receivers: dict[ClassRef | None, None] = {}
@@ -174,20 +174,20 @@ class Dispatch:
                 continue
             method: FunctionType | None = self.inference.attributes.method(kind.cls, path.last)
             if method is None:
-                special = "__set__" if way == "setter" else "__get__"
+                special = "__set__" if use is Question.BIND else "__get__"
                 method = self.inference.attributes.descriptor(kind.cls, path.last, special)
                 if method is not None:
                     targets.setdefault(self.decorations.called(method))
                 continue
             if not self.inference.attributes.is_property(method):
                 continue
-            if way == "setter":
+            if use is Question.BIND:
                 method = self._setter(method)
             if method is None:
                 continue
             targets.setdefault(self.decorations.called(method))
             receivers.setdefault(kind.cls)
-            if way == "getter":
+            if use is Question.READ:
                 for other in self._overriding(scope, path, method):
                     if self.inference.attributes.is_property(other):
                         overrides.setdefault(self.decorations.called(other))

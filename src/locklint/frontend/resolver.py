@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
+from locklint.core.identity_enum import IdentityEnum
 from locklint.ir.access_path import AccessPath
 from locklint.ir.lock import LockKind, LockRef
+
+
+class Question(IdentityEnum):
+    """What code does with a path, so that it may run a function."""
+
+    CALL = "call"
+    READ = "read"  # an attribute
+    BIND = "bind"  # an attribute
+    ENTER = "enter"  # a context manager
+
+
+Asked: TypeAlias = Question | str
+"""A question, or the name of the special method that an operator asks."""
 
 
 class Callee(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,7 @@ from locklint.frontend.canonical import Walker
 from locklint.frontend.dispatch import Dispatch
 from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
-from locklint.frontend.resolver import Callee, ContextManager
+from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
@@ -86,7 +86,7 @@ class StaticResolver:
         self._file = file
         self.dispatch = Dispatch(self.inference)
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
-        self._callees: dict[tuple[str, Scope, AccessPath], Callee] = {}
+        self._callees: dict[tuple[Asked, Scope, AccessPath], Callee] = {}
         self._scopes: dict[str, Scope] = {}
 
     def for_file(self, file: ModuleIndex) -> StaticResolver:
@@ -131,19 +131,19 @@ class StaticResolver:
 
     def callee(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of a call of ``path``; an empty `Callee` if it is unknown."""
-        return self._memoised("callee", function, path)
+        return self._memoised(Question.CALL, function, path)
 
     def getter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of reading the attribute ``path``; an empty `Callee` if none."""
         if not path.fields or path.last not in self.dispatch.property_names():
             return _NOTHING
-        return self._memoised("getter", function, path)
+        return self._memoised(Question.READ, function, path)
 
     def setter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of binding the attribute ``path``; an empty `Callee` if none."""
         if not path.fields or path.last not in self.dispatch.property_names():
             return _NOTHING
-        return self._memoised("setter", function, path)
+        return self._memoised(Question.BIND, function, path)
 
     def operator(self, function: str, path: AccessPath, method: str) -> Callee:
         """The special method of that name that an operator calls on ``path``."""
@@ -151,7 +151,7 @@ class StaticResolver:
             return _NOTHING
         return self._memoised(method, function, path)
 
-    def _memoised(self, question: str, function: str, path: AccessPath) -> Callee:
+    def _memoised(self, question: Asked, function: str, path: AccessPath) -> Callee:
         scope = self._scope(function, path)
         if scope is None:
             return _NOTHING
@@ -160,20 +160,20 @@ class StaticResolver:
             self._callees[key] = self._find_callee(question, scope, path)
         return self._callees[key]
 
-    def _find_callee(self, question: str, scope: Scope, path: AccessPath) -> Callee:
+    def _find_callee(self, question: Asked, scope: Scope, path: AccessPath) -> Callee:
         self.inference.begin()
         match question:
-            case "callee":
+            case Question.CALL:
                 callee = self.dispatch.call(scope, path, self.walker.types(scope, path))
                 if callee.bound and callee.targets and callee.constructs is None:
                     return replace(callee, receiver=self._receiver(scope, path, callee))
                 return callee
-            case "getter" | "setter":
-                receiver = self.walker.types(scope, path.parent())
-                return self.dispatch.attribute(scope, path, receiver, question)
-            case _:
+            case str():
                 receiver = self.walker.types(scope, path)
                 return self.dispatch.special(receiver, question)
+            case _:
+                receiver = self.walker.types(scope, path.parent())
+                return self.dispatch.attribute(scope, path, receiver, question)
 
     def _receiver(self, scope: Scope, path: AccessPath, callee: Callee) -> AccessPath | None:
         """Return the receiver of a bound method.

@@ -17,7 +17,7 @@ import msgspec
 from locklint.core.source import SourceFile
 from locklint.frontend.implicit_calls import BUILTINS, CALLED, FORMAT, OPERATORS, POSITIONS, TEXT
 from locklint.frontend.parse import parse_node
-from locklint.frontend.resolver import Callee
+from locklint.frontend.resolver import Asked, Callee, Question
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import Scope, scope_of
 from locklint.index.build_expressions import NO_EXPRESSIONS
@@ -29,12 +29,7 @@ from locklint.models.calls import LOGGING_METHODS
 _LONGEST = 1000
 """The largest number of characters of written-out arguments, as in `frontend.definitions`."""
 
-_CALL = "callee"
-_GETTER = "getter"
-_SETTER = "setter"
-_MANAGER = "manager"
-
-_BY_PATH = (_CALL, _MANAGER)
+_BY_PATH = (Question.CALL, Question.ENTER)
 """The uses that are resolved everywhere, not only where some class has a method for them."""
 
 _SYMBOLS: dict[type[ast.AST], str] = {
@@ -61,12 +56,11 @@ _ITERATION = ("__iter__", "__next__")
 class WrittenUse(NamedTuple):
     """A use that may run a function: its kind, its path, and the function that contains it.
 
-    ``question`` is ``callee``, ``getter``, ``setter``, ``manager``, or the name of the special
-    method that an operator runs. The ``name`` of a manager is empty: it may be a generator's.
+    The ``name`` of a manager is empty: it may be a generator's.
     """
 
     name: str
-    question: str
+    question: Asked
     function: str
     path: AccessPath
 
@@ -104,13 +98,13 @@ class WrittenCalls(msgspec.Struct):
         resolver = self.resolver(index)
         function = f"{index.key}:{use.function}"
         match use.question:
-            case "callee":
+            case Question.CALL:
                 return resolver.callee(function, use.path)
-            case "getter":
+            case Question.READ:
                 return resolver.getter(function, use.path)
-            case "setter":
+            case Question.BIND:
                 return resolver.setter(function, use.path)
-            case "manager":
+            case Question.ENTER:
                 found = resolver.context_manager(function, use.path)
                 keys = (
                     found.enter,
@@ -120,7 +114,7 @@ class WrittenCalls(msgspec.Struct):
                     found.async_exit,
                 )
                 return Callee(tuple([key for key in keys if key is not None]))
-            case special:
+            case str() as special:
                 return resolver.operator(function, use.path, special)
 
     def calls(
@@ -135,7 +129,7 @@ class WrittenCalls(msgspec.Struct):
         if uses is None:
             return True
         for use in uses:
-            if use.question == _CALL and use.name in names:
+            if use.question is Question.CALL and use.name in names:
                 found = self.runs(index, use)
                 for target in (*found.targets, *found.overrides, *found.runs):
                     if target in keys or self._behind(index, target) in keys:
@@ -185,26 +179,26 @@ class WrittenCalls(msgspec.Struct):
         return self._names[index.path]
 
 
-def _name(question: str, path: AccessPath) -> str:
-    if question == _MANAGER:
-        return ""
-    return path.last if question in (_CALL, _GETTER, _SETTER) else question
+def _name(question: Asked, path: AccessPath) -> str:
+    if isinstance(question, str):
+        return question
+    return "" if question is Question.ENTER else path.last
 
 
-Questions: TypeAlias = Iterator[tuple[str, ast.expr]]
+Questions: TypeAlias = Iterator[tuple[Asked, ast.expr]]
 """The uses to look for, by kind of expression."""
 
 
 def _call(node: ast.Call) -> Questions:
-    yield _CALL, node.func
+    yield Question.CALL, node.func
     yield from _of_call(node)
 
 
 def _attribute(node: ast.Attribute) -> Questions:
     if isinstance(node.ctx, ast.Load):
-        yield _GETTER, node
+        yield Question.READ, node
     elif isinstance(node.ctx, ast.Store):
-        yield _SETTER, node
+        yield Question.BIND, node
 
 
 def _subscript(node: ast.Subscript) -> Questions:
@@ -242,7 +236,7 @@ def _loop(node: ast.For | ast.comprehension) -> Questions:
 
 
 def _with_item(node: ast.withitem) -> Questions:
-    yield _MANAGER, node.context_expr
+    yield Question.ENTER, node.context_expr
 
 
 def _test(node: ast.If | ast.While | ast.IfExp | ast.Assert) -> Questions:
@@ -289,12 +283,12 @@ def _of_call(node: ast.Call) -> Questions:
     """Yield the special methods of its arguments that a call of a builtin or of `logging` runs."""
     for keyword in node.keywords:
         if keyword.arg in CALLED:
-            yield _CALL, keyword.value
+            yield Question.CALL, keyword.value
     if isinstance(node.func, (ast.Name, ast.Attribute)):
         name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
         position = POSITIONS.get(name)
         if position is not None and position < len(node.args):
-            yield _CALL, node.args[position]
+            yield Question.CALL, node.args[position]
     match node.func:
         case ast.Name(id="print"):
             for argument in node.args:
