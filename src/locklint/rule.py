@@ -25,9 +25,9 @@ class Rule(msgspec.Struct, frozen=True):
 
     ``summary`` is one line; ``page`` the rule's page in Markdown (the module's docstring);
     ``severity`` the highest that it gives. ``subsumed_by`` are the codes of stronger rules: where
-    one of them, selected too, stands at the same place, this finding is left out. A rule in
+    one of them, selected too, reports the same place, this finding is left out. A rule in
     ``preview`` runs only where preview is switched on. ``wants`` are the kinds of events that the
-    rule looks at beside acquires: nothing else is recorded, or looked for in callees.
+    rule needs besides acquires: nothing else is recorded, or searched for in callees.
     """
 
     code: str
@@ -58,9 +58,9 @@ class Rule(msgspec.Struct, frozen=True):
         help: str = "",
         anchors: Iterable[Span | Anchor] = (),
     ) -> Diagnostic:
-        """A finding of this rule in a function; ``severity`` is the rule's own unless given.
+        """Return a finding of this rule in a function; ``severity`` is the rule's own unless given.
 
-        An anchor that is a bare span lies in the function's file.
+        An anchor that is a bare span is in the function's file.
         """
         locks = tuple(locks)
         if locks:

@@ -43,7 +43,7 @@ _SPEED = OptionGroup.SPEED
 
 
 class CheckOptions(Options):
-    """The options of one run. One that has the name of a setting takes its place."""
+    """The options of one run. One that has the name of a setting replaces it."""
 
     select = listed(
         _RULES, "RULES", "Run only these rules: codes, prefixes of codes, names or ALL."
@@ -240,10 +240,10 @@ class CheckCommand(GroupedCommand):
     """A command with an option whose value may be left out, and that knows an empty list."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the words apart.
+        """Parse the words.
 
-        ``--add-ignore`` takes a value only behind ``=``: a word after it is a path. A ``--`` with
-        nothing behind it is the list of a hook that has found nothing.
+        ``--add-ignore`` takes a value only after ``=``: a word after it is a path. A ``--`` with
+        nothing after it is the list of a hook that has found nothing.
         """
         end = args.index("--") if "--" in args else len(args)
         words = ["--add-ignore=" if word == "--add-ignore" else word for word in args[:end]]

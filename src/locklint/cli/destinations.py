@@ -1,4 +1,4 @@
-"""Which formats a run is written in, and where each goes: ``--output-format FORMAT[:PATH]``."""
+"""Output formats of a run, and their destinations: ``--output-format FORMAT[:PATH]``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY")
 
 
 class Destination(NamedTuple):
-    """One format, and the file that it is written to, None for standard output."""
+    """A format, and the file that it is written to, None for standard output."""
 
     output_format: str
     path: str | None = None
@@ -40,7 +40,7 @@ class Destination(NamedTuple):
 def parse_formats(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> tuple[Destination, ...]:
-    """Take each ``FORMAT`` or ``FORMAT:FILE`` apart; say what was meant by a mistyped format."""
+    """Parse each ``FORMAT`` or ``FORMAT:FILE``; suggest a name for a mistyped format."""
     from locklint.engine.did_you_mean import did_you_mean
     from locklint.reporting import FORMATS
 
@@ -63,10 +63,10 @@ def parse_formats(
 
 
 def destinations(given: Sequence[Destination], output_file: str | None) -> list[Destination]:
-    """Return all destinations; ``output_file`` takes the place of standard output.
+    """Return all destinations; ``output_file`` replaces standard output.
 
-    Raises `Failure` where two would go to the same place or a file cannot be written; this is said
-    before a long run, not after it.
+    Raise `Failure` if two have the same place or a file cannot be written; this is said before a
+    long run, not after it.
     """
     found = [
         Destination(each.output_format, each.path or output_file)
@@ -101,7 +101,7 @@ def write_all(
 ) -> None:
     """Write results to every destination, and say on standard error what no text on output says.
 
-    ``rules`` gives all that could have been applied, and is asked only where they are written.
+    ``rules`` gives all that could have been applied, and is called only if they are written.
     """
     from locklint.reporting import WITH_CLOSING_LINES, WITH_COMMANDS, render
     from locklint.reporting.summary import closing_lines, not_analysed_line

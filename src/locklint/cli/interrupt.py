@@ -1,7 +1,7 @@
-"""Remembers an interrupt from the keyboard, whatever becomes of its exception.
+"""A record of an interrupt from the keyboard, even if its exception is lost.
 
-`KeyboardInterrupt` can be raised anywhere. Where a class is being made it comes out as another
-exception, and code that catches it and goes on would present partial results as complete ones.
+`KeyboardInterrupt` can be raised anywhere. While a class is being made it turns into another
+exception, and code that catches it and continues would present partial results as complete ones.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def was_interrupted() -> bool:
 
 
 def stop_if_interrupted() -> None:
-    """Raise `KeyboardInterrupt` once more where there was one: what was worked out is not whole."""
+    """Raise `KeyboardInterrupt` again if there was one: the results are not complete."""
     if _interrupted:
         raise KeyboardInterrupt
 

@@ -105,7 +105,7 @@ class GroupedCommand(click.Command):
 
 
 def may_lack_value(option: click.Option) -> bool:
-    """Whether an option takes a value behind ``=`` only, never as the next word."""
+    """Return whether an option takes a value after ``=`` only, never as the next word."""
     return (str(option.metavar) if option.metavar else "").startswith("[=")
 
 

@@ -31,7 +31,7 @@ def write_error(message: str) -> None:
 
 
 def write_note(message: str) -> None:
-    """Write a line to standard error, whatever its encoding, and go on if that fails.
+    """Write a line to standard error, in any encoding, and continue if that fails.
 
     What a terminal or a service would obey, for instance in the name of a file, is replaced.
     """

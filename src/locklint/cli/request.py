@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from locklint.rule import Rule
 
 
-# Settings that leave out no finding, whatever they say, and values of others that only add some.
+# Settings that leave out no finding with any value, and values of others that only add some.
 _HIDES_NOTHING = frozenset({"baseline", "docs_url", "extend_select", "fail_level"})
 _ADDS_ONLY = (("force_exclude", False), ("preview", True), ("respect_gitignore", False))
 

@@ -1,4 +1,4 @@
-"""Which files a run analyses, and for which it reports findings, from the command line."""
+"""The files that a run analyses, and those for which it reports, from the command line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 STDIN = "-"
 
 MOST_NAMED = 5
-"""How many files a note names."""
+"""The largest number of files that a note names."""
 
 
 class Scope(NamedTuple):
-    """The paths to analyse, text that takes the place of a file, and what findings must touch.
+    """The paths to analyse, text that replaces a file, and the files that findings must touch.
 
     ``named`` is None where everything is reported; no paths at all are a list with nothing in it.
     """

@@ -21,10 +21,10 @@ def tell_notes(settings: Settings) -> None:
 
 
 def misnamed_settings(request: Request, settings: Settings, names: Iterable[UnknownName]) -> bool:
-    """Print which names in the settings nothing has; return whether that is an error.
+    """Print the names in the settings that nothing has; return whether that is an error.
 
-    A file that others extend may speak of what only some of them have. Where a part of the project
-    was analysed, a name is told if it looks misspelt.
+    A file that others extend may have names that only some of them need. If only a part of the
+    project was analysed, a name is printed if it looks misspelt.
     """
     from locklint.core.diagnostic import Confidence
 

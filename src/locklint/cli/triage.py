@@ -94,7 +94,7 @@ class Triage:
             raise Failure(str(error)) from None
 
     def _git_folder(self) -> str:
-        """The folder whose repository is asked: that of the first path."""
+        """Return the folder whose repository is used: that of the first path."""
         first = self._request.paths[0] if self._request.paths else os.curdir
         folder = first if os.path.isdir(first) else os.path.dirname(first)
         return folder if os.path.isdir(folder) else os.curdir

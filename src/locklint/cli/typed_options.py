@@ -54,7 +54,7 @@ class Options:
     """The values of options; those that were not given have their defaults."""
 
     def __init__(self, paths: tuple[str, ...], **values: Any) -> None:
-        """Take the values by name. Raise `TypeError` if there is no option of a name."""
+        """Set the values by name. Raise `TypeError` if there is no option with a name."""
         known = {each.name for each in options_of(type(self))}
         for name in values.keys() - known:
             raise TypeError(f"there is no option {name}")

@@ -38,13 +38,13 @@ class VerbGroup(click.Group):
         self.default_verb = default_verb
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the words apart; the group's own options count only as the first word.
+        """Parse the words; the group's own options are accepted only as the first word.
 
         Options before the name of a command are those of the command.
         """
         own_options = {name for option in self.get_params(ctx) for name in option.opts}
         if not args and ctx.resilient_parsing:
-            return super().parse_args(ctx, args)  # A shell asks what could come first.
+            return super().parse_args(ctx, args)  # A shell completes the first word.
         if args and args[0] in own_options:
             return super().parse_args(ctx, args)
         place = self._first_word(args)
@@ -93,7 +93,7 @@ class VerbGroup(click.Group):
             *default.shell_complete(inner, incomplete),
         ]
         if not incomplete.startswith("-"):
-            # In front, because Bash forgets what stands before the offer to complete paths.
+            # In front, because Bash drops everything before the offer to complete paths.
             items[:0] = default.params[0].shell_complete(inner, incomplete)
         return list({(item.value, item.type): item for item in items}.values())
 

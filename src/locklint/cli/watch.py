@@ -23,11 +23,11 @@ INTERVAL = 0.5
 """The seconds between two looks at the files."""
 
 MOST_NAMES = 3
-"""How many of the changed files are named."""
+"""The largest number of changed files that are named."""
 
 
 def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoReturn:
-    """Run at once, and again when one of the files has changed, is new or is gone.
+    """Run at once, and again when one of the files has changed, is new or was removed.
 
     ``files`` is called each time. Clear a terminal before each further run, and write which files
     changed, and when. Go on until an interrupt, and through the failures of all runs but the first:

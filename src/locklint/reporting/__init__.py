@@ -1,7 +1,7 @@
-"""Renders what a run found, as text for people and as data for programs.
+"""Rendering of a run's results, as text for people and as data for programs.
 
 A reporter is a pure function from results and options to text: it reads no file and no environment,
-and its output is the same for the same input. Reporters are imported when they are asked for.
+and its output is the same for the same input. Reporters are imported when they are needed.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _IN_PROPERTIES = ((";", "%3B"), ("]", "%5D"))
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """One command for each finding, worst first; Azure knows no kind below a warning."""
+    """Return one command for each finding, worst first; Azure has no kind below a warning."""
     lines = [_command(each, results, options) for each in places.worst_first(results)]
     if options.closing:
         lines.extend(closing_lines(results))

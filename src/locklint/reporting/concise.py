@@ -1,4 +1,4 @@
-"""One line for each finding, for editors and for grep."""
+"""Findings as single lines, for editors and for grep."""
 
 from __future__ import annotations
 

@@ -49,10 +49,11 @@ def _edge(edge: GraphEdge, graph: LockGraph) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as an identifier.
+    """Return a name as an identifier.
 
-    In quotation marks only these need an escape, but a backslash before the last one would take it
-    away, so each backslash is doubled. Both are the same in all places, so names stay apart.
+    In quotation marks only these need an escape, but a backslash before the last one would escape
+    it, so each backslash is doubled. Both are done in all places, so different names stay
+    different.
     """
     return '"' + _plain(name).replace("\\", "\\\\").replace('"', '\\"') + '"'
 

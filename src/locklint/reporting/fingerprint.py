@@ -32,7 +32,7 @@ _TRAILING_COMMA = re.compile(r",(?=[)\]}])")
 
 
 def fingerprint(diagnostic: Diagnostic, source: SourceFile | None) -> str:
-    """The identity of a finding: what the run has set, else worked out from its own file alone."""
+    """Return the identity of a finding: the one set by the run, else one from its own file."""
     if diagnostic.fingerprint:
         return diagnostic.fingerprint
     return identity(diagnostic, source, frozenset({source.key} if source else ()))
@@ -41,7 +41,7 @@ def fingerprint(diagnostic: Diagnostic, source: SourceFile | None) -> str:
 def numbered(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     """Number the findings with equal fingerprints in the order given, which is that of the output.
 
-    This takes all findings of a run, before a baseline or a narrowed report leaves some out: the
+    This needs all findings of a run, before a baseline or a narrowed report leaves some out: the
     number of a finding must not depend on what is shown beside it.
     """
     seen: Counter[str] = Counter()
@@ -71,7 +71,7 @@ def identity(diagnostic: Diagnostic, source: SourceFile | None, modules: Collect
 
 
 def _functions(diagnostic: Diagnostic) -> list[str]:
-    """The function of the finding; of a story of several threads all functions that acquire."""
+    """Return the function of the finding; for several threads all functions that acquire."""
     functions = {diagnostic.function}
     for step in diagnostic.steps:
         if step.thread and step.role == "acquire":

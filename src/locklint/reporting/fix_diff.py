@@ -1,4 +1,4 @@
-"""Draws a fix as the lines that it takes out and puts in."""
+"""Drawing of a fix as the lines that it removes and adds."""
 
 from __future__ import annotations
 

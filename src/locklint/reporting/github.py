@@ -23,7 +23,7 @@ COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO:
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """One command for each finding, worst first, before them what GitHub will not show."""
+    """Return one command for each finding, worst first, after a notice of those not shown."""
     lines: list[str] = []
     cut = cut_line(results)
     if cut:
@@ -37,7 +37,7 @@ def render(results: Results, options: RenderOptions) -> str:
 def cut_line(results: Results) -> str:
     """Return a note about findings without an annotation; empty if there are none."""
     counts = Counter(each.severity for each in results.diagnostics)
-    # The line itself takes the place of one notice.
+    # The line itself uses up one notice.
     limits = {Severity.ERROR: SHOWN, Severity.WARNING: SHOWN, Severity.INFO: SHOWN - 1}
     parts = [
         f"{counts[severity] - limit} of {counts[severity]} {severity.label}s"

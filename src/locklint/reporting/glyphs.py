@@ -1,4 +1,4 @@
-"""The drawing characters of text output, with stand-ins where the terminal has none of them."""
+"""The drawing characters of text output, with replacements for terminals that lack them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Glyphs(msgspec.Struct, frozen=True):
-    """One set of drawing characters, each one column wide except ``between`` lanes and ``gap``."""
+    """A set of drawing characters, each one column wide except ``between`` lanes and ``gap``."""
 
     bar: str
     primary: str

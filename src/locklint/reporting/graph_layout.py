@@ -1,4 +1,4 @@
-"""Where the locks of a lock-order graph stand in a drawing: in columns, in the order of taking."""
+"""The layout of a drawn lock-order graph: locks in columns, in the order of acquiring."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Layout:
 def layout(graph: LockGraph) -> Layout:
     """Put each lock to the right of all that are held when it is acquired.
 
-    Locks that lead to each other stand in columns side by side, in the order of their names.
+    Locks that lead to each other are in adjacent columns, in the order of their names.
     """
     columns = _columns(graph)
     members: dict[int, list[str]] = defaultdict(list)

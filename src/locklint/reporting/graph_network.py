@@ -26,7 +26,7 @@ _ENDS_SCRIPT = re.compile(r"<(?=/script|!--|script)", re.IGNORECASE)
 
 
 def resource(name: str) -> str:
-    """Return the text of a file that lies beside this module."""
+    """Return the text of a file that is beside this module."""
     return files("locklint.reporting").joinpath(name).read_text(encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
-"""The order in which the steps of a finding happen, and its telling in plain words.
+"""The order in which the steps of a finding happen, and its description in plain words.
 
-A deadlock needs several threads, each at its place at the same time. Rules tell one thread after
-the other; here the steps at which a thread waits come last, because that is when they happen.
+A deadlock needs several threads, each at its place at the same time. Rules describe one thread
+after the other; here the steps at which a thread waits come last, because that is when they happen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def threads(diagnostic: Diagnostic) -> dict[int, list[Step]]:
-    """The steps of each thread in order; only for a story of several threads, else empty."""
+    """Return the steps of each thread in order; empty if there is only one thread."""
     lanes: dict[int, list[Step]] = {}
     for step in diagnostic.steps:
         if step.thread:
@@ -50,7 +50,7 @@ def numbers(diagnostic: Diagnostic) -> dict[int, int]:
 
 
 def waits(step: Step) -> bool:
-    """Tell whether a thread waits at this step."""
+    """Return whether a thread waits at this step."""
     return step.role == "wait"
 
 
@@ -76,7 +76,7 @@ def holdings(diagnostic: Diagnostic) -> list[str]:
 
 
 def standstill(diagnostic: Diagnostic) -> str:
-    """One sentence that says who waits for whom; empty where the story tells of no waiting."""
+    """Return a sentence that says which thread waits for which; empty if no step waits."""
     if not threads(diagnostic):
         return ""
     return "; ".join(

@@ -1,4 +1,4 @@
-"""Findings as one JSON object, with the keys that other linters use and the story beside them."""
+"""Findings as one JSON object, with the keys that other linters use, and the steps as well."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from locklint.reporting.options import RenderOptions
     from locklint.reporting.results import Results
 
-# What XML 1.0 has no way to write.
+# Characters that XML 1.0 cannot hold.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

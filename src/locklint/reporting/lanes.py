@@ -1,7 +1,7 @@
-"""Draws the threads of a story as lanes: side by side where there is room, else one by one.
+"""Drawing of a finding's threads as lanes: side by side if there is room, else one by one.
 
 The steps are numbered in the order in which they happen over all lanes, and the steps at which
-threads wait come last. Side by side, those stand beside each other; one by one, they follow all
+threads wait come last. In lanes side by side, those are in one row; otherwise they follow all
 lanes, so that the numbers are in order on the page as well.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Columns that a lane needs to be read beside another one.
 NARROWEST = 44
 
-# Columns that a lane takes at most where nothing bounds it.
+# The largest number of columns of a lane if nothing bounds it.
 WIDEST = 72
 
 
@@ -38,7 +38,7 @@ class _Lane(msgspec.Struct, frozen=True):
 
     @property
     def width(self) -> int:
-        """The columns that the widest row takes."""
+        """Return the number of columns of the widest row."""
         return max((line_cells(line) for line in (*self.before, *self.last)), default=0)
 
 
@@ -59,7 +59,7 @@ def lanes(threads: Mapping[int, Sequence[Happening]], results: Results, frame: F
 
 
 def _lane(steps: Sequence[Happening], results: Results, frame: Frame, *, apart: bool) -> _Lane:
-    """One thread; with ``apart``, its last step can be read by itself."""
+    """Draw one thread; with ``apart``, its last step can be read by itself."""
     name = thread_name(steps[-1].step)
     final = steps[-1] if waits(steps[-1].step) else None
     if final is not None and apart:

@@ -1,4 +1,4 @@
-"""What the reporters of the lock-order graph read: plain values, made by the engine."""
+"""Plain values for the reporters of the lock-order graph, made by the engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A file, as it is shown, and where in it, as users are told it."""
+    """A file, as it is shown, and the place in it, as users see it."""
 
     path: str
     position: Position
@@ -34,8 +34,8 @@ class Place:
 class GraphLock:
     """A node: its name across the program, its kind, how many objects it may be, where it is made.
 
-    ``exactness`` is a phrase, such as ``one of each instance``; ``made`` None: not known.
-    ``short`` is the name that tells it from the other locks of the graph, ``module`` the module of
+    ``exactness`` is a phrase, such as ``one of each instance``; ``made`` None: not known. ``short``
+    is the name that distinguishes it from the other locks of the graph, ``module`` the module of
     the lock; either may be empty.
     """
 
@@ -81,7 +81,7 @@ class GraphEdge:
 
     @property
     def waits(self) -> bool:
-        """Whether some witness waits as long as it takes."""
+        """Return whether some witness waits indefinitely."""
         return any(witness.waits for witness in self.witnesses)
 
     @property
@@ -105,7 +105,7 @@ class LockGraph:
 
     @cached_property
     def cycles_of_edges(self) -> Mapping[tuple[str, str], Sequence[int]]:
-        """For each edge of a cycle the numbers of its cycles, counted from 1."""
+        """Return, for each edge of a cycle, the numbers of its cycles, counted from 1."""
         found: dict[tuple[str, str], list[int]] = {}
         for number, cycle in enumerate(self.cycles, start=1):
             for source, target in cycle_pairs(cycle):
@@ -142,13 +142,13 @@ def cycle_text(cycle: Sequence[str]) -> str:
 
 
 def about(lock: GraphLock) -> str:
-    """The kind of a lock, and what it stands for if that is not one object."""
+    """Return the kind of a lock, and the objects that it represents if it is not one."""
     reentrant = " (reentrant)" if lock.reentrant else ""
     several = "" if lock.exactness == "one object" else f", {lock.exactness}"
     return f"{lock.kind}{reentrant}{several}"
 
 
 def way(witness: GraphWitness) -> str:
-    """Where and in which function, and through which calls."""
+    """Return the place, the function, and the calls that lead from there."""
     via = f" via {', '.join(witness.via)}" if witness.via else ""
     return f"{witness.place} in {witness.function}{via}"

@@ -22,14 +22,14 @@ _CODE = re.compile(r"`([^`]*)`")
 _SPECIAL = re.compile(r"([\\*_\[\]~#])")
 
 STORIES = 20
-"""Findings whose stories a summary tells; GitHub takes no more than a megabyte of it."""
+"""The number of findings with steps in a summary; GitHub accepts at most a megabyte of it."""
 
 ROWS = 500
 """Findings that a summary lists."""
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """A table of all findings, worst first, and below it the story of each, folded."""
+    """Return a table of all findings, worst first, and below it the steps of each, folded."""
     return _page(results, options, None, None)
 
 
@@ -114,5 +114,5 @@ def _inline(text: str) -> str:
 
 def _entities(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # Names of files must not call people: nothing but what follows at once is taken for a name.
+    # Names of files must not call people: only text that follows at once is read as a name.
     return text.replace("@", "@\u200b")

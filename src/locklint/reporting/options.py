@@ -1,4 +1,4 @@
-"""How results are to be rendered."""
+"""Options of rendering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How other programs are told of places: file names, addresses, lines and columns."""
+"""Places as other programs need them: file names, addresses, lines and columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def absolute(path: str, options: RenderOptions) -> str:
 
 
 def relative(path: str, options: RenderOptions) -> str:
-    """The path with ``/`` and relative to the base, where it lies below it; else absolute."""
+    """Return the path with ``/``, relative to the base if it is below it; else absolute."""
     full = absolute(path, options)
     base = options.base or options.root
     if os.path.isabs(base) and os.path.isabs(full):
@@ -63,7 +63,7 @@ def folder_uri(folder: str) -> str:
 
 
 def position(path: str, span: Span, results: Results) -> Position:
-    """Where a span begins, as users are told it."""
+    """Return the beginning of a span, as users see it."""
     from locklint.core.source import Position
 
     source = results.sources.get(path)
@@ -83,7 +83,7 @@ def file_span(path: str, span: Span, results: Results) -> Span:
 
 
 def cell_note(diagnostic: Diagnostic, results: Results) -> str:
-    """For example `` (cell 3, line 2)`` for a finding in a notebook, else nothing."""
+    """Return, for example, `` (cell 3, line 2)`` for a finding in a notebook, else nothing."""
     place = position(diagnostic.path, diagnostic.span, results)
     return f" (cell {place.cell}, line {place.row})" if place.cell else ""
 

@@ -1,4 +1,4 @@
-"""Makes texts from analysed code safe and possible to print.
+"""Conversion of texts from analysed code, to make them safe and possible to print.
 
 Code, names in it and names of files may hold what a terminal obeys, and what the services obey that
 run jobs: GitHub and Azure, among others, take commands from lines that any program prints.
@@ -19,7 +19,7 @@ _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 _ANYWHERE = re.compile(r"#(?=#\w*\[)")
 _AT_THE_BEGINNING = re.compile(r"^([^\S\n]*):(?=:[^:\n])", re.MULTILINE)
 
-# What takes the place of their first signs in each kind of text.
+# The replacements of their first characters in each kind of text.
 AS_TEXT = ("�", "�")
 AS_JSON = ("\\u0023", ":")
 AS_XML = ("&#35;", "&#58;")
@@ -37,7 +37,7 @@ def printable(text: str, encoding: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with backslash escapes for what `printable` replaces whatever the encoding."""
+    """Return the text with backslash escapes for all that `printable` replaces in any encoding."""
     if text.isprintable():
         return text
     return "".join(

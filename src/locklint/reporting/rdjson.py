@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """One object of the format ``rdjson``; its columns count bytes of UTF-8, as the format asks."""
+    """Return an object of the format ``rdjson``; its columns count bytes of UTF-8, as required."""
     document = {
         "source": {"name": "locklint"},
         "diagnostics": [_finding(each, results, options) for each in results.diagnostics],

@@ -1,6 +1,6 @@
 """The part of a run's report that reporters read.
 
-The report itself belongs to the engine, a layer above; reporters ask for no more than this.
+The report itself belongs to the engine, a layer above; reporters need no more than this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Counts(Protocol):
-    """How much was analysed."""
+    """The amount of code that was analysed."""
 
     @property
     def files(self) -> int:
@@ -32,7 +32,7 @@ class Counts(Protocol):
 
     @property
     def incomplete(self) -> int:
-        """Those of the functions about which nothing is concluded."""
+        """Return those of the functions about which nothing is concluded."""
 
     @property
     def locks(self) -> int:
@@ -92,11 +92,11 @@ class Results(Protocol):
 
     @property
     def statistics(self) -> Counts:
-        """How much was analysed."""
+        """The amount of code that was analysed."""
 
     @property
     def compared(self) -> bool:
-        """Whether what a baseline knows was taken out, so that all findings are new."""
+        """Return whether findings in a baseline were removed, so that all are new."""
 
     @property
     def silenced(self) -> Sequence[Hidden]:

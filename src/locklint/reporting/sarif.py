@@ -1,7 +1,7 @@
 """Findings as SARIF 2.1.0, for code scanning services and editors.
 
-Written for what GitHub takes: the worst findings first, because it shows 5,000; and at most 50
-steps in a finding, because it refuses a file in which a finding has more than 10,000.
+The limits are GitHub's: the worst findings are first, because it shows 5,000; a finding has at most
+50 steps, because it refuses a file in which one has more than 10,000.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PRECISION = {Severity.ERROR: "high", Severity.WARNING: "medium", Severity.INFO:
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """One run with all rules, the findings worst first, and whether the run was complete."""
+    """Return a run with all rules, the findings worst first, and whether the run was complete."""
     rules = _rules(results, options)
     index = {rule["id"]: number for number, rule in enumerate(rules)}
     run: dict[str, Any] = {

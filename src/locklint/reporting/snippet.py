@@ -15,7 +15,7 @@ from locklint.reporting.style import Line, cells, line_cells, longest_word, wrap
 if TYPE_CHECKING:
     from locklint.core.source import SourceFile, Span
 
-# Without an edge to keep within, longer lines of source are clipped all the same.
+# Even without a limit of columns, longer lines of source are clipped.
 WIDEST = 200
 
 # So many lines between two marked ones are shown rather than a sign for a gap.
@@ -42,7 +42,7 @@ class Label(msgspec.Struct, frozen=True):
 
     @property
     def width(self) -> int:
-        """The columns that it takes in one row."""
+        """Return the number of its columns in one row."""
         held = cells(self.holding) + GAP if self.holding else 0
         return self.hang + cells(self.message) + held
 
@@ -53,7 +53,7 @@ class Label(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A span to underline, with the labels of the steps that stand there, in order."""
+    """A span to underline, with the labels of the steps at that place, in order."""
 
     span: Span
     primary: bool
@@ -61,7 +61,7 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """How all snippets of one finding are drawn; ``digits`` is the width of line numbers."""
+    """The layout of all snippets of one finding; ``digits`` is the width of line numbers."""
 
     digits: int
     width: int | None
@@ -148,9 +148,9 @@ def _part(
 def _shown_numbers(
     parts: Sequence[Sequence[int]], source: SourceFile, apart: bool, context: bool
 ) -> Iterator[list[int | None]]:
-    """The lines to show of each part, None for a gap.
+    """Return the lines to show of each part, None for a gap.
 
-    Beside a single line stand its neighbours, if they say something.
+    A single line is shown with its neighbours, if they are not empty.
     """
 
     def cell(number: int) -> int:
@@ -183,7 +183,7 @@ def _shown_numbers(
 def _drawn(
     raw: str, number: int, marks: Sequence[Mark], indent: int, frame: Frame
 ) -> Iterator[Line]:
-    """A line of source and its marks; again for marks that lie outside of the part shown."""
+    """Draw a line of source and its marks; again for marks that are outside of the part shown."""
     waiting = list(marks)
     while True:
         near = waiting[0].span.column if waiting else 1
@@ -192,7 +192,7 @@ def _drawn(
         first, last = (places[0][1], places[0][2]) if places else (0, 0)
         window = row.window(first, last, frame.glyphs.clipped)
         yield frame.row((window.text, ""), number=number)
-        # The first mark is drawn whatever happens, so that the loop comes to an end.
+        # The first mark is drawn in any case, so that the loop ends.
         drawn = places[:1]
         drawn += [place for place in places[1:] if window.shows(place[1])]
         for mark, start, end in drawn:
@@ -240,12 +240,12 @@ def _printable(label: Label, frame: Frame) -> Label:
 
 
 def _fits(labels: Sequence[Label], column: int, room: int | None) -> bool:
-    """Tell whether no word of labels that begin at a column is broken."""
+    """Return whether no word of labels that begin at a column is broken."""
     return room is None or all(column + label.least_width <= room for label in labels)
 
 
 def _column_under(start: int, labels: Sequence[Label], room: int | None) -> int:
-    """Where labels under a mark begin: at the mark, or as far to the left as they need."""
+    """Return the column of labels under a mark: the mark's, or as far to the left as they need."""
     if room is None:
         return start
     widest = max((label.width for label in labels), default=0)

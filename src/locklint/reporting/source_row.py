@@ -1,4 +1,4 @@
-"""One line of source as it is shown: tabs expanded, unsafe characters replaced, clipped to fit."""
+"""A line of source as it is shown: tabs expanded, unsafe characters replaced, clipped to fit."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Window(msgspec.Struct, frozen=True):
     end: int
 
     def shows(self, column: int) -> bool:
-        """Whether a column of the whole line lies in this part."""
+        """Return whether a column of the whole line is in this part."""
         return self.start <= column < self.end
 
 
 class SourceRow:
-    """A line of source laid out in terminal columns, counted from 0 with the indent taken off."""
+    """A line of source laid out in terminal columns, counted from 0 without the indent."""
 
     def __init__(self, raw: str, encoding: str, indent: int, room: int, near: int = 1) -> None:
         """Lay out ``raw``; of a very long line only the part around the character ``near``."""
@@ -63,11 +63,11 @@ class SourceRow:
         return max(self._columns[-1] - self._indent, 0)
 
     def window(self, first: int, last: int, clipped: str) -> Window:
-        """The part to show so that the columns from ``first`` to ``last`` are in it if they can.
+        """Return the part to show, with the columns from ``first`` to ``last`` in it if possible.
 
-        ``clipped`` stands, one column wide, where something was left out.
+        ``clipped``, one column wide, marks what was left out.
         """
-        # A mark may stand one column behind the end of the line.
+        # A mark may be one column after the end of the line.
         end = max(self.end, last)
         fits = end + self._cut_right <= self._room and not self._cut_left
         if fits:
@@ -83,7 +83,7 @@ class SourceRow:
         return Window(text, begin, start, stop + (not right))
 
     def _visible(self, start: int, stop: int) -> list[str]:
-        """The characters between two columns; a wide one that lies half outside is a blank."""
+        """Return the characters between two columns; a wide one that is half outside is a blank."""
         start, stop = start + self._indent, stop + self._indent
         shown: list[str] = []
         for index, character in enumerate(self._characters):

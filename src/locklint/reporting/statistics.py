@@ -1,4 +1,4 @@
-"""How many findings each rule has."""
+"""Numbers of findings by rule."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def counts_by_rule(diagnostics: Sequence[Diagnostic]) -> tuple[RuleCount, ...]:
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """A table of counts, codes and names, then the closing lines."""
+    """Return a table of counts, codes and names, then the closing lines."""
     rows = counts_by_rule(results.diagnostics)
     digits = max((len(str(row.count)) for row in rows), default=0)
     lines: list[Line] = []

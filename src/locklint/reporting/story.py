@@ -1,4 +1,4 @@
-"""Draws the steps of a story: the code of each, with what happens there beside it or below it."""
+"""Drawing of a finding's steps: the code of each, with its label beside it or below it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from locklint.core.source import SourceFile, Span
     from locklint.reporting.results import Results
 
-# In a story of more steps, functions that only call the next one are told of without their code.
+# In a finding of more steps, functions that only call the next one are shown without their code.
 MOST_SHOWN = 8
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """A step and its label; ``primary`` says that the finding stands there."""
+    """A step and its label; ``primary`` marks the place of the finding."""
 
     step: Step
     label: Label
     primary: bool
-    passing: bool  # One call of many, in a function of which nothing else is told.
+    passing: bool  # One call of many, in a function of which nothing else is shown.
 
 
 def happenings(diagnostic: Diagnostic, frame: Frame) -> list[Happening]:
-    """The steps in the order of the story, apart from those that say where locks are made."""
+    """Return the steps in order, without those that say where locks are made."""
     signs, held = numbers(diagnostic), holdings(diagnostic)
     shown = [at for at, step in enumerate(diagnostic.steps) if step.role != "made"]
     many = len(shown) > MOST_SHOWN
@@ -78,10 +78,10 @@ def drawn(
     apart: bool = False,
     context: bool = False,
 ) -> list[list[Line]]:
-    """The rows of each part of one block: its code, or a note where that is not at hand.
+    """Return the rows of each part of one block: its code, or a note if there is none.
 
     ``other`` is a mark without a label that is drawn too. Without ``apart`` the parts follow each
-    other, and what lies between them is shown or elided.
+    other, and the code between them is shown or elided.
     """
     path = parts[0][0].step.path
     source = results.sources.get(path)

@@ -30,7 +30,7 @@ def paint(lines: Sequence[Line], color: bool) -> str:
 
 
 def cells(text: str) -> int:
-    """The number of terminal columns that a text takes."""
+    """Return the number of terminal columns of a text."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -39,7 +39,7 @@ def cells(text: str) -> int:
 
 
 def line_cells(line: Line) -> int:
-    """The number of terminal columns that a line takes."""
+    """Return the number of terminal columns of a line."""
     return sum(cells(text) for text, _ in line)
 
 

@@ -32,7 +32,7 @@ def closing_lines(results: Results) -> list[str]:
 
 
 def found_line(results: Results) -> str:
-    """For example ``Found 2 errors, 1 warning in 2 files (3 suppressed, 10 in the baseline).``"""
+    """Return a line such as ``Found 2 errors, 1 warning in 2 files (3 suppressed).``"""
     by_severity = Counter(diagnostic.severity for diagnostic in results.diagnostics)
     parts = [
         _counted(by_severity[severity], noun, plural)
@@ -61,7 +61,7 @@ def found_line(results: Results) -> str:
 
 
 def analysed_line(counts: Counts) -> str:
-    """For example ``Analysed 120 files (34 mention locks), 410 functions, 57 locks.``"""
+    """Return a line such as ``Analysed 120 files (34 mention locks), 410 functions, 57 locks.``"""
     parts = [
         files_with_locks(counts.files, counts.candidates),
         _counted(counts.functions - counts.incomplete, "function", "functions"),
@@ -73,13 +73,13 @@ def analysed_line(counts: Counts) -> str:
 
 
 def files_with_locks(files: int, candidates: int) -> str:
-    """For example ``120 files (34 mention locks)``"""
+    """Return a text such as ``120 files (34 mention locks)``"""
     mention = "mentions" if candidates == 1 else "mention"
     return f"{_counted(files, 'file', 'files')} ({candidates} {mention} locks)"
 
 
 def not_analysed_line(places: Sequence[NotAnalysed]) -> str:
-    """For example ``Not analysed: 1 file (syntax error), 3 functions (2 too complex, 1 too deep).``
+    """Return a line such as ``Not analysed: 1 file (syntax error), 3 functions (too complex).``
 
     Empty if everything was analysed.
     """
@@ -99,7 +99,7 @@ def not_analysed_line(places: Sequence[NotAnalysed]) -> str:
 
 
 def words_of(reason: Reason) -> str:
-    """Why something was not analysed, in words."""
+    """Return the reason why something was not analysed, in words."""
     return _WORDS.get(reason, reason.value.replace("-", " "))
 
 

@@ -1,4 +1,4 @@
-"""Findings for people: what is wrong, where, and the story step by step below the code."""
+"""Findings for people: the fault, its place, and its steps below the code."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _rows(diagnostic: Diagnostic, results: Results) -> Iterator[int]:
 
 
 def _place(at: Diagnostic | Step, results: Results, frame: Frame) -> Line:
-    """Where a finding is, or a step that lies elsewhere."""
+    """Return the place of a finding, or of a step that is elsewhere."""
     arrow = ":::" if isinstance(at, Step) else "-->"
     lead = (f"{'':>{frame.digits}}{arrow} ", "frame")
     return [lead, *place(at.path, at.span, at.function, results, frame.encoding)]

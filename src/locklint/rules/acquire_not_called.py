@@ -92,7 +92,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _guards_use(function: Function, use: ApiUse) -> bool:
-    """Whether a test of the lock only asks whether there is one, as its use on one side shows."""
+    """Return whether a test only checks that there is a lock, as its use on one side shows."""
     if use.kind is not UseKind.LOCK_TESTED or use.branch is None or use.lock is None:
         return False
     branch = function.blocks[use.branch].terminator

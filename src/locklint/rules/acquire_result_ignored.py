@@ -71,7 +71,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each try-acquire whose outcome nobody asks for."""
+    """Report each try-acquire whose outcome is not tested."""
     for states in program.solved():
         function = states.function
         asked = {
@@ -116,10 +116,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _in_callees(states: LockStates) -> Iterator[Diagnostic]:
-    """Report calls of functions that tell by their result whether they have acquired a lock.
+    """Report calls of functions whose result says whether they have acquired a lock.
 
-    Where nothing is released after a failure, something else may tell: what the object says of
-    itself. Not so in `__enter__`, for its `with` runs the section whatever it does.
+    If nothing is released after a failure, the object's state may be tested instead. Not so in
+    `__enter__`, for its `with` runs the section in any case.
     """
     function = states.function
     for span, tried in sorted(ignored_results(states).items()):
@@ -162,7 +162,7 @@ def _is_worth_saying(attempt: TryAcquire, release: Span | None) -> bool:
         return False
     if release is not None:
         return True
-    # Taking what is left of a semaphore without asking how much is how it is drained.
+    # Acquiring the rest of a semaphore without testing the results drains it.
     return attempt.lock.kind.role is not LockRole.SEMAPHORE
 
 

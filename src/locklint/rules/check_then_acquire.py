@@ -113,7 +113,7 @@ def _acquired_after(function: Function, use: ApiUse) -> Span | None:
 
 
 def _is_assertion(function: Function, branch: Branch) -> bool:
-    """Whether the answer is only asserted."""
+    """Return whether the result is only asserted."""
     for side in (branch.then, branch.otherwise):
         terminator = function.blocks[side].terminator
         if isinstance(terminator, Raise) and terminator.exception == "AssertionError":
@@ -131,7 +131,7 @@ def _is_suspended(function: Function, blocks: set[BlockId], acquire: Span) -> bo
 
 
 def _reachable(function: Function, start: BlockId, only: dict[BlockId, BlockId]) -> set[BlockId]:
-    """The blocks reachable from ``start``; a block in ``only`` goes that one way."""
+    """Return the blocks reachable from ``start``; a block in ``only`` has that one successor."""
     seen = {start}
     work = [start]
     while work:

@@ -135,7 +135,7 @@ def _is_reason(line: str) -> bool:
 
 
 def _wakes(instruction: Instruction | None) -> bool:
-    """Whether an event is set just before: then the empty section waits for who saw it."""
+    """Return whether an event is set just before: then the empty section waits for its readers."""
     return (
         isinstance(instruction, Call)
         and instruction.callee is not None

@@ -180,7 +180,7 @@ def _skipping(states: LockStates, key: LockKey) -> Exit | None:
 
 
 def _is_raised(exit_: Exit) -> bool:
-    """Whether a path ends with a `raise`, which stands behind a test as a `return` may."""
+    """Return whether a path ends with a `raise`, which may follow a test as a `return` may."""
     return exit_.exception is not None and exit_.exception.grade is Grade.CERTAIN
 
 

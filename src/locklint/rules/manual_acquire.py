@@ -135,7 +135,7 @@ def _with_would_do(fate: Fate) -> bool:
 
 
 def _is_in_finally(fate: Fate) -> bool:
-    """Whether a release runs on several ways out: the lowering copies clean-ups once for each."""
+    """Return whether a release runs on several exit paths: lowering copies clean-ups for each."""
     places = set(fate.release_spans)
     copies = [
         instruction.span

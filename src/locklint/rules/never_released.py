@@ -66,7 +66,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each acquisition that nothing gives back."""
+    """Report each acquisition that nothing releases."""
     waited_for = _waited_for(program)
     for states in program.solved():
         kept = [
@@ -101,9 +101,9 @@ _ENTERING = (How("__enter__"), How("__aenter__"))
 
 
 def _is_mark(fate: Fate, waited_for: frozenset[str]) -> bool:
-    """Return whether an object has the lock to mark who came first, so that it is never released.
+    """Return whether the lock marks the first thread to reach an object, so it is never released.
 
-    It is only tried. One lock of the whole program would be gone for good.
+    Such a lock is only tried. A lock of the whole program would never be available again.
     """
     of_object = fate.lock.exactness is Exactness.PER_INSTANCE
     return of_object and fate.lock.identity not in waited_for

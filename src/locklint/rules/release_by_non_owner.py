@@ -65,7 +65,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report releases of a lock that somebody else holds."""
+    """Report releases of a lock that another thread or task holds."""
     for states in program.solved():
         function = states.function
         for given in releases_of_others(states):

@@ -82,7 +82,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for states in program.solved():
         function = states.function
         early = early_releases(states)
-        # Where the acquire stands inside the `try`, that is the fault, and LCK106 tells of it.
+        # If the acquire is inside the `try`, that is the fault, and LCK106 reports it.
         inside = {(each.release, each.fate.key) for each in early if not each.is_handler_only}
         told: set[tuple[Span, LockKey]] = set()
         for unheld in unheld_releases(states):
@@ -142,7 +142,7 @@ def _help(unheld: UnheldRelease) -> str:
 
 
 def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple[list[Step], str]:
-    """The steps that lead to the release, and under what assumption they are taken."""
+    """Return the steps that lead to the release, and the assumption behind them."""
     name = display_name(unheld.lock)
     before, span = unheld.before, unheld.span
     steps: list[Step] = []

@@ -110,7 +110,7 @@ def _leak(program: Program, fate: Fate) -> Leak | None:
     if leak is not None and leak.skipped is None and is_given_to_others(fate):
         return None
     if fate.kept and is_guarded_release(fate):
-        # Ordinary ways keep it too: the tests around it are not understood.
+        # Normal paths keep it too: the tests around it are not understood.
         return None
     return leak
 

@@ -80,7 +80,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
-    """Report thread locks that are only taken in functions which run in processes of their own."""
+    """Report thread locks that are only acquired in functions which run in separate processes."""
     in_processes = program.spawned(is_process=True)
     elsewhere = program.spawned(is_process=False) | program.called() | program.unseen_callers
     holders: dict[str, list[LockStates]] = {}

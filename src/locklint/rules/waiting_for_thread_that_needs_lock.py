@@ -84,7 +84,7 @@ _WAITED_FOR = {"join": "thread", "result": "future", "exception": "future"}
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report each place that waits for somebody who waits for a lock that is held there."""
+    """Report each place that waits for a thread that waits for a lock that is held there."""
     for found in program.waiting_for_holders:
         pair, lock = found.pair, found.held.lock
         function = program.functions[pair.function]
