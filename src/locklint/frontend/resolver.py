@@ -12,7 +12,7 @@ from locklint.ir.lock import LockKind, LockRef
 
 
 class Question(IdentityEnum):
-    """What code does with a path, so that it may run a function."""
+    """The uses of a path that may run a function."""
 
     CALL = "call"
     READ = "read"  # an attribute

@@ -110,7 +110,7 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ImplicitKind(IdentityEnum):
-    """By what a function is called where no call of it is written."""
+    """The kinds of code that call a function without a written call."""
 
     PROPERTY = "property"
     WITH = "with"
@@ -119,7 +119,7 @@ class ImplicitKind(IdentityEnum):
 
 
 class Implicit(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What calls a function where no call of it is written; ``text`` as in code."""
+    """Code that calls a function without a written call; ``text`` is how it is shown."""
 
     kind: ImplicitKind
     text: str
