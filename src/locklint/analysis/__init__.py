@@ -1,1 +1,1 @@
-"""What the program does with its locks: states, summaries, facts. No syntax tree is seen here."""
+"""Effects of a program on its locks: states, summaries, facts. No syntax tree is seen here."""

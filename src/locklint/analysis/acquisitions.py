@@ -1,4 +1,4 @@
-"""What becomes of each acquisition: where it is given back, and by which ways out it is kept."""
+"""Ends of acquisitions: the places that release them, and the exit paths that keep them."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class Fate(msgspec.Struct):
 
     @property
     def span(self) -> Span:
-        """Where the lock is taken."""
+        """Return the place of the acquire."""
         return self.acquisition.span
 
     @property
     def key(self) -> LockKey:
-        """What the lock was must-equal to when it was first taken."""
+        """Return what the lock was must-equal to when it was first acquired."""
         return self.taken[0].key
 
     @property
     def keys(self) -> frozenset[LockKey]:
-        """Everything that the lock was must-equal to when it was taken or given back."""
+        """Return all that the lock was must-equal to when it was acquired or released."""
         taken = frozenset(event.key for event in self.taken)
         return taken | {event.key for event in self.releases}
 
@@ -82,11 +82,11 @@ class Fate(msgspec.Struct):
 
     @property
     def is_released_here(self) -> bool:
-        """Whether some ordinary way through the function gives the lock back."""
+        """Return whether some normal path through the function releases the lock."""
         if not self.releases:
             return False
         if self.lock.kind.role is LockRole.SEMAPHORE and self.outlives_function:
-            return False  # A slot of a semaphore: its user gives it back.
+            return False  # A slot of a semaphore: its user releases it.
         return not self.states.normal_exits or any(
             given.exception is None for given in self.releases
         )
@@ -99,27 +99,27 @@ class Fate(msgspec.Struct):
 
     @property
     def is_handed_on(self) -> bool:
-        """Whether one turn of a loop acquires the lock for another one to release."""
+        """Return whether one iteration of a loop acquires the lock for another one to release."""
         return not self.keys.isdisjoint(self.states.handed_on)
 
     @property
     def release_spans(self) -> list[Span]:
-        """The distinct places that give it back, in source order."""
+        """Return the distinct places that release it, in source order."""
         return sorted({given.span for given in self.releases})
 
     @property
     def first_release(self) -> Span | None:
-        """The first place after the acquisition that gives it back, on a way without exception."""
+        """Return the first place after the acquisition that releases it, without an exception."""
         plain = sorted({given.span for given in self.releases if given.exception is None})
         return next((span for span in plain if span > self.span), plain[0] if plain else None)
 
     @property
     def leaving(self) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-        """Where the function is left with it held, and where it is given back."""
+        """Return the places where the function is left with it held, and those that release it."""
         return tuple(sorted({exit_.span for exit_ in self.kept})), tuple(self.release_spans)
 
     def leaks(self) -> list[Exit]:
-        """The exceptional ways out that keep it, most convincing first.
+        """Return the exceptional exit paths that keep it, most convincing first.
 
         A generator that is a context manager may be left by its yield; see
         `yields_unprotected`.
@@ -146,7 +146,7 @@ class Fate(msgspec.Struct):
         return min(spans, default=None)
 
     def is_gap(self) -> bool:
-        """Whether everything that leaks it lies before a region that is protected."""
+        """Return whether everything that leaks it is before a region that is protected."""
         leaks = self.leaks()
         protected = [
             given.exception.cause.span
@@ -168,12 +168,12 @@ class Fate(msgspec.Struct):
         ]
 
     def is_proven(self, exception: InFlight) -> bool:
-        """Whether an exception that leaks it is one that programs do meet.
+        """Return whether an exception that leaks it happens in practice.
 
-        These are of what fails in ordinary use, and of a call after one of whose exceptions the
-        function does release the lock. So are those of a call of which nothing is known, but not
-        where the author has seen to others, or to the result of this one: then the call is believed
-        to be one that does not raise.
+        Such exceptions come from code that fails in ordinary use, and from a call if the function
+        does release the lock after another exception of it. They also come from unknown calls,
+        unless the author has handled others, or the result of this one: then the call is assumed
+        not to raise.
         """
         if exception.grade < Grade.POSSIBLE or exception.grade >= Grade.LIKELY:
             return exception.grade >= Grade.LIKELY
@@ -215,10 +215,10 @@ class Fate(msgspec.Struct):
         )
 
     def severity(self, proven: bool) -> Severity:
-        """Error where the fault is proven and the lock is surely one, else warning.
+        """Return error if the fault is proven and the lock is surely one, else warning.
 
-        What a callee takes on another object may be that object's protocol, such as a transaction
-        in two phases, and is no more than a warning.
+        A lock that a callee acquires on another object may be that object's protocol, such as a
+        transaction in two phases, and is no more than a warning.
         """
         sure = self.lock.confidence > Confidence.LOW
         if self.instruction is None and self.lock.path.root in (Root.PARAMETER, Root.LOCAL):
@@ -273,7 +273,7 @@ def _fates(states: LockStates) -> list[Fate]:
 
 
 def _kept(exits: list[Exit]) -> dict[tuple[Mode, Acquisition], list[Exit]]:
-    """The exits at which each acquisition is held, under whatever name."""
+    """Return the exits at which each acquisition is held, under any name."""
     found: dict[tuple[Mode, Acquisition], list[Exit]] = defaultdict(list)
     for exit_ in exits:
         for key, hold in exit_.holds.items():
@@ -291,7 +291,7 @@ def by_cause(found: Iterable[tuple[Fate, _T]]) -> list[tuple[list[Fate], _T]]:
 
 
 def result_tells(fate: Fate) -> bool:
-    """Whether what the function returns tells its caller that the lock is still held."""
+    """Return whether the function's result shows its caller that the lock is still held."""
     kept = [exit_.value for exit_ in fate.kept]
     others = [exit_.value for exit_ in fate.given_back]
     if all(isinstance(v, Constant) and v.value is True for v in kept):

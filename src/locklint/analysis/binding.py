@@ -1,4 +1,4 @@
-"""What a callee's own names mean to its caller."""
+"""Meanings of a callee's own names in its caller."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Closure = tuple[tuple[str, AccessPath], ...]
 
 
 class Binding:
-    """Exchanges a callee's own names for what a call passes.
+    """A substitution of a callee's own names by the arguments of a call.
 
-    ``receiver`` is what the callee is bound to, where that does not stand in the call. ``closure``
-    says what variables of the caller stand for at the call, where a callee inside it names them.
+    ``receiver`` is what the callee is bound to, where the call does not contain it. ``closure``
+    says what variables of the caller mean at the call, where a callee inside it names them.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Binding:
         receiver: AccessPath | None,
         closure: Closure = (),
     ) -> Binding:
-        """The binding of a function that will be called with some arguments by somebody else."""
+        """Return the binding of a function that other code will call with some arguments."""
         binding = cls(caller, callee, None, receiver, closure)
         names = list(callee.parameters)
         if receiver is not None and callee.kind in (
@@ -125,7 +125,7 @@ class Binding:
         return is_parameter and f"**{path.root_name}" in self._caller.parameters
 
     def _pass_on(self, source: AccessPath, names: list[str]) -> None:
-        """``f(**kwargs)``: what is passed by no other way are elements of ``kwargs``."""
+        """Bind ``f(**kwargs)``: parameters without another argument are elements of ``kwargs``."""
         for name in names:
             if name.startswith("**"):
                 self.roots.setdefault(name[2:], source)
@@ -153,7 +153,7 @@ class Binding:
             self._receivers[name] = argument.receiver
 
     def value(self, name: str) -> AccessPath | None:
-        """What is passed for a parameter, or for an element of a starred one; None: not known."""
+        """Return the argument for a parameter, or for an element of a starred one, or None."""
         known = self.roots.get(name)
         if known is None and name.endswith("]"):
             source = self.roots.get(name.partition("[")[0])
@@ -169,7 +169,7 @@ class Binding:
         return name in self._given
 
     def may_be_left_out(self, name: str) -> bool:
-        """Whether the parameter's default is a literal that stands for nothing."""
+        """Return whether the parameter's default is a literal that means nothing."""
         return any(known == name and not value.value for known, value in self._callee.defaults)
 
     def constant(self, name: str) -> Constant | None:
@@ -237,7 +237,7 @@ class Binding:
         return AccessPath(root.root_name, root.fields + translated, root.root)
 
     def _field(self, field: str) -> str:
-        """A field whose text may name the callee's variables, as the caller would write it."""
+        """Return a field, which may name the callee's variables, as the caller would write it."""
         if field[0] not in "[(" or field in ("()", "[*]"):
             return field
         inner = field[1:-1]
@@ -252,10 +252,10 @@ class Binding:
         return "[*]" if field[0] == "[" else "(*)"
 
     def _of_closure(self, path: AccessPath) -> AccessPath:
-        """A variable of a function around the callee, as the caller names it.
+        """Return a variable of a function around the callee, as the caller names it.
 
-        Who is not nested with the callee has no name for it but that of the function around it,
-        which knows it for its own again.
+        A caller outside that function has no other name for it than the function's, which that
+        function recognises as its own.
         """
         name, _, owner = path.root_name.partition("@")
         if not owner:
@@ -296,10 +296,10 @@ def _literal(argument: CallArgument) -> CallArgument:
 
 
 def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | None:
-    """What a call passes as ``self``: the object before the last dot; ``super()`` is the caller's.
+    """Return what a call passes as ``self``: the object before the last dot, or the caller's own.
 
-    A constructor's is the call's result. Of a bound method that was kept or passed it is the object
-    from which it was taken.
+    ``super()`` has the caller's own object. A constructor's is the call's result. A bound method
+    that was stored or passed has its own receiver.
     """
     path = call.callee
     if not call.bound:

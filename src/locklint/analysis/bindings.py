@@ -1,4 +1,4 @@
-"""Where what is known of a variable may still be asked for: up to where it is bound anew."""
+"""Liveness of knowledge about a variable: it is needed at most until the next binding."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from locklint.ir.operands import defined_path, used_paths
 
 
 class Bindings:
-    """Where the paths of one function are bound.
+    """The places where the paths of one function are bound.
 
-    ``uses`` are the blocks in which the value of a path is asked for, by the path as a text.
+    ``uses`` are the blocks in which the value of a path is needed, by the path as a text.
     """
 
     def __init__(self, function: Function, uses: Mapping[str, Set[BlockId]]) -> None:
@@ -24,7 +24,7 @@ class Bindings:
         self._uses = uses
         self._live: dict[AccessPath, Set[BlockId]] = {}
 
-    # Nothing is remembered of most functions, so that nothing is asked of them.
+    # Most functions have nothing to track, so that this is not needed for them.
 
     @cached_property
     def _before(self) -> Mapping[BlockId, Set[BlockId]]:
@@ -56,10 +56,10 @@ class Bindings:
         }
 
     def live(self, path: AccessPath) -> Set[BlockId]:
-        """The blocks at whose entry the value of a path may still be asked for."""
+        """Return the blocks at whose entry the value of a path may still be needed."""
         live = self._live.get(path)
         if live is None:
-            # Copies may go round; as long as the answer is not known, it is that of all blocks.
+            # Copies may form a cycle; as long as the result is not known, it is that of all blocks.
             self._live[path] = self._function.blocks.keys()
             live = self._live[path] = self.asked((path,), self._uses.get(str(path), ()))
         return live
@@ -102,7 +102,7 @@ class Bindings:
         )
 
     def _is_passed_on(self, path: AccessPath, block: BlockId) -> bool:
-        """Whether a copy of the value that a path has before the block may be asked for later."""
+        """Return whether a copy of a path's value before the block may be needed later."""
         after = self._function.blocks[block].successors()
         for copy in self._copies.get(path, ()):
             if block in self._uses.get(str(copy), ()) or not self.live(copy).isdisjoint(after):

@@ -1,4 +1,4 @@
-"""Who calls whom, with what is passed, across the functions of a program."""
+"""The calls between the functions of a program, with their arguments."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from locklint.ir.instruction import BY_MANAGER, Assign, Implicit, Means, Use
 from locklint.ir.lock import LockRef
 
 _MOST_CHOICES = 4
-"""How many functions a call may choose one of by a name that data hold."""
+"""The largest number of functions of which a call chooses one by a name in data."""
 
 
 class Edge(msgspec.Struct, frozen=True, eq=False):
-    """One call: by ``caller``, of ``callee`` (keys), with its binding and what is held there.
+    """A call: by ``caller``, of ``callee`` (keys), with its binding and the locks held there.
 
     ``receiver_classes``: see `Call`. ``dispatched``: the class of the receiver decides what is
     called, which is not so for ``super().close()`` and ``Base.close(self)``. ``parameter`` is the
@@ -138,7 +138,7 @@ class CallGraph:
 
     @cached_property
     def spawns(self) -> Mapping[str, Sequence[Edge]]:
-        """Where each function is started in a thread or task of its own."""
+        """Return the places where each function is started in a thread or task of its own."""
         found: dict[str, list[Edge]] = defaultdict(list)
         for edges in self.calls.values():
             for edge in edges:
@@ -148,7 +148,7 @@ class CallGraph:
 
 
 def _manner(called: Called, callee: Function) -> Manner | None:
-    """How the callee runs; None where the call only makes an object, such as a generator."""
+    """Return how the callee runs. Return None if the call only makes an object (a generator)."""
     if callee.is_generator and not (called.implicit == BY_MANAGER and is_context_manager(callee)):
         return None
     if called.manner is Manner.CONCURRENT or called.implicit == BY_MANAGER:
@@ -201,11 +201,11 @@ def _binding(caller: Function, callee: Function, called: Called) -> Binding:
 
 
 def doubtful_holds(states: LockStates) -> frozenset[Acquisition]:
-    """Acquisitions that stand for a group of threads rather than for the one that made them.
+    """Return acquisitions that belong to a group of threads, not to the one that made them.
 
     ``if readers == 1: resource.acquire()`` and later ``if readers == 0: resource.release()``: the
-    first one in takes the lock, the last one out gives it back. In between nobody in particular
-    holds it, and whoever comes to the test while it is taken does not ask for it.
+    first one acquires the lock, the last one releases it. In between no particular thread holds it,
+    and a thread that reaches the test meanwhile does not acquire it.
     """
     if all(taken.acquisition.how.means is Means.WITH for taken in states.taken):
         return frozenset()

@@ -14,7 +14,7 @@ from locklint.ir.cfg import Function
 
 
 def print_calls(program: Program, functions: Iterable[Function]) -> str:
-    """For each function where its threads come from, what is held then, and whom it calls."""
+    """Return, for each function, its threads, the locks held at its entry, and its calls."""
     return "\n".join(
         "\n".join([f"function {function.key}", *_lines(program, function)]) + "\n"
         for function in functions
@@ -36,7 +36,7 @@ def _lines(program: Program, function: Function) -> Iterator[str]:
 
 
 def print_edge(edge: Edge) -> str:
-    """One call in one line, without its place."""
+    """Return a call as one line, without its place."""
     if edge.manner is Manner.CONCURRENT:
         text = f"start {edge.callee}"
     else:
@@ -59,7 +59,7 @@ def print_edge(edge: Edge) -> str:
 
 
 def _bound(binding: Binding) -> str:
-    """What the callee's names stand for, by name."""
+    """Return the meanings of the callee's names, by name."""
     found = {name: str(path) for name, path in binding.roots.items()}
     found.update({name: str(value) for name, value in binding.constants.items()})
     for name, lock in binding.locks.items():

@@ -1,4 +1,4 @@
-"""Which handler takes which exception."""
+"""Handlers, and the exceptions that they catch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from locklint.ir.instruction import Handler
 
 
 class Verdict(Enum):
-    """Whether a handler takes an exception."""
+    """Verdicts on whether a handler catches an exception."""
 
     YES = "yes"
     MAYBE = "maybe"
@@ -29,7 +29,7 @@ def _builtin(name: str) -> type[BaseException] | None:
 
 
 def takes(handler: Handler, exception: InFlight) -> Verdict:
-    """Whether ``handler`` takes ``exception``; classes that are not builtin go by their name."""
+    """Return whether ``handler`` catches ``exception``; unknown classes are compared by name."""
     if not handler.types:
         return Verdict.YES
     if exception.type is None and exception.caught:
@@ -49,7 +49,7 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
 
 
 def caught_by(handler: Handler, exception: InFlight) -> InFlight:
-    """The exception inside a handler that might have taken it and did."""
+    """Return the exception inside a handler that might have caught it and did."""
     names = frozenset(dotted.rsplit(".", 1)[-1] for dotted in handler.types)
     return exception if exception.type is not None else replace(exception, caught=names)
 
@@ -71,7 +71,7 @@ def _are_strangers(name: str, other: str) -> bool:
 
 
 def pass_by(handler: Handler, exception: InFlight) -> InFlight:
-    """The exception after a handler that might have taken it did not."""
+    """Return the exception after a handler that might have caught it did not."""
     names = {dotted.rsplit(".", 1)[-1] for dotted in handler.types}
     passed = replace(exception, excluded=exception.excluded | names)
     if passed.grade is Grade.UNKNOWN:
@@ -86,20 +86,20 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
 
 
 def is_left_over(exception: InFlight) -> bool:
-    """Whether an exception has passed by a handler for what is usually raised, or a part of it.
+    """Return whether an exception was not caught by a handler for the usual exceptions, or a part.
 
-    Who catches `FileNotFoundError` around ``os.remove`` has thought of its errors.
+    An author who catches `FileNotFoundError` around ``os.remove`` has thought of its errors.
     """
     return bool(exception.usual) and is_expected(exception.usual, exception.excluded)
 
 
 def is_expected(name: str, caught: frozenset[str]) -> bool:
-    """Whether handlers take an exception of a class, or of a part of its kind."""
+    """Return whether handlers catch an exception of a class, or of a subclass."""
     return is_excluded(name, caught) or any(is_kind_of(other, name) for other in caught)
 
 
 def is_excluded(name: str, excluded: frozenset[str]) -> bool:
-    """Whether handlers of those classes take an exception of a class."""
+    """Return whether handlers of those classes catch an exception of a class."""
     if name in excluded:
         return True
     caught = _builtin(name)

@@ -1,11 +1,11 @@
-"""From what each function does to what it does through others: critical pairs, bottom up.
+"""Composition of critical pairs, bottom up: the events of each function and its callees.
 
-Functions are taken by strongly connected components of the call graph, callees first; within a
-component until nothing new is found. Pairs are known by what they say, and of those that say the
-same the best witness stays, so the result depends on no order.
+Functions are processed by strongly connected components of the call graph, callees first; within a
+component until nothing new is found. Pairs are compared by their facts, and of those with the same
+facts the best witness is kept, so the result depends on no order.
 
-What a function does is told to its callers only if somebody holds a lock when it is called, or if
-it takes locks that only a caller can name. All else would be copied up to the program's entry for
+Events of a function are passed to its callers only if it is called with a lock held, or if it
+acquires locks that only a caller can name. All others would be copied up to the program's entry for
 nothing.
 """
 
@@ -46,13 +46,13 @@ from locklint.ir.instruction import BY_LOG, Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 
 MAX_PAIRS = 100
-"""How many pairs of one function are kept, those with the shortest chains first."""
+"""The largest number of pairs of one function, those with the shortest chains first."""
 
 MAX_INSIDE = 4
 """With how many locks held by callees a pair is still followed."""
 
 _MOST_STATE = 6
-"""How many tests of globals and attributes are kept of one pair, those of outer functions first."""
+"""The largest number of tests of globals and attributes of a pair, outer functions first."""
 
 _MAX_ROUNDS = 12
 
@@ -60,10 +60,10 @@ _MAX_ROUNDS = 12
 class Composition:
     """The critical pairs of all functions of a program.
 
-    ``pairs`` gives those of each function: what it does itself and what it does through calls
-    while it holds something, and, where ``exports`` has it, everything that its callers ask.
-    ``cut`` are functions some of whose pairs are left out, because there are too many.
-    ``asked`` are functions that somebody outside the program calls with a lock held.
+    ``pairs`` gives those of each function: its own events, those of its calls while it holds
+    something, and, where ``exports`` has it, everything that its callers need. ``cut`` are
+    functions some of whose pairs are left out, because there are too many. ``asked`` are functions
+    that code outside the program calls with a lock held.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Composition:
         reached: set[str] = set()
         work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
         if any(one.events for one in self._graph.states.values()):
-            # Somebody may wait, with a lock held, for what these do.
+            # A thread may wait, with a lock held, for these.
             work.extend(self._graph.spawns)
         work += [key for key in self._asked if key in self._graph.states]
         work += [
@@ -180,7 +180,7 @@ class Composition:
     @staticmethod
     def _taken(taken: Taken) -> CriticalPair | None:
         if taken.instruction is None:
-            return None  # A callee took it: the call tells.
+            return None  # A callee acquired it: the call shows that.
         instruction = taken.instruction
         gives_up = isinstance(instruction, TryAcquire) or (
             isinstance(instruction, Acquire) and instruction.gives_up
@@ -208,8 +208,8 @@ class Composition:
         # The best come first, so that most of the others need not be looked at.
         for edge, entry in sorted(found, key=lambda each: each[1].sort_key):
             pair = entry.pair
-            # Without anything held here the callee has told all there is, unless it is asked
-            # for from further up, or holds locks that only a caller can name.
+            # With nothing held here the callee's pairs are complete, unless an outer caller needs
+            # them, or they hold locks that only a caller can name.
             if asked or edge.held or edge.implicit == BY_LOG or _is_open(pair):
                 kin = self.receivers.kin(edge, pair)
                 if calls.is_better(edge, entry, kin):
@@ -248,7 +248,7 @@ class Composition:
         released = [key for old in pair.released if (key := _key(old, binding)) is not None]
         free = [key for old in pair.free if (key := _key(old, binding)) is not None]
         if any(one.key in free for one in called.held):
-            return None  # The callee has had the lock before: it is another way through here.
+            return None  # The callee has acquired the lock before: it is another path through here.
         concurrent = called.manner is Manner.CONCURRENT or pair.is_concurrent
         own = () if concurrent else tuple([h for h in called.held if h.key not in released])
         manner = Manner.CONCURRENT if concurrent else Manner.DIRECT
@@ -303,7 +303,7 @@ class Composition:
         return here
 
     def _state(self, called: Edge, pair: CriticalPair) -> tuple[StateTest, ...] | None:
-        """The tests of globals and attributes on the way; None where they exclude each other."""
+        """Return the tests of globals and attributes along the path, or None if they conflict."""
         own = self._requirements_of(called.caller).state_at(called.span)
         if not pair.state:
             return own
@@ -325,9 +325,9 @@ class Composition:
     def _requires(
         self, called: Edge, pair: CriticalPair
     ) -> tuple[tuple[Requirement, ...], bool] | None:
-        """What the caller's parameters have to be; None where the call itself rules it out.
+        """Return what the caller's parameters have to be. Return None if the call rules it out.
 
-        The second value tells whether what is passed is known to pass all tests of it.
+        The second value is true if the arguments are known to pass all their tests.
         """
         is_clear = True
         own = self._requirements_of(called.caller)
@@ -372,7 +372,7 @@ class Composition:
 
 
 def _finds_held(test: StateTest, called: Edge) -> bool:
-    """Whether the caller holds a lock of which a callee has seen that nobody holds it."""
+    """Return whether the caller holds a lock that a callee has found to be free."""
     return (
         test.kind is TestKind.HELD
         and not test.outcome
@@ -390,9 +390,9 @@ def _is_parameter(path: AccessPath, caller: Function) -> bool:
 
 
 def _is_left_out(requirement: Requirement, binding: Binding) -> bool:
-    """Whether an argument would have to be missing that is passed.
+    """Return whether an argument that is passed would have to be missing.
 
-    Who passes something for a parameter that may be left out has it, as a rule.
+    A caller that passes an optional argument is assumed to pass a real value.
     """
     wants_value = requirement.outcome is (requirement.kind is RequirementKind.TRUTH)
     if wants_value or not requirement.is_about_presence:
@@ -408,7 +408,7 @@ def _key(key: LockKey, binding: Binding) -> LockKey | None:
 
 
 def _is_open(pair: CriticalPair) -> bool:
-    """Whether a caller can tell more about the locks of a pair, of which one is held."""
+    """Return whether a caller knows more about the locks of a pair, of which one is held."""
     held = pair.all_held()
     if not held or pair.event.lock is None:
         return False

@@ -18,7 +18,7 @@ from locklint.ir.event import Event
 
 
 def print_summaries(program: Program, functions: Iterable[Function]) -> str:
-    """What each function does that may wait, itself or by others, and to its caller's locks."""
+    """Return, for each function, its events, those of its callees, and its effects on locks."""
     return "\n".join(
         "\n".join([_heading(program, function), *_lines(program, function)]) + "\n"
         for function in functions
@@ -26,7 +26,7 @@ def print_summaries(program: Program, functions: Iterable[Function]) -> str:
 
 
 def print_pair(pair: CriticalPair) -> str:
-    """One pair in one line, without its place."""
+    """Return a pair as one line, without its place."""
     clauses = [f"{event_text(pair.event)} holding {_held(pair.held)}"]
     if pair.inside:
         clauses.append(f"inside {_held(pair.inside)}")
@@ -47,7 +47,7 @@ def print_pair(pair: CriticalPair) -> str:
 
 
 def event_text(event: Event) -> str:
-    """What happens, and to what."""
+    """Return an event as text: its kind and its object."""
     if event.lock is not None:
         return f"{event.kind.value} {key_text(event.lock, event.mode)}"
     on = f" of {event.path}" if event.path is not None else ""
@@ -96,6 +96,6 @@ def _held(held: Iterable[Held]) -> str:
 
 
 def held_text(held: Held) -> str:
-    """A lock, and since where it is held if the function at hand took it."""
+    """Return a lock as text, with the place of its acquire if it is in the function itself."""
     since = f" since {held.since.span}" if held.since is not None else ""
     return f"{key_text(held.lock, held.mode)}{since}"

@@ -1,10 +1,9 @@
-"""Lock states in fewer alternatives, without loss: what says nothing more than others is one.
+"""Lock states in fewer alternatives, without loss: those that add nothing are merged.
 
-Two alternatives that differ in the outcome of one test alone, which is true here and false there,
-are together one that says nothing of that test. Two that differ in the constant of one variable
-alone are one in which it has either. And what is a special case of another goes into it. What is
-known of the locks, the acquisitions behind it included, has to be the same: so no knowledge of
-which outcome goes with which lock state is lost.
+Two alternatives that differ only in the outcome of one test, true in one and false in the other,
+become one without that test. Two that differ only in the constant of one variable become one with
+both constants. A special case is merged into the general one. The facts about locks, with the
+acquisitions behind them, have to be the same: so the relation of outcomes and lock states is kept.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def _condensed_group(group: list[Disjunct]) -> list[Disjunct]:
 
 
 def _in_dispute(known: list[Mapping[_Key, _Value]]) -> list[_Key]:
-    """What some of several alternatives know differently."""
+    """Return the facts in which several alternatives differ."""
     first = dict(known[0])
     found: dict[_Key, None] = {}
     for each in known:

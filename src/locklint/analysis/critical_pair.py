@@ -1,9 +1,9 @@
-"""Critical pairs: what is held when something happens that may wait.
+"""Critical pairs: the locks that are held at an event that may wait.
 
 After Infer's starvation domain: an event, such as the acquisition of a lock, together with the
 locks that are held at that moment. A pair that comes from a callee is linked to the callee's, not
 copied, so that a chain of calls of any length costs one object for each function; the chain is
-walked when its story is told.
+walked when its steps are shown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNKNOWN_ROOT = "?"
 """The root of a path that a function has no name for; it equals nothing."""
 
 MAX_PATH = 4
-"""How many fields of a path are followed through calls."""
+"""The largest number of fields of a path that are followed through calls."""
 
 
 class RequirementKind(IdentityEnum):
@@ -41,7 +41,7 @@ class RequirementKind(IdentityEnum):
 
 
 class Requirement(msgspec.Struct, frozen=True, gc=False):
-    """What a parameter must be for the event to happen.
+    """A condition on a parameter for the event to happen.
 
     ``constant`` is what it is compared with, ``other`` the path that it is compared with, or the
     key of the function that is called.
@@ -55,7 +55,7 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_about_presence(self) -> bool:
-        """Whether it asks if there is something at all."""
+        """Return whether it tests only for presence."""
         return self.kind in (RequirementKind.TRUTH, RequirementKind.NONE)
 
     @property
@@ -100,8 +100,8 @@ class TestKind(IdentityEnum):
     TRUTH = "truth"
     NONE = "none"
     EQUALS = "equals"  # a constant
-    TEXT = "text"  # whatever the text of the test says
-    HELD = "held"  # whether a lock is held, by anybody
+    TEXT = "text"  # the text of the test does not matter
+    HELD = "held"  # whether a lock is held, by any thread
 
 
 _PLAIN_KINDS = {
@@ -135,7 +135,7 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
         return self._rules_out(other) or other._rules_out(self)
 
     def _rules_out(self, other: StateTest) -> bool:
-        """Whether what this test has shown of the value decides the other one, the other way."""
+        """Return whether the outcome of this test rules out that of the other one."""
         match self.kind:
             case TestKind.NONE if self.outcome:
                 return other.answers(None) is False
@@ -157,23 +157,23 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
                 return None
 
     def sort_key(self) -> tuple[bool, AccessPath, str, str, str, bool]:
-        """A fixed order, what tells most first."""
+        """Return a key for a fixed order, the most informative first."""
         equal = self.kind is TestKind.EQUALS and self.outcome
         text = (self.kind.value, str(self.constant), self.text)
         return (not equal, self.path, *text, self.outcome)
 
 
 class CriticalPair(msgspec.Struct, frozen=True, eq=False):
-    """An event, and what is held when it happens, in the words of one function.
+    """An event, and the locks held when it happens, named as in one function.
 
     ``function`` is its key; ``span`` the place in it: the event itself, or the call that leads to
     it, and then ``inner`` is the callee's pair. ``held`` are the locks that this function itself
     holds there, outermost first, ``inside`` those that callees hold on top of them. ``released``
-    are locks of callers that were given back on the way, ``free`` those that no caller can hold,
-    because they were had on the way. ``requires`` and ``state`` say what parameters, globals and
-    attributes must be for it. ``manner`` is the weakest link of the
-    chain, ``certain`` says that each of its calls can call nothing else. ``classes`` are those of
-    one of which ``self`` has to be for the chain to be run; None: any that runs the function.
+    are locks of callers that were released along the path, ``free`` those that no caller can hold,
+    because they were acquired along the path. ``requires`` and ``state`` say what parameters,
+    globals and attributes must be for it. ``manner`` is the weakest link of the chain, ``certain``
+    says that each of its calls can call nothing else. ``self`` has to be of one of ``classes`` for
+    the chain to be run; None: of any class that runs the function.
     """
 
     function: str
@@ -193,10 +193,10 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     classes: Classes | None = None
 
     def identity(self) -> tuple[object, ...]:
-        """Equal for pairs of one function that say the same; their witnesses may differ.
+        """Return a key that pairs with the same facts share; their witnesses may differ.
 
-        What callees hold only keeps threads apart, unless a caller can tell more about it. So of
-        pairs that differ in it alone the one with the least of it stays: see `rank`.
+        Locks that callees hold only exclude other threads, unless a caller knows more about them.
+        So of pairs that differ only in these the one with the fewest is kept: see `rank`.
         """
         event = self.event
         lock = None if event.lock is None else key_text(event.lock, event.mode)
@@ -218,7 +218,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
         )
 
     def _named_here(self) -> Iterator[Held]:
-        """What callees hold and this function, or one that calls it, is the first to name."""
+        """Return locks of callees that this function, or a caller of it, is the first to name."""
         inner = self.inner
         if inner is None:
             return
@@ -256,7 +256,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def in_its_thread(self) -> CriticalPair:
-        """This pair as the function knows it in whose thread it happens."""
+        """Return this pair as seen by the function in whose thread it happens."""
         pair = self
         while pair.is_concurrent and pair.inner is not None:
             pair = pair.inner
@@ -276,7 +276,7 @@ def key_text(lock: LockRef, mode: Mode = Mode.EXCLUSIVE) -> str:
 
 
 def is_vague(lock: LockRef) -> bool:
-    """Whether the path of a lock may stand for several objects, so that it equals nothing."""
+    """Return whether the path of a lock may mean several objects, so that it equals nothing."""
     if lock.exactness is Exactness.ONE:
         return False
     path = lock.path
@@ -290,7 +290,7 @@ def is_known(lock: LockRef) -> bool:
 
 
 def is_open(lock: LockRef) -> bool:
-    """Whether a caller can tell more about a lock: it, or its place in a container, is passed."""
+    """Return whether a caller knows more about a lock: it, or its key in a container, is passed."""
     if not is_known(lock):
         return True
     return lock.exactness is Exactness.ELEMENT and lock.path.root is Root.PARAMETER

@@ -28,10 +28,10 @@ class Story:
     def __init__(
         self, program: Program, *pairs: CriticalPair, relation: str = "which it already holds"
     ) -> None:
-        """Begin the story of all that happens in ``pairs``.
+        """Begin the steps of all that happens in ``pairs``.
 
-        ``relation`` says, in the story of one thread, how the lock that it waits for is related to
-        the lock of the same name that it holds.
+        ``relation`` says, for a single thread, how the lock that it waits for is related to the
+        lock of the same name that it holds.
         """
         self._program = program
         self._pairs = pairs
@@ -124,7 +124,7 @@ class Story:
         return [step for step in steps if step is not None]
 
     def _holders(self, lock: str, thread: int) -> str:
-        """For example ``, which thread 2 holds``; nothing where that is not known."""
+        """Return, for example, ``, which thread 2 holds``; nothing if that is not known."""
         holders = [
             number
             for number, pair in enumerate(self._pairs, start=1)
@@ -139,7 +139,7 @@ class Story:
 
 
 def _is_in_task(pair: CriticalPair) -> bool:
-    """Tell whether it happens in a task of an event loop, which such locks are made for."""
+    """Return whether it happens in a task of an event loop, for which such locks are made."""
     return any(lock.kind.is_async for lock in _locks(pair))
 
 

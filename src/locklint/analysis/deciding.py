@@ -1,7 +1,7 @@
-"""Which tests of a function decide what happens to its locks.
+"""Tests of a function that decide what happens to its locks.
 
-A test does not where the same comes next on both sides: the same acquire or release, or the same
-binding of a variable that another such test asks for. After Amtoft's weak slices (Slicing for
+A test does not decide if the same comes next on both sides: the same acquire or release, or the
+same binding of a variable that another such test uses. After Amtoft's weak slices (Slicing for
 modern program structures, 2008), in which each test has at most one next observable. Exceptions are
 free to happen or not: no test decides that.
 """
@@ -35,11 +35,11 @@ from locklint.ir.operands import condition_paths
 from locklint.models.calls import ends_process
 
 _LEFT = -1
-"""In place of a block: the end of the function."""
+"""The end of the function, in place of a block."""
 
 
 class Deciding:
-    """What decides about locks: ``tests`` are the blocks that end in such a test."""
+    """The tests that decide about locks: ``tests`` are the blocks that end in one."""
 
     def __init__(self, function: Function, lookup: Lookup) -> None:
         self._lookup = lookup
@@ -107,7 +107,7 @@ def _binding(function: Function, asked: Set[AccessPath]) -> set[BlockId]:
 
 
 def _deciding(function: Function, acting: Set[BlockId]) -> set[BlockId]:
-    """The tests from whose sides different acting blocks, or deciding tests, come next."""
+    """Return the tests after whose outcomes different acting blocks, or deciding tests, follow."""
     order = reverse_postorder(function)
     order.reverse()
     following: dict[BlockId, BlockId] = {}
@@ -132,7 +132,7 @@ def _deciding(function: Function, acting: Set[BlockId]) -> set[BlockId]:
 
 
 def _successors(block: BasicBlock) -> tuple[BlockId, ...]:
-    """Where control goes on, but for exceptions that may be raised or not."""
+    """Return the successors of a block, without those by exceptions that may be raised."""
     if isinstance(block.terminator, Raise) and block.on_exception is not None:
         return (block.on_exception,)
     return block.successors()

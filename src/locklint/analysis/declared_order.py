@@ -1,4 +1,4 @@
-"""The order of locks that people have declared, and who goes against it."""
+"""The declared order of locks, and violations of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ORDER = re.compile(r"#\s*locklint\s*:\s*order\b(?P<order>[^#]*)")
 
 
 class DeclaredOrder(msgspec.Struct, frozen=True):
-    """``first`` has to be taken before ``second``.
+    """``first`` has to be acquired before ``second``.
 
     ``path`` and ``span`` say where that is written, if it is in code; names are then those of the
     file's module.
@@ -44,7 +44,7 @@ class DeclaredOrder(msgspec.Struct, frozen=True):
 
 
 class OddOrder(msgspec.Struct, frozen=True):
-    """A comment that is meant to declare an order and does not: where it stands, and why."""
+    """A comment that is meant to declare an order and does not: its place, and the reason."""
 
     path: str
     span: Span
@@ -52,7 +52,7 @@ class OddOrder(msgspec.Struct, frozen=True):
 
 
 class Violation(msgspec.Struct, frozen=True, eq=False):
-    """Somebody holds ``second`` of a declared order and asks for ``first``."""
+    """A place that holds ``second`` of a declared order and acquires ``first``."""
 
     orders: tuple[DeclaredOrder, ...]
     witness: Witness

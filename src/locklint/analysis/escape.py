@@ -32,7 +32,7 @@ _THREAD_STARTERS = ("threading.Thread", "threading.Timer")
 
 
 class FreshLock(msgspec.Struct, frozen=True):
-    """A lock that excludes nobody: where it is made and used, and what to say of it."""
+    """A lock that excludes no thread: its construction, its use, and the message."""
 
     lock: LockRef
     made: Span
@@ -43,7 +43,7 @@ class FreshLock(msgspec.Struct, frozen=True):
 
 
 def fresh_locks(function: Function) -> list[FreshLock]:
-    """All locks of a function that nobody else can have, in source order."""
+    """Return all locks of a function that no other code can use, in source order."""
     found = {
         **{fresh.used: fresh for fresh in _anonymous(function)},
         **{fresh.used: fresh for fresh in _local(function)},
@@ -175,7 +175,7 @@ def _one_each(
 
 
 def _severity(lock: LockRef) -> Severity:
-    """Return how bad it is if nobody shares a lock: no data are at risk without a limit."""
+    """Return the severity of a lock that is not shared: without a limit no data are at risk."""
     return Severity.WARNING if lock.kind.role is LockRole.SEMAPHORE else Severity.ERROR
 
 

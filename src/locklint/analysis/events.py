@@ -1,4 +1,4 @@
-"""What the last walk over solved lock states notes for the rules: plain facts, no verdicts."""
+"""Facts for the rules from the last walk over solved lock states: no verdicts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from locklint.ir.lock import LockRef, Mode
 
 
 class Exit(msgspec.Struct, frozen=True, eq=False):
-    """One way in which the function is left; ``exception`` None: by returning ``value``."""
+    """An exit of the function; ``exception`` None: by returning ``value``."""
 
     span: Span
     value: Operand | None
@@ -61,9 +61,9 @@ class Exit(msgspec.Struct, frozen=True, eq=False):
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
-    """A lock that is held: since when, where the function at hand took it itself.
+    """A lock that is held, and its acquire if that is in the function itself.
 
-    ``holder`` is what a callee has told of the object whose attribute the lock is.
+    ``holder`` is what a callee knows about the object whose attribute the lock is.
     """
 
     lock: LockRef
@@ -73,15 +73,15 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def key(self) -> LockKey:
-        """What it is must-equal to."""
+        """Return what it is must-equal to."""
         return key_of(self.lock, self.mode)
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """One execution of an acquisition: what was held before it, outermost first.
+    """An execution of an acquisition: the locks held before it, outermost first.
 
-    ``released`` are the locks of callers that this function has given back, ``free`` those that it
-    has shown to be free by taking them before, so that no caller holds them.
+    ``released`` are the locks of callers that this function has released, ``free`` those that it
+    has shown to be free by acquiring them before, so that no caller holds them.
     """
 
     acquisition: Acquisition
@@ -95,7 +95,7 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Manner(IdentityEnum):
-    """How a call runs what it calls."""
+    """Manners in which a call runs its callee."""
 
     DIRECT = "direct"
     OVERRIDE = "override"  # only if the receiver is an instance of a subclass
@@ -103,12 +103,12 @@ class Manner(IdentityEnum):
 
 
 class Called(msgspec.Struct, frozen=True):
-    """One execution of a call of a function of the program, with what was held before it.
+    """An execution of a call of a function of the program, with the locks held before it.
 
     ``call`` is the call with aliases resolved; None for methods of a context manager, whose
     ``receiver`` is given instead, and for a thread, which gets the ``arguments``. ``implicit`` says
-    how it is called where no call is written. ``receiver_classes``: see `Call`.
-    ``closure`` says what variables stand for that a callee inside this function may name.
+    how it is called where no call is written. ``receiver_classes``: see `Call`. ``closure`` says
+    what variables mean that a callee inside this function may name.
     """
 
     span: Span
@@ -140,7 +140,7 @@ class Called(msgspec.Struct, frozen=True):
 
 
 class Occurrence(msgspec.Struct, frozen=True):
-    """One execution of an event other than an acquisition: what is held then, outermost first.
+    """An execution of an event other than an acquisition: the locks held then, outermost first.
 
     ``released`` and ``free``: see `Taken`.
     """
@@ -153,9 +153,9 @@ class Occurrence(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """One execution of a release: the state before it.
+    """An execution of a release: the state before it.
 
-    ``last`` says that this lock was the one taken last; ``exception`` is what was in flight.
+    ``last`` says that this lock was acquired last; ``exception`` is what was in flight.
     """
 
     span: Span
@@ -168,10 +168,10 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What others do on their own to the locks of one function, by identity.
+    """Effects of other functions, on their own, on the locks of one function, by identity.
 
-    ``released``: they give back what it has acquired; ``acquired``: they acquire what it gives
-    back. ``turns`` asks whether in a loop one turn acquires what another one gives back.
+    ``released``: they release what it has acquired; ``acquired``: they acquire what it releases.
+    ``turns`` says whether in a loop one iteration acquires what another one releases.
     """
 
     released: frozenset[str] = frozenset()
@@ -183,7 +183,7 @@ NOT_SHARED = Shared()
 
 
 class TriedByCallee(msgspec.Struct, frozen=True):
-    """A call that tries to acquire ``lock`` and tells by its result whether it did.
+    """A call that tries to acquire ``lock`` and returns whether it did.
 
     ``certain`` and ``limited``: see `Effect`. ``hidden``: the callee may also set a flag.
     """
@@ -199,13 +199,13 @@ class TriedByCallee(msgspec.Struct, frozen=True):
 class LockStates(msgspec.Struct):
     """All facts about the locks of one function.
 
-    ``given_up`` says why the analysis gave up, if it did; then nothing may be concluded.
-    ``raises`` is how likely it is left by an exception that does not end the process, ``returns``
-    whether it ever comes back in practice. Of a function that touches no lock these are all that is
-    known of its ``exits``, and its ``yields`` are not noted either, unless all was asked for.
-    ``deciding`` are the parameters whose values the states have to remember. ``sets_flags``: the
-    function, or a callee, binds an attribute or element to a literal.
-    ``handed_on`` are the locks that one turn of a loop acquires and another one releases.
+    ``given_up`` says why the analysis gave up, if it did; then nothing may be concluded. ``raises``
+    is how likely it is left by an exception that does not end the process, ``returns`` whether it
+    ever returns in practice. For a function that touches no lock these replace its ``exits``, and
+    its ``yields`` are not noted either, unless all facts are requested. ``deciding`` are the
+    parameters whose values the states have to track. ``sets_flags``: the function, or a callee,
+    binds an attribute or element to a literal. ``handed_on`` are the locks that one iteration of a
+    loop acquires and another one releases.
     """
 
     function: Function
@@ -225,7 +225,7 @@ class LockStates(msgspec.Struct):
     sets_flags: bool = False
     shared: Shared = NOT_SHARED
     handed_on: frozenset[LockKey] = frozenset()
-    # What is worked out once for all rules.
+    # Results that are computed once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @property
@@ -235,7 +235,7 @@ class LockStates(msgspec.Struct):
 
     @property
     def normal_exits(self) -> list[Exit]:
-        """The exits by return, but for those that no program takes in practice."""
+        """Return the exits by return, without those that no program uses in practice."""
         return [exit_ for exit_ in self.exits if exit_.exception is None and not exit_.improbable]
 
     @property
@@ -253,7 +253,7 @@ class LockStates(msgspec.Struct):
         return self.function.name in ("__exit__", "__aexit__") and bool(self.given)
 
     def released(self) -> dict[tuple[Mode, Acquisition], list[Given]]:
-        """For each acquisition the releases that give its level back."""
+        """Return, for each acquisition, the releases of its level."""
         result: dict[tuple[Mode, Acquisition], list[Given]] = defaultdict(list)
         for given in self.given:
             if given.before.count > 0 and given.before.levels:
@@ -303,7 +303,7 @@ class Recorder:
         )
 
     def _left(self, disjunct: Disjunct) -> dict[LockKey, Hold]:
-        """What is said of locks at an exit: nothing of those that turns of a loop hand on."""
+        """Return the facts about locks at an exit, without locks that iterations hand on."""
         forgotten = dict.fromkeys(self.states.handed_on, FORGOTTEN)
         return {**disjunct.holds, **forgotten}
 
@@ -350,7 +350,7 @@ class Recorder:
         )
 
     def waits(self, lock: LockRef, span: Span, disjunct: Disjunct) -> None:
-        """Note a wait on a condition: it holds all other locks when it takes its own again."""
+        """Note a wait on a condition: it holds all other locks when it re-acquires its own."""
         key = key_of(lock)
         held = tuple([one for one in self._held(disjunct) if one.key != key])
         if held or not disjunct.hold(key).count:
@@ -433,7 +433,7 @@ class Recorder:
         elif is_left_over(exception):
             self.may_raise(Grade.ACQUIRE)  # The author has chosen what callers need not fear.
         elif exception.type == "NotImplementedError":
-            self.may_raise(Grade.POSSIBLE)  # Others implement it, and nothing is known of them.
+            self.may_raise(Grade.POSSIBLE)  # Its implementation is unknown.
         elif self._waits_for_lock(exception.cause):
             self.may_raise(Grade.POSSIBLE)  # Only if another task holds the lock meanwhile.
         else:

@@ -1,4 +1,4 @@
-"""Errors that the analysed code counts on: a test, or a handler, that names them."""
+"""Errors that the analysed code expects: a test, or a handler, names them."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ from locklint.ir.operands import condition_paths, operand_paths
 
 
 def is_guarded_release(fate: Fate) -> bool:
-    """Whether each release stands alone under a test past which the function goes on.
+    """Return whether each release is alone under a test after which the function continues.
 
     ``if flag: lock.release()`` says that whether the lock is held depends on something that is not
-    understood here. It is not the same as a way out that forgets the release.
+    understood here. It is not the same as an exit path that forgets the release.
     """
     states, spans = fate.states, set(fate.release_spans)
     return (
@@ -76,7 +76,7 @@ def flagged_releases(function: Function) -> frozenset[Span]:
 
 
 def comes_first(states: LockStates, first: Span, then: Span) -> bool:
-    """Whether each way from the entry to the instruction at ``then`` goes through ``first``."""
+    """Return whether each path from the entry to ``then`` goes through ``first``."""
     function, layout = states.function, layout_of(states)
     around = {block.id for block in layout.at(first)}
     if function.entry in around:
@@ -89,7 +89,7 @@ def comes_first(states: LockStates, first: Span, then: Span) -> bool:
 
 
 def next_after(function: Function, block: BlockId, index: int) -> Instruction | None:
-    """The instruction that follows one of a block on every path; attribute reads do not count."""
+    """Return the next instruction of a block on every path, attribute reads left out."""
     for _ in range(4):
         here = function.blocks[block]
         for instruction in here.instructions[index + 1 :]:
@@ -112,7 +112,7 @@ def is_released_at_once(states: LockStates, acquire: Acquire) -> bool:
 
 
 def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:
-    """Whether each way on from a release takes the lock again: it is lent, not given back."""
+    """Return whether each path from a release acquires the lock again: it is only lent."""
     function = states.function
     takes = {t.acquisition.span for t in states.taken if t.lock.identity == lock.identity}
     if not takes:
@@ -138,7 +138,7 @@ def is_taken_again(states: LockStates, release: Span, lock: LockRef) -> bool:
 
 
 def depends_on_shared(states: LockStates, span: Span) -> bool:
-    """Whether a test before the release at ``span`` asks for what other threads can change."""
+    """Return whether a test before the release at ``span`` depends on shared state."""
     return any(
         path.root not in (Root.LOCAL, Root.PARAMETER, Root.TEMP) or path.fields
         for branch, _ in _tests_before(states.function, layout_of(states), span)
@@ -147,7 +147,7 @@ def depends_on_shared(states: LockStates, span: Span) -> bool:
 
 
 def can_be_passed_by(function: Function, span: Span) -> bool:
-    """Whether some way through the function returns without coming to the place."""
+    """Return whether some path through the function returns without reaching the place."""
     around = {block.id for block in function.blocks.values() if _holds(block, span)}
     seen = reached(
         function,
@@ -163,16 +163,16 @@ def _holds(block: BasicBlock, span: Span) -> bool:
 
 
 def guards_release(states: LockStates, span: Span) -> bool:
-    """Whether the release at ``span`` stands under a test past which the function goes on."""
+    """Return whether the release at ``span`` is under a test after which the function continues."""
     tests = _tests_before(states.function, layout_of(states), span)
     return bool(tests) and all(goes_on for _, goes_on in tests)
 
 
 def _tests_before(function: Function, layout: Layout, span: Span) -> list[tuple[Branch, bool]]:
-    """The innermost tests by which control can pass the release at ``span``, in all its copies.
+    """Return the innermost tests that can skip the release at ``span``, in all its copies.
 
-    Each with whether that way leads to where the function goes on after the release. Nothing where
-    some way to the release has no such test.
+    Each comes with whether that path continues after the release. Return nothing if some path to
+    the release has no such test.
     """
     found: list[tuple[Branch, bool]] = []
     for block in layout.at(span):
@@ -238,7 +238,7 @@ class _Reached:
         return False
 
     def _step(self, wanted: Set[BlockId]) -> bool:
-        """Take one more block; return whether that finds one that is wanted."""
+        """Visit one more block; return whether that finds one that is wanted."""
         if not self._work:
             return False
         new = set(self._function.blocks[self._work.popleft()].successors())

@@ -1,7 +1,7 @@
 """Locks that one function acquires and another one releases, on its own.
 
-Such a lock is a signal, a baton or a gate rather than a section. Whoever holds it may have lost it
-by the next time that it waits, and whoever has released it may find it taken again.
+Such a lock is a signal, a baton or a gate rather than a section. Its holder may have lost it by its
+next wait, and after a release it may be held again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from locklint.ir.operands import terminator_paths, used_paths
 
 
 class HandOffs:
-    """Who acquires and who releases which locks for others, by identity.
+    """The functions that acquire and release locks for others, by the identity of the locks.
 
-    ``callers`` are those of each function that call it by name. What a function does for its
-    callers is theirs to do for others: a release in a helper that all of them call with the lock
-    held is none on its own.
+    ``callers`` are those of each function that call it by name. An effect of a function on its
+    callers' locks is theirs: a release in a helper that all of them call with the lock held is not
+    a release on its own.
     """
 
     def __init__(self, callers: Mapping[str, Set[str]]) -> None:
@@ -78,7 +78,7 @@ class HandOffs:
             if _is_taken_twice(event):
                 self._blocked[event.lock.identity].add(key)
             if _is_taken_twice(event) and event.acquisition in event.before.acquisitions():
-                # It is kept from turn to turn of a loop that does not end.
+                # It is kept from iteration to iteration of a loop that does not end.
                 self._acquired[event.lock.identity].add(key)
 
     def _of_callers(self, key: str, states: Mapping[str, LockStates]) -> set[str]:
@@ -102,7 +102,7 @@ class HandOffs:
         return key in self._spawned or not self._callers.get(key, frozenset()) - {key}
 
     def of(self, states: LockStates) -> Shared:
-        """What others do to the locks of a function."""
+        """Return the effects of others on the locks of a function."""
         key = states.function.key
         names = {held_as(lock, name.mode) for name, lock in states.locks.items()}
 
@@ -189,7 +189,7 @@ def _is_odd_in_loop(states: LockStates) -> bool:
 
 
 def may_be_lost(states: LockStates, acquisition: Acquisition | None) -> bool:
-    """Whether somebody else may release what a function acquires there and does not release."""
+    """Return whether other code may release what a function acquires there and does not release."""
     return any(
         fate.acquisition == acquisition
         and fate.lock.identity in states.shared.released
@@ -199,7 +199,7 @@ def may_be_lost(states: LockStates, acquisition: Acquisition | None) -> bool:
 
 
 def is_given_to_others(fate: Fate) -> bool:
-    """Whether a turn of a loop acquires what somebody else has to release before the next turn."""
+    """Return whether an iteration acquires what other code has to release before the next one."""
     states = fate.states
     if held_as(fate.lock, fate.key.mode) not in states.shared.released:
         return False

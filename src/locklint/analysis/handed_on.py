@@ -40,7 +40,7 @@ def passed_on(states: LockStates, lookup: Lookup) -> PassedOn:
                     locks.update(dict.fromkeys(locks_handed_on(binding, found[1])))
                     parameters.update(_own_parameters(binding, found[1]))
     if function.is_generator and not is_context_manager(function):
-        # Its body runs when its maker has gone on, or not at all.
+        # Its body runs after its maker has continued, or not at all.
         locks.update((given.lock, None) for given in states.given if is_own_release(given))
     named = sorted(filter(is_nameable, locks), key=lambda lock: (lock.identity, lock.path))
     return PassedOn(tuple(named), tuple(sorted(parameters)))
@@ -59,7 +59,7 @@ def locks_handed_on(binding: Binding, summary: Summary) -> Iterator[LockRef]:
 
 
 def runs_later(callee: Function, call: Call) -> bool:
-    """Whether a call only makes an object, whose code runs when the caller has gone on."""
+    """Return whether a call only makes an object, whose code runs later."""
     return callee.is_generator or (callee.is_async and call.use is not Use.AWAITED)
 
 

@@ -1,4 +1,4 @@
-"""How a lock is held in one execution, and which exception is in flight there."""
+"""The state of a lock in one execution, and the exception in flight there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_COUNT = 8
 
 
 class Grade(IntEnum):
-    """How likely it is in practice that an instruction raises."""
+    """Grades of how likely, in practice, an instruction raises."""
 
     NEVER = 0
     ACQUIRE = 1  # the acquire itself, interrupted or misused; a call that hardly ever fails
@@ -28,7 +28,7 @@ class Grade(IntEnum):
 
 
 class Flow(IdentityEnum):
-    """Which of the exceptions that Python treats differently is in flight."""
+    """Kinds of exceptions in flight that Python treats differently."""
 
     ERROR = "error"  # an `Exception`
     CANCEL = "cancel"  # CancelledError at an await, GeneratorExit at a yield
@@ -36,7 +36,7 @@ class Flow(IdentityEnum):
 
 
 class CauseKind(IntEnum):
-    """What raises, the likeliest first among what has one grade."""
+    """Kinds of causes of an exception, the likeliest first within one grade."""
 
     RAISE = 0
     AWAIT = 1
@@ -54,7 +54,7 @@ class CauseKind(IntEnum):
 
 
 class Cause(msgspec.Struct, frozen=True, order=True, gc=False):
-    """What raised the exception in flight; ``name`` is the class that a `raise` names."""
+    """The cause of the exception in flight; ``name`` is the class that a `raise` names."""
 
     kind: CauseKind
     span: Span
@@ -64,9 +64,9 @@ class Cause(msgspec.Struct, frozen=True, order=True, gc=False):
 class InFlight(msgspec.Struct, frozen=True, gc=False):
     """The exception in flight; ``type`` is its class's dotted name where it is known.
 
-    Where it is not, ``excluded`` are the classes whose handlers it has passed by, and ``caught``
-    those of the handler that took it: it is one of them. ``usual`` is the class of what the call
-    that raised it usually raises; past a handler of that class, nothing is expected any more.
+    If it is not, ``excluded`` are the classes whose handlers did not catch it, and ``caught`` those
+    of the handler that did: it is one of them. ``usual`` is the class of what the call that raised
+    it usually raises; after a handler of that class, nothing is expected any more.
     """
 
     flow: Flow
@@ -78,7 +78,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     usual: str = ""
 
     def identity(self) -> tuple[object, ...]:
-        """What is kept apart: what handlers ask for, and what no program expects to happen."""
+        """Return what distinguishes it: all that handlers test, and what no program expects."""
         return (
             self.flow,
             self.type,
@@ -89,16 +89,16 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
         )
 
     def better(self, other: InFlight) -> InFlight:
-        """The more convincing of two witnesses; equal ones are told apart by place."""
+        """Return the more convincing of two witnesses; for equal ones the place decides."""
         if (-self.grade, self.cause) <= (-other.grade, other.cause):
             return self
         return other
 
 
 class Acquisition(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=False):
-    """A place where a lock is taken: by a method, a ``with``, or a call that returns holding.
+    """A place where a lock is acquired: by a method, a ``with``, or a call that returns holding.
 
-    ``written`` is the lock as it stands there, whatever the variables in it mean by then.
+    ``written`` is the lock as it is written there, even if its variables have changed since.
     ``failed``: the call has raised, and returns without the lock otherwise.
     """
 
@@ -109,7 +109,7 @@ class Acquisition(msgspec.Struct, frozen=True, order=True, cache_hash=True, gc=F
 
 
 class LockKey(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """What is must-equal within a function: a canonical path, and the mode of a read-write lock."""
+    """A must-equal key within a function: a canonical path, and the mode of a read-write lock."""
 
     path: AccessPath
     mode: Mode = Mode.EXCLUSIVE
@@ -127,22 +127,22 @@ def key_of(lock: LockRef, mode: Mode | None = None) -> LockKey:
 
 
 class Why(IdentityEnum):
-    """Why a lock is known not to be held by this execution."""
+    """Reasons why a lock is known not to be held by this execution."""
 
     RELEASED = "released"
     TRY_FAILED = "try failed"
-    OF_OTHERS = "of others"  # somebody holds it, after this execution has released it
+    OF_OTHERS = "of others"  # another holds it, after this execution has released it
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
-    """One lock in one disjunct.
+    """A lock in one disjunct.
 
     ``count`` is the number of acquires minus that of releases since the function's entry;
     ``levels`` are the acquisitions behind each level that this function added, outermost first.
     ``free_at`` is the count at which this execution does not hold the lock at all, where that is
-    known: an acquire that came back has shown that the lock was free before. ``why`` and ``where``
-    say how it came to be free. ``forgotten``: nothing is known any more, but for ``taken_last``.
-    ``handed_over``: somebody else may release it.
+    known: an acquire that returned has shown that the lock was free before. ``why`` and ``where``
+    say how it became free. ``forgotten``: nothing is known any more, but for ``taken_last``.
+    ``handed_over``: other code may release it.
     """
 
     count: int = 0
@@ -152,10 +152,10 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     where: Span | None = None
     forgotten: bool = False
     handed_over: bool = False
-    taken_last: bool = False  # nothing was given back since this function last took it
+    taken_last: bool = False  # nothing was released since this function last acquired it
 
     def identity(self) -> tuple[object, ...]:
-        """What tells disjuncts apart; witnesses do not."""
+        """Return what distinguishes disjuncts; witnesses do not."""
         return (
             self.count,
             len(self.levels),

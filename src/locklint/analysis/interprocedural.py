@@ -1,8 +1,8 @@
 """Lock states and summaries of many functions, callees first.
 
-Functions are taken in the postorder of the call graph's depth-first forest; where they call each
-other in a ring, the ring is solved again until its summaries stand still, or, at a bound, what
-still moves is forgotten. Results do not depend on the order in which functions are given.
+Functions are solved in the postorder of the call graph's depth-first forest. A cycle of calls is
+solved again until its summaries no longer change; at a bound, what still changes is forgotten.
+Results do not depend on the order in which functions are given.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from locklint.ir.instruction import (
 _MAX_ROUNDS = 3
 
 MAX_WORK = 3_000_000
-"""How much of states may be looked at for one function: some seconds of work."""
+"""The bound of work on the states of one function: some seconds."""
 
 FIRST_WORK = 100_000
 """The same for the attempt with everything that may help."""
 
 MAX_PASSED = 8
-"""For how many different sets of literals one callee is looked at; further calls get the rest."""
+"""The largest number of sets of literals for which a callee is solved separately."""
 
 _WORK_OF_BLOCK = 50
 
@@ -60,7 +60,7 @@ _LOCK_INSTRUCTIONS = (Acquire, TryAcquire, Release, Wait, Defer, Unwind)
 
 
 def callees(function: Function) -> Iterator[str]:
-    """The keys of all functions whose summaries the states of ``function`` depend on."""
+    """Return the keys of all functions on whose summaries the states of ``function`` depend."""
     for block in function.blocks.values():
         for instruction in block.instructions:
             match instruction:
@@ -82,10 +82,10 @@ def given_to_others(function: Function) -> Iterator[str]:
 
 
 class Interprocedural:
-    """All functions analysed so far. `add` takes more and solves again what depends on them.
+    """All functions analysed so far. `add` adds more and solves again what depends on them.
 
     With ``keeps_all`` the exits and yields of functions that touch no lock are kept too.
-    ``on_solved`` is called behind each function that was solved. ``wanted`` are the kinds of events
+    ``on_solved`` is called after each function that was solved. ``wanted`` are the kinds of events
     that are recorded.
     """
 
@@ -109,8 +109,8 @@ class Interprocedural:
     def add(self, functions: Iterable[Function]) -> set[str]:
         """Solve the functions, and those known ones that call them.
 
-        Return the keys of those whose summary came to concern any caller, or ceased to. A lock that
-        is only passed on concerns callers that hold it: they are known by its acquire.
+        Return the keys of those whose summary began or ceased to matter to callers. A lock that is
+        only passed on concerns callers that hold it: they are known by its acquire.
         """
         new = {function.key: function for function in functions}
         self.functions.update(new)
@@ -167,9 +167,9 @@ class Interprocedural:
         return changed
 
     def _depends_on(self, caller: str, key: str) -> bool:
-        """Whether it matters to a function what one that acquires no lock raises, or passes on.
+        """Return whether exceptions of a callee without locks, or what it passes on, matter.
 
-        It does where a lock is held by hand, or released for a `with`, and where it tells how
+        They do if a lock is held without `with`, or released for a `with`, and if they decide how
         likely the caller raises.
         """
         states = self.states.get(caller)
@@ -186,7 +186,7 @@ class Interprocedural:
         )
 
     def take_errors(self) -> list[tuple[Function, Exception]]:
-        """The functions on which the analysis itself failed since this was last asked."""
+        """Return the functions on which the analysis itself failed since the last call."""
         errors, self._errors = self._errors, []
         return errors
 
@@ -278,7 +278,7 @@ def solve(
     if function.too_complex:
         return LockStates(function, given_up=Reason.TOO_COMPLEX, shared=shared)
     called = _called(function, lookup)
-    # Outcomes and constants only tell which way an acquire or release went.
+    # Outcomes and constants only show on which path an acquire or release was.
     touches = _has_lock_instruction(function) or not all(each.is_neutral for each in called)
     changes = touches or any(each.effects or each.context_effects for each in called)
     flags = _sets_flags(function) or any(each.sets_flags for each in called)
@@ -286,7 +286,7 @@ def solve(
     try:
         return attempt.solve(Relevance(function, outcomes=touches), FIRST_WORK)
     except GivenUp:
-        # Then with less to remember: what no acquire or release depends on, as far as can be seen.
+        # Then track less: drop what no acquire or release seems to depend on.
         deciding = Deciding(function, lookup)
     try:
         return attempt.solve(Relevance(function, touches, deciding), MAX_WORK)
@@ -295,7 +295,7 @@ def solve(
 
 
 class _Attempt(NamedTuple):
-    """One function to solve.
+    """A function to solve.
 
     ``changes``: something in it may acquire or release, or is noted. ``sets_flags``: see
     `LockStates`.
@@ -310,9 +310,9 @@ class _Attempt(NamedTuple):
     wanted: frozenset[EventKind]
 
     def solve(self, relevance: Relevance, left: int) -> LockStates:
-        """The facts, where ``relevance`` says what to remember, and ``left`` how much work to do.
+        """Return the facts; ``relevance`` says what to track, and ``left`` bounds the work.
 
-        Raises `GivenUp` at a bound.
+        Raise `GivenUp` at a bound.
         """
         function, lookup, shared = self.function, self.lookup, self.shared
         recorder = Recorder(function, self.wanted)

@@ -1,4 +1,4 @@
-"""The places of the instructions of one function in its graph, worked out once."""
+"""The places of the instructions of one function in its graph, computed once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from locklint.ir.instruction import BlockId
 
 
 class Layout:
-    """Answers about the places of one function."""
+    """Relations between the places of one function."""
 
     def __init__(self, function: Function) -> None:
         self._function = function
@@ -37,12 +37,12 @@ class Layout:
 
     @cached_property
     def before(self) -> dict[BlockId, set[BlockId]]:
-        """For each block those from which control comes without an exception."""
+        """Return, for each block, its predecessors without an exception."""
         return predecessors(self._function, BasicBlock.successors)
 
     @cached_property
     def _above(self) -> dict[BlockId, BlockId]:
-        """For each reachable block but the entry, the nearest one through which all ways lead.
+        """Return, for each reachable block but the entry, the nearest one that is on all paths.
 
         Cooper, Harvey, Kennedy (A simple, fast dominance algorithm, 2001).
         """
@@ -75,7 +75,7 @@ class Layout:
 
     @cached_property
     def _intervals(self) -> dict[BlockId, tuple[int, int]]:
-        """Numbers of a walk down the tree that ``_above`` spans: those below lie between."""
+        """Return two numbers for each block, which enclose those of the blocks below it."""
         below: dict[BlockId, list[BlockId]] = defaultdict(list)
         for block, above in self._above.items():
             below[above].append(block)
@@ -93,7 +93,7 @@ class Layout:
         return found
 
     def leads_through(self, first: BlockId, then: BlockId) -> bool:
-        """Whether each way from the entry to a block leads through another one, or there is none.
+        """Return whether each path from the entry to a block leads through another one.
 
         A block leads through itself.
         """

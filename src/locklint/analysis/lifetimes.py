@@ -1,4 +1,4 @@
-"""When the threads that a function makes are alive, as seen from that function."""
+"""Lifetimes of the threads that a function makes, as seen from that function."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from locklint.ir.instruction import Assign, BlockId, Call, Spawn
 
 
 class Lifetimes:
-    """For each `Spawn` of a function, the places that control may reach while the thread runs.
+    """The places that control may reach while the thread of each `Spawn` of a function runs.
 
-    A thread runs from its ``start()`` to a ``join()`` without a timeout. Where these cannot be told
-    to belong to it, for it was put into a list, the making counts as the start, and a join of
-    something unknown as the join of all of those.
+    A thread runs from its ``start()`` to a ``join()`` without a timeout. If these are not known to
+    belong to it, because it was put into a list, its construction is treated as the start, and a
+    join of an unknown object as the join of all of those.
     """
 
     def __init__(self, function: Function) -> None:

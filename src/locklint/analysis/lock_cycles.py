@@ -1,7 +1,7 @@
 """Cycles of the lock-order graph that threads can run into together.
 
 A cycle alone is no deadlock. Each of its edges needs a thread of its own, and all of them must be
-able to stand there at the same time: they may run in parallel, and no lock is held by two of them
+able to be there at the same time: they may run in parallel, and no lock is held by two of them
 (Infer's condition on critical pairs, for any number of threads).
 """
 
@@ -24,14 +24,14 @@ MAX_COMPONENT = 12
 """Up to so many locks that lead to each other all simple cycles are looked at."""
 
 IsAlone: TypeAlias = "Callable[[Sequence[Witness]], bool]"
-"""Whether a thread that goes the way of all witnesses waits for itself: that is LCK302."""
+"""A test of whether a thread on the path of all witnesses waits for itself: that is LCK302."""
 
 MAX_CYCLES = 300
 MAX_CHOICES = 500
 
 
 class LockCycle(msgspec.Struct, frozen=True, eq=False):
-    """Locks in a ring, the least name first, with a witness for each step to the next one."""
+    """A cycle of locks, the least name first, with a witness for each step to the next one."""
 
     locks: tuple[str, ...]
     witnesses: tuple[Witness, ...]
@@ -48,7 +48,7 @@ class LockCycle(msgspec.Struct, frozen=True, eq=False):
 
 
 class ObstacleKind(Enum):
-    """Why the threads of a ring do not come to wait for each other."""
+    """Reasons why the threads of a cycle do not wait for each other."""
 
     READERS = "readers do not wait for readers"
     OTHER_OBJECT = "no object is of both classes"
@@ -59,7 +59,7 @@ class ObstacleKind(Enum):
 
 
 class Obstacle(msgspec.Struct, frozen=True, eq=False):
-    """What stands between two witnesses of a ring."""
+    """An obstacle between two witnesses of a cycle."""
 
     kind: ObstacleKind
     one: Witness
@@ -69,10 +69,10 @@ class Obstacle(msgspec.Struct, frozen=True, eq=False):
 def find_cycles(
     graph: LockOrderGraph, threads: Threads, is_alone: IsAlone
 ) -> tuple[LockCycle, ...]:
-    """The cycles that can be run into, short ones first; one for each ring of locks.
+    """Return the cycles that threads can run into, short ones first; one for each set of locks.
 
-    Of rings around the same locks only the shortest are told: whoever breaks them has mostly broken
-    the longer ones too, and the next run shows what is left.
+    Of cycles over the same locks only the shortest are returned: breaking them mostly breaks the
+    longer ones too, and the next run shows the rest.
     """
     found: list[LockCycle] = []
     for ring in rings(graph):
@@ -85,7 +85,7 @@ def find_cycles(
 
 
 def rings(graph: LockOrderGraph) -> list[tuple[str, ...]]:
-    """The rings of locks that are looked at, whether they can be run into or not, short ones first.
+    """Return the cycles of locks to look at, possible or not, short ones first.
 
     Each begins with its least name.
     """
@@ -93,7 +93,7 @@ def rings(graph: LockOrderGraph) -> list[tuple[str, ...]]:
 
 
 def ring_edges(graph: LockOrderGraph, ring: Sequence[str]) -> list[LockOrderEdge]:
-    """The edges of a ring, in its order."""
+    """Return the edges of a cycle, in its order."""
     return [
         graph.edges[lock, ring[(position + 1) % len(ring)]] for position, lock in enumerate(ring)
     ]
@@ -115,9 +115,9 @@ def _rings(graph: LockOrderGraph) -> Iterator[tuple[str, ...]]:
 def _simple_rings(
     members: Sequence[str], inside: frozenset[str], graph: LockOrderGraph
 ) -> Iterator[tuple[str, ...]]:
-    """All simple rings, those of two locks first, each from its least lock.
+    """Return all simple cycles, those of two locks first, each from its least lock.
 
-    A search of our own, because where it is cut off has to be the same in every run.
+    This is a search of our own, because its bound has to cut at the same place in every run.
     """
     for length in range(2, len(members) + 1):
         for start in members:
@@ -135,7 +135,7 @@ def _simple_rings(
 def _short_rings(
     members: Sequence[str], inside: frozenset[str], graph: LockOrderGraph
 ) -> Iterator[tuple[str, ...]]:
-    """A shortest ring through each edge of a large component."""
+    """Return a shortest cycle through each edge of a large component."""
     import networkx
 
     digraph = networkx.DiGraph()
@@ -148,7 +148,7 @@ def _short_rings(
 
 
 def normalised(ring: Sequence[str]) -> tuple[str, ...]:
-    """A ring turned so that the least name comes first."""
+    """Return a cycle rotated so that the least name comes first."""
     start = min(range(len(ring)), key=lambda position: ring[position])
     return (*ring[start:], *ring[:start])
 
@@ -165,9 +165,9 @@ def _together(
 
 
 def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> Obstacle | None:
-    """What keeps threads from waiting for each other in this way; None if nothing does.
+    """Return what prevents threads from waiting for each other so. Return None if nothing does.
 
-    ``chosen`` has a witness for each edge of a ring, in its order.
+    ``chosen`` has a witness for each edge of a cycle, in its order.
     """
     if _leads_to_older(chosen):
         return Obstacle(ObstacleKind.OLDER, chosen[0], chosen[-1])
@@ -188,7 +188,7 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
 
 
 def _leads_to_older(chosen: Sequence[Witness]) -> bool:
-    """Whether each lock of a ring belongs to the same object as the one before, or an older one."""
+    """Return whether each lock of a cycle belongs to the previous lock's object or an older one."""
     steps: list[int] = []
     for witness in chosen:
         source, target = witness.source.holder, witness.target.holder

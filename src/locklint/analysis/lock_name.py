@@ -1,4 +1,4 @@
-"""What a lock is called across the program."""
+"""Names of locks across the program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from locklint.ir.lock import Exactness, LockRef
 
 
 def lock_name(lock: LockRef) -> str:
-    """The class-equal name: elements with a literal key are told apart, all others are one."""
+    """Return the class-equal name: elements are distinguished only by literal keys."""
     if lock.exactness is Exactness.ELEMENT and lock.identity.endswith("[*]"):
         last = lock.path.last
         if last[:1] == "[" and (last[1:2] in "'\"" or last[1:-1].isdigit()):
@@ -21,7 +21,7 @@ def short_names(names: Iterable[str], modules: Collection[str]) -> dict[str, str
     """Return the short form of each lock name: ``Ticker._lock`` for ``app.ticker.Ticker._lock``.
 
     The lock of a module keeps the last part of the module's name, and names that would be equal
-    keep as many parts as tell them apart. ``modules`` are the modules of the program.
+    keep as many parts as distinguish them. ``modules`` are the modules of the program.
     """
     forms = {name: _forms(name, modules) for name in names}
     while True:
@@ -49,12 +49,12 @@ def _forms(name: str, modules: Collection[str]) -> list[str]:
 
 
 def _dotted(name: str) -> str:
-    """The name without the key of an element, and without whose lock it is."""
+    """Return the name without the key of an element, and without its object."""
     return name.partition("[")[0].partition(" of ")[0]
 
 
 def _module_length(parts: Sequence[str], modules: Collection[str]) -> int:
-    """How many parts of a dotted name are the module's."""
+    """Return how many parts of a dotted name are the module's."""
     for length in range(len(parts) - 1, 0, -1):
         if ".".join(parts[:length]) in modules:
             return length

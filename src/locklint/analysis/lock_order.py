@@ -1,6 +1,6 @@
-"""The lock-order graph: which locks are asked for while which others are held, and who does it.
+"""The lock-order graph: locks that are acquired while others are held, with witnesses.
 
-A node is a lock by its class-equal name, an edge says that somebody who holds the one asks for the
+A node is a lock by its class-equal name, an edge says that a thread that holds the one acquires the
 other. Every edge keeps its witnesses, best first.
 """
 
@@ -23,16 +23,16 @@ from locklint.ir.event import EventKind
 from locklint.ir.lock import Exactness, LockRef, Mode
 
 MAX_WITNESSES = 8
-"""How many witnesses of one edge are kept."""
+"""The largest number of witnesses of one edge that are kept."""
 
 
 class Witness(msgspec.Struct, frozen=True, eq=False):
-    """How one lock comes to be asked for while another is held.
+    """A path on which one lock is acquired while another is held.
 
-    ``pair`` is a critical pair of the function from which the story is told. ``holder`` is the link
-    of its chain that takes the first lock, itself or by a call that returns holding it: there the
-    finding stands. ``gates`` are all locks that are held at that moment, the first among them, and
-    what is held whenever the function is called; shared ones are left out.
+    ``pair`` is a critical pair of the function in which the steps begin. ``holder`` is the link of
+    its chain that acquires the first lock, itself or by a call that returns holding it: it is the
+    place of the finding. ``gates`` are all locks that are held at that moment, the first among
+    them, and those held whenever the function is called; shared ones are left out.
     """
 
     pair: CriticalPair
@@ -44,7 +44,7 @@ class Witness(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def function(self) -> str:
-        """The key of the function in which the finding stands."""
+        """Return the key of the function of the finding."""
         return self.holder.function
 
     @property
@@ -58,7 +58,7 @@ class Witness(msgspec.Struct, frozen=True, eq=False):
 
 
 class LockOrderEdge(msgspec.Struct, frozen=True, eq=False):
-    """One lock is asked for while another is held; ``witnesses`` say by whom, best first."""
+    """An edge: one lock is acquired while another is held; ``witnesses`` are best first."""
 
     source: str
     target: str
@@ -66,7 +66,7 @@ class LockOrderEdge(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def waits(self) -> bool:
-        """Whether some witness waits as long as it takes."""
+        """Return whether some witness waits indefinitely."""
         return any(witness.waits for witness in self.witnesses)
 
 
@@ -134,7 +134,7 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
     target = Held(event.lock, event.mode, holder=told)
     held = pair.all_held()
     if event.lock.kind.reentrant and any(_is_same(one, target) for one in held):
-        return  # It is had already, and nothing is waited for.
+        return  # It is held already, and nothing is waited for.
     inner = _inner_held(pair)
     gates = frozenset(lock_name(one.lock) for one in held if one.mode is not Mode.SHARED)
     for index, one in enumerate(held):

@@ -21,7 +21,7 @@ from locklint.ir.lock import LockRef
 
 
 def print_lock_order(program: Program) -> str:
-    """All locks, edges and witnesses, then the cycles, then the rings that are none and why."""
+    """Return all locks, edges and witnesses, then the cycles, then the excluded ones and why."""
     return "".join(f"{line}\n" for line in _lines(program))
 
 
@@ -47,7 +47,7 @@ def _lines(program: Program) -> Iterator[str]:
 
 
 def print_witness(witness: Witness) -> str:
-    """One witness in one line: where and by which calls, in which mode, and behind which gates."""
+    """Return a witness as one line: its place, its calls, its mode and its gates."""
     via = [f"by {link.inner.function}" for link in witness.pair.chain() if link.inner is not None]
     way = ", ".join([f"{witness.pair.function} {witness.pair.span}", *via])
     if witness.holder is not witness.pair:
@@ -75,7 +75,7 @@ def _ring(ring: Sequence[str]) -> str:
 
 
 def _reasons(program: Program, ring: tuple[str, ...]) -> list[str]:
-    """Why no thread can hang in a ring: all that stands against some choice of witnesses."""
+    """Return why no thread can deadlock in a cycle: all obstacles to some choice of witnesses."""
     shorter = [cycle.locks for cycle in program.lock_cycles if set(cycle.locks) <= set(ring)]
     if shorter:
         return [f"it goes around the cycle {_ring(shorter[0])}"]

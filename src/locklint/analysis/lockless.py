@@ -1,10 +1,10 @@
-"""The states of functions in which no lock is taken or given back, by themselves or by callees.
+"""The states of functions that neither acquire nor release a lock, nor do their callees.
 
-They are most of all. What is asked of them later is whom they call, with which arguments, whether
-they come back, and how likely they raise; so nothing is held in their states, which differ only in
-what variables are other names for, and in the kind of exception that is in flight. What raised it
-is of no interest: of equal exceptions only the likeliest is followed. Nor is anything noted of the
-ways out, but whether there are any.
+Most functions are of this kind. Later stages need only their calls with the arguments, whether they
+return, and how likely they raise. So nothing is held in their states, which differ only in the
+aliases of variables, and in the kind of exception that is in flight. The cause of an exception is
+of no interest: of equal exceptions only the likeliest is followed. Exit paths are not noted, only
+whether there are any.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _Hazards = tuple[tuple[InFlight, ...], ...]
 
 
 class _Plan(NamedTuple):
-    """What a block does in all states.
+    """The effects of a block in all states.
 
     ``steps`` are the instructions that give a variable another name, each with the exceptions that
     may be raised before it; at the end of the block there may be None instead. ``noted`` are those
@@ -117,13 +117,13 @@ class Lockless(Transfer):
                 out[block.on_exception] = [*out.get(block.on_exception, ()), *leaving]
         for target, disjuncts in out.items():
             if len(disjuncts) == 1 and disjuncts[0].exception is None and not disjuncts[0].values:
-                # There is nothing that could be forgotten on the way.
+                # There is nothing that could be forgotten along the path.
                 yield target, state if [*state] == disjuncts else State(disjuncts)
             else:
                 yield target, State(self._forget_dead(disjuncts, target))
 
     def record(self, block_id: BlockId, state: State) -> None:
-        """Tell the recorder what happens in a block, and how the function is left there."""
+        """Report to the recorder what happens in a block, and the exits of the function there."""
         recorder = self._recorder
         assert recorder is not None
         current: list[Disjunct] = list(state)
@@ -142,7 +142,7 @@ class Lockless(Transfer):
             return
         match block.terminator:
             case Return():
-                # With an exception in flight it is a way that no program takes in practice.
+                # With an exception in flight it is a path that no program takes in practice.
                 if any(disjunct.exception is None for disjunct in current):
                     recorder.may_return()
             case Raise() as terminator if block.on_exception is None:
@@ -229,7 +229,7 @@ class Lockless(Transfer):
             case Jump(target):
                 return (target,)
             case Branch(condition=condition, then=then, otherwise=otherwise):
-                # Constants and outcomes are not remembered, so that no state knows more than this.
+                # Constants and outcomes are not tracked, so that no state knows more than this.
                 outcome = self._evaluate(condition, _NOTHING_KNOWN)
                 both = dict.fromkeys((then, otherwise))
                 return tuple(both) if outcome is None else (then if outcome else otherwise,)
@@ -249,7 +249,7 @@ def _hazards(
 
 
 def _likeliest(groups: Iterable[tuple[InFlight, ...]]) -> _Hazards:
-    """Of exceptions that are raised in one state and behave alike, the likeliest, in order."""
+    """Return the likeliest of the exceptions that are raised in one state and behave alike."""
     best: dict[object, InFlight] = {}
     kept: list[tuple[InFlight, ...]] = []
     for group in groups:

@@ -1,6 +1,6 @@
 """The alternatives of lock states.
 
-A disjunct stands for some of the executions that reach a place. It maps locks to how often this
+A disjunct represents some of the executions that reach a place. It maps locks to how often this
 function holds them, relative to its entry, and knows those values and test outcomes on which the
 rest of the function depends. So the outcome of a try-acquire, a flag, or a repeated condition stays
 tied to the lock state that goes with it.
@@ -21,7 +21,7 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Constant
 
 MAX_LOCKS = 500
-"""How many locks a state may know of: all is copied wherever one of them changes."""
+"""The largest number of locks in a state: all is copied whenever one of them changes."""
 
 
 Value: TypeAlias = "Constant | AccessPath | frozenset[Constant]"
@@ -48,7 +48,7 @@ def includes(general: Value, special: Value | None) -> bool:
 
 
 class FactKind(IdentityEnum):
-    """The kinds of tests of which a state remembers the outcome."""
+    """The kinds of tests whose outcome a state tracks."""
 
     TRUTH = "truth"  # of a path
     NONE = "none"  # whether a path is None
@@ -70,7 +70,7 @@ class Fact(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 class Disjunct:
     """Some of the executions that reach a place. Never changed once it is made.
 
-    What tells it apart is worked out once: states ask for it again and again.
+    Its identity is computed once: states need it again and again.
     """
 
     __slots__ = (
@@ -195,7 +195,7 @@ class Disjunct:
     def with_exception(self, exception: InFlight | None) -> Disjunct:
         """This disjunct with another exception in flight."""
         new = Disjunct(self.holds, self.values, self.facts, self.deferred, self.order, exception)
-        # The other one is asked for its identity as well, so this is no work in vain.
+        # The identity of the other one is needed as well, so this is no work in vain.
         new._lock_part = self._locks()
         new._value_part = self._known()
         return new
@@ -261,9 +261,9 @@ EMPTY = Disjunct({}, {}, {}, {})
 
 
 class Raised:
-    """What leaves a block by exceptions, each kind of exception once for each disjunct.
+    """The states that leave a block by exceptions, each kind once for each disjunct.
 
-    With ``every`` all of them are kept, as those who note each witness need them.
+    With ``every`` all of them are kept, as needed for noting each witness.
     """
 
     def __init__(self, every: bool = False) -> None:
@@ -272,7 +272,7 @@ class Raised:
 
     def add(self, disjunct: Disjunct, exception: InFlight) -> None:
         """Note that the exception may be raised in that state."""
-        # Disjuncts are alive as long as they stand here, so that their ids stay their own.
+        # Disjuncts are alive as long as they are held here, so that their ids stay their own.
         key = len(self._found) if self._every else (id(disjunct), exception.identity())
         old = self._found.get(key)
         if old is not None:

@@ -1,4 +1,4 @@
-"""What calls and context managers of the program do to one disjunct, by their summaries."""
+"""Effects of the program's calls and context managers on one disjunct, by their summaries."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Calls(Notes):
     def _ask_if_held(
         self, lock: LockRef, method: str, result: AccessPath, disjunct: Disjunct
     ) -> list[Disjunct]:
-        """Return the executions after a lock was asked whether it is held.
+        """Return the executions after a test of whether a lock is held.
 
-        Where the function has released it, somebody else holds it, or nobody does.
+        If the function has released it, another thread holds it, or none does.
         """
         if not lock.api.tells_if_held(method):
             return [disjunct]
@@ -67,7 +67,7 @@ class Calls(Notes):
 
     def _never_comes_back(self, call: Call) -> bool:
         if call.lock is not None and call.result is not None and call.callee is not None:
-            return False  # It asks a lock for its state.
+            return False  # It tests a lock for its state.
         if not call.targets or call.use is Use.PASSED:
             return False
         return all(self._never_returns(target) for target in call.targets)
@@ -118,7 +118,7 @@ class Calls(Notes):
             outcomes = [
                 tuple(
                     [
-                        # Nobody gets the object whose constructor raised, nor the locks in it.
+                        # No code gets the object whose constructor raised, nor the locks in it.
                         0 if call.constructs and effect.lock.path.root is Root.SELF else delta
                         for effect, delta in zip(summary.effects, deltas, strict=True)
                     ]
@@ -171,7 +171,7 @@ class Calls(Notes):
         return self._pass_on((*locks, *locks_handed_on(binding, summary)), disjunct)
 
     def _pass_on(self, locks: Iterable[LockRef], disjunct: Disjunct) -> Disjunct:
-        """The disjunct after others, who may release them, have got some locks."""
+        """Return the disjunct after some locks were passed to others, which may release them."""
         for lock in locks:
             disjunct = self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)
         return disjunct
@@ -190,7 +190,7 @@ class Calls(Notes):
     def _note_failures(
         self, binding: Binding, effect: Effect, span: Span, disjuncts: list[Disjunct]
     ) -> list[Disjunct]:
-        """What a callee that tried and failed has shown: that the lock was not to be had."""
+        """Note what a callee that tried and failed has shown: that the lock was not available."""
         here = binding.lock(effect.lock)
         if here is None or not is_exclusive(here):
             return disjuncts
@@ -220,7 +220,7 @@ class Calls(Notes):
             return disjuncts
         here = binding.lock(lock)
         if here is None or TAKEN_FROM in here.path.fields:
-            # Nothing tells whether another bound method was taken from the same object.
+            # Nothing shows whether another bound method has the same receiver.
             return disjuncts
         result: list[Disjunct] = []
         for disjunct in disjuncts:

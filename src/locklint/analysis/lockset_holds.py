@@ -1,4 +1,4 @@
-"""What acquires and releases do to one disjunct."""
+"""Effects of acquires and releases on one disjunct."""
 
 from __future__ import annotations
 
@@ -99,11 +99,11 @@ class Holds(Values):
         failed = disjunct
         certain = hold.count > 0 or hold.taken_last
         if lock.kind.reentrant and certain and taken and lock.kind.role is LockRole.LOCK:
-            # Whoever holds a re-entrant lock gets it again.
+            # The holder of a re-entrant lock can acquire it again.
             name = instruction.result
             return [one if name is None else self._set(name, Constant(True), one) for one in taken]
         if not hold.forgotten and hold.count == 0 and not hold.is_held:
-            # A re-entrant lock that could not be had may still be held by the caller: not known.
+            # A re-entrant lock that was not available may still be held by the caller: not known.
             surely = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
             failed = disjunct.with_hold(
                 key,
@@ -127,7 +127,7 @@ class Holds(Values):
         ]
 
     def _read_again(self, instruction: TryAcquire, disjunct: Disjunct) -> Acquire | TryAcquire:
-        """Return a try as what it is by the values that are known of its arguments."""
+        """Return a try as the kind of acquire that the known values of its arguments make it."""
         call, form = instruction.call, instruction.form
         if call is None or form is None:
             return instruction
@@ -154,7 +154,7 @@ class Holds(Values):
             hold = FORGOTTEN
             disjunct = disjunct.with_hold(key, hold)
         if self._may_be_lost(lock, hold):
-            # Somebody else has released it: else this would not come back.
+            # Another thread has released it: otherwise this would not return.
             hold = replace(hold, count=hold.count - 1, levels=hold.levels[:-1])
             disjunct = disjunct.with_hold(key, hold)
         if self._recorder:
@@ -184,7 +184,7 @@ class Holds(Values):
         ]
 
     def _may_be_lost(self, lock: LockRef, hold: Hold) -> bool:
-        """Whether somebody else may release a lock that this function has acquired."""
+        """Return whether other code may release a lock that this function has acquired."""
         return (
             lock.identity in self._shared.released
             and is_exclusive(lock)
@@ -194,7 +194,7 @@ class Holds(Values):
         )
 
     def _after_wait(self, disjunct: Disjunct) -> Disjunct:
-        """The disjunct when others have had time to acquire what this function released."""
+        """Return the disjunct after others have had time to acquire what this function released."""
         acquired = self._shared.acquired
         for key, hold in disjunct.holds.items():
             if hold.is_free and self._identities.get(key) in acquired:
@@ -225,7 +225,7 @@ class Holds(Values):
             hold = FORGOTTEN
             disjunct = disjunct.with_hold(key, hold)
         if hold == UNTOUCHED and lock.exactness is Exactness.FRESH:
-            # It was made in this function, and nobody else has seen it.
+            # It was made in this function, and no other code has seen it.
             own = (
                 lock.path.root in (Root.LOCAL, Root.TEMP)
                 and not lock.kind.reentrant
@@ -268,7 +268,7 @@ class Holds(Values):
             return [disjunct]
         if hold.count <= -MAX_COUNT:
             return [disjunct.with_hold(key, FORGOTTEN)]
-        # What was given back already, and is again, somebody else has acquired in between.
+        # A lock that was released already, and is again, was acquired by another thread in between.
         count = hold.count - 1 if hold.count == 0 or not is_exclusive(lock) else hold.count
         return [
             disjunct.with_hold(
@@ -288,7 +288,7 @@ class Holds(Values):
             return disjunct
         if hold.count > 0:
             if all(one.how.means is Means.WITH for one in hold.acquisitions()):
-                return disjunct  # The end of the `with` releases it, so that nobody else may.
+                return disjunct  # The end of the `with` releases it, so that no other code may.
             return disjunct.with_hold(key, FORGOTTEN)
         return disjunct.with_hold(key, replace(hold, handed_over=True, free_at=None))
 
@@ -323,5 +323,5 @@ class Holds(Values):
 
 
 def is_exclusive(lock: LockRef) -> bool:
-    """Whether whoever holds the lock cannot get it again."""
+    """Return whether the holder of the lock cannot acquire it again."""
     return lock.kind.role is LockRole.LOCK and not lock.kind.reentrant

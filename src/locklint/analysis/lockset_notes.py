@@ -35,7 +35,7 @@ STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 
 
 class Notes(Holds):
-    """Tells the recorder who is called in one disjunct, with what is passed and held."""
+    """Reports of calls in one disjunct to the recorder, with arguments and held locks."""
 
     def _note_call(self, call: Call, disjunct: Disjunct) -> None:
         assert self._recorder is not None
@@ -75,7 +75,7 @@ class Notes(Holds):
         assert self._recorder is not None
         called = event_of(external)
         if called is not None and not called.ends_soon(arguments):
-            # What a thread or future is kept in tells which one it is; a log is one for all.
+            # The variable of a thread or future shows which one it is; a log is one for all.
             if path is not None and called.kind is EventKind.JOIN:
                 path = self._canonical(path, disjunct)
             else:
@@ -112,7 +112,7 @@ class Notes(Holds):
     def _arguments(
         self, arguments: tuple[CallArgument, ...], disjunct: Disjunct
     ) -> tuple[CallArgument, ...]:
-        """Arguments with aliases exchanged for what they stand for, and known values put in."""
+        """Return arguments with aliases replaced by their targets, and known values put in."""
         found: list[CallArgument] = []
         for argument in arguments:
             value = self._value(argument.value, disjunct)

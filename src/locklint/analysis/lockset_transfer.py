@@ -1,4 +1,4 @@
-"""What each instruction and each block does to a lock state."""
+"""Effects of each instruction and each block on a lock state."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Transfer(Calls):
             yield target, State(self._forget_dead(disjuncts, target))
 
     def record(self, block_id: BlockId, state: State) -> None:
-        """Tell the recorder what happens in a block, and how the function is left there."""
+        """Report to the recorder what happens in a block, and the exits of the function there."""
         recorder = self._recorder
         assert recorder is not None
         block = self._function.blocks[block_id]
@@ -115,10 +115,10 @@ class Transfer(Calls):
                 recorder.raises(disjunct)
 
     def _through(self, block: BasicBlock, state: State) -> tuple[list[Disjunct], Raised | None]:
-        """What a block's instructions make of a state, and what they and its end raise."""
+        """Return the state after a block's instructions, and what they and its end raise."""
         current: list[Disjunct] = list(state)
         handled = block.on_exception is not None
-        # Nobody asks for what leaves the function by exceptions but the recorder.
+        # Only the recorder needs what leaves the function by exceptions.
         raised = Raised(every=not handled) if handled or self._recorder else None
         steps = self._steps.changing(block) if raised is None else self._steps.all(block)
         for instruction, hazard, acts in steps:
@@ -141,7 +141,7 @@ class Transfer(Calls):
         return current, raised
 
     def _begin_turn(self, handed_on: frozenset[LockKey], disjunct: Disjunct) -> Disjunct:
-        """The state in which another turn of a loop finds the locks that turns hand on."""
+        """Return the state of handed-on locks at the start of another iteration of a loop."""
         for key in handed_on & disjunct.holds.keys():
             disjunct = disjunct.without_hold(key)
         return self._after_wait(disjunct)
@@ -149,7 +149,7 @@ class Transfer(Calls):
     def _forget_dead(self, disjuncts: Iterable[Disjunct], block: BlockId) -> Iterator[Disjunct]:
         relevance = self._relevance
         keep_exception = relevance.exception_live(block)
-        # On the way to a clean-up the exception is still needed to know that it is one.
+        # Before a clean-up the exception is still needed to know that it is one.
         keep_exception = keep_exception or _is_cleanup(self._function.blocks[block].terminator)
         for disjunct in disjuncts:
             values, facts = disjunct.values, disjunct.facts
@@ -181,7 +181,7 @@ class Transfer(Calls):
         if self._shared.acquired and _may_wait(instruction):
             disjunct = self._after_wait(disjunct)
         if isinstance(instruction, Call) and not instruction.targets:
-            # Whoever gets a way to release a lock may do so even if the call fails.
+            # A callee that can release a lock may do so even if the call fails.
             disjunct = self._given_to_others(instruction, disjunct)
         if hazard is not None and raised is not None:
             self._may_raise(instruction, disjunct, hazard, raised)
@@ -257,7 +257,7 @@ def raised_at(terminator: Raise, disjunct: Disjunct) -> InFlight:
 
 
 def dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjunct]]:
-    """The handlers that may take the exception in flight, or where it goes past them."""
+    """Return the handlers that may catch the exception in flight, or the target if none does."""
     exception = disjunct.exception
     if exception is None:
         exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, catch.span))
@@ -275,7 +275,7 @@ def dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjun
 
 
 def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:
-    """Whether it loads what has to be there: part of the way to a lock that is held."""
+    """Return whether it loads what has to exist: a part of the path to a lock that is held."""
     return isinstance(instruction, Read) and any(
         hold.count > 0 and key.path.starts_with(instruction.path)
         for key, hold in disjunct.holds.items()
@@ -283,7 +283,7 @@ def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:
 
 
 def _may_wait(instruction: Instruction) -> bool:
-    """Whether it takes its time, or may, so that other threads go on meanwhile."""
+    """Return whether it may wait, so that other threads continue meanwhile."""
     if isinstance(instruction, Enter):
         return not is_harmless(instruction.manager)
     return isinstance(instruction, (Acquire, Call, TryAcquire, Wait, Yield))

@@ -1,4 +1,4 @@
-"""What variables stand for, and which way a test goes, in one disjunct."""
+"""Values of variables, and outcomes of tests, in one disjunct."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Values:
     """Values, aliases and test outcomes of one function.
 
     The first of the layers of `lockset_transfer.Transfer`. ``lookup`` gives a callee and its
-    summary by key. With a recorder the same walk, over solved states, notes what the rules ask.
+    summary by key. With a recorder the same walk, over solved states, notes what the rules need.
     ``shared`` says what others do to the same locks.
     """
 
@@ -95,9 +95,9 @@ class Values:
     # -- variables that go through a linked structure -------------------------------------------
 
     def _own_name(self, variable: AccessPath) -> AccessPath:
-        """The name of what a variable is bound to, where it has no other.
+        """Return the name of a variable's value, if it has no other.
 
-        A parameter that is bound anew no longer leads to what the caller has passed.
+        A parameter that is bound again no longer leads to what the caller has passed.
         """
         if variable in self._relevance.parted:
             return AccessPath(variable.root_name, (), Root.LOCAL)
@@ -206,7 +206,7 @@ class Values:
         return disjunct
 
     def _keep_for_copies(self, target: AccessPath, disjunct: Disjunct) -> Disjunct:
-        """Before a variable is bound anew: what was known of it still holds for its copies."""
+        """Keep, before a variable is bound again, the facts about it that apply to its copies."""
         if not disjunct.facts:
             return disjunct
         facts = dict(disjunct.facts)
@@ -222,7 +222,7 @@ class Values:
         return disjunct.with_values(disjunct.values, facts)
 
     def _canonical(self, path: AccessPath, disjunct: Disjunct) -> AccessPath:
-        """The path with aliased variables exchanged for what they stand for."""
+        """Return the path with aliased variables replaced by their targets."""
         if not disjunct.values:
             return path
         for _ in range(5):
@@ -321,7 +321,7 @@ class Values:
         return disjunct.with_values({**disjunct.values, path: value}, disjunct.facts)
 
     def _followed(self, condition: Condition, disjunct: Disjunct) -> Condition:
-        """The condition as one on what an aliased variable stands for."""
+        """Return the condition as one on the target of an aliased variable."""
         match condition:
             case Truth(AccessPath() as path) | IsNone(AccessPath() as path):
                 value = self._value(path, disjunct)

@@ -1,8 +1,8 @@
 """Deadlocks with the locks that every handler of `logging` has.
 
-A handler formats and emits a record with its own lock held. What it asks for on the way, in
-``emit`` or in the ``__str__`` of what is logged, is asked for under that lock. If somebody else
-logs while he holds that very lock, the two wait for each other.
+A handler formats and emits a record with its own lock held. A lock that it acquires meanwhile, in
+``emit`` or in the ``__str__`` of a logged value, is acquired under that lock. If another thread
+logs while it holds that very lock, the two deadlock.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from locklint.ir.lock import Mode
 
 
 class LoggingCycle(msgspec.Struct, frozen=True, eq=False):
-    """``logs`` hands over a record with ``held`` taken; ``asks`` wants it under a handler's
-    lock."""
+    """``logs`` logs with ``held`` held; ``asks`` acquires it under a handler's lock."""
 
     logs: CriticalPair
     held: Held
@@ -35,7 +34,7 @@ class LoggingCycle(msgspec.Struct, frozen=True, eq=False):
 def logging_cycles(
     composition: Composition, threads: Threads, handlers: frozenset[str]
 ) -> Iterator[LoggingCycle]:
-    """All of them, one for each logging call and lock.
+    """Return all of them, one for each logging call and lock.
 
     ``handlers`` are the functions that `logging` calls with the lock of a handler held.
     """
@@ -70,7 +69,7 @@ def _may_meet(logs: CriticalPair, asks: CriticalPair, threads: Threads) -> bool:
 
 
 def _asking(composition: Composition, handlers: frozenset[str]) -> dict[str, list[CriticalPair]]:
-    """By lock, what asks for it while a handler's lock is held, best first."""
+    """Return, by lock, the pairs that acquire it while a handler's lock is held, best first."""
     found: dict[str, list[CriticalPair]] = defaultdict(list)
     for key in sorted(composition.pairs):
         for pair in composition.pairs[key]:

@@ -1,4 +1,4 @@
-"""What temporaries stand for, where that follows from what made them.
+"""Meanings of temporaries, where these follow from the calls that made them.
 
 ``self.transaction()`` may give ``Transaction(self)``, whose constructor keeps its argument as
 ``db``: then ``%1.db`` is ``self`` again. This is followed through constructors that store their
@@ -23,9 +23,9 @@ _DEPTH = 3
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What a call gives: a known ``path``, or a new object with some ``fields`` known.
+    """The result of a call: a known ``path``, or a new object with some ``fields`` known.
 
-    Of a field that holds a bound method, ``receivers`` says from what it was taken.
+    For a field that holds a bound method, ``receivers`` has the method's receiver.
     """
 
     path: AccessPath | None = None
@@ -53,7 +53,7 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class Objects:
-    """Answers for the functions of a program, one call at a time.
+    """Results of the calls in the functions of a program, one call at a time.
 
     ``new`` are the keys of classes that give a new object on each call.
     """
@@ -66,7 +66,7 @@ class Objects:
         self._stored: dict[str, dict[str, AccessPath]] = {}
 
     def resolve(self, key: str, path: AccessPath) -> AccessPath:
-        """A path of a function with its temporary exchanged for what it stands for."""
+        """Return a path of a function with its temporary replaced by its value."""
         for _ in range(_DEPTH):
             if path.root is not Root.TEMP or not path.fields:
                 return path
@@ -133,7 +133,7 @@ class Objects:
         return frozenset(key.rpartition(".")[2] for key in self._graph.states)
 
     def _result(self, key: str, temporary: str, depth: int = _DEPTH) -> Made | None:
-        """What the call that defines a temporary of a function gives."""
+        """Return the result of the call that defines a temporary of a function."""
         call = self._calls_of(key).get(temporary)
         if call is None or not call.targets or depth <= 0:
             return None
@@ -150,10 +150,10 @@ class Objects:
         return None if given is None else given.bound(binding)
 
     def _gives(self, key: str, depth: int) -> Made | None:
-        """What a function returns, in its own words; None where that is not one thing."""
+        """Return a function's result, in its own names. Return None if it has several."""
         if key in self._given:
             return self._given[key]
-        self._given[key] = None  # Whoever calls itself gives nothing that is known.
+        self._given[key] = None  # The result of a recursive function is not known.
         function = self._graph.function(key)
         values = {
             block.terminator.value

@@ -1,4 +1,4 @@
-"""From which parameter a value comes that a function has put into a variable or an attribute."""
+"""Parameters from which values in variables and attributes of a function come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from locklint.ir.instruction import Assign, BlockId, Call, Constant, Display, Op
 _COPIES = frozenset(
     f"builtins.{name}" for name in "bool dict frozenset int list set str tuple".split()
 )
-"""What gives something that is empty or false just if what it is given is."""
+"""Functions whose result is empty or false just if their argument is."""
 
 _CHANGING = frozenset("clear pop popitem setdefault update".split())
 
@@ -26,8 +26,8 @@ def _parameter(path: AccessPath) -> AccessPath:
 class Origins:
     """The parameters of one function behind the values that it tests.
 
-    ``self._names = tuple(names or ())`` is as true as the parameter ``names``. Only what is bound
-    once counts, and a parameter as long as it is not bound anew.
+    ``self._names = tuple(names or ())`` is as true as the parameter ``names``. Only variables that
+    are bound once are followed, and a parameter until it is bound again.
     """
 
     def __init__(self, function: Function) -> None:
@@ -49,7 +49,7 @@ class Origins:
                         self._bind(target, block.id)
 
     def _bind(self, path: AccessPath, block: BlockId) -> None:
-        """Note that a parameter is bound anew, or what it has collected by name is changed."""
+        """Note that a parameter is bound again, or what it has collected by name is changed."""
         if path.root is Root.PARAMETER and (
             path.is_variable or f"**{path.root_name}" in self._function.parameters
         ):
@@ -57,14 +57,14 @@ class Origins:
 
     @property
     def rebinds(self) -> bool:
-        """Whether a parameter is bound anew somewhere in the function."""
+        """Return whether a parameter is bound again somewhere in the function."""
         return bool(self._rebinding)
 
     def is_rebound(self, parameter: AccessPath, block: BlockId) -> bool:
-        """Whether a parameter may have been bound anew when control leaves a block.
+        """Return whether a parameter may have been bound again when control leaves a block.
 
         ``if x is None: x = make()`` still tests what was passed. An element of what a parameter
-        collects by name is bound anew with any other.
+        collects by name is bound again with any other.
         """
         parameter = _parameter(parameter)
         if parameter not in self._rebinding:

@@ -1,4 +1,4 @@
-"""Which critical pairs of callees a caller has not composed yet, and which it need not compose."""
+"""Critical pairs of callees that a caller has yet to compose, and those that it may skip."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PairLog:
 class Calls:
     """The calls of one function, and the best pairs that calls alike have led to.
 
-    Most of the pairs in a large component differ from a better one only in the way to the event.
+    Most of the pairs in a large component differ from a better one only in the path to the event.
     ``requirements`` gives those of a function: most functions have no pairs, and need none.
     """
 

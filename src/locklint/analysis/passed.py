@@ -1,7 +1,7 @@
-"""What one call passes, as far as it decides what the callee does to locks.
+"""Arguments of a call that decide what the callee does to locks.
 
 ``def acquire(self, blocking=True): return self._lock.acquire(blocking)`` holds the lock for certain
-where nothing is passed. So the callee is looked at once more for each set of literals that decides.
+where nothing is passed. So the callee is solved once more for each set of literals that decides.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Paths through one function, for findings to tell of: which tests lead to a place.
+"""Paths through one function, for the steps of findings: the tests that lead to a place.
 
-Graphs are walked without lock states. Tests that ask the same are taken to have the same outcome,
-and what does not fit is left out of a story rather than guessed.
+Graphs are walked without lock states. Equal tests are assumed to have the same outcome, and a step
+that does not fit is left out rather than guessed.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Test(NamedTuple):
 
 
 class Path(NamedTuple):
-    """The blocks that a path goes through, with the tests that it takes on the way."""
+    """The blocks of a path, with the outcomes of its tests."""
 
     blocks: tuple[BlockId, ...]
     tests: tuple[Test, ...]
@@ -77,10 +77,10 @@ class Paths:
         self._before[function.entry].add(_OUTSIDE)
 
     def tests_before(self, place: Span, since: Span | None = None) -> tuple[Test, ...]:
-        """The tests whose outcome leads to a place, from the place ``since`` or the entry on.
+        """Return the tests whose outcome leads to a place, from ``since`` or the entry on.
 
         Only those that each path to the place goes through; loops over values are left out. A
-        clean-up stands in several blocks, and a test counts if it leads to each of them.
+        clean-up is in several blocks, and a test is included if it leads to each of them.
         """
         blocks = list(self._blocks_of(place))
         # A `with` is left at the place where it is entered.
@@ -110,10 +110,10 @@ class Paths:
     def nearest_release(
         self, place: Span, releases: Collection[Span], acquires: Collection[Span] = ()
     ) -> Span | None:
-        """The release that comes next after a place if nothing is raised there.
+        """Return the release that comes next after a place if nothing is raised there.
 
-        One that comes after ``acquires`` gives back what is taken there. Nothing comes after a
-        `raise` but what comes after the tests that lead to it.
+        One that comes after ``acquires`` releases what is acquired there. After a `raise` only the
+        releases after the tests that lead to it are considered.
         """
         for start in self._blocks_of(place):
             index = self._index(start, place)
@@ -202,7 +202,7 @@ class Paths:
         return self._search(self._function.entry, None, place, acquires, _TAKES)
 
     def decides(self, path: Path, places: Collection[Span]) -> Test | None:
-        """The last test on a path whose other outcome leads to one of some places."""
+        """Return the last test on a path whose other outcome leads to one of some places."""
         for here, following in reversed(list(zip(path.blocks, path.blocks[1:], strict=False))):
             branch = self._function.blocks[here].terminator
             if not isinstance(branch, Branch) or branch.then == branch.otherwise:
@@ -297,7 +297,7 @@ class Paths:
         return False
 
     def _test(self, here: BlockId, following: BlockId) -> Test | None:
-        """The test at the end of a block and its outcome, where the next block tells."""
+        """Return the test at the end of a block and its outcome, if the next block shows it."""
         block = self._function.blocks[here]
         branch = block.terminator
         if not isinstance(branch, Branch) or branch.then == branch.otherwise:

@@ -46,7 +46,7 @@ def _lines(states: LockStates, summary: Summary) -> Iterator[str]:
 
 
 def effect_lines(summary: Summary) -> Iterator[str]:
-    """What a function does to its caller's locks, a line for each of them."""
+    """Return the effects of a function on its caller's locks, a line for each of them."""
     for position, effect in enumerate(summary.effects):
         raised = dict.fromkeys(_delta(outcome[position]) for outcome in summary.raised)
         parts = [f"normal {_delta(effect.normal)}", f"exceptional {' or '.join(raised)}"]

@@ -1,4 +1,4 @@
-"""Everything that is known of one program, read-only: what rules look at."""
+"""Everything that is known about one program, read-only: the input of rules."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def call_graph(self) -> CallGraph:
-        """Who calls whom."""
+        """Return the calls between functions."""
         return CallGraph(self.states, self.summaries)
 
     @cached_property
@@ -77,28 +77,28 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def threads(self) -> Threads:
-        """Which functions may run at the same time."""
+        """Return which functions may run at the same time."""
         # A process has locks of its own, and its first thread is like that of a program.
         alone = self.module_calls | self.spawned(is_process=True)
         return Threads(self.call_graph, alone, self.unseen_callers)
 
     @cached_property
     def lock_order(self) -> LockOrderGraph:
-        """Which locks are asked for while which others are held."""
+        """Return the graph of locks that are acquired while others are held."""
         return lock_order(self.composition, self.threads)
 
     @cached_property
     def lock_cycles(self) -> tuple[LockCycle, ...]:
-        """The rings of locks that threads can run into together."""
+        """Return the cycles of locks that threads can run into together."""
         return find_cycles(self.lock_order, self.threads, self.is_of_one_thread)
 
     @cached_property
     def self_deadlocks(self) -> tuple[SelfDeadlock, ...]:
-        """Where a thread waits for a lock that it holds."""
+        """Return the places where a thread waits for a lock that it holds."""
         return tuple(self_deadlocks(self.composition, self.call_graph, self.back_references))
 
     def is_of_one_thread(self, witnesses: Sequence[Witness]) -> bool:
-        """Whether a thread that goes the way of all witnesses certainly waits for itself.
+        """Return whether a thread on the path of all witnesses certainly waits for itself.
 
         Threads that begin half-way wait for each other, too.
         """
@@ -114,23 +114,23 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def two_instances(self) -> tuple[TwoInstances, ...]:
-        """Where two locks of one name are held at a time, in no fixed order."""
+        """Return the places where two locks of one name are held at a time, in no fixed order."""
         return tuple(two_instances(self.composition, self.call_graph, self.threads))
 
     @cached_property
     def order_violations(self) -> tuple[Violation, ...]:
-        """Who goes against the declared order of locks."""
+        """Return the violations of the declared order of locks."""
         orders = self.declared_orders
         return tuple(violations(orders, self.lock_order)) if orders else ()
 
     @cached_property
     def logging_cycles(self) -> tuple[LoggingCycle, ...]:
-        """Who logs with a lock held that handling a record asks for."""
+        """Return the logging calls with a lock held that handling a record acquires."""
         return tuple(logging_cycles(self.composition, self.threads, self.log_handlers))
 
     @cached_property
     def waiting_for_holders(self) -> tuple[WaitingForHolder, ...]:
-        """Who waits, with a lock held, for a thread that needs it."""
+        """Return the waits, with a lock held, for a thread that needs it."""
         return tuple(waiting_for_holders(self.composition, self.call_graph))
 
     def solved(self) -> Iterator[LockStates]:
@@ -161,7 +161,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def released_elsewhere(self) -> ReleasedElsewhere:
-        """Who may release what other functions have acquired."""
+        """Return the releases of locks that other functions may have acquired."""
         return ReleasedElsewhere(self.states, self.unseen_releases)
 
     def lookup(self, key: str, passed: Passed | None = None) -> tuple[Function, Summary] | None:
@@ -170,7 +170,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return None if summary is None else (self.functions[key], summary)
 
     def is_kept_by_mistake(self, fate: Fate) -> bool:
-        """Whether one path keeps what another gives back, and nothing says that it is meant to."""
+        """Return whether one path keeps what another releases, without a sign of purpose."""
         if not fate.kept or not fate.releases:
             return False
         if not fate.given_back and all(given.exception is not None for given in fate.releases):

@@ -1,4 +1,4 @@
-"""How likely each instruction is to raise: the graded "may raise".
+"""The graded "may raise": how likely each instruction is to raise.
 
 Nearly everything in Python can raise, so a finding about a leak names the likeliest cause, and what
 raises only by a programming error never makes more than a warning.
@@ -69,7 +69,7 @@ _ASKING_KIND = frozenset(
 def grade(
     instruction: Instruction, function: Function, raises: Callable[[str, Call], Grade | None]
 ) -> Grade:
-    """How likely ``instruction`` is to raise; ``raises`` answers for functions of the program."""
+    """Return how likely ``instruction`` is to raise; ``raises`` is for the program's functions."""
     match instruction:
         case Assign(safe=True) | Read(safe=True) | Operate(safe=True):
             return Grade.NEVER
@@ -116,7 +116,7 @@ def _call(call: Call, raises: Callable[[str, Call], Grade | None]) -> Grade:
         if call.external is not None and not call.safe:  # It may be this instead.
             grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
         likeliest = max(Grade.POSSIBLE if each is None else each for each in grades)
-        # Where only some of them fail in ordinary use, nobody knows that one of those is called.
+        # If only some of them fail in ordinary use, it is unknown whether one of those is called.
         sure = all(each is not None and each >= Grade.LIKELY for each in grades)
         return likeliest if sure else min(likeliest, Grade.POSSIBLE)
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
@@ -160,7 +160,7 @@ def _is_logging(callee: AccessPath | None) -> bool:
 
 
 def _is_done_to_lock(call: Call) -> bool:
-    """Whether an unknown object is acquired or released, with nothing asked or given.
+    """Return whether an unknown object is acquired or released, without arguments or result.
 
     Hardly anything but a lock is, and a lock does not fail.
     """
@@ -177,7 +177,7 @@ def _is_own_attribute(path: AccessPath) -> bool:
 
 
 class Refusal(Enum):
-    """Why a function raises for what a caller has passed."""
+    """The reason why a function raises for a caller's arguments."""
 
     OF_KIND = auto()
     """The argument is no object of the right kind."""

@@ -1,4 +1,4 @@
-"""Why a call of the program may raise: the place in a callee, near or far, that raises first."""
+"""Causes of exceptions in calls of the program: the place in a callee that raises first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Enter, Instruction, Raise
 
 _DEPTH = 8
-"""How many calls in a row are followed."""
+"""The largest number of calls in a row that are followed."""
 
 
 class RaisedAt(NamedTuple):
@@ -67,7 +67,7 @@ def _causes(
     steps = FunctionSteps(function, lookup)
     for block in function.blocks.values():
         if block.on_exception is not None:
-            continue  # A handler may take it.
+            continue  # A handler may catch it.
         for step in steps.all(block):
             hazard = step.hazard
             if hazard is not None and hazard.grade >= Grade.POSSIBLE:

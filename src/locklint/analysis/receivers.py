@@ -1,7 +1,7 @@
-"""What is known of the objects on which the methods of a chain of calls run.
+"""Facts about the objects on which the methods of a chain of calls run.
 
-Of which classes they are, for one object has to run each method that is called on it; and which of
-them is older, for who only goes on to older objects never comes back.
+These are their classes, since one object has to run each method that is called on it, and their
+ages, since a path that leads only to older objects never returns.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from locklint.ir.lock import LockRef
 
 
 class Kin(msgspec.Struct, frozen=True):
-    """What is known in a caller of the object on which it calls a method.
+    """A caller's facts about the object on which it calls a method.
 
-    ``classes`` are those of which the caller's own object has to be. ``others`` are those of the
-    receiver where it is another one, ``step`` is how much older it is than the caller's own object,
+    The caller's own object has to be of one of ``classes``. ``others`` are those of the receiver
+    where it is another one, ``step`` is how much older it is than the caller's own object,
     ``field`` the attribute that it was made for.
     """
 
@@ -30,7 +30,7 @@ class Kin(msgspec.Struct, frozen=True):
 
 
 class Receivers:
-    """Answers for the calls and critical pairs of a program."""
+    """The receivers in the calls and critical pairs of a program."""
 
     def __init__(self, graph: CallGraph, hierarchy: Hierarchy, fields: Fields) -> None:
         self._graph = graph
@@ -71,9 +71,9 @@ class Receivers:
         return Kin(None, allowed, step, field)
 
     def holder(self, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
-        """Return what is known of the object whose attribute a pair's lock is.
+        """Return the facts about the object whose attribute a pair's lock is.
 
-        ``known`` is what a callee has told.
+        ``known`` is what a callee knows.
         """
         if _is_own(lock):
             return Holder(both(pair.classes, self._hierarchy.runners.get(pair.function)), 0)
@@ -85,7 +85,7 @@ class Receivers:
         return Holder(None, self._age(pair.function, parent), self._field(pair.function, parent))
 
     def told(self, kin: Kin, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
-        """Return the same in the words of the caller for whose call ``kin`` is."""
+        """Return the same facts as seen from the caller whose call ``kin`` describes."""
         here = self.holder(pair, lock, known)
         age = None if here.age is None or kin.step is None else here.age + kin.step
         classes, field = (kin.others, kin.field) if _is_own(lock) else (here.classes, here.field)

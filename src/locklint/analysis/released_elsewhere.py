@@ -1,4 +1,4 @@
-"""Who else may release what a function acquires: other functions, and other turns of its loops."""
+"""Releases of a function's locks by other functions, and by other iterations of its loops."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from locklint.models.words import RELEASE_NAMES
 
 
 class OtherRelease(msgspec.Struct, frozen=True):
-    """A release that may give back what another function has acquired.
+    """A release that may release what another function has acquired.
 
     ``of_callee`` are the functions called there that have acquired it. ``is_sure``: it belongs to
-    the acquire, for it is the same lock, and it is released without asking whether it is held.
+    the acquire, for it is the same lock, and it is released without testing whether it is held.
     ``span`` is None where the place is not known.
     """
 
@@ -74,7 +74,7 @@ class ReleasedElsewhere:
                     self._any_of.add(one.function.path)
 
     def is_released(self, fate: Fate) -> bool:
-        """Whether anybody may give back what an acquisition took, the function itself included.
+        """Return whether any code, the function itself included, may release an acquisition.
 
         A release of an unknown object of the same name may be that, wherever it is.
         """
@@ -90,9 +90,9 @@ class ReleasedElsewhere:
         )
 
     def counterpart(self, fate: Fate) -> OtherRelease | None:
-        """The release in another function that most likely belongs to an acquisition.
+        """Return the release in another function that most likely belongs to an acquisition.
 
-        Of unknown objects of the same name only those in the same file count.
+        Of unknown objects of the same name only those in the same file are considered.
         """
         path = fate.states.function.path
         name = fate.lock.identity.rsplit(".", 1)[-1]
@@ -151,7 +151,7 @@ def _other_release(states: LockStates, given: Given) -> OtherRelease:
 
 
 def _is_loose(given: Given) -> bool:
-    """Whether a release gives back what its function has not acquired, or only through a callee."""
+    """Return whether a release releases what its function has not acquired, or only by a callee."""
     before = given.before
     if before.count <= 0:
         return not before.is_free
@@ -161,7 +161,7 @@ def _is_loose(given: Given) -> bool:
 
 
 def _may_be_of(fate: Fate, given: Given) -> bool:
-    """Whether a release of the same function may give back what another call, or turn, acquired."""
+    """Return whether a release of the same function may be for another call, or iteration."""
     if held_as(given.lock, given.key.mode) != held_as(fate.lock, fate.key.mode):
         return False
     before = given.before
@@ -175,7 +175,7 @@ def _may_be_of(fate: Fate, given: Given) -> bool:
 
 
 def _is_one_of_several(path: AccessPath) -> bool:
-    """Whether a path leads to an element, or through a variable that may have gone over several."""
+    """Return whether a path leads to an element, or through a variable for several objects."""
     return path.root in (Root.LOCAL, Root.TEMP) or any(field[0] in "[*" for field in path.fields)
 
 

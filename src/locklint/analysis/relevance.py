@@ -1,8 +1,8 @@
-"""Which values and test outcomes of a function its lock states have to remember, and where.
+"""Values and test outcomes of a function that its lock states have to track, and where.
 
-Remembering everything would split states at each branch. A test outcome matters only if another
-test asks the same again; a variable's value only if it is tested, returned, or names a lock or a
-stack of clean-ups. And each matters only where such a use can still be reached.
+Tracking everything would split states at each branch. A test outcome matters only if another test
+repeats it; a variable's value only if it is tested, returned, or names a lock or a stack of
+clean-ups. And each matters only where such a use can still be reached.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ def facts_of(condition: Condition) -> Fact | None:
 
 
 class Relevance:
-    """What to remember in one function.
+    """The values and outcomes to track in one function.
 
-    ``repeated`` are the facts that some other test asks again; ``tracked`` the paths whose constant
-    values (if ``constants`` says so) or aliases matter. `value_live` and `fact_live` tell where.
-    ``parted`` are parameters that lead to a lock, or along a chain of objects, and are bound anew.
-    ``renames`` tells whether anything in the function makes a variable another name for a value
-    that is tracked. Without ``outcomes`` neither outcomes nor constants are remembered: for
-    functions in which nothing that is asked for depends on them. ``narrowed`` leaves only
-    what decides what happens to locks; what is passed to other calls has no name then.
+    ``repeated`` are the facts that some other test repeats; ``tracked`` the paths whose constant
+    values (if ``constants`` says so) or aliases matter. `value_live` and `fact_live` say where.
+    ``parted`` are parameters that lead to a lock, or along a chain of objects, and are bound again.
+    ``renames`` says whether anything in the function makes a variable another name for a value that
+    is tracked. Without ``outcomes`` neither outcomes nor constants are tracked: for functions in
+    which no result depends on them. ``narrowed`` leaves only what decides what happens to locks;
+    what is passed to other calls has no name then.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Relevance:
             self._look_at(block)
         for target, block_id in self._stores:
             if target.last in self._on_the_way:
-                # A path to a lock may go through what is bound here, by whatever name.
+                # A path to a lock may go through what is bound here, by any name.
                 self._use(AccessPath(target.root_name, (), target.root), block_id)
         self._follow_copies()
         self.parted = self._bound_parameters & self._leading & self.tracked
@@ -237,14 +237,14 @@ class Relevance:
 
     @property
     def deciding(self) -> tuple[str, ...]:
-        """The parameters whose values have to be remembered."""
+        """Return the parameters whose values have to be tracked."""
         names = [name.lstrip("*") for name in self._function.parameters]
         paths = [AccessPath(name, (), Root.PARAMETER) for name in names]
         return tuple([path.root_name for path in paths if path in self.tracked])
 
     @cached_property
     def advancing(self) -> Set[AccessPath]:
-        """The variables that are bound to another path in each turn of a loop."""
+        """Return the variables that are bound to another path in each iteration of a loop."""
         return {
             target
             for target, _, block in self._copies
@@ -258,11 +258,11 @@ class Relevance:
         return predecessors(self._function)
 
     def value_live(self, path: AccessPath, block: BlockId) -> bool:
-        """Whether the value of ``path`` may still be asked for at the entry of ``block``."""
+        """Return whether the value of ``path`` may still be needed at the entry of ``block``."""
         return block in self._bindings.live(path)
 
     def fact_live(self, fact: Fact, block: BlockId) -> bool:
-        """Whether ``fact`` may still be asked again at the entry of ``block``."""
+        """Return whether ``fact`` may still be tested again at the entry of ``block``."""
         live = self._live_facts.get(fact)
         if live is None:
             asked = self._asked.get(fact, set())
@@ -282,7 +282,7 @@ class Relevance:
 def _is_asked_in_a_loop(
     fact: Fact, blocks: set[BlockId], before: Mapping[BlockId, Iterable[BlockId]]
 ) -> bool:
-    """Whether a loop asks the same of a variable again: only this function can change the answer.
+    """Return whether a loop repeats a test of a variable, whose outcome only this function changes.
 
     What other threads can change (an attribute, a global) may be different in the next round.
     """
@@ -294,7 +294,7 @@ def _is_asked_in_a_loop(
 
 
 def _passed(call: Call) -> Iterator[AccessPath]:
-    """The variables through which a callee may come to a lock: its receiver and its arguments."""
+    """Return the variables through which a callee may reach a lock: its receiver and arguments."""
     if call.callee is not None:
         yield AccessPath(call.callee.root_name, (), call.callee.root)
     for argument in call.arguments:

@@ -1,4 +1,4 @@
-"""What parameters, globals and attributes must be for control to reach a place in a function."""
+"""Conditions on parameters, globals and attributes for control to reach a place."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ _SAMENESS = (("is", True), ("==", True), ("is not", False), ("!=", False))
 
 
 class Requirements:
-    """The tests of parameters that control must have passed to come to each place.
+    """The tests of parameters that control must have passed to reach each place.
 
-    A place requires an outcome if it cannot be reached from the entry without that way out of the
-    test. A parameter counts as long as it is not bound anew.
+    A place requires an outcome if it cannot be reached from the entry without that branch of the
+    test. A parameter is considered until it is bound again.
     """
 
     def __init__(self, function: Function) -> None:
@@ -87,7 +87,7 @@ class Requirements:
         """Return what must be so wherever an instruction with that place runs.
 
         ``held`` are the locks held there, ``acquired`` is the path of the one that is acquired: a
-        variable may stand for several.
+        variable may mean several.
         """
         if not self._by_block:
             return ()
@@ -109,7 +109,7 @@ class Requirements:
         return not any(self._origins.is_rebound(parameter, block) for block in blocks)
 
     def state_at(self, span: Span) -> tuple[StateTest, ...]:
-        """What globals and attributes must be wherever an instruction with that place runs.
+        """Return what globals and attributes must be wherever an instruction with that place runs.
 
         They must have been so when they were tested, and the function has not bound them since.
         """
@@ -127,7 +127,7 @@ class Requirements:
 
 
 class _Choices:
-    """The blocks that choose which lock a variable stands for: ``lock if wanted else nothing``."""
+    """The blocks that choose the lock of a variable: ``lock if wanted else nothing``."""
 
     def __init__(self) -> None:
         self._bound: dict[AccessPath, list[tuple[AccessPath, BlockId]]] = {}
@@ -160,7 +160,7 @@ def _is_own(path: AccessPath) -> bool:
 
 
 def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
-    """Each way out of each test of a parameter: its block, where it leads, what it means."""
+    """Yield each branch of each test of a parameter: its block, its target, its meaning."""
     branches = [
         (block.id, block.terminator)
         for block in function.blocks.values()
@@ -175,7 +175,7 @@ def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, Bloc
 
 
 def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
-    """Each way out of each test of a global or attribute: its block, where it leads, the test."""
+    """Yield each branch of each test of a global or attribute: its block, its target, the test."""
     aliases: dict[AccessPath, AccessPath] | None = None
     for block in function.blocks.values():
         branch = block.terminator
@@ -213,7 +213,7 @@ def _of_state(
         ):
             path = aliases.get(path, path)
             if not _outlives(path) or (path.is_variable and path.root is Root.PARAMETER):
-                return None  # Of parameters themselves, `Requirement` tells more.
+                return None  # For parameters themselves, `Requirement` says more.
             if isinstance(condition, Equals):
                 return StateTest(path, TestKind.EQUALS, True, condition.constant)
             kind = TestKind.NONE if isinstance(condition, IsNone) else TestKind.TRUTH
@@ -274,7 +274,7 @@ def _state_by_block(
     successors: Successors,
     tests: Iterable[tuple[BlockId, BlockId, StateTest]],
 ) -> dict[BlockId, frozenset[StateTest]]:
-    """The tests that control has passed on its way to each block, as far as they still hold."""
+    """Return the tests that control has passed before each block, as far as they are still true."""
     bound: dict[AccessPath, set[BlockId]] = {}
     for block in function.blocks.values():
         for instruction in block.instructions:
@@ -295,7 +295,7 @@ def _state_by_block(
 
 
 def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator[Requirement]:
-    """What the outcome true of a test says of a parameter, if it has to do with one."""
+    """Return what the outcome true of a test says about a parameter, if it is about one."""
     match condition:
         case Truth(AccessPath() as path) if (name := origins.of(path, block)) is not None:
             yield Requirement(name, RequirementKind.TRUTH, True)
@@ -312,7 +312,7 @@ def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator
 
 
 def _of_other_test(condition: Condition) -> Iterator[Requirement]:
-    """What a test that is known by its text says of a parameter, if it has to do with one."""
+    """Return what a test that is known by its text says about a parameter, if it is about one."""
     paths = list(condition_paths(condition))
     given = [path for path in paths if path.root is Root.PARAMETER]
     if not given:

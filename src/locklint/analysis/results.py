@@ -1,4 +1,4 @@
-"""What a function does with the results of its try-acquires."""
+"""Uses of the results of try-acquires."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def is_used(function: Function, path: AccessPath) -> bool:
 
 
 def ignored_results(states: LockStates) -> dict[Span, TriedByCallee]:
-    """The calls that try to acquire a lock and whose result nobody looks at, by place."""
+    """Return the calls that try to acquire a lock and whose result is not used, by place."""
     return {
         span: tried
         for span, tried in states.tried.items()
@@ -49,7 +49,7 @@ def ignored_results(states: LockStates) -> dict[Span, TriedByCallee]:
 
 
 def ignored_tries(function: Function) -> dict[Span, TryAcquire]:
-    """The try-acquires whose result nobody looks at, by place."""
+    """Return the try-acquires whose result is not used, by place."""
     result: dict[Span, TryAcquire] = {}
     for block in function.blocks.values():
         for instruction in block.instructions:

@@ -1,4 +1,4 @@
-"""Threads that wait for themselves: a lock is held, and asked for again on the same way."""
+"""Threads that wait for themselves: a lock is held, and acquired again on the same path."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from locklint.ir.lock import LockRef, LockRole, Mode
 
 
 class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):
-    """A lock that a thread waits for although it has it.
+    """A lock that a thread waits for although it holds it.
 
-    ``proven``: it is the same object, and nothing else can be called on the way.
+    ``proven``: it is the same object, and nothing else can be called along the path.
     """
 
     pair: CriticalPair
@@ -35,7 +35,7 @@ class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):
 def self_deadlocks(
     composition: Composition, graph: CallGraph, back_references: frozenset[tuple[str, str]]
 ) -> Iterator[SelfDeadlock]:
-    """All of them, by function and place; one for each place and lock."""
+    """Return all of them, by function and place; one for each place and lock."""
     for key in sorted(composition.pairs):
         found: dict[tuple[Span, str], SelfDeadlock] = {}
         for pair in composition.pairs[key]:
@@ -98,7 +98,7 @@ def held_again(pair: CriticalPair) -> Held | None:
             continue
         inner = pair.inner
         if index >= len(pair.held) and inner is not None and inner.event.lock is not None:
-            # Where the callee could tell as well, it is reported there.
+            # If the callee has the same knowledge, it is reported there.
             if same_lock(below[index - len(pair.held)], Held(inner.event.lock, event.mode)):
                 continue
         return held
@@ -106,7 +106,7 @@ def held_again(pair: CriticalPair) -> Held | None:
 
 
 def _may_be_lost(pair: CriticalPair, held: Held, graph: CallGraph) -> bool:
-    """Whether the lock is a signal that somebody else gives: then the wait for it ends."""
+    """Return whether the lock is a signal that another thread gives: then the wait for it ends."""
     index = pair.all_held().index(held)
     for link in pair.chain():
         if index < len(link.held):
@@ -116,10 +116,10 @@ def _may_be_lost(pair: CriticalPair, held: Held, graph: CallGraph) -> bool:
 
 
 def _comes_back_changed(pair: CriticalPair, graph: CallGraph) -> bool:
-    """Whether a function comes back to an acquire that it does not always make.
+    """Return whether a function returns to an acquire that it does not always make.
 
-    ``if not self.ready: with self._lock: self.prepare()``, and `prepare` asks again what is ready
-    by then: on the second time the acquire is passed by.
+    ``if not self.ready: with self._lock: self.prepare()``, and `prepare` tests the same, which is
+    true by then: the second time, the acquire is skipped.
     """
     links = list(pair.chain())
     last = links[-1]
@@ -131,7 +131,7 @@ def _comes_back_changed(pair: CriticalPair, graph: CallGraph) -> bool:
 def _held_by_the_maker(
     pair: CriticalPair, back_references: frozenset[tuple[str, str]]
 ) -> Held | None:
-    """The held lock of an object, asked for by way of something that leads back to the object."""
+    """Return the held lock of an object that is acquired by a path back to the object."""
     event = pair.event
     if event.kind is not EventKind.ACQUIRE or event.lock is None or pair.inner is None:
         return None
@@ -153,12 +153,12 @@ def _held_by_the_maker(
 
 
 def waits_for_itself(lock: LockRef) -> bool:
-    """Whether whoever holds the lock exclusively cannot get it again."""
+    """Return whether an exclusive holder of the lock cannot acquire it again."""
     return lock.kind.role in (LockRole.LOCK, LockRole.READ_WRITE) and not lock.kind.reentrant
 
 
 def upgrades(composition: Composition) -> Iterator[SelfDeadlock]:
-    """Where the write side of a lock is asked for by a thread that holds the read side."""
+    """Return the places where a thread that holds the read lock acquires the write lock."""
     for key in sorted(composition.pairs):
         found: dict[tuple[Span, str], SelfDeadlock] = {}
         for pair in composition.pairs[key]:
@@ -185,7 +185,7 @@ def _read_before_write(pair: CriticalPair) -> Held | None:
             continue
         if held.lock.identity != event.lock.identity or held.lock.path != event.lock.path:
             continue
-        # Who writes already may read and write on.
+        # A writer may acquire either side again.
         if not any(one.mode is not Mode.SHARED and one.lock == held.lock for one in pair.held):
             return held
     return None

@@ -42,7 +42,7 @@ _MAY_GIVE_NONE = frozenset("find first get getattr match next pop search".split(
 
 
 class Settled:
-    """Answers what a function has settled before a call, by binding it or by other calls."""
+    """Values that a function has settled before a call, by binding them or by other calls."""
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
@@ -86,7 +86,7 @@ class Settled:
 
 
 class Values:
-    """Answers which outcomes of a test what a function has bound, and tested, rules out."""
+    """Outcomes of a test that are ruled out by what a function has bound and tested."""
 
     def __init__(self, function: Function, layout: Layout) -> None:
         self._function = function
@@ -111,7 +111,7 @@ class Values:
         for path, bindings in self._bound.items():
             if not test.path.starts_with(path):
                 continue
-            # Nothing is known of an attribute of what is bound anew.
+            # Nothing is known about an attribute of what is bound again.
             for block, index, value in bindings:
                 last[block].append((index, path != test.path or self._admits(value, test)))
         for each in last.values():
@@ -137,7 +137,7 @@ class Values:
         return not any(map(test.excludes, told))
 
     def _admitting(self, test: StateTest, last: Mapping[BlockId, bool]) -> set[BlockId]:
-        """The blocks at whose begin a test may have its outcome.
+        """Return the blocks at whose begin a test may have its outcome.
 
         ``last`` says of the blocks that bind what it tests what the last binding admits.
         """
@@ -172,7 +172,7 @@ def _last_before(bindings: Iterable[tuple[int, bool]], index: int, at_begin: boo
 
 
 def _asked(function: Function) -> dict[AccessPath, list[tuple[BlockId, BlockId, StateTest]]]:
-    """Return each way out of each plain test of a path: its block, where it leads, the test."""
+    """Return each branch of each plain test of a path: its block, its target, the test."""
     found: dict[AccessPath, list[tuple[BlockId, BlockId, StateTest]]] = defaultdict(list)
     for block in function.blocks.values():
         match block.terminator:

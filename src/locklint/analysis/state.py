@@ -79,7 +79,7 @@ class State:
 
     @property
     def size(self) -> int:
-        """How much there is in it to look at: what the disjuncts know."""
+        """Return its size: the number of facts in its disjuncts."""
         size = len(self._members)
         for one in self._members.values():
             size += len(one.holds) + len(one.values) + len(one.facts)

@@ -1,4 +1,4 @@
-"""What the instructions of one function may do, worked out once for all visits of their blocks."""
+"""Effects of the instructions of one function, computed once for all visits of their blocks."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ Steps: TypeAlias = "tuple[Step, ...]"
 class FunctionSteps:
     """The steps of each block of a function, given the summaries of what it calls.
 
-    Both are the same in all states, so that no visit of a block need ask again.
+    Both are the same in all states, so that they are computed once for all visits of a block.
     """
 
     def __init__(self, function: Function, lookup: Lookup) -> None:
@@ -101,7 +101,7 @@ class FunctionSteps:
         return steps
 
     def changing(self, block: BasicBlock) -> Steps:
-        """What changes the state, for a block whose exceptions nobody hears of."""
+        """Return the steps that change the state, for a block whose exceptions do not matter."""
         steps = self._changing.get(block.id)
         if steps is None:
             steps = self._changing[block.id] = tuple(
@@ -114,9 +114,9 @@ class FunctionSteps:
         return steps
 
     def is_raised_in(self, span: Span) -> bool:
-        """Return whether the `with` at ``span`` stands for a test that its body raises, and it may.
+        """Return whether the `with` at ``span`` is a test that its body raises, and it may.
 
-        Then the test fails where the body comes to its end.
+        Then the test fails if the body reaches its end.
         """
         return span in self._expected
 
@@ -158,7 +158,7 @@ class FunctionSteps:
         return likely
 
     def _body_raises(self, values: tuple[Operand, ...]) -> Grade:
-        """How likely going through what a generator gave is to raise: its body runs then."""
+        """Return how likely iterating over a generator is to raise: its body runs then."""
         if self._generators is None:
             self._generators = {
                 each.result: found[1].raises
@@ -233,7 +233,7 @@ class FunctionSteps:
 
     @cached_property
     def _meant(self) -> dict[BlockId, frozenset[str]]:
-        """By handlers, the classes that they name, and that their body usually raises."""
+        """Return, by handlers, the classes that they name, and that their body usually raises."""
         found: dict[BlockId, frozenset[str]] = {}
         blocks = self._function.blocks
         for block in blocks.values():
@@ -275,7 +275,7 @@ class FunctionSteps:
             return None
         function, summary = found
         if function.is_generator or function.is_async:
-            # The call makes an object: the body runs when it is gone through, or awaited.
+            # The call makes an object: the body runs when it is iterated over, or awaited.
             return Grade.NEVER
         return summary.raises_for_literals if passes_literals(call) else summary.raises
 
@@ -301,9 +301,9 @@ def _names(catch: Catch) -> Iterator[str]:
 
 
 def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
-    """Whether a call only makes the exception that the block raises at its end.
+    """Return whether a call only makes the exception that the block raises at its end.
 
-    What is raised then tells more than that making it might fail.
+    The `raise` is more informative than a possible failure of making it.
     """
     return (
         isinstance(terminator, Raise)

@@ -1,4 +1,4 @@
-"""The steps of a finding's story, and how locks and causes are called in it."""
+"""The steps of a finding, and the names of locks and causes in it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _DOING = {
 }
 
 _MOST_TESTS = 2
-"""How many tests on the way to a place are told."""
+"""The largest number of tests on the path to a place that are shown."""
 
 _SAID_WITH_A_VOWEL = re.compile(r"[aeio]|u(?!ni|s)|[FHLMNRSX](?=[A-Z])", re.ASCII)
 
 _SERIAL = re.compile(r"%\d+")
-"""What sets the variables of comprehensions apart from the function's own."""
+"""The mark that distinguishes variables of comprehensions from the function's own."""
 
 
 def display_name(lock: LockRef) -> str:
@@ -51,7 +51,7 @@ def with_statement(lock: LockRef) -> str:
 def releasing_help(program: Program, fate: Fate, ending: str = ":") -> str:
     """Return how to release a lock on every exit path; ``ending`` is what follows the `with`.
 
-    A lock that is private to a wrapper stands nowhere in the function, and goes unnamed.
+    A lock that is private to a wrapper does not occur in the function, and is not named.
     """
     function, source = fate.states.function, program.sources.get(fate.states.function.path)
     lines = source.lines[function.span.line - 1 : function.span.end_line] if source else []
@@ -85,7 +85,7 @@ def step(
     lock: LockRef | None = None,
     held: tuple[str, ...] = (),
 ) -> Step:
-    """One step in ``function``."""
+    """Return a step in ``function``."""
     return Step(
         role=role,
         path=function.path,
@@ -98,7 +98,7 @@ def step(
 
 
 def cause_phrase(program: Program, function: Function, cause: Cause) -> str:
-    """What raises, as its author wrote it: the subject of a sentence."""
+    """Return the cause of an exception, as its author wrote it: the subject of a sentence."""
     if cause.kind is CauseKind.RAISE:
         return f"`raise {cause.name}`" if cause.name else "`raise`"
     text = written(program.sources.get(function.path), cause.span)
@@ -107,7 +107,7 @@ def cause_phrase(program: Program, function: Function, cause: Cause) -> str:
 
 
 def raising_phrase(program: Program, function: Function, exception: InFlight | None) -> str:
-    """What raises, and how: a short sentence."""
+    """Return a short sentence that says what raises, and how."""
     if exception is None:
         return "this may raise"
     subject = cause_phrase(program, function, exception.cause)
@@ -129,7 +129,7 @@ def outcome(program: Program, function: Function, test: Test) -> str:
 
 
 def assumption(fate: Fate, severity: Severity) -> str:
-    """What a warning about an acquisition rests on where the path to it is proven."""
+    """Return the assumption behind a warning about an acquisition, if the path to it is proven."""
     if severity >= Severity.ERROR:
         return ""
     if fate.lock.confidence <= Confidence.LOW:
@@ -147,7 +147,7 @@ def under(program: Program, function: Function, tests: Sequence[Test]) -> str:
 
 
 def acquire_steps(alike: Sequence[Fate]) -> list[Step]:
-    """Where a lock is acquired: the first of several acquires with the same fault, then others."""
+    """Return the steps that acquire a lock: the first one, then others with the same fault."""
     first, *others = alike
     name = display_name(first.lock)
     function = first.states.function
@@ -185,7 +185,7 @@ def worst_leak(fate: Fate) -> Leak | None:
 
 
 def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) -> list[Step]:
-    """How an exception leaves a lock held; ``end`` says of the release why it does not help."""
+    """Return the steps by which an exception leaves a lock held; ``end`` explains the release."""
     fate = alike[0]
     function = fate.states.function
     held = (display_name(fate.lock),)
@@ -213,7 +213,7 @@ def when_raised(program: Program, function: Function, cause: Cause) -> str:
 
 
 def leaving_step(program: Program, fate: Fate) -> Step:
-    """Where a function is left with a lock held, and by which test."""
+    """Return the step that leaves a function with a lock held, and the test that leads there."""
     function = fate.states.function
     paths = Paths(function)
     name = display_name(fate.lock)

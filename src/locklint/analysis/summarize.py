@@ -1,4 +1,4 @@
-"""From the exits of a function to its summary."""
+"""Summaries of functions, made from their exits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from locklint.ir.instruction import Call, Constant, Raise, Return, TryAcquire
 from locklint.ir.lock import LockRef
 
 MAX_RAISED = 4
-"""How many outcomes of exceptions are kept apart; beyond it, what differs is not known."""
+"""The largest number of separate outcomes of exceptions; beyond it, differences are unknown."""
 
 
 def summarize(states: LockStates, lookup: Lookup) -> Summary:
@@ -135,7 +135,7 @@ def _raised(
     """Return what the likely exceptions leave behind, each outcome once, in a fixed order.
 
     Where they differ in a lock, what is known is that it may still be held. Of the outcomes that
-    leave it less often no more is told: callers may know by something else which one it is. And if
+    leave it less often no more is returned: callers may know by other means which one it is. And if
     the function sets flags, callers do.
     """
     found = {tuple([_delta(exit_, key) for key, _ in effects]) for exit_ in likely} or {

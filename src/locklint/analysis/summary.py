@@ -1,7 +1,7 @@
-"""What a function does to the locks of its callers: the seam between one function and the program.
+"""Effects of a function on its callers' locks: the seam between one function and the program.
 
 A summary is parametric: its locks are paths rooted in the function's own ``self``, parameters,
-enclosing variables or globals, and `binding.Binding` exchanges these for what a call passes.
+enclosing variables or globals, and `binding.Binding` replaces these by the arguments of a call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Effect(msgspec.Struct, frozen=True):
 
     @property
     def correlated(self) -> bool:
-        """Whether the result tells what happened."""
+        """Return whether the result shows what happened."""
         return self.normal is None and self.on_true is not None and self.on_false is not None
 
     def given(self, truth: bool) -> int | None:
@@ -53,7 +53,7 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class Passage(IdentityEnum):
-    """How control passes a ``with``."""
+    """Ways in which control passes a ``with``."""
 
     ENTER = "enter"
     EXIT = "exit"
@@ -61,7 +61,7 @@ class Passage(IdentityEnum):
 
 
 class ContextEffect(msgspec.Struct, frozen=True):
-    """What a ``@contextmanager`` function does to one lock before its yield and after it."""
+    """The effect of a ``@contextmanager`` function on one lock before its yield and after it."""
 
     lock: LockRef
     mode: Mode
@@ -81,20 +81,19 @@ class ContextEffect(msgspec.Struct, frozen=True):
 
 
 Deltas = tuple["int | None", ...]
-"""What one outcome does to each of some locks: acquires minus releases; None: not known."""
+"""The effect of one outcome on each of some locks: acquires minus releases; None: not known."""
 
 
 class Summary(msgspec.Struct, frozen=True):
     """All effects of a function, in a fixed order, and how likely it is to raise.
 
     ``raised`` are the outcomes that an exception which is likely in practice may leave, each with a
-    number for each of the effects. Where none is likely, a release has happened all the same, and
-    an acquire has not. ``returned`` are the literals that the function returns, if it has effects
-    and returns nothing else. ``decided_by`` are parameters that may decide which of several effects
-    there is. ``raises_for_literals`` is how likely it raises where only literals are passed to it,
-    so that no test of an argument fails. ``sets_flags``: it, or a callee, binds an attribute or
-    element to a literal.
-    ``handed_on`` are locks that it stores, or passes to what may release them later, and
+    number for each of the effects. If none is likely, a release has still happened, and an acquire
+    has not. ``returned`` are the literals that the function returns, if it has effects and returns
+    nothing else. ``decided_by`` are parameters that may decide which of several effects there is.
+    ``raises_for_literals`` is how likely it raises where only literals are passed to it, so that no
+    test of an argument fails. ``sets_flags``: it, or a callee, binds an attribute or element to a
+    literal. ``handed_on`` are locks that it stores, or passes to what may release them later, and
     ``given_away`` the parameters for which that is so if they are locks. ``asks`` is the lock and
     its method if the function does no more than return whether that is held.
     """

@@ -1,9 +1,9 @@
-"""Which functions may run at the same time, and what is certainly held when they are called.
+"""Functions that may run at the same time, and locks certainly held when they are called.
 
 A root is where a thread of control comes from: the module's own code (and what it calls), the
-target of a thread, timer, task or executor, or a caller that nobody knows, for whatever is public
-or is called nowhere in the program. Two places may run in parallel if they have roots that may.
-The code that starts threads runs beside them only between their start and their join.
+target of a thread, timer, task or executor, or an unknown caller, for a function that is public or
+is called nowhere in the program. Two places may run in parallel if they have roots that may. The
+code that starts threads runs beside them only between their start and their join.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from locklint.models.spawns import DRIVERS
 _CONSTRUCTORS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
 
 MAX_ROOTS = 12
-"""How many roots of one function are told apart; beyond them it may run beside anything."""
+"""The largest number of roots of one function; beyond it, it may run beside anything."""
 
 
 class ThreadRoot(msgspec.Struct, frozen=True):
-    """Where a thread of control begins: in ``function``.
+    """The start of a thread of control: in ``function``.
 
     ``spawner`` and ``span`` say where a thread is made; both are empty for the main program and for
     unknown callers. ``several``: more than one thread may be in it at the same time.
@@ -129,7 +129,7 @@ class Threads:
             return False
         if is_spawned and function.name == "run":
             return False
-        # Whoever has an object may call its public methods.
+        # Any code that has an object may call its public methods.
         return not function.name.startswith("_") or function.name.endswith("__")
 
     # -- parallel ---------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class Threads:
                     changed = changed or entry[key] != old
         return entry
 
-    # -- objects that nobody else has yet ---------------------------------------------------
+    # -- objects that no other code has yet -------------------------------------------------
 
     def is_unshared(self, key: str, path: AccessPath) -> bool:
         """Whether a path leads through an object that is still being made."""

@@ -1,8 +1,9 @@
-"""Loops in which one turn acquires what another one releases.
+"""Loops in which one iteration acquires what another one releases.
 
-``if event == "down": lock.acquire()``, and in a later turn ``elif event == "up": lock.release()``;
-the first reader of several that acquires, and the last one that releases. A turn of such a loop is
-like a function that others call too: what it finds when it begins is not known.
+``if event == "down": lock.acquire()``, and in a later iteration ``elif event == "up":
+lock.release()``; the first reader of several that acquires, and the last one that releases. An
+iteration of such a loop is like a function that others call too: the state at its start is not
+known.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Join = Callable[[BlockId, State | None, State], State]
 
 
 def find_turns(function: Function, transfer: Transfer, flow: Flow, join: Join) -> None:
-    """Tell the transfer, for each loop, the locks that turns of it hand on to each other."""
+    """Give the transfer, for each loop, the locks that its iterations hand on to each other."""
     for head, body in loops(function).items():
         both = _handed_on(function, head, body, flow, join)
         for block in function.blocks.values():

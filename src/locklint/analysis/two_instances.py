@@ -1,6 +1,6 @@
 """Two locks of one name that are held at a time: of two instances of a class, of two elements.
 
-Whoever calls with the instances exchanged takes them in the opposite order. What sets an order of
+A call with the instances exchanged acquires them in the opposite order. Code that sets an order of
 its own is left out: a comparison of the two, sorting, a structure in which one is part of the
 other.
 """
@@ -40,7 +40,7 @@ class TwoInstances(msgspec.Struct, frozen=True, eq=False):
 def two_instances(
     composition: Composition, graph: CallGraph, threads: Threads
 ) -> Iterator[TwoInstances]:
-    """All of them, one for each place and lock, by function and place."""
+    """Return all of them, one for each place and lock, by function and place."""
     found: dict[tuple[str, Span, str], TwoInstances] = {}
     gates = _gates(graph)
     for key in sorted(composition.pairs):
@@ -93,7 +93,7 @@ def _are_readers(first: Held, second: Held) -> bool:
 
 
 def _is_gate(other: Held, first: Held) -> bool:
-    """Whether another lock is held too, which lets only one thread come to take the two."""
+    """Return whether another lock is held too, so that only one thread can acquire the two."""
     return (
         lock_name(other.lock) != lock_name(first.lock)
         and other.lock.exactness is Exactness.ONE
@@ -107,7 +107,7 @@ def _through_two_roots(first: Held, second: Held) -> bool:
     if one.exactness is not Exactness.PER_INSTANCE or is_vague(one) or is_vague(other):
         return False
     if TAKEN_FROM in one.path.fields:
-        return False  # Two bound methods may have been taken from one object.
+        return False  # Two bound methods may have the same receiver.
     return _are_of_two_roots(one.path, other.path)
 
 

@@ -1,4 +1,4 @@
-"""Releases on ways where the lock is not held."""
+"""Releases on paths where the lock is not held."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _EXPECTED = frozenset(
 
 
 class NotHeld(IdentityEnum):
-    """Why a lock is not held where it is released."""
+    """Reasons why a lock is not held where it is released."""
 
     RELEASED = "released"
     TRY_FAILED = "try failed"
-    BYPASSED = "bypassed"  # the acquire stands on another path
+    BYPASSED = "bypassed"  # the acquire is on another path
     NEVER_TAKEN = "never taken"
     MANAGED = "managed"  # a `with` or a stack releases it once more at its end
 
@@ -62,7 +62,7 @@ class EarlyRelease(msgspec.Struct, frozen=True):
     """A release in a clean-up that also runs where the acquisition has not happened.
 
     ``cause`` is what raises before it; the acquisition itself, where nothing else does.
-    ``is_handler_only``: the release serves no way without an exception.
+    ``is_handler_only``: the release is on no path without an exception.
     """
 
     fate: Fate
@@ -73,7 +73,7 @@ class EarlyRelease(msgspec.Struct, frozen=True):
 
 
 def unheld_releases(states: LockStates) -> list[UnheldRelease]:
-    """Releases of locks that this function gave back, or failed to take, on the same way before."""
+    """Return releases of locks that this function released, or failed to acquire, before."""
     ignored = {*ignored_tries(states.function), *ignored_results(states)}
     untaken = not_done(states.function.api_uses)
     by_place: dict[tuple[Span, LockKey], list[Given]] = defaultdict(list)
@@ -143,7 +143,7 @@ def _why(given: Given) -> NotHeld:
 
 
 def is_bad(given: Given) -> bool:
-    """Whether a release finds the lock given back, or not had, by the same function."""
+    """Return whether the same function has released, or not acquired, the lock before a release."""
     lock = given.lock
     if lock.kind.role is LockRole.SEMAPHORE or lock.kind.unheld_release is Unheld.IGNORED:
         return False
@@ -159,9 +159,9 @@ def is_bad(given: Given) -> bool:
 
 
 def _is_lent(states: LockStates, given: Given) -> bool:
-    """Whether a `with` ends by an exception while its body has lent the lock to others.
+    """Return whether a `with` ends by an exception while its body has lent the lock to others.
 
-    Where nothing raises the body takes the lock again before the `with` ends.
+    If nothing raises, the body acquires the lock again before the `with` ends.
     """
     where = given.before.where
     if not given.how.means.is_context or given.exception is None or where is None:
@@ -170,13 +170,13 @@ def _is_lent(states: LockStates, given: Given) -> bool:
 
 
 def _is_proof(given: Given) -> bool:
-    """Whether the way to the release is one that programs do go."""
+    """Return whether the path to the release is one that programs take in practice."""
     likely = given.exception is None or given.exception.grade >= Grade.POSSIBLE
     return likely and given.before.is_free
 
 
 def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
-    """Whether a plain release follows both an acquire and a way around that acquire."""
+    """Return whether a plain release follows both an acquire and a path around that acquire."""
     lock = events[0].lock
     if lock.kind.role is LockRole.SEMAPHORE or lock.kind.unheld_release is Unheld.IGNORED:
         return False
@@ -204,7 +204,7 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
     for given in states.given:
         at[given.key, given.span].append(given)
     for fate in fates(states):
-        # Of what a callee acquires, little is known of why that may fail.
+        # Little is known about why an acquire in a callee may fail.
         least = Grade.POSSIBLE if fate.instruction is None else Grade.ACQUIRE
         normal = {given.span for given in fate.releases if given.exception is None}
         early = [

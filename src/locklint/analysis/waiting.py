@@ -1,4 +1,4 @@
-"""Whoever holds a lock and waits for a thread, a future or an executor that needs the lock."""
+"""Waits, with a lock held, for a thread, a future or an executor that needs the lock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from locklint.ir.lock import Exactness, Mode
 
 
 class WaitingForHolder(msgspec.Struct, frozen=True, eq=False):
-    """``pair`` waits with ``held`` taken, ``needs`` is what the thread that is waited for does.
+    """``pair`` waits with ``held`` held, ``needs`` is the pair of the awaited thread.
 
     ``spawn`` is where that thread is made. ``proven``: the lock is one certain object.
     """
@@ -34,7 +34,7 @@ class WaitingForHolder(msgspec.Struct, frozen=True, eq=False):
 
 
 def waiting_for_holders(composition: Composition, graph: CallGraph) -> Iterator[WaitingForHolder]:
-    """All of them, one for each waiting place and lock, by function and place."""
+    """Return all of them, one for each waiting place and lock, by function and place."""
     places = _Places(graph)
     for key in sorted(composition.pairs):
         found: dict[tuple[Span, str], WaitingForHolder] = {}
@@ -81,7 +81,7 @@ def _is_same(pair: CriticalPair, held: Held, spawn: Edge, needs: CriticalPair) -
 
 
 class _Places:
-    """Where threads, futures and executors are kept, by a name that holds across functions."""
+    """The places of threads, futures and executors, by a name that is valid across functions."""
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph

@@ -22,12 +22,12 @@ from locklint.ir.lock import Exactness, LockRef, LockRole
 def wrapped_locks(
     states: Mapping[str, LockStates], summaries: Mapping[str, Summary]
 ) -> frozenset[str]:
-    """The identities of the locks that their class is there to acquire and release for others.
+    """Return the identities of the locks that a class exists to acquire and release for others.
 
-    A method that takes the lock and gives it back itself shows that the class guards something. Not
-    so where it is a condition that others take by it: that is a reader-writer lock, a gate, a
-    semaphore, and what it guards is its own counters. Of a class with several locks none counts,
-    for its instances could not give a name to each.
+    A method that acquires the lock and releases it itself shows that the class guards something.
+    Not so for a condition that others acquire by it: that is a reader-writer lock, a gate, a
+    semaphore, and what it guards is its own counters. A class with several locks is left out, for
+    its instances could not give a name to each.
     """
     passed_on: Counter[str] = Counter()
     kept: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Code as its author wrote it, short enough to stand in a sentence."""
+"""Code as its author wrote it, short enough for a sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keyword import iskeyword
 from locklint.core.source import SourceFile, Span
 
 MAX_LENGTH = 60
-"""How many characters of code a sentence quotes."""
+"""The largest number of characters of code that a sentence quotes."""
 
 _MAX_LINES = 40
 

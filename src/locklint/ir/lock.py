@@ -48,7 +48,7 @@ class Failure(IdentityEnum):
 
 
 class Gives(IdentityEnum):
-    """Return values of a successful acquire."""
+    """The values that a successful acquire returns."""
 
     BOOL = "bool"
     NONE = "none"
