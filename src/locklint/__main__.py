@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__" and not sys.flags.safe_path:
-    # With `-m` Python looks for modules in the working directory first. There lies the code that is
-    # to be analysed, and none of it may run, whatever names it has.
+    # With `-m` Python looks for modules in the working directory first. The code that is analysed
+    # is there, and none of it may run, under any name.
     del sys.path[0]
 
 import os
@@ -30,8 +30,8 @@ def run() -> NoReturn:
     except (MemoryError, SystemError):  # There was not even enough to say so.
         _end_without_memory()
     if status == ExitStatus.INTERRUPTED:
-        # The interpreter remembers an interrupt that came while a module was being imported, and
-        # would end by the signal instead of with the status.
+        # The interpreter keeps an interrupt that came while a module was being imported, and would
+        # end by the signal instead of with the status.
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
@@ -57,8 +57,8 @@ def _watch_a_child() -> None:
     """Go on in a child process. In this one wait for it, and end with its status.
 
     Libraries that are not written in Python end the process where memory runs out, and no handler
-    of exceptions hears of it: LibCST aborts. A parent does. What such a library writes before that
-    is kept from the user, who could not understand it.
+    of exceptions hears of it: LibCST aborts. A parent does. Output of such a library before that is
+    hidden from the user, who could not understand it.
     """
     raw = _raw_errors()
     early = {signal.SIGINT, signal.SIGTERM}

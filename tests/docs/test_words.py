@@ -1,11 +1,12 @@
-"""Texts for users are in plain English: none contains the words that ``words.toml`` lists."""
+"""Texts are in plain English: none contains the words that ``words.toml`` lists."""
 
 from __future__ import annotations
 
 import ast
 import re
+import tokenize
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -16,15 +17,15 @@ from locklint.rules import ALL_RULES
 from tests.docs.samples import PAGES, ROOT
 
 TABLE = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
-WORDS = {
-    re.compile(word if kind == "case" else rf"(?<!\w)(?i:{word})"): preferred
+HOME_MADE = {
+    re.compile(rf"(?<!\w)(?i:{word})"): preferred
     for kind, words in TABLE.items()
+    if kind != "case"
     for word, preferred in words.items()
 }
-MODULES = [
-    *sorted((ROOT / "src" / "locklint").rglob("*.py")),
-    *sorted((ROOT / "examples").glob("*.py")),
-]
+WORDS = HOME_MADE | {re.compile(word): preferred for word, preferred in TABLE["case"].items()}
+SOURCES = sorted((ROOT / "src" / "locklint").rglob("*.py"))
+MODULES = [*SOURCES, *sorted((ROOT / "examples").glob("*.py"))]
 OTHERS = [
     ROOT / name
     for name in ("CHANGELOG.md", "CONTRIBUTING.md", "action.yml", ".pre-commit-hooks.yaml")
@@ -33,14 +34,16 @@ OTHERS = [
 _FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _ADDRESS = re.compile(r"\]\([^)\s]*\)")
 _WRAP = re.compile(r" *\n(?![\n#|*-]) *")
+_CODE = re.compile(r"``[^`]*``|`[^`]*`")
+_QUESTION_WORD = re.compile(r"(What|Who|Whom|Whoever|Whatever|How|Where)\b")
 
 
-def banned(text: str) -> list[str]:
+def banned(text: str, words: Mapping[re.Pattern[str], str] = WORDS) -> list[str]:
     """Return each banned word of a text, with the text around it and the words to use instead."""
     return [
         f"…{line[max(0, match.start() - 30) : match.end() + 30]}…: write {preferred}"
         for line in _WRAP.sub(" ", text).splitlines()
-        for word, preferred in WORDS.items()
+        for word, preferred in words.items()
         for match in word.finditer(line)
     ]
 
@@ -63,6 +66,33 @@ def strings(module: Path) -> Iterator[str]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if id(node) not in skipped and " " in node.value:
                 yield node.value
+
+
+def docstrings(module: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of each docstring of a module, those of attributes included."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            if isinstance(node.value.value, str):
+                yield node.lineno, node.value.value
+
+
+def comments(module: Path) -> Iterator[tuple[int, str]]:
+    """Yield the first line and the text of each comment; lines that follow each other are one."""
+    with module.open("rb") as file:
+        tokens = [t for t in tokenize.tokenize(file.readline) if t.type == tokenize.COMMENT]
+    start = last = 0
+    text = ""
+    for token in tokens:
+        line, words = token.start[0], token.string.lstrip("# ")
+        if line != last + 1:
+            if text:
+                yield start, text
+            start, text = line, words
+        else:
+            text += f" {words}"
+        last = line
+    if text:
+        yield start, text
 
 
 def helps(
@@ -130,4 +160,24 @@ def test_rules() -> None:
 
 def test_help() -> None:
     found = [f"{name}: {text}" for name, help_ in helps(locklint) for text in banned(help_)]
+    assert found == []
+
+
+def test_docstrings_and_comments() -> None:
+    found = [
+        f"{module.relative_to(ROOT)}:{line}: {text}"
+        for module in SOURCES
+        for line, words in (*docstrings(module), *comments(module))
+        for text in banned(_CODE.sub("`code`", prose(words)), HOME_MADE)
+    ]
+    assert found == []
+
+
+def test_docstrings_open_with_a_verb_or_a_noun() -> None:
+    found = [
+        f"{module.relative_to(ROOT)}:{line}: {text.splitlines()[0]}"
+        for module in SOURCES
+        for line, text in docstrings(module)
+        if _QUESTION_WORD.match(text)
+    ]
     assert found == []

@@ -26,7 +26,8 @@ _T = TypeVar("_T", bound=Hashable)
 class Fate(msgspec.Struct):
     """The fate of one acquisition by hand: by a method, or by a call that returns holding.
 
-    The lock may go by several names: in a loop over a linked structure, by another in each turn.
+    The lock may go by several names: in a loop over a linked structure, by another in each
+    iteration.
     """
 
     states: LockStates
@@ -155,7 +156,7 @@ class Fate(msgspec.Struct):
         ]
         if not leaks or not protected:
             return False
-        # What raises may be part of what leaks it, as a call is of an `await`.
+        # The raising code may be part of what leaks it, as a call is of an `await`.
         last, first = max(exit_.span for exit_ in leaks), min(protected)
         return (last.end_line, last.end_column) <= (first.line, first.column)
 

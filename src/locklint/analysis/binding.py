@@ -190,7 +190,7 @@ class Binding:
                 [
                     (name, tuple(collected[name]))
                     for name in names
-                    # What holds the receiver is not known by its other elements.
+                    # The holder of the receiver is not known by its other elements.
                     if name in collected and name != self._receiving
                 ]
             ),

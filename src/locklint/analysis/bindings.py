@@ -72,7 +72,7 @@ class Bindings:
         work = list(seen)
         while work:
             block = work.pop()
-            # What raises may do so before it binds anything.
+            # A raising instruction may raise before it binds anything.
             for before in self._raising.get(block, ()):
                 if before not in seen:
                     seen.add(before)

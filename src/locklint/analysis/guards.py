@@ -56,7 +56,7 @@ def flagged_releases(function: Function) -> frozenset[Span]:
         for each in instructions
         if isinstance(each, Assign) and (each.target.fields or each.target.root is Root.GLOBAL)
     ]
-    # What is counted up and down is no flag.
+    # A counter is no flag.
     counters = {each.target for each in assigned if each.target in operand_paths(each.value)}
     flags = {each.target for each in assigned} - counters
     acquired = {each.lock.path for each in instructions if isinstance(each, (Acquire, TryAcquire))}

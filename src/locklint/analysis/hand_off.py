@@ -165,7 +165,7 @@ def depends_on_others(states: LockStates) -> bool:
 
 
 def _is_taken_twice(event: Taken) -> bool:
-    """Whether a lock is waited for that the function has acquired by hand and not released."""
+    """Return whether the function waits for a lock that it has acquired and not released."""
     before = event.before
     return (
         is_exclusive(event.lock)

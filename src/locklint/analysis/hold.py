@@ -139,10 +139,10 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 
     ``count`` is the number of acquires minus that of releases since the function's entry;
     ``levels`` are the acquisitions behind each level that this function added, outermost first.
-    ``free_at`` is the count at which this execution does not hold the lock at all, where that is
-    known: an acquire that returned has shown that the lock was free before. ``why`` and ``where``
-    say how it became free. ``forgotten``: nothing is known any more, but for ``taken_last``.
-    ``handed_over``: other code may release it.
+    ``free_at`` is the ``count`` at which this execution does not hold the lock at all, where that
+    is known: an acquire that returned has shown that the lock was free before. ``why`` and
+    ``where`` say how it became free. ``forgotten``: nothing is known any more, but for
+    ``taken_last``. ``handed_over``: other code may release it.
     """
 
     count: int = 0

@@ -218,7 +218,7 @@ class Interprocedural:
         if passed is not None and passed != Passed():
             known = self._by_passed.setdefault(key, {})
             if passed not in known and len(known) < MAX_PASSED:
-                known[passed] = summary  # Of calls within the call nothing more is known.
+                known[passed] = summary  # Nothing more is known about calls within the call.
                 shared = self._shared.get(key, NOT_SHARED)
                 states = solve(function, self._lookup, passed=passed, shared=shared)
                 known[passed] = summarize(states, self._lookup)

@@ -194,7 +194,7 @@ class Holds(Values):
         )
 
     def _after_wait(self, disjunct: Disjunct) -> Disjunct:
-        """Return the disjunct after others have had time to acquire what this function released."""
+        """Return the disjunct after a wait: others may have acquired the released locks."""
         acquired = self._shared.acquired
         for key, hold in disjunct.holds.items():
             if hold.is_free and self._identities.get(key) in acquired:

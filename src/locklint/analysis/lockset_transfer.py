@@ -265,7 +265,7 @@ def dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjun
         verdict = takes(handler, exception)
         if verdict is not Verdict.NO:
             taken = caught_by(handler, exception) if verdict is Verdict.MAYBE else exception
-            # What a test waits for is no exception that hardly ever happens.
+            # The exception that a test expects is not one that hardly ever happens.
             yield handler.target, disjunct.with_exception(None if catch.expected else taken)
         if verdict is Verdict.YES:
             return

@@ -82,7 +82,7 @@ class Values:
         return self._set(target, own, disjunct) if own != target else disjunct
 
     def _made_anew(self, temporary: AccessPath, disjunct: Disjunct) -> Disjunct:
-        """The disjunct before a call of a loop gives another result than in the turn before."""
+        """Return the disjunct before a call that has another result in each iteration."""
         if not disjunct.values and not disjunct.holds and not disjunct.facts:
             return disjunct
         named = (value for value in disjunct.values.values() if isinstance(value, AccessPath))
@@ -355,7 +355,7 @@ class Values:
         if outcome is None and fact.kind is not FactKind.TEXT:
             kind = FactKind.NONE if fact.kind is FactKind.TRUTH else FactKind.TRUTH
             other = Fact(kind, fact.text, fact.mentions)
-            # What is true is not None, and what is None is not true.
+            # A true value is not None, and None is not true.
             if disjunct.facts.get(other) is True:
                 return False
         return outcome

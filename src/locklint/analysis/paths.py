@@ -73,7 +73,7 @@ class Paths:
     def __init__(self, function: Function) -> None:
         self._function = function
         self._before = predecessors(function, lambda block: block.successors())
-        # What comes before the entry is no block of the function.
+        # The predecessor of the entry is no block of the function.
         self._before[function.entry].add(_OUTSIDE)
 
     def tests_before(self, place: Span, since: Span | None = None) -> tuple[Test, ...]:

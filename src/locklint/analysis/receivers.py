@@ -61,7 +61,7 @@ class Receivers:
             allowed = both(needed, here)
             if allowed is not None and not allowed:
                 return None
-            # What holds of all that run the caller need not be said.
+            # Facts about all classes that run the caller need not be repeated.
             return Kin(None if allowed == here else allowed, None, 0)
         allowed = both(needed, self._hierarchy.instances_of(called.receiver_classes))
         if allowed is not None and not allowed:

@@ -46,7 +46,7 @@ def self_deadlocks(
             if held is None or _comes_back_changed(pair, graph) or _may_be_lost(pair, held, graph):
                 continue
             if is_expected(graph.function(key), pair.span, ()):
-                continue  # Some locks raise where others hang.
+                continue  # Some locks raise where others deadlock.
             proven = (
                 same
                 and pair.certain

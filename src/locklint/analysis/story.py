@@ -213,7 +213,7 @@ def when_raised(program: Program, function: Function, cause: Cause) -> str:
 
 
 def leaving_step(program: Program, fate: Fate) -> Step:
-    """Return the step that leaves a function with a lock held, and the test that leads there."""
+    """Return the step that leaves a function with a lock held, and the test before it."""
     function = fate.states.function
     paths = Paths(function)
     name = display_name(fate.lock)

@@ -24,7 +24,7 @@ from locklint.cli.output import reason, silence_stdout, write_error, write_note
 from locklint.cli.rule import rule
 from locklint.cli.verbs import VerbGroup
 
-# What the system is out of: the fault is not in locklint.
+# Resources that the system lacks: the fault is not in locklint.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
 
 

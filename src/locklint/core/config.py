@@ -43,7 +43,7 @@ class LockType(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_field
     ] = False
 
 
-# Where a setting is read from: the settings file nearest to each file, or only the project's root.
+# The source of a setting: the settings file nearest to each file, or only the project's root.
 FOLDER = {"scope": "folder"}
 ROOT = {"scope": "root"}
 

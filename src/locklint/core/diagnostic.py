@@ -118,7 +118,7 @@ class Diagnostic(msgspec.Struct, frozen=True):
     occurrence: int = 1
 
     def places(self) -> frozenset[tuple[str, int]]:
-        """The files and lines where a comment silences it: its own, the anchors, each acquire."""
+        """Return the files and lines where a comment suppresses it: its own, anchors, acquires."""
         return frozenset(
             {
                 (self.path, self.span.line),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locklint.core.diagnostic import Diagnostic
     from locklint.core.source import SourceFile
 
-# Rules about files and comments themselves: a comment could not silence them, or should not.
+# Rules about files and comments themselves: a comment could not suppress them, or should not.
 NEVER_ADDED = frozenset({"LCK901", "LCK902", "LCK903"})
 
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")

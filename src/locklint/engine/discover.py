@@ -93,7 +93,7 @@ class FoundFile(msgspec.Struct, frozen=True, order=True):
 class Problem(msgspec.Struct, frozen=True, order=True):
     """Something that could not be scanned, and why.
 
-    ``fatal`` says that the user named it, so that the run cannot count as a success.
+    ``fatal`` says that the user named it, so that the run is no success.
     """
 
     path: str
@@ -102,7 +102,7 @@ class Problem(msgspec.Struct, frozen=True, order=True):
 
 
 class Discovery(msgspec.Struct, frozen=True):
-    """The files to scan, what stood in the way, and named files that are not Python, by path."""
+    """The files to scan, the problems, and named files that are not Python, by path."""
 
     files: tuple[FoundFile, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -158,8 +158,8 @@ class _Search:
             top_of(root),
             (line if line.startswith("/") else anchored(line, root) for line in patterns),
         )
-        # From the real path to how the file is shown: one file is listed once. The smallest key
-        # wins: named before linked, relative before absolute.
+        # The shown path of each real path: one file is listed once. The smallest key wins: named
+        # before linked, relative before absolute.
         self._found: dict[str, tuple[tuple[bool, bool, str], int]] = {}
         self._passed_over = False  # Whether the walk left out something that is excluded.
         self._not_python: set[str] = set()

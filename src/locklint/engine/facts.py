@@ -135,7 +135,7 @@ class OpenFile:
             or not THREAD_MAKERS.isdisjoint(declaration.called)
         }
         names = {index.functions[qualname].name for qualname in wanted}
-        # What a program does in its one thread shows only in the function that it starts with.
+        # Events of a program in its one thread show only in the function that it starts with.
         wanted |= {
             qualname
             for qualname in DRIVERS & index.functions.keys()

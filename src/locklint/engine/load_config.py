@@ -31,7 +31,7 @@ LABELLED: dict[str, type[Severity] | type[Confidence]] = {
     "min-confidence": Confidence,
 }
 
-# What a file says is added to what the file says that it extends; other settings replace it.
+# Settings of a file are added to those of the file that it extends; other settings replace it.
 ADDING_LISTS = frozenset({"extend-select", "extend-ignore", "extend-exclude"})
 ADDING_TABLES = frozenset({"per-file-ignores", "lock-types"})
 

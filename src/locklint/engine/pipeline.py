@@ -134,7 +134,7 @@ def check(
 def _reported(
     shown: Sequence[Diagnostic], silencer: Silencer, places: LockPlaces, program: Program
 ) -> list[Reported]:
-    """The findings that no comment silences, each with the innermost function around it.
+    """Return the findings that no comment suppresses, each with the innermost function around it.
 
     Those in notebooks are left out, as their lines are counted by cell.
     """
@@ -215,7 +215,7 @@ def solve(
     finally:
         if means.workers is not None:
             means.workers.close()
-    # In which order work comes back must not show.
+    # The order in which work is finished must not show.
     errors = sorted((*files.errors, *errors), key=lambda error: (error.path, error.message))
     return Solved(discovery, files, program, tuple(errors), tuple(sorted(unknown)))
 
@@ -336,8 +336,8 @@ def _undisturbed() -> Iterator[None]:
     """
     was_enabled, thresholds = gc.isenabled(), gc.get_threshold()
     if gc.get_freeze_count():
-        # What an earlier run in this process has left behind is garbage by now, or most of it; the
-        # collector shall find it, but come round seldom.
+        # Most objects of an earlier run in this process are garbage by now; the collector shall
+        # find it, but come round seldom.
         gc.unfreeze()
         gc.set_threshold(100_000, 20, 50)
     else:

@@ -1,4 +1,4 @@
-"""Leaves out the findings that comments in the analysed code silence, and judges the comments."""
+"""Removal of the findings that comments in the code suppress, and checks of these comments."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ UNUSED_SUPPRESSION = "LCK902"
 
 
 class Reported(msgspec.Struct, frozen=True):
-    """A finding that no comment silences, and the function around it, if there is one."""
+    """A finding that no comment suppresses, and the function around it, if there is one."""
 
     diagnostic: Diagnostic
     function: Span | None = None
 
 
 class _Use(msgspec.Struct, frozen=True):
-    """A comment, by its place in its file, and the one of its selectors that silenced something."""
+    """A comment, by its place in its file, and its selector that suppressed something."""
 
     path: str
     index: int
@@ -75,7 +75,7 @@ class Silencer:
     def split(
         self, diagnostics: Iterable[Diagnostic]
     ) -> tuple[tuple[Diagnostic, ...], tuple[Silenced, ...]]:
-        """The findings that no comment silences, and the others, both in their order."""
+        """Return the findings that no comment suppresses, and the others, both in their order."""
         kept: list[Diagnostic] = []
         silenced: list[Silenced] = []
         for diagnostic in diagnostics:
@@ -94,11 +94,11 @@ class Silencer:
         rules: Sequence[Rule],
         reported: Sequence[Reported] = (),
     ) -> Iterator[Diagnostic]:
-        """The findings about comments of a file that have silenced nothing.
+        """Return the findings about comments of a file that have suppressed nothing.
 
         ``running`` are the codes of the rules that have run over the file; what is said about other
-        rules is not judged. ``reported`` are the findings that no comment silences, some of which a
-        comment may have been meant for.
+        rules is not judged. ``reported`` are the findings that no comment suppresses, some of which
+        a comment may have been meant for.
         """
         from locklint.rules.unused_suppression import unused
 
@@ -141,7 +141,7 @@ class Silencer:
 
 
 def _meant_for(path: str, pragma: Pragma, reported: Iterable[Reported]) -> Diagnostic | None:
-    """The finding that a comment would silence in another line; None if there is none near it.
+    """Return the finding that a comment would suppress in another line near it, or None.
 
     That is one with a step in the lines of the comment, else one in the same function.
     """

@@ -95,8 +95,8 @@ class WholeProgram:
         )
         self._resolvers: dict[str, StaticResolver] = {}
         self._read_calls: WrittenCalls | None = None
-        # What may be a wrapper, a function inside another, before anything in it was resolved; and
-        # the uses of wrappers that have graphs.
+        # Functions that may be wrappers, inside others, before anything in it was resolved; and the
+        # uses of wrappers that have graphs.
         self._nested: dict[str, Function] = {}
         self._used: set[str] = set()
         self._marked: set[str] = set()
@@ -287,7 +287,7 @@ class WholeProgram:
         from locklint.frontend.written_locks import released_paths
 
         found: set[tuple[str, AccessPath]] = set()
-        # What a name leads to may be in a file that is read only now.
+        # The target of a name may be in a file that is read only now.
         for file in list(self.files.files.values()):
             resolver = self._resolver_of(file.index)
             for decl in file.index.functions.values():

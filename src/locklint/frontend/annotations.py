@@ -121,7 +121,7 @@ class Annotations:
     def _instances(self, types: Types, scope: Scope) -> Types:
         """Instances of what the annotation names."""
         found = union(*[self._instance(kind, scope) for kind in types])
-        # Where it was made is not known.
+        # The place where it was made is not known.
         return (
             tuple(
                 replace(kind, exactness=Exactness.UNKNOWN) if isinstance(kind, LockValue) else kind

@@ -155,7 +155,7 @@ class EffectPass:
             case Await(value=AccessPath() as value) if value in self._pending:
                 call, acquire = self._pending[value]
                 yield msgspec.structs.replace(instruction, acquires=call.callee)
-                # What the await gives is the result, be it of a call around the acquire's.
+                # The result of the await is the result, be it of a call around the acquire's.
                 yield msgspec.structs.replace(
                     acquire, call=msgspec.structs.replace(call, result=value)
                 )
@@ -214,7 +214,7 @@ class EffectPass:
                 return
         keeps = not self._is_harmless(call)
         for argument in call.arguments:
-            # What a function of the project does to a lock, its summary says; what it does with
+            # The summary of a function of the project has its effects on locks; what it does with
             # something to call, later perhaps, or with locks in a container, it does not.
             contained = bool(call.targets) and isinstance(argument.value, Display)
             if keeps or contained or self._operands.is_callable(argument.value):

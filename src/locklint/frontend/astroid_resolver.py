@@ -141,7 +141,7 @@ class AstroidResolver:
             return name
         methods = {method.name for method in cls.mymethods()}
         if has_lock_methods(methods):
-            return None  # It has an interface of its own, of which nothing is known.
+            return None  # It has its own interface, about which nothing is known.
         for base in cls.bases:
             answer = self._name_in(cls.root(), base, hops - 1)
             if answer is not None:

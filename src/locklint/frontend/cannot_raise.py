@@ -120,7 +120,7 @@ class _CannotRaise:
             return path.last[0] != "["
         if self._resolver.has_last(self._function.key, expanded):
             return True
-        # Of an object of which nothing is known, its author knows what attributes it has.
+        # The author of an unknown object knows what attributes it has.
         unknown = not self._resolver.type_names(self._function.key, expanded.parent())
         return unknown and path.last[0] != "["
 

@@ -118,7 +118,7 @@ class ImplicitCalls:
                 if path.last[0] == "[":
                     yield from self._special(span, path.parent(), ("__delitem__",), _by("del"))
             case Operate(span=span, kind=OperateKind.ITERATE, operands=(path,)):
-                # What `__iter__` returns is mostly the object itself, if that has `__next__` too.
+                # The result of `__iter__` is mostly the object itself, if that has `__next__` too.
                 yield from self._special(span, path, ("__iter__",), _by("iterate"))
                 yield from self._special(span, path, ("__next__",), _by("iterate"))
             case Operate(span=span, kind=OperateKind.FORMAT, operands=operands):

@@ -523,7 +523,7 @@ class Inference:
         match kind:
             case ContainerType(items=items, keys=keys):
                 if key is not None and key in keys:
-                    # What was put in without a key may have replaced it.
+                    # A value that was put in without a key may have replaced it.
                     return union(items[keys.index(key)], *items[len(keys) :])
                 if key is not None and keys and kind.name == "object":
                     return union(*items[len(keys) :]) or UNKNOWN

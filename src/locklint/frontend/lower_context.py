@@ -138,7 +138,7 @@ class Lowering:
         for statement in node.body if isinstance(node, cst.BaseSuite) else node:
             self.statement(statement)
 
-    # What the parts often need
+    # Helpers that the parts often need
 
     def emit(self, instruction: Instruction) -> None:
         """Append an instruction."""

@@ -198,7 +198,7 @@ def pure_text(scope: Scope, node: cst.BaseExpression) -> tuple[str, tuple[Access
     """
     found: dict[AccessPath, None] = {}
     parts: list[str] = []
-    # What is left to write: text as it is, or a node.
+    # The parts left to write: text as it is, or a node.
     stack: list[str | cst.CSTNode] = [node]
     while stack:
         part = stack.pop()

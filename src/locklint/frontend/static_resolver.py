@@ -241,7 +241,7 @@ class StaticResolver:
             case ContainerType(name=name, keys=keys):
                 return field[0] == "[" and (name == "defaultdict" or field[1:-1] in keys)
             case ExternalInstance(dotted="collections.Counter") if field[0] == "[":
-                return True  # What was not counted has the number 0.
+                return True  # A lock that was not counted has the number 0.
             case _ if field[0] in "[(":
                 return False
             case InstanceType(cls=cls) | ClassType(cls=cls):

@@ -126,7 +126,7 @@ class Pragma(msgspec.Struct, frozen=True):
 
     @property
     def is_blanket(self) -> bool:
-        """Whether it silences every rule there is."""
+        """Return whether it suppresses all rules."""
         return self.kind is not PragmaKind.ENABLE and (
             self.selectors is None or "ALL" in self.selectors
         )
@@ -168,11 +168,11 @@ class Suppressions(msgspec.Struct, frozen=True, dict=True):
     unread: tuple[Unread, ...] = ()
 
     def find(self, code: str, name: str, line: int) -> Pragma | None:
-        """The comment that silences a rule's finding on a line, or None."""
+        """Return the comment that suppresses a rule's finding on a line, or None."""
         return next(iter(self.find_all(code, name, line)), None)
 
     def find_all(self, code: str, name: str, line: int) -> tuple[Pragma, ...]:
-        """All comments each of which silences a rule's finding on a line."""
+        """Return all comments each of which suppresses a rule's finding on a line."""
         found = [
             pragma
             for pragma in (*self._for_file, *self._by_line.get(line, ()))

@@ -304,7 +304,7 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
     for kind in types:
         if isinstance(kind, LockValue):
             if not keep:
-                # What only passes through a local is not known to be made there.
+                # A lock that only passes through a local is not known to be made there.
                 unknown = exactness is Exactness.FRESH and kind.exactness is Exactness.UNKNOWN
                 how = Exactness.UNKNOWN if unknown else exactness
                 kind = replace(kind, identity=identity, exactness=how)

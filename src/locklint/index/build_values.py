@@ -134,7 +134,7 @@ def _boolean(node: ast.BoolOp, depth: int) -> Value:
     if depth <= 0:
         return OPAQUE
     if node.op.__class__ is ast.And:
-        # What comes before the last operand is given only where it is false.
+        # An operand before the last one is the result only where it is false.
         return Choice((value_of(node.values[-1], depth - 1), NONE))
     return Choice(tuple([value_of(value, depth - 1) for value in node.values[:MAX_ITEMS]]))
 

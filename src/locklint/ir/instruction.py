@@ -261,7 +261,7 @@ class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
     @property
     def text(self) -> str:
-        """What is done, as it is shown."""
+        """Return the action, as it is shown."""
         match self.kind:
             case OperateKind.OPERATOR:
                 return self.what

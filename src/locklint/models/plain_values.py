@@ -116,7 +116,7 @@ RESULTS: dict[str, str] = {
 
 
 def operator_is_safe(kind: OperateKind, what: str, operands: Sequence[Types]) -> bool:
-    """Whether code cannot raise on operands of those types, the one it asks first in front.
+    """Return whether code cannot raise on operands of those types, in evaluation order.
 
     ``kind`` and ``what`` are those of `ir.instruction.Operate`.
     """
@@ -125,7 +125,7 @@ def operator_is_safe(kind: OperateKind, what: str, operands: Sequence[Types]) ->
     together = frozenset().union(*operands)
     first = operands[0]
     if what in ("in", "not in"):
-        # What is looked for may be anything: it is hashed and compared.
+        # The searched value may be anything: it is hashed and compared.
         return first <= CONTAINERS or (together <= _TEXTS and all(operands))
     if not all(operands):
         return False

@@ -42,6 +42,6 @@ LIBRARY = Library(
         ModuleLock("threading._active_limbo_lock", "threading.RLock"),
         ModuleLock("tempfile._once_lock", "threading.Lock"),
     ),
-    # What a logger's methods do is in `locklint.models.calls`.
+    # Effects of a logger's methods are in `locklint.models.calls`.
     results=(CallResult(("logging.getLogger", "logging.Logger.getChild"), "logging.Logger"),),
 )

@@ -18,10 +18,10 @@ class Words(msgspec.Struct, frozen=True):
     """The last names of what makes locks, and the names of their methods."""
 
     kinds: frozenset[frozenset[str]]  # for each kind, the classes and functions that make one
-    thread_locks: frozenset[str]  # what makes locks of the threads of one process
-    acquiring: frozenset[str]  # what gives a context manager over the lock included
+    thread_locks: frozenset[str]  # makers of locks of the threads of one process
+    acquiring: frozenset[str]  # methods that give a context manager over the lock included
     releasing: frozenset[str]
-    signalling: frozenset[str]  # what waits and notifies with the lock held
+    signalling: frozenset[str]  # methods that wait and notify with the lock held
 
     @property
     def makers(self) -> frozenset[str]:

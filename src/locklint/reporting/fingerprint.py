@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from locklint.core.diagnostic import Diagnostic
     from locklint.core.source import SourceFile, Span
 
-# What formatters change: white space and comments outside of strings, and the quotes of strings.
+# Text that formatters change: white space and comments outside of strings, and the quotes of
+# strings.
 _LEXEME = re.compile(
     r"""
     (?P<prefix>\b[rbuft]{0,2})

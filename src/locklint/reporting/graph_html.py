@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from locklint.reporting.lock_graph import GraphEdge, GraphLock, GraphWitness, LockGraph, Place
     from locklint.reporting.options import RenderOptions
 
-# Of larger graphs, whose edges would cover each other, the plain drawing shows the cycles.
+# In larger graphs edges would cover each other, so the plain drawing shows only the cycles.
 _MOST_DRAWN = 60
 
 # Match the characters after which names, and places, may be broken into lines.

@@ -78,7 +78,7 @@ def _columns(graph: LockGraph) -> dict[str, int]:
     groups = list(components(names, lambda name: after.get(name, ())))
     group_of = {name: index for index, group in enumerate(groups) for name in group}
     first = [0] * len(groups)
-    # What leads elsewhere comes later in the list than where it leads.
+    # A lock that leads elsewhere comes later in the list than its target.
     for index in reversed(range(len(groups))):
         following = first[index] + len(groups[index])
         for name in groups[index]:

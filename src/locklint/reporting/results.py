@@ -44,7 +44,7 @@ class Counts(Protocol):
 
     @property
     def suppressed(self) -> int:
-        """Findings that comments silence."""
+        """Findings that comments suppress."""
 
 
 class Defect(Protocol):
@@ -64,7 +64,7 @@ class Defect(Protocol):
 
 
 class Hidden(Protocol):
-    """A finding that a comment silences."""
+    """A finding that a comment suppresses."""
 
     @property
     def diagnostic(self) -> Diagnostic:
@@ -100,7 +100,7 @@ class Results(Protocol):
 
     @property
     def silenced(self) -> Sequence[Hidden]:
-        """The findings that comments silence."""
+        """The findings that comments suppress."""
 
     @property
     def known(self) -> Sequence[Diagnostic]:

@@ -35,7 +35,7 @@ BASE = "%SRCROOT%"
 
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _PROBLEMS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
-# How seldom a finding is wrong, in GitHub's words: what errors state is proved.
+# The precision of a finding, in GitHub's words: what errors state is proved.
 _PRECISION = {Severity.ERROR: "high", Severity.WARNING: "medium", Severity.INFO: "medium"}
 
 

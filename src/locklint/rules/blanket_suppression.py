@@ -60,7 +60,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report comments that silence all rules."""
+    """Report comments that suppress all rules."""
     for path, source in sorted(program.sources.items()):
         for pragma in parse_suppressions(source.text, program.rule_names).pragmas:
             if pragma.is_blanket:

@@ -95,7 +95,7 @@ def _acquired_after(function: Function, use: ApiUse) -> Span | None:
     branch = function.blocks[use.branch].terminator
     if not isinstance(branch, Branch) or _is_assertion(function, branch):
         return None
-    # What is done because the lock is held is no race: it says that the lock has to be held.
+    # An action because the lock is held is no race: it says that the lock has to be held.
     around = _reachable(function, function.entry, {use.branch: branch.then})
     decided = _reachable(function, branch.otherwise, {}) - around
     acquires = [

@@ -105,7 +105,7 @@ def _leak(program: Program, fate: Fate) -> Leak | None:
         return None
     leak = worst_leak(fate)
     if leak is not None and leak.skipped is None and program.is_kept_by_mistake(fate):
-        # What is raised there skips no release: the path has none.
+        # An exception there skips no release: the path has none.
         return None
     if leak is not None and leak.skipped is None and is_given_to_others(fate):
         return None

@@ -63,7 +63,7 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report comments that cannot be read.
 
-    Which others silence nothing is known when all rules have run: the engine calls `unused`.
+    Which others suppress nothing is known when all rules have run: the engine calls `unused`.
     """
     for path, source in sorted(program.sources.items()):
         for comment in parse_suppressions(source.text, program.rule_names).unread:
@@ -85,9 +85,9 @@ def unused(
     hint: str = "",
     meant_for: Diagnostic | None = None,
 ) -> Diagnostic:
-    """The finding about a comment of which some selectors (empty: all of it) silence nothing.
+    """The finding about a comment of which some selectors (empty: all of it) suppress nothing.
 
-    ``hint`` is put behind the message. ``meant_for`` is a finding that the comment would silence in
+    ``hint`` is put after the message. ``meant_for`` is a finding that the comment would suppress in
     another line.
     """
     kind = pragma.kind.value
