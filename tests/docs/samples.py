@@ -22,7 +22,7 @@ PAGES = sorted(
         *(ROOT / name for name in ("README.md", "examples/README.md")),
         *(ROOT / "docs").rglob("*.md"),
     ]
-    if not {"adr", "rules", "_build"} & set(path.parts)
+    if not {"adr", "rules", "_build"} & set(path.relative_to(ROOT).parts)
 )
 WIDTH = 100
 """The columns of the terminal for which samples are printed, unless they set COLUMNS."""
