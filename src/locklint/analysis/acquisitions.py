@@ -75,7 +75,7 @@ class Fate(msgspec.Struct):
 
     @property
     def instruction(self) -> Acquire | TryAcquire | None:
-        """The acquiring instruction; None where a call does it."""
+        """Return the acquiring instruction. Return None if a call does it."""
         for taken in self.taken:
             if isinstance(taken.instruction, (Acquire, TryAcquire)):
                 return taken.instruction

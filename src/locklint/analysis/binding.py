@@ -173,7 +173,7 @@ class Binding:
         return any(known == name and not value.value for known, value in self._callee.defaults)
 
     def constant(self, name: str) -> Constant | None:
-        """The literal that a parameter is, passed or by default; None where that is not known."""
+        """Return the literal that a parameter is, passed or by default, or None if unknown."""
         if name in self.constants:
             return self.constants[name]
         if name in self._given or name in self.roots or self._is_open:
@@ -197,7 +197,7 @@ class Binding:
         )
 
     def lock(self, lock: LockRef) -> LockRef | None:
-        """The lock as the caller names it; None where the caller cannot name it."""
+        """Return the lock as the caller names it. Return None if the caller cannot name it."""
         if lock.path.root is Root.PARAMETER and not lock.path.fields:
             passed = self.locks.get(lock.path.root_name)
             if passed is not None:
@@ -206,7 +206,7 @@ class Binding:
         return None if path is None else msgspec.structs.replace(lock, path=path)
 
     def path(self, path: AccessPath) -> AccessPath | None:
-        """A path of the callee's as the caller names it; None where it cannot."""
+        """Return a path of the callee's as the caller names it. Return None if it cannot."""
         match path.root:
             case Root.SELF | Root.PARAMETER:
                 return self._of_parameter(path)

@@ -79,7 +79,7 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
         passed = replace(passed, grade=Grade.POSSIBLE)
     if not is_left_over(passed):
         return passed
-    # A container of unknown type raises one of two kinds, and the author knows which.
+    # A container of unknown type raises one of two kinds: the author knows which one.
     is_all = exception.usual == "LookupError" or is_excluded(exception.usual, passed.excluded)
     most = Grade.ACQUIRE if is_all else Grade.POSSIBLE
     return replace(passed, grade=min(exception.grade, most))

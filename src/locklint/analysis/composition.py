@@ -220,7 +220,7 @@ class Composition:
                     yield composed
 
     def _compose(self, called: Edge, pair: CriticalPair, kin: Kin | None) -> CriticalPair | None:
-        """The callee's pair as the caller knows it; None where it cannot happen, or not matter.
+        """Return the callee's pair as seen by the caller, or None if it cannot happen or matter.
 
         ``kin``: see `Receivers.kin`.
         """
@@ -289,7 +289,7 @@ class Composition:
         return event
 
     def _lock(self, called: Edge, lock: LockRef) -> LockRef | None:
-        """A callee's lock as the caller names it; None where it is of no concern to others."""
+        """Return a callee's lock as the caller names it, or None if it does not concern others."""
         if lock.exactness is Exactness.ONE:
             return lock
         here = called.binding.lock(lock)

@@ -20,7 +20,7 @@ _Value = TypeVar("_Value")
 
 
 def condensed(disjuncts: Collection[Disjunct]) -> list[Disjunct] | None:
-    """The alternatives, as few of them as say the same; None where no two have the same locks."""
+    """Return equivalent, fewer alternatives. Return None if no two have the same locks."""
     groups: dict[object, list[Disjunct]] = {}
     for disjunct in disjuncts:
         name = disjunct.lock_identity()

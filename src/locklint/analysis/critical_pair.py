@@ -68,13 +68,13 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
         return (self.parameter, self.kind.value, self.outcome, str(self.constant), self.other)
 
     def is_met_by(self, path: AccessPath) -> bool | None:
-        """Whether a value that is passed meets it; None where that is not known."""
+        """Return whether a value that is passed meets it. Return None if that is not known."""
         if self.kind is RequirementKind.SAME and path.root is Root.GLOBAL:
             return self.outcome if str(path) == self.other else None
         return None
 
     def of_value(self, path: AccessPath) -> StateTest | None:
-        """The test of a value that is passed for the parameter; None where it is no plain one."""
+        """Return the test of an argument for the parameter, or None if it is no plain one."""
         kind = _PLAIN_KINDS.get(self.kind)
         return None if kind is None else StateTest(path, kind, self.outcome, self.constant)
 
@@ -145,7 +145,7 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
                 return False
 
     def answers(self, value: LiteralValue) -> bool | None:
-        """Return whether the test has its outcome for a value; None where that is not known."""
+        """Return whether the test has its outcome for a value. Return None if that is not known."""
         match self.kind:
             case TestKind.TRUTH:
                 return bool(value) is self.outcome

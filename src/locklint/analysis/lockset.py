@@ -31,7 +31,7 @@ Constants = frozenset[Constant]
 
 
 def constants_of(value: Value | None) -> Constants | None:
-    """The constants that a variable may have; None where it is not known."""
+    """Return the constants that a variable may have. Return None if it is not known."""
     if type(value) is frozenset:
         return value
     return frozenset((value,)) if type(value) is Constant else None
@@ -126,7 +126,7 @@ class Disjunct:
     def with_hold(self, key: LockKey, hold: Hold) -> Disjunct:
         """This disjunct with one lock's state changed, and the order of acquisition kept.
 
-        Raises `GivenUp` at a bound.
+        Raise `GivenUp` at a bound.
         """
         if len(self.holds) >= MAX_LOCKS and key not in self.holds:
             raise GivenUp(Reason.TOO_MANY_LOCKS)

@@ -276,7 +276,7 @@ class Values:
         return found
 
     def _assume(self, condition: Condition, outcome: bool, disjunct: Disjunct) -> Disjunct | None:
-        """The executions in which ``condition`` is ``outcome``; None where there are none."""
+        """Return the executions in which ``condition`` is ``outcome``, or None if none are."""
         known = self._evaluate(condition, disjunct)
         if known is not None:
             return disjunct if known is outcome else None

@@ -33,7 +33,7 @@ class Made(msgspec.Struct, frozen=True):
     receivers: dict[str, AccessPath] = msgspec.field(default_factory=dict)
 
     def bound(self, binding: Binding) -> Made | None:
-        """Return the same in the words of a caller; None where the caller knows nothing of it."""
+        """Return the same as named by a caller, or None if the caller has no name for it."""
         if self.path is not None:
             path = binding.path(self.path)
             return None if path is None else Made(path)
@@ -42,7 +42,7 @@ class Made(msgspec.Struct, frozen=True):
         return Made(None, fields, receivers) if fields else None
 
     def follow(self, path: AccessPath) -> AccessPath | None:
-        """Return what a path that begins with this object leads to; None where it is not known."""
+        """Return what a path that begins with this object leads to, or None if it is not known."""
         name, rest = path.fields[0], path.fields[1:]
         known = self.fields.get(name)
         if name in self.receivers and rest[:1] == (TAKEN_FROM,):

@@ -76,7 +76,7 @@ class Origins:
         return block in known
 
     def of(self, path: AccessPath, block: BlockId) -> str | None:
-        """The parameter as true as the value of a path in a block; None where there is none."""
+        """Return the parameter that is as true as the value of a path in a block, or None."""
         if path.root is Root.PARAMETER and path.is_variable:
             return None if self.is_rebound(path, block) else path.root_name
         if path.root not in (Root.SELF, Root.LOCAL) or len(self._values.get(path, ())) != 1:

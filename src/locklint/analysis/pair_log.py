@@ -132,7 +132,7 @@ class Calls:
 
 
 def plain(pair: CriticalPair) -> Plain | None:
-    """Return what is plain about a pair; None where callers may read it differently."""
+    """Return what is plain about a pair. Return None if callers may read it differently."""
     event = pair.event
     if event.lock is None or pair.is_concurrent:
         return None

@@ -17,7 +17,7 @@ _DEPTH = 8
 
 
 class RaisedAt(NamedTuple):
-    """The function that raises, and what does so in it."""
+    """The function that raises, and the instruction that does so."""
 
     function: Function
     cause: Cause

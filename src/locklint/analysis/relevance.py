@@ -45,7 +45,7 @@ from locklint.ir.instruction import (
 
 
 def facts_of(condition: Condition) -> Fact | None:
-    """The fact that a condition's outcome establishes; None where two outcomes need not agree."""
+    """Return the fact that a condition's outcome establishes, or None if outcomes may differ."""
     match condition:
         case Truth(AccessPath() as path):
             return Fact(FactKind.TRUTH, str(path), (path,))

@@ -204,7 +204,7 @@ def _of_lock(branch: Branch, block: BasicBlock) -> StateTest | None:
 def _of_state(
     condition: Condition, aliases: Mapping[AccessPath, AccessPath], module: str
 ) -> StateTest | None:
-    """Return the test of a state that a condition is, with the outcome true; None if it is none."""
+    """Return the test of a state that a condition is, with the outcome true, or None."""
     match condition:
         case (
             Truth(AccessPath() as path)

@@ -85,7 +85,7 @@ def is_of_one_thread(pairs: Sequence[CriticalPair], alone: SelfDeadlock) -> bool
 
 
 def held_again(pair: CriticalPair) -> Held | None:
-    """The held lock for which the pair's event waits in vain; None where there is none."""
+    """Return the held lock for which the pair's event waits in vain, or None."""
     event = pair.event
     if event.kind is not EventKind.ACQUIRE or event.lock is None:
         return None

@@ -241,7 +241,7 @@ def leaving_step(program: Program, fate: Fate) -> Step:
 
 
 def made_step(program: Program, lock: LockRef) -> Step | None:
-    """Return the step that shows where a lock is created; None if that is not known."""
+    """Return the step that shows where a lock is created. Return None if that is not known."""
     place = program.made.get(lock.identity)
     if place is None:
         return None

@@ -136,7 +136,7 @@ class Lookup(Protocol):
     """Finds the summary of a function."""
 
     def __call__(self, key: str, passed: Passed | None = None) -> tuple[Function, Summary] | None:
-        """Return a function by its key with its summary; None where it is not known.
+        """Return a function by its key with its summary. Return None if it is not known.
 
         ``passed``: the summary is that of a call which passes these values.
         """

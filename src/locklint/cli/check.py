@@ -266,7 +266,7 @@ def _tell_of_noqa(report: Report, settings: Settings) -> None:
 
 
 def progress_for(*, quiet: bool) -> TerminalProgress | None:
-    """Return what shows progress on the terminal; None if it should not be shown."""
+    """Return what shows progress on the terminal. Return None if it should not be shown."""
     if quiet or not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         return None
     from locklint.cli.terminal_progress import TerminalProgress

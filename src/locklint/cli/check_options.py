@@ -212,7 +212,7 @@ def check_options(command: Command) -> Command:
 
 
 def named_option(name: str) -> click.Parameter | None:
-    """Return the option with a name such as ``--jobs``; None if there is none."""
+    """Return the option with a name such as ``--jobs``. Return None if there is none."""
     return next((each for each in _parameters() if name in each.opts), None)
 
 

@@ -49,7 +49,7 @@ def write_result(text: str, path: str | None = None, *, has_commands: bool = Fal
     """Write a command's result to standard output, or as UTF-8 to a file that it replaces.
 
     Unless the text ``has_commands``, services that run jobs see none on standard output. A reader
-    that has closed the pipe is no error. Raises `Failure` if it cannot be written.
+    that has closed the pipe is no error. Raise `Failure` if it cannot be written.
     """
     try:
         if path is None:
@@ -112,7 +112,7 @@ def wants_color(choice: str, stream: TextIO | None, environment: Mapping[str, st
 
 
 def width_of(stream: TextIO | None) -> int | None:
-    """Return the columns of a terminal; None if lines may have any length."""
+    """Return the columns of a terminal. Return None if lines may have any length."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns) > 0:
         return int(columns)

@@ -86,7 +86,7 @@ class Request(CheckOptions):
         return settings
 
     def cache(self, settings: Settings) -> RunCache | None:
-        """Return the cache of whole reports; None if no cache is used."""
+        """Return the cache of whole reports. Return None if no cache is used."""
         from pathlib import Path
 
         from locklint.engine.run_cache import FOLDER, RunCache
@@ -98,7 +98,7 @@ class Request(CheckOptions):
         return RunCache(Path(settings.folder or os.curdir) / FOLDER)
 
     def facts(self, settings: Settings) -> FactsStore | None:
-        """Return the cache of facts about single files; None if no cache is used."""
+        """Return the cache of facts about single files. Return None if no cache is used."""
         from locklint.engine.facts_store import CachedFacts
 
         cache = self.cache(settings)

@@ -52,7 +52,7 @@ def scope(
 
     Without paths the current folder is meant, unless a list was given in which nothing is named.
     Files to report on that are not Python are passed over, with a note unless it is ``quiet``.
-    Raises `Failure` for a name that does not exist, and for settings that cannot be used.
+    Raise `Failure` for a name that does not exist, and for settings that cannot be used.
     """
     from_stdin = STDIN in paths or stdin_filename is not None
     named = tuple(path for path in paths if path != STDIN)

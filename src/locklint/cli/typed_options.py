@@ -127,7 +127,7 @@ def listed(group: OptionGroup, metavar: str, help: str) -> Option[tuple[str, ...
 def _pieces(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...] | None:
-    """Return the items of comma lists; None if the option was not given."""
+    """Return the items of comma lists. Return None if the option was not given."""
     if not values:
         return None
     return tuple(item.strip() for value in values for item in value.split(",") if item.strip())

@@ -228,7 +228,7 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
 def order_pairs(text: str) -> tuple[tuple[str, str], ...]:
     """The pairs of neighbours in a text such as ``a < b < c``.
 
-    Raises `ValueError`, with what is wrong, where it is none.
+    Raise `ValueError`, with the reason, if it is none.
     """
     names = [name.strip() for name in text.split("<")]
     if len(names) < 2:

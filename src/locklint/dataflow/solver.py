@@ -46,7 +46,7 @@ class Forward(Generic[S]):
         self._max_visits = max_visits
 
     def solve(self, initial: S) -> dict[BlockId, S]:
-        """The state at the entry of each reachable block; raises `GivenUp` at the bound."""
+        """Return the state at the entry of each reachable block. Raise `GivenUp` at the bound."""
         rank = {block: i for i, block in enumerate(reverse_postorder(self._function))}
         before: dict[BlockId, S] = {self._function.entry: initial}
         visits: dict[BlockId, int] = {}

@@ -183,7 +183,7 @@ def _comment_lines(text: str) -> dict[int, int]:
 
 
 def _code(text: str) -> list[tuple[int, str]] | None:
-    """The tokens of a text without comments and layout; None where it is not Python."""
+    """Return the tokens of a text without comments and layout. Return None if it is not Python."""
     try:
         return [
             (token.type, token.string)

@@ -77,7 +77,7 @@ class Baseline:
 
     @classmethod
     def read(cls, path: str) -> Baseline:
-        """Read a file. Raises `SettingsError` for one that is not there or not a baseline."""
+        """Read a file. Raise `SettingsError` for one that is not there or not a baseline."""
         path = os.path.abspath(path)
         try:
             lines = read_file(path).decode("utf-8").splitlines()
@@ -96,7 +96,7 @@ class Baseline:
         return cls(path, entries)
 
     def write(self) -> None:
-        """Write the file, all of it or nothing. Raises `OSError`."""
+        """Write the file, all of it or nothing. Raise `OSError` if that fails."""
         text = HEADER + "".join(f"{entry}\n" for entry in self.entries)
         replace_file(self.path, text.encode("utf-8"))
 

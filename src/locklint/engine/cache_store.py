@@ -70,7 +70,7 @@ def joined(parts: Iterable[bytes]) -> bytes:
 
 
 def unpacked(data: bytes, most: int) -> bytes:
-    """Return the bytes that zlib has packed. Raise `ValueError` where they are more than ``most``.
+    """Return the bytes that zlib has packed. Raise `ValueError` if they are more than ``most``.
 
     Packed bytes can be a thousand times as many, and packed once more a million times.
     """
@@ -178,7 +178,7 @@ class CacheStore:
             kept.close()
 
     def get(self, key: bytes) -> bytes | None:
-        """The blob under a key; None where there is none that is whole."""
+        """Return the blob under a key. Return None if there is none that is whole."""
         return self.get_all([key]).get(key)
 
     def get_all(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -254,7 +254,7 @@ class CacheStore:
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection | None]:
-        """The open store, None where there cannot be one; what goes wrong with it ends here."""
+        """Return the open store, or None if there cannot be one; its errors end here."""
         store = self._kept
         try:
             store = store or self._opened()
@@ -341,7 +341,7 @@ def _checksum(key: bytes, data: bytes) -> bytes:
 
 
 def _connected(path: Path) -> sqlite3.Connection | None:
-    """The store in a file, made where there is none; None where the file is something else."""
+    """Return the store in a file, made if there is none, or None if the file is another."""
     store = sqlite3.connect(path, timeout=_PATIENCE)
     try:
         store.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BLOB_BYTES + 1000)

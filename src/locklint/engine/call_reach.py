@@ -82,7 +82,7 @@ class CallReach:
         return False
 
     def _steps(self, key: str) -> Iterator[str | None]:
-        """The functions that one calls, as far as they matter; None where it touches a lock."""
+        """Return the functions that one calls, if they matter, or None if it touches a lock."""
         known = self._states.get(key)
         if known is not None:
             for called in known.calls:

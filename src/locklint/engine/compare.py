@@ -61,7 +61,7 @@ class Comparison:
 
 
 def read_findings(path: str) -> tuple[Finding, ...]:
-    """The findings in a file. Raises `SettingsError` for one that holds none of locklint's."""
+    """The findings in a file. Raise `SettingsError` for one that holds none of locklint's."""
     try:
         data = read_file(path, _MOST_BYTES)
     except OSError as error:

@@ -15,7 +15,7 @@ from locklint.engine.whole_program import WholeProgram
 def print_stage(stage: str, path: str, function: str | None = None) -> str:
     """The text of one stage (``ir`` or ``locks``) of a file, or of one function in it.
 
-    Raises `OSError` where the file cannot be read, `SyntaxError` where it does not parse and
+    Raise `OSError` if the file cannot be read, `SyntaxError` where it does not parse and
     `LookupError` where there is no such function.
     """
     from locklint.analysis.printer import print_states
@@ -53,7 +53,7 @@ def print_program_stage(
     """The text of one stage (``summary``, ``calls`` or ``graph``) of all files under some paths.
 
     Of the stages that go by function, ``function`` chooses one by its name; the graph has none.
-    Raises `locklint.engine.pipeline.UsageError` for a path that does not exist or holds no Python
+    Raise `locklint.engine.pipeline.UsageError` for a path that does not exist or holds no Python
     file, and `LookupError` where there is no such function.
     """
     from locklint.analysis.call_graph_printer import print_calls

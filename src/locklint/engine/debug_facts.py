@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def program_facts(paths: Sequence[str], config: Config, folder: str | None = None) -> Any:
     """Return the facts of all files under some paths as lists, dictionaries, strings and numbers.
 
-    Lines are 1-based, lists sorted. Raises `locklint.engine.pipeline.UsageError` for a path that
+    Lines are 1-based, lists sorted. Raise `locklint.engine.pipeline.UsageError` for a path that
     does not exist or holds no Python file.
     """
     solved = solve(paths, config, folder=folder)

@@ -112,7 +112,7 @@ def judged_by_raising(states: Mapping[str, LockStates]) -> set[str]:
 
 
 def _judged_by(one: LockStates) -> tuple[bool, tuple[str, ...]]:
-    """Whether it matters what raises in a function, and in which of those that it calls."""
+    """Return whether exceptions in a function matter, and in which of its callees."""
     ends = one.ends_with
     by_hand = any(called.is_held_by_hand for called in one.calls)
     called = [c.target for c in one.calls if ends or c.is_held_by_hand or c.passes_lock]

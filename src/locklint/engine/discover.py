@@ -129,7 +129,7 @@ def discover(
     settings exclude. A file that the user names is scanned if it is Python, whether or not it is
     ignored, unless ``config.force_exclude`` is set: then only if no pattern excludes it. ``root``
     is the directory to which patterns with a slash are relative, by default the working directory;
-    those that begin with a slash are absolute. Never raises for anything that is wrong with a path.
+    those that begin with a slash are absolute. Never raise for anything that is wrong with a path.
     """
     search = _Search(config, os.path.realpath(root or os.curdir), progress or NoProgress())
     for path in paths:

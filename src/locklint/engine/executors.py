@@ -37,7 +37,7 @@ class Executors(Protocol):
     """Makes executors."""
 
     def __call__(self, jobs: int) -> Executor:
-        """An executor for that many pieces of work at a time. Raises `ExecutorProblem`."""
+        """Return an executor for that many tasks at a time, or raise `ExecutorProblem`."""
 
     def width(self, jobs: int) -> int:
         """Return how many pieces of work run in parallel, if ``jobs`` were requested."""

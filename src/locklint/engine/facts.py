@@ -302,7 +302,7 @@ def facts_of(file: FileInput, settings: FactSettings) -> FileFacts:
 
 
 def source_of(file: FileInput) -> SourceFile | None:
-    """The text of a file; None for a notebook without code. Raises `ReadProblem`."""
+    """Return the text of a file, or None for a notebook without code, or raise `ReadProblem`."""
     if file.is_notebook:
         code = notebook.notebook_code(file.data)
         if not code.cells:

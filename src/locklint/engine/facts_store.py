@@ -187,7 +187,7 @@ def _more(key: bytes) -> bytes:
 
 
 def facts_from(data: bytes, file: FileInput) -> FileFacts | None:
-    """Return facts from their packed bytes; None if these cannot be the facts of a file."""
+    """Return facts from their packed bytes. Return None if these cannot be the facts of a file."""
     try:
         facts = _facts().decode(unpacked(data, most_bytes(len(file.data))))
     except UNDECODABLE:

@@ -26,7 +26,7 @@ def find_files(
 ) -> Discovery:
     """The Python files under ``paths``, with the text of ``stdin`` among them.
 
-    ``folder`` is that of the project's settings. Raises `UsageError` for a named path that does not
+    ``folder`` is that of the project's settings. Raise `UsageError` for a named path that does not
     exist or where nothing is to be analysed. Hooks and ``xargs`` name many files, some of them or
     all in other languages, which is no mistake. pre-commit may name a single one.
     """

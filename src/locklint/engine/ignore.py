@@ -104,7 +104,7 @@ class IgnoreRules:
         return bool(self._literal or self._names or self._paths)
 
     def verdict(self, directory: str, name: str, is_directory: bool) -> bool | None:
-        """Say whether an entry is ignored; None where no pattern matches it.
+        """Return whether an entry is ignored. Return None if no pattern matches it.
 
         ``directory`` is the absolute path of the directory that holds it.
         """
@@ -169,7 +169,7 @@ def _last(patterns: Iterable[_Pattern], entry: str, otherwise: _Pattern | None) 
 
 
 def read_rules(path: str, base: str) -> IgnoreRules | None:
-    """Read an ignore file; None where there is none that can be read, or it says nothing."""
+    """Read an ignore file. Return None if there is none that can be read, or it says nothing."""
     try:
         data = read_file(path, _MOST_BYTES)
     except OSError:

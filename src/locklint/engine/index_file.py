@@ -167,7 +167,7 @@ class _Recorded(FileBytes):
         self.known: dict[str, tuple[bytes, int] | ReadProblem] = {}
 
     def read(self, path: str) -> bytes:
-        """The bytes of a file. Raises `ReadProblem`."""
+        """Return the bytes of a file. Raise `ReadProblem` if it cannot be read."""
         try:
             data = super().read(path)
         except ReadProblem as problem:
@@ -178,13 +178,13 @@ class _Recorded(FileBytes):
 
 
 def write_index(index: Index, path: str) -> None:
-    """Write an index file, all of it or nothing. Raises `OSError`."""
+    """Write an index file, all of it or nothing. Raise `OSError` if that fails."""
     body = msgspec.msgpack.encode(index)
     replace_file(path, _MAGIC + digest(body) + body)
 
 
 def read_index(path: str) -> Index:
-    """Read an index file. Raises `UsageError` for one that cannot be used."""
+    """Read an index file. Raise `UsageError` for one that cannot be used."""
     try:
         data = read_file(path, _MOST_INDEX_BYTES)
     except OSError as error:
@@ -268,7 +268,7 @@ class IndexedProgram(FileBytes):
         return Discovery(tuple(files), tuple(sorted(problems)))
 
     def read(self, path: str) -> bytes:
-        """The bytes of a file. Raises `ReadProblem`."""
+        """Return the bytes of a file. Raise `ReadProblem` if it cannot be read."""
         known = self._files.get(path)
         if known is None:
             raise ReadProblem("the file is not in the indexes")
@@ -287,7 +287,7 @@ class IndexedProgram(FileBytes):
     def read_settings(self, path: Path) -> bytes:
         """The bytes of a settings file: as they were, for the folders of the indexes and above.
 
-        Raises `OSError` where there is none.
+        Raise `OSError` if there is none.
         """
         stored = _portable(path)
         if stored in self._settings:
@@ -326,7 +326,7 @@ def _encoded(facts: FileFacts) -> bytes:
 
 
 def _stored(path: str) -> bytes:
-    """A path of the working directory as an index holds it. Raises `UsageError` for any other."""
+    """A path of the working directory as an index holds it. Raise `UsageError` for any other."""
     inside = os.path.relpath(path)
     if inside == os.pardir or inside.startswith(os.path.join(os.pardir, "")):
         raise UsageError(

@@ -87,7 +87,7 @@ def load_config(start: Path, read: Read = read_settings) -> LoadedConfig:
     """The settings of the nearest file from the folder ``start`` upwards, or the defaults.
 
     A pyproject.toml without a ``[tool.locklint]`` table is passed over. ``read`` gives the bytes of
-    a file, and raises `OSError` as `read_settings` does. Raises `SettingsError` for a file that
+    a file, and raises `OSError` as `read_settings` does. Raise `SettingsError` for a file that
     cannot be read, is not TOML, or holds unknown keys or wrong values.
     """
     folder = start.resolve()
@@ -99,7 +99,9 @@ def load_config(start: Path, read: Read = read_settings) -> LoadedConfig:
 
 
 def config_in(directory: Path, read: Read = read_settings) -> LoadedConfig | None:
-    """The settings that a folder itself holds; None if it holds none. Raises `SettingsError`.
+    """Return the settings that a folder itself holds, or None.
+
+    Raise `SettingsError` if they cannot be used.
 
     ``read`` gives the bytes of a file, and raises `OSError` as `read_settings` does.
     """
@@ -154,7 +156,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 def decode_config(table: Mapping[str, Any], origin: Origin) -> Config:
     """Turn a TOML table into a `Config`; ``origin`` says in errors where it is written.
 
-    Raises `SettingsError` for unknown keys (with a suggestion) and for wrong types and values.
+    Raise `SettingsError` for unknown keys (with a suggestion) and for wrong types and values.
     """
     _reject_unknown_keys(table, Config, origin)
     lock_types = table.get("lock-types")
@@ -178,7 +180,7 @@ def decode_config(table: Mapping[str, Any], origin: Origin) -> Config:
 def decode_table(table: Mapping[str, Any], origin: Origin, folder: Path) -> dict[str, Any]:
     """The values of the keys of a TOML table, by field of `Config`, its paths made absolute.
 
-    Raises `SettingsError` as `decode_config` does, and for ``extend``.
+    Raise `SettingsError` as `decode_config` does, and for ``extend``.
     """
     if "extend" in table:
         raise SettingsError(f"{origin.name}: `extend` belongs in a settings file")
@@ -293,7 +295,7 @@ class _Found(NamedTuple):
 
 
 def _settings_table(path: Path, read: Read, *, named: bool = False) -> _Found | None:
-    """The table of settings in a file; None if the file does not exist or holds none."""
+    """Return the table of settings in a file, or None if the file does not exist or holds none."""
     try:
         text = read(path).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

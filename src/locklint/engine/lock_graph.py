@@ -63,7 +63,7 @@ def lock_graph(
     """Analyse the Python files under ``paths`` and return the order in which they acquire locks.
 
     ``folder`` is that of the project's settings; ``discovery`` and ``means`` are those of
-    `locklint.engine.pipeline.check`. Raises `locklint.engine.pipeline.UsageError` for a
+    `locklint.engine.pipeline.check`. Raise `locklint.engine.pipeline.UsageError` for a
     path that does not exist or holds no Python file.
     """
     solved = solve(

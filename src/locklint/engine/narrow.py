@@ -24,7 +24,7 @@ def project_folder(start: str, *, isolated: bool = False) -> str:
     """The folder of the project that a folder belongs to, relative where it is above or the same.
 
     It is that of the nearest settings file, but no folder above the repository; without settings
-    the repository; without either ``start`` itself. Raises `SettingsError`.
+    the repository; without either ``start`` itself. Raise `SettingsError` if they cannot be read.
     """
     here = os.path.realpath(start)
     repository = repository_root(here)

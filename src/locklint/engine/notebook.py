@@ -38,7 +38,7 @@ class NotebookCode(msgspec.Struct, frozen=True):
 def notebook_code(data: bytes) -> NotebookCode:
     """The Python code of a notebook's bytes; no code where its language is another.
 
-    Raises `ReadProblem` for what is no notebook of format 4.
+    Raise `ReadProblem` for what is no notebook of format 4.
     """
     try:
         document = json.loads(data.decode("utf-8-sig"))

@@ -193,7 +193,7 @@ def solve(
 
     ``folder`` is that of the project's settings. ``prepare`` is called with the paths of the files
     that were found, so that what is wrong with their settings is said before a long run; then
-    ``wants`` says which events matter. Raises `UsageError` as `check` does.
+    ``wants`` says which events matter. Raise `UsageError` as `check` does.
     """
     progress = progress or NoProgress()
     discovery = discovery or find_files(paths, config, folder, stdin, progress)

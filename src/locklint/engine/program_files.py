@@ -84,7 +84,7 @@ class FileBytes:
         return cls(config.source_roots, overlay)
 
     def read(self, path: str) -> bytes:
-        """The bytes of a file. Raises `ReadProblem`."""
+        """Return the bytes of a file. Raise `ReadProblem` if it cannot be read."""
         if self._overlay:
             data = self._overlay.get(os.path.realpath(path))
             if data is not None:
@@ -262,7 +262,7 @@ class ProgramFiles:
         return self._unread.get(module, ())
 
     def load(self, module: str, shown: str) -> ModuleIndex | None:
-        """Index one of the files of `unread`; None if it cannot be read or parsed."""
+        """Index one of the files of `unread`. Return None if it cannot be read or parsed."""
         files = self._unread.pop(module)
         each = next(file for file in files if file.shown == shown)
         if len(files) > 1:

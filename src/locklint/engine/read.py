@@ -113,7 +113,7 @@ def read_bytes(path: str) -> bytes:
 def decode(data: bytes) -> str:
     """The text of a source file, with ``\\n`` line ends and without a byte-order mark.
 
-    Raises `ReadProblem`, with the line, for a null byte, for bytes that are not of the file's
+    Raise `ReadProblem`, with the line, for a null byte, for bytes that are not of the file's
     encoding or are half of a surrogate pair, and for an encoding that Python does not know.
     """
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -161,7 +161,7 @@ def decode(data: bytes) -> str:
 def encoding_name(data: bytes) -> str:
     """The name of the codec in which a file's bytes (behind its mark, if any) are text.
 
-    Raises `ReadProblem` for an encoding that Python does not know.
+    Raise `ReadProblem` for an encoding that Python does not know.
     """
     declared, line = _declared(data.removeprefix(codecs.BOM_UTF8))
     return "utf-8" if declared is None else _codec(declared, line)

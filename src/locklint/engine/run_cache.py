@@ -113,7 +113,7 @@ def marks(paths: Iterable[str]) -> tuple[FileMark, ...]:
 
 
 class RunCache:
-    """The reports in a folder. No method raises; ``trouble`` says what keeps it from being used."""
+    """The reports in a folder. No method raises; ``trouble`` says why it cannot be used."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

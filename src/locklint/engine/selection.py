@@ -35,7 +35,7 @@ def select_rules(
     ``extend_select`` adds to them. Rules in preview run only with ``preview``. A selector is a
     code, the beginning of one, a name or ``ALL``. Where a rule is both selected and ignored,
     the more exact selector wins (``LCK101`` over ``LCK1`` over ``ALL``), and at a tie the rule is
-    ignored. Raises `SettingsError` for a selector that matches no rule; ``origin`` is the file that
+    ignored. Raise `SettingsError` for a selector that matches no rule; ``origin`` is the file that
     may have it.
     """
     selected = (*config.select, *config.extend_select)

@@ -110,11 +110,11 @@ class Settings:
         return self._root_folder
 
     def origin(self, config: Config) -> Origin | None:
-        """Return the place of settings in a file; None if they are in no file."""
+        """Return the place of settings in a file. Return None if they are in no file."""
         return self._origins.get(id(config))
 
     def of(self, path: str) -> Config:
-        """The settings for one file. Raises `SettingsError` for a file that cannot be used."""
+        """The settings for one file. Raise `SettingsError` for a file that cannot be used."""
         return self.source_of(path)[0]
 
     def source_of(self, path: str) -> tuple[Config, Path | None]:

@@ -26,7 +26,7 @@ class Origin(NamedTuple):
         return self.name if place is None else f"{self.name}:{place[0]}:{place[1]}"
 
     def place(self, *keys: str, word: str = "") -> tuple[int, int] | None:
-        """The line and column of a setting or of a word in it; None where it is not written here.
+        """Return the line and column of a setting, or of a word in it, or None if not in it.
 
         A word that is written with escapes is not found.
         """
@@ -43,7 +43,7 @@ class _Statement(NamedTuple):
 
 
 def find_place(text: str, keys: Sequence[str], word: str = "") -> tuple[int, int] | None:
-    """The 1-based line and column of a key, or of a word in its value; None if it is not there.
+    """Return the 1-based line and column of a key, or of a word in its value, or None.
 
     ``keys`` lead to it from the top of the document.
     """

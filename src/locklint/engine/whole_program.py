@@ -393,7 +393,7 @@ class WholeProgram:
         return found
 
     def _next_use(self, use: WrapperUse) -> WrapperUse | None:
-        """The wrapper that a wrapper is in front of; None where it is the function itself."""
+        """Return the wrapper that a wrapper calls. Return None if it calls the function."""
         return self._resolver.dispatch.decorations.uses.get(use.inner)
 
     def _follow_calls(self) -> None:

@@ -66,7 +66,7 @@ class AstroidResolver:
             self._hops_left = 4 * MAX_HOPS
             try:
                 self._answers[dotted] = self._resolve(dotted, MAX_HOPS)
-            except Exception:  # astroid raises what it likes on odd sources; then nothing is known.
+            except Exception:  # astroid may raise anything on odd sources; then nothing is known.
                 self._answers[dotted] = None
         return self._answers[dotted]
 

@@ -481,7 +481,7 @@ def _last_name(decorator: Value) -> str:
 
 @lru_cache(maxsize=4096)
 def _call_value(field: str) -> CallValue | None:
-    """The arguments of a call field, ``(name, default)``; None where they cannot be read."""
+    """Return the arguments of a call field, ``(name, default)``, or None if they cannot be read."""
     if field == "()":
         return CallValue(Ref(("f",)))
     try:

@@ -76,7 +76,7 @@ class GraphBuilder:
         return self._current.reached
 
     def new_block(self) -> BlockId:
-        """A block that is not started yet; raises `TooComplexError` at the bound."""
+        """Return a block that is not started yet. Raise `TooComplexError` at the bound."""
         if len(self._drafts) >= _MAX_RAW_BLOCKS:
             raise TooComplexError
         self._drafts.append(_Draft())
@@ -138,7 +138,7 @@ class GraphBuilder:
     def finish(self) -> dict[BlockId, BasicBlock]:
         """The graph without unreachable and empty blocks, numbered in reverse postorder.
 
-        Raises `TooComplexError` where it is beyond the bound even so.
+        Raise `TooComplexError` if it is still beyond the bound.
         """
         drafts = self._drafts
         for draft in drafts:

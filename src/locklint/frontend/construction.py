@@ -96,7 +96,7 @@ class Construction:
 
 
 def argument_of(call: CallValue, name: str, position: int | None) -> Value | None:
-    """Return what a call passes by name or at a position; None if it passes nothing there."""
+    """Return what a call passes by name or at a position, or None if it passes nothing there."""
     for keyword, value in call.keywords:
         if keyword == name:
             return value

@@ -58,7 +58,7 @@ def mentions(*operands: Operand) -> tuple[AccessPath, ...]:
 
 
 def constant(node: cst.BaseExpression) -> Constant | None:
-    """The value of a literal; None where the node is no literal that is tracked."""
+    """Return the value of a literal. Return None if the node is no literal that is tracked."""
     if type(node) not in _LITERALS:
         return None
     match node:
@@ -92,7 +92,7 @@ def negated(number: Constant) -> Constant | None:
 
 
 def _concatenated(node: cst.ConcatenatedString) -> Constant | None:
-    """The value of adjacent string literals; None where one of them is formatted."""
+    """Return the value of adjacent string literals. Return None if one of them is formatted."""
     parts: list[str | bytes] = []
     for piece in concatenated_parts(node):
         if not isinstance(piece, cst.SimpleString):

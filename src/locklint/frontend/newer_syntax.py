@@ -46,7 +46,7 @@ def parse_newer(source: SourceFile) -> ast.Module | None:
     """The tree of a file that `ast` refuses, with every definition on its own line.
 
     None where libcst refuses the file too, or where it holds something newer that has no older
-    equivalent here. Never raises for bad input.
+    equivalent here. Never raise for bad input.
     """
     module = parse_whole(source)
     if isinstance(module, LoweringProblem):

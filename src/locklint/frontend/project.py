@@ -91,7 +91,7 @@ class Shelf(Protocol):
         """Return the files of that module name."""
 
     def load(self, module: str, shown: str) -> ModuleIndex | None:
-        """Read the one of them that is shown under that path; None if it cannot be read."""
+        """Read the one of them that is shown under that path. Return None if it cannot be read."""
 
 
 _File = TypeVar("_File", bound=ModuleIndex | Unread)
@@ -473,7 +473,7 @@ def _nested(index: ModuleIndex, name: str, rest: tuple[str, ...]) -> Found:
 
 
 def _merge(chains: list[list[Ancestor]]) -> list[Ancestor] | None:
-    """The merge step of C3 linearisation; None where there is no consistent order."""
+    """Merge orders by the C3 linearisation. Return None if there is no consistent order."""
     result: list[Ancestor] = []
     chains = [list(chain) for chain in chains if chain]
     while chains:
@@ -489,7 +489,7 @@ def _merge(chains: list[list[Ancestor]]) -> list[Ancestor] | None:
 
 
 def _nearest(files: Sequence[_File], dotted: str, near: ModuleIndex | None) -> _File | None:
-    """Return the file of a module name that the file ``near`` imports; None if that is open."""
+    """Return the file of a module name that the file ``near`` imports, or None if that is open."""
     if near is None:
         return files[0] if len(files) == 1 else None
     root = _root(near)

@@ -259,7 +259,7 @@ class StaticResolver:
                 return False
 
     def made(self, identity: str) -> tuple[str, Span] | None:
-        """The file and place that binds a lock, by the lock's identity; None where it is unknown.
+        """Return the file and place that binds a lock, by the lock's identity, or None.
 
         An identity is a module, then a class or function, then a name: ``bank.Account._lock``.
         """

@@ -66,7 +66,7 @@ def released_paths(
 def _path(
     resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl, names: tuple[str, ...]
 ) -> AccessPath | None:
-    """Names in a function as a path; None where there are none."""
+    """Return names in a function as a path. Return None if there are none."""
     if not names:
         return None
     name, *fields = names

@@ -417,7 +417,7 @@ def _add_method(
 
 
 def absolute_module(module: str | None, level: int, source: SourceFile) -> str | None:
-    """The absolute name that a `from` import means; None where it leads above the top.
+    """Return the absolute name that a `from` import means. Return None if it leads above the top.
 
     In a file outside any package a relative import means a sibling.
     """

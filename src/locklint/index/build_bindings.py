@@ -204,7 +204,7 @@ def reference(node: ast.expr) -> Ref | None:
 
 
 def _holder(container: ast.expr) -> tuple[ast.expr, str | None] | None:
-    """The container of which a container is an element, and its key; None where it is none."""
+    """Return the container of which a container is an element, and its key, or None."""
     if isinstance(container, ast.Subscript):
         return container.value, literal_key(container.slice)
     if isinstance(container, ast.Call) and isinstance(container.func, ast.Attribute):

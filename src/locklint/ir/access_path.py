@@ -78,7 +78,7 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return AccessPath(self.root_name, (*self.fields, name), self.root)
 
     def parent(self) -> AccessPath:
-        """The path without its last field; raises `ValueError` on a bare variable."""
+        """Return the path without its last field. Raise `ValueError` for a bare variable."""
         if not self.fields:
             raise ValueError(f"{self} has no parent")
         return AccessPath(self.root_name, self.fields[:-1], self.root)

@@ -77,7 +77,7 @@ WITH_CLOSING_LINES = FOR_PEOPLE | {"github", "azure", "markdown"}
 def render(output_format: str, results: Results, options: RenderOptions) -> str:
     """Render results in one of `FORMATS`; a text that is not empty ends in a line end.
 
-    Raises ValueError for any other format.
+    Raise ValueError for any other format.
     """
     if output_format not in FORMATS:
         raise ValueError(f"{output_format!r} is not an output format")
@@ -94,7 +94,7 @@ def render(output_format: str, results: Results, options: RenderOptions) -> str:
 def render_graph(output_format: str, graph: LockGraph, options: RenderOptions) -> str:
     """Render the lock-order graph in one of `GRAPH_FORMATS`; the text ends in a line end.
 
-    Raises ValueError for any other format.
+    Raise ValueError for any other format.
     """
     if output_format not in GRAPH_FORMATS:
         raise ValueError(f"{output_format!r} is not a format of the lock-order graph")

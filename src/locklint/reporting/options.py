@@ -38,5 +38,5 @@ class RenderOptions(msgspec.Struct, frozen=True):
     page_folder: str = ""
 
     def page(self, code: str, name: str) -> str | None:
-        """The address of the page of a rule; None where it has none."""
+        """Return the address of the page of a rule. Return None if it has none."""
         return self.docs_url.replace("{code}", code).replace("{name}", name) or None
