@@ -18,7 +18,7 @@ from locklint.ir.event import Event
 
 
 def print_summaries(program: Program, functions: Iterable[Function]) -> str:
-    """Return, for each function, its events, those of its callees, and its effects on locks."""
+    """Return, for each function, its events, its callees' events, and its effects on locks."""
     return "\n".join(
         "\n".join([_heading(program, function), *_lines(program, function)]) + "\n"
         for function in functions

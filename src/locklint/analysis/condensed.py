@@ -64,7 +64,8 @@ def _in_dispute(known: list[Mapping[_Key, _Value]]) -> list[_Key]:
 
 def _without_special_cases(group: list[Disjunct]) -> list[Disjunct]:
     kept: list[Disjunct] = []
-    # Alternatives with fewer facts come first, and nothing but a choice covers what knows as much.
+    # Alternatives with fewer facts come first, and only a choice covers an alternative with as many
+    # facts.
     generals: list[Disjunct] = []
     waiting: list[Disjunct] = []
     size = -1

@@ -12,7 +12,7 @@ from locklint.ir.instruction import Call, Catch, Instruction, Jump, Raise
 def is_expected(function: Function, span: Span, names: Collection[str]) -> bool:
     """Whether an exception of the instruction at ``span`` is caught by one of the class names.
 
-    Or by any, where to come past the instruction is what is called a failure.
+    Or by any, if the code treats it as a failure that the instruction does not raise.
     """
     for block in function.blocks.values():
         place = next((i for i, each in enumerate(block.instructions) if each.span == span), None)

@@ -130,7 +130,7 @@ class HandOffs:
 
 
 def _is_in_reach(function: Function, states: Mapping[str, LockStates]) -> bool:
-    """Whether something besides its callers may come by a function: a nested one is passed on."""
+    """Return whether other code than its callers may get a function: a nested one is passed on."""
     maker = states.get(f"{function.module}:{function.parent}") if function.parent else None
     if maker is None or function.class_key:
         return True  # A method comes with each object of its class.

@@ -228,7 +228,7 @@ class Disjunct:
         return self._lock_identity
 
     def same_locks(self, other: Disjunct) -> bool:
-        """Whether both say the same of locks and the exception in flight, witnesses included."""
+        """Return whether both have the same locks and exception in flight, witnesses included."""
         return (
             self.holds == other.holds
             and self.exception == other.exception

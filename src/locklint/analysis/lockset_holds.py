@@ -117,7 +117,7 @@ class Holds(Values):
         outcome = instruction.result
         call = instruction.call
         if call is not None and call.use is Use.PASSED and outcome not in self._relevance.tracked:
-            # Something else looks at the result, and may go on only where it likes it.
+            # Other code tests the result, and may continue only for one outcome.
             return [disjunct.with_hold(key, FORGOTTEN)]
         if outcome is None:
             return [*taken, failed]
@@ -160,7 +160,7 @@ class Holds(Values):
         if self._recorder:
             self._recorder.acquires(key, lock, acquisition, disjunct, instruction)
         if hold.forgotten or hold.count >= MAX_COUNT:
-            # How often is not known any more; that it is held is.
+            # It is held, but how often is no longer known.
             surely = lock.kind.reentrant and not key.path.is_vague
             return [disjunct.with_hold(key, replace(FORGOTTEN, taken_last=surely))]
         exclusive = is_exclusive(lock)

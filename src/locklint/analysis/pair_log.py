@@ -75,7 +75,7 @@ class PairLog:
 
 
 class Calls:
-    """The calls of one function, and the best pairs that calls alike have led to.
+    """The calls of one function, and the best pairs that equal calls have led to.
 
     Most of the pairs in a large component differ from a better one only in the path to the event.
     ``requirements`` gives those of a function: most functions have no pairs, and need none.

@@ -170,7 +170,7 @@ def _is_done_to_lock(call: Call) -> bool:
 
 
 def _is_own_attribute(path: AccessPath) -> bool:
-    """Whether it is a variable, or an attribute of ``self``: what a class knows to be there."""
+    """Return whether it is a variable, or an attribute of ``self``, which exists."""
     if path.is_variable:
         return True
     return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("

@@ -163,7 +163,7 @@ class Values:
 
 
 def _last_before(bindings: Iterable[tuple[int, bool]], index: int, at_begin: bool) -> bool:
-    """Return what holds before an index in a block, given what holds behind its bindings."""
+    """Return what holds before an index in a block, given what holds after its bindings."""
     holds = at_begin
     for at, behind in bindings:
         if at < index:

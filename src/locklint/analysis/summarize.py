@@ -95,7 +95,7 @@ def _asks(function: Function) -> tuple[LockRef, str] | None:
 def _is_own_failure(function: Function, effects: list[tuple[LockKey, Effect]], exit_: Exit) -> bool:
     """Whether a wrapper's own ``release`` fails before it has released, by a call for the log, say.
 
-    Its caller can do no more than call it.
+    Its caller cannot do better than call it.
     """
     if exit_.exception is None or exit_.exception.grade is Grade.CERTAIN:
         return False

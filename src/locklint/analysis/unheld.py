@@ -115,7 +115,7 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
 
 
 def releases_of_others(states: LockStates) -> list[Given]:
-    """Releases behind a test that shows that another thread or task holds the lock, one a place."""
+    """Releases after a test that shows that another thread or task holds the lock, one a place."""
     found: dict[tuple[Span, LockKey], Given] = {}
     for given in states.given:
         if not given.before.forgotten or given.before.why is not Why.OF_OTHERS:
@@ -151,7 +151,7 @@ def is_bad(given: Given) -> bool:
     if before.forgotten or before.handed_over or before.count > 0:
         return False
     if given.exception is not None and given.exception.grade <= Grade.ACQUIRE:
-        # That an acquire itself fails is what `early_releases` is about.
+        # An acquire that itself fails is reported by `early_releases`.
         return False
     if before.is_free:
         return True

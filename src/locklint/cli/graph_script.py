@@ -1,4 +1,4 @@
-"""Find the script that draws the page of the lock-order graph, which `locklint[report]` brings."""
+"""Search for the script that draws the lock-order graph, which `locklint[report]` installs."""
 
 from __future__ import annotations
 

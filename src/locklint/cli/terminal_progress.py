@@ -19,7 +19,7 @@ _NAME = "analysing functions"
 
 
 class TerminalProgress:
-    """A line on standard error that appears after two seconds and is wiped away at the end.
+    """A line on standard error that appears after two seconds and is erased at the end.
 
     It has no thread of its own, for workers are copies of this process.
     """

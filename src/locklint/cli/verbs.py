@@ -98,7 +98,7 @@ class VerbGroup(click.Group):
         return list({(item.value, item.type): item for item in items}.values())
 
     def _reject_ambiguous_verb(self, ctx: click.Context, word: str, before: list[str]) -> None:
-        """Refuse a word behind options that is the name of a command and of a path."""
+        """Refuse a word after options that is the name of a command and of a path."""
         if os.path.lexists(word):
             options = " ".join(before)
             raise click.UsageError(

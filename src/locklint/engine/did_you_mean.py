@@ -71,6 +71,6 @@ def _common_beginning(one: str, other: str) -> int:
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """A clause to put behind an error message: empty, or `` (did you mean `x`?)``."""
+    """Return a clause to append to an error message: empty, or `` (did you mean `x`?)``."""
     match = closest(word, candidates)
     return f" (did you mean `{match}`?)" if match else ""

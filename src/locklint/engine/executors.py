@@ -240,7 +240,7 @@ class Named:
         """Cancel the requests."""
         try:
             executor.shutdown(wait=False, cancel_futures=True)
-        except TypeError:  # Not every executor has heard of what Python 3.9 added.
+        except TypeError:  # Some executors lack the argument that Python 3.9 added.
             executor.shutdown(wait=False)
 
     def close(self) -> None:

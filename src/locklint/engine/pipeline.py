@@ -336,8 +336,8 @@ def _undisturbed() -> Iterator[None]:
     """
     was_enabled, thresholds = gc.isenabled(), gc.get_threshold()
     if gc.get_freeze_count():
-        # Most objects of an earlier run in this process are garbage by now; the collector shall
-        # find it, but come round seldom.
+        # Most objects of an earlier run in this process are garbage by now; the collector has to
+        # free them, but to run seldom.
         gc.unfreeze()
         gc.set_threshold(100_000, 20, 50)
     else:

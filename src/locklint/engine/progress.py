@@ -33,7 +33,7 @@ class NoProgress:
 
 
 def tracked(items: Iterable[T], progress: Progress, steps: int = 1) -> Iterator[T]:
-    """Yield the items, and advance behind each."""
+    """Yield the items, and advance after each."""
     for item in items:
         yield item
         progress.advance(steps)

@@ -159,7 +159,7 @@ def decode(data: bytes) -> str:
 
 
 def encoding_name(data: bytes) -> str:
-    """The name of the codec in which a file's bytes (behind its mark, if any) are text.
+    """The name of the codec in which a file's bytes (after its mark, if any) are text.
 
     Raise `ReadProblem` for an encoding that Python does not know.
     """

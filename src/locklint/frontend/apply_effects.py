@@ -155,7 +155,7 @@ class EffectPass:
             case Await(value=AccessPath() as value) if value in self._pending:
                 call, acquire = self._pending[value]
                 yield msgspec.structs.replace(instruction, acquires=call.callee)
-                # The result of the await is the result, be it of a call around the acquire's.
+                # The await gives the result, also if it awaits a call around the acquire.
                 yield msgspec.structs.replace(
                     acquire, call=msgspec.structs.replace(call, result=value)
                 )
@@ -214,8 +214,8 @@ class EffectPass:
                 return
         keeps = not self._is_harmless(call)
         for argument in call.arguments:
-            # The summary of a function of the project has its effects on locks; what it does with
-            # something to call, later perhaps, or with locks in a container, it does not.
+            # A summary has the effects of a function of the project on locks, but not what it does
+            # with a callable, perhaps later, or with locks in a container.
             contained = bool(call.targets) and isinstance(argument.value, Display)
             if keeps or contained or self._operands.is_callable(argument.value):
                 yield from self._hand_over(argument.value, call.span)

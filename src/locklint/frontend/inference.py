@@ -261,7 +261,7 @@ class Inference:
                 if place != position
             )
             if others and not isinstance(option, Literal):
-                # In `x or Lock()`, and in what is spelt longer, x is not None where it is chosen.
+                # In `x or Lock()`, and in longer forms of it, x is not None if it is chosen.
                 types = without_none(types)
             parts.append(types)
         return union(*parts)

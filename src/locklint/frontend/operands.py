@@ -50,7 +50,7 @@ class Operands:
         self._bound_here = {}
 
     def pass_by(self, instruction: Instruction) -> None:
-        """Go on behind an instruction of the block."""
+        """Continue after an instruction of the block."""
         if isinstance(instruction, Assign) and instruction.target.is_variable:
             self._bound_here[instruction.target] = instruction.value
 

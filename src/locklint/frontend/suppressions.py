@@ -332,13 +332,13 @@ def _bare_names(pragma: re.Match[str], names: Collection[str]) -> tuple[str, ...
 def _meant(text: str) -> str | None:
     """The pragma that a comment is meant to be, without ``# locklint:``; None for other comments.
 
-    Prose about locklint is no pragma: behind a word that is no misspelt one, or without a colon
-    behind locklint's name, there must be a rule or nothing.
+    Prose about locklint is no pragma: after a word that is no misspelt one, or without a colon
+    after locklint's name, there must be a rule or nothing.
     """
     found = _FOREIGN.match(text)
     if found:
         word = found["word"].casefold()
-        # A `noqa` behind the name of a tool is for the whole file, in ruff and flake8.
+        # A `noqa` after the name of a tool is for the whole file, in ruff and flake8.
         for_file = word == "noqa" and found["tool"]
         return _spelled("file-ignore" if for_file else _KINDS[word], found["rest"])
     found = _ADDRESSED.match(text)

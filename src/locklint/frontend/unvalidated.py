@@ -1,7 +1,7 @@
 """Let libcst's parser make its nodes without checking each of them.
 
 Every node checks, in Python, that it can be written down again: that a name is not empty, that
-there is a space behind `not`, and so on. That is useful for trees that are built by other code. The
+there is a space after `not`, and so on. That is useful for trees that are built by other code. The
 parser makes nodes from a text that it has just understood, and there the checks take a sixth of its
 time.
 """

@@ -67,7 +67,7 @@ class UnheldRelease(IdentityEnum):
     """Effects of releasing a lock that is not held."""
 
     RAISES = "raises"
-    IGNORED = "ignored"  # a counting semaphore, or a library that shrugs
+    IGNORED = "ignored"  # a counting semaphore, or a library that ignores it
 
 
 class Refused(IdentityEnum):

@@ -35,7 +35,7 @@ def fixed(source: SourceFile, fix: Fix) -> str:
 
 
 def fix_diff(source: SourceFile, fix: Fix, frame: Frame) -> Iterator[Line]:
-    """The changed lines with one line around them, behind the bar; nothing where none changes."""
+    """Return the changed lines with one line around them, after the bar, if any changes."""
     import difflib
 
     after = fixed(source, fix).split("\n")

@@ -142,7 +142,7 @@ def _notification(
 def _findings(
     results: Results, options: RenderOptions, index: dict[str, int]
 ) -> list[dict[str, Any]]:
-    """The findings to show, worst first, and behind them, if wanted, the others, marked so."""
+    """Return the findings to show, worst first, and after them, if wanted, the others, marked."""
 
     def finding(diagnostic: Diagnostic, state: str) -> dict[str, Any]:
         identity = fingerprint(diagnostic, results.sources.get(diagnostic.path))

@@ -37,7 +37,7 @@ class Label(msgspec.Struct, frozen=True):
 
     @property
     def hang(self) -> int:
-        """The columns of the sign and the blank behind it."""
+        """The columns of the sign and the blank after it."""
         return cells(self.sign) + 1 if self.sign else 0
 
     @property
@@ -71,7 +71,7 @@ class Frame(msgspec.Struct, frozen=True):
 
     @property
     def room(self) -> int:
-        """Columns for source behind the line number and the bar; never less than a few."""
+        """Columns for source after the line number and the bar; never less than a few."""
         return max((self.width or WIDEST) - self.digits - 3, 16)
 
     @property
@@ -80,7 +80,7 @@ class Frame(msgspec.Struct, frozen=True):
         return None if self.width is None else self.room
 
     def row(self, *pieces: tuple[str, str], number: int | None = None) -> Line:
-        """A row behind the bar, with a line number or none."""
+        """Return a row after the bar, with a line number or none."""
         count = f"{'' if number is None else number:>{self.digits}}"
         bar = (f"{count} {self.glyphs.bar}", "frame")
         return [bar, (" ", ""), *pieces] if pieces else [bar]
@@ -203,7 +203,7 @@ def _drawn(
 
 
 def _columns(span: Span, row: SourceRow) -> tuple[int, int]:
-    """First column and the one behind the last of what is underlined of a span's first line."""
+    """Return the first underlined column of a span's first line, and the one after the last."""
     start = row.column(span.column)
     end = row.column(span.end_column) if span.end_line == span.line else row.end
     return start, max(end, start + 1)
@@ -255,7 +255,7 @@ def _column_under(start: int, labels: Sequence[Label], room: int | None) -> int:
 
 
 def _label_rows(label: Label, column: int, room: int | None) -> Iterator[Line]:
-    """A label as rows: its sign, its text behind it, and what is held at the end or below."""
+    """Return a label as rows: its sign, its text, and the held locks at the end or below."""
     hang = label.hang
     width = None if room is None else max(room - column - hang, 8)
     lead = [(f"{label.sign} ", "number")] if label.sign else []

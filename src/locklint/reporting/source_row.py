@@ -59,7 +59,7 @@ class SourceRow:
 
     @property
     def end(self) -> int:
-        """The column behind the last character that was laid out."""
+        """The column after the last character that was laid out."""
         return max(self._columns[-1] - self._indent, 0)
 
     def window(self, first: int, last: int, clipped: str) -> Window:

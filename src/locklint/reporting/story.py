@@ -95,7 +95,7 @@ def drawn(
 
 
 def passed(step: Happening, lead: str, results: Results, frame: Frame) -> Iterator[Line]:
-    """A passing call in a row or two, behind ``lead``: what is called, and where."""
+    """Return a passing call in a row or two, after ``lead``: the callee, and the place."""
     label = step.label
     where = f"({step.step.path}:{position(step.step.path, step.step.span, results)})"
     hang = cells(lead) + label.hang

@@ -28,7 +28,7 @@ INDENT = 4
 
 
 def render(results: Results, options: RenderOptions) -> str:
-    """Every finding with its snippets, a blank line behind each, then the closing lines."""
+    """Return every finding with its snippets, a blank line after each, then the closing lines."""
     lines: list[Line] = []
     for diagnostic in results.diagnostics:
         lines.extend(_finding(diagnostic, results, options))
