@@ -54,7 +54,7 @@ def _is_memory_limited() -> bool:
 
 
 def _watch_a_child() -> None:
-    """Go on in a child process. In this one wait for it, and end with its status.
+    """Continue in a child process. In this one wait for it, and end with its status.
 
     Libraries that are not written in Python end the process where memory runs out, and no handler
     of exceptions hears of it: LibCST aborts. A parent does. Output of such a library before that is

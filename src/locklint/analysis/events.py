@@ -413,7 +413,7 @@ class Recorder:
         )
 
     def may_return(self) -> None:
-        """Note that the function may come back."""
+        """Note that the function may return."""
         self.states.returns = True
 
     def may_raise(self, likely: Grade) -> None:

@@ -56,7 +56,7 @@ class FactKind(IdentityEnum):
 
 
 PRESENCE = (FactKind.TRUTH, FactKind.NONE)
-"""The kinds that speak of each other: what is true is not None."""
+"""The kinds that imply outcomes of each other: a true value is not None."""
 
 
 class Fact(msgspec.Struct, frozen=True, cache_hash=True, gc=False):

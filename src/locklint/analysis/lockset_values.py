@@ -135,7 +135,7 @@ class Values:
     def _walks_on(
         self, target: AccessPath, own: AccessPath, known: AccessPath, disjunct: Disjunct
     ) -> bool:
-        """Whether a variable goes on to something that is reached through what it was before.
+        """Return whether a variable advances to an object that is reached through its former value.
 
         In a loop each turn would make its path longer. So it is named after the variable.
         """

@@ -52,7 +52,7 @@ _TAKES = (Acquire, TryAcquire, Call, Enter)
 
 
 class Test(NamedTuple):
-    """The outcome of a test on a path; ``loop``: whether iterating goes on."""
+    """The outcome of a test on a path; ``loop``: whether the iteration continues."""
 
     span: Span
     condition: Condition

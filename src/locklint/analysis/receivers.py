@@ -42,7 +42,7 @@ class Receivers:
         self._kin: dict[tuple[Edge, Classes | None], Kin | None] = {}
 
     def kin(self, called: Edge, pair: CriticalPair) -> Kin | None:
-        """Return what a callee's pair says of its object, or None if there is no such object."""
+        """Return what a callee's pair says about its object, or None if there is no such object."""
         key = (called, pair.classes)
         if key not in self._kin:
             self._kin[key] = self._find_kin(called, pair.classes)

@@ -108,7 +108,7 @@ def _is_own_failure(function: Function, effects: list[tuple[LockKey, Effect]], e
 
 
 def _is_left_to_others(function: Function) -> bool:
-    """Whether a method only says that others have to implement it; theirs come back."""
+    """Return whether a method only says that subclasses have to implement it; theirs return."""
     return any(
         isinstance(block.terminator, Raise) and block.terminator.exception == "NotImplementedError"
         for block in function.blocks.values()

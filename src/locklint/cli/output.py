@@ -15,7 +15,7 @@ from locklint.cli.exit_status import ExitStatus
 
 
 class Failure(click.ClickException):
-    """The end of a run that cannot go on, with a message for the user."""
+    """Raised to end a run that cannot continue, with a message for the user."""
 
     exit_code = ExitStatus.TROUBLE
 

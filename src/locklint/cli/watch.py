@@ -30,8 +30,8 @@ def watch(run: Callable[[], int], files: Callable[[], Iterable[str]]) -> NoRetur
     """Run at once, and again when one of the files has changed, is new or was removed.
 
     ``files`` is called each time. Clear a terminal before each further run, and write which files
-    changed, and when. Go on until an interrupt, and through the failures of all runs but the first:
-    while settings are being edited, they can be invalid.
+    changed, and when. Continue until an interrupt, and through the failures of all runs but the
+    first: while settings are being edited, they can be invalid.
     """
     is_first = True
     seen: State = {}

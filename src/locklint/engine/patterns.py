@@ -20,7 +20,7 @@ _MAGIC = re.compile(r"([\\*?\[\]!# ])")
 def anchored(pattern: str, folder: str) -> str:
     """A pattern that means the same wherever it is read, given the absolute folder it belongs to.
 
-    A pattern without a slash, or with one at its end only, speaks of names and stays as it is.
+    A pattern without a slash, or with one at its end only, matches names and is not changed.
     """
     mark = "!" if pattern.startswith("!") else ""
     body = pattern.removeprefix("!").removeprefix("./")

@@ -113,7 +113,7 @@ class ProgramFiles:
     """The files of a run, read and lowered when they are needed.
 
     A file that cannot be analysed, or a function of it, is in ``not_analysed``, or, where it is a
-    defect of locklint, in ``errors``; the rest goes on. ``unparsed`` are notebooks that could not
+    defect of locklint, in ``errors``; the run continues. ``unparsed`` are notebooks that could not
     be parsed; ``consulted`` are files and folders of installed packages that were looked at
     meanwhile; ``silent`` and ``loaded`` are the files that mention no lock, and those among them
     that were needed nevertheless, by their paths.

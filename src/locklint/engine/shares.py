@@ -56,7 +56,7 @@ def _encoded(answer: FileFacts | Lowered) -> bytes | None:
 
 @contextmanager
 def _as_worker() -> Iterator[None]:
-    """Work as the main process does, and leave the process as it was: it may be anybody's."""
+    """Work as the main process does, and leave the process as it was: it may have another owner."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -102,7 +102,8 @@ _ANSWERS = msgspec.msgpack.Decoder(list[bytes | None])
 class OverExecutor:
     """The workers of an executor. ``make`` makes it, for a number of jobs.
 
-    ``say`` hears of workers that are lost. Nothing is started for less than two shares of work.
+    ``say`` is called for workers that are lost. Nothing is started for less than two shares of
+    work.
     """
 
     def __init__(self, make: Executors, jobs: int, say: Callable[[str], None]) -> None:

@@ -135,7 +135,7 @@ class WholeProgram:
     def _look_for_callers(self) -> None:
         """Lower what calls those that nest locks, up to where threads begin.
 
-        Public methods are left out, for anybody may call them, and names that many call.
+        Public methods are left out, for any code may call them, and names that many call.
         """
         asked = {
             key

@@ -100,7 +100,7 @@ class GraphBuilder:
             self._drafts[self.handler].reached = True
 
     def start_new(self) -> BlockId:
-        """Go on in a new block, to begin or end a region with a handler of its own."""
+        """Continue in a new block, to begin or end a region with a handler of its own."""
         block = self.new_block()
         self.jump(block)
         self.start(block)

@@ -47,7 +47,7 @@ def lower_match(low: Lowering, node: cst.Match) -> None:
 def _pattern(
     low: Lowering, pattern: cst.MatchPattern, subject: Operand, span: Span, otherwise: BlockId
 ) -> None:
-    """Go on where the pattern matches, with its names bound; else to ``otherwise``."""
+    """Continue where the pattern matches, with its names bound; else to ``otherwise``."""
     graph = low.graph
     match pattern:
         case cst.MatchAs(pattern=inner, name=name):

@@ -45,7 +45,7 @@ class Operands:
         self._block = function.entry
 
     def begin(self, block: BlockId) -> None:
-        """Go on to the begin of a block."""
+        """Continue at the begin of a block."""
         self._block = block
         self._bound_here = {}
 

@@ -143,7 +143,7 @@ class Pragma(msgspec.Struct, frozen=True):
         return tuple(each for each in selectors if not each or _names(each, code, name))
 
     def matches(self, code: str, name: str) -> bool:
-        """Whether this comment speaks of a rule."""
+        """Return whether this comment is about a rule."""
         return bool(self.matching(code, name))
 
 

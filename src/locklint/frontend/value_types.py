@@ -174,7 +174,7 @@ class LambdaType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class CallableType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """Something of which only is known what calling it gives."""
+    """A value of which only the result of calling it is known."""
 
     gives: Types
 
@@ -237,7 +237,7 @@ class NoneType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class UnknownType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """Something of which nothing is known."""
+    """A value of which nothing is known."""
 
 
 Type: TypeAlias = (

@@ -537,7 +537,7 @@ Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
 
 
 class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Go on elsewhere."""
+    """Continue in another block."""
 
     target: BlockId
 

@@ -1,4 +1,4 @@
-"""Findings as a JUnit report, for servers that know tests and nothing of linters."""
+"""Findings as a JUnit report, for servers that know tests but not linters."""
 
 from __future__ import annotations
 

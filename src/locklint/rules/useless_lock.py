@@ -59,7 +59,7 @@ from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
-    """Report locks that cannot exclude anybody."""
+    """Report locks that cannot exclude any thread."""
     for states in program.solved():
         function = states.function
         for fresh in fresh_locks(function):
