@@ -52,11 +52,6 @@ def test_stages(case: Case, folder: Path) -> None:
         assert output == fence.text.strip("\n")
 
 
-def test_there_is_a_suite_for_each_rule() -> None:
-    codes = {path.stem for path in markdown_runner.suites() if path.stem.startswith("LCK")}
-    assert codes >= {"LCK101", "LCK206", "LCK210", "LCK901"}
-
-
 SUITE = Path("suite.md")
 
 EXAMPLE = """# Suite

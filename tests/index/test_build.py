@@ -12,8 +12,8 @@ from locklint.core.source import SourceFile
 from locklint.index.build import build_index
 from locklint.index.build_lock_use import LOCK_WORDS
 from locklint.index.declarations import ModuleIndex
-from locklint.index.print import print_index
 from locklint.models.table import default_table
+from tests.index.printed import print_index
 
 
 def index(text: str, module: str = "pkg.mod", is_package: bool = False) -> ModuleIndex:

@@ -81,8 +81,6 @@ def test_what_calls_back_at_once() -> None:
     assert calls.calls_at_once("functools.reduce")
     assert not calls.calls_at_once("map")
     assert not calls.calls_at_once("builtins.filter")
-    assert calls.consumes_at_once("any")
-    assert not calls.consumes_at_once("map")
 
 
 def _exists(dotted: str) -> bool:
@@ -108,7 +106,6 @@ _NAMES = (
     | grades._UNLIKELY
     | calls._ENDS_PROCESS
     | calls.IMMEDIATE_CALLERS
-    | calls.IMMEDIATE_CONSUMERS
     | {
         f"{module}.{name}"
         for module, names in grades._CALCULATING_MODULES.items()

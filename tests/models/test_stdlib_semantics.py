@@ -33,7 +33,7 @@ from locklint.models.table import default_table
 
 
 def _kind(name: str) -> LockKind:
-    kind = default_table().kind_named(name)
+    kind = default_table().kinds.get(name)
     assert kind is not None, name
     return kind
 

@@ -102,13 +102,13 @@ def test_constructor_names(constructor: str, name: str) -> None:
     kind = default_table().kind_for_constructor(constructor)
     assert kind is not None
     assert kind.name == name
-    assert default_table().kind_named(name) is kind
+    assert default_table().kinds.get(name) is kind
 
 
 @pytest.mark.parametrize("dotted", ["Lock", "threading", "threading.Thread", "threading.local", ""])
 def test_what_is_no_lock(dotted: str) -> None:
     assert default_table().kind_for_constructor(dotted) is None
-    assert default_table().kind_named(dotted) is None
+    assert default_table().kinds.get(dotted) is None
 
 
 def test_results_lead_to_the_types_of_factory_methods() -> None:

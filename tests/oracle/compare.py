@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from locklint.analysis.events import Exit, LockStates
+from locklint.analysis.hold import Flow, Grade
+from locklint.core.config import Config
+from locklint.engine.program_files import ProgramFiles
+from locklint.engine.whole_program import WholeProgram
 from tests.oracle.execute import EXCEPTION, NORMAL, Discarded, Truth, execute
 from tests.oracle.machine import World
 from tests.oracle.others import with_others
 
 WAYS_OUT = (NORMAL, EXCEPTION)
-FORGOTTEN = "forgotten"
 UNSOUND = "unsound"
 IMPRECISE = "imprecise"
 
@@ -80,7 +84,7 @@ class Comparison:
                 return kind
         if self.silent:
             return "silent"
-        return FORGOTTEN if self.forgotten else "agree"
+        return "forgotten" if self.forgotten else "agree"
 
 
 def compare(truth: Truth, answer: Answer, *, complete: bool = True) -> Comparison:
@@ -161,29 +165,53 @@ def judge(
 
 
 def static_answer(text: str) -> Answer:
-    """Ask the analysis; lines are 1-based."""
-    from locklint.engine.debug import analyse_text
-
-    try:
-        states = analyse_text(text, "Box.program" if "class Box" in text else "program")
-    except (LookupError, StopIteration):
+    """Return what the analysis says; lines are 1-based, and counts relative to the entry."""
+    states = analysed(text, "Box.program" if "class Box" in text else "program")
+    if states is None or not states.complete:
         return SILENCE
-    ways = ((NORMAL, states.normal_exits), (EXCEPTION, states.exception_exits))
-    return Answer(
-        exits={
-            way_out: {
-                _short(lock): (
-                    None
-                    if FORGOTTEN in counts
-                    else frozenset(count for count in counts if isinstance(count, int))
-                )
-                for lock, counts in exits.items()
-            }
-            for way_out, exits in ways
-        },
-        unheld_releases=frozenset(states.unheld_releases),
-        leaks={line: frozenset(ways_out) for line, ways_out in states.leaks.items()},
-    )
+    counts: dict[str, dict[str, set[int | None]]] = {way_out: {} for way_out in WAYS_OUT}
+    leaks: dict[int, set[str]] = {}
+    for key, lock in states.locks.items():
+        for way_out in WAYS_OUT:
+            found = counts[way_out].setdefault(_short(lock.identity), set())
+            for hold in (e.holds.get(key) for e in states.exits if _is_by(e, way_out)):
+                if hold is None or hold.forgotten:
+                    found.add(0 if hold is None else None)
+                    continue
+                found.add(hold.count)
+                for acquisition in hold.acquisitions():
+                    leaks.setdefault(acquisition.span.line, set()).add(way_out)
+    exits = {
+        way_out: {
+            lock: None if None in found else frozenset(n for n in found if n is not None)
+            for lock, found in locks.items()
+        }
+        for way_out, locks in counts.items()
+    }
+    unheld = frozenset(given.span.line for given in states.given if given.before.is_free)
+    return Answer(exits, unheld, {line: frozenset(ways) for line, ways in leaks.items()})
+
+
+def analysed(text: str, name: str) -> LockStates | None:
+    """Return the lock states of one function of a module, or None if it touches no lock."""
+    files = ProgramFiles(Config())
+    file, functions = files.add_text("program.py", text)
+    if file is None:
+        raise SyntaxError(files.not_analysed[0].message)
+    analysis = WholeProgram(files, Config())
+    analysis.solve([(file, functions)])
+    if analysis.errors:
+        raise RuntimeError(analysis.errors[0].traceback)
+    found = analysis.interprocedural.states.values()
+    return next((states for states in found if states.function.qualname == name), None)
+
+
+def _is_by(exit_: Exit, way_out: str) -> bool:
+    """Whether a function is left by that way; an acquire that raises is none."""
+    exception = exit_.exception
+    if exception is None or way_out == NORMAL:
+        return exception is None and way_out == NORMAL
+    return exception.grade > Grade.ACQUIRE and exception.flow is Flow.ERROR
 
 
 def _short(lock: str) -> str:

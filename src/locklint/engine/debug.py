@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from locklint.core.config import Config
 from locklint.engine.discover import FoundFile
@@ -98,65 +98,3 @@ def _analyse(path: str, name: str | None) -> tuple[WholeProgram, list[str]]:
         }
     )
     return analysis, [problem.message for problem in files.not_analysed]
-
-
-@dataclass
-class TextStates:
-    """The results of the analysis for the function ``program`` of a text, for the oracle.
-
-    Counts are relative to the function's entry; the string ``forgotten`` means a lock about which
-    the analysis says nothing. Lines are 1-based.
-    """
-
-    normal_exits: dict[str, set[int | str]] = field(default_factory=dict)
-    exception_exits: dict[str, set[int | str]] = field(default_factory=dict)
-    unheld_releases: set[int] = field(default_factory=set)
-    leaks: dict[int, set[str]] = field(default_factory=dict)
-
-
-def analyse_text(text: str, name: str = "program") -> TextStates:
-    """Analyse the text of one module and say what becomes of its locks in one of its functions."""
-    from locklint.analysis.hold import Flow, Grade
-
-    files = ProgramFiles(Config())
-    file, functions = files.add_text("program.py", text)
-    if file is None:
-        raise SyntaxError(files.not_analysed[0].message)
-    lowered = [(file, functions)]
-    analysis = WholeProgram(files, Config())
-    analysis.solve(lowered)
-    if analysis.errors:
-        raise RuntimeError(analysis.errors[0].traceback)
-    states = next(
-        (s for s in analysis.interprocedural.states.values() if s.function.qualname == name), None
-    )
-    if states is None:
-        raise LookupError(f"no function named {name} touches a lock")
-    result = TextStates()
-    if not states.complete:
-        raise LookupError("the analysis gave up at a bound")
-    for key, lock in states.locks.items():
-        for way, exits in (("normal", states.exits), ("exception", states.exits)):
-            counts: set[int | str] = set()
-            for exit_ in exits:
-                exception = exit_.exception
-                if way == "normal" and exception is not None:
-                    continue
-                if way == "exception" and (
-                    exception is None
-                    or exception.grade <= Grade.ACQUIRE
-                    or exception.flow is not Flow.ERROR
-                ):
-                    continue
-                hold = exit_.holds.get(key)
-                counts.add(0 if hold is None else "forgotten" if hold.forgotten else hold.count)
-                if hold is not None and not hold.forgotten:
-                    for acquisition in hold.acquisitions():
-                        result.leaks.setdefault(acquisition.span.line, set()).add(way)
-            target = result.normal_exits if way == "normal" else result.exception_exits
-            target.setdefault(lock.identity, set()).update(counts)
-    for given in states.given:
-        before = given.before
-        if before.is_free:
-            result.unheld_releases.add(given.span.line)
-    return result

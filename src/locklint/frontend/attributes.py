@@ -362,7 +362,6 @@ class Attributes:
         fills: dict[ClassRef, list[Binding]] = {}
         for place in places:
             fills.setdefault(place.owner, []).append(place.binding)
-        everything: list[Binding] = []
         known: list[Types] = []
         is_declared = False
         for owner, bindings in fills.items():
@@ -374,7 +373,6 @@ class Attributes:
             elements = [binding for binding in bindings if binding.element]
             if elements:
                 held.append(self.evaluator.bindings(elements, owner.index, known, owner.qualname))
-            everything.extend(bindings)
         types = union(*held) if held else union(*known)
         return without_unknown(types) if is_declared else types
 

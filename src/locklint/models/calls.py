@@ -74,33 +74,6 @@ IMMEDIATE_CALLERS: frozenset[str] = frozenset(
     }
 )
 
-# These consume the iterable that they are given, so a generator expression runs at once.
-IMMEDIATE_CONSUMERS: frozenset[str] = frozenset(
-    {
-        "builtins.all",
-        "builtins.any",
-        "builtins.bytearray",
-        "builtins.bytes",
-        "builtins.dict",
-        "builtins.frozenset",
-        "builtins.list",
-        "builtins.max",
-        "builtins.min",
-        "builtins.set",
-        "builtins.sorted",
-        "builtins.sum",
-        "builtins.tuple",
-        "collections.Counter",
-        "collections.OrderedDict",
-        "collections.deque",
-        "functools.reduce",
-        "heapq.nlargest",
-        "heapq.nsmallest",
-        "math.fsum",
-        "math.prod",
-    }
-)
-
 
 def ends_process(dotted: str) -> bool:
     """Whether calling it ends the process, or means to (``sys.exit`` raises SystemExit)."""
@@ -115,11 +88,6 @@ def ends_by_raising(dotted: str) -> bool:
 def calls_at_once(dotted: str) -> bool:
     """Whether it calls the callable that it is given before it returns."""
     return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CALLERS
-
-
-def consumes_at_once(dotted: str) -> bool:
-    """Whether it runs through the iterable that it is given before it returns."""
-    return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CONSUMERS
 
 
 def is_logging(dotted: str) -> bool:

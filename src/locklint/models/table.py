@@ -130,10 +130,6 @@ class LockTable:
         """All kinds by their canonical names."""
         return self._kinds
 
-    def kind_named(self, name: str) -> LockKind | None:
-        """The kind of that canonical name (``threading.Lock``)."""
-        return self._kinds.get(name)
-
     def kind_for_constructor(self, dotted: str) -> LockKind | None:
         """The kind that calling ``dotted`` makes; also the kind that it is as an annotation.
 

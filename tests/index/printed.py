@@ -1,4 +1,4 @@
-"""The declarations of a file as compact text, one fact a line: what tests and debugging show."""
+"""The declarations of a file as compact text, one fact a line, for tests."""
 
 from __future__ import annotations
 
