@@ -17,6 +17,11 @@ Closure = tuple[tuple[str, AccessPath], ...]
 class Binding:
     """A substitution of a callee's own names by the arguments of a call.
 
+    For the call ``copy(self.old, target=new)`` of this function it exchanges ``source.lock`` for
+    ``self.old.lock``, and ``target`` for ``new``::
+
+        def copy(source, target): ...
+
     ``receiver`` is what the callee is bound to, where the call does not contain it. ``closure``
     says what variables of the caller mean at the call, where a callee inside it names them.
     """

@@ -166,6 +166,14 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
 class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     """An event, and the locks held when it happens, named as in one function.
 
+    If ``Store.add`` acquires ``self.lock``, this function has a pair for its call, whose event
+    acquires ``self.store.lock``, whose ``held`` is ``self.lock``, and whose ``inner`` is that of
+    ``add``::
+
+        def put(self, item):
+            with self.lock:
+                self.store.add(item)
+
     ``function`` is its key; ``span`` the place in it: the event itself, or the call that leads to
     it, and then ``inner`` is the callee's pair. ``held`` are the locks that this function itself
     holds there, outermost first, ``inside`` those that callees hold on top of them. ``released``

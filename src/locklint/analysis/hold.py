@@ -137,6 +137,11 @@ class Why(IdentityEnum):
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """A lock in one disjunct.
 
+    After the first line its ``count`` is 1, with one level; after the second it is 0 again::
+
+        lock.acquire()
+        lock.release()
+
     ``count`` is the number of acquires minus that of releases since the function's entry;
     ``levels`` are the acquisitions behind each level that this function added, outermost first.
     ``free_at`` is the ``count`` at which this execution does not hold the lock at all, where that

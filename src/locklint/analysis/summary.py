@@ -22,6 +22,11 @@ from locklint.ir.lock import Exactness, LockRef, Mode
 class Effect(msgspec.Struct, frozen=True):
     """The net effect of one function on one lock: acquires minus releases.
 
+    The effect of this method on ``self.lock`` has ``normal`` None, ``on_true`` 1, ``on_false`` 0::
+
+        def claim(self):
+            return self.lock.acquire(blocking=False)
+
     ``normal`` after a normal return; None: it varies, or nothing is known. ``on_true`` and
     ``on_false``: where it varies with the truth of what the function returns. ``certain``: that it
     may give up does not depend on what is passed; ``limited``: that, or it waits for a while only.
