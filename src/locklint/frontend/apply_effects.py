@@ -398,17 +398,10 @@ class EffectPass:
                     self._use(UseKind.WITH_ACQUIRE, enter.span, lock, method)
             return
         path = self._definitions.expand(context)
-        kind = self._resolver.lock_class(self._function.key, path) if path else None
-        if kind is not None:
+        if path and self._resolver.lock_class(self._function.key, path) is not None:
+            use = UseKind.WITH_CLASS
             self._uses.append(
-                ApiUse(
-                    UseKind.WITH_CLASS,
-                    enter.span,
-                    None,
-                    detail=str(path),
-                    is_async=enter.is_async,
-                    lock_kind=kind,
-                )
+                ApiUse(use, enter.span, None, detail=str(path), is_async=enter.is_async)
             )
 
     def _awaited(self, context: AccessPath) -> AccessPath | None:

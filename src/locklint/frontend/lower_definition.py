@@ -90,7 +90,6 @@ def lower_definition(
         is_generator=bindings.is_generator,
         globals=tuple(sorted(bindings.globals)),
         nonlocals=tuple(sorted(bindings.nonlocals)),
-        docstring=_docstring(node),
         too_complex=is_cut,
         defaults=_literal_defaults(node.params),
     )
@@ -425,15 +424,3 @@ def _end_line(session: Session, node: cst.FunctionDef, head: Heading) -> Span:
     text = session.source.line(span.end_line)
     column = len(text) - len(text.lstrip()) + 1
     return Span(span.end_line, min(column, span.end_column), span.end_line, span.end_column)
-
-
-def _docstring(node: cst.FunctionDef) -> str:
-    body = node.body.body
-    first: cst.CSTNode | None = body[0] if body else None
-    if isinstance(first, cst.SimpleStatementLine):
-        first = first.body[0]
-    if isinstance(first, cst.Expr):
-        text = constant(first.value)
-        if text is not None and isinstance(text.value, str):
-            return text.value
-    return ""

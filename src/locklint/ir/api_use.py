@@ -13,7 +13,7 @@ import msgspec
 
 from locklint.core.source import Span
 from locklint.ir.instruction import BlockId, Use
-from locklint.ir.lock import LockKind, LockRef
+from locklint.ir.lock import LockRef
 
 
 class UseKind(Enum):
@@ -41,7 +41,6 @@ class ApiUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     detail: str = ""
     use: Use | None = None
     is_async: bool = False
-    lock_kind: LockKind | None = None
     branch: BlockId | None = None
 
 

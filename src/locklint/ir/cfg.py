@@ -109,7 +109,6 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     is_generator: bool = False
     globals: tuple[str, ...] = ()
     nonlocals: tuple[str, ...] = ()
-    docstring: str = ""
     too_complex: bool = False  # the graph was cut short at the bound; nothing may be concluded
     api_uses: tuple[ApiUse, ...] = ()
     mentions: frozenset[str] = frozenset()  # paths of lock methods that are passed on, not called
