@@ -267,6 +267,22 @@ class EffectPass:
             and self._resolver.lock_class(self._function.key, call.callee) is not None
         )
 
+    def _is_collected(self, result: AccessPath) -> bool:
+        """Return whether a coroutine is put into a display, such as a list of what to run."""
+        displays = (
+            value
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Assign | Call)
+            for value in (
+                [each.value]
+                if isinstance(each, Assign)
+                else [argument.value for argument in each.arguments]
+            )
+            if isinstance(value, Display)
+        )
+        return any(result in display.items for display in displays)
+
     def _lock_call(self, call: Call, lock: LockRef, method: str) -> Iterator[Instruction]:
         api = lock.api
         form = api.acquire_form(method)
@@ -278,6 +294,8 @@ class EffectPass:
                 if call.use in (Use.DISCARDED, Use.TESTED):
                     self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
                 yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
+                if call.result is not None and self._is_collected(call.result):
+                    yield HandOver(call.span, lock)  # A task will run it.
                 return
             yield self._acquire(call, lock, method, read)
             return
