@@ -64,6 +64,10 @@ def requirement_text(requirement: Requirement) -> str:
             return f"{name} is {'' if requirement.outcome else 'not '}None"
         case RequirementKind.EQUALS:
             return f"{name} {'==' if requirement.outcome else '!='} {requirement.constant}"
+        case RequirementKind.ONE_OF:
+            text = f"{name}.{requirement.method}()" if requirement.method else name
+            options = ", ".join(map(str, requirement.options))
+            return f"{text} {'' if requirement.outcome else 'not '}in ({options})"
         case RequirementKind.SAME:
             return f"{name} is {'' if requirement.outcome else 'not '}{requirement.other}"
         case RequirementKind.CALLS:

@@ -8,7 +8,7 @@ walked when its steps are shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -29,12 +29,22 @@ MAX_PATH = 4
 """The largest number of fields of a path that are followed through calls."""
 
 
+TEXT_METHODS: dict[str, Callable[[str], str]] = {
+    "casefold": str.casefold,
+    "lower": str.lower,
+    "strip": str.strip,
+    "upper": str.upper,
+}
+"""Methods of texts that a test may call first."""
+
+
 class RequirementKind(IdentityEnum):
     """The kinds of tests of a parameter."""
 
     TRUTH = "truth"
     NONE = "none"
     EQUALS = "equals"  # a constant
+    ONE_OF = "one of"  # some constants, perhaps after a method of texts: `method.upper()`
     SAME = "same"  # the object that a path leads to
     CALLS = "calls"  # a function is what is passed
     UNCLEAR = "unclear"  # a test that cannot be followed to the caller
@@ -44,7 +54,8 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     """A condition on a parameter for the event to happen.
 
     ``constant`` is what it is compared with, ``other`` the path that it is compared with, or the
-    key of the function that is called.
+    key of the function that is called. ``options`` are several constants, with which it is compared
+    after the ``method`` of texts, if there is one.
     """
 
     parameter: str
@@ -52,6 +63,8 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     outcome: bool
     constant: Constant | None = None
     other: str = ""
+    options: tuple[Constant, ...] = ()
+    method: str = ""
 
     @property
     def is_about_presence(self) -> bool:
@@ -61,11 +74,12 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_plain(self) -> bool:
         """Whether a literal decides it."""
-        return self.kind in _PLAIN_KINDS
+        return self.kind in _PLAIN_KINDS or self.kind is RequirementKind.ONE_OF
 
-    def sort_key(self) -> tuple[str, str, bool, str, str]:
-        """A fixed order."""
-        return (self.parameter, self.kind.value, self.outcome, str(self.constant), self.other)
+    def sort_key(self) -> tuple[object, ...]:
+        """Return a fixed order."""
+        told = (str(self.constant), self.other, self.method, str(self.options))
+        return (self.parameter, self.kind.value, self.outcome, *told)
 
     def is_met_by(self, path: AccessPath) -> bool | None:
         """Return whether a value that is passed meets it. Return None if that is not known."""
@@ -92,6 +106,13 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
             case RequirementKind.EQUALS:
                 same = self.constant is not None and value.value == self.constant.value
                 return same is not self.outcome
+            case RequirementKind.ONE_OF:
+                text = value.value
+                if self.method:
+                    if not isinstance(text, str):
+                        return False
+                    text = TEXT_METHODS[self.method](text)
+                return any(text == each.value for each in self.options) is not self.outcome
 
 
 class TestKind(IdentityEnum):

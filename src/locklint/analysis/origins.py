@@ -75,6 +75,10 @@ class Origins:
             self._rebound[parameter] = known
         return block in known
 
+    def call(self, path: AccessPath) -> Call | None:
+        """Return the call whose result a path is; None if it is no result."""
+        return self._calls.get(path)
+
     def of(self, path: AccessPath, block: BlockId) -> str | None:
         """Return the parameter that is as true as the value of a path in a block, or None."""
         if path.root is Root.PARAMETER and path.is_variable:

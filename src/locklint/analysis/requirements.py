@@ -7,7 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from locklint.analysis.critical_pair import Requirement, RequirementKind, StateTest, TestKind
+from locklint.analysis.critical_pair import (
+    TEXT_METHODS,
+    Requirement,
+    RequirementKind,
+    StateTest,
+    TestKind,
+)
 from locklint.analysis.events import Held
 from locklint.analysis.origins import Origins
 from locklint.core.source import Span
@@ -21,10 +27,13 @@ from locklint.ir.instruction import (
     Branch,
     Call,
     Condition,
+    Constant,
+    Display,
     Equals,
     Instruction,
     IsNone,
     Opaque,
+    Operate,
     Release,
     Truth,
     TryAcquire,
@@ -168,7 +177,12 @@ def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, Bloc
         and block.terminator.then != block.terminator.otherwise
     ]
     for block_id, branch in branches:
-        for requirement in _of_test(branch.condition, origins, block_id):
+        block = function.blocks[block_id]
+        told = list(_of_options(block, branch, origins)) or [
+            *_of_test(branch.condition, origins, block_id),
+            *_of_results(branch.condition, origins),
+        ]
+        for requirement in told:
             yield block_id, branch.then, requirement
             negated = replace(requirement, outcome=not requirement.outcome)
             yield block_id, branch.otherwise, negated
@@ -309,6 +323,54 @@ def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator
             yield Requirement(path.root_name, kind, True, against)
         case _:
             yield from _of_other_test(condition)
+
+
+def _of_options(block: BasicBlock, branch: Branch, origins: Origins) -> Iterator[Requirement]:
+    """Return the test of a parameter against several constants, or after a method of texts."""
+    options: tuple[Constant, ...]
+    match branch.condition:
+        case Equals(value=AccessPath() as value, constant=constant) if not _is_argument(value):
+            options, outcome = (constant,), True
+        case _:
+            last = block.instructions[-1] if block.instructions else None
+            match last:
+                case Operate(span=branch.span, what="in" | "not in" as what, values=values):
+                    if len(values) != 2 or not isinstance(values[0], Display):
+                        return
+                    items = values[0].items
+                    options = tuple([each for each in items if isinstance(each, Constant)])
+                    if len(options) != len(items) or not isinstance(values[1], AccessPath):
+                        return
+                    value, outcome = values[1], what == "in"
+                case _:
+                    return
+    method = ""
+    call = origins.call(value)
+    if call is not None and call.callee is not None and not call.arguments:
+        value, method = call.callee.parent(), call.callee.last
+    if not _is_argument(value) or (call is not None and method not in TEXT_METHODS):
+        return
+    if origins.is_rebound(value, block.id):
+        yield Requirement(value.root_name, RequirementKind.UNCLEAR, outcome)
+    else:
+        kind = RequirementKind.ONE_OF
+        yield Requirement(value.root_name, kind, outcome, options=options, method=method)
+
+
+def _of_results(condition: Condition, origins: Origins) -> Iterator[Requirement]:
+    """Return the tests of what calls make of parameters, which cannot be followed."""
+    for path in condition_paths(condition):
+        call = origins.call(path)
+        if call is not None:
+            given = [call.callee, *(argument.value for argument in call.arguments)]
+            roots = [each for each in given if isinstance(each, AccessPath)]
+            for root in roots:
+                if root.root is Root.PARAMETER:
+                    yield Requirement(root.root_name, RequirementKind.UNCLEAR, True)
+
+
+def _is_argument(path: AccessPath) -> bool:
+    return path.root is Root.PARAMETER and path.is_variable
 
 
 def _of_other_test(condition: Condition) -> Iterator[Requirement]:
