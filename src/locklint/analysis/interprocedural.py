@@ -169,8 +169,8 @@ class Interprocedural:
     def _depends_on(self, caller: str, key: str) -> bool:
         """Return whether exceptions of a callee without locks, or what it passes on, matter.
 
-        They do if a lock is held without `with`, or released for a `with`, and if they decide how
-        likely the caller raises.
+        They do if a lock is held without `with`, or released for a `with`, if they decide how
+        likely the caller raises, and if the caller awaits the callee with a lock held.
         """
         states = self.states.get(caller)
         if states is None:
@@ -180,8 +180,11 @@ class Interprocedural:
                 Grade.POSSIBLE <= states.raises <= Grade.LIKELY
                 and self.summaries[key].raises_for_literals < states.raises
             )
+        # Whether a coroutine suspends the caller is known only now.
+        suspends = EventKind.AWAIT in self._wanted and self.functions[key].is_async
         return any(
-            called.target == key and (states.ends_with or called.is_held_by_hand)
+            called.target == key
+            and (states.ends_with or called.is_held_by_hand or (suspends and called.held))
             for called in states.calls
         )
 

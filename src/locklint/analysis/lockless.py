@@ -27,6 +27,7 @@ from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Assign,
+    Await,
     BlockId,
     Branch,
     Call,
@@ -164,6 +165,8 @@ class Lockless(Transfer):
         match instruction:
             case Call():
                 self._note_call(instruction, disjunct)
+            case Await():
+                self._note_await(instruction, disjunct)
             case Enter(span=span, manager=manager) if manager is not None:
                 if self._opens_stack(instruction):
                     disjunct = self._open_stack(instruction, disjunct)
@@ -218,6 +221,8 @@ class Lockless(Transfer):
                     noted.append(instruction)
                     steps.append((_likeliest(before), instruction))
                     before = []
+                case Await() if self._steps.suspends(instruction):
+                    noted.append(instruction)
                 case Enter() | Exit() | Spawn():
                     noted.append(instruction)
         if before:

@@ -20,6 +20,7 @@ from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import (
     BY_MANAGER,
     Assign,
+    Await,
     Call,
     CallArgument,
     Exit,
@@ -82,6 +83,11 @@ class Notes(Holds):
                 path = None
             event = Event(called.kind, name=called.name, path=path)
             self._recorder.happens(event, span, disjunct)
+
+    def _note_await(self, await_: Await, disjunct: Disjunct) -> None:
+        if self._recorder is not None:
+            event = Event(EventKind.AWAIT, name=await_.form.value)
+            self._recorder.happens(event, await_.span, disjunct)
 
     def _closure_of(self, disjunct: Disjunct) -> Closure:
         """Return the values of the variables that a function inside this one may name.

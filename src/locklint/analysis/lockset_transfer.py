@@ -29,6 +29,7 @@ from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
     Assign,
+    Await,
     BlockId,
     Branch,
     Call,
@@ -210,6 +211,10 @@ class Transfer(Calls):
                 return [self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)]
             case Spawn():
                 self._spawn(instruction, disjunct)
+                return [disjunct]
+            case Await():
+                if self._steps.suspends(instruction):
+                    self._note_await(instruction, disjunct)
                 return [disjunct]
             case Wait(span=span, lock=lock):
                 if self._recorder and (lock.view_kind or lock.kind).role is LockRole.CONDITION:

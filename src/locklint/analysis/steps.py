@@ -55,7 +55,7 @@ _CHANGING = (
     Unwind,
     Wait,
 )
-_ACTING = (*_CHANGING, Spawn, Yield)
+_ACTING = (*_CHANGING, Await, Spawn, Yield)
 
 
 class Step(NamedTuple):
@@ -183,6 +183,10 @@ class FunctionSteps:
                 return self.grade(instruction) > Grade.UNLIKELY
             case _:
                 return False
+
+    def suspends(self, await_: Await) -> bool:
+        """Return whether an `await` may suspend by itself: the awaited coroutine is not known."""
+        return await_.value not in self._own_awaited
 
     def _find_own_awaited(self) -> Iterator[AccessPath]:
         """Find the results of awaited calls whose bodies are all known.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
-from locklint.ir.instruction import Acquire, Release, TryAcquire
+from locklint.ir.instruction import Acquire, Release, TryAcquire, Use
 from locklint.ir.operands import bound_temporaries, receivers, returned_temporaries
 
 if TYPE_CHECKING:
@@ -76,6 +76,21 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
         found.update(following)
         work, following = following, []
     return found
+
+
+def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
+    """Return the coroutines that are awaited while a lock of threads or processes is held.
+
+    Whether they suspend decides whether other tasks run meanwhile.
+    """
+    return {
+        called.target
+        for one in states.values()
+        if one.function.is_async
+        for called in one.calls
+        if called.call is not None and called.call.use is Use.AWAITED
+        if any(not held.lock.kind.is_async for held in called.held)
+    }
 
 
 def _depended_on(one: LockStates) -> set[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from locklint.core.config import Config
 from locklint.core.source import Span
 from locklint.engine.demand import (
+    awaited_under_lock,
     called_as,
     called_by_hand,
     called_while_holding,
@@ -412,6 +413,8 @@ class WholeProgram:
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
             unconditional = makers(states) | called_by_hand(states)
+            if EventKind.AWAIT in self._wanted:
+                unconditional |= awaited_under_lock(states)
             fresh += self._on_demand(sorted(unconditional - known), None)
             if not fresh:
                 break

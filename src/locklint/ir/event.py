@@ -19,6 +19,7 @@ class EventKind(IdentityEnum):
     JOIN = "join"  # waits for a thread, a future or an executor
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
+    AWAIT = "await"  # suspends the task, and lets others run
 
 
 ALL_EVENTS = frozenset(EventKind)

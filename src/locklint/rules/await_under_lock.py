@@ -1,0 +1,144 @@
+"""## What it does
+
+Finds an `await`, `async for` or `async with` in a coroutine while a lock of threads or processes is
+held.
+
+## Why is this bad?
+
+At the `await` other tasks run, in the same thread. If one of them acquires the lock, it blocks the
+thread, and with it the event loop: the task that holds the lock never continues.
+
+## Example
+
+```python
+import threading
+
+
+class Client:
+    def __init__(self, session):
+        self._lock = threading.Lock()
+        self._session = session
+
+    async def get(self, url):
+        with self._lock:
+            return await self._session.get(url)
+```
+
+## Use instead
+
+```python
+import asyncio
+
+
+class Client:
+    def __init__(self, session):
+        self._lock = asyncio.Lock()
+        self._session = session
+
+    async def get(self, url):
+        async with self._lock:
+            return await self._session.get(url)
+```
+
+If threads need the lock, too, release it before the `await`.
+
+## Known limits
+
+Each lock makes one finding in a function, at the first `await`. It is an error if another function
+acquires the same lock, and it is not reentrant; else a warning. An `await` of a coroutine of the
+program that never suspends is not reported, nor is a lock that is only tried.
+
+## References
+
+- [Developing with asyncio](https://docs.python.org/3/library/asyncio-dev.html#concurrency-and-multithreading)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.deadlock_story import Story
+from locklint.analysis.events import Held
+from locklint.analysis.program import Program
+from locklint.analysis.story import display_name
+from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.event import EventKind
+from locklint.ir.instruction import Acquire, Instruction, TryAcquire
+from locklint.rule import Rule
+
+
+def check(program: Program) -> Iterator[Diagnostic]:
+    """Report the first `await` under each lock of threads or processes in a function."""
+    takers = _takers(program)
+    for key in sorted(program.composition.pairs):
+        first: dict[str, tuple[CriticalPair, Held]] = {}
+        for pair in program.composition.pairs[key]:
+            held = _held(pair)
+            if held is not None and takers[held.lock.identity]:
+                old = first.get(held.lock.identity)
+                if old is None or (pair.span, pair.rank()) < (old[0].span, old[0].rank()):
+                    first[held.lock.identity] = pair, held
+        for pair, held in sorted(first.values(), key=lambda each: each[0].span):
+            story = Story(program, pair)
+            lock = held.lock
+            contended = len(takers[lock.identity]) > 1 and not lock.kind.reentrant
+            yield RULE.finding(
+                program.functions[key],
+                pair.span,
+                f"`{display_name(lock)}` is held at this `{_form(pair)}`: another task that"
+                " acquires it blocks the event loop",
+                severity=Severity.ERROR if contended else Severity.WARNING,
+                locks=(lock,),
+                steps=[*story.steps("other tasks run here"), *story.made(lock)],
+                help="use a lock of asyncio, or release the lock before this",
+            )
+
+
+def _held(pair: CriticalPair) -> Held | None:
+    """Return the lock of threads that a function holds innermost at an `await`."""
+    if pair.event.kind is not EventKind.AWAIT or pair.is_concurrent:
+        return None
+    if any(not one.lock.kind.is_async for one in pair.inside):
+        return None  # A callee holds one, and is told of itself.
+    own = [one for one in pair.held if not one.lock.kind.is_async]
+    return own[-1] if own else None
+
+
+def _form(pair: CriticalPair) -> str:
+    return pair.event.name if pair.inner is None else "await"
+
+
+def _takers(program: Program) -> dict[str, set[str]]:
+    """Return the functions that wait for each lock, by its identity.
+
+    A lock that is only tried, with pauses in between, blocks no event loop.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for states in program.solved():
+        for event in states.taken:
+            if _waits(event.instruction):
+                found[event.lock.identity].add(states.function.key)
+    return found
+
+
+def _waits(instruction: Instruction | None) -> bool:
+    match instruction:
+        case Acquire(gives_up=gives_up):
+            return not gives_up
+        case TryAcquire(timed=timed):
+            return timed
+        case _:
+            return False  # A callee acquires it, and has an event of its own.
+
+
+RULE = Rule(
+    code="LCK601",
+    name="await-under-lock",
+    severity=Severity.ERROR,
+    summary="a coroutine awaits while it holds a lock of threads",
+    page=__doc__,
+    wants=frozenset({EventKind.AWAIT}),
+    check=check,
+)
