@@ -171,8 +171,9 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
 
     @property
     def is_async(self) -> bool:
-        """Whether its plain acquire is a coroutine."""
-        return any(form.is_async for form in self.acquire_forms)
+        """Return whether tasks wait for it: to acquire it, or to enter it, is a coroutine."""
+        acquired = any(form.is_async for form in self.acquire_forms)
+        return acquired or any(form.is_async for form in self.context_forms)
 
 
 def has_lock_methods(methods: Collection[str]) -> bool:

@@ -101,7 +101,7 @@ def _held(pair: CriticalPair) -> Held | None:
     if pair.event.kind is not EventKind.AWAIT or pair.is_concurrent:
         return None
     if any(not one.lock.kind.is_async for one in pair.inside):
-        return None  # A callee holds one, and is told of itself.
+        return None  # A callee holds one, and has a finding of its own.
     own = [one for one in pair.held if not one.lock.kind.is_async]
     return own[-1] if own else None
 
