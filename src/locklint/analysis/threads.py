@@ -21,7 +21,7 @@ from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, FunctionKind
 from locklint.ir.context import Context
-from locklint.models.spawns import DRIVERS
+from locklint.models.spawns import DRIVERS, is_test
 
 _CONSTRUCTORS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
 
@@ -113,6 +113,8 @@ class Threads:
         elif self._is_entered_from_outside(function, bool(spawns)):
             if function.name in DRIVERS and function.class_name is None:
                 yield ThreadRoot(key, Context.MAIN, False)
+            elif is_test(function.module, function.name):
+                yield ThreadRoot(key, Context.TEST, False)
             else:
                 yield ThreadRoot(key, Context.UNKNOWN, True)
 
@@ -147,7 +149,10 @@ class Threads:
     ) -> bool:
         if left == right:
             return left.several
-        if Context.UNKNOWN in (left.context, right.context):
+        contexts = (left.context, right.context)
+        if Context.TEST in contexts and not any(each.is_started for each in contexts):
+            return False  # A test is the whole program, but for the threads that it starts.
+        if Context.UNKNOWN in contexts:
             return True
         if left.context.is_started and right.context.is_started:
             if left.spawner != right.spawner or left.span is None or right.span is None:

@@ -13,6 +13,7 @@ class Context(IdentityEnum):
     """
 
     MAIN = "main"  # the code of modules, and what it calls
+    TEST = "test"  # a test, which its runner runs alone
     THREAD = "thread"  # timers too: each has a thread of its own
     TASK = "task"  # of an event loop, or a green thread
     EXECUTOR = "executor"  # one of the threads of a pool

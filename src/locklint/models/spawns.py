@@ -83,6 +83,15 @@ THREAD_CLASSES = frozenset({"threading.Thread", "threading.Timer", "multiprocess
 """Classes whose subclasses run their method ``run`` in a thread of its own."""
 
 
+def is_test(module: str, name: str) -> bool:
+    """Return whether a test runner collects a function of a module, by the names of both.
+
+    These are the conventions of pytest and unittest, which run one test after the other.
+    """
+    file = module.rpartition(".")[2]
+    return name.startswith("test") and (file.startswith("test") or file.endswith("_test"))
+
+
 def spawner(dotted: str) -> Spawner | None:
     """Return what a call of an external name starts. Return None if it starts nothing."""
     known = _SPAWNERS.get(dotted)
