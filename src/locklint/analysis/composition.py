@@ -11,7 +11,8 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import msgspec
 from msgspec.structs import replace
@@ -89,7 +90,11 @@ class Composition:
         """The functions that are reached by calls made with a lock held."""
         reached: set[str] = set()
         work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
-        if any(one.events for one in self._graph.states.values()):
+        if any(
+            each.event.kind is EventKind.JOIN
+            for one in self._graph.states.values()
+            for each in one.events
+        ):
             # A thread may wait, with a lock held, for these.
             work.extend(self._graph.spawns)
         work += [key for key in self._asked if key in self._graph.states]
@@ -152,7 +157,8 @@ class Composition:
         states = self._graph.states[key]
         doubtful = doubtful_holds(states)
         found: dict[tuple[object, ...], CriticalPair] = {}
-        for pair in (*map(self._taken, states.taken), *map(self._happened, states.events)):
+        events = [one for one in states.events if self._matters(key, one)]
+        for pair in (*map(self._taken, states.taken), *map(self._happened, events)):
             if pair is None:
                 continue
             requirements = self._requirements_of(key)
@@ -195,6 +201,29 @@ class Composition:
             released=taken.released,
             free=taken.free,
         )
+
+    def _matters(self, key: str, one: Occurrence) -> bool:
+        """Return whether an event is of concern: an `await` is under a lock of threads only."""
+        if one.event.kind is not EventKind.AWAIT:
+            return True
+        return _holds_threads(one.held) or key in self._awaited_under_lock
+
+    @cached_property
+    def _awaited_under_lock(self) -> frozenset[str]:
+        """The functions that are reached by calls made with a lock of threads held."""
+        work = [
+            edge.callee
+            for edges in self._graph.calls.values()
+            for edge in edges
+            if edge.held and _holds_threads(edge.held)
+        ]
+        reached: set[str] = set()
+        while work:
+            key = work.pop()
+            if key not in reached:
+                reached.add(key)
+                work.extend(edge.callee for edge in self._graph.calls[key])
+        return frozenset(reached)
 
     @staticmethod
     def _happened(one: Occurrence) -> CriticalPair:
@@ -369,6 +398,10 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
+
+
+def _holds_threads(held: Iterable[Held]) -> bool:
+    return any(not one.lock.kind.is_async for one in held)
 
 
 def _finds_held(test: StateTest, called: Edge) -> bool:

@@ -271,6 +271,10 @@ class Recorder:
         self._wanted = wanted
         self._seen: set[tuple[object, ...]] = set()
 
+    def wants(self, kind: EventKind) -> bool:
+        """Return whether events of a kind are noted."""
+        return kind in self._wanted
+
     def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
         found: list[Held] = []
         for key in disjunct.order:

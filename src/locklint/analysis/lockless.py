@@ -25,6 +25,7 @@ from locklint.analysis.steps import FunctionSteps, makes_exception
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import (
     Assign,
     Await,
@@ -165,7 +166,7 @@ class Lockless(Transfer):
         match instruction:
             case Call():
                 self._note_call(instruction, disjunct)
-            case Await():
+            case Await() if self._steps.suspends(instruction):
                 self._note_await(instruction, disjunct)
             case Enter(span=span, manager=manager) if manager is not None:
                 if self._opens_stack(instruction):
@@ -221,7 +222,7 @@ class Lockless(Transfer):
                     noted.append(instruction)
                     steps.append((_likeliest(before), instruction))
                     before = []
-                case Await() if self._steps.suspends(instruction):
+                case Await() if self._recorder and self._recorder.wants(EventKind.AWAIT):
                     noted.append(instruction)
                 case Enter() | Exit() | Spawn():
                     noted.append(instruction)

@@ -26,6 +26,7 @@ from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -122,8 +123,16 @@ class Transfer(Calls):
         # Only the recorder needs what leaves the function by exceptions.
         raised = Raised(every=not handled) if handled or self._recorder else None
         steps = self._steps.changing(block) if raised is None else self._steps.all(block)
+        notes_awaits = self._recorder is not None and self._recorder.wants(EventKind.AWAIT)
         for instruction, hazard, acts in steps:
             if not acts:
+                if (
+                    notes_awaits
+                    and isinstance(instruction, Await)
+                    and self._steps.suspends(instruction)
+                ):
+                    for disjunct in current:
+                        self._note_await(instruction, disjunct)
                 if hazard is not None and raised is not None:
                     for disjunct in current:
                         self._may_raise(instruction, disjunct, hazard, raised)
@@ -211,10 +220,6 @@ class Transfer(Calls):
                 return [self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)]
             case Spawn():
                 self._spawn(instruction, disjunct)
-                return [disjunct]
-            case Await():
-                if self._steps.suspends(instruction):
-                    self._note_await(instruction, disjunct)
                 return [disjunct]
             case Wait(span=span, lock=lock):
                 if self._recorder and (lock.view_kind or lock.kind).role is LockRole.CONDITION:

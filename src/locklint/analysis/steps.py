@@ -55,7 +55,7 @@ _CHANGING = (
     Unwind,
     Wait,
 )
-_ACTING = (*_CHANGING, Await, Spawn, Yield)
+_ACTING = (*_CHANGING, Spawn, Yield)
 
 
 class Step(NamedTuple):
