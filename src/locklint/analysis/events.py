@@ -431,7 +431,7 @@ class Recorder:
             return
         refusal = self._refusals.get(exception.cause.span)
         if refusal is Refusal.OF_VALUE:
-            self.states.raises = max(self.states.raises, Grade.POSSIBLE)
+            self.states.raises = max(self.states.raises, min(exception.grade, Grade.POSSIBLE))
         elif refusal is not None:
             self.may_raise(Grade.UNLIKELY)
         elif is_left_over(exception):

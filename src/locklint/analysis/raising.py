@@ -185,9 +185,6 @@ class Refusal(Enum):
     """The argument is compared with other arguments, or with literals."""
 
 
-_REFUSING = frozenset({"AssertionError", "NotImplementedError", "TypeError", "ValueError"})
-
-
 def refusals(function: Function) -> dict[Span, Refusal]:
     """Return the `raise` statements that refuse a wrong argument: the caller has a bug.
 
@@ -207,7 +204,7 @@ def refusals(function: Function) -> dict[Span, Refusal]:
         asking = [function.blocks[each] for each in before[block]]
         if end.exception == "TypeError" or (asking and all(map(_asks_kind, asking))):
             found[end.span] = Refusal.OF_KIND
-        elif asking and end.exception in _REFUSING and all(map(_asks_value, asking)):
+        elif asking and end.exception == "ValueError" and all(map(_asks_value, asking)):
             found[end.span] = Refusal.OF_VALUE
     return found
 
