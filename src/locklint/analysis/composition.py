@@ -11,7 +11,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 
 import msgspec
@@ -206,7 +206,8 @@ class Composition:
         """Return whether an event is of concern: an `await` is under a lock of threads only."""
         if one.event.kind is not EventKind.AWAIT:
             return True
-        return _holds_threads(one.held) or key in self._awaited_under_lock
+        under_lock = any(held.blocks_threads for held in one.held)
+        return under_lock or key in self._awaited_under_lock
 
     @cached_property
     def _awaited_under_lock(self) -> frozenset[str]:
@@ -215,7 +216,7 @@ class Composition:
             edge.callee
             for edges in self._graph.calls.values()
             for edge in edges
-            if edge.held and _holds_threads(edge.held)
+            if any(held.blocks_threads for held in edge.held)
         ]
         reached: set[str] = set()
         while work:
@@ -398,10 +399,6 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
-
-
-def _holds_threads(held: Iterable[Held]) -> bool:
-    return any(not one.lock.kind.is_async for one in held)
 
 
 def _finds_held(test: StateTest, called: Edge) -> bool:

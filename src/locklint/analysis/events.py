@@ -41,6 +41,7 @@ from locklint.ir.instruction import (
     Instruction,
     Means,
     Operand,
+    TryAcquire,
 )
 from locklint.ir.lock import LockRef, Mode
 
@@ -76,6 +77,11 @@ class Held(msgspec.Struct, frozen=True, gc=False):
         """Return what it is must-equal to."""
         return key_of(self.lock, self.mode)
 
+    @property
+    def blocks_threads(self) -> bool:
+        """Return whether a thread or process waits for the lock, rather than a task."""
+        return not self.lock.kind.is_async
+
 
 class Taken(msgspec.Struct, frozen=True):
     """An execution of an acquisition: the locks held before it, outermost first.
@@ -92,6 +98,17 @@ class Taken(msgspec.Struct, frozen=True):
     instruction: Instruction | None
     released: tuple[LockKey, ...] = ()
     free: tuple[LockKey, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Return whether the function itself waits for the lock here, and does not only try."""
+        match self.instruction:
+            case Acquire(gives_up=gives_up):
+                return not gives_up
+            case TryAcquire(timed=timed):
+                return timed
+            case _:
+                return False  # A callee acquires it, and has an execution of its own.
 
 
 class Manner(IdentityEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -116,6 +117,19 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def two_instances(self) -> tuple[TwoInstances, ...]:
         """Return the places where two locks of one name are held at a time, in no fixed order."""
         return tuple(two_instances(self.composition, self.call_graph, self.threads))
+
+    @cached_property
+    def waiting_functions(self) -> dict[str, frozenset[str]]:
+        """Return the functions that wait for each lock, by its identity.
+
+        A lock that is only tried has none.
+        """
+        found: dict[str, set[str]] = defaultdict(set)
+        for states in self.solved():
+            for taken in states.taken:
+                if taken.waits:
+                    found[taken.lock.identity].add(states.function.key)
+        return {identity: frozenset(keys) for identity, keys in found.items()}
 
     @cached_property
     def order_violations(self) -> tuple[Violation, ...]:

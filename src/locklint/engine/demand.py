@@ -89,7 +89,7 @@ def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
         if one.function.is_async
         for called in one.calls
         if called.call is not None and called.call.use is Use.AWAITED
-        if any(not held.lock.kind.is_async for held in called.held)
+        if any(held.blocks_threads for held in called.held)
     }
 
 

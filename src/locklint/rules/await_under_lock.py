@@ -55,7 +55,6 @@ program that never suspends is not reported, nor is a lock that is only tried.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from locklint.analysis.critical_pair import CriticalPair
@@ -65,25 +64,24 @@ from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Acquire, Instruction, TryAcquire
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report the first `await` under each lock of threads or processes in a function."""
-    takers = _takers(program)
+    waiting = program.waiting_functions
     for key in sorted(program.composition.pairs):
         first: dict[str, tuple[CriticalPair, Held]] = {}
         for pair in program.composition.pairs[key]:
             held = _held(pair)
-            if held is not None and takers[held.lock.identity]:
+            if held is not None and held.lock.identity in waiting:
                 old = first.get(held.lock.identity)
                 if old is None or (pair.span, pair.rank()) < (old[0].span, old[0].rank()):
                     first[held.lock.identity] = pair, held
         for pair, held in sorted(first.values(), key=lambda each: each[0].span):
             story = Story(program, pair)
             lock = held.lock
-            contended = len(takers[lock.identity]) > 1 and not lock.kind.reentrant
+            contended = len(waiting[lock.identity]) > 1 and not lock.kind.reentrant
             yield RULE.finding(
                 program.functions[key],
                 pair.span,
@@ -100,37 +98,14 @@ def _held(pair: CriticalPair) -> Held | None:
     """Return the lock of threads that a function holds innermost at an `await`."""
     if pair.event.kind is not EventKind.AWAIT or pair.is_concurrent:
         return None
-    if any(not one.lock.kind.is_async for one in pair.inside):
+    if any(one.blocks_threads for one in pair.inside):
         return None  # A callee holds one, and has a finding of its own.
-    own = [one for one in pair.held if not one.lock.kind.is_async]
+    own = [one for one in pair.held if one.blocks_threads]
     return own[-1] if own else None
 
 
 def _form(pair: CriticalPair) -> str:
     return pair.event.name if pair.inner is None else "await"
-
-
-def _takers(program: Program) -> dict[str, set[str]]:
-    """Return the functions that wait for each lock, by its identity.
-
-    A lock that is only tried, with pauses in between, blocks no event loop.
-    """
-    found: dict[str, set[str]] = defaultdict(set)
-    for states in program.solved():
-        for event in states.taken:
-            if _waits(event.instruction):
-                found[event.lock.identity].add(states.function.key)
-    return found
-
-
-def _waits(instruction: Instruction | None) -> bool:
-    match instruction:
-        case Acquire(gives_up=gives_up):
-            return not gives_up
-        case TryAcquire(timed=timed):
-            return timed
-        case _:
-            return False  # A callee acquires it, and has an event of its own.
 
 
 RULE = Rule(

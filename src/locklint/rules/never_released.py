@@ -60,19 +60,18 @@ from locklint.analysis.story import (
 )
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
-from locklint.ir.instruction import How, TryAcquire
+from locklint.ir.instruction import How
 from locklint.ir.lock import Exactness, LockRole
 from locklint.rule import Rule
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that nothing releases."""
-    waited_for = _waited_for(program)
     for states in program.solved():
         kept = [
             (fate, fate.leaving)
             for fate in fates(states)
-            if not _is_mark(fate, waited_for) and _is_never_released(program, fate)
+            if not _is_mark(program, fate) and _is_never_released(program, fate)
         ]
         for alike, _ in by_cause(kept):
             fate, function = alike[0], states.function
@@ -87,26 +86,16 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _waited_for(program: Program) -> frozenset[str]:
-    """Return the identities of the locks that some acquire waits for."""
-    return frozenset(
-        event.lock.identity
-        for states in program.solved()
-        for event in states.taken
-        if not isinstance(event.instruction, TryAcquire) or event.instruction.timed
-    )
-
-
 _ENTERING = (How("__enter__"), How("__aenter__"))
 
 
-def _is_mark(fate: Fate, waited_for: frozenset[str]) -> bool:
+def _is_mark(program: Program, fate: Fate) -> bool:
     """Return whether the lock marks the first thread to reach an object, so it is never released.
 
     Such a lock is only tried. A lock of the whole program would never be available again.
     """
     of_object = fate.lock.exactness is Exactness.PER_INSTANCE
-    return of_object and fate.lock.identity not in waited_for
+    return of_object and fate.lock.identity not in program.waiting_functions
 
 
 def _is_never_released(program: Program, fate: Fate) -> bool:
