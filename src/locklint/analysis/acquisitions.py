@@ -14,7 +14,7 @@ from locklint.analysis.hold import Acquisition, Cause, CauseKind, Grade, InFligh
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import Root
 from locklint.ir.api_use import not_done
 from locklint.ir.instruction import Acquire, Assign, Branch, Call, Constant, Means, TryAcquire
 from locklint.ir.lock import LockRef, LockRole, Mode
@@ -192,27 +192,26 @@ class Fate(msgspec.Struct):
 
         What returns what went wrong does not raise it.
         """
-        results = {
-            each.result
-            for block in self.states.function.blocks.values()
-            for each in block.instructions
-            if isinstance(each, Call) and each.span == span
-        }
         if len(self.release_spans) < 2:
             return False
-        bound = {
+        blocks = self.states.function.blocks.values()
+        instructions = [each for block in blocks for each in block.instructions]
+        results = {
+            each.result
+            for each in instructions
+            if isinstance(each, Call) and each.span == span and each.result is not None
+        }
+        names = results | {
             each.target
-            for block in self.states.function.blocks.values()
-            for each in block.instructions
+            for each in instructions
             if isinstance(each, Assign) and each.value in results
         }
         return any(
-            path.starts_with(value)
-            for block in self.states.function.blocks.values()
+            path.starts_with(name)
+            for block in blocks
             if isinstance(block.terminator, Branch)
             for path in condition_paths(block.terminator.condition)
-            for value in (*results, *bound)
-            if isinstance(value, AccessPath)
+            for name in names
         )
 
     def severity(self, proven: bool) -> Severity:

@@ -16,7 +16,6 @@ from locklint.models.calls import is_logging
 _WAITS = ("join", "result", "exception", "shutdown", "__exit__")
 _WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")
 
-
 _LONG = 1.0
 """The number of seconds of sleep that is worth a finding."""
 
@@ -65,5 +64,7 @@ def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
 
     Log records are looked for where locks are held, never in callees.
     """
-    known = (*((name, event) for name, event in _JOINS.items()), *_BLOCKS.items())
-    return frozenset(name.rpartition(".")[2] for name, event in known if event.kind in kinds)
+    known = {**_JOINS, **_BLOCKS}
+    return frozenset(
+        name.rpartition(".")[2] for name, event in known.items() if event.kind in kinds
+    )

@@ -421,8 +421,6 @@ def name_grade(
     owner, _, method = name.rpartition(".")
     if owner in _CALCULATING_MODULES and method not in _CALCULATING_MODULES[owner]:
         return CallGrade.UNLIKELY
-    if owner == "logging" and method in LOGGING_METHODS:
-        return CallGrade.UNLIKELY
     if owner in LOGGER_TYPES and method in _LOGGER_METHODS:
         return CallGrade.UNLIKELY
     if owner in _CONTAINER_TYPES and method in _UNLIKELY_METHODS:
