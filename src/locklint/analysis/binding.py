@@ -121,13 +121,12 @@ class Binding:
                 self._bind(f"{collecting}[{taken}]", argument)
                 self._collected[collecting].append(_literal(argument))
                 taken += 1
-        if isinstance(passed_on, AccessPath) and self._collects_names(passed_on):
+        if (
+            isinstance(passed_on, AccessPath)
+            and passed_on.is_parameter
+            and self._caller.collects_by_name(passed_on)
+        ):
             self._pass_on(passed_on, [*plain[position:], *names[len(plain) :]])
-
-    def _collects_names(self, path: AccessPath) -> bool:
-        """Whether a path is the parameter ``**path`` of the caller."""
-        is_parameter = path.root is Root.PARAMETER and path.is_variable
-        return is_parameter and f"**{path.root_name}" in self._caller.parameters
 
     def _pass_on(self, source: AccessPath, names: list[str]) -> None:
         """Bind ``f(**kwargs)``: parameters without another argument are elements of ``kwargs``."""
@@ -168,7 +167,7 @@ class Binding:
     def is_passed(self, name: str) -> bool:
         """Whether the call passes something that has not been left out itself."""
         path = self.roots.get(name)
-        if path is not None and path.root is Root.PARAMETER and path.is_variable:
+        if path is not None and path.is_parameter:
             if any(known == path.root_name for known, _ in self._caller.defaults):
                 return False
         return name in self._given
@@ -203,7 +202,7 @@ class Binding:
 
     def lock(self, lock: LockRef) -> LockRef | None:
         """Return the lock as the caller names it. Return None if the caller cannot name it."""
-        if lock.path.root is Root.PARAMETER and not lock.path.fields:
+        if lock.path.is_parameter:
             passed = self.locks.get(lock.path.root_name)
             if passed is not None:
                 return msgspec.structs.replace(passed, mode=lock.mode or passed.mode)

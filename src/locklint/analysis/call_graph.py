@@ -18,7 +18,7 @@ from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import BY_MANAGER, Assign, Implicit, Means, Use
 from locklint.ir.lock import LockRef
@@ -160,7 +160,7 @@ def _manner(called: Called, callee: Function) -> Manner | None:
 
 def _parameter(called: Called) -> str:
     path = called.call.callee if called.call is not None else None
-    return path.root_name if path and path.root is Root.PARAMETER and path.is_variable else ""
+    return path.root_name if path and path.is_parameter else ""
 
 
 def _is_one_of_many(function: Function, called: Called) -> bool:

@@ -39,7 +39,7 @@ from locklint.analysis.receivers import Kin, Receivers
 from locklint.analysis.requirements import Requirements
 from locklint.analysis.settled import Settled
 from locklint.dataflow.components import components
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Fields, Hierarchy
@@ -412,11 +412,7 @@ def _finds_held(test: StateTest, called: Edge) -> bool:
 
 def _is_parameter(path: AccessPath, caller: Function) -> bool:
     """Whether a path is a parameter, or an argument by name that the caller collects."""
-    if path.root is not Root.PARAMETER:
-        return False
-    return path.is_variable or (
-        len(path.fields) == 1 and f"**{path.root_name}" in caller.parameters
-    )
+    return path.is_parameter or (len(path.fields) == 1 and caller.collects_by_name(path))
 
 
 def _is_left_out(requirement: Requirement, binding: Binding) -> bool:

@@ -10,7 +10,6 @@ from locklint.analysis.events import LockStates
 from locklint.analysis.hand_off import is_own_release
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Lookup, Summary, is_nameable
-from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, HandOver, Return, Terminator, Use
 from locklint.ir.lock import LockRef
@@ -72,5 +71,5 @@ def _own_parameters(binding: Binding, summary: Summary) -> Iterator[str]:
     """Yield the parameters of the caller that a callee gives away."""
     for name in summary.given_away:
         path = binding.roots.get(name)
-        if path is not None and path.root is Root.PARAMETER and path.is_variable:
+        if path is not None and path.is_parameter:
             yield path.root_name

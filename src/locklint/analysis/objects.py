@@ -186,7 +186,7 @@ class Objects:
         for name, values in bound.items():
             stored = next(iter(values))
             if len(values) == 1 and isinstance(stored, AccessPath):
-                if stored.root is Root.PARAMETER and stored.is_variable:
+                if stored.is_parameter:
                     found[name] = stored
         self._stored[key] = found
         return found

@@ -50,9 +50,7 @@ class Origins:
 
     def _bind(self, path: AccessPath, block: BlockId) -> None:
         """Note that a parameter is bound again, or what it has collected by name is changed."""
-        if path.root is Root.PARAMETER and (
-            path.is_variable or f"**{path.root_name}" in self._function.parameters
-        ):
+        if path.is_parameter or self._function.collects_by_name(path):
             self._rebinding[_parameter(path)].add(block)
 
     @property
@@ -81,7 +79,7 @@ class Origins:
 
     def of(self, path: AccessPath, block: BlockId) -> str | None:
         """Return the parameter that is as true as the value of a path in a block, or None."""
-        if path.root is Root.PARAMETER and path.is_variable:
+        if path.is_parameter:
             return None if self.is_rebound(path, block) else path.root_name
         if path.root not in (Root.SELF, Root.LOCAL) or len(self._values.get(path, ())) != 1:
             return None

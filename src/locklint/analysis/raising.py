@@ -236,7 +236,7 @@ def _asks_value(block: BasicBlock) -> bool:
 
 
 def _is_parameter(value: Operand) -> bool:
-    return isinstance(value, AccessPath) and value.root is Root.PARAMETER and value.is_variable
+    return isinstance(value, AccessPath) and value.is_parameter
 
 
 def _is_size(value: AccessPath, block: BasicBlock) -> bool:

@@ -118,7 +118,7 @@ class Relevance:
             match instruction:
                 case Assign(target=target, value=AccessPath() as source):
                     self._copies.append((target, source, block.id))
-                    if target.root is Root.PARAMETER and target.is_variable:
+                    if target.is_parameter:
                         self._bound_parameters.add(target)
                         if source.starts_with(target):
                             self._leading.add(target)

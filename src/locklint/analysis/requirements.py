@@ -226,7 +226,7 @@ def _of_state(
             | Equals(AccessPath() as path)
         ):
             path = aliases.get(path, path)
-            if not _outlives(path) or (path.is_variable and path.root is Root.PARAMETER):
+            if not _outlives(path) or path.is_parameter:
                 return None  # For parameters themselves, `Requirement` says more.
             if isinstance(condition, Equals):
                 return StateTest(path, TestKind.EQUALS, True, condition.constant)
@@ -329,7 +329,7 @@ def _of_options(block: BasicBlock, branch: Branch, origins: Origins) -> Iterator
     """Return the test of a parameter against several constants, or after a method of texts."""
     options: tuple[Constant, ...]
     match branch.condition:
-        case Equals(value=AccessPath() as value, constant=constant) if not _is_argument(value):
+        case Equals(value=AccessPath() as value, constant=constant) if not value.is_parameter:
             options, outcome = (constant,), True
         case _:
             last = block.instructions[-1] if block.instructions else None
@@ -348,7 +348,7 @@ def _of_options(block: BasicBlock, branch: Branch, origins: Origins) -> Iterator
     call = origins.call(value)
     if call is not None and call.callee is not None and not call.arguments:
         value, method = call.callee.parent(), call.callee.last
-    if not _is_argument(value) or (call is not None and method not in TEXT_METHODS):
+    if not value.is_parameter or (call is not None and method not in TEXT_METHODS):
         return
     if origins.is_rebound(value, block.id):
         yield Requirement(value.root_name, RequirementKind.UNCLEAR, outcome)
@@ -367,10 +367,6 @@ def _of_results(condition: Condition, origins: Origins) -> Iterator[Requirement]
             for root in roots:
                 if root.root is Root.PARAMETER:
                     yield Requirement(root.root_name, RequirementKind.UNCLEAR, True)
-
-
-def _is_argument(path: AccessPath) -> bool:
-    return path.root is Root.PARAMETER and path.is_variable
 
 
 def _of_other_test(condition: Condition) -> Iterator[Requirement]:

@@ -245,10 +245,7 @@ def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
     return {
         key
         for key, one in states.items()
-        if any(
-            taken.lock.path.root is Root.PARAMETER and taken.lock.path.is_variable
-            for taken in one.taken
-        )
+        if any(taken.lock.path.is_parameter for taken in one.taken)
     }
 
 

@@ -267,7 +267,7 @@ class EffectPass:
             and self._resolver.lock_class(self._function.key, call.callee) is not None
         )
 
-    def _is_collected(self, result: AccessPath) -> bool:
+    def _is_collected(self, result: AccessPath | None) -> bool:
         """Return whether a coroutine is put into a display, such as a list of what to run."""
         displays = (
             value
@@ -294,7 +294,7 @@ class EffectPass:
                 if call.use in (Use.DISCARDED, Use.TESTED):
                     self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
                 yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
-                if call.result is not None and self._is_collected(call.result):
+                if call.use is Use.PASSED and self._is_collected(call.result):
                     yield HandOver(call.span, lock)  # A task will run it.
                 return
             yield self._acquire(call, lock, method, read)
@@ -549,7 +549,7 @@ class EffectPass:
 
     def _give_away(self, path: AccessPath) -> None:
         """Note a parameter that is passed on: it may be a lock, as its callers know."""
-        if path.root is Root.PARAMETER and path.is_variable:
+        if path.is_parameter:
             self._given_away.add(path.root_name)
 
     def _hand_over(

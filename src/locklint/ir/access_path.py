@@ -59,6 +59,11 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return not self.fields
 
     @property
+    def is_parameter(self) -> bool:
+        """Return whether the path is a bare parameter."""
+        return self.root is Root.PARAMETER and not self.fields
+
+    @property
     def is_vague(self) -> bool:
         """Whether it may be several values: some element, or a path beyond the bound."""
         return "[*]" in self.fields or "*" in self.fields

@@ -10,7 +10,7 @@ import msgspec
 
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import ApiUse
 from locklint.ir.instruction import (
     BlockId,
@@ -136,6 +136,10 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     def name(self) -> str:
         """The bare name."""
         return self.qualname.rsplit(".", 1)[-1].split("@", 1)[0]
+
+    def collects_by_name(self, path: AccessPath) -> bool:
+        """Return whether a path is the parameter ``**kwargs``, or leads through it."""
+        return path.root is Root.PARAMETER and f"**{path.root_name}" in self.parameters
 
     @property
     def self_name(self) -> str | None:
