@@ -28,17 +28,10 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function, FunctionKind
 from locklint.ir.hierarchy import Fields, Hierarchy
-from locklint.ir.instruction import (
-    BY_WITH,
-    Acquire,
-    Call,
-    Constant,
-    Instruction,
-    Release,
-    Return,
-    Use,
-)
+from locklint.ir.instruction import Acquire, Call, Constant, Instruction, Release
 from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.means import BY_WITH, Use
+from locklint.ir.terminator import Return
 from locklint.models.stdlib_threading import LOCK
 
 PART = 200

@@ -19,21 +19,24 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
     Assign,
-    Branch,
     Call,
-    Catch,
-    Condition,
     Constant,
     Enter,
-    Equals,
     Exit,
     Instruction,
+    Operand,
+    Operate,
+)
+from locklint.ir.means import OperateKind
+from locklint.ir.printer import print_function
+from locklint.ir.terminator import (
+    Branch,
+    Catch,
+    Condition,
+    Equals,
     IsNone,
     Jump,
     Opaque,
-    Operand,
-    Operate,
-    OperateKind,
     Raise,
     Return,
     Swallows,
@@ -41,7 +44,6 @@ from locklint.ir.instruction import (
     Truth,
     Unreachable,
 )
-from locklint.ir.printer import print_function
 from locklint.ir.verify import verify
 
 PROGRAMS = 200

@@ -8,33 +8,27 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Decorator, Function, FunctionKind
 from locklint.ir.instruction import (
-    BY_WITH,
     Acquire,
     Call,
-    Catch,
     Constant,
     Defer,
-    Handler,
     HandOver,
-    How,
     Instruction,
     Notify,
-    Raise,
     Release,
-    Return,
     TryAcquire,
-    Unreachable,
     Unwind,
-    Use,
     Wait,
 )
 from locklint.ir.lock import LockKind, LockRef, Mode
+from locklint.ir.means import BY_WITH, How, Use
 from locklint.ir.printer import (
     print_function,
     print_functions,
     print_instruction,
     print_terminator,
 )
+from locklint.ir.terminator import Catch, Handler, Raise, Return, Unreachable
 
 PLACE = Span(3, 5, 3, 20)
 PATH = AccessPath("self", ("_lock",), Root.SELF)

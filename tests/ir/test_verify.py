@@ -5,17 +5,8 @@ from __future__ import annotations
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function, FunctionKind
-from locklint.ir.instruction import (
-    Assign,
-    Branch,
-    Call,
-    Catch,
-    Constant,
-    Jump,
-    Return,
-    Truth,
-    Unreachable,
-)
+from locklint.ir.instruction import Assign, Call, Constant
+from locklint.ir.terminator import Branch, Catch, Jump, Return, Truth, Unreachable
 from locklint.ir.verify import verify
 
 PLACE = Span(1, 1, 1, 2)

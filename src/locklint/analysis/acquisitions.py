@@ -16,9 +16,11 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import not_done
-from locklint.ir.instruction import Acquire, Assign, Branch, Call, Constant, Means, TryAcquire
+from locklint.ir.instruction import Acquire, Assign, Call, Constant, TryAcquire
 from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.means import Means
 from locklint.ir.operands import condition_paths
+from locklint.ir.terminator import Branch
 
 _T = TypeVar("_T", bound=Hashable)
 

@@ -20,8 +20,9 @@ from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import BY_MANAGER, Assign, Implicit, Means, Use
+from locklint.ir.instruction import Assign
 from locklint.ir.lock import LockRef
+from locklint.ir.means import BY_MANAGER, Implicit, Means, Use
 
 _MOST_CHOICES = 4
 """The largest number of functions of which a call chooses one by a name in data."""

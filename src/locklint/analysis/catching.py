@@ -8,7 +8,7 @@ from enum import Enum
 from msgspec.structs import replace
 
 from locklint.analysis.hold import Flow, Grade, InFlight
-from locklint.ir.instruction import Handler
+from locklint.ir.terminator import Handler
 
 
 class Verdict(Enum):

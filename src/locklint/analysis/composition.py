@@ -43,8 +43,9 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Fields, Hierarchy
-from locklint.ir.instruction import BY_LOG, Acquire, TryAcquire
+from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.means import BY_LOG
 
 MAX_PAIRS = 100
 """The largest number of pairs of one function, those with the shortest chains first."""

@@ -19,8 +19,9 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import Event
 from locklint.ir.hierarchy import Classes
-from locklint.ir.instruction import Constant, Implicit, LiteralValue
+from locklint.ir.instruction import Constant, LiteralValue
 from locklint.ir.lock import Exactness, LockRef, Mode
+from locklint.ir.means import Implicit
 
 UNKNOWN_ROOT = "?"
 """The root of a path that a function has no name for; it equals nothing."""

@@ -12,8 +12,8 @@ from locklint.analysis.story import made_step, under
 from locklint.core.diagnostic import Step
 from locklint.core.source import Span
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import BY_LOG, BY_MANAGER, BY_PROPERTY
 from locklint.ir.lock import LockRef
+from locklint.ir.means import BY_LOG, BY_MANAGER, BY_PROPERTY
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program

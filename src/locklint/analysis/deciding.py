@@ -18,20 +18,19 @@ from locklint.ir.instruction import (
     Acquire,
     Assign,
     BlockId,
-    Branch,
     Call,
     Defer,
     Enter,
     Exit,
     HandOver,
     Instruction,
-    Raise,
     Release,
     TryAcquire,
     Unwind,
     Yield,
 )
 from locklint.ir.operands import condition_paths
+from locklint.ir.terminator import Branch, Raise
 from locklint.models.calls import ends_process
 
 _LEFT = -1

@@ -22,11 +22,11 @@ from locklint.ir.instruction import (
     HandOver,
     Instruction,
     Release,
-    Terminator,
     TryAcquire,
 )
 from locklint.ir.lock import Exactness, LockRef, LockRole
 from locklint.ir.operands import terminator_paths, used_paths
+from locklint.ir.terminator import Terminator
 
 _THREAD_STARTERS = ("threading.Thread", "threading.Timer")
 

@@ -36,14 +36,12 @@ from locklint.ir.instruction import (
     Call,
     CallArgument,
     Constant,
-    How,
-    Implicit,
     Instruction,
-    Means,
     Operand,
     TryAcquire,
 )
 from locklint.ir.lock import LockRef, Mode
+from locklint.ir.means import How, Implicit, Means
 
 
 class Exit(msgspec.Struct, frozen=True, eq=False):

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Call, Catch, Instruction, Jump, Raise
+from locklint.ir.instruction import Call, Instruction
+from locklint.ir.terminator import Catch, Jump, Raise
 
 
 def is_expected(function: Function, span: Span, names: Collection[str]) -> bool:

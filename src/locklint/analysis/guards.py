@@ -16,18 +16,15 @@ from locklint.ir.instruction import (
     Acquire,
     Assign,
     BlockId,
-    Branch,
     Call,
     Instruction,
-    Jump,
-    Raise,
     Read,
     Release,
-    Return,
     TryAcquire,
 )
 from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths, operand_paths
+from locklint.ir.terminator import Branch, Jump, Raise, Return
 
 
 def is_guarded_release(fate: Fate) -> bool:

@@ -11,8 +11,10 @@ from locklint.analysis.hand_off import is_own_release
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Lookup, Summary, is_nameable
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, HandOver, Return, Terminator, Use
+from locklint.ir.instruction import Call, HandOver
 from locklint.ir.lock import LockRef
+from locklint.ir.means import Use
+from locklint.ir.terminator import Return, Terminator
 
 
 class PassedOn(NamedTuple):

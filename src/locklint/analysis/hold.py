@@ -9,8 +9,8 @@ import msgspec
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import How
 from locklint.ir.lock import Exactness, LockRef, Mode
+from locklint.ir.means import How
 
 MAX_COUNT = 8
 

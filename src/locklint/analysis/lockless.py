@@ -26,22 +26,8 @@ from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import (
-    Assign,
-    Await,
-    BlockId,
-    Branch,
-    Call,
-    Catch,
-    Enter,
-    Exit,
-    Instruction,
-    Jump,
-    Raise,
-    Return,
-    Spawn,
-    Terminator,
-)
+from locklint.ir.instruction import Assign, Await, BlockId, Call, Enter, Exit, Instruction, Spawn
+from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return, Terminator
 from locklint.models.calls import ends_by_raising, ends_process
 
 _SOMETHING = Cause(CauseKind.UNKNOWN, Span(1, 1, 1, 1))

@@ -22,8 +22,9 @@ from locklint.analysis.summary import Deltas, Effect, Passage, Summary
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Constant, Enter, Exit, How, Manager, Means, Use
+from locklint.ir.instruction import Call, Constant, Enter, Exit, Manager
 from locklint.ir.lock import LockRef, Mode
+from locklint.ir.means import How, Means, Use
 
 
 class Calls(Notes):

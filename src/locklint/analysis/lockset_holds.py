@@ -27,19 +27,9 @@ from locklint.analysis.lockset_values import Values
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import read_acquire
-from locklint.ir.instruction import (
-    BY_STACK,
-    Acquire,
-    Call,
-    Constant,
-    How,
-    Instruction,
-    Means,
-    TryAcquire,
-    Use,
-    acquired_names,
-)
+from locklint.ir.instruction import Acquire, Call, Constant, Instruction, TryAcquire, acquired_names
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode, UnheldRelease
+from locklint.ir.means import BY_STACK, How, Means, Use
 from locklint.ir.operands import bound_temporaries
 
 

@@ -18,7 +18,6 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import (
-    BY_MANAGER,
     Assign,
     Await,
     Call,
@@ -30,6 +29,7 @@ from locklint.ir.instruction import (
     Operand,
     Spawn,
 )
+from locklint.ir.means import BY_MANAGER
 from locklint.models.events import event_of
 
 STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")

@@ -32,19 +32,14 @@ from locklint.ir.instruction import (
     Assign,
     Await,
     BlockId,
-    Branch,
     Call,
-    Catch,
     Defer,
     Enter,
     Exit,
     HandOver,
     Instruction,
-    Jump,
-    Raise,
     Read,
     Release,
-    Return,
     Spawn,
     TryAcquire,
     Unwind,
@@ -52,6 +47,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.lock import LockRole
+from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return
 from locklint.models.calls import ends_by_raising, ends_process
 
 _EXITS = ("SystemExit", "KeyboardInterrupt")

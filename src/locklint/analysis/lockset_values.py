@@ -15,19 +15,9 @@ from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import (
-    Acquire,
-    Condition,
-    Constant,
-    Equals,
-    IsNone,
-    Operand,
-    Release,
-    Truth,
-    TryAcquire,
-    Unknown,
-)
+from locklint.ir.instruction import Acquire, Constant, Operand, Release, TryAcquire, Unknown
 from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.terminator import Condition, Equals, IsNone, Truth
 
 _NEXT = AccessPath("<next>", (), Root.TEMP)
 

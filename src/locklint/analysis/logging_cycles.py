@@ -19,8 +19,8 @@ from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import BY_LOG
 from locklint.ir.lock import Mode
+from locklint.ir.means import BY_LOG
 
 
 class LoggingCycle(msgspec.Struct, frozen=True, eq=False):

@@ -16,8 +16,9 @@ from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Call, Instruction, Return, Spawn, Yield
+from locklint.ir.instruction import Assign, Call, Instruction, Spawn, Yield
 from locklint.ir.operands import operand_paths
+from locklint.ir.terminator import Return
 
 _DEPTH = 3
 

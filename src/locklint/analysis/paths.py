@@ -16,24 +16,17 @@ from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
     BlockId,
-    Branch,
     Call,
-    Condition,
     Enter,
-    Equals,
     Exit,
     Instruction,
-    IsNone,
-    Opaque,
     Operate,
-    OperateKind,
-    Raise,
     Release,
-    Return,
-    Truth,
     TryAcquire,
     Unwind,
 )
+from locklint.ir.means import OperateKind
+from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Raise, Return, Truth
 
 _MOST_STEPS = 2000
 _OUTSIDE: BlockId = -1

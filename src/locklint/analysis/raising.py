@@ -18,26 +18,22 @@ from locklint.ir.instruction import (
     Acquire,
     Assign,
     Await,
-    Branch,
     Call,
     Constant,
     Enter,
-    Equals,
     Exit,
     FunctionRef,
     Instruction,
-    IsNone,
     Manager,
     Operand,
     Operate,
-    Raise,
     Read,
-    Truth,
     TryAcquire,
-    Use,
     Yield,
 )
 from locklint.ir.lock import LOCKING, Failure
+from locklint.ir.means import Use
+from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER
 from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
 

@@ -10,7 +10,8 @@ from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Enter, Instruction, Raise
+from locklint.ir.instruction import Call, Enter, Instruction
+from locklint.ir.terminator import Raise
 
 _DEPTH = 8
 """The largest number of calls in a row that are followed."""

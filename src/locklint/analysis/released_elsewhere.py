@@ -16,8 +16,9 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import UseKind, not_done
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, HandOver, How, Means
+from locklint.ir.instruction import Call, HandOver
 from locklint.ir.lock import Exactness
+from locklint.ir.means import How, Means
 from locklint.models.words import RELEASE_NAMES
 
 

@@ -24,22 +24,17 @@ from locklint.ir.instruction import (
     Acquire,
     Assign,
     BlockId,
-    Branch,
     Call,
-    Condition,
     Constant,
     Display,
-    Equals,
     Instruction,
-    IsNone,
-    Opaque,
     Operate,
     Release,
-    Truth,
     TryAcquire,
 )
 from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths, defined_path
+from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 
 Successors = Mapping[BlockId, tuple[BlockId, ...]]
 Requires = tuple[Requirement, ...]

@@ -17,8 +17,8 @@ from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, Root
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import PROCESS_ID
 from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.terminator import PROCESS_ID
 
 
 class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):

@@ -21,21 +21,8 @@ from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import (
-    PROCESS_ID,
-    Assign,
-    BlockId,
-    Branch,
-    Call,
-    Constant,
-    Display,
-    Equals,
-    FunctionRef,
-    IsNone,
-    Operand,
-    Return,
-    Truth,
-)
+from locklint.ir.instruction import Assign, BlockId, Call, Constant, Display, FunctionRef, Operand
+from locklint.ir.terminator import PROCESS_ID, Branch, Equals, IsNone, Return, Truth
 
 _MAY_GIVE_NONE = frozenset("find first get getattr match next pop search".split())
 """Functions and methods that give None on purpose; what others make is meant to be something."""

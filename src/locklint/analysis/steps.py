@@ -17,10 +17,8 @@ from locklint.ir.instruction import (
     Acquire,
     Assign,
     Await,
-    AwaitForm,
     BlockId,
     Call,
-    Catch,
     Defer,
     Enter,
     Exit,
@@ -28,18 +26,16 @@ from locklint.ir.instruction import (
     Instruction,
     Operand,
     Operate,
-    OperateKind,
-    Raise,
     Read,
     Release,
     Spawn,
-    Terminator,
     TryAcquire,
     Unwind,
-    Use,
     Wait,
     Yield,
 )
+from locklint.ir.means import AwaitForm, OperateKind, Use
+from locklint.ir.terminator import Catch, Raise, Terminator
 from locklint.models.grades import usual_error
 
 _CHANGING = (

@@ -20,8 +20,9 @@ from locklint.analysis.summary import (
 )
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Constant, Raise, Return, TryAcquire
+from locklint.ir.instruction import Call, Constant, TryAcquire
 from locklint.ir.lock import LockRef
+from locklint.ir.terminator import Raise, Return
 
 MAX_RAISED = 4
 """The largest number of separate outcomes of exceptions; beyond it, differences are unknown."""

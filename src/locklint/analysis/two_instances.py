@@ -22,8 +22,9 @@ from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Branch, Call, Opaque
+from locklint.ir.instruction import Call
 from locklint.ir.lock import Exactness, LockRole, Mode
+from locklint.ir.terminator import Branch, Opaque
 
 _SORTING = ("sorted", "min", "max", "sort")
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
-from locklint.ir.instruction import Acquire, Release, TryAcquire, Use
+from locklint.ir.instruction import Acquire, Release, TryAcquire
+from locklint.ir.means import Use
 from locklint.ir.operands import bound_temporaries, receivers, returned_temporaries
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from locklint.core.source import SourceFile, Span
 from locklint.engine.facts import MODULE_CODE, FileFacts, FileInput
 from locklint.index.declarations import ModuleIndex
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Jump, Return, Unreachable
+from locklint.ir.terminator import Jump, Return, Unreachable
 
 Graphs = Mapping[str, tuple[Function, ...]]
 

@@ -22,41 +22,31 @@ from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
-    BY_WITH,
     Acquire,
     Assign,
     Await,
     BlockId,
-    Branch,
     Call,
-    Catch,
     Defer,
     Display,
     Enter,
     Exit,
     FunctionRef,
-    Handler,
     HandOver,
-    How,
     Instruction,
-    Jump,
     Manager,
-    Means,
     Notify,
     Operand,
     Read,
     Release,
-    Return,
-    Swallows,
-    Terminator,
-    Truth,
     TryAcquire,
     Unknown,
     Unwind,
-    Use,
     Wait,
 )
 from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
+from locklint.ir.means import BY_WITH, How, Means, Use
+from locklint.ir.terminator import Branch, Catch, Handler, Jump, Return, Swallows, Terminator, Truth
 from locklint.models.calls import EXPECTING_MANAGER
 from locklint.models.table import LockTable
 

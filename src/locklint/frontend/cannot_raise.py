@@ -24,23 +24,18 @@ from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Assign,
     BlockId,
-    Branch,
     Call,
-    Condition,
     Constant,
     Display,
-    Equals,
     FunctionRef,
     Instruction,
-    IsNone,
-    Opaque,
     Operand,
     Operate,
-    OperateKind,
     Read,
-    Truth,
     Unknown,
 )
+from locklint.ir.means import OperateKind
+from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 from locklint.models.plain_values import (
     MAPPINGS,
     TAKING,

@@ -12,14 +12,12 @@ from functools import lru_cache
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock
-from locklint.ir.instruction import (
-    Assign,
-    BlockId,
+from locklint.ir.instruction import Assign, BlockId, Instruction
+from locklint.ir.terminator import (
     Branch,
     Catch,
     Condition,
     Handler,
-    Instruction,
     Jump,
     Raise,
     Terminator,

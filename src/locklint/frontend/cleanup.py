@@ -12,7 +12,8 @@ from typing import TypeAlias
 import msgspec
 
 from locklint.frontend.cfg_builder import GraphBuilder
-from locklint.ir.instruction import BlockId, Jump, Terminator
+from locklint.ir.instruction import BlockId
+from locklint.ir.terminator import Jump, Terminator
 
 
 class LoopFrame(msgspec.Struct, frozen=True):

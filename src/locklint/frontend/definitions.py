@@ -7,15 +7,7 @@ from collections import defaultdict
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import (
-    Acquire,
-    Assign,
-    Call,
-    FunctionRef,
-    Operand,
-    TryAcquire,
-    Wait,
-)
+from locklint.ir.instruction import Acquire, Assign, Call, FunctionRef, Operand, TryAcquire, Wait
 
 _DEPTH = 8
 _LONGEST = 1000

@@ -11,19 +11,15 @@ from locklint.frontend.resolver import Callee, Resolver
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import split_key
 from locklint.ir.instruction import (
-    BY_LOG,
-    BY_PROPERTY,
     Assign,
     Call,
     CallArgument,
     FunctionRef,
-    Implicit,
-    ImplicitKind,
     Instruction,
     Operate,
-    OperateKind,
     Read,
 )
+from locklint.ir.means import BY_LOG, BY_PROPERTY, Implicit, ImplicitKind, OperateKind
 from locklint.models.calls import calls_at_once, is_logging
 
 FORMAT = ("__format__", "__str__", "__repr__")

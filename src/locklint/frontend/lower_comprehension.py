@@ -10,16 +10,9 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import mentions
 from locklint.frontend.lower_scope import Scope, ScopeKind, add_target_names
 from locklint.frontend.lower_target import element_of, store
-from locklint.ir.instruction import (
-    Await,
-    AwaitForm,
-    Opaque,
-    Operand,
-    Operate,
-    OperateKind,
-    Unknown,
-    Use,
-)
+from locklint.ir.instruction import Await, Operand, Operate, Unknown
+from locklint.ir.means import AwaitForm, OperateKind, Use
+from locklint.ir.terminator import Opaque
 
 
 def lower_comprehension(

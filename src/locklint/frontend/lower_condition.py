@@ -17,20 +17,9 @@ from locklint.frontend.lower_path import (
 )
 from locklint.index.versions import version_test
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import (
-    PROCESS_ID,
-    BlockId,
-    Condition,
-    Constant,
-    Equals,
-    IsNone,
-    Opaque,
-    Operand,
-    Operate,
-    OperateKind,
-    Truth,
-    Use,
-)
+from locklint.ir.instruction import BlockId, Constant, Operand, Operate
+from locklint.ir.means import OperateKind, Use
+from locklint.ir.terminator import PROCESS_ID, Condition, Equals, IsNone, Opaque, Truth
 
 _FALSE_NAMES = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING"})
 _PROCESS_ID_CALLS = frozenset({"os.getpid", "getpid"})

@@ -15,14 +15,8 @@ from locklint.frontend.lower_scope import Scope
 from locklint.frontend.positions import Spans
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import (
-    Assign,
-    BlockId,
-    FunctionRef,
-    Instruction,
-    Operand,
-    Use,
-)
+from locklint.ir.instruction import Assign, BlockId, FunctionRef, Instruction, Operand
+from locklint.ir.means import Use
 
 # Handlers are chosen by the type of the node, which a type checker cannot follow.
 StatementLowering: TypeAlias = "Callable[[Lowering, Any], None]"

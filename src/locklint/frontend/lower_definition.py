@@ -22,17 +22,10 @@ from locklint.frontend.lower_scope import (
 from locklint.frontend.lower_target import store_name
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Decorator, Function, FunctionKind
-from locklint.ir.instruction import (
-    BlockId,
-    Constant,
-    FunctionRef,
-    Operand,
-    Return,
-    Unknown,
-    Use,
-    Yield,
-)
+from locklint.ir.instruction import BlockId, Constant, FunctionRef, Operand, Unknown, Yield
+from locklint.ir.means import Use
 from locklint.ir.operands import terminator_paths, used_paths
+from locklint.ir.terminator import Return
 
 MAX_CAPTURES = 64
 """The largest number of captured paths of a nested function that are kept."""

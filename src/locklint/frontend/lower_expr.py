@@ -28,12 +28,11 @@ from locklint.ir.instruction import (
     Display,
     Operand,
     Operate,
-    OperateKind,
     Read,
     Unknown,
-    Use,
     Yield,
 )
+from locklint.ir.means import OperateKind, Use
 
 _TRUE, _FALSE = Constant(True), Constant(False)
 

@@ -9,18 +9,9 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import ANY_ELEMENT, constant, mentions
 from locklint.frontend.lower_target import store_name
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import (
-    BlockId,
-    Condition,
-    Constant,
-    Equals,
-    IsNone,
-    Opaque,
-    Operand,
-    Operate,
-    OperateKind,
-    Unknown,
-)
+from locklint.ir.instruction import BlockId, Constant, Operand, Operate, Unknown
+from locklint.ir.means import OperateKind
+from locklint.ir.terminator import Condition, Equals, IsNone, Opaque
 
 
 def lower_match(low: Lowering, node: cst.Match) -> None:

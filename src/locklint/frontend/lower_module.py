@@ -33,7 +33,8 @@ from locklint.frontend.parse import (
 from locklint.frontend.positions import Spans
 from locklint.frontend.recursion import room_for_recursion
 from locklint.ir.cfg import Function, FunctionKind
-from locklint.ir.instruction import Constant, Return
+from locklint.ir.instruction import Constant
+from locklint.ir.terminator import Return
 
 MODULE_QUALNAME = "<module>"
 

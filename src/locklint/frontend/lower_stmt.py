@@ -12,21 +12,9 @@ from locklint.frontend.lower_path import dotted_name, mentions, operator_text
 from locklint.frontend.lower_scope import imported_name
 from locklint.frontend.lower_target import element_of, store, store_name
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import (
-    Assign,
-    Await,
-    AwaitForm,
-    Constant,
-    Opaque,
-    Operand,
-    Operate,
-    OperateKind,
-    Raise,
-    Read,
-    Return,
-    Unknown,
-    Use,
-)
+from locklint.ir.instruction import Assign, Await, Constant, Operand, Operate, Read, Unknown
+from locklint.ir.means import AwaitForm, OperateKind, Use
+from locklint.ir.terminator import Opaque, Raise, Return
 
 
 def lower_line(low: Lowering, node: cst.SimpleStatementLine) -> None:

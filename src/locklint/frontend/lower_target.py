@@ -11,15 +11,8 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_expr import attribute_path, has_slice, subscript_path
 from locklint.frontend.lower_path import ANY_ELEMENT, mentions
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import (
-    Assign,
-    Constant,
-    Display,
-    Operand,
-    Operate,
-    OperateKind,
-    Unknown,
-)
+from locklint.ir.instruction import Assign, Constant, Display, Operand, Operate, Unknown
+from locklint.ir.means import OperateKind
 
 
 def store(low: Lowering, target: cst.BaseExpression, value: Operand, span: Span) -> None:

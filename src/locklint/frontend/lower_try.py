@@ -13,19 +13,9 @@ from locklint.frontend.lower_path import constant, dotted_name
 from locklint.frontend.lower_scope import bindings_of
 from locklint.frontend.lower_target import store, store_name
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import (
-    Await,
-    AwaitForm,
-    BlockId,
-    Enter,
-    Exit,
-    Handler,
-    Opaque,
-    Raise,
-    Swallows,
-    Unknown,
-    Use,
-)
+from locklint.ir.instruction import Await, BlockId, Enter, Exit, Unknown
+from locklint.ir.means import AwaitForm, Use
+from locklint.ir.terminator import Handler, Opaque, Raise, Swallows
 
 
 def lower_try(low: Lowering, node: cst.Try | cst.TryStar) -> None:

@@ -8,17 +8,9 @@ from locklint.dataflow.order import predecessors, reverse_postorder
 from locklint.frontend.resolver import Resolver
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import (
-    Assign,
-    BlockId,
-    Branch,
-    Call,
-    CallArgument,
-    Display,
-    Opaque,
-    Operand,
-)
+from locklint.ir.instruction import Assign, BlockId, Call, CallArgument, Display, Operand
 from locklint.ir.lock import LockKind
+from locklint.ir.terminator import Branch, Opaque
 
 _MAX_FACTS = 32
 

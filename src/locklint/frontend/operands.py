@@ -10,14 +10,7 @@ from locklint.frontend.reaching_values import ReachingValues
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
-from locklint.ir.instruction import (
-    Assign,
-    BlockId,
-    CallArgument,
-    FunctionRef,
-    Instruction,
-    Operand,
-)
+from locklint.ir.instruction import Assign, BlockId, CallArgument, FunctionRef, Instruction, Operand
 from locklint.ir.lock import Exactness, LockRef
 
 

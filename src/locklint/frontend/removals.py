@@ -9,12 +9,12 @@ from locklint.ir.instruction import (
     Call,
     Instruction,
     Operate,
-    OperateKind,
     Release,
     TryAcquire,
     Wait,
 )
 from locklint.ir.lock import LOCKING
+from locklint.ir.means import OperateKind
 from locklint.models.plain_values import REMOVING
 
 _FILLING = frozenset(("add", "append", "appendleft", "insert"))

@@ -12,8 +12,9 @@ from enum import Enum
 import msgspec
 
 from locklint.core.source import Span
-from locklint.ir.instruction import BlockId, Use
+from locklint.ir.instruction import BlockId
 from locklint.ir.lock import LockRef
+from locklint.ir.means import Use
 
 
 class UseKind(Enum):

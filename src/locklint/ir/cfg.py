@@ -12,15 +12,8 @@ from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import ApiUse
-from locklint.ir.instruction import (
-    BlockId,
-    Branch,
-    Catch,
-    Constant,
-    Instruction,
-    Jump,
-    Terminator,
-)
+from locklint.ir.instruction import BlockId, Constant, Instruction
+from locklint.ir.terminator import Branch, Catch, Jump, Terminator
 
 # Names of lambdas hold a line and a column, with a colon in between.
 _KEY = re.compile(r"(.*?):((?:[^:@]|@(?:\d+:\d+>)?)*)", re.DOTALL)

@@ -1,4 +1,4 @@
-"""The instructions and terminators of the intermediate representation.
+"""The instructions of the intermediate representation.
 
 A closed union, matched with ``match``; there are no visitor classes. The front end lowers source to
 `Call`, `Enter`, `Exit` and the rest; `frontend.apply_effects` then exchanges those that touch locks
@@ -7,16 +7,21 @@ for `Acquire`, `Release`, `Wait` and `Notify`, so that nothing later needs to kn
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.context import Context
 from locklint.ir.lock import AcquireForm, LockRef, Mode
+from locklint.ir.means import (
+    AwaitForm,
+    How,
+    Implicit,
+    OperateKind,
+    Use,
+)
 
 BlockId: TypeAlias = int
 
@@ -78,18 +83,6 @@ class Unknown(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 Operand: TypeAlias = AccessPath | Constant | Display | FunctionRef | Unknown
 
 
-class Use(IdentityEnum):
-    """Uses of a call's result."""
-
-    DISCARDED = "discarded"  # an expression statement
-    TESTED = "tested"  # directly the condition of a branch, `not` included
-    BOUND = "bound"  # assigned to a name
-    AWAITED = "awaited"
-    ENTERED = "entered"  # a with item
-    RETURNED = "returned"
-    PASSED = "passed"  # an argument, an element, an operand
-
-
 class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An argument: positional (``name`` None), keyword, or starred (``*`` or ``**``).
 
@@ -107,30 +100,6 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def __str__(self) -> str:
         return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
-
-
-class ImplicitKind(IdentityEnum):
-    """The kinds of code that call a function without a written call."""
-
-    PROPERTY = "property"
-    WITH = "with"
-    LOG = "log"  # the text of a record is made
-    OTHER = "other"  # an operator, a statement, or a function that calls what it is given
-
-
-class Implicit(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Code that calls a function without a written call; ``text`` is how it is shown."""
-
-    kind: ImplicitKind
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-BY_PROPERTY = Implicit(ImplicitKind.PROPERTY, "property")
-BY_MANAGER = Implicit(ImplicitKind.WITH, "with")
-BY_LOG = Implicit(ImplicitKind.LOG, "log")
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -169,14 +138,6 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
         if self.receiver is not None or self.callee is None or not self.callee.fields:
             return self.receiver
         return self.callee.parent()
-
-
-class AwaitForm(IdentityEnum):
-    """The code that awaits."""
-
-    AWAIT = "await"
-    FOR = "async for"
-    WITH = "async with"
 
 
 class Await(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -221,21 +182,6 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     path: AccessPath
     discarded: bool = False
     safe: bool = False
-
-
-class OperateKind(IdentityEnum):
-    """The kinds of code that may raise without a call."""
-
-    OPERATOR = "operator"  # of an expression, or an assignment such as `+=`
-    ITERATE = "iterate"
-    UNPACK = "unpack"
-    FORMAT = "format"
-    SLICE = "slice"
-    SET_SLICE = "[:]="
-    DELETE = "del"  # an attribute or an element
-    DELETE_SLICE = "del [:]"
-    MATCH = "match"
-    IMPORT = "import"
 
 
 class Operate(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -311,34 +257,6 @@ class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     exceptional: bool
     is_async: bool = False
     manager: Manager | None = None
-
-
-class Means(IntEnum):
-    """Kinds of code that acquire or release a lock."""
-
-    METHOD = 0  # of the lock
-    WITH = 1
-    STACK = 2  # `contextlib.ExitStack`
-    CALL = 3  # of a function that returns with another state of the lock
-
-    @property
-    def is_context(self) -> bool:
-        """Whether what is acquired so is released without further code."""
-        return self is Means.WITH or self is Means.STACK
-
-
-class How(msgspec.Struct, frozen=True, order=True, array_like=True, gc=False):
-    """The means of an acquire or release: the name of a method or function, or ``with``."""
-
-    name: str
-    means: Means = Means.METHOD
-
-    def __str__(self) -> str:
-        return f"{self.name}()" if self.means is Means.CALL else self.name
-
-
-BY_WITH = How("with", Means.WITH)
-BY_STACK = How("ExitStack", Means.STACK)
 
 
 class Acquire(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -477,124 +395,3 @@ Instruction: TypeAlias = (
     | HandOver
     | Spawn
 )
-
-
-class Truth(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """The truth of a value."""
-
-    value: Operand
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-
-class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Whether a value is None."""
-
-    value: Operand
-
-    def __str__(self) -> str:
-        return f"{self.value} is None"
-
-
-class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Whether a value equals, or is, a constant other than None."""
-
-    value: Operand
-    constant: Constant
-
-    def __str__(self) -> str:
-        return f"{self.value} == {self.constant}"
-
-
-PROCESS_ID = "<process id>"
-"""The id of the process that runs the function, in the text of a test."""
-
-
-class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Any other pure test, known by its text, which holds until something it mentions is bound.
-
-    ``text`` is None where two evaluations need not agree (it calls something unknown).
-    """
-
-    text: str | None
-    mentions: tuple[AccessPath, ...] = ()
-
-    def __str__(self) -> str:
-        return f"<{self.text}>" if self.text else "<?>"
-
-
-class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Whether a context manager swallows the exception with which it is left."""
-
-    context: Operand
-
-    def __str__(self) -> str:
-        return f"{self.context} swallows"
-
-
-Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
-
-
-class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Continue in another block."""
-
-    target: BlockId
-
-
-class Branch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Branch to one of two blocks; evaluating the condition raises nothing."""
-
-    span: Span
-    condition: Condition
-    then: BlockId
-    otherwise: BlockId
-
-
-class Return(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Leave the function; ``implicit``: by falling off its end."""
-
-    span: Span
-    value: Operand
-    implicit: bool = False
-
-
-class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Raise; ``exception`` is the class's dotted name where it is plain.
-
-    ``reraise``: the exception in flight goes on (a bare ``raise``, the end of a ``finally``, a
-    ``with`` that does not swallow).
-    """
-
-    span: Span
-    exception: str | None = None
-    reraise: bool = False
-
-
-class Handler(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An ``except`` clause: the dotted names that it catches; empty: everything."""
-
-    types: tuple[str, ...]
-    target: BlockId
-    is_group: bool = False
-
-
-class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Dispatch the exception in flight: to the first handler that catches it, or to ``uncaught``.
-
-    ``expected``: the handlers represent a test that expects the exception.
-    """
-
-    span: Span
-    handlers: tuple[Handler, ...]
-    uncaught: BlockId
-    expected: bool = False
-
-
-class Unreachable(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Control does not get here; used for the two exits that every graph ends in."""
-
-    what: str = ""
-
-
-Terminator: TypeAlias = Jump | Branch | Return | Raise | Catch | Unreachable

@@ -10,32 +10,34 @@ from locklint.ir.instruction import (
     Acquire,
     Assign,
     Await,
-    Branch,
     Call,
-    Catch,
     Defer,
     Enter,
     Exit,
-    Handler,
     HandOver,
     Instruction,
-    Jump,
     Notify,
     Operate,
-    Raise,
     Read,
     Release,
-    Return,
     Spawn,
-    Terminator,
     TryAcquire,
-    Unreachable,
     Unwind,
-    Use,
     Wait,
     Yield,
 )
 from locklint.ir.lock import LockRef, Mode
+from locklint.ir.means import Use
+from locklint.ir.terminator import (
+    Branch,
+    Catch,
+    Handler,
+    Jump,
+    Raise,
+    Return,
+    Terminator,
+    Unreachable,
+)
 
 _PLACE_WIDTH = 6
 

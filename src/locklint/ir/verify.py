@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Assign, BlockId, Catch, Instruction, Unreachable
+from locklint.ir.instruction import Assign, BlockId, Instruction
 from locklint.ir.operands import defined_path, terminator_paths, used_paths
+from locklint.ir.terminator import Catch, Unreachable
 
 
 def verify(function: Function) -> list[str]:

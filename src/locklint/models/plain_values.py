@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from locklint.ir.instruction import OperateKind
+from locklint.ir.means import OperateKind
 from locklint.models.calls import LOGGING_METHODS
 
 Types: TypeAlias = frozenset[str]

@@ -53,7 +53,7 @@ from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.ir.api_use import UseKind
-from locklint.ir.instruction import Use
+from locklint.ir.means import Use
 from locklint.rule import Rule
 
 

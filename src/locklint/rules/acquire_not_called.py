@@ -59,16 +59,9 @@ from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import (
-    Acquire,
-    BlockId,
-    Branch,
-    Call,
-    Instruction,
-    Release,
-    TryAcquire,
-)
+from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Release, TryAcquire
 from locklint.ir.lock import LockRef, LockRole
+from locklint.ir.terminator import Branch
 from locklint.rule import Rule
 
 

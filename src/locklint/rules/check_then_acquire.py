@@ -59,7 +59,8 @@ from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, Await, BlockId, Branch, Raise
+from locklint.ir.instruction import Acquire, Await, BlockId
+from locklint.ir.terminator import Branch, Raise
 from locklint.rule import Rule
 
 

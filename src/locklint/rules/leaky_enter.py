@@ -73,8 +73,8 @@ from locklint.analysis.story import display_name, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Branch
 from locklint.ir.operands import terminator_paths
+from locklint.ir.terminator import Branch
 from locklint.rule import Rule
 
 _ENTER = ("__enter__", "__aenter__")

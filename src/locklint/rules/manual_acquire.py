@@ -66,7 +66,8 @@ from locklint.analysis.story import (
     with_statement,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.ir.instruction import Acquire, Means, Release, Use
+from locklint.ir.instruction import Acquire, Release
+from locklint.ir.means import Means, Use
 from locklint.rule import Rule
 
 

@@ -60,8 +60,8 @@ from locklint.analysis.story import (
 )
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
-from locklint.ir.instruction import How
 from locklint.ir.lock import Exactness, LockRole
+from locklint.ir.means import How
 from locklint.rule import Rule
 
 

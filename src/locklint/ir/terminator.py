@@ -1,0 +1,134 @@
+"""The terminators of blocks, and the conditions on which they branch."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.instruction import BlockId, Constant, Operand
+
+
+class Truth(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """The truth of a value."""
+
+    value: Operand
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Whether a value is None."""
+
+    value: Operand
+
+    def __str__(self) -> str:
+        return f"{self.value} is None"
+
+
+class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Whether a value equals, or is, a constant other than None."""
+
+    value: Operand
+    constant: Constant
+
+    def __str__(self) -> str:
+        return f"{self.value} == {self.constant}"
+
+
+PROCESS_ID = "<process id>"
+
+
+"""The id of the process that runs the function, in the text of a test."""
+
+
+class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Any other pure test, known by its text, which holds until something it mentions is bound.
+
+    ``text`` is None where two evaluations need not agree (it calls something unknown).
+    """
+
+    text: str | None
+    mentions: tuple[AccessPath, ...] = ()
+
+    def __str__(self) -> str:
+        return f"<{self.text}>" if self.text else "<?>"
+
+
+class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Whether a context manager swallows the exception with which it is left."""
+
+    context: Operand
+
+    def __str__(self) -> str:
+        return f"{self.context} swallows"
+
+
+Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
+
+
+class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Continue in another block."""
+
+    target: BlockId
+
+
+class Branch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Branch to one of two blocks; evaluating the condition raises nothing."""
+
+    span: Span
+    condition: Condition
+    then: BlockId
+    otherwise: BlockId
+
+
+class Return(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Leave the function; ``implicit``: by falling off its end."""
+
+    span: Span
+    value: Operand
+    implicit: bool = False
+
+
+class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Raise; ``exception`` is the class's dotted name where it is plain.
+
+    ``reraise``: the exception in flight goes on (a bare ``raise``, the end of a ``finally``, a
+    ``with`` that does not swallow).
+    """
+
+    span: Span
+    exception: str | None = None
+    reraise: bool = False
+
+
+class Handler(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An ``except`` clause: the dotted names that it catches; empty: everything."""
+
+    types: tuple[str, ...]
+    target: BlockId
+    is_group: bool = False
+
+
+class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Dispatch the exception in flight: to the first handler that catches it, or to ``uncaught``.
+
+    ``expected``: the handlers represent a test that expects the exception.
+    """
+
+    span: Span
+    handlers: tuple[Handler, ...]
+    uncaught: BlockId
+    expected: bool = False
+
+
+class Unreachable(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Control does not get here; used for the two exits that every graph ends in."""
+
+    what: str = ""
+
+
+Terminator: TypeAlias = Jump | Branch | Return | Raise | Catch | Unreachable
