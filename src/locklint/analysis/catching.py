@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterable
 from enum import Enum
 
 from msgspec.structs import replace
@@ -77,12 +78,31 @@ def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     if passed.grade is Grade.UNKNOWN:
         # The author has thought of what the call may raise.
         passed = replace(passed, grade=Grade.POSSIBLE)
+    passed = _without_named(passed)
     if not is_left_over(passed):
         return passed
     # A container of unknown type raises one of two kinds: the author knows which one.
     is_all = exception.usual == "LookupError" or is_excluded(exception.usual, passed.excluded)
     most = Grade.ACQUIRE if is_all else Grade.POSSIBLE
     return replace(passed, grade=min(exception.grade, most))
+
+
+def _without_named(exception: InFlight) -> InFlight:
+    """Return an exception after handlers for those that its callee raises by name."""
+    left = [name for name in exception.named if not is_excluded(name, exception.excluded)]
+    if not exception.named or (left and not _may_be_bases(exception.excluded, left)):
+        return exception
+    # If a class of the program is left, a handler of another one may catch it all the same.
+    least = Grade.POSSIBLE if left else Grade.ACQUIRE
+    most = max(exception.others, least)
+    return replace(exception, grade=min(exception.grade, most))
+
+
+def _may_be_bases(caught: Iterable[str], names: Iterable[str]) -> bool:
+    """Whether classes of the program may descend from one that is caught."""
+    return all(_builtin(each) is None for each in names) and any(
+        _builtin(each) is None for each in caught
+    )
 
 
 def is_left_over(exception: InFlight) -> bool:

@@ -235,6 +235,8 @@ class LockStates(msgspec.Struct):
     given_up: Reason | None = None
     raises: Grade = Grade.NEVER
     raises_for_literals: Grade = Grade.NEVER
+    named: frozenset[str] = frozenset()
+    others: Grade = Grade.NEVER
     returns: bool = False
     deciding: tuple[str, ...] = ()
     sets_flags: bool = False

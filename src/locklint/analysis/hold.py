@@ -66,7 +66,8 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
 
     If it is not, ``excluded`` are the classes whose handlers did not catch it, and ``caught`` those
     of the handler that did: it is one of them. ``usual`` is the class of what the call that raised
-    it usually raises; after a handler of that class, nothing is expected any more.
+    it usually raises; after a handler of that class, nothing is expected any more. ``named`` are
+    the classes that its callee raises by name, and ``others`` is how likely any other is.
     """
 
     flow: Flow
@@ -76,6 +77,8 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     excluded: frozenset[str] = frozenset()
     caught: frozenset[str] = frozenset()
     usual: str = ""
+    named: frozenset[str] = frozenset()
+    others: Grade = Grade.NEVER
 
     def identity(self) -> tuple[object, ...]:
         """Return what distinguishes it: all that handlers test, and what no program expects."""
@@ -86,6 +89,8 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             self.excluded,
             self.caught,
             self.usual,
+            self.named,
+            self.others,
         )
 
     def better(self, other: InFlight) -> InFlight:

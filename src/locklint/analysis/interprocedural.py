@@ -17,6 +17,7 @@ from locklint.analysis.hold import Grade
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY
 from locklint.analysis.lockset_transfer import Transfer
+from locklint.analysis.named_errors import errors_of_function
 from locklint.analysis.passed import Passed
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
@@ -356,4 +357,7 @@ class _Attempt(NamedTuple):
         before = Forward(function, flow, join).solve(State([start]))
         for block, state in sorted(before.items()):
             recording.record(block, state)
+        errors = errors_of_function(function, steps.grade, lookup)
+        if errors is not None:
+            recorder.states.named, recorder.states.others = errors
         return recorder.states

@@ -13,15 +13,14 @@ from collections.abc import Iterable, Iterator
 from operator import is_
 from typing import NamedTuple
 
-import msgspec
-
 from locklint.analysis.events import Recorder
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
+from locklint.analysis.named_errors import makes_exception
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
-from locklint.analysis.steps import FunctionSteps, makes_exception
+from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
@@ -187,13 +186,11 @@ class Lockless(Transfer):
             likely = self._steps.grade(instruction)
             if likely is not Grade.NEVER:
                 likeliest = max(likeliest, likely)
-                before.append(
-                    _hazards(
-                        self._steps.may_be_cancelled(instruction),
-                        likely,
-                        *self._steps.expected(instruction, block),
-                    )
-                )
+                error = _HAZARDS[Flow.ERROR, likely]
+                hazards: tuple[InFlight, ...] = (self._steps.expected(error, instruction, block),)
+                if self._steps.may_be_cancelled(instruction):
+                    hazards = (*hazards, _HAZARDS[Flow.CANCEL, likely])
+                before.append(hazards)
             match instruction:
                 case Call():
                     noted.append(instruction)
@@ -227,17 +224,6 @@ class Lockless(Transfer):
                 return tuple(both) if outcome is None else (then if outcome else otherwise,)
             case _:
                 return ()
-
-
-def _hazards(
-    may_be_cancelled: bool, likely: Grade, usual: str, meant: frozenset[str]
-) -> tuple[InFlight, ...]:
-    error = _HAZARDS[Flow.ERROR, likely]
-    if usual or meant:
-        error = msgspec.structs.replace(error, usual=usual, excluded=meant)
-    if may_be_cancelled:
-        return (error, _HAZARDS[Flow.CANCEL, likely])
-    return (error,)
 
 
 def _likeliest(groups: Iterable[tuple[InFlight, ...]]) -> _Hazards:

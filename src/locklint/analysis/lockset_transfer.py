@@ -241,7 +241,7 @@ class Transfer(Calls):
         for one in before:
             raised.add(one, hazard)
             if self._steps.may_be_cancelled(instruction):
-                raised.add(one, replace(hazard, flow=Flow.CANCEL, usual=""))
+                raised.add(one, replace(hazard, flow=Flow.CANCEL, usual="", named=frozenset()))
 
 
 def raised_at(terminator: Raise, disjunct: Disjunct) -> InFlight:

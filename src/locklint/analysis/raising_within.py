@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from locklint.analysis.hold import Cause, CauseKind, Grade
+from locklint.analysis.catching import is_excluded
+from locklint.analysis.hold import Cause, CauseKind, Grade, InFlight
+from locklint.analysis.named_errors import is_caught
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
-from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Enter, Instruction
 from locklint.ir.terminator import Raise
@@ -24,23 +25,24 @@ class RaisedAt(NamedTuple):
     cause: Cause
 
 
-def raised_within(function: Function, span: Span, lookup: Lookup) -> RaisedAt | None:
-    """Return what raises in a callee of the call at ``span``.
+def raised_within(function: Function, exception: InFlight, lookup: Lookup) -> RaisedAt | None:
+    """Return what raises in a callee of the call that an exception comes from.
 
     None if no function of the program is called there, or if nothing in it is likely to raise on
-    its own and past its handlers.
+    its own, past its handlers and those that have not caught the exception.
     """
+    span, caught = exception.cause.span, exception.excluded
     for block in function.blocks.values():
         for instruction in block.instructions:
             if isinstance(instruction, Call | Enter) and instruction.span == span:
                 for key in _called(instruction):
-                    found = _first(key, lookup, _DEPTH)
+                    found = _first(key, lookup, caught, _DEPTH)
                     if found is not None:
                         return found
     return None
 
 
-def _first(key: str, lookup: Lookup, depth: int) -> RaisedAt | None:
+def _first(key: str, lookup: Lookup, caught: frozenset[str], depth: int) -> RaisedAt | None:
     """The likeliest place at which an exception may leave a function, the first of several."""
     known = lookup(key)
     if known is None or not depth or known[1].raises < Grade.POSSIBLE:
@@ -51,12 +53,14 @@ def _first(key: str, lookup: Lookup, depth: int) -> RaisedAt | None:
     found = sorted(_causes(function, lookup), key=lambda each: (-each[0], each[1].span))
     for _, cause, instruction in found:
         if instruction is None:
+            if is_excluded(cause.name, caught):
+                continue
             return RaisedAt(function, cause)
         keys = tuple(_called(instruction))
         if not keys:
             return RaisedAt(function, cause)
         for called in keys:
-            within = _first(called, lookup, depth - 1)
+            within = _first(called, lookup, caught, depth - 1)
             if within is not None:
                 return within
     return None
@@ -67,8 +71,8 @@ def _causes(
 ) -> Iterator[tuple[Grade, Cause, Instruction | None]]:
     steps = FunctionSteps(function, lookup)
     for block in function.blocks.values():
-        if block.on_exception is not None:
-            continue  # A handler may catch it.
+        if is_caught(block, function):
+            continue
         for step in steps.all(block):
             hazard = step.hazard
             if hazard is not None and hazard.grade >= Grade.POSSIBLE:

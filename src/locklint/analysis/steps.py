@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
+from msgspec.structs import replace
+
 from locklint.analysis.catching import is_expected, is_kind_of
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
+from locklint.analysis.named_errors import NamedErrors, errors_of_call, makes_exception
 from locklint.analysis.raising import grade, passes_literals
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
@@ -35,7 +38,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.means import AwaitForm, OperateKind, Use
-from locklint.ir.terminator import Catch, Raise, Terminator
+from locklint.ir.terminator import Catch, Raise
 from locklint.models.grades import usual_error
 
 _CHANGING = (
@@ -206,20 +209,35 @@ class FunctionSteps:
         if likely is Grade.NEVER:
             return Step(instruction, None, acts)
         cause = Cause(_kind(instruction), instruction.span)
-        usual, meant = self.expected(instruction, block)
-        hazard = InFlight(Flow.ERROR, None, likely, cause, meant, usual=usual)
-        return Step(instruction, hazard, acts)
+        hazard = InFlight(Flow.ERROR, None, likely, cause)
+        return Step(instruction, self.expected(hazard, instruction, block), acts)
 
-    def expected(self, instruction: Instruction, block: BasicBlock) -> tuple[str, frozenset[str]]:
-        """Return how the handlers of the function see what an instruction raises.
+    def expected(self, hazard: InFlight, instruction: Instruction, block: BasicBlock) -> InFlight:
+        """Return what an instruction may raise as the handlers of the function see it.
 
-        That is the class of what it usually raises, if some handler catches that, and the classes
-        for which the handlers around it do not wait because of it.
+        With it come the class of what it usually raises, or those that its callees name, if some
+        handler may catch them, and the classes for which the handlers around it do not wait because
+        of it.
         """
+        if not self._caught:
+            return hazard
         usual = self.usual(instruction)
-        return usual, frozenset() if usual else self._meant_for_others(instruction, block)
+        if usual:
+            return replace(hazard, usual=usual)
+        named = self._named(instruction)
+        meant = self._meant_for_others(instruction, block, named)
+        if named is not None:
+            hazard = replace(hazard, named=named.names, others=named.others)
+        return replace(hazard, excluded=meant) if meant else hazard
 
-    def _meant_for_others(self, instruction: Instruction, block: BasicBlock) -> frozenset[str]:
+    def _named(self, instruction: Instruction) -> NamedErrors | None:
+        if not isinstance(instruction, Call) or not instruction.targets:
+            return None
+        return errors_of_call(instruction, self._lookup)
+
+    def _meant_for_others(
+        self, instruction: Instruction, block: BasicBlock, named: NamedErrors | None
+    ) -> frozenset[str]:
         """The classes for which the handlers around an instruction wait because of another.
 
         ``except KeyError`` around ``del d[k]; log(k)`` is there for the deletion.
@@ -229,6 +247,7 @@ class FunctionSteps:
             return frozenset()
         targets = instruction.targets if isinstance(instruction, Call) else ()
         raised = frozenset(name for key in targets for name in self._raised_by(key))
+        raised |= frozenset() if named is None else named.names
         return frozenset(name for name in meant if not is_expected(name, raised))
 
     @cached_property
@@ -298,19 +317,6 @@ def _names(catch: Catch) -> Iterator[str]:
     for handler in catch.handlers:
         for name in handler.types:
             yield name.rsplit(".", 1)[-1]
-
-
-def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
-    """Return whether a call only makes the exception that the block raises at its end.
-
-    The `raise` is more informative than a possible failure of making it.
-    """
-    return (
-        isinstance(terminator, Raise)
-        and isinstance(instruction, Call)
-        and instruction.callee is not None
-        and terminator.exception == str(instruction.callee)
-    )
 
 
 def _kind(instruction: Instruction) -> CauseKind:

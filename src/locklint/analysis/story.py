@@ -195,7 +195,7 @@ def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) ->
     steps.append(step(function, "raise", leak.span, message, None, held))
     if leak.skipped is not None:
         steps.append(step(function, "release", leak.skipped, end, fate.lock, held))
-    within = raised_within(function, leak.exception.cause.span, program.lookup)
+    within = raised_within(function, leak.exception, program.lookup)
     if within is not None:
         does = "raises" if within.cause.kind is CauseKind.RAISE else "may raise"
         caller = cause_phrase(program, function, leak.exception.cause)

@@ -77,6 +77,8 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
         *passed_on(states, lookup),
         _asks(function),
         states.raises_for_literals,
+        states.named,
+        states.others,
     )
 
 

@@ -97,10 +97,12 @@ class Summary(msgspec.Struct, frozen=True):
     has not. ``returned`` are the literals that the function returns, if it has effects and returns
     nothing else. ``decided_by`` are parameters that may decide which of several effects there is.
     ``raises_for_literals`` is how likely it raises where only literals are passed to it, so that no
-    test of an argument fails. ``sets_flags``: it, or a callee, binds an attribute or element to a
-    literal. ``handed_on`` are locks that it stores, or passes to what may release them later, and
-    ``given_away`` the parameters for which that is so if they are locks. ``asks`` is the lock and
-    its method if the function does no more than return whether that is held.
+    test of an argument fails; ``named`` are the classes of exceptions that it raises by name, and
+    ``others`` is how likely it raises any other. ``sets_flags``: it, or a callee, binds an
+    attribute or element to a literal. ``handed_on`` are locks that it stores, or passes to what may
+    release them later, and ``given_away`` the parameters for which that is so if they are locks.
+    ``asks`` is the lock and its method if the function does no more than return whether that is
+    held.
     """
 
     key: str
@@ -116,6 +118,8 @@ class Summary(msgspec.Struct, frozen=True):
     given_away: tuple[str, ...] = ()
     asks: tuple[LockRef, str] | None = None
     raises_for_literals: Grade = Grade.POSSIBLE
+    named: frozenset[str] = frozenset()
+    others: Grade = Grade.NEVER
 
     def literal(self, truth: bool) -> Constant:
         """Return what the function returns where that is true, or where it is not."""
