@@ -194,6 +194,7 @@ def test_generator_expression_runs_later() -> None:
         """
         b0
           %1 = call xs.all()
+          operate iterate
           %2 = call any(function f.<genexpr@2:15>)  [returned]
           return %2
         """

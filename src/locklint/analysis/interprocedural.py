@@ -19,6 +19,7 @@ from locklint.analysis.lockset import EMPTY
 from locklint.analysis.lockset_transfer import Transfer
 from locklint.analysis.named_errors import errors_of_function
 from locklint.analysis.passed import Passed
+from locklint.analysis.raising import run_by
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps
@@ -67,10 +68,20 @@ def callees(function: Function) -> Iterator[str]:
             match instruction:
                 case Call(targets=targets):
                     yield from targets
+                    yield from run_by(instruction)
                 case Enter(manager=manager) | Exit(manager=manager) if manager is not None:
                     for key in (manager.enter, manager.exit, manager.generator):
                         if key is not None:
                             yield key
+
+
+def _runs_body(function: Function, key: str) -> bool:
+    """Whether a function gives a lambda or generator expression to a call that runs it at once."""
+    return any(
+        isinstance(each, Call) and key in run_by(each)
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
 
 
 def given_to_others(function: Function) -> Iterator[str]:
@@ -183,7 +194,7 @@ class Interprocedural:
             )
         # Whether a coroutine suspends the caller is known only now.
         suspends = EventKind.AWAIT in self._wanted and self.functions[key].is_async
-        return any(
+        return _runs_body(self.functions[caller], key) or any(
             called.target == key
             and (states.ends_with or called.is_held_by_hand or (suspends and called.held))
             for called in states.calls

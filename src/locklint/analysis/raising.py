@@ -6,14 +6,15 @@ raises only by a programming error never makes more than a warning.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from typing import TypeAlias
 
 from locklint.analysis.hold import Grade
 from locklint.core.source import Span
 from locklint.dataflow.order import predecessors
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.cfg import BasicBlock, Function, FunctionKind
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -34,7 +35,7 @@ from locklint.ir.instruction import (
 from locklint.ir.lock import LOCKING, Failure
 from locklint.ir.means import Use
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
-from locklint.models.calls import EXPECTING_MANAGER
+from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
 from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
 
 _GRADES = {
@@ -62,9 +63,11 @@ _ASKING_KIND = frozenset(
 )
 
 
-def grade(
-    instruction: Instruction, function: Function, raises: Callable[[str, Call], Grade | None]
-) -> Grade:
+Raises: TypeAlias = "Callable[[str, Call | None], Grade | None]"
+"""How likely a function of the program raises in a call; without a call, in a run of its body."""
+
+
+def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade:
     """Return how likely ``instruction`` is to raise; ``raises`` is for the program's functions."""
     match instruction:
         case Assign(safe=True) | Read(safe=True) | Operate(safe=True):
@@ -74,6 +77,8 @@ def grade(
         case Await():
             return Grade.LIKELY
         case Yield():
+            if function.kind is FunctionKind.GENERATOR_EXPRESSION:
+                return Grade.NEVER  # Nothing in it could see the exception.
             return Grade.LIKELY if is_context_manager(function) else Grade.UNLIKELY
         case Assign(target=target):
             return Grade.NEVER if _is_own_attribute(target) else Grade.UNLIKELY
@@ -102,7 +107,7 @@ def _enters(manager: Manager | None) -> Grade:
     return Grade.LIKELY if manager.external is None else _GRADES[name_grade(manager.external)]
 
 
-def _call(call: Call, raises: Callable[[str, Call], Grade | None]) -> Grade:
+def _call(call: Call, raises: Raises) -> Grade:
     if call.implicit:
         return Grade.NEVER  # The read or the operator has a grade of its own.
     if _is_logging(call.callee):
@@ -119,16 +124,17 @@ def _call(call: Call, raises: Callable[[str, Call], Grade | None]) -> Grade:
         return Grade.NEVER
     if call.external is not None:
         runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
+        given = [raises(key, None) for key in run_by(call)] if runs_code else []
+        is_known = bool(given) and None not in given
         is_method = call.callee is not None and bool(call.callee.fields)
-        return _GRADES[
-            name_grade(
-                call.external,
-                len(call.arguments),
-                runs_code=runs_code,
-                is_method=is_method,
-                by_key=_is_by_key(call),
-            )
-        ]
+        likely = name_grade(
+            call.external,
+            len(call.arguments),
+            runs_code=runs_code and not is_known,
+            is_method=is_method,
+            by_key=_is_by_key(call),
+        )
+        return max([_GRADES[likely], *(each for each in given if each is not None)])
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
@@ -137,6 +143,17 @@ def _call(call: Call, raises: Callable[[str, Call], Grade | None]) -> Grade:
     # Others have chosen what a variable holds, and it may do anything.
     is_variable = call.callee is not None and call.callee.is_variable
     return Grade.LIKELY if is_variable else Grade.UNKNOWN
+
+
+def run_by(call: Call) -> Iterator[str]:
+    """Yield the keys of the functions written in the arguments of a call that runs them at once.
+
+    Functions are lambdas and generator expressions here.
+    """
+    if call.external is not None and not call.targets and runs_at_once(call.external):
+        for argument in call.arguments:
+            if isinstance(argument.value, FunctionRef):
+                yield from argument.functions
 
 
 def _is_by_key(call: Call) -> bool:

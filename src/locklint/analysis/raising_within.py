@@ -8,6 +8,7 @@ from typing import NamedTuple
 from locklint.analysis.catching import is_excluded
 from locklint.analysis.hold import Cause, CauseKind, Grade, InFlight
 from locklint.analysis.named_errors import is_caught
+from locklint.analysis.raising import run_by
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.ir.cfg import Function
@@ -35,7 +36,7 @@ def raised_within(function: Function, exception: InFlight, lookup: Lookup) -> Ra
     for block in function.blocks.values():
         for instruction in block.instructions:
             if isinstance(instruction, Call | Enter) and instruction.span == span:
-                for key in _called(instruction):
+                for key in _runs(instruction, lookup):
                     found = _first(key, lookup, caught, _DEPTH)
                     if found is not None:
                         return found
@@ -48,15 +49,13 @@ def _first(key: str, lookup: Lookup, caught: frozenset[str], depth: int) -> Rais
     if known is None or not depth or known[1].raises < Grade.POSSIBLE:
         return None
     function = known[0]
-    if function.is_generator:
-        return None
     found = sorted(_causes(function, lookup), key=lambda each: (-each[0], each[1].span))
     for _, cause, instruction in found:
         if instruction is None:
             if is_excluded(cause.name, caught):
                 continue
             return RaisedAt(function, cause)
-        keys = tuple(_called(instruction))
+        keys = tuple(_runs(instruction, lookup))
         if not keys:
             return RaisedAt(function, cause)
         for called in keys:
@@ -82,11 +81,14 @@ def _causes(
             yield Grade.CERTAIN, Cause(CauseKind.RAISE, block.terminator.span, name), None
 
 
-def _called(instruction: Instruction) -> tuple[str, ...]:
+def _runs(instruction: Instruction, lookup: Lookup) -> Iterator[str]:
+    """Yield the keys of the functions whose bodies run in a call, or in entering a `with`."""
     match instruction:
         case Call(targets=targets):
-            return targets
+            yield from run_by(instruction)
+            for key in targets:
+                known = lookup(key)
+                if known is None or not known[0].is_generator:
+                    yield key
         case Enter(manager=manager) if manager is not None:
-            return tuple(key for key in (manager.enter, manager.generator) if key is not None)
-        case _:
-            return ()
+            yield from (key for key in (manager.enter, manager.generator) if key is not None)

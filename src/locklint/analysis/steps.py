@@ -288,11 +288,13 @@ class FunctionSteps:
             name for catch in catches if isinstance(catch, Catch) for name in _names(catch)
         )
 
-    def _raises(self, key: str, call: Call) -> Grade | None:
+    def _raises(self, key: str, call: Call | None) -> Grade | None:
         found = self._lookup(key)
         if found is None:
             return None
         function, summary = found
+        if call is None:
+            return summary.raises
         if function.is_generator or function.is_async:
             # The call makes an object: the body runs when it is iterated over, or awaited.
             return Grade.NEVER

@@ -10,9 +10,13 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import mentions
 from locklint.frontend.lower_scope import Scope, ScopeKind, add_target_names
 from locklint.frontend.lower_target import element_of, store
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.instruction import Await, Operand, Operate, Unknown
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.terminator import Opaque
+
+ITERATOR = AccessPath(".0", (), Root.PARAMETER)
+"""The parameter of a generator expression: an iterator over its first iterable."""
 
 
 def lower_comprehension(
@@ -68,7 +72,8 @@ def lower_loops(
     if loop.asynchronous is not None:
         low.emit(Await(span, iterable, AwaitForm.FOR))
     else:
-        low.emit(Operate(span, OperateKind.ITERATE, values=(iterable,)))
+        is_asked_outside = iterable == ITERATOR
+        low.emit(Operate(span, OperateKind.ITERATE, values=(iterable,), safe=is_asked_outside))
     graph.branch(span, Opaque(None), body, done)
     graph.start(body)
     store(low, loop.target, element_of(iterable), low.span(loop.target))

@@ -9,7 +9,7 @@ import msgspec
 
 from locklint.core.source import Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
-from locklint.frontend.lower_comprehension import comprehension_names, lower_loops
+from locklint.frontend.lower_comprehension import ITERATOR, comprehension_names, lower_loops
 from locklint.frontend.lower_context import Lowering, Session
 from locklint.frontend.lower_path import constant, plain_path
 from locklint.frontend.lower_scope import (
@@ -22,8 +22,16 @@ from locklint.frontend.lower_scope import (
 from locklint.frontend.lower_target import store_name
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Decorator, Function, FunctionKind
-from locklint.ir.instruction import BlockId, Constant, FunctionRef, Operand, Unknown, Yield
-from locklint.ir.means import Use
+from locklint.ir.instruction import (
+    BlockId,
+    Constant,
+    FunctionRef,
+    Operand,
+    Operate,
+    Unknown,
+    Yield,
+)
+from locklint.ir.means import OperateKind, Use
 from locklint.ir.operands import terminator_paths, used_paths
 from locklint.ir.terminator import Return
 
@@ -258,8 +266,14 @@ def lower_lambda(low: Lowering, node: cst.Lambda, use: Use, name: str | None) ->
 
 
 def lower_generator(low: Lowering, node: cst.GeneratorExp, use: Use, name: str | None) -> Operand:
-    """A generator expression: its first iterable is evaluated, the rest runs later."""
-    low.value(node.for_in.iter)
+    """A generator expression: its first iterable is evaluated, the rest runs later.
+
+    Iterating over that one counts as the enclosing function's too, which knows what it is.
+    """
+    first = low.value(node.for_in.iter)
+    if node.for_in.asynchronous is None:
+        iterable = low.span(node.for_in.iter)
+        low.emit(Operate(iterable, OperateKind.ITERATE, values=(first,)))
     known = low.session.references.get(id(node))
     if known is not None:
         return known
@@ -273,7 +287,7 @@ def lower_generator(low: Lowering, node: cst.GeneratorExp, use: Use, name: str |
         low.function_qualname,
     )
     bindings = Bindings(names=comprehension_names(node.for_in), is_generator=True)
-    parameters = (".0",)
+    parameters = (ITERATOR.root_name,)
     scope = Scope(
         ScopeKind.FUNCTION,
         low.scope,
@@ -286,7 +300,7 @@ def lower_generator(low: Lowering, node: cst.GeneratorExp, use: Use, name: str |
         def element() -> None:
             inner.emit(Yield(inner.span(node.elt), inner.value(node.elt)))
 
-        lower_loops(inner, node.for_in, AccessPath(".0", (), Root.PARAMETER), element)
+        lower_loops(inner, node.for_in, ITERATOR, element)
         inner.graph.leave(Return(span, Constant(None), implicit=True))
 
     blocks, is_cut = _graph(session, scope, head, bindings, body)

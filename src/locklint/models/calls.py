@@ -74,6 +74,28 @@ IMMEDIATE_CALLERS: frozenset[str] = frozenset(
     }
 )
 
+# Callables that take all items of what they are given before they return, so that the body of a
+# generator expression runs to its end.
+_ITERATING_CALLS: frozenset[str] = frozenset(
+    {
+        "builtins.all",
+        "builtins.any",
+        "builtins.dict",
+        "builtins.frozenset",
+        "builtins.list",
+        "builtins.max",
+        "builtins.min",
+        "builtins.set",
+        "builtins.sorted",
+        "builtins.str.join",
+        "builtins.sum",
+        "builtins.tuple",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.deque",
+    }
+)
+
 
 def ends_process(dotted: str) -> bool:
     """Whether calling it ends the process, or means to (``sys.exit`` raises SystemExit)."""
@@ -88,6 +110,11 @@ def ends_by_raising(dotted: str) -> bool:
 def calls_at_once(dotted: str) -> bool:
     """Whether it calls the callable that it is given before it returns."""
     return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CALLERS
+
+
+def runs_at_once(dotted: str) -> bool:
+    """Whether it runs the callable or generator expression that it is given before it returns."""
+    return calls_at_once(dotted) or dotted in _ITERATING_CALLS
 
 
 def is_logging(dotted: str) -> bool:
