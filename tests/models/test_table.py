@@ -73,7 +73,6 @@ def test_every_kind_can_be_made_or_is_given_by_a_factory() -> None:
         ("_thread.LockType", "threading.Lock"),
         ("_thread.RLock", "threading.RLock"),
         ("dummy_threading.Lock", "threading.Lock"),
-        ("six.moves._thread.allocate_lock", "threading.Lock"),
         ("multiprocessing.dummy.Condition", "threading.Condition"),
         ("multiprocessing.Lock", "multiprocessing.Lock"),
         ("multiprocessing.synchronize.RLock", "multiprocessing.RLock"),

@@ -42,6 +42,7 @@ from locklint.index.declarations import (
     Value,
 )
 from locklint.ir.lock import Exactness
+from locklint.models.six_moves import standard_name
 
 PROPERTIES = frozenset(
     ("property", "cached_property", "abstractproperty", "classproperty", "reify", "lazyproperty")
@@ -144,7 +145,7 @@ class Attributes:
         return evaluator.global_name(name, index)
 
     def _of_name(self, dotted: str, name: str, member: bool) -> Types:
-        full = f"{dotted}.{name}"
+        full = standard_name(f"{dotted}.{name}")
         if member:
             return self._member(full)
         evaluator = self.evaluator

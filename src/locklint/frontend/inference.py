@@ -66,6 +66,7 @@ from locklint.index.declarations import (
     Value,
 )
 from locklint.ir.lock import Exactness, LockKind
+from locklint.models.six_moves import standard_name
 from locklint.models.table import LockTable
 
 MAX_STEPS = 4_000
@@ -427,6 +428,7 @@ class Inference:
 
     def absolute(self, dotted: str, near: ModuleIndex) -> Types:
         """Return the meaning of an absolute dotted name, as seen from a file."""
+        dotted = standard_name(dotted)
         if self.knows(dotted):
             return self._known_name(dotted)
         found = self.project.resolve(dotted, near)

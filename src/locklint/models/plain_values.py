@@ -101,8 +101,6 @@ RESULTS: dict[str, str] = {
     ),
     **dict.fromkeys(("uuid.uuid1", "uuid.uuid4"), "uuid.UUID"),
     "builtins.range": "builtins.range",
-    "six.moves.range": "builtins.range",
-    "six.moves.xrange": "builtins.range",
     "datetime.datetime.now": "datetime.datetime",
     "datetime.datetime.utcnow": "datetime.datetime",
     "datetime.timedelta": "datetime.timedelta",
@@ -253,9 +251,7 @@ _OVER_ITERABLE = _builtins("all any dict enumerate frozenset iter list reversed 
 """Calls that look at what they are given one by one, and do nothing to it but hash it."""
 
 _OVER_KNOWN = _builtins("ascii bool format hash repr str") | {"builtins.str.format"}
-_OVER_NUMBERS = (
-    _builtins("abs float int range round") | {"six.moves.range", "six.moves.xrange"}
-) | {"datetime.timedelta", "time.sleep"}
+_OVER_NUMBERS = _builtins("abs float int range round") | {"datetime.timedelta", "time.sleep"}
 
 ATTRIBUTES: dict[str, Types] = {
     "threading.Thread": frozenset("daemon ident name native_id".split()),

@@ -10,7 +10,7 @@ from locklint.models.library import Library, TypeAttribute, dotted
 
 _THREAD_QUEUES = ("Queue", "PriorityQueue", "LifoQueue")
 QUEUE_TYPES = (
-    *dotted(("queue", "Queue", "six.moves.queue", "multiprocessing.dummy"), *_THREAD_QUEUES),
+    *dotted(("queue", "Queue", "multiprocessing.dummy"), *_THREAD_QUEUES),
     "multiprocessing.dummy.JoinableQueue",
 )
 _WAITS = ("get", "put", "join")

@@ -31,8 +31,6 @@ _LOW_LEVEL = (
     "thread",
     "_dummy_thread",
     "dummy_thread",
-    "six.moves._thread",
-    "six.moves._dummy_thread",
 )
 
 _BLOCKING = Argument("blocking", 0, True)
