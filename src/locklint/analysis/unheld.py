@@ -169,6 +169,15 @@ def _is_lent(states: LockStates, given: Given) -> bool:
     return is_taken_again(states, where, given.lock)
 
 
+def lends(states: LockStates) -> bool:
+    """Return whether a function that releases a lock of its caller's acquires it again.
+
+    An exception before that leaves the caller without the lock, as one in a body that lends it.
+    """
+    given = [each for each in states.given if each.exception is None]
+    return bool(given) and all(is_taken_again(states, each.span, each.lock) for each in given)
+
+
 def _is_proof(given: Given) -> bool:
     """Return whether the path to the release is one that programs take in practice."""
     likely = given.exception is None or given.exception.grade >= Grade.POSSIBLE

@@ -57,6 +57,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.events import LockStates
 from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.paths import Paths
 from locklint.analysis.program import Program
@@ -70,7 +71,13 @@ from locklint.analysis.story import (
     step,
     when_raised,
 )
-from locklint.analysis.unheld import NotHeld, UnheldRelease, early_releases, unheld_releases
+from locklint.analysis.unheld import (
+    NotHeld,
+    UnheldRelease,
+    early_releases,
+    lends,
+    unheld_releases,
+)
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
@@ -87,6 +94,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
         told: set[tuple[Span, LockKey]] = set()
         for unheld in unheld_releases(states):
             if unheld.severity < Severity.ERROR and (unheld.span, unheld.key) in inside:
+                continue
+            if _is_lent_by_callee(program, states, unheld):
                 continue
             told.add((unheld.span, unheld.key))
             name = display_name(unheld.lock)
@@ -129,6 +138,16 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ),
                 help="move the acquire before the `try`, or use `with`",
             )
+
+
+def _is_lent_by_callee(program: Program, states: LockStates, unheld: UnheldRelease) -> bool:
+    """Return whether a call raises while it has lent the lock, which it acquires again."""
+    where = unheld.span if unheld.why is NotHeld.MANAGED else unheld.before
+    if unheld.exception is None or unheld.exception.cause.span != where:
+        return False
+    called = [each.target for each in states.calls if each.span == where]
+    found = [program.states[each] for each in called if each in program.states]
+    return len(found) == len(called) > 0 and all(map(lends, found))
 
 
 def _help(unheld: UnheldRelease) -> str:
