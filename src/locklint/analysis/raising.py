@@ -58,6 +58,8 @@ _HARMLESS_MANAGERS = frozenset(
 )
 
 
+_INITIALISERS = frozenset({"__init__", "__post_init__"})
+
 _ASKING_KIND = frozenset(
     {"builtins.callable", "builtins.hasattr", "builtins.isinstance", "builtins.issubclass"}
 )
@@ -202,8 +204,9 @@ def refusals(function: Function) -> dict[Span, Refusal]:
     """Return the `raise` statements that refuse a wrong argument: the caller has a bug.
 
     These are a `TypeError`, any exception that a test of a parameter's kind leads to, and a
-    `ValueError` that a test of parameters leads to.
+    `ValueError` that a test of parameters leads to, or by which a new object refuses its values.
     """
+    is_initialiser = function.name in _INITIALISERS
     raising = {
         block.id: block.terminator
         for block in function.blocks.values()
@@ -217,7 +220,9 @@ def refusals(function: Function) -> dict[Span, Refusal]:
         asking = [function.blocks[each] for each in before[block]]
         if end.exception == "TypeError" or (asking and all(map(_asks_kind, asking))):
             found[end.span] = Refusal.OF_KIND
-        elif asking and end.exception == "ValueError" and all(map(_asks_value, asking)):
+        elif end.exception == "ValueError" and (
+            is_initialiser or (asking and all(map(_asks_value, asking)))
+        ):
             found[end.span] = Refusal.OF_VALUE
     return found
 

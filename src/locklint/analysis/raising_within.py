@@ -11,6 +11,7 @@ from locklint.analysis.named_errors import is_caught
 from locklint.analysis.raising import run_by
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
+from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Enter, Instruction
 from locklint.ir.terminator import Raise
@@ -26,20 +27,42 @@ class RaisedAt(NamedTuple):
     cause: Cause
 
 
+def place_of(function: Function, cause: Cause, lookup: Lookup) -> Cause:
+    """Return the place that raises: within an expression that a call runs, that in its body."""
+    for instruction in _calls_at(function, cause.span):
+        for key in run_by(instruction) if isinstance(instruction, Call) else ():
+            found = min(_hazards(key, lookup), key=lambda each: -each.grade, default=None)
+            if found is not None and found.grade > Grade.ACQUIRE:
+                return found.cause
+    return cause
+
+
+def _hazards(key: str, lookup: Lookup) -> Iterator[InFlight]:
+    known = lookup(key)
+    if known is not None:
+        steps = FunctionSteps(known[0], lookup)
+        for block in known[0].blocks.values():
+            yield from (each.hazard for each in steps.all(block) if each.hazard is not None)
+
+
+def _calls_at(function: Function, span: Span) -> Iterator[Call | Enter]:
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Call | Enter) and instruction.span == span:
+                yield instruction
+
+
 def raised_within(function: Function, exception: InFlight, lookup: Lookup) -> RaisedAt | None:
     """Return what raises in a callee of the call that an exception comes from.
 
     None if no function of the program is called there, or if nothing in it is likely to raise on
     its own, past its handlers and those that have not caught the exception.
     """
-    span, caught = exception.cause.span, exception.excluded
-    for block in function.blocks.values():
-        for instruction in block.instructions:
-            if isinstance(instruction, Call | Enter) and instruction.span == span:
-                for key in _runs(instruction, lookup):
-                    found = _first(key, lookup, caught, _DEPTH)
-                    if found is not None:
-                        return found
+    for instruction in _calls_at(function, exception.cause.span):
+        for key in _runs(instruction, lookup):
+            found = _first(key, lookup, exception.excluded, _DEPTH)
+            if found is not None:
+                return found
     return None
 
 

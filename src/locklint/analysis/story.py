@@ -10,7 +10,7 @@ from locklint.analysis.acquisitions import Fate
 from locklint.analysis.hold import Cause, CauseKind, InFlight
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.paths import Paths, Test, said
-from locklint.analysis.raising_within import raised_within
+from locklint.analysis.raising_within import place_of, raised_within
 from locklint.analysis.written import written
 from locklint.core.diagnostic import Confidence, Severity, Step
 from locklint.core.source import Span
@@ -101,6 +101,7 @@ def cause_phrase(program: Program, function: Function, cause: Cause) -> str:
     """Return the cause of an exception, as its author wrote it: the subject of a sentence."""
     if cause.kind is CauseKind.RAISE:
         return f"`raise {cause.name}`" if cause.name else "`raise`"
+    cause = place_of(function, cause, program.lookup)
     text = written(program.sources.get(function.path), cause.span)
     quoted = f"`{text}`" if text else f"the code in line {cause.span.line}"
     return f"{_DOING[cause.kind]} {quoted}" if cause.kind in _DOING else quoted
@@ -196,7 +197,9 @@ def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) ->
     if leak.skipped is not None:
         steps.append(step(function, "release", leak.skipped, end, fate.lock, held))
     within = raised_within(function, leak.exception, program.lookup)
-    if within is not None:
+    if within is not None and within.cause != place_of(
+        function, leak.exception.cause, program.lookup
+    ):
         does = "raises" if within.cause.kind is CauseKind.RAISE else "may raise"
         caller = cause_phrase(program, function, leak.exception.cause)
         message = f"this {does} in {caller}"

@@ -113,15 +113,15 @@ class Dispatch:
                         overrides.setdefault(self.decorations.called(method))
                 case ClassType(cls=cls):
                     constructs = constructs or cls.key
-                    initialiser = self.inference.attributes.method(cls, "__init__")
+                    initialiser = self._initialiser(cls)
                     if initialiser is not None:
                         targets.setdefault(initialiser.key)
                         bound = True
                         receivers.setdefault(cls)
                     started = tuple(self._run_methods(cls))
                     runs.update(dict.fromkeys(started))
-                    if initialiser is None and not started and self._is_plain(cls):
-                        external = external or "builtins.object"
+                    if initialiser is None and not started:
+                        external = external or self._initialiser_outside(cls)
                 case LambdaType(body=body, scope=where):
                     holder = f"{where.function}." if where.function else ""
                     name = f"{holder}<lambda@{body.line}:{body.column}>"
@@ -152,16 +152,35 @@ class Dispatch:
             receiver_classes=_keys(receivers),
         )
 
-    def _is_plain(self, cls: ClassRef) -> bool:
-        """Whether objects of a class are made without any code but that of `object`."""
+    def _initialiser(self, cls: ClassRef) -> FunctionType | None:
+        """Return the method that makes an object ready: of a dataclass, `__post_init__`.
+
+        One that takes arguments is left out, for they are not those of the call.
+        """
+        method = self.inference.attributes.method
+        found = method(cls, "__init__")
+        if found is None:
+            found = method(cls, "__post_init__")
+            if found is not None and len(found.decl.parameters) != 1:
+                return None
+        return found
+
+    def _initialiser_outside(self, cls: ClassRef) -> str | None:
+        """Return the name of what makes objects of a class that has no initialiser of its own.
+
+        It is that of the first base outside the project; `object`, where none runs any code.
+        Return None where methods of the project take part.
+        """
+        methods = self.inference.attributes.method
+        if any(methods(cls, name) is not None for name in ("__new__", "__post_init__")):
+            return None
         for each in self.inference.project.mro(cls):
             if isinstance(each, str):
                 if each not in _PLAIN_BASES:
-                    return False
+                    return f"{each}.__init__"
             elif any(name == "metaclass" for name, _ in each.decl.keywords):
-                return False
-        methods = self.inference.attributes.method
-        return all(methods(cls, name) is None for name in ("__new__", "__post_init__"))
+                return None
+        return "builtins.object"
 
     def attribute(self, scope: Scope, path: AccessPath, receiver: Types, use: Question) -> Callee:
         """Return what reading or binding an attribute calls."""

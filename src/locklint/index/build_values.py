@@ -233,6 +233,8 @@ def _binary(node: ast.BinOp, depth: int) -> Value:
             if side.__class__ is ast.List or side.__class__ is ast.Tuple:
                 return value_of(side, depth - 1)
     left = value_of(node.left, depth - 1)
+    if operator is ast.Div and isinstance(node.right, ast.Constant) and _is_text(node.right):
+        return left  # No text can be divided: this is the path of a file in a folder.
     if isinstance(left, Literal):
         return left
     right = value_of(node.right, depth - 1)
@@ -243,6 +245,10 @@ def _binary(node: ast.BinOp, depth: int) -> Value:
     if operator is ast.BitOr:
         return OPAQUE if left is OPAQUE and right is OPAQUE else Choice((left, right))
     return OPAQUE if left is OPAQUE or right is OPAQUE else Operation((left, right))
+
+
+def _is_text(node: ast.Constant) -> bool:
+    return isinstance(node.value, str)
 
 
 def _lambda(node: ast.Lambda, depth: int) -> Value:

@@ -325,6 +325,21 @@ _UNLIKELY_TYPED = frozenset(
     }
 )
 
+_CALCULATING_PATHS = frozenset(
+    "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath absolute as_posix as_uri cwd"
+    " expanduser full_match home is_absolute is_relative_to is_reserved joinpath match with_name"
+    " with_segments with_stem with_suffix".split()
+)
+# These fail for a path of the wrong kind, or one that may not be looked at.
+_ASKING_PATHS = frozenset(
+    "exists is_block_device is_char_device is_dir is_fifo is_file is_mount is_socket is_symlink"
+    " relative_to".split()
+)
+_TEXT_METHODS = frozenset(
+    "casefold endswith isdigit lower lstrip partition removeprefix removesuffix replace rpartition"
+    " rsplit rstrip split splitlines startswith strip title upper".split()
+)
+
 _USUAL_ERRORS = {
     "builtins.open": "OSError",
     "io.open": "OSError",
@@ -427,6 +442,12 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Closing hardly ever fails.
+    if name.startswith("pathlib."):
+        return _path_grade(method)
+    if is_method and "()" in owner and method in _TEXT_METHODS:
+        return CallGrade.UNLIKELY  # What a call gave is a text, by the name of the method.
+    if method == "__init__":
+        return _grade_of_base(owner, arguments)
     if name in _ASKING_FOR_CONTENTS or (by_key and name == "builtins.dict.pop"):
         return CallGrade.POSSIBLE
     if runs_code or name.partition(".")[0] in _LIKELY_LIBRARIES or usual_error(name, ""):
@@ -434,6 +455,21 @@ def name_grade(
     if is_method and method in _CONTAINER_METHODS:
         return CallGrade.UNLIKELY  # A method of a container, by its name.
     return _by_name(method, by_key) if is_method else CallGrade.UNKNOWN
+
+
+def _path_grade(method: str) -> CallGrade:
+    """Return how likely a method of a path, or of what a path's method gave, is to raise."""
+    if method in _CALCULATING_PATHS or method in _TEXT_METHODS:
+        return CallGrade.UNLIKELY
+    return CallGrade.POSSIBLE if method in _ASKING_PATHS else CallGrade.LIKELY
+
+
+def _grade_of_base(base: str, arguments: int) -> CallGrade:
+    """Return how likely the initialiser of a base class outside the program is to raise."""
+    grade = name_grade(base, arguments)
+    if grade is CallGrade.UNKNOWN and not arguments:
+        return CallGrade.UNLIKELY  # It sets up what it has: nothing is passed to it.
+    return grade
 
 
 def _by_name(method: str, by_key: bool) -> CallGrade:
