@@ -388,7 +388,9 @@ def test_call_sites() -> None:
         call A: A(Lock()) @8 in g
         call f: f(Lock(), n=1) @9 in g
         call f: f(x, 2, k=y) @11 in g
+        call submit: pool.submit(f, x) @12 in g
         call f: f(x) @12 in g
+        call run_in_executor: loop.run_in_executor(None, f, x) @13 in g
         call f: f(x) @13 in g
         """,
     )

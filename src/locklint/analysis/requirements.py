@@ -342,6 +342,8 @@ def _of_options(block: BasicBlock, branch: Branch, origins: Origins) -> Iterator
     method = ""
     call = origins.call(value)
     if call is not None and call.callee is not None and not call.arguments:
+        if call.callee.is_variable:
+            return
         value, method = call.callee.parent(), call.callee.last
     if not value.is_parameter or (call is not None and method not in TEXT_METHODS):
         return

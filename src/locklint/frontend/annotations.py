@@ -140,6 +140,8 @@ class Annotations:
                 lock = self.evaluator.table.kind_for_constructor(dotted)
                 if lock is not None:
                     return (LockValue(lock.name, lock),)
+                if dotted in _CALLABLES:
+                    return (CallableType(UNKNOWN),)  # An alias: its arguments are not kept.
                 if dotted.startswith("typing.") or dotted == "builtins.object":
                     return UNKNOWN
                 return (ExternalInstance(self.evaluator.table.result_type(dotted) or dotted),)
@@ -149,6 +151,7 @@ class Annotations:
                 return UNKNOWN
 
 
+_CALLABLES = frozenset(("typing.Callable", "collections.abc.Callable"))
 _BUILTIN_CONTAINERS = frozenset(
     ("builtins.list", "builtins.dict", "builtins.set", "builtins.tuple", "builtins.frozenset")
 )

@@ -1,6 +1,8 @@
-"""Types of parameters, from annotations, defaults, and the calls in the same file."""
+"""Types of parameters, from annotations, defaults, and calls."""
 
 from __future__ import annotations
+
+import sys
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.annotations import Annotations
@@ -9,18 +11,25 @@ from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.receivers import is_method, takes_class
 from locklint.frontend.value_types import (
     UNKNOWN,
+    CallableType,
     ClassRef,
     ClassType,
     ContainerType,
+    ExternalInstance,
     FunctionType,
     InstanceType,
+    LambdaType,
     NoneType,
+    Type,
     Types,
     UnknownType,
+    are_known,
     has_lock,
     scope_of,
     union,
     weaken,
+    without_none,
+    without_unknown,
 )
 from locklint.index.declarations import (
     CallSite,
@@ -31,6 +40,7 @@ from locklint.index.declarations import (
     Value,
 )
 
+_STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
 _OWN_NAMES = frozenset(("cls", "__class__", "__init__"))
 
 
@@ -67,7 +77,11 @@ class Arguments:
             said = self.annotations.types(parameter.annotation, scope)
             said = weaken(said, Confidence.MEDIUM, locks_only=True)
             if not all(isinstance(kind, UnknownType) for kind in said):
-                return union(said, [kind for kind in default if isinstance(kind, NoneType)])
+                none = [kind for kind in default if isinstance(kind, NoneType)]
+                if not any(self._stands_for_others(kind) for kind in said):
+                    return union(said, none)
+                passed = without_none(self._from_calls(decl, parameter, position, index))
+                return union(passed if are_known(passed) else without_unknown(passed + said), none)
         passed = self._from_calls(decl, parameter, position, index)
         default = weaken(default, Confidence.MEDIUM)
         if not passed:
@@ -78,25 +92,61 @@ class Arguments:
     def _from_calls(
         self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
     ) -> Types:
-        """Return the values that calls in the same file pass; empty if none passes anything."""
+        """Return the values that calls pass; empty if none passes anything."""
         found: list[Types] = []
-        for where, site, bound in self._call_sites(decl, index):
+        others = False
+        for where, site in self._call_sites(decl, parameter, position, index):
+            bound = self._calls(where, site, decl, index)
+            if bound is None:
+                continue
             argument = _argument(site, parameter, position - (1 if bound else 0))
             if argument is None:
                 continue
             found.append(self.evaluator.value(argument, scope_of(where, site.function)))
+            others = others or where.path != index.path
         types = union(*found)
+        if parameter.annotation is not None or (others and decl.name != "__init__"):
+            types = self._of_one_object(types, decl, parameter, index)
         if not has_lock(types):
             return weaken(types, Confidence.MEDIUM)
         unsure = any(isinstance(kind, UnknownType) for kind in types) or () in found
         return weaken(types, Confidence.LOW if unsure else Confidence.MEDIUM)
 
-    def _call_sites(
-        self, decl: FunctionDecl, index: ModuleIndex
-    ) -> list[tuple[ModuleIndex, CallSite, bool]]:
-        """The calls of a function, where they are, and whether each passes the receiver itself.
+    def _of_one_object(
+        self, types: Types, decl: FunctionDecl, parameter: Parameter, index: ModuleIndex
+    ) -> Types:
+        """Return the types without the functions among them, if each may be another object's.
 
-        Calls in other files are looked for where the function is a constructor, or no method.
+        What a method keeps is called later, by the object that was given it. Which one that is
+        cannot be told where there are several objects.
+        """
+        if not decl.class_name or parameter.name in decl.called:
+            return types
+        kept = [kind for kind in types if not self._is_called(kind)]
+        if len(types) - len(kept) < 2:
+            return types
+        project = self.evaluator.project
+        cls = ClassRef(index.path, decl.class_name, index)
+        names = {each.decl.name for each in (cls, *project.subclasses(cls))}
+        if sum(len(project.all_call_sites(name)) for name in names) < 2:
+            return types
+        return union(kept, UNKNOWN)
+
+    def _is_called(self, kind: Type) -> bool:
+        match kind:
+            case FunctionType() | LambdaType():
+                return True
+            case InstanceType(cls=cls):
+                return self.attributes.method(cls, "__call__") is not None
+            case _:
+                return False
+
+    def _call_sites(
+        self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
+    ) -> list[tuple[ModuleIndex, CallSite]]:
+        """Return the calls that may be of a function and may pass the parameter, and their files.
+
+        A nested function is called in its own file only.
         """
         names = [decl.name]
         if decl.name == "__init__" and decl.class_name:
@@ -113,16 +163,13 @@ class Arguments:
         ]
         if decl.name == "__init__" and decl.class_name:
             names = [name for name in names if name not in ("cls", "__class__")]
-        elif decl.class_name or decl.parent:
+        elif decl.parent and not decl.class_name:
             names = []
+        project = self.evaluator.project
+        least = position - 1 if is_method(decl) else position
         for name in dict.fromkeys(names):
-            sites.extend(self.evaluator.project.call_sites(name, index))
-        result: list[tuple[ModuleIndex, CallSite, bool]] = []
-        for where, site in sites:
-            bound = self._calls(where, site, decl, index)
-            if bound is not None:
-                result.append((where, site, bound))
-        return result
+            sites += project.call_sites(name, index, lambda s: _may_pass(s, parameter, least))
+        return sites
 
     def _may_be_own(self, index: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:
         """Return whether ``cls(…)`` or ``super().__init__(…)`` may mean that class in its place.
@@ -153,6 +200,8 @@ class Arguments:
                 case FunctionType(path=path, qualname=qualname, bound=bound):
                     if path == index.path and qualname == decl.qualname:
                         return bound
+                    if kind.decl.name == decl.name and self._replaces(decl, index, kind):
+                        return bound
                 case ClassType(cls=cls):
                     found = self.attributes.method(cls, "__init__")
                     if found is not None and found.path == index.path:
@@ -161,6 +210,33 @@ class Arguments:
                 case _:
                     pass
         return None
+
+    def _replaces(self, decl: FunctionDecl, index: ModuleIndex, called: FunctionType) -> bool:
+        """Return whether a method is one of a subclass in the place of the one that is called."""
+        if decl.class_name is None or called.decl.class_name is None:
+            return False
+        own = ClassRef(index.path, decl.class_name, index)
+        base = ClassRef(called.path, called.decl.class_name, called.index)
+        return base in self.evaluator.project.mro(own)
+
+    def _stands_for_others(self, kind: Type) -> bool:
+        """Return whether an annotation leaves open which object of the project a value is.
+
+        This holds for `Callable`, protocols, and classes of libraries, of which the project may
+        have subclasses.
+        """
+        match kind:
+            case CallableType():
+                return True
+            case InstanceType(cls=cls):
+                return any(
+                    isinstance(base, str) and base.endswith(".Protocol")
+                    for base in self.evaluator.project.bases(cls)
+                )
+            case ExternalInstance(dotted=dotted):
+                return dotted.partition(".")[0] not in _STANDARD
+            case _:
+                return False
 
     def _sites_of(self, index: ModuleIndex) -> dict[str, list[CallSite]]:
         known = self._sites.get(index.path)
@@ -183,6 +259,13 @@ class Arguments:
         return weaken(
             union(*[self.evaluator.value(value, scope) for value in values]), Confidence.MEDIUM
         )
+
+
+def _may_pass(site: CallSite, parameter: Parameter, least: int) -> bool:
+    """Return whether a call passes a parameter; ``least`` is the lowest position that it has."""
+    if any(name == parameter.name for name, _ in site.call.keywords):
+        return True
+    return not parameter.keyword_only and len(site.call.arguments) > least
 
 
 def _argument(site: CallSite, parameter: Parameter, position: int) -> Value | None:

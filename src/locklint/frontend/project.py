@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Protocol, TypeAlias, TypeVar
@@ -423,9 +423,13 @@ class Project:
         """The calls by that last name, by module, all of them."""
         return self._sites.named(name)
 
-    def call_sites(self, name: str, but: ModuleIndex) -> list[tuple[ModuleIndex, CallSite]]:
-        """The calls by that last name in other files, by module, bounded."""
-        found = (pair for pair in self._sites.named(name) if pair[0].path != but.path)
+    def call_sites(
+        self, name: str, but: ModuleIndex, admits: Callable[[CallSite], bool]
+    ) -> list[tuple[ModuleIndex, CallSite]]:
+        """The calls by that last name in other files that are admitted, by module, bounded."""
+        found = (
+            pair for pair in self._sites.named(name) if pair[0].path != but.path and admits(pair[1])
+        )
         return list(islice(found, MAX_CALL_SITES))
 
 

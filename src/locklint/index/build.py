@@ -172,7 +172,8 @@ class _Builder:
         for pending in self.calls:
             name = pending.name
             if name not in names and pending.root() not in imported and name[-2:] != "[]":
-                continue
+                if not pending.passes_to_method():
+                    continue
             if count.get(name, 0) >= MAX_CALL_SITES:
                 continue
             call = pending.synthetic or value_of(pending.node, 3)

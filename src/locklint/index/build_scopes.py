@@ -245,6 +245,23 @@ class PendingCall:
         self.node = node
         self.synthetic = synthetic
 
+    def passes_to_method(self) -> bool:
+        """Return whether it is a call of a method that passes more than constants.
+
+        The method may be one of another file. Names of methods of built-in types are left out.
+        """
+        if self.name in _BUILT_IN:
+            return False
+        if self.synthetic is not None:
+            callee = self.synthetic.callee
+            return isinstance(callee, Ref) and len(callee.names) > 1
+        node = self.node
+        if node.func.__class__ is not ast.Attribute:
+            return False
+        if any(argument.__class__ in _OBJECTS for argument in node.args):
+            return True
+        return any(keyword.value.__class__ in _OBJECTS for keyword in node.keywords)
+
     def root(self) -> str | None:
         """The first name of what is called, where it is a dotted name."""
         if self.synthetic is not None:
@@ -254,6 +271,15 @@ class PendingCall:
         while node.__class__ is ast.Attribute:
             node = node.value
         return node.id if node.__class__ is ast.Name else None
+
+
+_OBJECTS = frozenset((ast.Name, ast.Attribute, ast.Call, ast.Lambda, ast.List, ast.Tuple, ast.Dict))
+"""The expressions by which a call passes what has methods of the project, or is one."""
+
+_BUILT_IN = frozenset(name for built_in in (str, bytes, list, dict) for name in dir(built_in)) - {
+    "__init__"
+}
+"""Names that are mostly called on texts, numbers and containers."""
 
 
 def span_of(node: ast.stmt | ast.expr, source: SourceFile) -> Span:

@@ -228,10 +228,11 @@ class ClassDecl(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A call by a name of the file or of the project.
+    """A call that may be of a function or class of the project.
 
     The callee's last name is a function or class of the same file, or its first name is imported
-    from the same project.
+    from the same project, or it is a method that is given more than constants. Methods with the
+    names of those of texts, lists and dicts are left out.
 
     The name of a call of a container's element, ``TYPES[kind](x)``, is ``TYPES[]``. Calls of
     ``cls``, ``__class__`` and ``__init__`` are included, and a function that is passed on together
