@@ -157,6 +157,7 @@ def test_values() -> None:
         n = f() @15
         o = [x[*], y] @16
         p = '' @17
+        call make: make(1, 't', key=x) @3 in <module>
         called Lock f make
         """,
     )
@@ -352,6 +353,8 @@ def test_classes() -> None:
         @abstractmethod def A.q(self) in A @14:9 [abstract]
         def A.r(self) in A @15:9 [abstract]
           called NotImplementedError
+        call field: field(default_factory=Lock) @5 in <module>
+        call Condition: Condition(lock) @6 in <module>
         called Condition field
         """,
     )
@@ -387,6 +390,7 @@ def test_call_sites() -> None:
         call cls: cls(1) @5 in A.make
         call A: A(Lock()) @8 in g
         call f: f(Lock(), n=1) @9 in g
+        call Thread: Thread(target=f, args=[x, 2], kwargs={'k': y}) @11 in g
         call f: f(x, 2, k=y) @11 in g
         call submit: pool.submit(f, x) @12 in g
         call f: f(x) @12 in g

@@ -148,27 +148,36 @@ class Arguments:
 
         A nested function is called in its own file only.
         """
-        names = [decl.name]
+        project = self.evaluator.project
+        bare = decl.name
+        names = [bare]
         if decl.name == "__init__" and decl.class_name:
             bare = decl.class_name.rpartition(".")[2].partition("@")[0]
             names = [bare, "cls", "__class__", "__init__"]
             own = ClassRef(index.path, decl.class_name, index)
-            names.extend(sub.decl.name for sub in self.evaluator.project.subclasses(own))
-            names.extend(f"{each}[]" for each in self.evaluator.project.containers_of(bare))
+            names.extend(sub.decl.name for sub in project.subclasses(own))
         sites = [
             (index, site)
             for name in names
             for site in self._sites_of(index).get(name, ())
             if name not in _OWN_NAMES or self._may_be_own(index, site, decl)
         ]
+        least = position - 1 if is_method(decl) else position
+
+        def admits(site: CallSite) -> bool:
+            return _may_pass(site, parameter, least)
+
         if decl.name == "__init__" and decl.class_name:
             names = [name for name in names if name not in ("cls", "__class__")]
         elif decl.parent and not decl.class_name:
-            names = []
-        project = self.evaluator.project
-        least = position - 1 if is_method(decl) else position
+            return sites
         for name in dict.fromkeys(names):
-            sites += project.call_sites(name, index, lambda s: _may_pass(s, parameter, least))
+            sites += project.call_sites(name, index, admits)
+        for name in project.other_names(bare):
+            if name not in names:
+                own_sites = self._sites_of(index).get(name, ())
+                sites += [(index, site) for site in own_sites if admits(site)]
+                sites += project.call_sites(name, index, admits)
         return sites
 
     def _may_be_own(self, index: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.evaluator import Evaluator
+from locklint.frontend.project import hides_submodule
 from locklint.frontend.receivers import is_method, takes_class
 from locklint.frontend.value_types import (
     UNKNOWN,
@@ -140,7 +141,8 @@ class Attributes:
             return evaluator.absolute(dotted, index)
         found = evaluator.project.resolve(dotted, index)
         if found is not None and found.index.path != index.path and not found.name:
-            if name not in index.bindings and name not in index.functions:
+            hidden = name in index.functions or hides_submodule(index, name)
+            if name not in index.bindings and not hidden:
                 return (ModuleType(found.index.path, found.index),)
         return evaluator.global_name(name, index)
 

@@ -28,6 +28,7 @@ from locklint.frontend.value_types import (
     Scope,
     Type,
     Types,
+    scope_of,
 )
 from locklint.index.declarations import CallValue, FunctionDecl, Ref, Value
 from locklint.ir.access_path import AccessPath, Root
@@ -118,6 +119,8 @@ class Dispatch:
                         targets.setdefault(initialiser.key)
                         bound = True
                         receivers.setdefault(cls)
+                    for maker in self._makers(cls):
+                        overrides.setdefault(self.decorations.called(maker))
                     started = tuple(self._run_methods(cls))
                     runs.update(dict.fromkeys(started))
                     if initialiser is None and not started:
@@ -164,6 +167,29 @@ class Dispatch:
             if found is not None and len(found.decl.parameters) != 1:
                 return None
         return found
+
+    def _makers(self, cls: ClassRef) -> Iterator[FunctionType]:
+        """The functions that run besides the initialiser when an object of a class is made.
+
+        They are its `__new__`, and the `__call__` of its metaclass.
+        """
+        method = self.inference.attributes.method
+        new = method(cls, "__new__")
+        if new is not None:
+            yield new
+        for ancestor in self.inference.project.mro(cls):
+            if isinstance(ancestor, str) or not ancestor.decl.keywords:
+                continue
+            for keyword, value in ancestor.decl.keywords:
+                if keyword == "metaclass":
+                    where = scope_of(ancestor.index, ancestor.decl.parent or "")
+                    for kind in self.inference.value(value, where):
+                        called = (
+                            method(kind.cls, "__call__") if isinstance(kind, ClassType) else None
+                        )
+                        if called is not None:
+                            yield called
+                    return
 
     def _initialiser_outside(self, cls: ClassRef) -> str | None:
         """Return the name of what makes objects of a class that has no initialiser of its own.

@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import msgspec
 
 from locklint.frontend.name_table import NameTable
+from locklint.frontend.other_names import OtherNames
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
     CallSite,
@@ -19,7 +20,6 @@ from locklint.index.declarations import (
     Element,
     FunctionDecl,
     Generic,
-    Items,
     ModuleIndex,
     Ref,
     Value,
@@ -120,7 +120,7 @@ class Project:
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
         self._heirs = NameTable(_named_bases, self.modules)
         self._sites = NameTable(_call_sites, self.modules)
-        self._shelves = NameTable(_shelved, self.modules)
+        self._others = OtherNames(self.modules)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in modules:
             self.add(index)
@@ -143,7 +143,7 @@ class Project:
         for length in range(1, len(parts)):
             self._packages.add(".".join(parts[:length]))
         self._subclasses.clear()
-        for table in (self._heirs, self._sites, self._shelves):
+        for table in (self._heirs, self._sites, self._others):
             if replaced:
                 table.clear()
             else:
@@ -202,11 +202,26 @@ class Project:
                 continue
             rest = parts[length:]
             if not rest:
-                return Found(index, "")
+                return self._rebound(parts, near, seen) or Found(index, "")
             found = self._member(index, rest, seen)
             if found is not None:
                 return found
         return None
+
+    def _rebound(
+        self, parts: tuple[str, ...], near: ModuleIndex | None, seen: set[Member] | None
+    ) -> Found | None:
+        """Return what a package imports by the name of a submodule from that submodule, or None.
+
+        ``from .Store import Store`` in a package makes its attribute `Store` the class. For files
+        of the package itself, which may be imported before that, it is the module.
+        """
+        package = self.module(".".join(parts[:-1]), near) if len(parts) > 1 else None
+        if package is None or not hides_submodule(package, parts[-1]):
+            return None
+        if near is not None and near.module.startswith(f"{package.module}."):
+            return None
+        return self._member(package, parts[-1:], seen)
 
     def _member(
         self, index: ModuleIndex, names: tuple[str, ...], seen: set[Member] | None
@@ -415,9 +430,9 @@ class Project:
             known = self._subclasses[cls] = tuple(found)
         return known
 
-    def containers_of(self, name: str) -> list[str]:
-        """The names of module-level lists and dicts that hold something by that last name."""
-        return sorted(set(self._shelves.named(name)))
+    def other_names(self, name: str) -> tuple[str, ...]:
+        """The names, besides its own, by which what has that bare name is called; bounded."""
+        return self._others.of(name)
 
     def all_call_sites(self, name: str) -> tuple[tuple[ModuleIndex, CallSite], ...]:
         """The calls by that last name, by module, all of them."""
@@ -433,6 +448,11 @@ class Project:
         return list(islice(found, MAX_CALL_SITES))
 
 
+def hides_submodule(package: ModuleIndex, name: str) -> bool:
+    """Return whether a package imports a name from its submodule of that very name."""
+    return package.imports.get(name, "").startswith(f"{package.module}.{name}.")
+
+
 def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
     """The classes of a file, by the last names of their bases as they are spelt."""
     for qualname, decl in index.classes.items():
@@ -445,16 +465,6 @@ def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
 def _call_sites(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, CallSite]]]:
     for site in index.call_sites:
         yield site.name, (index, site)
-
-
-def _shelved(index: ModuleIndex) -> Iterator[tuple[str, str]]:
-    """The names of module-level containers, by the last names of what they are made with."""
-    for holder, bindings in index.bindings.items():
-        for binding in bindings:
-            if isinstance(binding.value, Items):
-                for element in binding.value.elements:
-                    if isinstance(element, Ref):
-                        yield element.names[-1], holder
 
 
 def _base_name(base: Value) -> str:

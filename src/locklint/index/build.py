@@ -167,17 +167,20 @@ class _Builder:
         names.update(scope.node.name for scope in self.classes)
         names.update(("cls", "__class__", "__init__"))
         imported = self._project_imports()
+        outside = {*self.imports, *(name for each in self.functions for name in each.imports)}
+        outside -= imported
         count: dict[str, int] = {}
         sites: list[CallSite] = []
         for pending in self.calls:
             name = pending.name
-            if name not in names and pending.root() not in imported and name[-2:] != "[]":
-                if not pending.passes_to_method():
-                    continue
+            root = pending.root()
+            is_open = name not in names and root not in imported and name[-2:] != "[]"
+            if is_open and (root in outside or not pending.passes_on()):
+                continue
             if count.get(name, 0) >= MAX_CALL_SITES:
                 continue
             call = pending.synthetic or value_of(pending.node, 3)
-            if isinstance(call, CallValue):
+            if isinstance(call, CallValue) and (call.arguments or call.keywords or not is_open):
                 count[name] = count.get(name, 0) + 1
                 sites.append(CallSite(pending.function, call, name))
         return tuple(sites)

@@ -87,6 +87,10 @@ class ExpressionScan:
                     if name == "setattr":
                         self.binder.set_attribute(node, scope)
                     self._site(name, node, scope)
+                elif callee.__class__ is ast.Call:
+                    made = reference(callee.func)
+                    if made is not None:
+                        self._site(f"{made.names[-1]}()", node, scope)
                 elif callee.__class__ is ast.Subscript:
                     held = reference(callee.value)
                     if held is not None:

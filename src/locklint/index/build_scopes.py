@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -245,18 +246,19 @@ class PendingCall:
         self.node = node
         self.synthetic = synthetic
 
-    def passes_to_method(self) -> bool:
-        """Return whether it is a call of a method that passes more than constants.
+    def passes_on(self) -> bool:
+        """Return whether it passes more than constants to a method, or to what a variable holds.
 
-        The method may be one of another file. Names of methods of built-in types are left out.
+        The callee may be one of another file. Names of built-in functions, and of methods of
+        built-in types, are left out.
         """
-        if self.name in _BUILT_IN:
+        if self.name in _METHODS:
             return False
         if self.synthetic is not None:
             callee = self.synthetic.callee
             return isinstance(callee, Ref) and len(callee.names) > 1
         node = self.node
-        if node.func.__class__ is not ast.Attribute:
+        if self.name in _FUNCTIONS and node.func.__class__ is ast.Name:
             return False
         if any(argument.__class__ in _OBJECTS for argument in node.args):
             return True
@@ -276,10 +278,12 @@ class PendingCall:
 _OBJECTS = frozenset((ast.Name, ast.Attribute, ast.Call, ast.Lambda, ast.List, ast.Tuple, ast.Dict))
 """The expressions by which a call passes what has methods of the project, or is one."""
 
-_BUILT_IN = frozenset(name for built_in in (str, bytes, list, dict) for name in dir(built_in)) - {
-    "__init__"
-}
-"""Names that are mostly called on texts, numbers and containers."""
+_METHODS = frozenset(
+    {name for each in (str, bytes, list, dict) for name in dir(each)} - {"__init__"}
+)
+"""Names of methods that are mostly those of texts and containers."""
+
+_FUNCTIONS = frozenset(dir(builtins))
 
 
 def span_of(node: ast.stmt | ast.expr, source: SourceFile) -> Span:

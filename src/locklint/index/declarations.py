@@ -231,10 +231,11 @@ class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call that may be of a function or class of the project.
 
     The callee's last name is a function or class of the same file, or its first name is imported
-    from the same project, or it is a method that is given more than constants. Methods with the
-    names of those of texts, lists and dicts are left out.
+    from the same project, or it is a method or a variable that is given more than constants. Names
+    of built-in functions, and of methods of texts, lists and dicts, are left out.
 
-    The name of a call of a container's element, ``TYPES[kind](x)``, is ``TYPES[]``. Calls of
+    The name of a call of a container's element, ``TYPES[kind](x)``, is ``TYPES[]``, that of a call
+    of what a call returns, ``choose(kind)(x)``, is ``choose()``. Calls of
     ``cls``, ``__class__`` and ``__init__`` are included, and a function that is passed on together
     with its arguments (``Thread(target=f, args=(lock,))``) is treated as called.
     """
