@@ -66,7 +66,7 @@ _ASKING_KIND = frozenset(
 
 
 Raises: TypeAlias = "Callable[[str, Call | None], Grade | None]"
-"""How likely a function of the program raises in a call; without a call, in a run of its body."""
+"""The grade of a function of the program in a call; without a call, that of its body."""
 
 
 def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade:

@@ -268,7 +268,7 @@ def lower_lambda(low: Lowering, node: cst.Lambda, use: Use, name: str | None) ->
 def lower_generator(low: Lowering, node: cst.GeneratorExp, use: Use, name: str | None) -> Operand:
     """A generator expression: its first iterable is evaluated, the rest runs later.
 
-    Iterating over that one counts as the enclosing function's too, which knows what it is.
+    The enclosing function iterates over that one, too: it knows what it is.
     """
     first = low.value(node.for_in.iter)
     if node.for_in.asynchronous is None:
