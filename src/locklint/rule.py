@@ -106,5 +106,5 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def default(self) -> bool:
-        """Whether the rule is on by default."""
+        """Return whether the rule is on by default."""
         return self.severity > Severity.INFO

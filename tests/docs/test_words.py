@@ -35,7 +35,7 @@ _FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _ADDRESS = re.compile(r"\]\([^)\s]*\)")
 _WRAP = re.compile(r" *\n(?![\n#|*-]) *")
 _CODE = re.compile(r"``[^`]*``|`[^`]*`")
-_QUESTION_WORD = re.compile(r"(What|Who|Whom|Whoever|Whatever|How|Where)\b")
+_QUESTION_WORD = re.compile(r"(What|Who|Whom|Whoever|Whatever|How|Where|Whether)\b")
 
 
 def banned(text: str, words: Mapping[re.Pattern[str], str] = WORDS) -> list[str]:

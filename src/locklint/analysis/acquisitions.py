@@ -96,7 +96,7 @@ class Fate(msgspec.Struct):
 
     @property
     def outlives_function(self) -> bool:
-        """Whether some normal exit leaves the lock held, or in other hands that may release it."""
+        """Return whether a normal exit leaves the lock held, or with others that may release it."""
         holds = (exit_.holds.get(self.key) for exit_ in self.states.normal_exits)
         return any(hold is not None and (hold.forgotten or hold.count > 0) for hold in holds)
 
@@ -190,7 +190,7 @@ class Fate(msgspec.Struct):
         )
 
     def _tells_by_result(self, span: Span) -> bool:
-        """Whether the function tests the result of a call, and releases the lock in several places.
+        """Return whether the function tests a call's result, and has several releases of the lock.
 
         What returns what went wrong does not raise it.
         """

@@ -165,7 +165,7 @@ class Binding:
         return known
 
     def is_passed(self, name: str) -> bool:
-        """Whether the call passes something that has not been left out itself."""
+        """Return whether the call passes something that has not been left out itself."""
         path = self.roots.get(name)
         if path is not None and path.is_parameter:
             if any(known == path.root_name for known, _ in self._caller.defaults):

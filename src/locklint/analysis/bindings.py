@@ -94,7 +94,7 @@ class Bindings:
         return (path,)
 
     def _ends(self, block: BlockId, paths: Sequence[AccessPath]) -> bool:
-        """Whether a block binds one of some paths, with no copy of its value left behind."""
+        """Return whether a block binds one of some paths, with no copy of its value left behind."""
         return any(
             path.starts_with(bound) and not self._is_passed_on(bound, block)
             for bound in self._bound.get(block, ())
@@ -110,7 +110,7 @@ class Bindings:
         return False
 
     def _bound_first(self, block: BlockId, paths: Sequence[AccessPath]) -> bool:
-        """Whether a block binds one of some paths before it reads any of them."""
+        """Return whether a block binds one of some paths before it reads any of them."""
         if not any(
             path.starts_with(bound) for bound in self._bound.get(block, ()) for path in paths
         ):

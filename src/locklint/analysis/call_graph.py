@@ -165,7 +165,7 @@ def _parameter(called: Called) -> str:
 
 
 def _is_one_of_many(function: Function, called: Called) -> bool:
-    """Whether a call chooses one of many functions, as from a table of commands.
+    """Return whether a call chooses one of many functions, as from a table of commands.
 
     Which of them can come next is decided by tests of the data that chose it. A loop over functions
     calls them all.

@@ -56,7 +56,7 @@ def caught_by(handler: Handler, exception: InFlight) -> InFlight:
 
 
 def is_kind_of(name: str, other: str) -> bool:
-    """Whether a class is another one, or descends from it as builtin classes do."""
+    """Return whether a class is another one, or descends from it as builtin classes do."""
     if name == other:
         return True
     left, right = _builtin(name), _builtin(other)
@@ -64,7 +64,7 @@ def is_kind_of(name: str, other: str) -> bool:
 
 
 def _are_strangers(name: str, other: str) -> bool:
-    """Whether both are builtin and neither descends from the other."""
+    """Return whether both are builtin and neither descends from the other."""
     left, right = _builtin(name), _builtin(other)
     if left is None or right is None:
         return False
@@ -99,7 +99,7 @@ def _without_named(exception: InFlight) -> InFlight:
 
 
 def _may_be_bases(caught: Iterable[str], names: Iterable[str]) -> bool:
-    """Whether classes of the program may descend from one that is caught."""
+    """Return whether classes of the program may descend from one that is caught."""
     return all(_builtin(each) is None for each in names) and any(
         _builtin(each) is None for each in caught
     )

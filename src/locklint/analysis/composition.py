@@ -412,7 +412,7 @@ def _finds_held(test: StateTest, called: Edge) -> bool:
 
 
 def _is_parameter(path: AccessPath, caller: Function) -> bool:
-    """Whether a path is a parameter, or an argument by name that the caller collects."""
+    """Return whether a path is a parameter, or an argument by name that the caller collects."""
     return path.is_parameter or (len(path.fields) == 1 and caller.collects_by_name(path))
 
 
@@ -443,7 +443,7 @@ def _is_open(pair: CriticalPair) -> bool:
 
 
 def same_lock(one: Held, other: Held) -> bool:
-    """Whether two locks of one function are certainly the same object, in the same mode.
+    """Return whether two locks of one function are certainly the same object, in the same mode.
 
     An attribute of one object has one identity: another one belongs to a class that the object is
     not of, so that the callee that names it so cannot be the one that runs.

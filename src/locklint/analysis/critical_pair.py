@@ -74,7 +74,7 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_plain(self) -> bool:
-        """Whether a literal decides it."""
+        """Return whether a literal decides it."""
         return self.kind in _PLAIN_KINDS or self.kind is RequirementKind.ONE_OF
 
     def sort_key(self) -> tuple[object, ...]:
@@ -94,7 +94,7 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
         return None if kind is None else StateTest(path, kind, self.outcome, self.constant)
 
     def contradicts(self, value: Constant) -> bool:
-        """Whether a literal rules it out."""
+        """Return whether a literal rules it out."""
         match self.kind:
             case RequirementKind.UNCLEAR | RequirementKind.SAME:
                 return False
@@ -146,7 +146,7 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
     text: str = ""
 
     def excludes(self, other: StateTest) -> bool:
-        """Whether both cannot have these outcomes of one state.
+        """Return whether both cannot have these outcomes of one state.
 
         Whether a lock is held changes at any time, so that two such tests need not agree.
         """
@@ -281,7 +281,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_concurrent(self) -> bool:
-        """Whether it happens in another thread than its function."""
+        """Return whether it happens in another thread than its function."""
         return self.manner is Manner.CONCURRENT
 
     @property
@@ -315,7 +315,7 @@ def is_vague(lock: LockRef) -> bool:
 
 
 def is_known(lock: LockRef) -> bool:
-    """Whether the lock has a name across the program: not a parameter's, nor a local's."""
+    """Return whether the lock has a name across the program: not a parameter's, nor a local's."""
     return lock.exactness in (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.ELEMENT)
 
 

@@ -61,7 +61,7 @@ class Deciding:
             acting |= binding
 
     def acts(self, instruction: Instruction) -> bool:
-        """Whether an instruction changes what is held, or ends the path."""
+        """Return whether an instruction changes what is held, or ends the path."""
         match instruction:
             case Acquire() | TryAcquire() | Release() | HandOver() | Defer() | Unwind() | Yield():
                 return True

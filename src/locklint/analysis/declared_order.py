@@ -36,7 +36,7 @@ class DeclaredOrder(msgspec.Struct, frozen=True):
         return self.first, self.second
 
     def names(self, name: str, identity: str) -> bool:
-        """Whether a declared name means the lock of an identity."""
+        """Return whether a declared name means the lock of an identity."""
         if identity == name or (self.module and identity == f"{self.module}.{name}"):
             return True
         inside = not self.module or identity.startswith(f"{self.module}.")

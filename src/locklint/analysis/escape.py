@@ -180,7 +180,7 @@ def _severity(lock: LockRef) -> Severity:
 
 
 def _makes(call: Call | None, lock: LockRef) -> bool:
-    """Whether the call is that of the lock's class, not of what may keep the locks it gives."""
+    """Return whether the call is that of the lock's class, not of what may keep its results."""
     return call is not None and not call.targets and call.external in lock.api.constructors
 
 

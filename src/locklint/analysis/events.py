@@ -142,14 +142,14 @@ class Called(msgspec.Struct, frozen=True):
 
     @property
     def is_held_by_hand(self) -> bool:
-        """Whether a lock is held that the function itself has to release."""
+        """Return whether a lock is held that the function itself has to release."""
         return bool(self.held) and any(
             held.since is not None and held.since.how.means is not Means.WITH for held in self.held
         )
 
     @property
     def passes_lock(self) -> bool:
-        """Whether a lock is among the arguments."""
+        """Return whether a lock is among the arguments."""
         call = self.call
         return call is not None and any(argument.lock is not None for argument in call.arguments)
 
@@ -247,7 +247,7 @@ class LockStates(msgspec.Struct):
 
     @property
     def complete(self) -> bool:
-        """Whether the function was analysed to its end."""
+        """Return whether the function was analysed to its end."""
         return self.given_up is None
 
     @property
@@ -266,7 +266,7 @@ class LockStates(msgspec.Struct):
 
     @property
     def ends_with(self) -> bool:
-        """Whether the function releases, at the end of a `with`, what another one has acquired."""
+        """Return whether the function is the end of a `with`, and releases what another takes."""
         return self.function.name in ("__exit__", "__aexit__") and bool(self.given)
 
     def released(self) -> dict[tuple[Mode, Acquisition], list[Given]]:
@@ -461,7 +461,7 @@ class Recorder:
             self.may_raise(exception.grade)
 
     def _waits_for_lock(self, cause: Cause) -> bool:
-        """Whether an `await` or `async with` raises, and waits for no more than a lock."""
+        """Return whether an `await` or `async with` raises, and waits for no more than a lock."""
         span = cause.span
         return cause.kind in (CauseKind.AWAIT, CauseKind.ENTER) and any(
             span.contains(each)

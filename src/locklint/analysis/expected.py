@@ -11,7 +11,7 @@ from locklint.ir.terminator import Catch, Jump, Raise
 
 
 def is_expected(function: Function, span: Span, names: Collection[str]) -> bool:
-    """Whether an exception of the instruction at ``span`` is caught by one of the class names.
+    """Return whether an exception of the instruction at ``span`` is caught by one of the names.
 
     Or by any, if the code treats it as a failure that the instruction does not raise.
     """
@@ -30,7 +30,7 @@ def is_expected(function: Function, span: Span, names: Collection[str]) -> bool:
 
 
 def _fails_after(function: Function, block: BasicBlock, place: int) -> bool:
-    """Whether next the code says that it should not have come there."""
+    """Return whether next the code says that it should not have come there."""
     rest = [*block.instructions[place + 1 :]]
     end = block.terminator
     if isinstance(end, Jump):
@@ -43,7 +43,7 @@ def _fails_after(function: Function, block: BasicBlock, place: int) -> bool:
 
 
 def _fails(instruction: Instruction) -> bool:
-    """Whether it lets a test fail, or makes the exception that does."""
+    """Return whether it lets a test fail, or makes the exception that does."""
     if not isinstance(instruction, Call) or instruction.callee is None:
         return False
     return instruction.callee.last in ("AssertionError", "fail")

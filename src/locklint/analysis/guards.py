@@ -99,7 +99,7 @@ def next_after(function: Function, block: BlockId, index: int) -> Instruction | 
 
 
 def is_released_at_once(states: LockStates, acquire: Acquire) -> bool:
-    """Whether a lock is released as soon as it is acquired: a gate that all have to pass."""
+    """Return whether a lock is released as soon as it is acquired: a gate that all have to pass."""
     return any(
         isinstance(follower := next_after(states.function, block.id, index), Release)
         and follower.lock.path == acquire.lock.path
@@ -226,7 +226,7 @@ class _Reached:
         self._work = deque(self.seen)
 
     def meets(self, other: _Reached) -> bool:
-        """Whether some block is in both; if not, all of both are in ``seen``."""
+        """Return whether some block is in both; if not, all of both are in ``seen``."""
         if not self.seen.isdisjoint(other.seen):
             return True
         while self._work or other._work:

@@ -98,7 +98,7 @@ class HandOffs:
         }
 
     def _is_on_its_own(self, key: str) -> bool:
-        """Whether something else than functions that are known may call a function."""
+        """Return whether something else than functions that are known may call a function."""
         return key in self._spawned or not self._callers.get(key, frozenset()) - {key}
 
     def of(self, states: LockStates) -> Shared:
@@ -149,7 +149,7 @@ def _is_in_reach(function: Function, states: Mapping[str, LockStates]) -> bool:
 
 
 def depends_on_others(states: LockStates) -> bool:
-    """Whether a function is seen in another light by what others do to its locks."""
+    """Return whether a function is seen in another light by what others do to its locks."""
     shared = states.shared
     return (
         shared.turns
@@ -175,7 +175,7 @@ def _is_taken_twice(event: Taken) -> bool:
 
 
 def _is_odd_in_loop(states: LockStates) -> bool:
-    """Whether a loop waits for a lock that it holds, or releases one that it does not."""
+    """Return whether a loop waits for a lock that it holds, or releases one that it does not."""
     odd = {event.acquisition.span for event in states.taken if _is_taken_twice(event)}
     odd |= {given.span for given in states.given if is_bad(given)}
     if not odd:
@@ -211,7 +211,7 @@ def is_given_to_others(fate: Fate) -> bool:
 
 
 def is_own_release(given: Given) -> bool:
-    """Whether a function releases a lock that it has not acquired, as far as it knows."""
+    """Return whether a function releases a lock that it has not acquired, as far as it knows."""
     if given.how.means.is_context or given.before.forgotten:
         return False
     return given.before.count <= 0 and not given.before.is_free

@@ -65,7 +65,7 @@ def runs_later(callee: Function, call: Call) -> bool:
 
 
 def _is_returned(instruction: HandOver, end: Terminator) -> bool:
-    """Whether the caller itself gets the lock."""
+    """Return whether the caller itself gets the lock."""
     return isinstance(end, Return) and not end.implicit and end.span == instruction.span
 
 

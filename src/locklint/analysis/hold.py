@@ -178,16 +178,16 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_free(self) -> bool:
-        """Whether this execution certainly does not hold the lock."""
+        """Return whether this execution certainly does not hold the lock."""
         return self.free_at is not None and self.count <= self.free_at and not self.forgotten
 
     @property
     def is_held(self) -> bool:
-        """Whether this execution certainly holds the lock."""
+        """Return whether this execution certainly holds the lock."""
         return self.free_at is not None and self.count > self.free_at and not self.forgotten
 
     def covers(self, other: Hold) -> bool:
-        """Whether one of the same identity has no witness that this has not."""
+        """Return whether one of the same identity has no witness that this has not."""
         return all(x <= y for x, y in zip(other.levels, self.levels, strict=True)) and (
             other.where is None or (self.where is not None and self.where <= other.where)
         )

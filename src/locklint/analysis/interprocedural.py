@@ -76,7 +76,7 @@ def callees(function: Function) -> Iterator[str]:
 
 
 def _runs_body(function: Function, key: str) -> bool:
-    """Whether a function gives a lambda or generator expression to a call that runs it at once."""
+    """Return whether a function gives a lambda or generator expression to a call that runs it."""
     return any(
         isinstance(each, Call) and key in run_by(each)
         for block in function.blocks.values()

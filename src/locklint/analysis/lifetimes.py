@@ -50,17 +50,17 @@ class Lifetimes:
         return Context.TASK if made is None else made.context
 
     def lives_at(self, spawn: Span, place: Span) -> bool:
-        """Whether the thread that is made at ``spawn`` may be running at ``place``."""
+        """Return whether the thread that is made at ``spawn`` may be running at ``place``."""
         return spawn not in self._spawns or place in self._places(spawn)
 
     def repeats(self, spawn: Span) -> bool:
-        """Whether another thread may be started at the same place before this one has ended."""
+        """Return whether another thread may start at the same place before this one has ended."""
         if spawn not in self._spawns:
             return True
         return any(start in self._places(spawn) for start in self._start_of(spawn))
 
     def overlap(self, one: Span, other: Span) -> bool:
-        """Whether two threads of the function may run at the same time."""
+        """Return whether two threads of the function may run at the same time."""
         if one not in self._spawns or other not in self._spawns:
             return True
         return any(start in self._places(one) for start in self._start_of(other)) or any(

@@ -38,7 +38,7 @@ class LockCycle(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def is_exact(self) -> bool:
-        """Whether each lock is one certain object, and each call can call nothing else."""
+        """Return whether each lock is one certain object, and each call can call nothing else."""
         return all(
             witness.source.lock.exactness is Exactness.ONE
             and witness.pair.certain

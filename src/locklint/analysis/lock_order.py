@@ -156,7 +156,7 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
 
 
 def _has_name(pair: CriticalPair, lock: LockRef) -> bool:
-    """Whether others can mean the same lock: so they can by what a function passes to threads."""
+    """Return whether others can mean the same lock: also by what a function passes to threads."""
     return is_known(lock) or (pair.is_concurrent and lock.exactness is Exactness.FRESH)
 
 
@@ -169,7 +169,7 @@ def _inner_held(pair: CriticalPair) -> tuple[Held, ...]:
 
 
 def _says_more(pair: CriticalPair, here: Held, below: Held) -> bool:
-    """Whether this function can name the two locks and the callee could not."""
+    """Return whether this function can name the two locks and the callee could not."""
     inner = pair.inner
     if inner is None or inner.event.lock is None or pair.event.lock is None:
         return False

@@ -38,7 +38,7 @@ def constants_of(value: Value | None) -> Constants | None:
 
 
 def includes(general: Value, special: Value | None) -> bool:
-    """Whether a variable that has one of the values ``special`` has one of ``general``."""
+    """Return whether a variable that has one of the values ``special`` has one of ``general``."""
     if general == special:
         return True
     if not isinstance(general, frozenset):
@@ -237,11 +237,11 @@ class Disjunct:
         )
 
     def covers(self, other: Disjunct) -> bool:
-        """Whether ``other`` is a special case of this, with no lock or witness of its own."""
+        """Return whether ``other`` is a special case of this, without own locks or witnesses."""
         return self.lock_identity() == other.lock_identity() and self.covers_alike(other)
 
     def covers_alike(self, other: Disjunct) -> bool:
-        """Whether this covers another of the same `lock_identity`."""
+        """Return whether this covers another of the same `lock_identity`."""
         if self.facts and not self.facts.items() <= other.facts.items():
             return False
         if self.values is not other.values:

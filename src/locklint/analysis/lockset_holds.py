@@ -54,7 +54,7 @@ class Holds(Values):
         return frozenset(results | {target for target, value in bound if value in results})
 
     def _only_makes(self, key: str) -> bool:
-        """Whether a function neither acquires a lock nor calls what might."""
+        """Return whether a function neither acquires a lock nor calls what might."""
         found = self._lookup(key)
         return found is not None and not any(
             isinstance(instruction, Acquire | TryAcquire)

@@ -111,7 +111,7 @@ def is_caught(block: BasicBlock, function: Function) -> bool:
 
 
 def _is_class(dotted: str) -> bool:
-    """Whether a `raise` names a class that its caller can expect."""
+    """Return whether a `raise` names a class that its caller can expect."""
     return _bare(dotted)[:1].isupper() and _bare(dotted) not in _ENDING
 
 

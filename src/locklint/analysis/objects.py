@@ -85,7 +85,7 @@ class Objects:
         return path
 
     def is_unshared(self, key: str, path: AccessPath) -> bool:
-        """Whether a path of a function is an attribute of an object that it alone knows.
+        """Return whether a path of a function is an attribute of an object that it alone knows.
 
         The function has made the object and only calls its methods, and the constructor has not
         given it to anything else.
@@ -101,7 +101,7 @@ class Objects:
         return not self._gives_away(key, call.result) and not self._registers(target, set())
 
     def _registers(self, key: str, seen: set[str]) -> bool:
-        """Whether a method gives its own object away, or another method that it calls does."""
+        """Return whether a method gives its own object away, or another one that it calls does."""
         if key in seen:
             return False
         seen.add(key)
@@ -118,7 +118,7 @@ class Objects:
         )
 
     def _gives_away(self, key: str, path: AccessPath) -> bool:
-        """Whether a function stores an object, passes it on, or passes on a method of it."""
+        """Return whether a function stores an object, passes it on, or passes on a method of it."""
         function = self._graph.function(key)
         names = _local_names(function, path)
         return any(
@@ -221,7 +221,7 @@ def _local_names(function: Function, path: AccessPath) -> set[AccessPath]:
 
 
 def _is_on(call: Call, own: AccessPath) -> bool:
-    """Whether a call is one of a method of an object: by its name, or through ``super()``."""
+    """Return whether a call is one of an object's method: by its name, or through ``super()``."""
     path = call.callee
     if path is None or not path.fields:
         return False

@@ -88,7 +88,7 @@ class Calls:
         self._alike: dict[int, tuple[tuple[object, ...], int, int] | None] = {}
 
     def is_better(self, edge: Edge, entry: Entry, kin: Kin | None) -> bool:
-        """Whether the pair of a callee is sure to give no better pair than is known."""
+        """Return whether the pair of a callee is sure to give no better pair than is known."""
         known = self._known(edge, entry.plain, kin)
         return known is not None and known[0] in self._best and self._best[known[0]] < known[1]
 

@@ -126,7 +126,7 @@ class Paths:
         return None
 
     def _is_obvious(self, block: BlockId, following: BlockId, test: Test) -> bool:
-        """Whether a test goes without saying: it ends a loop, or it is an assertion that holds."""
+        """Return whether a test is obvious: it ends a loop, or it is an assertion that holds."""
         if test.loop or self._ends_loop(block, following):
             return True
         return any(
@@ -137,7 +137,7 @@ class Paths:
         )
 
     def _ends_loop(self, block: BlockId, following: BlockId) -> bool:
-        """Whether the other outcome of the test at the end of a block leads to it once more."""
+        """Return whether the other outcome of the test at a block's end leads to it once more."""
         work = [each for each in self._function.blocks[block].successors() if each != following]
         seen = set(work)
         while work:

@@ -159,7 +159,7 @@ def run_by(call: Call) -> Iterator[str]:
 
 
 def _is_by_key(call: Call) -> bool:
-    """Whether a call has one argument that is no number: of `pop`, a key and no position."""
+    """Return whether a call has one argument that is no number: of `pop`, a key and no position."""
     if len(call.arguments) != 1 or call.arguments[0].star:
         return False
     value = call.arguments[0].value
@@ -228,7 +228,7 @@ def refusals(function: Function) -> dict[Span, Refusal]:
 
 
 def _asks_kind(block: BasicBlock) -> bool:
-    """Whether a block ends with a test of what kind of object a parameter is."""
+    """Return whether a block ends with a test of what kind of object a parameter is."""
     match block.terminator:
         case Branch(condition=IsNone(value=value)):
             return _is_parameter(value)
@@ -242,7 +242,7 @@ def _asks_kind(block: BasicBlock) -> bool:
 
 
 def _asks_value(block: BasicBlock) -> bool:
-    """Whether a block ends with a test of parameters, with nothing else but literals in it."""
+    """Return whether a block ends with a test of parameters, and literals at most."""
     match block.terminator:
         case Branch(condition=Truth(value=value) | IsNone(value=value) | Equals(value=value)):
             return _is_parameter(value)
@@ -258,7 +258,7 @@ def _is_parameter(value: Operand) -> bool:
 
 
 def _is_size(value: AccessPath, block: BasicBlock) -> bool:
-    """Whether a value is what `len` gave for a parameter in the same block."""
+    """Return whether a value is what `len` gave for a parameter in the same block."""
     for each in block.instructions:
         match each:
             case Call(result=result, external="builtins.len", arguments=(argument,)):
@@ -268,7 +268,7 @@ def _is_size(value: AccessPath, block: BasicBlock) -> bool:
 
 
 def passes_literals(call: Call) -> bool:
-    """Whether a call passes nothing but literals, so that no test of an argument surprises."""
+    """Return whether a call passes nothing but literals: no test of an argument surprises."""
     return all(isinstance(each.value, Constant) and not each.star for each in call.arguments)
 
 
@@ -277,7 +277,7 @@ def is_harmless(manager: Manager | None) -> bool:
 
 
 def is_context_manager(function: Function) -> bool:
-    """Whether the function is a generator under ``@contextmanager`` or ``@asynccontextmanager``."""
+    """Return whether the function is a generator under a decorator for context managers."""
     return function.is_generator and any(
         decorator.path is not None
         and decorator.path.last in ("contextmanager", "asynccontextmanager")

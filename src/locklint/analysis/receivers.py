@@ -111,5 +111,5 @@ class Receivers:
 
 
 def _is_own(lock: LockRef) -> bool:
-    """Whether a lock is an attribute of the function's own object."""
+    """Return whether a lock is an attribute of the function's own object."""
     return lock.path.root is Root.SELF and len(lock.path.fields) == 1

@@ -106,7 +106,7 @@ class ReleasedElsewhere:
         return min(found, key=_by_conviction, default=None)
 
     def _is_mentioned(self, fate: Fate) -> bool:
-        """Whether a release method is passed on or stored somewhere else."""
+        """Return whether a release method is passed on or stored somewhere else."""
         return bool(self._mentioned.get(fate.lock.identity, set()) - _not_others(fate))
 
     def _others(self, fate: Fate) -> list[OtherRelease]:

@@ -277,7 +277,7 @@ class Relevance:
         return reaching(self._rethrows, normal)
 
     def exception_live(self, block: BlockId) -> bool:
-        """Whether the exception in flight may still be dispatched or raised again."""
+        """Return whether the exception in flight may still be dispatched or raised again."""
         return block in self._exception_live
 
 

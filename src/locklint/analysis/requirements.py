@@ -108,7 +108,7 @@ class Requirements:
         return frozenset.intersection(*every) if every else frozenset()
 
     def is_passed_on(self, parameter: AccessPath, span: Span) -> bool:
-        """Whether an instruction gets what was passed for a parameter, and nothing bound since."""
+        """Return whether an instruction gets what was passed for a parameter, never bound again."""
         blocks = self._blocks.get(span, ())
         return not any(self._origins.is_rebound(parameter, block) for block in blocks)
 
@@ -269,7 +269,7 @@ def _aliases(function: Function) -> dict[AccessPath, AccessPath]:
 
 
 def _outlives(path: AccessPath) -> bool:
-    """Whether a path leads to what caller and callee see: a global, a parameter, or attributes."""
+    """Return whether caller and callee see what a path leads to, such as a global's attribute."""
     fields = len(path.fields)
     if path.is_vague or any(field[0] in "[(" for field in path.fields):
         return False

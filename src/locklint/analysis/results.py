@@ -11,7 +11,7 @@ from locklint.ir.operands import terminator_paths, used_paths
 
 
 def is_used(function: Function, path: AccessPath) -> bool:
-    """Whether the value of a variable is tested, returned, passed on or stored, copies included."""
+    """Return whether a variable's value is tested, returned, passed on or stored, or a copy is."""
     names = {path}
     changed = True
     while changed:

@@ -63,7 +63,7 @@ def self_deadlocks(
 
 
 def _is_first_in_process(pair: CriticalPair) -> bool:
-    """Whether the chain is possible only where an object is used for the first time in a process.
+    """Return whether the chain is possible only where an object is first used in a process.
 
     Then other objects that the chain has to reach are as new, and what they do is not certain.
     """
@@ -75,7 +75,7 @@ def _is_first_in_process(pair: CriticalPair) -> bool:
 
 
 def is_of_one_thread(pairs: Sequence[CriticalPair], alone: SelfDeadlock) -> bool:
-    """Whether critical pairs are parts of the path on which a thread waits for itself."""
+    """Return whether critical pairs are parts of the path on which a thread waits for itself."""
     places = {
         (link.function, place)
         for link in alone.pair.chain()

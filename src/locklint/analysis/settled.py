@@ -38,7 +38,7 @@ class Settled:
         self._values: dict[str, Values] = {}
 
     def rules_out(self, test: StateTest, called: Edge) -> bool:
-        """Whether what the caller names by the test's path cannot have its outcome at a call."""
+        """Return whether a test's path, as the caller names it, rules out its outcome."""
         values = self._values.get(called.caller)
         if values is None:
             states = self._graph.states[called.caller]
@@ -91,7 +91,7 @@ class Values:
                         self._bound[target].append((block.id, index, value))
 
     def rules_out(self, test: StateTest, span: Span) -> bool:
-        """Whether a test of a path cannot have its outcome at the instruction with a place."""
+        """Return whether a test of a path cannot have its outcome at an instruction."""
         if test.path not in self._bound:
             return False
         last: dict[BlockId, list[tuple[int, bool]]] = defaultdict(list)
@@ -110,7 +110,7 @@ class Values:
         )
 
     def _admits(self, value: Operand, test: StateTest) -> bool:
-        """Whether a test may have its outcome once a value is bound to what it tests."""
+        """Return whether a test may have its outcome once a value is bound to what it tests."""
         told: list[StateTest] = []
         match value:
             case Constant():
@@ -200,7 +200,7 @@ def _bound(function: Function, path: AccessPath) -> Iterator[tuple[BlockId, Oper
 
 
 def _settles(value: Operand, test: StateTest) -> bool:
-    """Whether a test has its outcome after what it tests was bound to a value."""
+    """Return whether a test has its outcome after what it tests was bound to a value."""
     if isinstance(value, Constant):
         return test.answers(value.value) is True
     match test.kind:
@@ -217,7 +217,7 @@ def _settles(value: Operand, test: StateTest) -> bool:
 def _returns_without(
     function: Function, edges: set[tuple[BlockId, BlockId]], blocks: set[BlockId]
 ) -> bool:
-    """Whether control can return without going along an edge or through a block."""
+    """Return whether control can return without going along an edge or through a block."""
     seen = reached(
         function,
         {function.entry} - blocks,

@@ -96,7 +96,7 @@ def _asks(function: Function) -> tuple[LockRef, str] | None:
 
 
 def _is_own_failure(function: Function, effects: list[tuple[LockKey, Effect]], exit_: Exit) -> bool:
-    """Whether a wrapper's own ``release`` fails before it has released, by a call for the log, say.
+    """Return whether a wrapper's own ``release`` fails before it has released, in a log, say.
 
     Its caller cannot do better than call it.
     """

@@ -53,7 +53,7 @@ class Effect(msgspec.Struct, frozen=True):
 
     @property
     def tries(self) -> bool:
-        """Whether it is a try-acquire: true and held, or false and not."""
+        """Return whether it is a try-acquire: true and held, or false and not."""
         return self.on_true == 1 and self.on_false == 0
 
 
@@ -128,12 +128,12 @@ class Summary(msgspec.Struct, frozen=True):
 
     @property
     def is_neutral(self) -> bool:
-        """Whether callers need not know about it."""
+        """Return whether callers need not know about it."""
         return not self.handed_on and not self.changes_holds
 
     @property
     def changes_holds(self) -> bool:
-        """Whether callers may hold other locks after a call than before it."""
+        """Return whether callers may hold other locks after a call than before it."""
         return (
             bool(self.context_effects)
             or bool(self.decided_by)
@@ -152,7 +152,7 @@ class Lookup(Protocol):
 
 
 def is_nameable(lock: LockRef) -> bool:
-    """Whether callers can have a name for the lock."""
+    """Return whether callers can have a name for the lock."""
     if lock.exactness is Exactness.ONE:
         return True
     return lock.path.root in (Root.SELF, Root.PARAMETER, Root.CLOSURE, Root.GLOBAL)

@@ -137,7 +137,7 @@ class Threads:
     # -- parallel ---------------------------------------------------------------------------
 
     def may_run_in_parallel(self, one: str, at: Span, other: str, beside: Span) -> bool:
-        """Whether two places, each in a function, may be reached by two threads at a time."""
+        """Return whether two places, each in a function, may be reached by two threads at once."""
         return any(
             self._parallel(left, one, at, right, other, beside)
             for left in sorted(self.roots(one), key=str)
@@ -165,7 +165,7 @@ class Threads:
         return self._beside(right, one, at)
 
     def _beside(self, thread: ThreadRoot, place: str, span: Span) -> bool:
-        """Whether a place of the main program is reached while the thread lives."""
+        """Return whether a place of the main program is reached while the thread lives."""
         assert thread.span is not None
         lifetimes = self._lifetimes_of(thread.spawner)
         if place == thread.spawner:
@@ -229,7 +229,7 @@ class Threads:
     # -- objects that no other code has yet -------------------------------------------------
 
     def is_unshared(self, key: str, path: AccessPath) -> bool:
-        """Whether a path leads through an object that is still being made."""
+        """Return whether a path leads through an object that is still being made."""
         return path.root is Root.SELF and key in self._confined
 
     def _only_while_constructed(self) -> frozenset[str]:

@@ -103,7 +103,7 @@ def _is_gate(other: Held, first: Held) -> bool:
 
 
 def _through_two_roots(first: Held, second: Held) -> bool:
-    """Whether both are the same attribute of two things that the caller has chosen."""
+    """Return whether both are the same attribute of two things that the caller has chosen."""
     one, other = first.lock, second.lock
     if one.exactness is not Exactness.PER_INSTANCE or is_vague(one) or is_vague(other):
         return False
@@ -149,7 +149,7 @@ def _is_unordered_below(graph: CallGraph, one: TwoInstances) -> bool:
 
 
 def _is_unordered(function: Function, one: TwoInstances) -> bool:
-    """Whether nothing in the function compares the two."""
+    """Return whether nothing in the function compares the two."""
     elements = one.first.lock.exactness is Exactness.ELEMENT
     wanted = {one.first.lock.path.root_name, one.second.lock.path.root_name}
     for block in function.blocks.values():

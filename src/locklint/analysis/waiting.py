@@ -67,7 +67,7 @@ def _needed(
 
 
 def _is_same(pair: CriticalPair, held: Held, spawn: Edge, needs: CriticalPair) -> bool:
-    """Whether both are one object: a global, or an attribute of the object that made the thread."""
+    """Return whether both are one object: a global, or an attribute of the thread's maker."""
     lock = needs.event.lock
     assert lock is not None
     sure = pair.certain and needs.certain and not needs.requires

@@ -17,7 +17,7 @@ class BaselineCommand(CheckCommand):
     """A command with the options of ``check`` whose help lists the most important ones only."""
 
     def lists(self, option: click.Option) -> bool:
-        """Whether the help lists an option."""
+        """Return whether the help lists an option."""
         return not _LISTED.isdisjoint(option.opts)
 
 

@@ -249,7 +249,7 @@ def _check_indexed(
 
 
 def _may_lack_files(paths: Sequence[str], report: Report) -> bool:
-    """Whether the named files mention locks but create none, so that most checks see nothing."""
+    """Return whether the named files mention locks but create none: most checks see nothing."""
     seen = report.statistics
     return bool(paths and seen.candidates and not seen.locks) and all(map(os.path.isfile, paths))
 

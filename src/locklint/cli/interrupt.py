@@ -38,7 +38,7 @@ def interrupts_noted() -> Iterator[None]:
 
 
 def was_interrupted() -> bool:
-    """Whether there was an interrupt since the noting began."""
+    """Return whether there was an interrupt since the noting began."""
     return _interrupted
 
 

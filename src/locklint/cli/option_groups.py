@@ -86,7 +86,7 @@ class GroupedCommand(click.Command):
     context_class = HelpContext
 
     def lists(self, option: click.Option) -> bool:
-        """Whether the help lists an option."""
+        """Return whether the help lists an option."""
         return True
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

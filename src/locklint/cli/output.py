@@ -101,7 +101,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def wants_color(choice: str, stream: TextIO | None, environment: Mapping[str, str]) -> bool:
-    """Whether to colour a stream: as chosen, else by ``NO_COLOR``, ``FORCE_COLOR``, a terminal."""
+    """Return whether to colour a stream: as chosen, by the environment, or for a terminal."""
     if choice != "auto":
         return choice == "always"
     if environment.get("NO_COLOR"):

@@ -138,13 +138,13 @@ class Request(CheckOptions):
 
     @property
     def names_baseline(self) -> bool:
-        """Whether the command line names the baseline, and not a settings file."""
+        """Return whether the command line names the baseline, and not a settings file."""
         named = any(_is_value(word) and "baseline" in word for word in self.config_words)
         return named or self.baseline is not None
 
     @property
     def writes_findings(self) -> bool:
-        """Whether findings are to be recorded, in a baseline or in comments."""
+        """Return whether findings are to be recorded, in a baseline or in comments."""
         return self.update_baseline or self.add_ignore is not None
 
     @property
@@ -238,7 +238,7 @@ class Request(CheckOptions):
 
 
 def _may_hide(key: str, value: object) -> bool:
-    """Whether a setting on the command line may leave out findings; None is one not given."""
+    """Return whether a setting on the command line may leave out findings; None if not given."""
     return value is not None and key not in _HIDES_NOTHING and (key, value) not in _ADDS_ONLY
 
 
@@ -254,7 +254,7 @@ def _option_hint(key: str) -> str:
 
 
 def _is_value(word: str) -> bool:
-    """Whether a value of ``--config`` is a setting, not a file."""
+    """Return whether a value of ``--config`` is a setting, not a file."""
     return "=" in word and not os.path.exists(word)
 
 

@@ -38,12 +38,12 @@ class Reason(IdentityEnum):
 
     @property
     def is_partial(self) -> bool:
-        """Whether the file or function was analysed but for what is beyond a bound."""
+        """Return whether the file or function was analysed but for what is beyond a bound."""
         return self in _PARTIAL
 
     @property
     def is_bad_input(self) -> bool:
-        """Whether Python cannot use the file either; all others are limits of locklint."""
+        """Return whether Python cannot use the file either; all others are limits of locklint."""
         return self in (Reason.UNREADABLE, Reason.UNDECODABLE, Reason.SYNTAX)
 
 

@@ -171,7 +171,7 @@ class Baseline:
         return Baseline(self.path, [*(each for rest in kept.values() for each in rest), *found])
 
     def _is_vacant(self, entry: Entry, was_analysed: Callable[[str], bool]) -> bool:
-        """Whether a finding of this entry, if there still were one, would have been found."""
+        """Return whether a finding of this entry would have been found, if there still were one."""
         real = os.path.realpath(os.path.join(os.path.dirname(self.path), entry.path))
         return was_analysed(real) or not os.path.lexists(real)
 

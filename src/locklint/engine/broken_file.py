@@ -20,7 +20,7 @@ MOST_BYTES = 128 * 1024
 
 
 def is_broken(path: str, data: bytes, surely: bool) -> bool:
-    """Whether Python cannot use a file of source text.
+    """Return whether Python cannot use a file of source text.
 
     Without ``surely``, some broken files are treated as sound.
     """
@@ -68,7 +68,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _is_surely_parsed(data: bytes) -> bool:
-    """Whether Python parses a text and understands its names: a third of the time of a tree."""
+    """Return whether Python parses a text and understands its names, without making a tree."""
     from symtable import symtable
 
     with undisturbed_parsing():

@@ -292,7 +292,7 @@ class CacheStore:
         return _connected(self.path)
 
     def _is_ours(self) -> bool:
-        """Whether the file begins as a store of this version does, or is new, and has no journal.
+        """Return whether the file begins as a store of this version, or is new, without a journal.
 
         A store of this version leaves no journal behind. One that is there nevertheless was not
         made by it, and would be followed: it can even name other files to be deleted.

@@ -111,7 +111,7 @@ def _known(
 
 
 def _is_silent(found: FoundFile, content: bytes, words: Sequence[bytes], compiles: bool) -> bool:
-    """Whether a file, if it still has that content, mentions no lock and is not broken."""
+    """Return whether a file, if it still has that content, mentions no lock and is not broken."""
     try:
         data = read_bytes(found.path)
     except ReadProblem:

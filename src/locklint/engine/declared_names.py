@@ -47,7 +47,7 @@ class Analysed:
 
     @property
     def has_all(self) -> bool:
-        """Whether every file of the project was analysed."""
+        """Return whether every file of the project was analysed."""
         return self.is_whole and not self._has_gaps
 
     def with_gaps(self) -> Analysed:
@@ -221,7 +221,7 @@ def odd_orders(odd: Iterable[OddOrder], unknown: Iterable[UnknownLock]) -> tuple
 
 
 def _is_missing(name: str, project: Project) -> bool:
-    """Whether the project surely has nothing of a dotted name that would be its own."""
+    """Return whether the project surely has nothing of a dotted name that would be its own."""
     if _is_standard(name):
         return False
     found = project.resolve(name)

@@ -35,7 +35,7 @@ def called_as(function: FunctionDecl | Function) -> str:
 
 
 def is_called_by_name(function: Function) -> bool:
-    """Whether all callers of a function are in the program, and write its name."""
+    """Return whether all callers of a function are in the program, and write its name."""
     if function.class_name is None:
         return "<" not in function.name
     return function.name.startswith("_") and not function.name.endswith("__")
@@ -136,7 +136,7 @@ def _judged_by(one: LockStates) -> tuple[bool, tuple[str, ...]]:
 
 
 def holds_by_hand(function: Function) -> bool:
-    """Whether a function acquires something, or releases it, by a method."""
+    """Return whether a function acquires something, or releases it, by a method."""
     return any(
         isinstance(each, TryAcquire)
         or (isinstance(each, Acquire) and each.enter is None)

@@ -61,7 +61,7 @@ class FileInput(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def is_notebook(self) -> bool:
-        """Whether the bytes are those of a notebook."""
+        """Return whether the bytes are those of a notebook."""
         return self.shown.endswith(notebook.SUFFIX)
 
 

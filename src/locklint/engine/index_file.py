@@ -340,7 +340,7 @@ def _portable(path: str | Path) -> bytes:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether a path with forward slashes can be one of the working directory."""
+    """Return whether a path with forward slashes can be one of the working directory."""
     if path == os.curdir:
         return True
     odd = "\0" in path or (os.sep != "/" and os.sep in path) or os.path.splitdrive(path)[0]

@@ -36,7 +36,7 @@ class LockPlaces:
         return ()
 
     def binds(self, name: str, module: str = "") -> bool:
-        """Whether something is bound to a name, or to the end of one, in a module or in any."""
+        """Return whether something is bound to a name, or to its end, in a module or in any."""
         parts = name.split(".")
         for index in self._indexes.values():
             if module and index.module != module:

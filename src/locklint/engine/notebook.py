@@ -74,7 +74,7 @@ def notebook_code(data: bytes) -> NotebookCode:
 
 
 def _is_python(document: dict[str, Any]) -> bool:
-    """Whether a notebook says that it is Python, or nothing."""
+    """Return whether a notebook says that it is Python, or nothing."""
     metadata = document.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     for name, key in (("language_info", "name"), ("kernelspec", "language")):
@@ -137,7 +137,7 @@ def _blank(lines: list[str], index: int) -> int:
 
 
 def _is_whole(lines: list[str]) -> bool:
-    """Whether no bracket, string or continued line is left open at the end of some lines."""
+    """Return whether no bracket, string or continued line is left open at the end of some lines."""
     if lines[-1].endswith("\\"):
         return False
     text = "\n".join(line.lstrip() if at == 0 else line for at, line in enumerate(lines)) + "\n"

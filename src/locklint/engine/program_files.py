@@ -284,7 +284,7 @@ class ProgramFiles:
         return analysed.index
 
     def has_module(self, dotted: str) -> bool:
-        """Whether a dotted name may lead into a file that was not read yet."""
+        """Return whether a dotted name may lead into a file that was not read yet."""
         parts = dotted.split(".")
         return any(".".join(parts[:length]) in self._unread for length in range(len(parts), 0, -1))
 

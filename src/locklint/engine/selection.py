@@ -70,7 +70,7 @@ def explicit_codes(config: Config, rules: Iterable[Rule]) -> frozenset[str]:
 
 
 def is_shown(diagnostic: Diagnostic, config: Config, explicit: frozenset[str]) -> bool:
-    """Whether a finding of a rule that runs is shown.
+    """Return whether a finding of a rule that runs is shown.
 
     A finding may have a lower severity than its rule. One of severity info is shown only in the
     profile ``strict``, or if the code of its rule is in ``explicit`` (see `explicit_codes`).

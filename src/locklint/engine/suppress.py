@@ -124,7 +124,7 @@ class Silencer:
                 yield unused(path, pragma, tuple(idle), meant_for=there)
 
     def mentions_noqa(self) -> bool:
-        """Whether some ``noqa`` in the files names a rule of locklint's."""
+        """Return whether some ``noqa`` in the files names a rule of locklint's."""
         return any(
             pragma.kind is PragmaKind.NOQA and _own(pragma)
             for path in self._sources

@@ -66,7 +66,7 @@ def _key(name: str) -> re.Pattern[str]:
 
 
 def _sets(statement: _Statement, wanted: tuple[str, ...]) -> bool:
-    """Whether a statement is the header of a table or says what the value of a key is."""
+    """Return whether a statement is the header of a table or says what the value of a key is."""
     header = statement.header
     if not statement.values:
         return header[: len(wanted)] == wanted

@@ -245,7 +245,7 @@ class EffectPass:
         )
 
     def _is_harmless(self, call: Call) -> bool:
-        """Whether what is passed to the call does not outlive it, nor can be released by it."""
+        """Return whether what is passed to the call does not outlive it, and cannot be released."""
         if call.targets:
             return call.constructs is None
         if call.external is None:
@@ -609,7 +609,7 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
 
 
 def _is_test(call: Call | None) -> bool:
-    """Whether a call makes a context manager that waits for an exception."""
+    """Return whether a call makes a context manager that waits for an exception."""
     return call is not None and call.callee is not None and call.callee.last in _EXPECTING
 
 
@@ -619,7 +619,7 @@ def _releases(method: tuple[LockRef, str]) -> bool:
 
 
 def _changes(method: tuple[LockRef, str]) -> bool:
-    """Whether a method of a lock acquires or releases it."""
+    """Return whether a method of a lock acquires or releases it."""
     lock, name = method
     acquires = lock.api.acquire_form(name) is not None or name in ("__enter__", "__aenter__")
     return acquires or _releases(method)

@@ -202,7 +202,7 @@ class Arguments:
     def _calls(
         self, where: ModuleIndex, site: CallSite, decl: FunctionDecl, index: ModuleIndex
     ) -> bool | None:
-        """Whether a call site calls the function: None if not, else whether it is bound."""
+        """Return whether a call site calls the function: None if not, else whether it is bound."""
         scope = scope_of(where, site.function)
         for kind in self.evaluator.value(site.call.callee, scope):
             match kind:

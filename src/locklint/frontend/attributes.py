@@ -356,7 +356,7 @@ class Attributes:
         return union(types, *found) if found else types
 
     def _makes_locks(self, kind: Type) -> bool:
-        """Whether it is the class of a lock: ``lock_class = threading.RLock`` in a subclass."""
+        """Return whether it is the class of a lock: ``lock_class = RLock`` in a subclass."""
         table = self.evaluator.table
         return isinstance(kind, NameType) and table.kind_for_constructor(kind.dotted) is not None
 
@@ -397,7 +397,7 @@ class Attributes:
         )
 
     def _is_field(self, place: Place) -> bool:
-        """Whether a class-level binding declares what each instance gets (a dataclass's field)."""
+        """Return whether a class-level binding declares an attribute of instances, as a field."""
         binding = place.binding
         if binding.annotation is None and not isinstance(binding.value, CallValue):
             return False
@@ -514,7 +514,7 @@ class Attributes:
                 return None
 
     def is_plain(self, cls: ClassRef, name: str) -> bool:
-        """Whether instances are known to have the attribute, and reading it runs no code of it."""
+        """Return whether instances have the attribute for certain, and reading it runs no code."""
         slot = self.slot(cls, name)
         if slot.method is not None:
             return not self.is_property(self.bind(slot.method, InstanceType(cls)))
@@ -523,7 +523,7 @@ class Attributes:
         )
 
     def can_bind(self, cls: ClassRef, name: str) -> bool:
-        """Whether storing to the attribute runs no code of the class, and none of a base's."""
+        """Return whether storing to the attribute runs no code of the class or of its bases."""
         if self.slot(cls, name).method is not None:
             return False
         has_room = self.slot(cls, "__slots__") == Slot() or bool(self.slot(cls, name).places)
@@ -617,7 +617,7 @@ def _decorator_name(decorator: Value) -> str:
 
 
 def _binds_class(function: FunctionDecl) -> bool:
-    """Whether the function's first parameter is the class, so that its stores bind class level."""
+    """Return whether the function's first parameter is the class: it stores at class level."""
     return function.name in ("__init_subclass__", "__class_getitem__") or any(
         _decorator_name(decorator) == "classmethod" for decorator in function.decorators
     )

@@ -129,7 +129,7 @@ def _without_partial(value: object) -> object:
 
 
 def _is_own(value: object, own: str) -> bool:
-    """Whether a value is the object itself, or an attribute of it."""
+    """Return whether a value is the object itself, or an attribute of it."""
     return isinstance(value, Ref) and value.names[0] == own and len(value.names) <= 2
 
 
@@ -183,7 +183,7 @@ def _passed(site: CallSite, decl: FunctionDecl, name: str) -> object:
 
 
 def _always(inference: Inference, cls: ClassRef, what: tuple[str, str], owner: ClassRef) -> bool:
-    """Whether each construction of the class in the project passes the maker itself.
+    """Return whether each construction of the class in the project passes the maker itself.
 
     ``what`` is the attribute that keeps it, and the method that is passed, if any.
     """

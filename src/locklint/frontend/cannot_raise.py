@@ -146,7 +146,7 @@ class _CannotRaise:
         return operator_is_safe(kind, operate.what, types)
 
     def _unpacks(self, value: Operand, parts: Operand) -> bool:
-        """Whether a value is a display with that many items at least."""
+        """Return whether a value is a display with that many items at least."""
         if not (isinstance(value, AccessPath) and isinstance(parts, Constant)):
             return False
         expanded = self._definitions.expand(self._copied(value))
@@ -165,7 +165,7 @@ class _CannotRaise:
         return path
 
     def _are_equatable(self, values: tuple[Operand, ...]) -> bool:
-        """Whether comparing them runs no method of the project; that of `object` cannot raise."""
+        """Return whether comparing them runs no method of the project; `object`'s cannot raise."""
         for value in values:
             if operator_is_safe(OperateKind.OPERATOR, "==", [self._types(value)]):
                 continue
@@ -201,7 +201,7 @@ class _CannotRaise:
         return call_is_safe(name, [self._types(value) for value in plain], keywords)
 
     def _has_method(self, value: Operand, method: str) -> bool:
-        """Whether a value is an object of the program's with that method."""
+        """Return whether a value is an object of the program's with that method."""
         expanded = self._definitions.expand(value) if isinstance(value, AccessPath) else None
         types = self._types(value)
         return (
@@ -225,7 +225,7 @@ class _CannotRaise:
         return self._is_known(container, call, block, str(call.arguments[0].value))
 
     def _runs_code(self, value: Operand) -> bool:
-        """Whether going through a value may run code of the program."""
+        """Return whether going through a value may run code of the program."""
         if isinstance(value, FunctionRef):
             return True
         call = self._definitions.call(value) if isinstance(value, AccessPath) else None
@@ -272,7 +272,7 @@ class _CannotRaise:
     # -- tests ------------------------------------------------------------------------------
 
     def _is_tested(self, path: AccessPath, at: Instruction, block: BasicBlock) -> bool:
-        """Whether a test has shown that something is there.
+        """Return whether a test has shown that something is there.
 
         Of ``d[k]`` ``k in d`` or ``d.get(k)``, of ``q[0]`` ``q``, of ``x.y`` ``hasattr(x, "y")``.
         """
@@ -294,7 +294,7 @@ class _CannotRaise:
     def _is_known(
         self, container: AccessPath, at: Instruction, block: BasicBlock, key: str | None
     ) -> bool:
-        """Whether tests on all paths to an instruction show that something is in a container."""
+        """Return whether tests on all paths to an instruction find something in a container."""
         left = _MAX_BLOCKS
 
         def is_known_behind(
@@ -386,7 +386,7 @@ class _CannotRaise:
         return call if is_default or arguments == [key, absent] else None
 
     def _goes_through(self, binding: Instruction, container: AccessPath, key: str | None) -> bool:
-        """Whether a loop over a copy of the container's keys binds ``key``, and deletes that alone.
+        """Return whether a loop over a copy of the keys binds ``key``, and deletes that alone.
 
         ``for k in list(d): del d[k]``.
         """
@@ -415,7 +415,7 @@ class _CannotRaise:
         )
 
     def _says(self, branch: Branch, outcome: bool, container: str, key: str | None) -> bool:
-        """Whether the outcome of a test says that something, or that key, is in the container."""
+        """Return whether a test's outcome says that something, or that key, is in the container."""
         match branch.condition:
             case Truth(value=AccessPath() as path) if key is None and outcome:
                 return container in (str(path), self._measured(path))
@@ -446,7 +446,7 @@ def _on_exception(block: BasicBlock) -> tuple[BlockId, ...]:
 
 
 def _binds_anew(instruction: Instruction, key: str | None) -> bool:
-    """Whether a key is another one before an instruction."""
+    """Return whether a key is another one before an instruction."""
     if key is None or not isinstance(instruction, Assign):
         return False
     target = str(instruction.target)

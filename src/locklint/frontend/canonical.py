@@ -211,7 +211,7 @@ class Walker:
         return found
 
     def _stable(self, names: tuple[str, ...], decl: FunctionDecl, line: int, scope: Scope) -> bool:
-        """Whether a reference keeps its meaning in the function after that line."""
+        """Return whether a reference keeps its meaning in the function after that line."""
         root = self.root_of(names[0], scope)
         index = scope.index
         if root is Root.LOCAL:

@@ -46,7 +46,7 @@ class _Draft:
         self.reached = False
 
     def may_raise(self) -> bool:
-        """Whether anything here can raise: all but binding variables and going on."""
+        """Return whether anything here can raise: all but binding variables and going on."""
         return isinstance(self.terminator, Raise) or any(
             not isinstance(each, Assign) or each.target.fields for each in self.instructions
         )
@@ -70,7 +70,7 @@ class GraphBuilder:
 
     @property
     def reachable(self) -> bool:
-        """Whether control can get to where the next instruction would go."""
+        """Return whether control can get to where the next instruction would go."""
         return self._current.reached
 
     def new_block(self) -> BlockId:

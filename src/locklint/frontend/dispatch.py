@@ -328,7 +328,7 @@ class Dispatch:
             yield subclass
 
     def _runs(self, cls: ClassRef, decl: FunctionDecl | None) -> bool:
-        """Whether an instance of the class runs that method, itself or by ``super()``."""
+        """Return whether an instance of the class runs that method, itself or by ``super()``."""
         while decl is not None and decl.class_name is None:
             return True
         if decl is None:
@@ -378,7 +378,7 @@ def _keys(receivers: dict[ClassRef | None, None]) -> tuple[str, ...]:
 
 
 def _is_what_it_replaced(scope: Scope, path: AccessPath, function: FunctionType) -> bool:
-    """Whether a function seems to call itself by another name: ``original`` in a patch of it.
+    """Return whether a function seems to call itself by another name, such as ``original``.
 
     ``original = obj.hook; def hook(): original(); obj.hook = hook`` puts the function into the
     attribute only after the variable was bound.

@@ -59,7 +59,7 @@ def classes_of_new_objects(inference: Inference, keys: Iterable[str]) -> frozens
 
 
 def _makes_new_objects(inference: Inference, cls: ClassRef) -> bool:
-    """Whether no ``__new__``, metaclass or decorator of the project may give an older object."""
+    """Return whether no ``__new__``, metaclass or decorator may give an older object."""
     for ancestor in inference.project.mro(cls):
         if isinstance(ancestor, ClassRef):
             decl = ancestor.decl
@@ -113,7 +113,7 @@ def _is_bound_as(inference: Inference, cls: ClassRef, name: str, is_right: IsRig
 
 
 def _telling(owner: ClassRef, binding: Binding, is_right: IsRight) -> Iterator[bool]:
-    """Whether a binding in a constructor is the right one; nothing where it binds None."""
+    """Return whether a binding in a constructor is the right one; nothing where it binds None."""
     if binding.value == Literal("None"):
         return
     decl = owner.index.functions.get(binding.function)
@@ -135,7 +135,7 @@ def _is_parameter(owner: ClassRef, decl: FunctionDecl, value: Value) -> bool:
 
 
 def _may_bind(inference: Inference, cls: ClassRef, index: ModuleIndex, binding: Binding) -> bool:
-    """Whether ``other.name = value`` may bind the attribute of an instance of the class."""
+    """Return whether ``other.name = value`` may bind the attribute of an instance of the class."""
     if binding.receiver is None or binding.element:
         return False
     for kind in inference.value(binding.receiver, scope_of(index, binding.function)):

@@ -87,7 +87,7 @@ class _Frame(msgspec.Struct):
     reached: set[Key] = set()
 
     def is_cut_alike(self, stack: Iterable[Key]) -> bool:
-        """Whether the same computation would be cut at just the same keys below that stack."""
+        """Return whether the same computation would be cut at the same keys below that stack."""
         cut = 0
         for key in stack:
             if key in self.cuts:
@@ -142,7 +142,7 @@ class Inference:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the present question has used up its steps."""
+        """Return whether the present question has used up its steps."""
         return self._steps > MAX_STEPS
 
     @property
@@ -437,7 +437,7 @@ class Inference:
         return self._known_name(self.project.external_name(dotted, near))
 
     def knows(self, dotted: str) -> bool:
-        """Whether the tables know a lock by that name.
+        """Return whether the tables know a lock by that name.
 
         They come before any source: a library that is itself in the project is modelled, too.
         """
@@ -547,7 +547,7 @@ class Inference:
 
 
 def declares(decl: FunctionDecl, name: str) -> bool:
-    """Whether a name is a local or parameter of a function."""
+    """Return whether a name is a local or parameter of a function."""
     if name in decl.locals or name in decl.inner or name in decl.imports:
         return True
     return name in map(_NAME, decl.parameters)

@@ -88,7 +88,7 @@ def lower_subscript(low: Lowering, node: cst.Subscript, use: Use, name: str | No
 
 
 def has_slice(node: cst.Subscript) -> bool:
-    """Whether a subscript is, or holds, a slice."""
+    """Return whether a subscript is, or holds, a slice."""
     return any(isinstance(element.slice, cst.Slice) for element in node.slice)
 
 
@@ -238,7 +238,7 @@ def lower_boolean(low: Lowering, node: cst.BooleanOperation, use: Use, name: str
 
 
 def _is_test(node: cst.BaseExpression) -> bool:
-    """Whether the value of an expression is a truth value."""
+    """Return whether the value of an expression is a truth value."""
     if isinstance(node, cst.UnaryOperation):
         return isinstance(node.operator, cst.Not)
     return isinstance(node, cst.Comparison)

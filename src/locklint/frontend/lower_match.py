@@ -71,7 +71,7 @@ def _pattern(
 def _test(
     low: Lowering, pattern: cst.MatchPattern, subject: Operand, span: Span
 ) -> Condition | bool:
-    """Whether the pattern matches; true or false where that is known."""
+    """Return whether the pattern matches; true or false where that is known."""
     value = None
     if isinstance(pattern, (cst.MatchValue, cst.MatchSingleton)):
         value = constant(pattern.value)

@@ -212,7 +212,7 @@ def _bound(
 
 
 def _is_empty(body: cst.BaseSuite) -> bool:
-    """Whether a body does nothing: `pass`, `...`, a string."""
+    """Return whether a body does nothing: `pass`, `...`, a string."""
     statements: list[cst.CSTNode] = []
     for statement in body.body:
         if isinstance(statement, cst.SimpleStatementLine):
@@ -247,7 +247,7 @@ def _has_comment(node: cst.With) -> bool:
 
 
 def _comment_follows(low: Lowering, node: cst.With) -> bool:
-    """Whether a comment ends the body; libcst gives it to a block further out."""
+    """Return whether a comment ends the body; libcst gives it to a block further out."""
     span = low.span(node)
     following = low.session.source.line(span.end_line + 1)
     text = following.lstrip()

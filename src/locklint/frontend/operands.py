@@ -69,7 +69,7 @@ class Operands:
         return lock
 
     def _is_something_else(self, path: AccessPath, lock: LockRef) -> bool:
-        """Whether a variable was last bound, on all paths, to objects of other classes."""
+        """Return whether a variable was last bound, on all paths, to objects of other classes."""
         if path.root is not Root.LOCAL or not path.is_variable:
             return False
         here = self._bound_here.get(path)
@@ -162,7 +162,7 @@ class Operands:
         return msgspec.structs.replace(argument, receiver=receiver, functions=functions)
 
     def is_callable(self, operand: Operand) -> bool:
-        """Whether an operand is a function written here, or a method of a lock."""
+        """Return whether an operand is a function written here, or a method of a lock."""
         if isinstance(operand, FunctionRef):
             return True
         if not isinstance(operand, AccessPath):

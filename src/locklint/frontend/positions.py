@@ -268,7 +268,7 @@ class Spans:
         return span
 
     def knows(self, node: cst.CSTNode) -> bool:
-        """Whether the node has a place of its own."""
+        """Return whether the node has a place of its own."""
         key = id(node)
         return key in self._nodes or key in self._spans
 

@@ -81,7 +81,7 @@ class Unread(Protocol):
 
     @property
     def is_package(self) -> bool:
-        """Whether it is a package's ``__init__``."""
+        """Return whether it is a package's ``__init__``."""
 
 
 class Shelf(Protocol):

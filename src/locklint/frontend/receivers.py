@@ -9,7 +9,7 @@ _CLASS_METHODS = frozenset(("__new__", "__init_subclass__", "__class_getitem__")
 
 
 def is_method(decl: FunctionDecl) -> bool:
-    """Whether a function's first parameter is its receiver, an instance or a class."""
+    """Return whether a function's first parameter is its receiver, an instance or a class."""
     if not decl.class_name or not decl.parameters:
         return False
     return not decl.decorators or not any(
@@ -19,7 +19,7 @@ def is_method(decl: FunctionDecl) -> bool:
 
 
 def takes_class(decl: FunctionDecl) -> bool:
-    """Whether a method's receiver is the class."""
+    """Return whether a method's receiver is the class."""
     return decl.name in _CLASS_METHODS or any(
         isinstance(decorator, Ref) and decorator.names[-1] in ("classmethod", "abstractclassmethod")
         for decorator in decl.decorators

@@ -52,7 +52,7 @@ def removes(instruction: Instruction, path: AccessPath) -> bool:
 
 
 def puts_in(instruction: Instruction, path: AccessPath, key: str | None) -> bool:
-    """Whether an instruction puts something into a container, or a certain key, if one is given."""
+    """Return whether an instruction puts something, or a certain key, into a container."""
     match instruction:
         case Call(callee=AccessPath() as callee, arguments=(_, *_)) if key is None:
             return bool(callee.fields) and callee.parent() == path and callee.last in _FILLING

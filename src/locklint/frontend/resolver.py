@@ -103,7 +103,7 @@ class Resolver(Protocol):
         """The dotted names of all types that ``path`` may be of; empty where one is unknown."""
 
     def has_last(self, function: str, path: AccessPath) -> bool:
-        """Whether the last field of ``path``, an attribute or element, is known to be there."""
+        """Return whether the last field of ``path``, an attribute or element, is known to exist."""
 
     def can_bind(self, function: str, path: AccessPath) -> bool:
-        """Whether binding the attribute ``path`` is known to run no code of its object."""
+        """Return whether binding the attribute ``path`` is known to run no code of its object."""

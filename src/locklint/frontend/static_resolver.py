@@ -42,7 +42,7 @@ from locklint.models.table import LockTable
 
 
 def _is_class(dotted: str) -> bool:
-    """Whether a library's name is that of a class, by how classes are written.
+    """Return whether a library's name is that of a class, by how classes are written.
 
     The code that uses its objects has looked up their attributes.
     """
@@ -220,12 +220,12 @@ class StaticResolver:
         return type_names(self._types(function, path))
 
     def has_last(self, function: str, path: AccessPath) -> bool:
-        """Whether the last field of ``path``, an attribute or element, is known to be there."""
+        """Return whether the last field of ``path``, an attribute or element, is known to exist."""
         holders = self._types(function, path.parent())
         return bool(holders) and all(self._has(kind, path.last) for kind in holders)
 
     def can_bind(self, function: str, path: AccessPath) -> bool:
-        """Whether binding the attribute ``path`` is known to run no code of its object."""
+        """Return whether binding the attribute ``path`` is known to run no code of its object."""
         holders = self._types(function, path.parent())
         return bool(holders) and all(
             isinstance(kind, ModuleType)

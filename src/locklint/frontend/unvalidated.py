@@ -18,7 +18,7 @@ _NODE: Any = cst.CSTNode
 _CHECK: Any = vars(cst.CSTNode).get("__post_init__")
 
 ONLY_CHECKS = getattr(getattr(_CHECK, "__code__", None), "co_names", ()) == ("_validate",)
-"""Whether this version of libcst does nothing else after it has made a node."""
+"""True if this version of libcst does nothing else after it has made a node."""
 
 
 @contextmanager

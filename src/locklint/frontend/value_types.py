@@ -110,7 +110,7 @@ class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
     @property
     def is_named(self) -> bool:
-        """Whether it is known to live in one certain place, so that to store it is to alias it."""
+        """Return whether it lives in one certain place, so that to store it is to alias it."""
         return bool(self.identity) and self.exactness not in (Exactness.FRESH, Exactness.UNKNOWN)
 
 
@@ -371,7 +371,7 @@ def type_names(types: Types) -> frozenset[str]:
 
 
 def has_lock(types: Types) -> bool:
-    """Whether a lock is among the alternatives, or in a container among them."""
+    """Return whether a lock is among the alternatives, or in a container among them."""
     return any(
         isinstance(kind, LockValue)
         or (isinstance(kind, ContainerType) and any(has_lock(item) for item in kind.items))

@@ -16,7 +16,7 @@ from locklint.models.words import RELEASE_NAMES
 
 
 def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl) -> bool:
-    """Whether a function uses something that is a lock, or cannot be written down.
+    """Return whether a function uses something that is a lock, or cannot be written down.
 
     What its calls do to locks, those nested in it, and aliases of methods are not looked at.
     """
@@ -37,7 +37,7 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
 def enters(
     resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl, keys: Collection[str]
 ) -> bool:
-    """Whether a `with` of a function runs one of ``keys``, methods for entering and leaving."""
+    """Return whether a `with` of a function runs one of ``keys``, methods to enter and leave."""
     function = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
         path = _path(resolver, index, decl, use.names or ()) if use.word == "with" else None

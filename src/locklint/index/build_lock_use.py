@@ -63,18 +63,18 @@ class _LockWords(dict[str, bool]):
 
 
 LOCK_WORDS = _LockWords()
-"""Whether an attribute or name may be a method that acquires, releases, waits or notifies."""
+"""The test whether an attribute or name may be a method of a lock."""
 
 
 def is_lock_test(test: ast.expr) -> bool:
-    """Whether a condition may test a lock object itself; the name only decides where to look."""
+    """Return whether a condition may test a lock itself; the name only says where to look."""
     test = _without_not(test)
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
     return isinstance(name, str) and name.lower().endswith(("lock", "mutex", "semaphore"))
 
 
 def may_be_lock(item: ast.expr, imports: Mapping[str, str]) -> bool:
-    """Whether a with item may be a lock; ``imports`` are those of the module."""
+    """Return whether a with item may be a lock; ``imports`` are those of the module."""
     if item.__class__ is not ast.Call:
         return item.__class__ is not ast.Constant
     callee = item.func

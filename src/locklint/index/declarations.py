@@ -141,7 +141,7 @@ class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def is_declaration(self) -> bool:
-        """Whether it binds nothing, but says of which type the name is: ``x: Store``."""
+        """Return whether it binds nothing, but says of which type the name is: ``x: Store``."""
         return self.annotation is not None and self.value == Opaque()
 
 
@@ -209,7 +209,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def mentions_lock(self) -> bool:
-        """Whether its own body holds an attribute or call that may touch a lock, or a ``with``."""
+        """Return whether its body has a ``with``, or an attribute or call that may touch a lock."""
         return bool(self.lock_uses)
 
 

@@ -84,7 +84,7 @@ def expressions_of(words: Words) -> list[bytes]:
 
 
 def _is_found(name: str) -> bool:
-    """Whether the common searches find a name."""
+    """Return whether the common searches find a name."""
     return any(search(name.encode()) for search in _SEARCHES)
 
 

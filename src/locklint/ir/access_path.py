@@ -55,7 +55,7 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
 
     @property
     def is_variable(self) -> bool:
-        """Whether the path is a bare variable."""
+        """Return whether the path is a bare variable."""
         return not self.fields
 
     @property
@@ -65,12 +65,12 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
 
     @property
     def is_vague(self) -> bool:
-        """Whether it may be several values: some element, or a path beyond the bound."""
+        """Return whether it may be several values: some element, or a path beyond the bound."""
         return "[*]" in self.fields or "*" in self.fields
 
     @property
     def is_called(self) -> bool:
-        """Whether a call is part of it, so that the next time it may lead to another value."""
+        """Return whether a call is part of it, so that it may lead to another value next time."""
         return any(field[0] == "(" for field in self.fields)
 
     @property
@@ -93,7 +93,7 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return self.field(TAKEN_FROM)
 
     def starts_with(self, prefix: AccessPath) -> bool:
-        """Whether this path is ``prefix`` or goes through it."""
+        """Return whether this path is ``prefix`` or goes through it."""
         return (
             self.root is prefix.root
             and self.root_name == prefix.root_name

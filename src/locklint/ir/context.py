@@ -26,12 +26,12 @@ class Context(IdentityEnum):
 
     @property
     def is_started(self) -> bool:
-        """Whether it begins at a call that starts it, and runs beside the caller."""
+        """Return whether it begins at a call that starts it, and runs beside the caller."""
         return self in _STARTED
 
     @property
     def starts_at_once(self) -> bool:
-        """Whether it may run as soon as it is made, without a call of ``start()``."""
+        """Return whether it may run as soon as it is made, without a call of ``start()``."""
         return self is Context.EXECUTOR or self is Context.TASK
 
 

@@ -66,7 +66,7 @@ class Holder(msgspec.Struct, frozen=True):
     field: Field | None = None
 
     def is_other_than(self, other: Holder) -> bool:
-        """Whether the two are certainly not one object."""
+        """Return whether the two are certainly not one object."""
         if self.field is not None and other.field is not None and self.field != other.field:
             return True
         same = both(self.classes, other.classes)

@@ -372,7 +372,7 @@ class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
     @property
     def is_process(self) -> bool:
-        """Whether the function shares no locks of threads with the caller."""
+        """Return whether the function shares no locks of threads with the caller."""
         return self.context is Context.PROCESS
 
 

@@ -147,7 +147,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
         return hash(self.name)
 
     def tells_if_held(self, name: str) -> bool:
-        """Whether that method or attribute is true while the caller holds the lock."""
+        """Return whether that method or attribute is true while the caller holds the lock."""
         names = (self.locked_method, *self.owned_methods, *self.owned_attributes)
         return name in names
 
@@ -164,7 +164,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
         return next((form for form in self.context_forms if form.name == name), None)
 
     def is_replaced_by(self, methods: Collection[str]) -> bool:
-        """Whether a subclass with these methods acquires or releases differently."""
+        """Return whether a subclass with these methods acquires or releases differently."""
         acquiring = any(form.name in methods for form in self.acquire_forms)
         releasing = any(form.name in methods for form in self.release_forms)
         return acquiring or releasing or has_lock_methods(methods)
@@ -177,7 +177,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
 
 
 def has_lock_methods(methods: Collection[str]) -> bool:
-    """Whether a class with these methods looks like a lock, regardless of its ancestors."""
+    """Return whether a class with these methods looks like a lock, regardless of its ancestors."""
     return any(name in methods for name in (*LOCKING, *ENTERING))
 
 

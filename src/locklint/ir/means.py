@@ -82,7 +82,7 @@ class Means(IntEnum):
 
     @property
     def is_context(self) -> bool:
-        """Whether what is acquired so is released without further code."""
+        """Return whether what is acquired so is released without further code."""
         return self is Means.WITH or self is Means.STACK
 
 

@@ -21,7 +21,7 @@ class Truth(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Whether a value is None."""
+    """A test whether a value is None."""
 
     value: Operand
 
@@ -30,7 +30,7 @@ class IsNone(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Whether a value equals, or is, a constant other than None."""
+    """A test whether a value equals, or is, a constant other than None."""
 
     value: Operand
     constant: Constant
@@ -59,7 +59,7 @@ class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Whether a context manager swallows the exception with which it is left."""
+    """A test whether a context manager swallows the exception with which it is left."""
 
     context: Operand
 

@@ -109,7 +109,7 @@ def _temporary_problems(function: Function, reached: list[BlockId]) -> list[str]
 
 
 def _only_binds(instruction: Instruction) -> bool:
-    """Whether the instruction binds a variable, which cannot raise."""
+    """Return whether the instruction binds a variable, which cannot raise."""
     return isinstance(instruction, Assign) and not instruction.target.fields
 
 

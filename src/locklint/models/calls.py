@@ -98,26 +98,26 @@ _ITERATING_CALLS: frozenset[str] = frozenset(
 
 
 def ends_process(dotted: str) -> bool:
-    """Whether calling it ends the process, or means to (``sys.exit`` raises SystemExit)."""
+    """Return whether calling it ends the process, or means to (``sys.exit`` raises SystemExit)."""
     return (dotted if "." in dotted else f"builtins.{dotted}") in _ENDS_PROCESS
 
 
 def ends_by_raising(dotted: str) -> bool:
-    """Whether it ends the process by raising SystemExit, so that handlers still run."""
+    """Return whether it ends the process by raising SystemExit, so that handlers still run."""
     return (dotted if "." in dotted else f"builtins.{dotted}") in _ENDS_BY_RAISING
 
 
 def calls_at_once(dotted: str) -> bool:
-    """Whether it calls the callable that it is given before it returns."""
+    """Return whether it calls the callable that it is given before it returns."""
     return (dotted if "." in dotted else f"builtins.{dotted}") in IMMEDIATE_CALLERS
 
 
 def runs_at_once(dotted: str) -> bool:
-    """Whether it runs the callable or generator expression that it is given before it returns."""
+    """Return whether it runs the callable or generator expression that it is given at once."""
     return calls_at_once(dotted) or dotted in _ITERATING_CALLS
 
 
 def is_logging(dotted: str) -> bool:
-    """Whether an external call hands a record to the handlers of a logger."""
+    """Return whether an external call hands a record to the handlers of a logger."""
     owner, _, method = dotted.rpartition(".")
     return owner in ("logging", *LOGGER_TYPES) and method in LOGGING_METHODS | {"handle"}

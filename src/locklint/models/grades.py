@@ -480,7 +480,7 @@ def _by_name(method: str, by_key: bool) -> CallGrade:
 
 
 def _fails(method: str) -> bool:
-    """Whether a method fails in ordinary use, or runs code that others have chosen."""
+    """Return whether a method fails in ordinary use, or runs code that others have chosen."""
     bare = method.lstrip("_")
     is_callback = bare.startswith("on_") or bare.endswith(_CALLBACKS)
     return is_callback or method in _LIKELY_METHODS or method in _USUAL_ERRORS_OF_METHODS
@@ -521,7 +521,7 @@ def method_grade(method: str, receiver: str = "", *, by_key: bool = False) -> Ca
 
 
 def is_log_call(method: str, receiver: str) -> bool:
-    """Whether a method is believed to write to a log, by its name and its receiver's last one.
+    """Return whether a method seems to write to a log, by its name and its receiver's last one.
 
     Callers of ``self.log.error(...)`` do not expect it to raise, with any kind of logger.
     """

@@ -288,7 +288,7 @@ _KEEP_ANYTHING = frozenset("add append appendleft discard get insert setdefault"
 
 
 def call_is_safe(name: str, arguments: Sequence[Types], keywords: Sequence[str] = ()) -> bool:
-    """Whether calling ``name`` with positional arguments of those types cannot raise.
+    """Return whether calling ``name`` with positional arguments of those types cannot raise.
 
     ``name`` is absolute; a method of a known type is ``type.method``.
     """

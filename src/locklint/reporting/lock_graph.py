@@ -127,7 +127,7 @@ class LockGraph:
         )
 
     def is_in_cycle(self, edge: GraphEdge) -> bool:
-        """Whether an edge is one of a cycle's."""
+        """Return whether an edge is one of a cycle's."""
         return (edge.source, edge.target) in self.cycles_of_edges
 
 

@@ -105,7 +105,7 @@ def _guards_use(function: Function, use: ApiUse) -> bool:
 
 
 def _is_use(instruction: Instruction, lock: LockRef) -> bool:
-    """Whether an instruction acquires or releases a lock, or calls a method of it."""
+    """Return whether an instruction acquires or releases a lock, or calls a method of it."""
     if isinstance(instruction, Call):
         callee = instruction.callee
         return callee is not None and bool(callee.fields) and callee.parent() == lock.path

@@ -95,7 +95,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _is_innermost(pair: CriticalPair) -> bool:
-    """Whether the function itself holds a lock there, and none of its callees does."""
+    """Return whether the function itself holds a lock there, and none of its callees does."""
     return bool(pair.held) and not pair.inside and not pair.is_concurrent
 
 

@@ -123,7 +123,7 @@ def _is_assertion(function: Function, branch: Branch) -> bool:
 
 
 def _is_suspended(function: Function, blocks: set[BlockId], acquire: Span) -> bool:
-    """Whether other tasks may run before the acquire: its own await is not meant."""
+    """Return whether other tasks may run before the acquire: its own await is not meant."""
     return any(
         isinstance(instruction, Await) and instruction.span.end_line < acquire.line
         for block_id in blocks

@@ -112,7 +112,7 @@ def _empty_sections(function: Function, program: Program) -> dict[Span, LockRef]
 
 
 def _is_commented(function: Function, first: Span, last: Span, program: Program) -> bool:
-    """Whether a comment above, beside or in the section gives a reason."""
+    """Return whether a comment above, beside or in the section gives a reason."""
     source = program.sources.get(function.path)
     if source is None:
         return False
@@ -128,7 +128,7 @@ def _is_commented(function: Function, first: Span, last: Span, program: Program)
 
 
 def _is_reason(line: str) -> bool:
-    """Whether a line's comments say anything, other than directives to tools (``noqa: E501``)."""
+    """Return whether a line's comments say anything but directives to tools (``noqa: E501``)."""
     _, _, comment = line.partition("#")
     prose = _DIRECTIVE.sub(" ", comment)
     return _WORD.search(prose) is not None

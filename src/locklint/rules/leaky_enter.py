@@ -185,7 +185,7 @@ def _is_raised(exit_: Exit) -> bool:
 
 
 def _asks_only_arguments(function: Function) -> bool:
-    """Whether all tests are of the arguments; one of the object may know that it is not held."""
+    """Return whether all tests are of arguments: one of the object may know that it is not held."""
     for block in function.blocks.values():
         if isinstance(block.terminator, Branch):
             if any(path.root is not Root.PARAMETER for path in terminator_paths(block.terminator)):
