@@ -11,11 +11,14 @@ from msgspec.structs import replace
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
 from locklint.analysis.hold import Acquisition, Cause, CauseKind, Grade, InFlight, LockKey
+from locklint.analysis.layout import layout_of
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import not_done
+from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import Acquire, Assign, Call, Constant, TryAcquire
 from locklint.ir.lock import LockRef, LockRole, Mode
 from locklint.ir.means import Means
@@ -173,20 +176,26 @@ class Fate(msgspec.Struct):
     def is_proven(self, exception: InFlight) -> bool:
         """Return whether an exception that leaks it happens in practice.
 
-        Such exceptions come from code that fails in ordinary use, and from a call if the function
-        does release the lock after another exception of it. They also come from unknown calls,
-        unless the author has handled others, or the result of this one: then the call is assumed
-        not to raise.
+        Such exceptions come from code that fails in ordinary use, and from unknown calls, unless
+        the author has handled exceptions, or the result of this call: then the call is assumed not
+        to raise, or nothing but what its handler names.
         """
-        if exception.grade < Grade.POSSIBLE or exception.grade >= Grade.LIKELY:
+        if exception.grade is not Grade.UNKNOWN:
             return exception.grade >= Grade.LIKELY
-        seen = {given.exception.cause for given in self._after_exceptions() if given.exception}
-        if exception.cause in seen:
+        return not self._sees_to_exceptions and not self._tells_by_result(exception.cause.span)
+
+    @property
+    def _sees_to_exceptions(self) -> bool:
+        """Return whether the function releases the lock after an exception, raised on or caught."""
+        if self._after_exceptions():
             return True
-        return (
-            exception.grade is Grade.UNKNOWN
-            and not seen
-            and not self._tells_by_result(exception.cause.span)
+        function = self.states.function
+        plain = reached(function, (function.entry,), successors=BasicBlock.successors)
+        layout = layout_of(self.states)
+        return any(
+            block.id not in plain
+            for span in self.release_spans
+            for block, _ in layout.instructions(span)
         )
 
     def _tells_by_result(self, span: Span) -> bool:

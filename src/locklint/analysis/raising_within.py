@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from locklint.analysis.catching import is_excluded
+from locklint.analysis.catching import Verdict, is_excluded, pass_by, takes
 from locklint.analysis.hold import Cause, CauseKind, Grade, InFlight
 from locklint.analysis.named_errors import is_caught
 from locklint.analysis.raising import run_by
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Call, Enter, Instruction
-from locklint.ir.terminator import Raise
+from locklint.ir.terminator import Catch, Jump, Raise
 
 _DEPTH = 8
 """The largest number of calls in a row that are followed."""
@@ -66,6 +66,16 @@ def raised_within(function: Function, exception: InFlight, lookup: Lookup) -> Ra
     return None
 
 
+def is_found(function: Function, exception: InFlight, lookup: Lookup) -> bool:
+    """Return whether the place is known that raises: here, or in a function that is called."""
+    runs = [
+        key
+        for instruction in _calls_at(function, exception.cause.span)
+        for key in _runs(instruction, lookup)
+    ]
+    return not runs or raised_within(function, exception, lookup) is not None
+
+
 def _first(key: str, lookup: Lookup, caught: frozenset[str], depth: int) -> RaisedAt | None:
     """The likeliest place at which an exception may leave a function, the first of several."""
     known = lookup(key)
@@ -93,15 +103,35 @@ def _causes(
 ) -> Iterator[tuple[Grade, Cause, Instruction | None]]:
     steps = FunctionSteps(function, lookup)
     for block in function.blocks.values():
-        if is_caught(block, function):
-            continue
         for step in steps.all(block):
-            hazard = step.hazard
+            hazard = None if step.hazard is None else _past_handlers(step.hazard, block, function)
             if hazard is not None and hazard.grade >= Grade.POSSIBLE:
                 yield hazard.grade, hazard.cause, step.instruction
-        if isinstance(block.terminator, Raise) and not block.terminator.reraise:
-            name = (block.terminator.exception or "").rsplit(".", 1)[-1]
-            yield Grade.CERTAIN, Cause(CauseKind.RAISE, block.terminator.span, name), None
+        raised = block.terminator
+        if isinstance(raised, Raise) and not raised.reraise and not is_caught(block, function):
+            name = (raised.exception or "").rsplit(".", 1)[-1]
+            yield Grade.CERTAIN, Cause(CauseKind.RAISE, raised.span, name), None
+
+
+def _past_handlers(hazard: InFlight, block: BasicBlock, function: Function) -> InFlight | None:
+    """Return an exception as it leaves the handlers around its block. Return None if none does."""
+    here = block.on_exception
+    while here is not None:
+        handler = function.blocks[here]
+        match handler.terminator:
+            case Catch(handlers=handlers, uncaught=uncaught):
+                for each in handlers:
+                    if takes(each, hazard) is Verdict.YES:
+                        return None
+                    hazard = pass_by(each, hazard)
+                here = uncaught
+            case Jump(target):
+                here = target
+            case Raise(reraise=True):
+                here = handler.on_exception
+            case _:
+                return None
+    return hazard
 
 
 def _runs(instruction: Instruction, lookup: Lookup) -> Iterator[str]:

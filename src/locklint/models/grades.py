@@ -373,6 +373,7 @@ _ASKING_FOR_CONTENTS = frozenset(
 _USUAL_ERRORS_OF_MODULES = {
     "fcntl": "OSError",
     "msvcrt": "OSError",
+    "multiprocessing": "OSError",
     "os": "OSError",
     "os.path": "OSError",
     "pathlib": "OSError",

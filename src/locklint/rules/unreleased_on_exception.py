@@ -5,8 +5,8 @@ releasing the lock, although the normal path releases it. It is an error if a `r
 a call that fails in ordinary use (`open()`, a callback) or a call of which nothing is known is on
 that path. It is a warning if only an attribute, a subscript, an operator or a missing key could
 raise, or a function of the program that calls nothing likely to fail. Where the function releases
-the lock after other exceptions, a call of which nothing is known makes a warning, too: it stands
-outside the `try`, or in a `finally` before the release.
+the lock after some exceptions, a call of which nothing is known makes a warning, too: it stands
+outside the `try`, or in a `finally` before the release, or a handler names what it raises.
 
 ## Why is this bad?
 
@@ -62,6 +62,7 @@ from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.hand_off import is_given_to_others
 from locklint.analysis.program import Program
+from locklint.analysis.raising_within import is_found
 from locklint.analysis.story import (
     Leak,
     assumption,
@@ -84,7 +85,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for alike, leak in by_cause(leaking):
             fate, function = alike[0], states.function
             name = display_name(fate.lock)
-            proven = fate.is_proven(leak.exception)
+            proven = fate.is_proven(leak.exception) and is_found(
+                function, leak.exception, program.lookup
+            )
             severity = fate.severity(proven)
             yield RULE.finding(
                 function,
