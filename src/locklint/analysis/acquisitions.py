@@ -155,15 +155,21 @@ class Fate(msgspec.Struct):
         """Return whether everything that leaks it is before a region that is protected."""
         leaks = self.leaks()
         protected = [
-            given.exception.cause.span
-            for given in self._after_exceptions()
-            if given.exception is not None and given.how.means is not Means.STACK
+            given.exception.cause.span for given in self._covering() if given.exception is not None
         ]
         if not leaks or not protected:
             return False
         # The raising code may be part of what leaks it, as a call is of an `await`.
         last, first = max(exit_.span for exit_ in leaks), min(protected)
         return (last.end_line, last.end_column) <= (first.line, first.column)
+
+    @property
+    def covering_releases(self) -> list[Span]:
+        """Return the places that release it after an exception, in source order."""
+        return sorted({given.span for given in self._covering()})
+
+    def _covering(self) -> list[Given]:
+        return [each for each in self._after_exceptions() if each.how.means is not Means.STACK]
 
     def _after_exceptions(self) -> list[Given]:
         """The releases after something has raised."""

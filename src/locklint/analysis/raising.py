@@ -33,7 +33,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.lock import LOCKING, Failure
-from locklint.ir.means import Use
+from locklint.ir.means import OperateKind, Use
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
 from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
@@ -57,6 +57,8 @@ _HARMLESS_MANAGERS = frozenset(
     }
 )
 
+
+_DIVIDING = frozenset({"/", "//", "%", "/=", "//=", "%="})
 
 _INITIALISERS = frozenset({"__init__", "__post_init__"})
 
@@ -86,8 +88,9 @@ def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade
             return Grade.NEVER if _is_own_attribute(target) else Grade.UNLIKELY
         case Read(path=path):
             return Grade.NEVER if _is_own_attribute(path) else Grade.UNLIKELY
-        case Operate(with_literal=with_literal):
-            return Grade.ACQUIRE if with_literal else Grade.UNLIKELY
+        case Operate(with_literal=with_literal, kind=kind, what=what):
+            fails_by_type = kind is OperateKind.OPERATOR and what not in _DIVIDING
+            return Grade.ACQUIRE if with_literal or fails_by_type else Grade.UNLIKELY
         case Acquire(form=form, call=call):
             fails = form is not None and form.failure is Failure.RAISES and call and call.arguments
             return Grade.LIKELY if fails else Grade.ACQUIRE
@@ -119,6 +122,8 @@ def _call(call: Call, raises: Raises) -> Grade:
         if call.external is not None and not call.safe:  # It may be this instead.
             grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
         likeliest = max(Grade.POSSIBLE if each is None else each for each in grades)
+        if likeliest is Grade.UNLIKELY:
+            return Grade.ACQUIRE  # Nothing in it raises but by a mistake: callers do not expect it.
         # If only some of them fail in ordinary use, it is unknown whether one of those is called.
         sure = all(each is not None and each >= Grade.LIKELY for each in grades)
         return likeliest if sure else min(likeliest, Grade.POSSIBLE)

@@ -196,15 +196,20 @@ def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) ->
     steps.append(step(function, "raise", leak.span, message, None, held))
     if leak.skipped is not None:
         steps.append(step(function, "release", leak.skipped, end, fate.lock, held))
-    within = raised_within(function, leak.exception, program.lookup)
-    if within is not None and within.cause != place_of(
-        function, leak.exception.cause, program.lookup
-    ):
-        does = "raises" if within.cause.kind is CauseKind.RAISE else "may raise"
-        caller = cause_phrase(program, function, leak.exception.cause)
-        message = f"this {does} in {caller}"
-        steps.append(step(within.function, "origin", within.cause.span, message, None, held))
+    steps += origin_steps(program, function, leak.exception, held)
     return steps
+
+
+def origin_steps(
+    program: Program, function: Function, exception: InFlight, held: tuple[str, ...]
+) -> list[Step]:
+    """Return the step that shows which place in a callee raises, if it is another one."""
+    within = raised_within(function, exception, program.lookup)
+    if within is None or within.cause == place_of(function, exception.cause, program.lookup):
+        return []
+    does = "raises" if within.cause.kind is CauseKind.RAISE else "may raise"
+    message = f"this {does} in {cause_phrase(program, function, exception.cause)}"
+    return [step(within.function, "origin", within.cause.span, message, None, held)]
 
 
 def when_raised(program: Program, function: Function, cause: Cause) -> str:

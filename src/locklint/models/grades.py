@@ -189,6 +189,11 @@ _CALCULATING_MODULES: dict[str, frozenset[str]] = {
     }.items()
 }
 
+# Their classes only calculate, too: `re.Pattern.match`, `datetime.timedelta.total_seconds`, and
+# what their functions give (`hashlib.sha256().update`).
+_CALCULATING_CLASSES = frozenset({"datetime", "hashlib", "hmac", "re", "uuid"})
+_PARSING = frozenset({"fromisoformat", "strptime"})
+
 # These look at each value that they are given: comparing or adding them fails by their types only.
 _OVER_VALUES = frozenset({"builtins.all", "builtins.any", "builtins.sorted", "builtins.sum"})
 
@@ -437,6 +442,12 @@ def name_grade(
     owner, _, method = name.rpartition(".")
     if owner in _CALCULATING_MODULES and method not in _CALCULATING_MODULES[owner]:
         return CallGrade.UNLIKELY
+    if owner.partition(".")[0] in _CALCULATING_CLASSES:
+        if method not in _CALCULATING_MODULES.get(owner, _PARSING):
+            return CallGrade.UNLIKELY
+    if owner == "contextvars.ContextVar":
+        # `get` fails without a value, `reset` in another context.
+        return CallGrade.UNLIKELY if method == "set" else CallGrade.POSSIBLE
     if owner in LOGGER_TYPES and method in _LOGGER_METHODS:
         return CallGrade.UNLIKELY
     if owner in _CONTAINER_TYPES and method in _UNLIKELY_METHODS:

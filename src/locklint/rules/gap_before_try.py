@@ -51,10 +51,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.acquisitions import by_cause, fates
+from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, leak_steps, when_raised, worst_leak
+from locklint.analysis.raising_within import is_found
+from locklint.analysis.story import Leak, display_name, leak_steps, when_raised, worst_leak
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.rule import Rule
 
@@ -63,10 +64,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition with a gap before its `try`."""
     for states in program.solved():
         gaps = [
-            (fate, leak)
-            for fate in fates(states)
-            if fate.is_gap() and fate.is_released_here
-            if (leak := worst_leak(fate)) is not None and leak.exception.grade >= Grade.POSSIBLE
+            (fate, leak) for fate in fates(states) if (leak := _leak(program, fate)) is not None
         ]
         for alike, leak in by_cause(gaps):
             fate, function = alike[0], states.function
@@ -82,6 +80,18 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ),
                 help="move the `try` up to the line after the acquire, or use `with`",
             )
+
+
+def _leak(program: Program, fate: Fate) -> Leak | None:
+    if not fate.is_gap() or not fate.is_released_here:
+        return None
+    leak = worst_leak(fate)
+    if leak is None or leak.exception.grade < Grade.POSSIBLE:
+        return None
+    if not is_found(fate.states.function, leak.exception, program.lookup):
+        return None
+    covering = [span for span in fate.covering_releases if span > leak.span]
+    return leak._replace(skipped=min(covering)) if covering else leak
 
 
 RULE = Rule(

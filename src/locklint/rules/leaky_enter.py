@@ -63,14 +63,16 @@ Statements that raise only through a programming error are not reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.events import Exit, LockStates
 from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.program import Program
-from locklint.analysis.story import display_name, raising_phrase, step
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.analysis.raising_within import is_found
+from locklint.analysis.story import display_name, origin_steps, raising_phrase, step
+from locklint.core.diagnostic import Diagnostic, Severity, Step
+from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.operands import terminator_paths
@@ -102,11 +104,16 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
         leaks = [
             exit_
             for exit_ in fate.leaks()
-            if exit_.exception is not None and exit_.exception.grade >= Grade.POSSIBLE
+            if exit_.exception is not None
+            and exit_.exception.grade >= Grade.POSSIBLE
+            and is_found(function, exit_.exception, program.lookup)
         ]
         if not leaks or fate.given_back or not fate.kept:
             continue
         name = display_name(fate.lock)
+        raised = leaks[0].exception
+        assert raised is not None
+        raising = raising_phrase(program, function, raised)
         yield RULE.finding(
             function,
             fate.span,
@@ -118,11 +125,11 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
                     function,
                     "raise",
                     leaks[0].span,
-                    f"{raising_phrase(program, function, leaks[0].exception)}, and then"
-                    " `__exit__` does not run",
+                    f"{raising}, and then `__exit__` does not run",
                     None,
                     (name,),
                 ),
+                *origin_steps(program, function, raised, (name,)),
             ),
             help="acquire last, or release in an `except BaseException:` and re-raise",
         )
@@ -136,14 +143,16 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
         if fate.given_back or not fate.kept or fate.key not in states.locks:
             continue
         releases = [g.span for g in states.given if g.key in fate.keys and g.before.count == 0]
-        skipped = _skipping(states, fate.key)
+        skipped = _skipping(program, states, fate.key, releases)
         if not releases or skipped is None:
             continue
         name = display_name(fate.lock)
         why = "the method exits here without a release"
+        origin: list[Step] = []
         if skipped.exception is not None:
             raising = raising_phrase(program, function, skipped.exception)
             why = f"{raising}, and then the release is skipped"
+            origin = origin_steps(program, function, skipped.exception, (name,))
         yield RULE.finding(
             partner.function,
             fate.span,
@@ -153,19 +162,27 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
                 step(partner.function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
                 step(function, "exit", skipped.span, why, None, (name,)),
                 step(function, "release", min(releases), "only this releases it", fate.lock),
+                *origin,
             ),
             help=f"release at the start of `{function.name}`, or in a `finally`",
         )
 
 
-def _skipping(states: LockStates, key: LockKey) -> Exit | None:
-    """The most convincing exit path of an `__exit__` that skips the release."""
+def _skipping(
+    program: Program, states: LockStates, key: LockKey, releases: Sequence[Span]
+) -> Exit | None:
+    """The most convincing exit path of an `__exit__` that skips the release.
+
+    A call that releases is expected to: its caller can do no more than call it.
+    """
     knows_nothing = _asks_only_arguments(states.function)
     candidates = list(states.normal_exits) if knows_nothing else []
     candidates += [
         exit_
         for exit_ in states.exceptional_exits
         if exit_.exception is not None
+        and exit_.exception.cause.span not in releases
+        and is_found(states.function, exit_.exception, program.lookup)
         and (
             Grade.POSSIBLE <= exit_.exception.grade <= Grade.LIKELY
             or (knows_nothing and _is_raised(exit_))

@@ -3,7 +3,7 @@
 Finds a path on which an exception, raised while a lock is held, leaves the function without
 releasing the lock, although the normal path releases it. It is an error if a `raise`, an `await`,
 a call that fails in ordinary use (`open()`, a callback) or a call of which nothing is known is on
-that path. It is a warning if only an attribute, a subscript, an operator or a missing key could
+that path. It is a warning if only an attribute, a subscript, a division or a missing key could
 raise, or a function of the program that calls nothing likely to fail. Where the function releases
 the lock after some exceptions, a call of which nothing is known makes a warning, too: it stands
 outside the `try`, or in a `finally` before the release, or a handler names what it raises.
@@ -44,9 +44,10 @@ def read(path):
 ## Known limits
 
 A call of an unknown function is assumed to be able to raise. Operations that fail only through a
-programming error (an attribute, a subscript, a comparison) make a warning at most, and no finding
-if the types of their values are known: `len` of a list, `append` to a list, the sum of two numbers.
-Nor does a call that hardly ever fails, such as `print`, a log line, `append` or `uuid.uuid4()`.
+programming error (an attribute, a subscript, a division) make a warning at most, and no finding
+if the types of their values are known, as an element of a display. Nor does what fails only for
+values of a wrong type (a sum, a comparison), a call that hardly ever fails, such as `print`, a log
+line, `append` or `uuid.uuid4()`, or a function of the program in which nothing else may raise.
 Functions that return with the lock held are assumed to do so on purpose.
 
 ## References
