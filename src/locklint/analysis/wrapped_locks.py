@@ -27,22 +27,30 @@ def wrapped_locks(
     A method that acquires the lock and releases it itself shows that the class guards something.
     Not so for a condition that others acquire by it: that is a reader-writer lock, a gate, a
     semaphore, and what it guards is its own counters. A class with several locks is left out, for
-    its instances could not give a name to each.
+    its instances could not give a name to each, and so is one that begins and finishes more than
+    that: a method of it acquires another lock while it holds the first.
     """
     passed_on: Counter[str] = Counter()
     kept: Counter[str] = Counter()
     conditions: set[str] = set()
+    begun: set[str] = set()
     for key, one in states.items():
         function = one.function
         if function.class_name is None:
             continue
+        begun.update(
+            held.lock.identity
+            for taken in one.taken
+            for held in taken.held
+            if _is_own(held.lock) and taken.lock.identity != held.lock.identity
+        )
         summary = summaries.get(key)
         net = set()
         if summary is not None:
             net = {e.lock.identity for e in summary.effects if e.normal != 0}
             net |= {e.lock.identity for e in summary.context_effects}
         for lock in one.locks.values():
-            if lock.path.root is not Root.SELF or len(lock.path.fields) != 1:
+            if not _is_own(lock):
                 continue
             if lock.api.role is LockRole.CONDITION:
                 conditions.add(lock.identity)
@@ -55,10 +63,15 @@ def wrapped_locks(
     return frozenset(
         identity
         for identity, count in passed_on.items()
-        if count >= max(kept[identity], 1)
+        if identity not in begun
+        and count >= max(kept[identity], 1)
         and (identity in conditions or not kept[identity])
         and several[identity.rpartition(".")[0]] == 1
     )
+
+
+def _is_own(lock: LockRef) -> bool:
+    return lock.path.root is Root.SELF and len(lock.path.fields) == 1
 
 
 def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) -> LockRef:

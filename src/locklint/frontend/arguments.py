@@ -41,6 +41,9 @@ from locklint.index.declarations import (
 )
 
 _STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
+_MOST_NAMES = 6
+"""The largest number of classes, one and its subclasses, whose other names are looked up."""
+
 _OWN_NAMES = frozenset(("cls", "__class__", "__init__"))
 
 
@@ -149,13 +152,11 @@ class Arguments:
         A nested function is called in its own file only.
         """
         project = self.evaluator.project
-        bare = decl.name
-        names = [bare]
+        names = called = [decl.name]
         if decl.name == "__init__" and decl.class_name:
-            bare = decl.class_name.rpartition(".")[2].partition("@")[0]
-            names = [bare, "cls", "__class__", "__init__"]
             own = ClassRef(index.path, decl.class_name, index)
-            names.extend(sub.decl.name for sub in project.subclasses(own))
+            called = [each.decl.name for each in (own, *project.subclasses(own))]
+            names = [*called, "cls", "__class__", "__init__"]
         sites = [
             (index, site)
             for name in names
@@ -173,7 +174,8 @@ class Arguments:
             return sites
         for name in dict.fromkeys(names):
             sites += project.call_sites(name, index, admits)
-        for name in project.other_names(bare):
+        others = [other for each in called[:_MOST_NAMES] for other in project.other_names(each)]
+        for name in dict.fromkeys(others):
             if name not in names:
                 own_sites = self._sites_of(index).get(name, ())
                 sites += [(index, site) for site in own_sites if admits(site)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from locklint.index.build_scopes import Bindings, FunctionScope, ModuleScope, Scope, add_binding
 from locklint.index.build_values import OPAQUE, dotted_names, literal_key, value_of
@@ -162,13 +163,34 @@ class TargetBinder:
         return self.module.bindings
 
     def set_attribute(self, node: ast.Call, scope: Scope) -> None:
-        """Record ``setattr(x, "name", value)`` and ``object.__setattr__(x, "name", value)``."""
+        """Record ``setattr(x, "name", value)`` and ``object.__setattr__(x, "name", value)``.
+
+        The name may be the variable of a loop over literals; then ``getattr(y, name)`` is followed.
+        """
         if len(node.args) != 3:
             return
         receiver, name, value = node.args
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             target = ast.Attribute(value=receiver, attr=name.value, ctx=ast.Store())
             self._bind_attribute(target, value_of(value), node.lineno, scope)
+        elif isinstance(name, ast.Name):
+            for text in self._texts(name.id, scope):
+                target = ast.Attribute(value=receiver, attr=text, ctx=ast.Store())
+                held = _attribute_named(name.id, text, value)
+                self._bind_attribute(target, value_of(held), node.lineno, scope)
+
+    def _texts(self, name: str, scope: Scope) -> Iterator[str]:
+        """The texts over which the loop iterates that binds a name, where they are written down."""
+        for binding in scope.bindings.get(name, ()):
+            if not isinstance(binding.value, Element):
+                continue
+            of = binding.value.of
+            if isinstance(of, Ref) and len(of.names) == 1:
+                known = scope.bindings.get(of.names[0]) or self.module.bindings.get(of.names[0])
+                of = known[0].value if known and len(known) == 1 else of
+            for element in of.elements if isinstance(of, Items) else ():
+                if isinstance(element, Literal) and element.text[1:-1].isidentifier():
+                    yield element.text[1:-1]
 
     def bind_pattern(self, pattern: ast.pattern, subject: Value, scope: Scope) -> None:
         """Bind the names of a match pattern: the whole subject, or something unknown."""
@@ -195,6 +217,15 @@ class TargetBinder:
                     stack.extend((inner, OPAQUE) for inner in (*patterns, *keyword_patterns))
                 case _:
                     pass
+
+
+def _attribute_named(name: str, text: str, value: ast.expr) -> ast.expr:
+    """Return ``x.text`` for ``getattr(x, name)``, else the value itself."""
+    match value:
+        case ast.Call(func=ast.Name("getattr"), args=[of, ast.Name(id=asked), *_]) if asked == name:
+            return ast.Attribute(value=of, attr=text, ctx=ast.Load())
+        case _:
+            return value
 
 
 def reference(node: ast.expr) -> Ref | None:
