@@ -75,7 +75,7 @@ class Receivers:
 
         ``known`` is what a callee knows.
         """
-        if _is_own(lock):
+        if self._is_own(pair, lock):
             return Holder(both(pair.classes, self._hierarchy.runners.get(pair.function)), 0)
         if known is not None:
             return known
@@ -88,10 +88,22 @@ class Receivers:
         """Return the same facts as seen from the caller whose call ``kin`` describes."""
         here = self.holder(pair, lock, known)
         age = None if here.age is None or kin.step is None else here.age + kin.step
-        classes, field = (kin.others, kin.field) if _is_own(lock) else (here.classes, here.field)
+        classes, field = (
+            (kin.others, kin.field) if self._is_own(pair, lock) else (here.classes, here.field)
+        )
         # Classes that all objects with the lock have need not be named.
         family = self._families.get(lock.identity.rpartition(".")[0])
         return Holder(None if classes == family else classes, age, field)
+
+    def _is_own(self, pair: CriticalPair, lock: LockRef) -> bool:
+        """Return whether a lock belongs to the function's own object.
+
+        An attribute of the object may refer to a lock that is named after the class of another.
+        """
+        if lock.path.root is not Root.SELF or len(lock.path.fields) != 1:
+            return False
+        family = self._families.get(lock.identity.rpartition(".")[0])
+        return family is None or self._graph.function(pair.function).class_key in family
 
     def _age(self, function: str, path: AccessPath) -> int | None:
         """Return how many steps to an older object a path is from the function's own object."""
@@ -108,8 +120,3 @@ class Receivers:
             return None
         field = (self._graph.function(function).class_key or "", path.last)
         return field if field in self._fields.own else None
-
-
-def _is_own(lock: LockRef) -> bool:
-    """Return whether a lock is an attribute of the function's own object."""
-    return lock.path.root is Root.SELF and len(lock.path.fields) == 1
