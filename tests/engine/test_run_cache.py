@@ -36,6 +36,21 @@ def leak(work):
     lock.release()
 """
 
+USE = """\
+import threading
+
+
+class Box:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+def use(box):
+    box.lock.acquire()
+    print(open("x").read())
+    box.lock.release()
+"""
+
 Check = Callable[..., str]
 
 
@@ -111,6 +126,23 @@ def test_a_further_file_without_locks_counts(
     (project / "other.py").write_text("x = 1\n")
     assert "Analysed 2 files" in check()
     assert len(analysed) == 2
+
+
+def test_a_file_without_locks_that_begins_to_use_them_counts(
+    project: Path, check: Check, analysed: list[int]
+) -> None:
+    (project / "box.py").write_text(USE)
+    main_file = project / "main.py"
+    main_file.write_text("from box import Box, use\n\nprint(Box, use)\n")
+    assert "LCK102" not in check()
+    main_file.write_text("from box import Box, use\n\nprint(Box)\n")
+    assert "LCK102" not in check()
+    assert len(analysed) == 1
+    main_file.write_text("from box import Box, use\n\nuse(Box())\n")
+    assert "LCK102" in check()
+    main_file.write_text("from box import Box, use\n\nuse(None)\n")
+    assert "LCK102" not in check()
+    assert len(analysed) == 3
 
 
 def test_settings_and_flags_have_keys_of_their_own(

@@ -24,6 +24,7 @@ from locklint.engine.report import Report
 from locklint.engine.run_cache import RunCache, RunKeys, digest, marks
 from locklint.engine.settings import Settings
 from locklint.engine.stdin import StdinText
+from locklint.index.lock_holders import LockHolders
 from locklint.index.screen import configured_words, mentions_lock
 
 if TYPE_CHECKING:
@@ -96,13 +97,14 @@ def _known(
     if known is not None:
         return known
     silent_contents = cache.silent_contents(keys)
-    if silent_contents is None:
+    holders = cache.holders(keys)
+    if silent_contents is None or holders is None:
         return None
     words = configured_words(config)
     silent: set[str] = set()
     for found in discovery.files:
         content = keys.contents[found.path]
-        if content in silent_contents or _is_silent(found, content, words, compiles):
+        if content in silent_contents or _is_silent(found, content, words, holders, compiles):
             silent.add(found.path)
     known = cache.get_changed(keys, silent)
     if known is not None:
@@ -110,8 +112,17 @@ def _known(
     return known
 
 
-def _is_silent(found: FoundFile, content: bytes, words: Sequence[bytes], compiles: bool) -> bool:
-    """Return whether a file, if it still has that content, mentions no lock and is not broken."""
+def _is_silent(
+    found: FoundFile,
+    content: bytes,
+    words: Sequence[bytes],
+    holders: LockHolders,
+    compiles: bool,
+) -> bool:
+    """Return whether a file, if it still has that content, says nothing about locks.
+
+    It mentions none, uses nothing that has one, and is not broken.
+    """
     try:
         data = read_bytes(found.path)
     except ReadProblem:
@@ -119,6 +130,7 @@ def _is_silent(found: FoundFile, content: bytes, words: Sequence[bytes], compile
     return (
         digest(data) == content
         and not mentions_lock(data, words)
+        and not holders.are_used(data)
         and not is_broken(found.path, data, compiles)
     )
 

@@ -126,6 +126,7 @@ def check(
         consulted=tuple(sorted(files.consulted)),
         silent=frozenset(files.silent),
         loaded=frozenset(files.loaded),
+        holders=files.holders,
         unknown_names=solved.unknown_names,
         passed_over=solved.discovery.passed_over,
     )

@@ -30,6 +30,7 @@ from locklint.engine.report import InternalError
 from locklint.engine.stdin import StdinText
 from locklint.engine.workers import Here, LowerRequest, Workers
 from locklint.index.declarations import ModuleIndex
+from locklint.index.lock_holders import LockHolders, imported_names
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
 
@@ -116,7 +117,7 @@ class ProgramFiles:
     defect of locklint, in ``errors``; the run continues. ``unparsed`` are notebooks that could not
     be parsed; ``consulted`` are files and folders of installed packages that were looked at
     meanwhile; ``silent`` and ``loaded`` are the files that mention no lock, and those among them
-    that were needed nevertheless, by their paths.
+    that were needed nevertheless, by their paths; ``holders`` decide which of them use locks.
     """
 
     def __init__(
@@ -149,13 +150,19 @@ class ProgramFiles:
         self._new: dict[str, dict[str, tuple[Function, ...]]] = {}
         self._keys: dict[str, bytes] = {}
         self._unread: dict[str, list[ModuleFile]] = {}
+        # What the unread files import, by the paths that are shown.
+        self._imports: dict[str, frozenset[bytes]] = {}
+        self.holders = LockHolders({})
 
     # -- files that mention locks -----------------------------------------------------------
 
     def read_all(
         self, found: Iterable[FoundFile], progress: Progress | None = None
     ) -> list[tuple[AnalysedFile, list[Function]]]:
-        """Read the files; give those that mention locks, with the graphs of what may touch one."""
+        """Read the files; give those that mention locks, with the graphs of what may touch one.
+
+        Files that use what has locks are indexed as well.
+        """
         files: list[tuple[AnalysedFile, list[Function]]] = []
         progress = progress or NoProgress()
         screened = self._screened(self._contents.named(found), progress)
@@ -165,7 +172,27 @@ class ProgramFiles:
                 analysed.mentions_locks = mentions_lock(file.data, self._words)
                 functions = [each for group in facts.lowered.graphs.values() for each in group]
                 files.append((analysed, functions))
+        self._load_users()
         return files
+
+    def _load_users(self) -> None:
+        """Index the files that mention no lock, but use what has one."""
+        if not self._imports:
+            return
+        from locklint.models.words import WORDS
+
+        indexes = [file.index for file in self.files.values()]
+        self.holders = LockHolders.of(indexes, WORDS.makers)
+        unread = [each for files in self._unread.values() for each in files]
+        for each in sorted(unread, key=lambda file: file.shown):
+            if self.holders.may_be_used(self._imports[each.shown]):
+                try:
+                    is_user = self.holders.are_used(self._contents.read(each.path))
+                except ReadProblem:
+                    continue
+                if is_user:
+                    self.load(each.module, each.shown)
+        self._imports.clear()
 
     def _screened(self, found: Sequence[ModuleFile], progress: Progress) -> Iterator[FileInput]:
         """Return the files whose bytes mention locks; note the others, so that `load` finds them.
@@ -188,6 +215,7 @@ class ProgramFiles:
             if not mentions:
                 self.silent.add(each.path)
                 self._unread.setdefault(each.module, []).append(each)
+                self._imports[each.shown] = imported_names(data or b"")
             if not mentions or data is None:
                 progress.advance()
             else:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from locklint.core.diagnostic import Confidence, Diagnostic
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
+from locklint.index.lock_holders import LockHolders
 
 NO_MEMORY = "not enough memory"
 
@@ -106,8 +107,9 @@ class Report(msgspec.Struct, frozen=True):
     both in output order; neither is among ``diagnostics``. ``compared`` says that there was a
     baseline. ``consulted`` are files and folders of installed packages that the results depend on
     as well. ``silent`` are the files, by the paths that open them, that mention no lock; ``loaded``
-    those among them that were analysed nevertheless. ``unknown_names`` are those in settings that
-    nothing in the code has, ``passed_over`` the files that the user named and that are not Python.
+    those among them that were analysed nevertheless, and ``holders`` what such files use.
+    ``unknown_names`` are those in settings that nothing in the code has, ``passed_over`` the files
+    that the user named and that are not Python.
     """
 
     diagnostics: tuple[Diagnostic, ...] = ()
@@ -123,6 +125,7 @@ class Report(msgspec.Struct, frozen=True):
     consulted: tuple[str, ...] = ()
     silent: frozenset[str] = frozenset()
     loaded: frozenset[str] = frozenset()
+    holders: LockHolders = LockHolders({})
     unknown_names: tuple[UnknownName, ...] = ()
     passed_over: tuple[str, ...] = ()
 

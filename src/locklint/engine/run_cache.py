@@ -39,6 +39,7 @@ from locklint.engine.cache_store import (
     unpacked,
 )
 from locklint.engine.report import Report, Silenced, Statistics, UnknownName
+from locklint.index.lock_holders import LockHolders
 
 __all__ = ["FOLDER", "RunCache", "RunKeys", "clean", "digest", "marks"]
 
@@ -46,6 +47,7 @@ MAX_BYTES = 64_000_000
 MAX_ENTRIES = 600
 _STORE = "runs.sqlite"
 _SILENT = b"silent"
+_HOLDERS = b"holders"
 _DIGEST_BYTES = 16
 _LEAST_BYTES = 1_000_000
 
@@ -150,6 +152,16 @@ class RunCache:
             data[start : start + _DIGEST_BYTES] for start in range(0, len(data), _DIGEST_BYTES)
         )
 
+    def holders(self, keys: RunKeys) -> LockHolders | None:
+        """The names by which files use locks without a word of it, from the last such run."""
+        data = self._store.get(joined((_HOLDERS, keys.shape)))
+        if data is None:
+            return None
+        try:
+            return msgspec.msgpack.decode(data, type=LockHolders)
+        except UNDECODABLE:
+            return None
+
     def _entry(self, loose: bytes, keys: RunKeys, *used: bytes) -> Report | None:
         data = self._store.get(loose)
         if data is None:
@@ -164,7 +176,8 @@ class RunCache:
             return None
         if any(keys.contents.get(path) != content for path, content in entry.loaded):
             return None
-        self._store.touch((loose, joined((_SILENT, keys.shape)), *used))
+        names = [joined((kind, keys.shape)) for kind in (_SILENT, _HOLDERS)]
+        self._store.touch((loose, *names, *used))
         return Report(
             diagnostics=entry.diagnostics,
             statistics=entry.statistics,
@@ -198,7 +211,8 @@ class RunCache:
             return
         data = zlib.compress(data, 1)
         loose = keys.without(report.silent)
-        self._store.put_all({loose: data, **self._names(keys, loose, report.silent)})
+        holders = {joined((_HOLDERS, keys.shape)): msgspec.msgpack.encode(report.holders)}
+        self._store.put_all({loose: data, **holders, **self._names(keys, loose, report.silent)})
 
     def put_name(self, keys: RunKeys, silent: Iterable[str]) -> None:
         """Note that a report found by `get_changed` is that of a run with these very texts."""

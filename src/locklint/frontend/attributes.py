@@ -423,25 +423,30 @@ class Attributes:
         return UNKNOWN
 
     def _stored_elsewhere(self, cls: ClassRef, name: str) -> Types:
-        """Stores of the same file through other names: ``obj.lock = Lock()``, ``Cls.lock = …``."""
+        """Stores through other names, in any file: ``obj.lock = Lock()``, ``Cls.lock = …``."""
         evaluator = self.evaluator
-        index = cls.index
-        instance: list[Binding] = []
-        shared: list[Binding] = []
-        for binding in index.attribute_stores.get(name, ()):
+        instance: dict[str, list[Binding]] = {}
+        shared: dict[str, list[Binding]] = {}
+        indexes: dict[str, ModuleIndex] = {}
+        for index, binding in evaluator.project.attribute_stores(name):
             if binding.receiver is None:
                 continue
             scope = scope_of(index, binding.function)
+            indexes[index.path] = index
             for kind in evaluator.value(binding.receiver, scope):
                 if isinstance(kind, InstanceType) and self._related(kind.cls, cls):
-                    instance.append(binding)
+                    instance.setdefault(index.path, []).append(binding)
                 elif isinstance(kind, ClassType) and self._related(kind.cls, cls):
-                    shared.append(binding)
+                    shared.setdefault(index.path, []).append(binding)
         if not instance and not shared:
             return ()
-        types = evaluator.bindings([*instance, *shared], index, [])
+        found = [
+            evaluator.bindings([*instance.get(path, ()), *shared.get(path, ())], index, [])
+            for path, index in indexes.items()
+            if path in instance or path in shared
+        ]
         exactness = Exactness.PER_INSTANCE if instance else Exactness.ONE
-        return settle(types, f"{cls.identity}.{name}", exactness)
+        return settle(union(*found), f"{cls.identity}.{name}", exactness)
 
     def _from_subclasses(self, cls: ClassRef, name: str) -> Types:
         """Return the types of an attribute that subclasses bind for a mixin or abstract class."""

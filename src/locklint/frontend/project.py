@@ -15,6 +15,7 @@ from locklint.frontend.name_table import NameTable
 from locklint.frontend.other_names import OtherNames
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
+    Binding,
     CallSite,
     CallValue,
     Element,
@@ -36,6 +37,9 @@ MAX_ANCESTORS = 60
 
 MAX_SUBCLASSES = 60
 """The largest number of descendants of a class that are kept."""
+
+MAX_STORES = 60
+"""The largest number of bindings of one attribute, not through `self`, that are looked at."""
 
 MAX_CALL_SITES = 16
 """The largest number of calls of one function in other files that are looked at."""
@@ -120,6 +124,7 @@ class Project:
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
         self._heirs = NameTable(_named_bases, self.modules)
         self._sites = NameTable(_call_sites, self.modules)
+        self._stores = NameTable(_stores, self.modules)
         self._others = OtherNames(self.modules)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in modules:
@@ -143,7 +148,7 @@ class Project:
         for length in range(1, len(parts)):
             self._packages.add(".".join(parts[:length]))
         self._subclasses.clear()
-        for table in (self._heirs, self._sites, self._others):
+        for table in (self._heirs, self._sites, self._stores, self._others):
             if replaced:
                 table.clear()
             else:
@@ -434,6 +439,10 @@ class Project:
         """The names, besides its own, by which what has that bare name is called; bounded."""
         return self._others.of(name)
 
+    def attribute_stores(self, name: str) -> Iterator[tuple[ModuleIndex, Binding]]:
+        """The bindings of an attribute through names other than `self`, by module, bounded."""
+        return islice(self._stores.named(name), MAX_STORES)
+
     def all_call_sites(self, name: str) -> tuple[tuple[ModuleIndex, CallSite], ...]:
         """The calls by that last name, by module, all of them."""
         return self._sites.named(name)
@@ -460,6 +469,12 @@ def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
             name = _base_name(base)
             if name:
                 yield name, ClassRef(index.path, qualname, index)
+
+
+def _stores(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, Binding]]]:
+    for name, bindings in index.attribute_stores.items():
+        for binding in bindings:
+            yield name, (index, binding)
 
 
 def _call_sites(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, CallSite]]]:

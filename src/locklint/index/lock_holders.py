@@ -1,0 +1,105 @@
+"""Classes that have locks and functions that take them, and the files that use these.
+
+A file that mentions no lock may still make an object that has one, or pass one on: ``use(Box())``.
+The names that it imports are found in its bytes, for most files are not parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from locklint.index.declarations import CallValue, ClassDecl, FunctionDecl, ModuleIndex, Ref
+
+_WORD = re.compile(rb"\w+")
+_NOTHING: frozenset[bytes] = frozenset()
+
+
+def imported_names(data: bytes) -> frozenset[bytes]:
+    """Return the words after ``import`` in a file's bytes; texts may add more."""
+    found: set[bytes] = set()
+    start = data.find(b"import ")
+    while start >= 0:
+        start += 7
+        end = data.find(b")" if data[start : start + 1] == b"(" else b"\n", start)
+        if end < 0:
+            end = len(data)
+        found.update(_WORD.findall(data, start, end))
+        start = data.find(b"import ", end)
+    return frozenset(found)
+
+
+class LockHolders(msgspec.Struct, frozen=True):
+    """The names of classes that have locks and of functions that take them.
+
+    Each has the last names of the modules that define it.
+    """
+
+    modules: Mapping[bytes, frozenset[bytes]]
+
+    @classmethod
+    def of(cls, indexes: Iterable[ModuleIndex], makers: frozenset[str]) -> LockHolders:
+        """Return those of some files; ``makers`` are the names of all that makes a lock."""
+        found: dict[bytes, frozenset[bytes]] = {}
+        for index in indexes:
+            module = index.module.rpartition(".")[2].encode()
+            for name in _names(index, makers):
+                key = name.encode()
+                found[key] = found.get(key, _NOTHING) | {module}
+        return cls(found)
+
+    def may_be_used(self, imported: frozenset[bytes]) -> bool:
+        """Return whether a file that imports these names may use one."""
+        return any(
+            name in imported or not modules.isdisjoint(imported)
+            for name, modules in self.modules.items()
+        )
+
+    def are_used(self, data: bytes) -> bool:
+        """Return whether a file of these bytes imports and calls one."""
+        imported = imported_names(data)
+        return any(
+            (name in imported and _calls(data, name))
+            or (not modules.isdisjoint(imported) and b"." + name + b"(" in data)
+            for name, modules in self.modules.items()
+        )
+
+
+def _calls(data: bytes, name: bytes) -> bool:
+    call = name + b"("
+    at = data.find(call)
+    while at >= 0:
+        if not _WORD.match(data, max(at - 1, 0), at):
+            return True
+        at = data.find(call, at + 1)
+    return False
+
+
+def _names(index: ModuleIndex, makers: frozenset[str]) -> Iterable[str]:
+    for cls in index.classes.values():
+        if cls.parent is None and _has_lock(index, cls, makers):
+            yield cls.name
+    for function in index.functions.values():
+        if function.class_name is None and function.parent is None and _takes_lock(function):
+            yield function.name
+
+
+def _has_lock(index: ModuleIndex, cls: ClassDecl, makers: frozenset[str]) -> bool:
+    tables = [cls.attributes]
+    tables += [index.functions[method].self_bindings for method in cls.methods.values()]
+    return any(
+        isinstance(value := binding.value, CallValue)
+        and isinstance(value.callee, Ref)
+        and value.callee.names[-1] in makers
+        for table in tables
+        for bindings in table.values()
+        for binding in bindings
+    )
+
+
+def _takes_lock(function: FunctionDecl) -> bool:
+    """Return whether a function acquires or releases what it is given, or a part of that."""
+    names = {parameter.name for parameter in function.parameters}
+    return any(use.names and use.names[0] in names for use in function.lock_uses)

@@ -1,0 +1,63 @@
+"""Files that use what has locks, by their bytes."""
+
+import ast
+
+import pytest
+
+from locklint.core.source import SourceFile
+from locklint.index.build import build_index
+from locklint.index.lock_holders import LockHolders, imported_names
+
+HOLDERS = """
+class Box:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+class Plain:
+    def __init__(self):
+        self.name = open("x")
+
+class Shared:
+    lock = Lock()
+
+def use(box):
+    box.lock.acquire()
+
+def show(text):
+    print(text)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import a.b", {b"a", b"b"}),
+        ("from a import b as c, d", {b"b", b"as", b"c", b"d"}),
+        ("from a import (\n    b,\n    c,\n)\nx = 1", {b"b", b"c"}),
+        ("import a\nfrom b import c", {b"a", b"c"}),
+        ("from a import (b", {b"b"}),
+        ("x = 1", set()),
+    ],
+)
+def test_imported_names(text: str, expected: set[bytes]) -> None:
+    assert imported_names(text.encode()) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "is_user"),
+    [
+        ("from boxes import Box\nBox()", True),
+        ("from boxes import Box\nprint(Box)", False),
+        ("from boxes import Box\nMailBox()", False),
+        ("from pkg import boxes\nboxes.Shared()", True),
+        ("import boxes\nboxes.Plain()", False),
+        ("import boxes\nboxes.use(1)", True),
+        ("from boxes import show\nshow(1)", False),
+        ("Box()", False),
+    ],
+)
+def test_users(text: str, is_user: bool) -> None:
+    source = SourceFile(path="boxes.py", module="pkg.boxes", text=HOLDERS)
+    holders = LockHolders.of([build_index(ast.parse(HOLDERS), source)], frozenset(("Lock",)))
+    assert holders.are_used(text.encode()) is is_user
+    assert holders.may_be_used(imported_names(text.encode())) or not is_user
