@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from locklint.cli import main
+from locklint.engine import broken_file
 
 Run = Callable[..., SimpleNamespace]
 
@@ -16,6 +17,7 @@ SEEN = {
     "a bracket": "def broken(:\n    pass\n",
     "a square bracket": "x = [1, 2\ny = 3\n",
     "cut off": "def whole():\n    return {\n",
+    "a bracket and two in a text": "x = [1, 2\ny = ']]'\n",
     "a triple quote": 'def f():\n    """Text.\n    return 1\n',
     "a conflict": "x = 1\n<<<<<<< HEAD\ny = 2\n=======\ny = 3\n>>>>>>> other\n",
     "Python 2": 'print "hello"\n',
@@ -93,3 +95,12 @@ def test_a_file_that_breaks_after_it_was_remembered(run: Run) -> None:
     assert run("if x\n", "--error-incomplete").status == 1
     assert run("x = 4\n", "--error-incomplete").status == 0
     assert run("return 4\n", "--error-incomplete").status == 1
+
+
+def test_a_bracket_in_a_text_is_no_reason_to_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(data: bytes) -> bool:
+        raise AssertionError("the file is parsed")
+
+    monkeypatch.setattr(broken_file, "_is_surely_parsed", refuse)
+    texts = (b"x = '['\n", b'"""\n(\n"""\n', b"x = 1  # (\n", b"x = r'\\({'\n")
+    assert not any(broken_file.is_broken("m.py", text, False) for text in texts)

@@ -18,6 +18,15 @@ import msgspec
 
 _LONG_LINE = 1000
 
+NOT_CODE = (
+    r"#.*"
+    r'|"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*"""'
+    r"|'''[^'\\]*(?:(?:\\[\s\S]|'(?!''))[^'\\]*)*'''"
+    r'|"[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*"'
+    r"|'[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'"
+)
+"""An expression for the comments and strings of a text."""
+
 Place: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 """A 1-based line or column; others are refused where data is decoded."""
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 
+from locklint.core.source import NOT_CODE
 from locklint.engine.parsing import undisturbed_parsing
 
 _BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"))
@@ -50,13 +52,24 @@ def compile_error(text: str) -> SyntaxError | ValueError | None:
 def _is_suspicious(data: bytes) -> bool:
     if not data.isascii() and not _is_text(data):
         return True
-    brackets = data.translate(None, _NO_BRACKETS)
     return (
-        any(brackets.count(opening) != brackets.count(closing) for opening, closing in _BRACKETS)
+        # Most brackets without a partner are in strings, which take longer to find.
+        (_has_odd_brackets(data) and _has_odd_brackets(_not_code().sub(b"", data)))
         or any(sign.search(data) for sign in _SIGNS)
         or data.count(b'"""') % 2 == 1
         or data.count(b"'''") % 2 == 1
     )
+
+
+def _has_odd_brackets(data: bytes) -> bool:
+    brackets = data.translate(None, _NO_BRACKETS)
+    return any(brackets.count(opening) != brackets.count(closing) for opening, closing in _BRACKETS)
+
+
+@cache
+def _not_code() -> re.Pattern[bytes]:
+    """Return the pattern of comments and strings, which few runs need."""
+    return re.compile(NOT_CODE.encode())
 
 
 def _is_text(data: bytes) -> bool:

@@ -17,7 +17,7 @@ import libcst as cst
 import msgspec
 
 from locklint.core.not_analysed import Reason
-from locklint.core.source import SourceFile, Span
+from locklint.core.source import NOT_CODE, SourceFile, Span
 from locklint.frontend.unvalidated import unvalidated
 
 MAX_DEPTH = 1000
@@ -37,13 +37,6 @@ SAFE_DEPTH = 150
 
 _STACK_BYTES = 256 * 1024 * 1024
 _PREFIX = "if 1:\n"
-_NOT_CODE = (
-    r"#.*"
-    r'|"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*"""'
-    r"|'''[^'\\]*(?:(?:\\[\s\S]|'(?!''))[^'\\]*)*'''"
-    r'|"[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*"'
-    r"|'[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'"
-)
 _FORM_FEED = re.compile(r"^[ \t\f]*\f", re.MULTILINE)
 """Characters that Python does not treat as indentation, but libcst does."""
 
@@ -52,7 +45,7 @@ _WORDS = ("not", "lambda", "if", "await")
 """The operators that are words."""
 
 _NESTING = (
-    rf"{_NOT_CODE}|\\\n|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<next>[,;])"
+    rf"{NOT_CODE}|\\\n|(?P<open>[(\[{{])|(?P<close>[)\]}}])|(?P<next>[,;])"
     rf"|(?P<operator>[{re.escape(_OPERATORS)}]+|\b(?:{'|'.join(_WORDS)})\b)"
     r"|(?P<statement>\n[ \t]*(?:def|class|return|with|import|try|while|raise)\b)|(?P<end>\n)"
 )
