@@ -566,3 +566,37 @@ def test_functions_that_ask_whether_a_lock_is_true() -> None:
     )
     marked = {name for name, function in found.functions.items() if function.mentions_lock}
     assert marked == {"A.f", "h"}
+
+
+def test_callees_as_they_are_written() -> None:
+    found = index(
+        """
+        def f(a, b):
+            a.get(b.c.close())
+            get(*a)
+            a[0].put()
+            b().x.put()
+            "".join(a)
+            (a or b).wait()
+            sorted(a, key=b.rank)
+            functools.reduce(a.add, b)
+            run(a.start)
+
+            def inner():
+                a.late()
+        """
+    )
+    assert found.functions["f"].callees.split("\n") == [
+        "a.get",
+        "b.c.close",
+        "get",
+        ".put",
+        "b",
+        "sorted",
+        "b.rank",
+        "functools.reduce",
+        "a.add",
+        "run",
+        "a.start",
+    ]
+    assert found.functions["f.inner"].callees == "a.late"

@@ -333,26 +333,24 @@ class WholeProgram:
             index = file.index
             resolver = self._resolver_of(index)
             wanted = found[path] = set()
-            near: dict[str, FunctionDecl] = {}
+            near: list[tuple[str, FunctionDecl]] = []
             for declaration in index.functions.values():
                 is_near = not names.isdisjoint(declaration.called)
                 if not is_near and not (entering and declaration.lock_uses):
                     continue
-                outer = outermost(index, declaration)
-                if outer.qualname in file.lowered:
+                outer = outermost(index, declaration).qualname
+                if outer in file.lowered:
                     continue
                 if is_near:
-                    near[outer.qualname] = outer
+                    near.append((outer, declaration))
                 if entering:
                     asked = partial(enters, resolver, index, declaration, entering)
                     if self._answer(file, asked, False):
-                        wanted.add(outer.qualname)
-            wanted.update(
-                qualname
-                for qualname, outer in near.items()
-                if qualname not in wanted
-                and self._answer(file, partial(calls, index, outer, names, keys), False)
-            )
+                        wanted.add(outer)
+            for outer, declaration in near:
+                asked = partial(calls, index, declaration, names, keys)
+                if outer not in wanted and self._answer(file, asked, False):
+                    wanted.add(outer)
         return found
 
     def _entering_names(self) -> frozenset[str]:

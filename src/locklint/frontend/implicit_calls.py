@@ -20,7 +20,7 @@ from locklint.ir.instruction import (
     Read,
 )
 from locklint.ir.means import BY_LOG, BY_PROPERTY, Implicit, ImplicitKind, OperateKind
-from locklint.models.calls import calls_at_once, is_logging
+from locklint.models.calls import CALLED, POSITIONS, calls_at_once, is_logging
 
 FORMAT = ("__format__", "__str__", "__repr__")
 TEXT = ("__str__", "__repr__")
@@ -70,11 +70,6 @@ BUILTINS: dict[str, tuple[str, ...]] = {
     "builtins.abs": ("__abs__",),
 }
 """The special methods of its argument that a builtin runs."""
-
-
-# The position of the function that is called before the call returns.
-POSITIONS = {"reduce": 0, "sub": 1, "subn": 1, "run": 0}
-CALLED = ("key", "repl", "function")
 
 
 class ImplicitCalls:

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from locklint.core.source import SourceFile
-from locklint.frontend.implicit_calls import BUILTINS, CALLED, FORMAT, OPERATORS, POSITIONS, TEXT
+from locklint.frontend.implicit_calls import BUILTINS, FORMAT, OPERATORS, TEXT
 from locklint.frontend.parse import parse_node
 from locklint.frontend.resolver import Asked, Callee, Question
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import Scope, scope_of
-from locklint.index.build_expressions import NO_EXPRESSIONS
+from locklint.index.build_expressions import NO_EXPRESSIONS, passed_callees
 from locklint.index.build_lock_use import written_names
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
@@ -124,17 +124,43 @@ class WrittenCalls(msgspec.Struct):
         names: Collection[str],
         keys: Collection[str],
     ) -> bool:
-        """Return whether a function calls one of ``keys``, whose bare names are ``names``."""
+        """Return whether a function calls one of ``keys``, whose bare names are ``names``.
+
+        Calls in functions that are nested in it are left out.
+        """
+        root_of = self.resolver(index).walker.root_of
+        scope = scope_of(index, decl.qualname)
+        in_text = False
+        # Texts are read from the last call to the first, and each result adds to what is known.
+        for callee in reversed(decl.callees.split("\n")):
+            *before, name = callee.split(".")
+            if name not in names:
+                continue
+            if before == [""]:
+                in_text = True
+                continue
+            first, *fields = *before, name
+            path = AccessPath(first, tuple(fields), root_of(first, scope))
+            use = WrittenUse(name, Question.CALL, decl.qualname, path)
+            if self._runs_one_of(index, use, keys):
+                return True
+        if not in_text:
+            return False
         uses = self.of(index, decl)
-        if uses is None:
-            return True
-        for use in uses:
-            if use.question is Question.CALL and use.name in names:
-                found = self.runs(index, use)
-                for target in (*found.targets, *found.overrides, *found.runs):
-                    if target in keys or self._behind(index, target) in keys:
-                        return True
-        return False
+        return uses is None or any(
+            use.question is Question.CALL
+            and use.name in names
+            and use.function == decl.qualname
+            and self._runs_one_of(index, use, keys)
+            for use in uses
+        )
+
+    def _runs_one_of(self, index: ModuleIndex, use: WrittenUse, keys: Collection[str]) -> bool:
+        found = self.runs(index, use)
+        return any(
+            target in keys or self._behind(index, target) in keys
+            for target in (*found.targets, *found.overrides, *found.runs)
+        )
 
     def _behind(self, index: ModuleIndex, key: str) -> str:
         """The function that wrappers are in front of, by the key of a call of them."""
@@ -281,14 +307,8 @@ def _asked_by(operator: ast.AST, suffix: str = "") -> tuple[str, ...]:
 
 def _of_call(node: ast.Call) -> Questions:
     """Yield the special methods of its arguments that a call of a builtin or of `logging` runs."""
-    for keyword in node.keywords:
-        if keyword.arg in CALLED:
-            yield Question.CALL, keyword.value
-    if isinstance(node.func, (ast.Name, ast.Attribute)):
-        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-        position = POSITIONS.get(name)
-        if position is not None and position < len(node.args):
-            yield Question.CALL, node.args[position]
+    for passed in passed_callees(node):
+        yield Question.CALL, passed
     match node.func:
         case ast.Name(id="print"):
             for argument in node.args:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 from locklint.index.build_bindings import TargetBinder, reference
 from locklint.index.build_lock_use import LOCK_WORDS, method_use
 from locklint.index.build_scopes import FunctionScope, ModuleScope, PendingCall, Scope
-from locklint.index.build_values import NONE, value_of
+from locklint.index.build_values import NONE, callee_text, value_of
 from locklint.index.declarations import CallValue, Element, Items
+from locklint.models.calls import CALLED, POSITIONS
 
 _FILLS_FIRST = frozenset(("append", "appendleft", "add", "put", "put_nowait", "push"))
 _FILLS_SECOND = frozenset(("setdefault", "insert"))
@@ -52,6 +54,7 @@ class ExpressionScan:
         push = stack.append
         holder: FunctionScope | ModuleScope = scope.function or self.binder.module
         called = holder.called
+        callees = holder.callees
         leaves = NO_EXPRESSIONS
         words = LOCK_WORDS
         extend = stack.extend
@@ -76,6 +79,9 @@ class ExpressionScan:
                 if callee.__class__ is ast.Attribute:
                     name = callee.attr
                     called.add(name)
+                    text = callee_text(callee)
+                    if text is not None:
+                        callees[text] = None
                     if node.args and name in _FILLS:
                         self._fill(name, callee.value, node, scope)
                     elif name == "__setattr__":
@@ -84,6 +90,7 @@ class ExpressionScan:
                 elif callee.__class__ is ast.Name:
                     name = callee.id
                     called.add(name)
+                    callees[name] = None
                     if name == "setattr":
                         self.binder.set_attribute(node, scope)
                     self._site(name, node, scope)
@@ -99,6 +106,10 @@ class ExpressionScan:
                 extend(node.args)
                 for keyword in node.keywords:
                     push(keyword.value)
+                for passed in passed_callees(node):
+                    text = callee_text(passed)
+                    if text is not None:
+                        callees[text] = None
             elif kind is ast.NamedExpr:
                 self.binder.bind(
                     node.target, value_of(node.value), node.lineno, scope, source=node.value
@@ -188,6 +199,16 @@ class ExpressionScan:
             self.binder.bind(node.target, Element(value_of(node.iter)), node.target.lineno, scope)
         finally:
             function.bindings = own
+
+
+def passed_callees(call: ast.Call) -> Iterator[ast.expr]:
+    """Yield the arguments that a call of the standard library calls, as far as its text says so."""
+    for keyword in call.keywords:
+        if keyword.arg in CALLED:
+            yield keyword.value
+    name = getattr(call.func, "attr", None) or getattr(call.func, "id", None)
+    if name in POSITIONS and POSITIONS[name] < len(call.args):
+        yield call.args[POSITIONS[name]]
 
 
 def _yield(node: Any, kind: type, scope: Scope) -> None:

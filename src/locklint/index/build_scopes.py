@@ -56,6 +56,7 @@ class Scope:
     __slots__ = (
         "bindings",
         "called",
+        "callees",
         "defined",
         "enclosing",
         "function",
@@ -71,6 +72,8 @@ class Scope:
         self.defined: set[str] = set()
         self.imports: dict[str, str] = {}
         self.called: set[str] = set()
+        # In the order of the text; a set would forget it.
+        self.callees: dict[str, None] = {}
 
     def child_name(self, name: str, line: int) -> str:
         """The qualname of a function or class of this scope, made unique by its line."""
@@ -162,7 +165,6 @@ class FunctionScope(Scope):
         self.returns: list[Value] = []
         self.yields: list[Value] = []
         self.is_generator = False
-        # In the order of the text; a set would forget it.
         self.lock_uses: dict[LockUse, None] = {}
 
     def note_lock_use(self, names: tuple[str, ...] | None, word: str) -> None:
@@ -210,6 +212,7 @@ class FunctionScope(Scope):
             imports=self.imports or _NOTHING,
             self_bindings=freeze(self._with_parameter_fills()),
             called=frozenset(self.called),
+            callees="\n".join(self.callees),
             lock_uses=tuple(self.lock_uses),
             is_abstract=_is_abstract(node),
             comprehensions=freeze(self.comprehensions),

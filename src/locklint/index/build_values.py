@@ -81,6 +81,26 @@ def dotted_names(node: ast.expr) -> tuple[str, ...] | None:
     return tuple(names)
 
 
+def callee_text(node: ast.expr) -> str | None:
+    """Return a callee as `FunctionDecl.callees` has it. Return None if no variable leads to it."""
+    names = dotted_names(node)
+    if names is not None:
+        return ".".join(names)
+    last = node.attr if node.__class__ is ast.Attribute else None
+    while node.__class__ in _LINKS:
+        node = getattr(node, _LINKS[node.__class__])
+    return f".{last}" if last is not None and node.__class__ is ast.Name else None
+
+
+_LINKS: dict[type[ast.AST], str] = {
+    ast.Attribute: "value",
+    ast.Call: "func",
+    ast.NamedExpr: "target",
+    ast.Subscript: "value",
+}
+"""The fields of expressions that lead to the variable in front."""
+
+
 @lru_cache(maxsize=1 << 14)
 def _variable(name: str) -> Ref:
     """A name as a value; the same few names are read over and over."""

@@ -178,8 +178,11 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     ``inner``), ``comprehensions`` those of the targets of its comprehensions.
     ``self_bindings`` are assignments to attributes of its first parameter, those of functions
     nested in it included.
-    ``called`` are the bare last names of everything that it calls (its nested functions' not),
-    ``lock_uses`` what in its own body may touch a lock, each once.
+    ``called`` are the bare last names of everything that it calls (its nested functions' not).
+    ``callees`` are these with the dotted names of what they belong to, each in a line of its own,
+    and what it passes to functions that call it at once; only the last name, after a dot, stands
+    for a callee that also has calls or subscripts in it. ``lock_uses`` are what in its own body
+    may touch a lock, each once.
     ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`.
     """
 
@@ -203,6 +206,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     imports: dict[str, str] = {}  # made in its own body
     self_bindings: dict[str, tuple[Binding, ...]] = {}
     called: frozenset[str] = frozenset()
+    callees: str = ""
     lock_uses: tuple[LockUse, ...] = ()
     is_abstract: bool = False
     comprehensions: dict[str, tuple[Binding, ...]] = {}

@@ -5,6 +5,12 @@ from __future__ import annotations
 EXPECTING_MANAGER = "pytest.raises"
 """The name used for all context managers that expect an exception in a test."""
 
+POSITIONS = {"reduce": 0, "sub": 1, "subn": 1, "run": 0}
+"""The positions of functions that a callee of one of these names calls before it returns."""
+
+CALLED = frozenset(("key", "repl", "function"))
+"""The names of parameters for such functions."""
+
 
 # logging swallows what its handlers raise (`logging.raiseExceptions` only prints it).
 LOGGING_METHODS = frozenset(
