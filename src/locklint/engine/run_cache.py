@@ -153,7 +153,7 @@ class RunCache:
         )
 
     def holders(self, keys: RunKeys) -> LockHolders | None:
-        """The names by which files use locks without a word of it, from the last such run."""
+        """The names by which files that mention no lock use one, from the last such run."""
         data = self._store.get(joined((_HOLDERS, keys.shape)))
         if data is None:
             return None

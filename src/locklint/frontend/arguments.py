@@ -41,7 +41,7 @@ from locklint.index.declarations import (
 )
 
 _STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
-_MOST_NAMES = 6
+_MOST_NAMES = 24
 """The largest number of classes, one and its subclasses, whose other names are looked up."""
 
 _OWN_NAMES = frozenset(("cls", "__class__", "__init__"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from msgspec.structs import replace
+
 from locklint.core.source import Span
 from locklint.frontend.attributes import DESCRIPTOR_METHODS
 from locklint.frontend.definitions import Definitions
@@ -20,7 +22,13 @@ from locklint.ir.instruction import (
     Read,
 )
 from locklint.ir.means import BY_LOG, BY_PROPERTY, Implicit, ImplicitKind, OperateKind
-from locklint.models.calls import CALLED, POSITIONS, calls_at_once, is_logging
+from locklint.models.calls import (
+    CALLED,
+    POSITIONS,
+    calls_at_once,
+    is_logging,
+    may_call_at_once,
+)
 
 FORMAT = ("__format__", "__str__", "__repr__")
 TEXT = ("__str__", "__repr__")
@@ -128,6 +136,11 @@ class ImplicitCalls:
                     return
                 if calls_at_once(external):
                     yield from self._called_at_once(instruction, external)
+                elif may_call_at_once(external):
+                    # What it does to locks is not known to be done.
+                    for call in self._calls_of(instruction, list(arguments[:1]), external):
+                        others = (*call.targets, *call.overrides)
+                        yield replace(call, targets=(), overrides=others, certain=False)
                 names = BUILTINS.get(external)
                 if names is None:
                     return

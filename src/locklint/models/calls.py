@@ -103,6 +103,22 @@ _ITERATING_CALLS: frozenset[str] = frozenset(
 )
 
 
+_MAY_CALL_AT_ONCE = frozenset(
+    {
+        "concurrent.futures.Future.add_done_callback",
+        "concurrent.futures._base.Future.add_done_callback",
+    }
+)
+
+
+def may_call_at_once(dotted: str) -> bool:
+    """Return whether a callable calls its first argument before it returns, or only later.
+
+    A future that is done already runs a new callback in the thread that adds it.
+    """
+    return dotted in _MAY_CALL_AT_ONCE
+
+
 def ends_process(dotted: str) -> bool:
     """Return whether calling it ends the process, or means to (``sys.exit`` raises SystemExit)."""
     return (dotted if "." in dotted else f"builtins.{dotted}") in _ENDS_PROCESS

@@ -41,6 +41,9 @@ _SPAWNERS: dict[str, Spawner] = {
     "multiprocessing.context.Process": _PROCESS,
     "multiprocessing.context.BaseContext.Process": _PROCESS,
     "asyncio.to_thread": _SUBMIT,
+    # Mostly in the thread of the pool that did the work.
+    "concurrent.futures.Future.add_done_callback": Spawner(Context.EXECUTOR, 0),
+    "concurrent.futures._base.Future.add_done_callback": Spawner(Context.EXECUTOR, 0),
     "gevent.spawn": Spawner(Context.TASK, 0, rest=True),
     "eventlet.spawn": Spawner(Context.TASK, 0, rest=True),
 }
