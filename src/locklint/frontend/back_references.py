@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from locklint.frontend.inference import Inference
 from locklint.frontend.receivers import is_method
-from locklint.frontend.value_types import ClassRef, ClassType, InstanceType, scope_of
+from locklint.frontend.value_types import ClassRef, ClassType, InstanceType, are_known, scope_of
 from locklint.index.declarations import (
     Binding,
     CallSite,
@@ -193,7 +193,15 @@ def _always(inference: Inference, cls: ClassRef, what: tuple[str, str], owner: C
             for other, kept, maker, method in _kept(inference, index, site)
         )
         for index, site in inference.project.all_call_sites(cls.decl.name)
+        if _may_make(inference, index, site, cls)
     )
+
+
+def _may_make(inference: Inference, index: ModuleIndex, site: CallSite, cls: ClassRef) -> bool:
+    """Return whether a call may be one of the class, and not of another one of that name."""
+    inference.begin()
+    types = inference.value(site.call.callee, scope_of(index, site.function))
+    return not are_known(types) or ClassType(cls) in types
 
 
 def _related(inference: Inference, one: ClassRef, other: ClassRef) -> bool:
