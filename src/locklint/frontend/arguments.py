@@ -7,6 +7,7 @@ import sys
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.annotations import Annotations
 from locklint.frontend.attributes import Attributes
+from locklint.frontend.call_sites import may_pass
 from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.receivers import is_method, takes_class
 from locklint.frontend.value_types import (
@@ -131,7 +132,7 @@ class Arguments:
         project = self.evaluator.project
         cls = ClassRef(index.path, decl.class_name, index)
         names = {each.decl.name for each in (cls, *project.subclasses(cls))}
-        if sum(len(project.all_call_sites(name)) for name in names) < 2:
+        if sum(len(project.call_sites.named(name)) for name in names) < 2:
             return types
         return union(kept, UNKNOWN)
 
@@ -164,22 +165,18 @@ class Arguments:
             if name not in _OWN_NAMES or self._may_be_own(index, site, decl)
         ]
         least = position - 1 if is_method(decl) else position
-
-        def admits(site: CallSite) -> bool:
-            return _may_pass(site, parameter, least)
-
         if decl.name == "__init__" and decl.class_name:
             names = [name for name in names if name not in ("cls", "__class__")]
         elif decl.parent and not decl.class_name:
             return sites
         for name in dict.fromkeys(names):
-            sites += project.call_sites(name, index, admits)
+            sites += project.call_sites.passing(name, parameter, least, index)
         others = [other for each in called[:_MOST_NAMES] for other in project.other_names(each)]
         for name in dict.fromkeys(others):
             if name not in names:
                 own_sites = self._sites_of(index).get(name, ())
-                sites += [(index, site) for site in own_sites if admits(site)]
-                sites += project.call_sites(name, index, admits)
+                sites += [(index, each) for each in own_sites if may_pass(each, parameter, least)]
+                sites += project.call_sites.passing(name, parameter, least, index)
         return sites
 
     def _may_be_own(self, index: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:
@@ -270,13 +267,6 @@ class Arguments:
         return weaken(
             union(*[self.evaluator.value(value, scope) for value in values]), Confidence.MEDIUM
         )
-
-
-def _may_pass(site: CallSite, parameter: Parameter, least: int) -> bool:
-    """Return whether a call passes a parameter; ``least`` is the lowest position that it has."""
-    if any(name == parameter.name for name, _ in site.call.keywords):
-        return True
-    return not parameter.keyword_only and len(site.call.arguments) > least
 
 
 def _argument(site: CallSite, parameter: Parameter, position: int) -> Value | None:

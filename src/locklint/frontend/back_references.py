@@ -192,7 +192,7 @@ def _always(inference: Inference, cls: ClassRef, what: tuple[str, str], owner: C
             other == cls and (kept, method) == what and _related(inference, maker, owner)
             for other, kept, maker, method in _kept(inference, index, site)
         )
-        for index, site in inference.project.all_call_sites(cls.decl.name)
+        for index, site in inference.project.call_sites.named(cls.decl.name)
         if _may_make(inference, index, site, cls)
     )
 

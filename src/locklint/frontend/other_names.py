@@ -60,11 +60,14 @@ class OtherNames:
         """Return the other names of what has a bare name, as call sites are named; bounded."""
         if name not in self._known:
             found: dict[str, None] = {name: None}
-            work = [name]
+            first = 0
             for _ in range(_ROUNDS):
-                fresh = [other for each in work for other in self._next(each) if other not in found]
-                work = list(dict.fromkeys(fresh))[: MAX_NAMES + 1 - len(found)]
-                found.update(dict.fromkeys(work))
+                work = list(found)[first:]
+                first = len(found)
+                for other in chain.from_iterable(map(self._next, work)):
+                    if len(found) > MAX_NAMES:
+                        break
+                    found[other] = None
             self._known[name] = tuple(found)[1:]
         return self._known[name]
 

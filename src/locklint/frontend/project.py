@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from locklint.frontend.call_sites import CallSites
 from locklint.frontend.name_table import NameTable
 from locklint.frontend.other_names import OtherNames
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
     Binding,
-    CallSite,
     CallValue,
     Element,
     FunctionDecl,
@@ -40,9 +40,6 @@ MAX_SUBCLASSES = 60
 
 MAX_STORES = 60
 """The largest number of bindings of one attribute, not through `self`, that are looked at."""
-
-MAX_CALL_SITES = 16
-"""The largest number of calls of one function in other files that are looked at."""
 
 Ancestor: TypeAlias = ClassRef | str
 Member: TypeAlias = tuple[str, tuple[str, ...]]
@@ -123,7 +120,7 @@ class Project:
         self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
         self._heirs = NameTable(_named_bases, self.modules)
-        self._sites = NameTable(_call_sites, self.modules)
+        self.call_sites = CallSites(self.modules)
         self._stores = NameTable(_stores, self.modules)
         self._others = OtherNames(self.modules)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
@@ -148,7 +145,7 @@ class Project:
         for length in range(1, len(parts)):
             self._packages.add(".".join(parts[:length]))
         self._subclasses.clear()
-        for table in (self._heirs, self._sites, self._stores, self._others):
+        for table in (self._heirs, self.call_sites, self._stores, self._others):
             if replaced:
                 table.clear()
             else:
@@ -443,19 +440,6 @@ class Project:
         """The bindings of an attribute through names other than `self`, by module, bounded."""
         return islice(self._stores.named(name), MAX_STORES)
 
-    def all_call_sites(self, name: str) -> tuple[tuple[ModuleIndex, CallSite], ...]:
-        """The calls by that last name, by module, all of them."""
-        return self._sites.named(name)
-
-    def call_sites(
-        self, name: str, but: ModuleIndex, admits: Callable[[CallSite], bool]
-    ) -> list[tuple[ModuleIndex, CallSite]]:
-        """The calls by that last name in other files that are admitted, by module, bounded."""
-        found = (
-            pair for pair in self._sites.named(name) if pair[0].path != but.path and admits(pair[1])
-        )
-        return list(islice(found, MAX_CALL_SITES))
-
 
 def hides_submodule(package: ModuleIndex, name: str) -> bool:
     """Return whether a package imports a name from its submodule of that very name."""
@@ -475,11 +459,6 @@ def _stores(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, Bindin
     for name, bindings in index.attribute_stores.items():
         for binding in bindings:
             yield name, (index, binding)
-
-
-def _call_sites(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, CallSite]]]:
-    for site in index.call_sites:
-        yield site.name, (index, site)
 
 
 def _base_name(base: Value) -> str:
