@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-from locklint.models import calls, grades, plain_values
+from locklint.models import calls, graded_names, plain_values
 from locklint.models.grades import CallGrade, method_grade, name_grade
 
 
@@ -102,13 +102,13 @@ def _exists(dotted: str) -> bool:
 _NOT_IMPORTABLE = ("builtins.exit", "builtins.quit", "site.", "multiprocessing.Condition.")
 
 _NAMES = (
-    grades._NEVER
-    | grades._UNLIKELY
+    graded_names.NEVER
+    | graded_names.UNLIKELY
     | calls._ENDS_PROCESS
     | calls.IMMEDIATE_CALLERS
     | {
         f"{module}.{name}"
-        for module, names in grades._CALCULATING_MODULES.items()
+        for module, names in graded_names.CALCULATING_MODULES.items()
         for name in names
     }
     | {

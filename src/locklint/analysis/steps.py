@@ -39,7 +39,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.terminator import Catch, Raise
-from locklint.models.grades import usual_error
+from locklint.models.usual_errors import usual_error
 
 _CHANGING = (
     Acquire,

@@ -1,0 +1,354 @@
+"""Names outside the program by how likely what they name raises: the tables of `grades`.
+
+Facts are CPython 3.11 to 3.13's.
+"""
+
+from __future__ import annotations
+
+import re
+
+from locklint.models.calls import LOGGING_METHODS
+
+_FUTURES = (
+    "asyncio.Future",
+    "asyncio.Task",
+    "asyncio.futures.Future",
+    "asyncio.tasks.Task",
+    "concurrent.futures.Future",
+)
+NEVER = frozenset(
+    {
+        *(
+            f"{future}.{method}"
+            for future in _FUTURES
+            for method in ("cancel", "cancelled", "done")
+        ),
+        "builtins.callable",
+        "builtins.globals",
+        "builtins.id",
+        "builtins.locals",
+        "builtins.object",
+        "builtins.type",
+        "gc.isenabled",
+        "os.environ.get",
+        "os.getenv",
+        "os.getpid",
+        "os.getppid",
+        "sys.exc_info",
+        "sys.getrefcount",
+        "threading.active_count",
+        "threading.get_ident",
+        "threading.get_native_id",
+        "threading.main_thread",
+        "_thread.get_ident",
+        "time.monotonic",
+        "time.monotonic_ns",
+        "time.perf_counter",
+        "time.perf_counter_ns",
+        "time.process_time",
+        "time.process_time_ns",
+        "time.thread_time",
+        "time.time",
+        "time.time_ns",
+    }
+)
+
+# With the arguments that these are written with, only a programming error makes them raise.
+UNLIKELY = frozenset(
+    {
+        "asyncio.Condition",
+        "asyncio.Event",
+        "asyncio.Lock",
+        "asyncio.Semaphore",
+        "asyncio.current_task",
+        "asyncio.get_running_loop",
+        "builtins.BaseException",
+        "builtins.Exception",
+        "builtins.KeyError",
+        "builtins.RuntimeError",
+        "builtins.TypeError",
+        "builtins.ValueError",
+        "builtins.abs",
+        "builtins.bool",
+        "builtins.bytearray",
+        "builtins.dict",
+        "builtins.dir",
+        "builtins.enumerate",
+        "builtins.frozenset",
+        "builtins.getattr",  # with a default; without one it is graded as reading the attribute
+        "builtins.hasattr",
+        "builtins.hash",
+        "builtins.isinstance",
+        "builtins.issubclass",
+        "builtins.iter",
+        "builtins.len",
+        "builtins.list",
+        "builtins.print",
+        "builtins.range",
+        "builtins.repr",
+        "builtins.reversed",
+        "builtins.set",
+        "builtins.slice",
+        "builtins.str",
+        "builtins.super",
+        "builtins.tuple",
+        "builtins.vars",
+        "builtins.zip",
+        "builtins.filter",
+        "builtins.map",
+        "contextlib.ExitStack",
+        "contextlib.nullcontext",
+        "contextlib.suppress",
+        "functools.partial",
+        "gc.disable",
+        "gc.enable",
+        "inspect.currentframe",
+        "logging.getLogger",
+        "os.fspath",
+        "pytest.raises",
+        "queue.LifoQueue",
+        "queue.PriorityQueue",
+        "queue.Queue",
+        "queue.SimpleQueue",
+        "threading.BoundedSemaphore",
+        "threading.Condition",
+        "threading.Event",
+        "threading.Lock",
+        "threading.RLock",
+        "threading.Semaphore",
+        "threading.Thread",
+        "threading.Timer",
+        "threading.current_thread",
+        "threading.currentThread",
+        "threading.enumerate",
+        "threading.local",
+        "warnings.warn",
+    }
+)
+
+# Modules of the standard library that only calculate, with the exceptions, which fail in ordinary
+# use: they parse, or remove from what may be empty.
+CALCULATING_MODULES: dict[str, frozenset[str]] = {
+    module: frozenset(failing.split())
+    for module, failing in {
+        "base64": "a85decode b16decode b32decode b64decode b85decode decodebytes urlsafe_b64decode",
+        "collections": "",
+        "colorsys": "",
+        "contextvars": "",
+        "copy": "",
+        "dataclasses": "",
+        "datetime": "",
+        "datetime.datetime": "fromisoformat strptime",
+        "enum": "",
+        "hashlib": "file_digest new",
+        "hmac": "",
+        "html": "",
+        "itertools": "",
+        "keyword": "",
+        "logging": "FileHandler basicConfig captureWarnings shutdown",
+        "math": "",
+        "operator": "",
+        "os.path": "getatime getctime getmtime getsize realpath relpath samefile",
+        "platform": "",
+        "random": "choice choices sample",
+        "re": "",
+        "secrets": "choice",
+        "string": "",
+        "sys": "",
+        "textwrap": "",
+        "time": "strptime",
+        "traceback": "",
+        "types": "",
+        "typing": "",
+        "unicodedata": "",
+        "uuid": "UUID",
+        "weakref": "",
+    }.items()
+}
+
+# Their classes only calculate, too: `re.Pattern.match`, `datetime.timedelta.total_seconds`, and
+# what their functions give (`hashlib.sha256().update`).
+CALCULATING_CLASSES = frozenset({"datetime", "hashlib", "hmac", "re", "uuid"})
+PARSING = frozenset({"fromisoformat", "strptime"})
+
+# These look at each value that they are given: comparing or adding them fails by their types only.
+OVER_VALUES = frozenset({"builtins.all", "builtins.any", "builtins.sorted", "builtins.sum"})
+
+LOGGER_METHODS = LOGGING_METHODS | {
+    "addHandler",
+    "getChild",
+    "getEffectiveLevel",
+    "isEnabledFor",
+    "removeHandler",
+    "setLevel",
+}
+
+# Names under which programs keep their loggers, and what they call the levels of their own.
+# Nothing is reported because of these names, only left out.
+LOGGER_NAME = re.compile(r"(?:.*_|[a-z])?(?:log|logger|logging)_*", re.IGNORECASE)
+OWN_LEVELS = frozenset({"always", "notice", "success", "trace", "verbose"})
+
+# Methods of containers, strings, events and conditions that raise only on a programming error.
+# `remove`, `index`, `pop`, `popleft`, `popitem` and `put` are not among them: they raise on a
+# container's ordinary states. `get` is, although a queue's or a client's may raise: most are
+# mappings', and where the receiver's type is known it decides instead.
+UNLIKELY_METHODS = frozenset(
+    {
+        "add",
+        "append",
+        "appendleft",
+        "assertRaises",
+        "assertRaisesRegex",
+        "cancel",
+        "cancelled",
+        "casefold",
+        "clear",
+        "close",
+        "copy",
+        "count",
+        "difference",
+        "difference_update",
+        "discard",
+        "done",
+        "endswith",
+        "extend",
+        "extendleft",
+        "get",
+        "get_name",
+        "getName",
+        "insert",
+        "intersection",
+        "intersection_update",
+        "isSet",
+        "is_alive",
+        "is_set",
+        "isdigit",
+        "isdisjoint",
+        "issubset",
+        "issuperset",
+        "items",
+        "join",
+        "keys",
+        "locked",
+        "lower",
+        "lstrip",
+        "move_to_end",
+        "notify",
+        "notifyAll",
+        "notify_all",
+        "partition",
+        "qsize",
+        "replace",
+        "reverse",
+        "rpartition",
+        "rsplit",
+        "rstrip",
+        "set",
+        "setdefault",
+        "setDaemon",
+        "sort",
+        "split",
+        "splitlines",
+        "startswith",
+        "strip",
+        "symmetric_difference",
+        "task_done",
+        "title",
+        "union",
+        "update",
+        "upper",
+        "values",
+    }
+)
+
+CONTAINER_METHODS = frozenset(
+    "add append appendleft discard extend extendleft items keys values".split()
+)
+
+# Methods that wait for others, or work on files, connections and their contents.
+LIKELY_METHODS = frozenset(
+    "commit connect dump dumps execute executemany fetch fetchall fetchone load loads open parse"
+    " pop popitem post put read readline recvfrom request result send sendto"
+    " start submit urlopen write writelines".split()
+)
+CALLBACKS = ("callback", "handler", "hook", "listener")
+
+# Libraries whose calls fail in ordinary use: they work on files, start programs, parse, or talk to
+# servers and devices.
+LIKELY_LIBRARIES = frozenset(
+    "builtins configparser csv ctypes dbm email ftplib gzip http imaplib json lzma marshal mmap"
+    " multiprocessing os pathlib pickle poplib select shutil signal smtplib socket sqlite3 ssl"
+    " struct subprocess tarfile tempfile termios urllib xml xmlrpc zipfile zlib"
+    " MySQLdb aiohttp aiomysql asyncpg boto3 botocore cassandra confluent_kafka grpc httplib2 httpx"
+    " kafka kazoo ldap3 paramiko pika psycopg psycopg2 pymongo pymysql redis requests serial smbus"
+    " sqlalchemy urllib3 usb websocket websockets zmq".split()
+)
+
+# Known external methods, where the receiver's type was found.
+UNLIKELY_TYPED = frozenset(
+    {
+        "asyncio.Event.clear",
+        "asyncio.Event.is_set",
+        "asyncio.Event.set",
+        "asyncio.Lock.locked",
+        "multiprocessing.Event.clear",
+        "multiprocessing.Event.is_set",
+        "multiprocessing.Event.set",
+        "queue.Queue.empty",
+        "queue.Queue.full",
+        "queue.Queue.qsize",
+        "queue.SimpleQueue.put",
+        "threading.Event.clear",
+        "threading.Event.is_set",
+        "threading.Event.set",
+        "threading.Event.wait",
+        "threading.Lock.locked",
+        "threading.Thread.is_alive",
+    }
+)
+
+CALCULATING_PATHS = frozenset(
+    "Path PosixPath PurePath PurePosixPath PureWindowsPath WindowsPath absolute as_posix as_uri cwd"
+    " expanduser full_match home is_absolute is_relative_to is_reserved joinpath match with_name"
+    " with_segments with_stem with_suffix".split()
+)
+# These fail for a path of the wrong kind, or one that may not be looked at.
+ASKING_PATHS = frozenset(
+    "exists is_block_device is_char_device is_dir is_fifo is_file is_mount is_socket is_symlink"
+    " relative_to".split()
+)
+TEXT_METHODS = frozenset(
+    "casefold endswith isdigit lower lstrip partition removeprefix removesuffix replace rpartition"
+    " rsplit rstrip split splitlines startswith strip title upper".split()
+)
+
+# These fail for what a container does not have. That is a mistake in the program's own data, as it
+# is where an element is read or deleted.
+ASKING_FOR_CONTENTS = frozenset(
+    {
+        "builtins.list.index",
+        "builtins.list.remove",
+        "builtins.set.remove",
+        "collections.deque.remove",
+    }
+)
+
+CONTAINER_TYPES = frozenset(
+    {
+        "builtins.bytearray",
+        "builtins.bytes",
+        "builtins.dict",
+        "builtins.frozenset",
+        "builtins.list",
+        "builtins.set",
+        "builtins.str",
+        "builtins.tuple",
+        "collections.Counter",
+        "collections.OrderedDict",
+        "collections.defaultdict",
+        "collections.deque",
+        "weakref.WeakKeyDictionary",
+        "weakref.WeakSet",
+        "weakref.WeakValueDictionary",
+    }
+)

@@ -1,0 +1,62 @@
+"""Classes of exceptions that calls raise if they are used as they are meant to be."""
+
+from __future__ import annotations
+
+_OF_NAMES = {
+    "builtins.open": "OSError",
+    "io.open": "OSError",
+    "builtins.int": "ValueError",
+    "builtins.float": "ValueError",
+    "builtins.dict.pop": "KeyError",
+    "builtins.dict.popitem": "KeyError",
+    "builtins.list.index": "ValueError",
+    "builtins.list.pop": "IndexError",
+    "builtins.list.remove": "ValueError",
+    "builtins.next": "StopIteration",
+    "builtins.set.pop": "KeyError",
+    "builtins.set.remove": "KeyError",
+    "collections.deque.pop": "IndexError",
+    "collections.deque.popleft": "IndexError",
+    "collections.deque.remove": "ValueError",
+    "json.load": "JSONDecodeError",
+    "json.loads": "JSONDecodeError",
+}
+_OF_MODULES = {
+    "fcntl": "OSError",
+    "msvcrt": "OSError",
+    "multiprocessing": "OSError",
+    "os": "OSError",
+    "os.path": "OSError",
+    "pathlib": "OSError",
+    "pathlib.Path": "OSError",
+    "select": "OSError",
+    "shutil": "OSError",
+    "socket": "OSError",
+    "socket.socket": "OSError",
+}
+_OF_METHODS = {
+    **dict.fromkeys(
+        # Of files, sockets and paths, however they were made.
+        "accept bind close connect fileno flush getpeername getsockname listen mkdir recv rmdir"
+        " seek sendall setsockopt stat tell touch truncate unlink".split(),
+        "OSError",
+    ),
+    "get_nowait": "Empty",
+    "pop": "LookupError",  # KeyError or IndexError: the handler knows which.
+    "popleft": "IndexError",
+    "put_nowait": "Full",
+}
+
+METHODS_WITH_USUAL_ERRORS = frozenset(_OF_METHODS)
+
+
+def usual_error(name: str | None, method: str) -> str:
+    """Return the class of exceptions that a call raises if it is used as it is meant to be.
+
+    ``name`` is the dotted name of what is called, ``method`` its last part as it is written. Empty
+    if none is known.
+    """
+    if name in _OF_NAMES:
+        return _OF_NAMES[name]
+    module = name.rpartition(".")[0] if name else ""
+    return _OF_MODULES.get(module) or _OF_METHODS.get(method, "")
