@@ -14,6 +14,7 @@ from locklint.core.diagnostic import (
     Fix,
     Severity,
     Step,
+    StepRole,
     TextEdit,
 )
 from locklint.core.source import Cell, SourceFile, Span
@@ -56,9 +57,15 @@ def span(text: str, part: str, occurrence: int = 1) -> Span:
     return Span(line, column, line, column + len(part))
 
 
-def step(path: str, place: Span, message: str, held: Sequence[str] = (), role: str = "") -> Step:
+def step(
+    path: str,
+    place: Span,
+    message: str,
+    held: Sequence[str] = (),
+    role: StepRole = StepRole.NOTE,
+) -> Step:
     """A step that holds some locks."""
-    return Step(role or "note", path, place, message, "Port.send", "port.Port._lock", tuple(held))
+    return Step(role, path, place, message, "Port.send", "port.Port._lock", tuple(held))
 
 
 def finding(
@@ -125,9 +132,21 @@ def leak() -> Diagnostic:
         function="Port.send",
         locks=held,
         steps=(
-            step("src/port.py", acquire, "acquired here", held, "acquire"),
-            step("src/port.py", span(PORT, "self.serial.write(data)"), "can raise", held, "raise"),
-            step("src/port.py", span(PORT, "self._lock.release()"), "skipped then", (), "release"),
+            step("src/port.py", acquire, "acquired here", held, StepRole.ACQUIRE),
+            step(
+                "src/port.py",
+                span(PORT, "self.serial.write(data)"),
+                "can raise",
+                held,
+                StepRole.RAISE,
+            ),
+            step(
+                "src/port.py",
+                span(PORT, "self._lock.release()"),
+                "skipped then",
+                (),
+                StepRole.RELEASE,
+            ),
         ),
         help="put the section into `with self._lock:`",
     )
@@ -181,7 +200,7 @@ def cycle() -> Diagnostic:
         thread: int,
         path: str,
         place: Span,
-        role: str,
+        role: StepRole,
         message: str,
         function: str,
         held: Sequence[str] = (),
@@ -207,7 +226,7 @@ def cycle() -> Diagnostic:
                 1,
                 one,
                 span(ACCOUNTS, "accounts", 2),
-                "acquire",
+                StepRole.ACQUIRE,
                 "acquires `accounts.accounts`",
                 "move",
                 ["accounts.accounts"],
@@ -216,7 +235,7 @@ def cycle() -> Diagnostic:
                 1,
                 one,
                 span(ACCOUNTS, "log(amount)"),
-                "call",
+                StepRole.CALL,
                 "calls `log`",
                 "move",
                 ["accounts.accounts"],
@@ -225,7 +244,7 @@ def cycle() -> Diagnostic:
                 1,
                 one,
                 span(ACCOUNTS, "ledger", 2),
-                "wait",
+                StepRole.WAIT,
                 "waits for `audit.ledger`, which thread 2 holds",
                 "log",
                 ["accounts.accounts"],
@@ -235,7 +254,7 @@ def cycle() -> Diagnostic:
                 2,
                 two,
                 span(AUDIT, "ledger", 2),
-                "acquire",
+                StepRole.ACQUIRE,
                 "acquires `audit.ledger`",
                 "Audit.run",
                 ["audit.ledger"],
@@ -244,7 +263,7 @@ def cycle() -> Diagnostic:
                 2,
                 two,
                 span(AUDIT, "self.sum()"),
-                "call",
+                StepRole.CALL,
                 "calls `self.sum`",
                 "Audit.run",
                 ["audit.ledger"],
@@ -253,7 +272,7 @@ def cycle() -> Diagnostic:
                 2,
                 two,
                 span(AUDIT, "accounts", 3),
-                "wait",
+                StepRole.WAIT,
                 "waits for `accounts.accounts`, which thread 1 holds",
                 "Audit.sum",
                 ["audit.ledger"],
@@ -263,12 +282,17 @@ def cycle() -> Diagnostic:
                 0,
                 one,
                 span(ACCOUNTS, "threading.Lock()"),
-                "made",
+                StepRole.MADE,
                 "`accounts.accounts` is created",
                 "",
             ),
             happens(
-                0, two, span(AUDIT, "threading.Lock()"), "made", "`audit.ledger` is created", ""
+                0,
+                two,
+                span(AUDIT, "threading.Lock()"),
+                StepRole.MADE,
+                "`audit.ledger` is created",
+                "",
             ),
         ),
         help="always acquire these locks in the same order, or hold only one of them at a time",

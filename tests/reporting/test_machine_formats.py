@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.core.source import Span
 from locklint.engine.report import InternalError, Report
 from locklint.reporting import render
@@ -134,15 +134,15 @@ def test_stories_are_told_in_the_order_in_which_they_happen() -> None:
 def test_what_is_held_is_said_where_it_changes() -> None:
     place = Span(1, 1, 1, 2)
     steps = [
-        step("a.py", place, role, held, role)
+        step("a.py", place, role.value, held, role)
         for role, held in (
-            ("acquire", ["A"]),
-            ("call", ["A"]),
-            ("acquire", ["A", "B"]),
-            ("raise", ["A", "B"]),
-            ("release", ["A"]),
-            ("made", []),
-            ("note", []),
+            (StepRole.ACQUIRE, ["A"]),
+            (StepRole.CALL, ["A"]),
+            (StepRole.ACQUIRE, ["A", "B"]),
+            (StepRole.RAISE, ["A", "B"]),
+            (StepRole.RELEASE, ["A"]),
+            (StepRole.MADE, []),
+            (StepRole.NOTE, []),
         )
     ]
     assert holdings(finding("a.py", place, "", *steps)) == [

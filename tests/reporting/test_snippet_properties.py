@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from locklint.core.diagnostic import StepRole
 from locklint.core.source import Span
 from tests.reporting.canned import Canned, finding, step
 
@@ -67,7 +68,13 @@ def test_lanes_keep_within_their_columns(
 ) -> None:
     steps = [
         msgspec.structs.replace(
-            step("t.py", _span(place), f"says{index}", ["module.lock"], "wait" if waits else ""),
+            step(
+                "t.py",
+                _span(place),
+                f"says{index}",
+                ["module.lock"],
+                StepRole.WAIT if waits else StepRole.NOTE,
+            ),
             thread=thread,
             waits_for="module.other" if waits else "",
         )

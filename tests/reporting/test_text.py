@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 
-from locklint.core.diagnostic import Applicability, Fix, Severity, Step
+from locklint.core.diagnostic import Applicability, Fix, Severity, Step, StepRole
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import Span
 from locklint.engine.report import Report, Statistics
@@ -202,7 +202,7 @@ def test_calls_that_only_pass_on_are_told_without_code_in_long_stories() -> None
         place = span(PORT, "self.serial.write(data)")
         steps = [
             msgspec.structs.replace(
-                step("src/port.py", place, f"calls `f{number}`", ["A"], "call"),
+                step("src/port.py", place, f"calls `f{number}`", ["A"], StepRole.CALL),
                 function=f"f{number}",
             )
             for number in range(calls)
@@ -218,7 +218,7 @@ def test_calls_that_only_pass_on_are_told_without_code_in_long_stories() -> None
 
 def test_where_a_lock_is_made_is_a_note() -> None:
     place = span(PORT, "threading.Lock()")
-    made = step("src/port.py", place, "`port.Port._lock` is created", role="made")
+    made = step("src/port.py", place, "`port.Port._lock` is created", role=StepRole.MADE)
     story = msgspec.structs.replace(leak(), steps=(made, *leak().steps))
     rows = Canned().text(story).splitlines()
     assert rows[5].endswith("① acquired here")
@@ -251,10 +251,14 @@ def test_lanes_stand_one_below_the_other_rather_than_break_a_name() -> None:
 def test_nested_code_looks_nested_in_lanes() -> None:
     text = "def f():\n    with a:\n        with b:\n            pass\n"
     steps = [
-        Step("acquire", "t.py", span(text, "a:"), "acquires `t.a`", "f", "", ("t.a",), 1),
-        Step("wait", "t.py", span(text, "b:"), "waits for `t.b`", "f", "", ("t.a",), 1, "t.b"),
-        Step("acquire", "t.py", span(text, "b:"), "acquires `t.b`", "f", "", ("t.b",), 2),
-        Step("wait", "t.py", span(text, "a:"), "waits for `t.a`", "f", "", ("t.b",), 2, "t.a"),
+        Step(StepRole.ACQUIRE, "t.py", span(text, "a:"), "acquires `t.a`", "f", "", ("t.a",), 1),
+        Step(
+            StepRole.WAIT, "t.py", span(text, "b:"), "waits for `t.b`", "f", "", ("t.a",), 1, "t.b"
+        ),
+        Step(StepRole.ACQUIRE, "t.py", span(text, "b:"), "acquires `t.b`", "f", "", ("t.b",), 2),
+        Step(
+            StepRole.WAIT, "t.py", span(text, "a:"), "waits for `t.a`", "f", "", ("t.b",), 2, "t.a"
+        ),
     ]
     for width in (60, 160):
         rows = Canned({"t.py": text}).text(

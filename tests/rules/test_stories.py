@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from locklint.core.config import Config
+from locklint.core.diagnostic import StepRole
 from locklint.engine.pipeline import check
 
 HEAD = """\
@@ -544,4 +545,4 @@ def test_a_thread_that_thread_1_creates_is_created_in_its_lane(tmp_path: Path) -
         "    thread.start()\n    with lock:\n        thread.join()\n"
     )
     (found,) = check([str(tmp_path)], Config(select=("LCK307",))).diagnostics
-    assert [each.thread for each in found.steps if each.role != "made"] == [1, 1, 1, 2]
+    assert [each.thread for each in found.steps if each.role != StepRole.MADE] == [1, 1, 1, 2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity, Step
+from locklint.core.diagnostic import Anchor, Confidence, Diagnostic, Severity, Step, StepRole
 from locklint.core.source import SourceFile, Span
 from locklint.engine.report import Silenced
 from locklint.engine.suppress import Reported, Silencer
@@ -57,13 +57,13 @@ def test_a_comment_at_a_step_that_acquires_or_makes_counts_in_any_file() -> None
         "b.py": SourceFile("b.py", "b", "x\ny.acquire()  # locklint: ignore[LCK101] one thread\n"),
     }
 
-    def story(role: str) -> Diagnostic:
+    def story(role: StepRole) -> Diagnostic:
         step = Step(role, "b.py", Span(2, 1, 2, 5), "here")
         return msgspec.structs.replace(finding(3), steps=(step,))
 
-    for role in ("acquire", "made"):
+    for role in (StepRole.ACQUIRE, StepRole.MADE):
         assert Silencer(files).split([story(role)])[0] == ()
-    for role in ("release", "raise", "call", "note"):
+    for role in (StepRole.RELEASE, StepRole.RAISE, StepRole.CALL, StepRole.NOTE):
         assert Silencer(files).split([story(role)])[0] == (story(role),)
 
 
@@ -118,7 +118,7 @@ def test_a_comment_in_another_line_than_its_finding_is_to_be_moved_there() -> No
 
 def test_a_comment_at_a_step_of_a_finding_is_to_be_moved_to_its_place_in_whatever_file() -> None:
     text = "1\n2  # locklint: ignore[LCK101]\n3\n"
-    step = Step("raise", "a.py", Span(2, 1, 2, 5), "here")
+    step = Step(StepRole.RAISE, "a.py", Span(2, 1, 2, 5), "here")
     there = msgspec.structs.replace(finding(7), path="b.py", steps=(step,))
     assert advice(text, Reported(there)) == ["move the comment to b.py:7"]
     here = Reported(finding(1), Span(1, 1, 3, 2))

@@ -9,7 +9,7 @@ from locklint.analysis.critical_pair import CriticalPair
 from locklint.analysis.lock_name import lock_name, short_names
 from locklint.analysis.paths import Paths
 from locklint.analysis.story import made_step, under
-from locklint.core.diagnostic import Step
+from locklint.core.diagnostic import Step, StepRole
 from locklint.core.source import Span
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef
@@ -76,7 +76,9 @@ class Story:
         steps: list[Step] = []
         held: tuple[str, ...] = ()
 
-        def add(role: str, link: CriticalPair, span: Span, message: str, lock: str = "") -> None:
+        def add(
+            role: StepRole, link: CriticalPair, span: Span, message: str, lock: str = ""
+        ) -> None:
             function = self._program.functions[link.function]
             tests = Paths(function).tests_before(span, since)
             steps.append(
@@ -102,19 +104,19 @@ class Story:
                     held = (*held, name)
                 if one.since is not None:
                     message = f"acquires `{name}`"
-                    add("acquire", link, one.since.span, message, one.lock.identity)
+                    add(StepRole.ACQUIRE, link, one.since.span, message, one.lock.identity)
                     since = one.since.span
             if link.inner is not None:
                 callee = self._program.functions[link.inner.function].called_name
-                add("call", link, link.span, _call_phrase(link, callee))
+                add(StepRole.CALL, link, link.span, _call_phrase(link, callee))
             elif event.lock is not None:
                 doing = "waits for"
                 if event.kind is EventKind.WAIT:
                     doing = "waits on a condition, and then for its lock"
                 message = f"{doing} `{waits_for}`{self._holders(lock_name(event.lock), thread)}"
-                add("wait", link, link.span, message, event.lock.identity)
+                add(StepRole.WAIT, link, link.span, message, event.lock.identity)
             else:
-                add("wait", link, link.span, waits)
+                add(StepRole.WAIT, link, link.span, waits)
         return steps
 
     def made(self, *locks: LockRef) -> list[Step]:

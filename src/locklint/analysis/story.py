@@ -12,7 +12,7 @@ from locklint.analysis.lock_name import lock_name
 from locklint.analysis.paths import Paths, Test, said
 from locklint.analysis.raising_within import place_of, raised_within
 from locklint.analysis.written import written
-from locklint.core.diagnostic import Confidence, Severity, Step
+from locklint.core.diagnostic import Confidence, Severity, Step, StepRole
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
@@ -79,7 +79,7 @@ def kind_phrase(kind: LockKind) -> str:
 
 def step(
     function: Function,
-    role: str,
+    role: StepRole,
     span: Span,
     message: str,
     lock: LockRef | None = None,
@@ -152,10 +152,15 @@ def acquire_steps(alike: Sequence[Fate]) -> list[Step]:
     first, *others = alike
     name = display_name(first.lock)
     function = first.states.function
-    said_first = step(function, "acquire", first.span, f"`{name}` is acquired", first.lock, (name,))
+    said_first = step(
+        function, StepRole.ACQUIRE, first.span, f"`{name}` is acquired", first.lock, (name,)
+    )
     return [
         said_first,
-        *[step(function, "acquire", each.span, "or here", each.lock, (name,)) for each in others],
+        *[
+            step(function, StepRole.ACQUIRE, each.span, "or here", each.lock, (name,))
+            for each in others
+        ],
     ]
 
 
@@ -193,9 +198,9 @@ def leak_steps(program: Program, alike: Sequence[Fate], leak: Leak, end: str) ->
     tests = Paths(function).tests_before(leak.span, fate.span)
     message = raising_phrase(program, function, leak.exception) + under(program, function, tests)
     steps = acquire_steps(alike)
-    steps.append(step(function, "raise", leak.span, message, None, held))
+    steps.append(step(function, StepRole.RAISE, leak.span, message, None, held))
     if leak.skipped is not None:
-        steps.append(step(function, "release", leak.skipped, end, fate.lock, held))
+        steps.append(step(function, StepRole.RELEASE, leak.skipped, end, fate.lock, held))
     steps += origin_steps(program, function, leak.exception, held)
     return steps
 
@@ -209,7 +214,7 @@ def origin_steps(
         return []
     does = "raises" if within.cause.kind is CauseKind.RAISE else "may raise"
     message = f"this {does} in {cause_phrase(program, function, exception.cause)}"
-    return [step(within.function, "origin", within.cause.span, message, None, held)]
+    return [step(within.function, StepRole.ORIGIN, within.cause.span, message, None, held)]
 
 
 def when_raised(program: Program, function: Function, cause: Cause) -> str:
@@ -241,10 +246,10 @@ def leaving_step(program: Program, fate: Fate) -> Step:
             text = outcome(program, function, test)
             if text:
                 message += f", once {text}" if test.loop else f", if {text}"
-        return step(function, "exit", span, message, None, (name,))
+        return step(function, StepRole.EXIT, span, message, None, (name,))
     place = min(exit_.span for exit_ in fate.kept)
     return step(
-        function, "exit", place, "the function exits here with the lock held", None, (name,)
+        function, StepRole.EXIT, place, "the function exits here with the lock held", None, (name,)
     )
 
 
@@ -259,4 +264,4 @@ def made_step(program: Program, lock: LockRef) -> Step | None:
         text = source.line(span.line)
         start = len(text) - len(text.lstrip()) + 1
         span = Span(span.line, start, span.line, len(text.rstrip()) + 1)
-    return Step("made", path, span, f"`{lock_name(lock)}` is created", lock=lock.identity)
+    return Step(StepRole.MADE, path, span, f"`{lock_name(lock)}` is created", lock=lock.identity)

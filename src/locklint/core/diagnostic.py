@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 
 import msgspec
 
@@ -58,21 +58,39 @@ class Fix(msgspec.Struct, frozen=True):
     applicability: Applicability
 
 
-# The roles of the steps at which a suppression comment applies to the whole finding.
-ANCHORING_ROLES = frozenset({"acquire", "made"})
+class StepRole(StrEnum):
+    """Kinds of steps, by what happens there; the values are those of JSON and SARIF."""
+
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    RAISE = "raise"
+    ORIGIN = "origin"
+    """The place in a callee that raises."""
+    EXIT = "exit"
+    CALL = "call"
+    TEST = "test"
+    MADE = "made"
+    """The creation of a lock."""
+    WAIT = "wait"
+    SPAWN = "spawn"
+    """The start of a thread."""
+    NOTE = "note"
+
+
+ANCHORING_ROLES = frozenset({StepRole.ACQUIRE, StepRole.MADE})
+"""The roles of the steps at which a suppression comment applies to the whole finding."""
 
 
 class Step(msgspec.Struct, frozen=True):
     """A step of a finding: the place, what happens there, and the locks held after it.
 
-    ``role`` is one of ``acquire``, ``release``, ``raise``, ``origin``, ``exit``, ``call``,
-    ``test``, ``made``, ``wait``, ``spawn`` or ``note``. ``thread`` numbers the threads of a finding
+    ``thread`` numbers the threads of a finding
     that needs several, from 1; 0 is a step of no particular thread. ``waits_for`` is the lock, by
     the name that it has in ``held`` of other threads, for which the thread waits at this step.
     ``in_task`` says that the thread is a task of an event loop.
     """
 
-    role: str
+    role: StepRole
     path: str
     span: Span
     message: str

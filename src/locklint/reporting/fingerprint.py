@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from locklint.core.diagnostic import StepRole
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -75,7 +77,7 @@ def _functions(diagnostic: Diagnostic) -> list[str]:
     """Return the function of the finding; for several threads all functions that acquire."""
     functions = {diagnostic.function}
     for step in diagnostic.steps:
-        if step.thread and step.role == "acquire":
+        if step.thread and step.role is StepRole.ACQUIRE:
             functions.add(step.function)
     return sorted(functions)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locklint.core.diagnostic import StepRole
 from locklint.reporting.places import position, relative
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def order(diagnostic: Diagnostic) -> list[int]:
     steps = diagnostic.steps
     indices = range(len(steps))
     if not threads(diagnostic):
-        return sorted(indices, key=lambda at: steps[at].role == "made")
+        return sorted(indices, key=lambda at: steps[at].role == StepRole.MADE)
     return sorted(indices, key=lambda at: (steps[at].thread == 0, waits(steps[at])))
 
 
@@ -51,7 +52,7 @@ def numbers(diagnostic: Diagnostic) -> dict[int, int]:
 
 def waits(step: Step) -> bool:
     """Return whether a thread waits at this step."""
-    return step.role == "wait"
+    return step.role is StepRole.WAIT
 
 
 def holdings(diagnostic: Diagnostic) -> list[str]:
@@ -63,12 +64,12 @@ def holdings(diagnostic: Diagnostic) -> list[str]:
     before: dict[int, tuple[str, ...]] = {}
     for step in diagnostic.steps:
         old = before.get(step.thread, ())
-        if step.role == "made":
+        if step.role is StepRole.MADE:
             found.append("")
             continue
         before[step.thread] = step.held
-        said = (step.role == "acquire" and len(step.held) == 1 and not old) or (
-            step.role == "release" and len(old) == 1 and not step.held
+        said = (step.role is StepRole.ACQUIRE and len(step.held) == 1 and not old) or (
+            step.role is StepRole.RELEASE and len(old) == 1 and not step.held
         )
         changed = step.held != old and not said
         found.append(f"[holding: {', '.join(step.held) or 'nothing'}]" if changed else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from locklint.core.diagnostic import StepRole
 from locklint.reporting.interleaving import holdings, numbers
 from locklint.reporting.places import position
 from locklint.reporting.printable import printable
@@ -35,7 +36,7 @@ class Happening(msgspec.Struct, frozen=True):
 def happenings(diagnostic: Diagnostic, frame: Frame) -> list[Happening]:
     """Return the steps in order, without those that say where locks are made."""
     signs, held = numbers(diagnostic), holdings(diagnostic)
-    shown = [at for at, step in enumerate(diagnostic.steps) if step.role != "made"]
+    shown = [at for at, step in enumerate(diagnostic.steps) if step.role is not StepRole.MADE]
     many = len(shown) > MOST_SHOWN
     found: list[Happening] = []
     for at in shown:
@@ -45,7 +46,7 @@ def happenings(diagnostic: Diagnostic, frame: Frame) -> list[Happening]:
         around = diagnostic.steps[max(at - 1, 0) : at + 2]
         passing = (
             many
-            and step.role == "call"
+            and step.role is StepRole.CALL
             and not held[at]
             and not primary
             and sum(_home(other) == _home(step) for other in around) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from locklint.core.diagnostic import Step
+from locklint.core.diagnostic import Step, StepRole
 from locklint.reporting.fix_diff import fix_diff
 from locklint.reporting.glyphs import glyphs_for
 from locklint.reporting.interleaving import threads
@@ -62,7 +62,7 @@ def _finding(diagnostic: Diagnostic, results: Results, options: RenderOptions) -
     rest = [each for each in steps if not (several and each.step.thread)]
     yield from _blocks(diagnostic, rest, bool(several), results, frame)
     for step in diagnostic.steps:
-        if step.role == "made":
+        if step.role is StepRole.MADE:
             at = f"{step.path}:{position(step.path, step.span, results)}"
             yield from _note("lock", f"{step.message} at {at}", frame)
     if diagnostic.help:
@@ -80,7 +80,7 @@ def _rows(diagnostic: Diagnostic, results: Results) -> Iterator[int]:
     """The line numbers that are shown."""
     yield position(diagnostic.path, diagnostic.span, results).row
     for step in diagnostic.steps:
-        if step.role != "made":
+        if step.role is not StepRole.MADE:
             yield position(step.path, step.span, results).row
 
 

@@ -54,7 +54,7 @@ from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import cause_phrase, display_name, step
 from locklint.analysis.unheld import early_releases
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.rule import Rule
 
 
@@ -74,7 +74,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps = [
                     step(
                         function,
-                        "acquire",
+                        StepRole.ACQUIRE,
                         fate.span,
                         "if the acquire fails, the lock is not held",
                         fate.lock,
@@ -86,11 +86,17 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps = [
                     step(
                         function,
-                        "raise",
+                        StepRole.RAISE,
                         cause.span,
                         f"if {raising} raises, the lock is not held yet",
                     ),
-                    step(function, "acquire", fate.span, f"`{name}` is acquired here", fate.lock),
+                    step(
+                        function,
+                        StepRole.ACQUIRE,
+                        fate.span,
+                        f"`{name}` is acquired here",
+                        fate.lock,
+                    ),
                 ]
             yield RULE.finding(
                 function,
@@ -101,7 +107,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                     *steps,
                     step(
                         function,
-                        "release",
+                        StepRole.RELEASE,
                         early.release,
                         "but this releases it anyway",
                         fate.lock,

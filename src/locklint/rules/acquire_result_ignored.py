@@ -62,7 +62,7 @@ from locklint.analysis.hold import Why
 from locklint.analysis.program import Program
 from locklint.analysis.results import ignored_results, ignored_tries
 from locklint.analysis.story import display_name, step
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, StepRole
 from locklint.core.source import Span
 from locklint.ir.api_use import UseKind
 from locklint.ir.instruction import TryAcquire
@@ -90,7 +90,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             steps = [
                 step(
                     function,
-                    "acquire",
+                    StepRole.ACQUIRE,
                     span,
                     f"`{name}` might not have been acquired",
                     attempt.lock,
@@ -98,7 +98,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
             ]
             if release is not None:
                 steps.append(
-                    step(function, "release", release, "but it is released here", attempt.lock)
+                    step(
+                        function, StepRole.RELEASE, release, "but it is released here", attempt.lock
+                    )
                 )
             proven = (
                 release is not None and attempt.certain and attempt.lock.confidence > Confidence.LOW
@@ -131,9 +133,11 @@ def _in_callees(states: LockStates) -> Iterator[Diagnostic]:
             continue
         name = display_name(tried.lock)
         what = f"`{tried.callee}()` might not have acquired `{name}`"
-        steps = [step(function, "acquire", span, what, tried.lock)]
+        steps = [step(function, StepRole.ACQUIRE, span, what, tried.lock)]
         if release is not None:
-            steps.append(step(function, "release", release, "but it is released here", tried.lock))
+            steps.append(
+                step(function, StepRole.RELEASE, release, "but it is released here", tried.lock)
+            )
         proven = release is not None and tried.certain and tried.lock.confidence > Confidence.LOW
         yield RULE.finding(
             function,

@@ -54,7 +54,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, step
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.api_use import ApiUse, UseKind
@@ -81,9 +81,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 " stale by then",
                 locks=(use.lock,),
                 steps=(
-                    step(function, "test", use.span, "tested here", use.lock),
+                    step(function, StepRole.TEST, use.span, "tested here", use.lock),
                     step(
-                        function, "acquire", place, "acquired here, possibly after a wait", use.lock
+                        function,
+                        StepRole.ACQUIRE,
+                        place,
+                        "acquired here, possibly after a wait",
+                        use.lock,
                     ),
                 ),
                 help="use `acquire(blocking=False)` and test its result",

@@ -64,7 +64,7 @@ from collections.abc import Iterator
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.declared_order import Violation
 from locklint.analysis.program import Program
-from locklint.core.diagnostic import Diagnostic, Severity, Step
+from locklint.core.diagnostic import Diagnostic, Severity, Step, StepRole
 from locklint.rule import Rule
 
 
@@ -102,7 +102,7 @@ def _declared(found: Violation) -> str:
 def _declarations(found: Violation) -> Iterator[Step]:
     for order in found.orders:
         if order.span is not None:
-            yield Step("note", order.path, order.span, "the order is declared here")
+            yield Step(StepRole.NOTE, order.path, order.span, "the order is declared here")
 
 
 RULE = Rule(

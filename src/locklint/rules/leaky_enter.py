@@ -71,7 +71,7 @@ from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.program import Program
 from locklint.analysis.raising_within import is_found
 from locklint.analysis.story import display_name, origin_steps, raising_phrase, step
-from locklint.core.diagnostic import Diagnostic, Severity, Step
+from locklint.core.diagnostic import Diagnostic, Severity, Step, StepRole
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
@@ -120,10 +120,17 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
             f"`{name}` stays locked if the rest of `{function.name}` raises",
             locks=(fate.lock,),
             steps=(
-                step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
                 step(
                     function,
-                    "raise",
+                    StepRole.ACQUIRE,
+                    fate.span,
+                    f"`{name}` is acquired",
+                    fate.lock,
+                    (name,),
+                ),
+                step(
+                    function,
+                    StepRole.RAISE,
                     leaks[0].span,
                     f"{raising}, and then `__exit__` does not run",
                     None,
@@ -159,9 +166,16 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
             f"`{name}` is acquired here, and `{function.name}` does not release it on every path",
             locks=(fate.lock,),
             steps=(
-                step(partner.function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
-                step(function, "exit", skipped.span, why, None, (name,)),
-                step(function, "release", min(releases), "only this releases it", fate.lock),
+                step(
+                    partner.function,
+                    StepRole.ACQUIRE,
+                    fate.span,
+                    "acquired here",
+                    fate.lock,
+                    (name,),
+                ),
+                step(function, StepRole.EXIT, skipped.span, why, None, (name,)),
+                step(function, StepRole.RELEASE, min(releases), "only this releases it", fate.lock),
                 *origin,
             ),
             help=f"release at the start of `{function.name}`, or in a `finally`",

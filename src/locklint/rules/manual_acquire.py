@@ -65,7 +65,7 @@ from locklint.analysis.story import (
     step,
     with_statement,
 )
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.ir.instruction import Acquire, Release
 from locklint.ir.means import Means, Use
 from locklint.rule import Rule
@@ -91,8 +91,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=Severity.INFO if protected else Severity.WARNING,
                 locks=(fate.lock,),
                 steps=(
-                    step(function, "acquire", fate.span, "acquired here", fate.lock, (name,)),
-                    step(function, "release", release, "released here", fate.lock),
+                    step(
+                        function, StepRole.ACQUIRE, fate.span, "acquired here", fate.lock, (name,)
+                    ),
+                    step(function, StepRole.RELEASE, release, "released here", fate.lock),
                 ),
                 help=f"use `{with_statement(fate.lock)}:`, which releases on every exit path",
             )

@@ -60,7 +60,7 @@ from locklint.analysis.hand_off import held_as
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, step, user_word
 from locklint.analysis.unheld import releases_of_others
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.rule import Rule
 
 
@@ -76,9 +76,11 @@ def check(program: Program) -> Iterator[Diagnostic]:
             steps = []
             if given.before.where is not None:
                 message = f"`{name}` is released here"
-                steps.append(step(function, "release", given.before.where, message, given.lock))
+                steps.append(
+                    step(function, StepRole.RELEASE, given.before.where, message, given.lock)
+                )
             last = f"if `{name}` is held after that, it is by another {user}"
-            steps.append(step(function, "release", given.span, last, given.lock))
+            steps.append(step(function, StepRole.RELEASE, given.span, last, given.lock))
             yield RULE.finding(
                 function,
                 given.span,

@@ -78,7 +78,7 @@ from locklint.analysis.unheld import (
     lends,
     unheld_releases,
 )
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step, StepRole
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.rule import Rule
@@ -125,15 +125,23 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=(
                     step(
                         function,
-                        "raise",
+                        StepRole.RAISE,
                         each.cause.span,
                         f"if {raising} raises, the lock is not held yet",
                     ),
                     step(
-                        function, "acquire", each.fate.span, "it is acquired here", each.fate.lock
+                        function,
+                        StepRole.ACQUIRE,
+                        each.fate.span,
+                        "it is acquired here",
+                        each.fate.lock,
                     ),
                     step(
-                        function, "release", each.release, "but it is released here", each.fate.lock
+                        function,
+                        StepRole.RELEASE,
+                        each.release,
+                        "but it is released here",
+                        each.fate.lock,
                     ),
                 ),
                 help="move the acquire before the `try`, or use `with`",
@@ -174,21 +182,21 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
     elif unheld.severity < Severity.ERROR and unheld.exception is not None:
         assumption = f", {when_raised(program, function, unheld.exception.cause)}"
 
-    def note(role: str, place: Span, message: str) -> None:
+    def note(role: StepRole, place: Span, message: str) -> None:
         steps.append(step(function, role, place, message, unheld.lock))
 
     match unheld.why:
         case NotHeld.RELEASED if before == span:
             last = f"`{name}` is released in each iteration of the loop, but not acquired again"
         case NotHeld.RELEASED if before is not None and before > span:
-            note("release", before, f"`{name}` is released here, in the previous iteration")
+            note(StepRole.RELEASE, before, f"`{name}` is released here, in the previous iteration")
         case NotHeld.RELEASED if before is not None:
-            note("release", before, f"`{name}` is already released here")
+            note(StepRole.RELEASE, before, f"`{name}` is already released here")
         case NotHeld.TRY_FAILED if before is not None:
-            note("release", before, f"`{name}` is not acquired if this fails")
+            note(StepRole.RELEASE, before, f"`{name}` is not acquired if this fails")
         case NotHeld.MANAGED if before is not None:
             note(
-                "acquire",
+                StepRole.ACQUIRE,
                 before,
                 f"this acquires `{name}`, and releases it at the end of the block",
             )
@@ -199,10 +207,10 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
             test = paths.decides(path, unheld.acquires) if path is not None else None
             text = outcome(program, function, test) if test is not None else ""
             if test is not None and text:
-                note("test", test.span, f"if {text}, `{name}` is not acquired")
+                note(StepRole.TEST, test.span, f"if {text}, `{name}` is not acquired")
                 assumption = f", if {text}"
             for place in unheld.acquires[:1]:
-                note("acquire", place, f"`{name}` is acquired here, but not on every path")
+                note(StepRole.ACQUIRE, place, f"`{name}` is acquired here, but not on every path")
         case NotHeld.NEVER_TAKEN:
             made = made_step(program, unheld.lock)
             if made is not None:
@@ -213,12 +221,12 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
         steps.append(
             step(
                 function,
-                "raise",
+                StepRole.RAISE,
                 exception.cause.span,
                 raising_phrase(program, function, exception),
             )
         )
-    steps.append(step(function, "release", span, last, unheld.lock))
+    steps.append(step(function, StepRole.RELEASE, span, last, unheld.lock))
     return steps, assumption
 
 

@@ -59,7 +59,7 @@ from locklint.analysis.story import (
     releasing_help,
     step,
 )
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.rule import Rule
 
 
@@ -73,10 +73,17 @@ def check(program: Program) -> Iterator[Diagnostic]:
             function = states.function
             name = display_name(fate.lock)
             steps = [
-                step(function, "acquire", fate.span, f"`{name}` is acquired", fate.lock, (name,)),
                 step(
                     function,
-                    "raise",
+                    StepRole.ACQUIRE,
+                    fate.span,
+                    f"`{name}` is acquired",
+                    fate.lock,
+                    (name,),
+                ),
+                step(
+                    function,
+                    StepRole.RAISE,
                     place,
                     "an exception in the `with` body is raised here",
                     None,
@@ -87,7 +94,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps.append(
                     step(
                         function,
-                        "release",
+                        StepRole.RELEASE,
                         fate.first_release,
                         "then this release is skipped",
                         fate.lock,

@@ -70,7 +70,7 @@ from locklint.analysis.story import (
     releasing_help,
     step,
 )
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.rule import Rule
 
 
@@ -87,14 +87,16 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps.append(
                     step(
                         function,
-                        "release",
+                        StepRole.RELEASE,
                         fate.first_release,
                         "only this path releases it",
                         fate.lock,
                     )
                 )
             if other is not None and other.span is not None:
-                steps.append(step(other.function, "release", other.span, "unless this releases it"))
+                steps.append(
+                    step(other.function, StepRole.RELEASE, other.span, "unless this releases it")
+                )
             severity = fate.severity(proven=other is None)
             yield RULE.finding(
                 function,

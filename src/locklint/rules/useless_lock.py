@@ -53,7 +53,7 @@ from locklint.analysis.escape import fresh_locks
 from locklint.analysis.events import LockStates
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, kind_phrase, step
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.ir.lock import Exactness, LockRole
 from locklint.rule import Rule
 
@@ -63,9 +63,11 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for states in program.solved():
         function = states.function
         for fresh in fresh_locks(function):
-            steps = [step(function, "made", fresh.made, "the lock is created here", fresh.lock)]
+            steps = [
+                step(function, StepRole.MADE, fresh.made, "the lock is created here", fresh.lock)
+            ]
             if fresh.used != fresh.made:
-                steps.append(step(function, "acquire", fresh.used, fresh.story, fresh.lock))
+                steps.append(step(function, StepRole.ACQUIRE, fresh.used, fresh.story, fresh.lock))
             yield RULE.finding(
                 function,
                 fresh.used,
@@ -112,7 +114,7 @@ def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
                 steps=(
                     step(
                         function,
-                        "acquire",
+                        StepRole.ACQUIRE,
                         taken.acquisition.span,
                         "each process has its own lock",
                         lock,

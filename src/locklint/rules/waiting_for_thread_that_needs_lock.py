@@ -76,7 +76,7 @@ from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.analysis.waiting import WaitingForHolder
-from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step, StepRole
 from locklint.ir.event import EventKind
 from locklint.rule import Rule
 
@@ -122,7 +122,7 @@ def _steps(program: Program, found: WaitingForHolder, story: Story, who: str) ->
     thread = (
         1 if any((each.path, each.function) == place for each in steps if each.thread == 1) else 2
     )
-    start = Step("spawn", function.path, span, message, function.shown_name, thread=thread)
+    start = Step(StepRole.SPAWN, function.path, span, message, function.shown_name, thread=thread)
     before = [
         number
         for number, each in enumerate(steps, start=1)
