@@ -13,7 +13,7 @@ from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Call, Enter, Instruction
+from locklint.ir.instruction import Call, Enter, Instruction, Manager
 from locklint.ir.terminator import Catch, Jump, Raise
 
 _DEPTH = 8
@@ -143,5 +143,5 @@ def _runs(instruction: Instruction, lookup: Lookup) -> Iterator[str]:
                 known = lookup(key)
                 if known is None or not known[0].is_generator:
                     yield key
-        case Enter(manager=manager) if manager is not None:
-            yield from (key for key in (manager.enter, manager.generator) if key is not None)
+        case Enter(manager=Manager(enter=str() as enter)):
+            yield enter
