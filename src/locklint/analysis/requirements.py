@@ -32,7 +32,6 @@ from locklint.ir.instruction import (
     Release,
     TryAcquire,
 )
-from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths, defined_path
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 
@@ -42,6 +41,7 @@ Requires = tuple[Requirement, ...]
 _MOST_TESTS = 24
 MOST_WORK = 40_000
 
+_PREDICATE = re.compile(r"_*(?:can|has|is|owns)_\w+")
 _MARK = "§"
 _NEGATED = re.compile(r"\(((?:(?! and | or ).)*) (is not|not in|!=) ((?:(?! and | or ).)*)\)")
 _POSITIVE = {"is not": "is", "not in": "in", "!=": "=="}
@@ -192,21 +192,33 @@ def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTes
             continue
         if aliases is None:
             aliases = _aliases(function)
-        test = _of_lock(branch, block) or _of_state(branch.condition, aliases, function.module)
+        test = _of_call(branch, block) or _of_state(branch.condition, aliases, function.module)
         if test is not None:
             yield block.id, branch.then, test
             yield block.id, branch.otherwise, replace(test, outcome=not test.outcome)
 
 
-def _of_lock(branch: Branch, block: BasicBlock) -> StateTest | None:
-    """Return the test whether a lock is held that a block ends with, with the outcome true."""
+def _of_call(branch: Branch, block: BasicBlock) -> StateTest | None:
+    """Return the test of what a call says that a block ends with, with the outcome true.
+
+    It says whether a lock is held, or what a method such as `is_owner()` says of its object: along
+    one chain of calls that is the same each time, as for an attribute.
+    """
     if not isinstance(branch.condition, Truth):
         return None
     for each in reversed(block.instructions):
         match each:
-            case Call(lock=LockRef() as lock, callee=AccessPath() as callee, result=result):
-                if result == branch.condition.value and lock.api.tells_if_held(callee.last):
-                    return StateTest(lock.path, TestKind.HELD, True)
+            case Call(callee=AccessPath() as callee, result=result, lock=lock):
+                if result != branch.condition.value:
+                    continue
+                if lock is not None:
+                    held = lock.api.tells_if_held(callee.last)
+                    return StateTest(lock.path, TestKind.HELD, True) if held else None
+                if each.arguments or not each.targets or not _outlives(callee):
+                    return None
+                if _PREDICATE.fullmatch(callee.last) is None:
+                    return None
+                return StateTest(callee, TestKind.TRUTH, True)
     return None
 
 
