@@ -115,6 +115,8 @@ def _enters(manager: Manager | None) -> Grade:
 def _call(call: Call, raises: Raises) -> Grade:
     if call.implicit:
         return Grade.NEVER  # The read or the operator has a grade of its own.
+    if _asks_to_raise(call) and not call.targets:
+        return Grade.UNKNOWN
     if _is_logging(call.callee):
         return Grade.NEVER if call.safe else Grade.ACQUIRE
     if call.targets:
@@ -169,6 +171,16 @@ def _is_by_key(call: Call) -> bool:
         return False
     value = call.arguments[0].value
     return not (isinstance(value, Constant) and isinstance(value.value, int))
+
+
+def _asks_to_raise(call: Call) -> bool:
+    """Return whether a call is told to raise: ``log.error(text, reraise=True)``."""
+    return any(
+        argument.name is not None
+        and "raise" in argument.name
+        and not (isinstance(argument.value, Constant) and not argument.value.value)
+        for argument in call.arguments
+    )
 
 
 def _is_logging(callee: AccessPath | None) -> bool:
