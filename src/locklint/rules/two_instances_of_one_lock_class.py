@@ -2,7 +2,8 @@
 
 Finds a function that holds the lock of one instance and acquires the same lock of another instance
 of the class, or holds one lock of a list or dict and acquires another one of it, where nothing
-determines which of the two is acquired first.
+determines which of the two is acquired first. Where only a callee acquires the second one, the
+finding is no more than info: what is passed may never be swapped.
 
 ## Why is this bad?
 
@@ -89,7 +90,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             function,
             found.holder.span,
             _message(found, story.name(lock)),
-            severity=Severity.WARNING,
+            severity=_severity(found),
             confidence=Confidence.MEDIUM,
             locks=(lock,),
             steps=[*story.steps(), *story.made(lock)],
@@ -97,6 +98,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
             " `id()`",
             anchors=() if since is None else (since.span,),
         )
+
+
+def _severity(found: TwoInstances) -> Severity:
+    """Return a warning if one function acquires both: there its author sees both orders."""
+    is_direct = found.holder.inner is None
+    return Severity.WARNING if is_direct else Severity.INFO
 
 
 def _message(found: TwoInstances, name: str) -> str:
