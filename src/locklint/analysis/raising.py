@@ -174,7 +174,7 @@ def _is_by_key(call: Call) -> bool:
 
 
 def _asks_to_raise(call: Call) -> bool:
-    """Return whether a call asks for an exception: ``log.error(text, reraise=True)``."""
+    """Return whether an argument makes a call raise: ``log.error(text, reraise=True)``."""
     return any(
         argument.name is not None
         and "raise" in argument.name
