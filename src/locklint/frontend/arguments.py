@@ -98,16 +98,32 @@ class Arguments:
     ) -> Types:
         """Return the values that calls pass; empty if none passes anything."""
         found: list[Types] = []
+        elsewhere: list[Types] = []
         others = False
+        sites = 0
         for where, site in self._call_sites(decl, parameter, position, index):
             bound = self._calls(where, site, decl, index)
             if bound is None:
+                if self.evaluator.exhausted:
+                    break  # No other call is known to be one of the function.
                 continue
             argument = _argument(site, parameter, position - (1 if bound else 0))
             if argument is None:
                 continue
-            found.append(self.evaluator.value(argument, scope_of(where, site.function)))
+            passed = self.evaluator.value(argument, scope_of(where, site.function))
+            if where.path == index.path or not is_method(decl) or decl.name == "__init__":
+                found.append(passed)
+            else:
+                elsewhere.append(passed)
             others = others or where.path != index.path
+            sites += 1
+        if elsewhere:
+            # Methods of other classes have the same name: only what all agree on is believed.
+            agreed = without_none(union(*found, *elsewhere))
+            is_one = len(agreed) == 1 and (
+                not self._is_called(agreed[0]) or self._is_registered_once(decl, index, sites)
+            )
+            found += elsewhere if is_one else [UNKNOWN]
         types = union(*found)
         if parameter.annotation is not None or (others and decl.name != "__init__"):
             types = self._of_one_object(types, decl, parameter, index)
@@ -115,6 +131,14 @@ class Arguments:
             return weaken(types, Confidence.MEDIUM)
         unsure = any(isinstance(kind, UnknownType) for kind in types) or () in found
         return weaken(types, Confidence.LOW if unsure else Confidence.MEDIUM)
+
+    def _is_registered_once(self, decl: FunctionDecl, index: ModuleIndex, sites: int) -> bool:
+        """Return whether one place passes a callback, to objects of one class.
+
+        If there are several classes, each calls those of its own objects only.
+        """
+        own = ClassRef(index.path, decl.class_name or "", index)
+        return sites == 1 and not self.evaluator.project.subclasses(own)
 
     def _of_one_object(
         self, types: Types, decl: FunctionDecl, parameter: Parameter, index: ModuleIndex

@@ -38,26 +38,28 @@ class CallSites:
         """Return the calls by that last name, by module, all of them."""
         return self._table.named(name)
 
-    def passing(
-        self, name: str, parameter: Parameter, least: int, but: ModuleIndex
-    ) -> Iterator[Site]:
-        """Yield the calls in other files for which `may_pass` holds, by module, bounded."""
+    def passing(self, name: str, parameter: Parameter, least: int, but: ModuleIndex) -> list[Site]:
+        """Return the calls in other files for which `may_pass` holds, by module.
+
+        Empty if there are more than `MAX_CALL_SITES`: a part of them proves nothing, and most calls
+        by so common a name are of other functions.
+        """
         sites = self._table.named(name)
         known = self._passing.get(name)
         if known is None or known.sites is not sites:
             known = self._passing[name] = _Passing(sites)
+        found: list[Site] = []
         last = -1
-        left = MAX_CALL_SITES
         for place in merge(
             known.with_keyword(parameter.name),
             () if parameter.keyword_only else known.with_more_than(least),
         ):
             if place != last and sites[place][0].path != but.path:
-                if not left:
-                    return
-                left -= 1
-                yield sites[place]
+                if len(found) == MAX_CALL_SITES:
+                    return []
+                found.append(sites[place])
             last = place
+        return found
 
 
 class _Passing:

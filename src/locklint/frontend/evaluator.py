@@ -29,6 +29,10 @@ class Evaluator(Protocol):
     learnt: dict[str, LockKind]
     """Locks outside the project, by the dotted names of what makes or holds them."""
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether the current query has used up its steps, so that each value is unknown."""
+
     def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
         """Return the result for a key, computed once; return nothing within its own computation."""
 
