@@ -20,10 +20,6 @@ KNOWN = {
     "a file without words of locks is read only if a name leads to it",
     ("unrelated", "imports.md", "A file that has no word of locks is not looked into for them"): ""
     "as above",
-    ("together", "LCK302.md", "Reported: back through the object that was made with `self`"): ""
-    "a way back to the maker is not found if its module's name is taken twice",
-    ("together", "LCK302.md", "Reported: through wrapped functions of files without locks"): ""
-    "as above",
     ("together", "LCK305.md", "Reported: against a comment"): "a declared name that two modules"
     " have is that of the first",
 }

@@ -31,7 +31,7 @@ class Evaluator(Protocol):
 
     @property
     def exhausted(self) -> bool:
-        """Whether the current query has used up its steps, so that each value is unknown."""
+        """Return whether the query has used up its steps, so that each value is unknown."""
 
     def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
         """Return the result for a key, computed once; return nothing within its own computation."""
