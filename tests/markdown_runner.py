@@ -181,6 +181,9 @@ def _blocks(path: Path, lines: Sequence[str]) -> Iterator[tuple[_Fence | tuple[i
             name = None
             index = end + 1
             continue
+        if line.startswith(("```", "~~~")):
+            # A fence that is passed over would take its expectations with it.
+            raise SuiteError(f"{path.name}:{index + 1}: a fence opens with one word at most")
         heading = _HEADING.fullmatch(line)
         if heading is not None:
             yield (len(heading.group(1)), heading.group(2)), index + 1

@@ -111,6 +111,7 @@ def test_a_suite_is_read() -> None:
         (EXAMPLE, "cannot read this expectation"),
         ("# A\n```py\nx = 1  # error: [LCK102] oops\n```\n", "cannot read this expectation: oops"),
         ("# A\n```py\nx = 1\n", "never closed"),
+        ("# A\n```py path=a.py\nx = 1\n```\n", "one word at most"),
         ("```py\nx = 1\n```\n", "before the first heading"),
         ("# A\n```py\n```\n```py\n```\n", "already has a file main.py"),
         ("# A\n```locks\n```\n", "before any file"),
