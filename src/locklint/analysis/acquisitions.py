@@ -238,7 +238,9 @@ class Fate(msgspec.Struct):
         transaction in two phases, and is no more than a warning.
         """
         sure = self.lock.confidence > Confidence.LOW
-        if self.instruction is None and self.lock.path.root in (Root.PARAMETER, Root.LOCAL):
+        path = self.lock.path
+        of_another = path.root in (Root.PARAMETER, Root.LOCAL) or len(path.fields) > 1
+        if self.instruction is None and of_another:
             sure = sure and self.lock.confidence is Confidence.HIGH
         return Severity.ERROR if proven and sure else Severity.WARNING
 
