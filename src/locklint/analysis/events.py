@@ -220,7 +220,8 @@ class LockStates(msgspec.Struct):
     its ``yields`` are not noted either, unless all facts are requested. ``deciding`` are the
     parameters whose values the states have to track. ``sets_flags``: the function, or a callee,
     binds an attribute or element to a literal. ``handed_on`` are the locks that one iteration of a
-    loop acquires and another one releases.
+    loop acquires and another one releases. ``varied`` are the identities of the locks that a callee
+    acquires or releases on some of its paths only.
     """
 
     function: Function
@@ -242,6 +243,7 @@ class LockStates(msgspec.Struct):
     sets_flags: bool = False
     shared: Shared = NOT_SHARED
     handed_on: frozenset[LockKey] = frozenset()
+    varied: set[str] = msgspec.field(default_factory=set)
     # Results that are computed once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -327,6 +329,10 @@ class Recorder:
         """Return the facts about locks at an exit, without locks that iterations hand on."""
         forgotten = dict.fromkeys(self.states.handed_on, FORGOTTEN)
         return {**disjunct.holds, **forgotten}
+
+    def varies(self, lock: LockRef) -> None:
+        """Note a lock that a callee may acquire or release, or neither."""
+        self.states.varied.add(lock.identity)
 
     def calls(
         self,

@@ -243,6 +243,8 @@ class Calls(Notes):
         lock = self._canonical_lock(lock, disjunct)
         key = key_of(lock, mode)
         if delta is None:
+            if self._recorder:
+                self._recorder.varies(lock)
             return [disjunct.with_hold(key, FORGOTTEN)]
         current = [disjunct]
         how = How(callee.name, Means.CALL)

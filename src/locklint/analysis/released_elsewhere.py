@@ -41,7 +41,7 @@ class ReleasedElsewhere:
 
     ``unseen`` are the paths of unknown objects that functions release which were not lowered, each
     after the path of its file. A lock that some function stores or passes on may be released under
-    any name, and a variable or an element may be any lock of its file.
+    any name, or by a callee on some of its paths, and a variable or an element may be any lock of its file.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class ReleasedElsewhere:
                     if given.lock.exactness is Exactness.ELEMENT:
                         self._any_of.add(one.function.path)
             self._passed_on.update(_passed_on(one.function))
+            self._passed_on.update(one.varied)
             for call in _releasing_calls(one.function):
                 assert call.callee is not None
                 other = OtherRelease(one.function, call.span, False)
