@@ -245,6 +245,16 @@ class Fate(msgspec.Struct):
         return Severity.ERROR if proven and sure else Severity.WARNING
 
 
+def severity_of(exception: InFlight, usual: Severity) -> Severity:
+    """Return the severity of a leak by an exception: ``usual``, or info if nothing suggests it.
+
+    Nothing suggests that attributes, subscripts, operators and keys fail, nor calls of the program
+    in whose functions nothing likely was found, unless a handler catches a part of what they raise.
+    """
+    in_doubt = exception.grade < Grade.UNKNOWN and not exception.excluded
+    return Severity.INFO if in_doubt else usual
+
+
 def _by_conviction(exit_: Exit) -> tuple[int, Cause]:
     assert exit_.exception is not None
     return (-exit_.exception.grade, exit_.exception.cause)

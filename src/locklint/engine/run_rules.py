@@ -56,15 +56,17 @@ def run_rules(
         except Exception as error:
             errors.append(InternalError.of(f"<{rule.code}>", error))
     stronger = {rule.code: rule.subsumed_by for rule in rules}
-    places: dict[tuple[str, int, int], set[str]] = {}
+    places: dict[tuple[str, int, int], dict[str, Severity]] = {}
     for diagnostic in found:
         place = (diagnostic.path, diagnostic.span.line, diagnostic.span.column)
-        places.setdefault(place, set()).add(diagnostic.code)
+        beside = places.setdefault(place, {})
+        beside[diagnostic.code] = max(diagnostic.severity, beside.get(diagnostic.code, Severity.INFO))
     shown: list[Diagnostic] = []
     for diagnostic in found:
         span = diagnostic.span
         beside = places[diagnostic.path, span.line, span.column]
-        if not any(code in beside for code in stronger[diagnostic.code]):
+        # A finding that is less severe, and perhaps not shown, takes the place of none.
+        if all(beside.get(code, -1) < diagnostic.severity for code in stronger[diagnostic.code]):
             shown.append(diagnostic)
     return Found(tuple(found), visible(shown, selection, paths), tuple(errors))
 

@@ -51,7 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.acquisitions import Fate, by_cause, fates
+from locklint.analysis.acquisitions import Fate, by_cause, fates, severity_of
 from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.raising_within import is_found
@@ -74,6 +74,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function,
                 fate.span,
                 f"`{name}` stays locked {when} before the `try`",
+                severity=severity_of(leak.exception, Severity.WARNING),
                 locks=(fate.lock,),
                 steps=leak_steps(
                     program, alike, leak, "this release covers only the statements inside the `try`"

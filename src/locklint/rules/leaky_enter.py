@@ -65,7 +65,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from locklint.analysis.acquisitions import fates
+from locklint.analysis.acquisitions import fates, severity_of
 from locklint.analysis.events import Exit, LockStates
 from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.program import Program
@@ -118,6 +118,7 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
             function,
             fate.span,
             f"`{name}` stays locked if the rest of `{function.name}` raises",
+            severity=severity_of(raised, Severity.WARNING),
             locks=(fate.lock,),
             steps=(
                 step(
@@ -156,7 +157,9 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
         name = display_name(fate.lock)
         why = "the method exits here without a release"
         origin: list[Step] = []
+        severity = Severity.WARNING
         if skipped.exception is not None:
+            severity = severity_of(skipped.exception, severity)
             raising = raising_phrase(program, function, skipped.exception)
             why = f"{raising}, and then the release is skipped"
             origin = origin_steps(program, function, skipped.exception, (name,))
@@ -164,6 +167,7 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
             partner.function,
             fate.span,
             f"`{name}` is acquired here, and `{function.name}` does not release it on every path",
+            severity=severity,
             locks=(fate.lock,),
             steps=(
                 step(

@@ -3,10 +3,10 @@
 Finds a path on which an exception, raised while a lock is held, leaves the function without
 releasing the lock, although the normal path releases it. It is an error if a `raise`, an `await`,
 a call that fails in ordinary use (`open()`, a callback) or a call of which nothing is known is on
-that path. It is a warning if only an attribute, a subscript, a division or a missing key could
-raise, or a function of the program that calls nothing likely to fail. Where the function releases
-the lock after some exceptions, a call of which nothing is known makes a warning, too: it stands
-outside the `try`, or in a `finally` before the release, or a handler names what it raises.
+that path. Where the function releases the lock after some exceptions, a call of which nothing is
+known makes a warning: it stands outside the `try`, or in a `finally` before the release, or a
+handler names what it raises. It is info if only an attribute, a subscript, a division or a missing
+key could raise, or a function of the program that calls nothing likely to fail.
 
 ## Why is this bad?
 
@@ -44,7 +44,7 @@ def read(path):
 ## Known limits
 
 A call of an unknown function is assumed to be able to raise. Operations that fail only through a
-programming error (an attribute, a subscript, a division) make a warning at most, and no finding
+programming error (an attribute, a subscript, a division) make no more than info, and no finding
 if the types of their values are known, as an element of a display. Nor does what fails only for
 values of a wrong type (a sum, a comparison), a call that hardly ever fails, such as `print`, a log
 line, `append` or `uuid.uuid4()`, or a function of the program in which nothing else may raise.
@@ -59,7 +59,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.acquisitions import Fate, by_cause, fates
+from locklint.analysis.acquisitions import Fate, by_cause, fates, severity_of
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.hand_off import is_given_to_others
 from locklint.analysis.program import Program
@@ -89,7 +89,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             proven = fate.is_proven(leak.exception) and is_found(
                 function, leak.exception, program.lookup
             )
-            severity = fate.severity(proven)
+            severity = severity_of(leak.exception, fate.severity(proven))
             yield RULE.finding(
                 function,
                 fate.span,
