@@ -6,7 +6,7 @@ import msgspec
 
 from locklint.analysis.passed import Passed
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
-from locklint.ir.cfg import Function, FunctionKind, split_key
+from locklint.ir.cfg import Function, FunctionKind, element_of, split_key
 from locklint.ir.instruction import Assign, Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
 
@@ -112,7 +112,7 @@ class Binding:
             if argument.name is not None:
                 self._bind(argument.name, argument)
                 if by_name and argument.name not in bare:
-                    self._bind(_element(by_name, argument.name), argument)
+                    self._bind(element_of(by_name, argument.name), argument)
                     self._collected[by_name].append(_literal(argument))
             elif position < len(plain):
                 self._bind(plain[position], argument)
@@ -134,7 +134,7 @@ class Binding:
             if name.startswith("**"):
                 self.roots.setdefault(name[2:], source)
             elif not name.startswith("*") and name not in self._given:
-                self.roots.setdefault(name, source.field(_element("", name)))
+                self.roots.setdefault(name, source.field(element_of("", name)))
 
     def _spread(self, names: list[str], source: AccessPath, collecting: str) -> None:
         """``f(*args)``: the parameters are the elements, in order."""
@@ -287,10 +287,6 @@ class Binding:
             for each in block.instructions
         )
         return Root.LOCAL if own else Root.CLOSURE
-
-
-def _element(collecting: str, name: str) -> str:
-    return f"{collecting}[{name!r}]"
 
 
 def _literal(argument: CallArgument) -> CallArgument:

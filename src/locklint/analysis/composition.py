@@ -382,7 +382,7 @@ class Composition:
                 continue
             if _is_left_out(requirement, called.binding):
                 return None
-            passed = called.binding.value(requirement.parameter)
+            passed = own.as_passed(called.binding.value(requirement.parameter))
             test = None if passed is None else requirement.of_value(passed)
             if test is not None and self._settled.rules_out(test, called):
                 return None

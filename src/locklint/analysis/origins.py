@@ -34,6 +34,7 @@ class Origins:
         self._function = function
         self._rebinding: dict[AccessPath, set[BlockId]] = defaultdict(set)
         self._rebound: dict[AccessPath, set[BlockId]] = {}
+        self._unknown: set[AccessPath] = set()
         self._calls: dict[AccessPath, Call] = {}
         self._values: dict[AccessPath, set[Operand]] = defaultdict(set)
         for block in function.blocks.values():
@@ -43,15 +44,20 @@ class Origins:
                         if isinstance(result, AccessPath):
                             self._calls[result] = instruction
                         if callee is not None and callee.fields and callee.last in _CHANGING:
-                            self._bind(callee, block.id)
+                            self._bind(callee, block.id, function.option(instruction) is not None)
                     case Assign(target=target, value=value):
                         self._values[target].add(value)
                         self._bind(target, block.id)
 
-    def _bind(self, path: AccessPath, block: BlockId) -> None:
-        """Note that a parameter is bound again, or what it has collected by name is changed."""
+    def _bind(self, path: AccessPath, block: BlockId, is_option: bool = False) -> None:
+        """Note that a parameter is bound again, or what it has collected by name is changed.
+
+        ``is_option``: only one element is taken out. What is taken is known all the same.
+        """
         if path.is_parameter or self._function.collects_by_name(path):
             self._rebinding[_parameter(path)].add(block)
+            if not is_option:
+                self._unknown.add(_parameter(path))
 
     @property
     def rebinds(self) -> bool:
@@ -81,11 +87,25 @@ class Origins:
         """Return the parameter that is as true as the value of a path in a block, or None."""
         if path.is_parameter:
             return None if self.is_rebound(path, block) else path.root_name
+        if (option := self.option(path)) is not None:
+            return option
         if path.root not in (Root.SELF, Root.LOCAL) or len(self._values.get(path, ())) != 1:
             return None
         found = self._behind(path, _DEPTH)
         only = next(iter(found)) if len(found) == 1 else None
         return only
+
+    def option(self, path: AccessPath) -> str | None:
+        """Return the element of ``**kwargs`` that a variable is: a parameter, by another name."""
+        values = self._values.get(path, ())
+        if len(values) == 1 and path.root is Root.LOCAL:
+            (value,) = values
+            path = value if isinstance(value, AccessPath) else path
+        call = self._calls.get(path)
+        name = None if call is None else self._function.option(call)
+        if name is None or call is None or call.callee is None:
+            return None
+        return None if _parameter(call.callee) in self._unknown else name
 
     def _behind(self, operand: Operand, depth: int) -> set[str | None]:
         """The parameters that decide whether a value is true; None among them: something else."""
@@ -97,6 +117,8 @@ class Origins:
             case AccessPath(root=Root.PARAMETER, fields=()):
                 return {None if operand in self._rebinding else operand.root_name}
             case AccessPath() if depth > 0 and operand in self._calls:
+                if (option := self.option(operand)) is not None:
+                    return {option}
                 call = self._calls[operand]
                 if call.external not in _COPIES or len(call.arguments) != 1:
                     return {None}

@@ -41,7 +41,8 @@ class ReleasedElsewhere:
 
     ``unseen`` are the paths of unknown objects that functions release which were not lowered, each
     after the path of its file. A lock that some function stores or passes on may be released under
-    any name, or by a callee on some of its paths, and a variable or an element may be any lock of its file.
+    any name, and so may one that a callee releases on some of its paths. A variable or an element
+    may be any lock of its file.
     """
 
     def __init__(

@@ -107,6 +107,14 @@ class Requirements:
         every = [self._by_block.get(block, frozenset()) for block in blocks]
         return frozenset.intersection(*every) if every else frozenset()
 
+    def as_passed(self, value: AccessPath | None) -> AccessPath | None:
+        """Return a value as what callers pass: a variable may be what ``**kwargs`` has for a name.
+
+        Any other value is returned unchanged.
+        """
+        name = None if value is None else self._origins.option(value)
+        return value if name is None else AccessPath(name, (), Root.PARAMETER)
+
     def is_passed_on(self, parameter: AccessPath, span: Span) -> bool:
         """Return whether an instruction gets what was passed for a parameter, never bound again."""
         blocks = self._blocks.get(span, ())
@@ -328,6 +336,10 @@ def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator
             clear = not origins.is_rebound(path, block)
             kind = RequirementKind.EQUALS if clear else RequirementKind.UNCLEAR
             yield Requirement(path.root_name, kind, True, against)
+        case IsNone(AccessPath() as path) if (name := origins.option(path)) is not None:
+            yield Requirement(name, RequirementKind.NONE, True)
+        case Equals(AccessPath() as path, against) if (name := origins.option(path)) is not None:
+            yield Requirement(name, RequirementKind.EQUALS, True, against)
         case _:
             yield from _of_other_test(condition)
 
@@ -370,7 +382,7 @@ def _of_results(condition: Condition, origins: Origins) -> Iterator[Requirement]
     """Return the tests of what calls make of parameters, which cannot be followed."""
     for path in condition_paths(condition):
         call = origins.call(path)
-        if call is not None:
+        if call is not None and origins.option(path) is None:
             given = [call.callee, *(argument.value for argument in call.arguments)]
             roots = [each for each in given if isinstance(each, AccessPath)]
             for root in roots:

@@ -60,7 +60,9 @@ def run_rules(
     for diagnostic in found:
         place = (diagnostic.path, diagnostic.span.line, diagnostic.span.column)
         beside = places.setdefault(place, {})
-        beside[diagnostic.code] = max(diagnostic.severity, beside.get(diagnostic.code, Severity.INFO))
+        beside[diagnostic.code] = max(
+            diagnostic.severity, beside.get(diagnostic.code, Severity.INFO)
+        )
     shown: list[Diagnostic] = []
     for diagnostic in found:
         span = diagnostic.span

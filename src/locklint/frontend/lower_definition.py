@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import libcst as cst
 import msgspec
+from msgspec.structs import replace
 
 from locklint.core.source import Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
@@ -24,6 +25,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Decorator, Function, FunctionKind
 from locklint.ir.instruction import (
     BlockId,
+    Call,
     Constant,
     FunctionRef,
     Operand,
@@ -74,7 +76,7 @@ def lower_definition(
         low.graph.leave(Return(end, Constant(None), implicit=True))
 
     blocks, is_cut = _graph(session, scope, head, bindings, body)
-    return Function(
+    function = Function(
         key=f"{session.source.key}:{head.qualname}",
         qualname=head.qualname,
         module=session.source.module,
@@ -94,6 +96,8 @@ def lower_definition(
         too_complex=is_cut,
         defaults=_literal_defaults(node.params),
     )
+    options = _literal_options(function)
+    return replace(function, defaults=(*function.defaults, *options)) if options else function
 
 
 def _literal_defaults(parameters: cst.Parameters) -> tuple[tuple[str, Constant], ...]:
@@ -105,6 +109,25 @@ def _literal_defaults(parameters: cst.Parameters) -> tuple[tuple[str, Constant],
         if known is not None:
             found.append((param.name.value, known))
     return tuple(found)
+
+
+def _literal_options(function: Function) -> tuple[tuple[str, Constant], ...]:
+    """Return the elements of ``**kwargs`` for which a body has one default, and that is a literal.
+
+    That of ``kwargs.get("wait")`` is None.
+    """
+    found: dict[str, Constant | None] = {}
+    if not any(name.startswith("**") for name in function.parameters):
+        return ()
+    for block in function.blocks.values():
+        for each in block.instructions:
+            name = function.option(each) if isinstance(each, Call) else None
+            if name is None or not isinstance(each, Call):
+                continue
+            default = each.arguments[1].value if len(each.arguments) > 1 else Constant(None)
+            known = default if isinstance(default, Constant) else None
+            found[name] = known if found.get(name, known) == known else None
+    return tuple([(name, known) for name, known in found.items() if known is not None])
 
 
 def _graph(

@@ -12,7 +12,7 @@ from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import ApiUse
-from locklint.ir.instruction import BlockId, Constant, Instruction
+from locklint.ir.instruction import BlockId, Call, Constant, Instruction
 from locklint.ir.terminator import Branch, Catch, Jump, Terminator
 
 # Names of lambdas hold a line and a column, with a colon in between.
@@ -27,6 +27,11 @@ def split_key(key: str) -> tuple[str, str]:
         return match[1], match[2]
     module, _, qualname = key.rpartition(":")
     return module, qualname
+
+
+def element_of(collecting: str, name: str) -> str:
+    """Return the path of what a parameter such as ``**kwargs`` collects by a name."""
+    return f"{collecting}[{name!r}]"
 
 
 class FunctionKind(IdentityEnum):
@@ -133,6 +138,21 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     def collects_by_name(self, path: AccessPath) -> bool:
         """Return whether a path is the parameter ``**kwargs``, or leads through it."""
         return path.root is Root.PARAMETER and f"**{path.root_name}" in self.parameters
+
+    def option(self, call: Call) -> str | None:
+        """Return the element of ``**kwargs`` that a call gives, or None.
+
+        ``kwargs.get("wait", True)`` and ``kwargs.pop("wait")`` give what is passed for ``wait``.
+        """
+        callee = call.callee
+        if callee is None or len(callee.fields) != 1 or not self.collects_by_name(callee):
+            return None
+        if callee.last not in ("get", "pop") or not call.arguments or call.arguments[0].star:
+            return None
+        key = call.arguments[0].value
+        if not isinstance(key, Constant) or not isinstance(key.value, str):
+            return None
+        return element_of(callee.root_name, key.value)
 
     @property
     def self_name(self) -> str | None:
