@@ -60,6 +60,8 @@ _HARMLESS_MANAGERS = frozenset(
 
 _DIVIDING = frozenset({"/", "//", "%", "/=", "//=", "%="})
 
+_CHOICE = frozenset({"in", "not in"})
+
 _INITIALISERS = frozenset({"__init__", "__post_init__"})
 
 _ASKING_KIND = frozenset(
@@ -259,13 +261,23 @@ def _asks_kind(block: BasicBlock) -> bool:
 
 
 def _asks_value(block: BasicBlock) -> bool:
-    """Return whether a block ends with a test of parameters, and literals at most."""
+    """Return whether a block ends with a test of parameters, and literals at most.
+
+    An attribute of a parameter that is to be one of some literals, such as ``data.ndim != 1``, says
+    what sort of object it is. One that is compared otherwise is a state.
+    """
     match block.terminator:
-        case Branch(condition=Truth(value=value) | IsNone(value=value) | Equals(value=value)):
+        case Branch(condition=Equals(value=value)):
+            return isinstance(value, AccessPath) and value.root is Root.PARAMETER
+        case Branch(condition=Truth(value=value) | IsNone(value=value)):
             return _is_parameter(value)
         case Branch(span=span) if block.instructions:
             match block.instructions[-1]:
-                case Operate(span=asked, operands=operands) if asked == span and operands:
+                case Operate(span=asked, operands=operands, what=what) if (
+                    asked == span and operands
+                ):
+                    if what in _CHOICE and len(operands) == 1:
+                        return operands[0].root is Root.PARAMETER
                     return all(_is_parameter(each) or _is_size(each, block) for each in operands)
     return False
 

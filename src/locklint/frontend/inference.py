@@ -66,6 +66,7 @@ from locklint.index.declarations import (
     Value,
 )
 from locklint.ir.lock import Exactness, LockKind
+from locklint.models.graded_names import ELEMENT, FOREIGN_FUNCTION
 from locklint.models.six_moves import standard_name
 from locklint.models.table import LockTable
 
@@ -538,6 +539,10 @@ class Inference:
                 return (kind,)  # `Queue[int]` is the class itself.
             case NoneType():
                 return ()
+            case ExternalInstance(dotted=dotted) if FOREIGN_FUNCTION.fullmatch(
+                f"{dotted}.{ELEMENT}"
+            ):
+                return (NameType(f"{dotted}.{ELEMENT}"),)
             case _:
                 return UNKNOWN
 

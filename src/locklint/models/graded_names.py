@@ -136,6 +136,7 @@ CALCULATING_MODULES: dict[str, frozenset[str]] = {
         "colorsys": "",
         "contextvars": "",
         "copy": "",
+        "ctypes": "CDLL OleDLL PyDLL WinDLL",
         "dataclasses": "",
         "datetime": "",
         "datetime.datetime": "fromisoformat strptime",
@@ -283,6 +284,13 @@ LIKELY_LIBRARIES = frozenset(
     " kafka kazoo ldap3 paramiko pika psycopg psycopg2 pymongo pymysql redis requests serial smbus"
     " sqlalchemy urllib3 usb websocket websockets zmq".split()
 )
+
+# Functions of a foreign library, by name or number: they report failures by their results. A wrong
+# argument is a mistake of the program. Those of `oledll` raise what they report.
+FOREIGN_FUNCTION = re.compile(
+    r"ctypes\.(?:(?:CDLL|PyDLL|WinDLL)|(?:cdll|pydll|windll)\.\w+)(?:\(\))?\.\w+"
+)
+ELEMENT = "__getitem__"
 
 # Known external methods, where the receiver's type was found.
 UNLIKELY_TYPED = frozenset(

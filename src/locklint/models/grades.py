@@ -28,6 +28,7 @@ from locklint.models.graded_names import (
     CALLBACKS,
     CONTAINER_METHODS,
     CONTAINER_TYPES,
+    FOREIGN_FUNCTION,
     LIKELY_LIBRARIES,
     LIKELY_METHODS,
     LOGGER_METHODS,
@@ -94,6 +95,8 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Closing hardly ever fails.
+    if FOREIGN_FUNCTION.fullmatch(name):
+        return CallGrade.UNLIKELY
     if name.startswith("pathlib."):
         return _path_grade(method)
     if is_method and "()" in owner and method in TEXT_METHODS:
