@@ -149,6 +149,8 @@ def _call(call: Call, raises: Raises) -> Grade:
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
+        if _encodes(call):
+            return Grade.POSSIBLE
         method, receiver = call.callee.last, call.callee.parent().last
         return _GRADES[method_grade(method, receiver, by_key=_is_by_key(call))]
     # Others have chosen what a variable holds, and it may do anything.
@@ -165,6 +167,16 @@ def run_by(call: Call) -> Iterator[str]:
         for argument in call.arguments:
             if isinstance(argument.value, FunctionRef):
                 yield from argument.functions
+
+
+def _encodes(call: Call) -> bool:
+    """Return whether a call encodes a text: ``name.encode()`` or ``name.encode("utf-8")``."""
+    if call.callee is None or call.callee.last != "encode":
+        return False
+    return all(
+        isinstance(each.value, Constant) and isinstance(each.value.value, str)
+        for each in call.arguments
+    )
 
 
 def _is_by_key(call: Call) -> bool:

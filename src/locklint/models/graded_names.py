@@ -330,6 +330,15 @@ TEXT_METHODS = frozenset(
     " rsplit rstrip split splitlines startswith strip title upper".split()
 )
 
+# Types of values that never change, and bytes: their methods fail for wrong arguments only, but for
+# these. A text that has no encoding, or not what is looked up in it, is the program's own data.
+PLAIN_TYPES = frozenset(
+    f"builtins.{name}"
+    for name in "bool bytearray bytes complex float frozenset int str tuple".split()
+)
+PARSING_METHODS = frozenset({"decode", "fromhex"})
+SEARCHING_METHODS = frozenset({"encode", "format_map", "index", "pop", "remove", "rindex"})
+
 # These fail for what a container does not have. That is a mistake in the program's own data, as it
 # is where an element is read or deleted.
 ASKING_FOR_CONTENTS = frozenset(

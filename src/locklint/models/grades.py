@@ -37,6 +37,9 @@ from locklint.models.graded_names import (
     OVER_VALUES,
     OWN_LEVELS,
     PARSING,
+    PARSING_METHODS,
+    PLAIN_TYPES,
+    SEARCHING_METHODS,
     TEXT_METHODS,
     UNLIKELY,
     UNLIKELY_METHODS,
@@ -95,6 +98,8 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Closing hardly ever fails.
+    if owner in PLAIN_TYPES or (owner[-2:] == "()" and owner.rpartition(".")[0] in PLAIN_TYPES):
+        return _plain_grade(method)  # What such a method gives is a plain value, too.
     if FOREIGN_FUNCTION.fullmatch(name):
         return CallGrade.UNLIKELY
     if name.startswith("pathlib."):
@@ -110,6 +115,13 @@ def name_grade(
     if is_method and method in CONTAINER_METHODS:
         return CallGrade.UNLIKELY  # A method of a container, by its name.
     return _by_name(method, by_key) if is_method else CallGrade.UNKNOWN
+
+
+def _plain_grade(method: str) -> CallGrade:
+    """Return how likely a method of a number, a text or a tuple is to raise."""
+    if method in PARSING_METHODS:
+        return CallGrade.LIKELY
+    return CallGrade.POSSIBLE if method in SEARCHING_METHODS else CallGrade.UNLIKELY
 
 
 def _path_grade(method: str) -> CallGrade:

@@ -133,7 +133,7 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
                     function,
                     StepRole.RAISE,
                     leaks[0].span,
-                    f"{raising}, and then `__exit__` does not run",
+                    f"{raising}, and then `{_EXIT[_ENTER.index(function.name)]}` does not run",
                     None,
                     (name,),
                 ),
