@@ -313,7 +313,7 @@ LARGE: dict[str, tuple[str, str]] = {
     ),
     "comprehension of 300 loops": (
         PROGRAM.replace("work()", "[x " + "for x in y " * 300 + "]"),
-        "file.py:4:5: LCK102",
+        "file.py:4:5: LCK101",
     ),
 }
 

@@ -98,8 +98,15 @@ def _exists(dotted: str) -> bool:
     return True
 
 
-# Made by the site module at start-up, or instance methods behind a factory function.
-_NOT_IMPORTABLE = ("builtins.exit", "builtins.quit", "site.", "multiprocessing.Condition.")
+# Made by the site module at start-up, instance methods behind a factory function, or of Windows.
+_NOT_IMPORTABLE = (
+    "builtins.exit",
+    "builtins.quit",
+    "site.",
+    "multiprocessing.Condition.",
+    "ctypes.OleDLL",
+    "ctypes.WinDLL",
+)
 
 _NAMES = (
     graded_names.NEVER
