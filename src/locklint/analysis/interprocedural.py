@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from locklint.analysis.deciding import Deciding
-from locklint.analysis.events import NOT_SHARED, LockStates, Recorder, Shared
+from locklint.analysis.events import NOT_SHARED, LockStates, Shared
 from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.hold import Grade
 from locklint.analysis.lockless import Lockless
@@ -20,6 +20,7 @@ from locklint.analysis.lockset_transfer import Transfer
 from locklint.analysis.named_errors import errors_of_function
 from locklint.analysis.passed import Passed
 from locklint.analysis.raising import run_by
+from locklint.analysis.recorder import Recorder
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from operator import is_
 from typing import NamedTuple
 
-from locklint.analysis.events import Recorder
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
 from locklint.analysis.named_errors import makes_exception
+from locklint.analysis.recorder import Recorder
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps

@@ -8,7 +8,7 @@ from operator import is_
 from msgspec.structs import replace
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
-from locklint.analysis.events import NOT_SHARED, Recorder, Shared
+from locklint.analysis.events import NOT_SHARED, Shared
 from locklint.analysis.hold import (
     Cause,
     CauseKind,
@@ -21,6 +21,7 @@ from locklint.analysis.hold import (
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_calls import Calls
 from locklint.analysis.raising import is_harmless
+from locklint.analysis.recorder import Recorder
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps

@@ -8,9 +8,10 @@ from functools import cached_property
 import msgspec
 from msgspec.structs import replace
 
-from locklint.analysis.events import NOT_SHARED, Recorder, Shared
+from locklint.analysis.events import NOT_SHARED, Shared
 from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import PRESENCE, Disjunct, Fact, FactKind, constants_of
+from locklint.analysis.recorder import Recorder
 from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath, Root

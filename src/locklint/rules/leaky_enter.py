@@ -70,7 +70,7 @@ from locklint.analysis.events import Exit, LockStates
 from locklint.analysis.hold import Grade, LockKey
 from locklint.analysis.program import Program
 from locklint.analysis.raising_within import is_found
-from locklint.analysis.story import display_name, origin_steps, raising_phrase, step
+from locklint.analysis.story import acquire_steps, display_name, origin_steps, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity, Step, StepRole
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
@@ -121,14 +121,7 @@ def _enter(program: Program, states: LockStates) -> Iterator[Diagnostic]:
             severity=severity_of(raised, Severity.WARNING),
             locks=(fate.lock,),
             steps=(
-                step(
-                    function,
-                    StepRole.ACQUIRE,
-                    fate.span,
-                    f"`{name}` is acquired",
-                    fate.lock,
-                    (name,),
-                ),
+                *acquire_steps([fate]),
                 step(
                     function,
                     StepRole.RAISE,

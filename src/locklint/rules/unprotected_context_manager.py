@@ -55,6 +55,7 @@ from collections.abc import Iterator
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.program import Program
 from locklint.analysis.story import (
+    acquire_steps,
     display_name,
     releasing_help,
     step,
@@ -73,14 +74,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             function = states.function
             name = display_name(fate.lock)
             steps = [
-                step(
-                    function,
-                    StepRole.ACQUIRE,
-                    fate.span,
-                    f"`{name}` is acquired",
-                    fate.lock,
-                    (name,),
-                ),
+                *acquire_steps([fate]),
                 step(
                     function,
                     StepRole.RAISE,
