@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -31,7 +32,7 @@ def imported_names(data: bytes) -> frozenset[bytes]:
     return frozenset(found)
 
 
-class LockHolders(msgspec.Struct, frozen=True):
+class LockHolders(msgspec.Struct, frozen=True, dict=True):
     """The names of classes that have locks and of functions that take them.
 
     Each has the last names of the modules that define it.
@@ -52,19 +53,26 @@ class LockHolders(msgspec.Struct, frozen=True):
 
     def may_be_used(self, imported: frozenset[bytes]) -> bool:
         """Return whether a file that imports these names may use one."""
-        return any(
-            name in imported or not modules.isdisjoint(imported)
-            for name, modules in self.modules.items()
+        return not (
+            self.modules.keys().isdisjoint(imported) and self._by_module.keys().isdisjoint(imported)
         )
 
     def are_used(self, data: bytes) -> bool:
         """Return whether a file of these bytes imports and calls one."""
         imported = imported_names(data)
-        return any(
-            (name in imported and _calls(data, name))
-            or (not modules.isdisjoint(imported) and b"." + name + b"(" in data)
-            for name, modules in self.modules.items()
-        )
+        if any(_calls(data, name) for name in imported if name in self.modules):
+            return True
+        in_modules = (name for each in imported for name in self._by_module.get(each, ()))
+        return any(b"." + name + b"(" in data for name in in_modules)
+
+    @cached_property
+    def _by_module(self) -> dict[bytes, list[bytes]]:
+        """The names, by the last names of the modules that define them."""
+        found: dict[bytes, list[bytes]] = {}
+        for name, modules in self.modules.items():
+            for module in modules:
+                found.setdefault(module, []).append(name)
+        return found
 
 
 def _calls(data: bytes, name: bytes) -> bool:
