@@ -12,6 +12,7 @@ from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.receivers import is_method, takes_class
 from locklint.frontend.value_types import (
     UNKNOWN,
+    UNKNOWN_TYPE,
     CallableType,
     ClassRef,
     ClassType,
@@ -101,7 +102,10 @@ class Arguments:
         elsewhere: list[Types] = []
         others = False
         sites = 0
+        disagree = False
         for where, site in self._call_sites(decl, parameter, position, index):
+            if disagree and where.path != index.path:
+                continue
             bound = self._calls(where, site, decl, index)
             if bound is None:
                 if self.evaluator.exhausted:
@@ -115,11 +119,12 @@ class Arguments:
                 found.append(passed)
             else:
                 elsewhere.append(passed)
+                disagree = UNKNOWN_TYPE in passed or len(without_none(union(*elsewhere))) > 1
             others = others or where.path != index.path
             sites += 1
         if elsewhere:
             # Methods of other classes have the same name: only what all agree on is believed.
-            agreed = without_none(union(*found, *elsewhere))
+            agreed = () if disagree else without_none(union(*found, *elsewhere))
             is_one = len(agreed) == 1 and (
                 not self._is_called(agreed[0]) or self._is_registered_once(decl, index, sites)
             )
@@ -156,7 +161,7 @@ class Arguments:
         project = self.evaluator.project
         cls = ClassRef(index.path, decl.class_name, index)
         names = {each.decl.name for each in (cls, *project.subclasses(cls))}
-        if sum(len(project.call_sites.named(name)) for name in names) < 2:
+        if sum(project.call_sites.count(name) for name in names) < 2:
             return types
         return union(kept, UNKNOWN)
 
@@ -182,13 +187,14 @@ class Arguments:
             own = ClassRef(index.path, decl.class_name, index)
             called = [each.decl.name for each in (own, *project.subclasses(own))]
             names = [*called, "cls", "__class__", "__init__"]
+        least = position - 1 if is_method(decl) else position
         sites = [
             (index, site)
             for name in names
             for site in self._sites_of(index).get(name, ())
-            if name not in _OWN_NAMES or self._may_be_own(index, site, decl)
+            if may_pass(site, parameter, least)
+            and (name not in _OWN_NAMES or self._may_be_own(index, site, decl))
         ]
-        least = position - 1 if is_method(decl) else position
         if decl.name == "__init__" and decl.class_name:
             names = [name for name in names if name not in ("cls", "__class__")]
         elif decl.parent and not decl.class_name:

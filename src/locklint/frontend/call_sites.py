@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from heapq import merge
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from locklint.frontend.name_table import NameTable
+from locklint.index import build
 from locklint.index.declarations import CallSite, ModuleIndex, Parameter
 
 MAX_CALL_SITES = 16
 """The largest number of calls of one function in other files that are looked at."""
+
+_TOO_MANY = MAX_CALL_SITES + build.MAX_CALL_SITES
+"""A number of calls of one name of which more than `MAX_CALL_SITES` are in other files."""
 
 Site = tuple[ModuleIndex, CallSite]
 
@@ -34,9 +37,13 @@ class CallSites:
         """Add the calls of a file that was read later."""
         self._table.add(index)
 
-    def named(self, name: str) -> tuple[Site, ...]:
+    def named(self, name: str) -> list[Site]:
         """Return the calls by that last name, by module, all of them."""
-        return self._table.named(name)
+        return [(index, site) for index, sites in self._table.files(name) for site in sites]
+
+    def count(self, name: str) -> int:
+        """Return the number of calls by that last name."""
+        return sum([len(sites) for _, sites in self._table.files(name)])
 
     def passing(self, name: str, parameter: Parameter, least: int, but: ModuleIndex) -> list[Site]:
         """Return the calls in other files for which `may_pass` holds, by module.
@@ -44,47 +51,63 @@ class CallSites:
         Empty if there are more than `MAX_CALL_SITES`: a part of them proves nothing, and most calls
         by so common a name are of other functions.
         """
-        sites = self._table.named(name)
+        files = self._table.files(name)
+        if not files or (len(files) == 1 and files[0][0].path == but.path):
+            return []
         known = self._passing.get(name)
-        if known is None or known.sites is not sites:
-            known = self._passing[name] = _Passing(sites)
-        found: list[Site] = []
-        last = -1
-        for place in merge(
-            known.with_keyword(parameter.name),
-            () if parameter.keyword_only else known.with_more_than(least),
-        ):
-            if place != last and sites[place][0].path != but.path:
-                if len(found) == MAX_CALL_SITES:
-                    return []
-                found.append(sites[place])
-            last = place
-        return found
+        if known is not None and known.files < len(files):
+            # Files are added and never taken away: too many calls stay too many.
+            if known.has_too_many(parameter, least):
+                return []
+            known = None
+        if known is None:
+            known = self._passing[name] = _Passing(files)
+        if known.has_too_many(parameter, least):
+            return []
+        found = [known.sites[place] for place in known.passing(parameter, least)]
+        found = [site for site in found if site[0].path != but.path]
+        return found if len(found) <= MAX_CALL_SITES else []
 
 
 class _Passing:
-    """The places of some calls in their order, by keywords and by the number of arguments."""
+    """Some calls in their order, by keywords and by the number of arguments."""
 
-    def __init__(self, sites: tuple[Site, ...]) -> None:
-        self.sites = sites
+    def __init__(self, files: Sequence[tuple[ModuleIndex, tuple[CallSite, ...]]]) -> None:
+        self.files = len(files)
+        self.sites = [(index, site) for index, sites in files for site in sites]
         self._by_keyword: dict[str, list[int]] = {}
-        self._by_count: dict[int, list[int]] = {}
-        for place, (_, site) in enumerate(sites):
-            for name, _ in site.call.keywords:
+        self._by_count: list[list[int]] = []
+        by_count = self._by_count
+        for place, (_, site) in enumerate(self.sites):
+            call = site.call
+            for name, _ in call.keywords:
                 self._by_keyword.setdefault(name, []).append(place)
+            for count in range(len(call.arguments)):
+                if count == len(by_count):
+                    by_count.append([])
+                by_count[count].append(place)
 
-    def with_keyword(self, name: str) -> list[int]:
-        return self._by_keyword.get(name, [])
+    def has_too_many(self, parameter: Parameter, least: int) -> bool:
+        """Return whether more of the calls pass a parameter than are looked at."""
+        if len(self._with_keyword(parameter)) > _TOO_MANY:
+            return True
+        return len(self._with_more_than(parameter, least)) > _TOO_MANY
 
-    def with_more_than(self, count: int) -> list[int]:
-        known = self._by_count.get(count)
-        if known is None:
-            known = self._by_count[count] = [
-                place
-                for place, (_, site) in enumerate(self.sites)
-                if len(site.call.arguments) > count
-            ]
-        return known
+    def passing(self, parameter: Parameter, least: int) -> Iterable[int]:
+        """Return the places of the calls that pass a parameter, in order."""
+        by_keyword = self._with_keyword(parameter)
+        by_count = self._with_more_than(parameter, least)
+        return (
+            sorted({*by_keyword, *by_count}) if by_keyword and by_count else by_keyword or by_count
+        )
+
+    def _with_keyword(self, parameter: Parameter) -> Sequence[int]:
+        return self._by_keyword.get(parameter.name, ())
+
+    def _with_more_than(self, parameter: Parameter, least: int) -> Sequence[int]:
+        if parameter.keyword_only or least >= len(self._by_count):
+            return ()
+        return self._by_count[max(least, 0)]
 
 
 def may_pass(site: CallSite, parameter: Parameter, least: int) -> bool:
@@ -94,6 +117,6 @@ def may_pass(site: CallSite, parameter: Parameter, least: int) -> bool:
     return any(name == parameter.name for name, _ in site.call.keywords)
 
 
-def _call_sites(index: ModuleIndex) -> Iterator[tuple[str, Site]]:
+def _call_sites(index: ModuleIndex) -> Iterator[tuple[str, CallSite]]:
     for site in index.call_sites:
-        yield site.name, (index, site)
+        yield site.name, site
