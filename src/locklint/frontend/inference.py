@@ -84,6 +84,7 @@ class _Frame(msgspec.Struct):
     Keys with a permanent cache entry are in neither.
     """
 
+    depth: int
     cuts: set[Key] = set()
     reached: set[Key] = set()
 
@@ -96,6 +97,19 @@ class _Frame(msgspec.Struct):
             elif key in self.reached:
                 return False
         return cut == len(self.cuts)
+
+
+class _TooDeep(msgspec.Struct, frozen=True, gc=False):
+    """The result of a computation that nests too many others if it begins at a depth, or deeper.
+
+    ``nested`` are the keys that were nested in it when it was given up, and ``frame`` has the
+    cycles that were cut before.
+    """
+
+    result: Types
+    depth: int
+    nested: tuple[Key, ...]
+    frame: _Frame
 
 
 class Inference:
@@ -114,6 +128,8 @@ class Inference:
         self._again: dict[str, dict[str, list[str]]] = {}
         self._stack: dict[Key, _Frame] = {}
         self._provisional: dict[Key, tuple[Types, _Frame]] = {}
+        self._too_deep: dict[Key, _TooDeep] = {}
+        self._given_up_in: tuple[Key, ...] = ()
         self._steps = 0
         self._depth = 0
         self._kept = 0
@@ -122,6 +138,7 @@ class Inference:
         """Start a new question with a full budget."""
         self._steps = 0
         self._depth = 0
+        self._given_up_in = ()
         if self._stack:
             self._stack.clear()
         if self._provisional:
@@ -132,12 +149,14 @@ class Inference:
         if dotted not in self.learnt:
             self.learnt[dotted] = kind
             self._memo.clear()
+            self._too_deep.clear()
             self._kept += 1
 
     def forget(self) -> None:
         """Drop all cached results; they are computed again when needed."""
         self.begin()
         self._memo.clear()
+        self._too_deep.clear()
         self._kept += 1
         self.attributes.forget()
 
@@ -177,15 +196,22 @@ class Inference:
         if key in stack:
             next(reversed(stack.values())).cuts.add(key)
             return ()
-        if self._depth >= MAX_DEPTH or self._steps > MAX_STEPS:
-            self._steps = MAX_STEPS + 1
+        if self._steps > MAX_STEPS:
             return UNKNOWN
+        if self._depth >= MAX_DEPTH:
+            self._give_up_in((key,))
+            return UNKNOWN
+        known = self._too_deep.get(key)
+        if known is not None and self._is_valid(known):
+            self._give_up_in((key, *known.nested))
+            self._leave(key, known.frame)
+            return known.result
         self._steps += 1
         before = self._provisional.get(key)
         if before is not None and before[1].is_cut_alike(stack):
             self._leave(key, before[1])
             return before[0]
-        frame = stack[key] = _Frame()
+        frame = stack[key] = _Frame(self._depth)
         self._depth += 1
         try:
             result = compute()
@@ -193,30 +219,54 @@ class Inference:
             self._depth -= 1
             del stack[key]
         frame.cuts.discard(key)
-        if not frame.cuts:
-            if not self.exhausted:
-                self._memo[key] = result
-                self._kept += 1
+        if self.exhausted:
+            if self._given_up_in:
+                nested = self._given_up_in[len(stack) + 1 :]
+                self._too_deep[key] = _TooDeep(result, frame.depth, nested, frame)
+        elif not frame.cuts:
+            self._memo[key] = result
+            self._kept += 1
             return result
-        if not self.exhausted:
+        else:
             self._provisional[key] = (result, frame)
         self._leave(key, frame)
         return result
 
     def _leave(self, key: Key, frame: _Frame) -> None:
         """Add the cuts on which a key's result depends to the computation that needed it."""
+        if not self._stack:
+            return
         outer = next(reversed(self._stack.values()))
         outer.cuts |= frame.cuts
         outer.reached |= frame.reached
         outer.reached.add(key)
+
+    def _is_valid(self, known: _TooDeep) -> bool:
+        """Return whether a computation that nested too many others would end alike now.
+
+        It does if it begins as deep, none of the nested keys has a result now, and it is cut at the
+        same keys.
+        """
+        if self._depth < known.depth:
+            return False
+        if any(key in self._memo or key in self._stack for key in known.nested):
+            return False
+        return known.frame.is_cut_alike(self._stack)
+
+    def _give_up_in(self, nested: tuple[Key, ...]) -> None:
+        """Use up the steps, as the keys that are nested in the running ones are too deep."""
+        self._steps = MAX_STEPS + 1
+        self._given_up_in = (*self._stack, *nested)
 
     # Values
 
     def value(self, value: Value, scope: Scope) -> Types:
         """Return the types that an expression, as written in a scope, may have."""
         self._steps += 1
-        if self._steps > MAX_STEPS or self._depth >= MAX_DEPTH:
-            self._steps = MAX_STEPS + 1
+        if self._steps > MAX_STEPS:
+            return UNKNOWN
+        if self._depth >= MAX_DEPTH:
+            self._give_up_in(())
             return UNKNOWN
         self._depth += 1
         try:
