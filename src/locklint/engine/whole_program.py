@@ -160,7 +160,7 @@ class WholeProgram:
         callers: dict[str, list[tuple[str, str]]] = {}
         for path, file in self.files.files.items():
             for decl in file.index.functions.values():
-                for name in names & decl.called:
+                for name in names.intersection(decl.called):
                     outer = outermost(file.index, decl).qualname
                     callers.setdefault(name, []).append((path, outer))
         wanted: dict[str, set[str]] = {}
@@ -273,7 +273,7 @@ class WholeProgram:
         for file in self.files.files.values():
             for decl in file.index.functions.values():
                 if outermost(file.index, decl).qualname not in file.lowered:
-                    names |= decl.called
+                    names.update(decl.called)
         return frozenset(
             key
             for key, function in self.interprocedural.functions.items()

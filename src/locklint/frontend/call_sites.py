@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 
 from locklint.frontend.name_table import NameTable
 from locklint.index import build
@@ -15,6 +16,7 @@ _TOO_MANY = MAX_CALL_SITES + build.MAX_CALL_SITES
 """A number of calls of one name of which more than `MAX_CALL_SITES` are in other files."""
 
 Site = tuple[ModuleIndex, CallSite]
+_FIRST = itemgetter(0)
 
 
 class CallSites:
@@ -51,41 +53,50 @@ class CallSites:
         Empty if there are more than `MAX_CALL_SITES`: a part of them proves nothing, and most calls
         by so common a name are of other functions.
         """
-        files = self._table.files(name)
-        if not files or (len(files) == 1 and files[0][0].path == but.path):
+        files = self._table.number_of_files(name)
+        if not files or (files == 1 and next(self._table.files(name))[0].path == but.path):
             return []
         known = self._passing.get(name)
-        if known is not None and known.files < len(files):
-            # Files are added and never taken away: too many calls stay too many.
-            if known.has_too_many(parameter, least):
-                return []
-            known = None
         if known is None:
-            known = self._passing[name] = _Passing(files)
+            known = self._passing[name] = _Passing(self._table, name)
+        elif known.files < files and not known.has_too_many(parameter, least):
+            # Files are added and never taken away: too many calls stay too many.
+            known = self._passing[name] = _Passing(self._table, name)
         if known.has_too_many(parameter, least):
             return []
-        found = [known.sites[place] for place in known.passing(parameter, least)]
-        found = [site for site in found if site[0].path != but.path]
+        found = [site for site in known.passing(parameter, least) if site[0].path != but.path]
         return found if len(found) <= MAX_CALL_SITES else []
 
 
-class _Passing:
-    """Some calls in their order, by keywords and by the number of arguments."""
+_Placed = tuple[int, Site]
 
-    def __init__(self, files: Sequence[tuple[ModuleIndex, tuple[CallSite, ...]]]) -> None:
-        self.files = len(files)
-        self.sites = [(index, site) for index, sites in files for site in sites]
-        self._by_keyword: dict[str, list[int]] = {}
-        self._by_count: list[list[int]] = []
+
+class _Passing:
+    """Calls of one name, by keywords and by the number of arguments; of each one more than enough.
+
+    Each call has its place among all.
+    """
+
+    def __init__(self, table: NameTable[CallSite], name: str) -> None:
+        self.files = table.number_of_files(name)
+        self._by_keyword: dict[str, list[_Placed]] = {}
+        self._by_count: list[list[_Placed]] = []
         by_count = self._by_count
-        for place, (_, site) in enumerate(self.sites):
-            call = site.call
-            for name, _ in call.keywords:
-                self._by_keyword.setdefault(name, []).append(place)
-            for count in range(len(call.arguments)):
-                if count == len(by_count):
-                    by_count.append([])
-                by_count[count].append(place)
+        place = 0
+        for index, sites in table.files(name):
+            for site in sites:
+                call = site.call
+                placed = (place, (index, site))
+                place += 1
+                for keyword, _ in call.keywords:
+                    passing = self._by_keyword.setdefault(keyword, [])
+                    if len(passing) <= _TOO_MANY:
+                        passing.append(placed)
+                for count in range(len(call.arguments)):
+                    if count == len(by_count):
+                        by_count.append([])
+                    if len(by_count[count]) <= _TOO_MANY:
+                        by_count[count].append(placed)
 
     def has_too_many(self, parameter: Parameter, least: int) -> bool:
         """Return whether more of the calls pass a parameter than are looked at."""
@@ -93,18 +104,18 @@ class _Passing:
             return True
         return len(self._with_more_than(parameter, least)) > _TOO_MANY
 
-    def passing(self, parameter: Parameter, least: int) -> Iterable[int]:
-        """Return the places of the calls that pass a parameter, in order."""
+    def passing(self, parameter: Parameter, least: int) -> list[Site]:
+        """Return the calls that pass a parameter, in order."""
         by_keyword = self._with_keyword(parameter)
         by_count = self._with_more_than(parameter, least)
-        return (
-            sorted({*by_keyword, *by_count}) if by_keyword and by_count else by_keyword or by_count
-        )
+        if by_keyword and by_count:
+            return [site for _, site in sorted(dict([*by_keyword, *by_count]).items(), key=_FIRST)]
+        return [site for _, site in by_keyword or by_count]
 
-    def _with_keyword(self, parameter: Parameter) -> Sequence[int]:
+    def _with_keyword(self, parameter: Parameter) -> Sequence[_Placed]:
         return self._by_keyword.get(parameter.name, ())
 
-    def _with_more_than(self, parameter: Parameter, least: int) -> Sequence[int]:
+    def _with_more_than(self, parameter: Parameter, least: int) -> Sequence[_Placed]:
         if parameter.keyword_only or least >= len(self._by_count):
             return ()
         return self._by_count[max(least, 0)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
 
 from locklint.index.declarations import ModuleIndex
 
@@ -13,8 +13,9 @@ _Item = TypeVar("_Item")
 class NameTable(Generic[_Item]):
     """The declarations of the files of a project under each name, by module and path.
 
-    The table is made when it is first needed; files that are read later are added then. Under most
-    names there are the declarations of one file, in whose order they stay.
+    The table is made when it is first needed; files that are read later are added then. What a file
+    has stays in its order. Most names have one declaration, and there are hundreds of thousands:
+    each file's are one tuple, with the file in front of them.
     """
 
     def __init__(
@@ -25,64 +26,72 @@ class NameTable(Generic[_Item]):
         """``items`` gives what a file has; ``modules`` all files, in order, when it is made."""
         self._items = items
         self._modules = modules
-        self._found: dict[str, list[tuple[ModuleIndex, tuple[_Item, ...]]]] | None = None
-        self._sorted: dict[str, tuple[_Item, ...]] = {}
+        self._found: dict[str, tuple[Any, ...] | list[tuple[Any, ...]]] | None = None
+        self._joined: dict[str, tuple[_Item, ...]] = {}
         self._unordered: set[str] = set()
 
     def clear(self) -> None:
         """Drop everything; it is computed again when it is needed."""
         self._found = None
-        self._sorted.clear()
+        self._joined.clear()
         self._unordered.clear()
 
     def add(self, index: ModuleIndex) -> None:
         """Add the declarations of a file, unless the table has not been needed yet."""
-        if self._found is None:
+        found = self._found
+        if found is None:
             return
-        own: dict[str, list[_Item]] = {}
+        own: dict[str, list[Any]] = {}
         for name, item in self._items(index):
             items = own.get(name)
             if items is None:
-                own[name] = [item]
+                own[name] = [index, item]
             else:
                 items.append(item)
-        found = self._found
         for name, items in own.items():
             files = found.get(name)
             if files is None:
-                found[name] = [(index, tuple(items))]
-            else:
-                files.append((index, tuple(items)))
-                self._unordered.add(name)
-                self._sorted.pop(name, None)
+                found[name] = tuple(items)
+                continue
+            if isinstance(files, tuple):
+                files = found[name] = [files]
+            files.append(tuple(items))
+            self._unordered.add(name)
+            self._joined.pop(name, None)
 
     def named(self, name: str) -> tuple[_Item, ...]:
         """Everything under a name, in the order of modules and paths."""
-        known = self._sorted.get(name)
-        if known is not None:
-            return known
-        files = self.files(name)
-        if not files:
-            return ()
-        if len(files) == 1:
-            return files[0][1]
-        known = self._sorted[name] = tuple([item for _, items in files for item in items])
+        known = self._joined.get(name)
+        if known is None:
+            known = tuple([item for file in self._files(name) for item in file[1:]])
+            if known:
+                self._joined[name] = known
         return known
 
-    def files(self, name: str) -> list[tuple[ModuleIndex, tuple[_Item, ...]]]:
-        """Return the files that have something under a name, in order, each with all of it."""
+    def files(self, name: str) -> Iterator[tuple[ModuleIndex, tuple[_Item, ...]]]:
+        """Yield the files that have something under a name, in order, each with all of it."""
+        for file in self._files(name):
+            yield file[0], file[1:]
+
+    def number_of_files(self, name: str) -> int:
+        """Return the number of files that have something under a name."""
+        return len(self._files(name))
+
+    def _files(self, name: str) -> tuple[tuple[Any, ...], ...] | list[tuple[Any, ...]]:
         if self._found is None:
             self._found = {}
             for index in self._modules():
                 self.add(index)
         files = self._found.get(name)
         if files is None:
-            return []
+            return ()
+        if isinstance(files, tuple):
+            return (files,)
         if name in self._unordered:
             self._unordered.discard(name)
             files.sort(key=_place)
         return files
 
 
-def _place(file: tuple[ModuleIndex, object]) -> tuple[str, str]:
+def _place(file: tuple[Any, ...]) -> tuple[str, str]:
     return file[0].module, file[0].path

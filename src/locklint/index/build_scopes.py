@@ -211,7 +211,7 @@ class FunctionScope(Scope):
             nonlocals=tuple(sorted(self.nonlocals)),
             imports=self.imports or _NOTHING,
             self_bindings=freeze(self._with_parameter_fills()),
-            called=frozenset(self.called),
+            called=tuple(sorted(self.called)),
             callees="\n".join(self.callees),
             lock_uses=tuple(self.lock_uses),
             is_abstract=_is_abstract(node),

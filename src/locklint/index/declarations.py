@@ -178,7 +178,8 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     ``inner``), ``comprehensions`` those of the targets of its comprehensions.
     ``self_bindings`` are assignments to attributes of its first parameter, those of functions
     nested in it included.
-    ``called`` are the bare last names of everything that it calls (its nested functions' not).
+    ``called`` are the bare last names of everything that it calls (its nested functions' not), each
+    once: a set of them takes five times the memory.
     ``callees`` are these with the dotted names of what they belong to, each in a line of its own,
     and what it passes to functions that call it at once; only the last name, after a dot, stands
     for a callee that also has calls or subscripts in it. ``lock_uses`` are what in its own body
@@ -205,7 +206,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     nonlocals: tuple[str, ...] = ()
     imports: dict[str, str] = {}  # made in its own body
     self_bindings: dict[str, tuple[Binding, ...]] = {}
-    called: frozenset[str] = frozenset()
+    called: tuple[str, ...] = ()
     callees: str = ""
     lock_uses: tuple[LockUse, ...] = ()
     is_abstract: bool = False
