@@ -36,11 +36,14 @@ class NameTable(Generic[_Item]):
         self._joined.clear()
         self._unordered.clear()
 
-    def add(self, index: ModuleIndex) -> None:
-        """Add the declarations of a file, unless the table has not been needed yet."""
+    def add(self, index: ModuleIndex) -> Iterable[str]:
+        """Add the declarations of a file, unless the table has not been needed yet.
+
+        Return the names under which there are more now.
+        """
         found = self._found
         if found is None:
-            return
+            return ()
         own: dict[str, list[Any]] = {}
         for name, item in self._items(index):
             items = own.get(name)
@@ -58,6 +61,7 @@ class NameTable(Generic[_Item]):
             files.append(tuple(items))
             self._unordered.add(name)
             self._joined.pop(name, None)
+        return own
 
     def named(self, name: str) -> tuple[_Item, ...]:
         """Everything under a name, in the order of modules and paths."""

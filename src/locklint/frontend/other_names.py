@@ -43,18 +43,22 @@ class OtherNames:
         self._passed = NameTable(_passed, modules)
         self._functions = NameTable(_functions, modules)
         self._known: dict[str, tuple[str, ...]] = {}
+        # Names that were asked about, by those that were looked at for them.
+        self._resting: dict[str, set[str]] = {}
 
     def clear(self) -> None:
         """Drop everything; it is computed again when it is needed."""
         for table in (self._held, self._passed, self._functions):
             table.clear()
         self._known.clear()
+        self._resting.clear()
 
     def add(self, index: ModuleIndex) -> None:
         """Add the names of a file that was read later."""
         for table in (self._held, self._passed, self._functions):
-            table.add(index)
-        self._known.clear()
+            for name in table.add(index):
+                for asked in self._resting.pop(name, ()):
+                    self._known.pop(asked, None)
 
     def of(self, name: str) -> tuple[str, ...]:
         """Return the other names of what has a bare name, as call sites are named; bounded."""
@@ -64,16 +68,18 @@ class OtherNames:
             for _ in range(_ROUNDS):
                 work = list(found)[first:]
                 first = len(found)
-                for other in chain.from_iterable(map(self._next, work)):
+                for other in chain.from_iterable(self._next(each, name) for each in work):
                     if len(found) > MAX_NAMES:
                         break
                     found[other] = None
             self._known[name] = tuple(found)[1:]
         return self._known[name]
 
-    def _next(self, name: str) -> Iterator[str]:
+    def _next(self, name: str, asked: str) -> Iterator[str]:
+        self._resting.setdefault(name, set()).add(asked)
         yield from self._held.named(name)
         for callee, place in self._passed.named(name):
+            self._resting.setdefault(callee, set()).add(asked)
             for decl in self._functions.named(callee)[:_MOST_FUNCTIONS]:
                 parameter = _parameter(decl, place)
                 if parameter is not None:
