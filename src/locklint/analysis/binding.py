@@ -7,7 +7,7 @@ import msgspec
 from locklint.analysis.passed import Passed
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
 from locklint.ir.cfg import Function, FunctionKind, element_of, split_key
-from locklint.ir.instruction import Assign, Call, CallArgument, Constant, Unknown
+from locklint.ir.instruction import AN_OBJECT, Assign, Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
 
 Closure = tuple[tuple[str, AccessPath], ...]
@@ -177,9 +177,14 @@ class Binding:
         return any(known == name and not value.value for known, value in self._callee.defaults)
 
     def constant(self, name: str) -> Constant | None:
-        """Return the literal that a parameter is, passed or by default, or None if unknown."""
+        """Return the literal that a parameter is, passed or by default, or None if unknown.
+
+        A lock is true and not None.
+        """
         if name in self.constants:
             return self.constants[name]
+        if name in self.locks and not self.locks[name].may_be_none:
+            return AN_OBJECT
         if name in self._given or name in self.roots or self._is_open:
             return None
         return next((value for known, value in self._callee.defaults if known == name), None)

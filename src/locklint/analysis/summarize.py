@@ -20,7 +20,7 @@ from locklint.analysis.summary import (
 )
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Call, Constant, TryAcquire
+from locklint.ir.instruction import AN_OBJECT, Call, Constant, TryAcquire
 from locklint.ir.lock import LockRef
 from locklint.ir.terminator import Raise, Return
 
@@ -63,7 +63,7 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
                 effects.append((key, effect))
                 varies = varies or effect.normal is None
     returned = {exit_.value: None for exit_ in exits} if effects else {}
-    literals = [value for value in returned if isinstance(value, Constant)]
+    literals = [v for v in returned if isinstance(v, Constant) and v is not AN_OBJECT]
     return Summary(
         function.key,
         tuple([effect for _, effect in effects]),

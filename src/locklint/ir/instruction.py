@@ -25,10 +25,12 @@ from locklint.ir.means import (
 
 BlockId: TypeAlias = int
 
-_LITERALS = frozenset({bool, int, float, str, bytes, type(None)})
+_LITERALS = frozenset({bool, int, float, str, bytes, type(None), type(...)})
 
 if TYPE_CHECKING:
-    LiteralValue: TypeAlias = bool | int | float | str | bytes | None
+    from types import EllipsisType
+
+    LiteralValue: TypeAlias = bool | int | float | str | bytes | EllipsisType | None
 else:
     # msgspec accepts no union of text and bytes, though msgpack distinguishes them.
     LiteralValue = Any
@@ -45,6 +47,10 @@ class Constant(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False)
 
     def __str__(self) -> str:
         return repr(self.value)
+
+
+AN_OBJECT = Constant(...)
+"""An object of which no more is known than that it is true and not None, such as a lock."""
 
 
 class Display(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

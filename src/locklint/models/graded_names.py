@@ -332,10 +332,11 @@ TEXT_METHODS = frozenset(
 
 # Types of values that never change, and bytes: their methods fail for wrong arguments only, but for
 # these. A text that has no encoding, or not what is looked up in it, is the program's own data.
-PLAIN_TYPES = frozenset(
-    f"builtins.{name}"
-    for name in "bool bytearray bytes complex float frozenset int str tuple".split()
-)
+PLAIN_TYPES = {
+    f"builtins.{kind.__name__}": frozenset(dir(kind))
+    for kind in (bool, bytearray, bytes, complex, float, frozenset, int, str, tuple)
+}
+PLAIN_METHODS = frozenset().union(*PLAIN_TYPES.values())
 PARSING_METHODS = frozenset({"decode", "fromhex"})
 SEARCHING_METHODS = frozenset({"encode", "format_map", "index", "pop", "remove", "rindex"})
 

@@ -38,6 +38,7 @@ from locklint.models.graded_names import (
     OWN_LEVELS,
     PARSING,
     PARSING_METHODS,
+    PLAIN_METHODS,
     PLAIN_TYPES,
     SEARCHING_METHODS,
     TEXT_METHODS,
@@ -98,7 +99,9 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Closing hardly ever fails.
-    if owner in PLAIN_TYPES or (owner[-2:] == "()" and owner.rpartition(".")[0] in PLAIN_TYPES):
+    if method in PLAIN_TYPES.get(owner, ()) or (
+        method in PLAIN_METHODS and owner[-2:] == "()" and owner.rpartition(".")[0] in PLAIN_TYPES
+    ):
         return _plain_grade(method)  # What such a method gives is a plain value, too.
     if FOREIGN_FUNCTION.fullmatch(name):
         return CallGrade.UNLIKELY
