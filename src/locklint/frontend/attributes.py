@@ -449,14 +449,19 @@ class Attributes:
         return settle(union(*found), f"{cls.identity}.{name}", exactness)
 
     def _from_subclasses(self, cls: ClassRef, name: str) -> Types:
-        """Return the types of an attribute that subclasses bind for a mixin or abstract class."""
+        """Return the types of an attribute that subclasses bind for a mixin or abstract class.
+
+        So do the other bases of a subclass of a mixin.
+        """
         found: list[Types] = []
         homes: dict[str, None] = {}
+        own = frozenset(self.evaluator.project.mro(cls))
         for subclass in self.evaluator.project.subclasses(cls):
-            places = tuple(p for p in self.slot(subclass, name).places if p.owner == subclass)
+            slot = self.slot(subclass, name)
+            places = tuple(place for place in slot.places if place.owner not in own)
             if places:
                 found.append(self._bound(places))
-                homes.setdefault(subclass.identity)
+                homes.update(dict.fromkeys(place.owner.identity for place in places))
         if not found:
             return ()
         home = next(iter(homes)) if len(homes) == 1 else cls.identity
