@@ -416,6 +416,7 @@ class Attributes:
                 if self.evaluator.table.attribute(ancestor, name) is not None:
                     return self._of_external(ancestor, name)
         stored = self._stored_elsewhere(cls, name) or self._from_subclasses(cls, name)
+        stored = stored or self._delegated(slot, cls, name)
         if stored:
             return stored
         if slot.external is not None:
@@ -447,6 +448,28 @@ class Attributes:
         ]
         exactness = Exactness.PER_INSTANCE if instance else Exactness.ONE
         return settle(union(*found), f"{cls.identity}.{name}", exactness)
+
+    def _delegated(self, slot: Slot, cls: ClassRef, name: str) -> Types:
+        """Return the attribute of the object to which ``__getattr__`` passes on, or ().
+
+        It returns ``getattr(self.storage, name)``.
+        """
+        if slot.method is not None or (name[:2] == "__" and name[-2:] == "__"):
+            return ()  # Python itself looks up special names in the class only.
+        asking = self.slot(cls, "__getattr__").method
+        if asking is None or len(asking.decl.parameters) != 2:
+            return ()
+        scope = scope_of(asking.index, asking.qualname)
+        found: list[Types] = []
+        for value in asking.decl.returns:
+            match value:
+                case CallValue(
+                    callee=Ref(names=("getattr",)), arguments=(holder, Ref(names=names))
+                ):
+                    if names == (asking.decl.parameters[1].name,):
+                        types = self.evaluator.value(holder, scope)
+                        found.append(self.evaluator.attribute_of_all(types, name))
+        return without_unknown(union(*found)) if found else ()
 
     def _from_subclasses(self, cls: ClassRef, name: str) -> Types:
         """Return the types of an attribute that subclasses bind for a mixin or abstract class.
