@@ -17,7 +17,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.api_use import UseKind, not_done
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, HandOver
-from locklint.ir.lock import Exactness
+from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import How, Means
 from locklint.models.words import RELEASE_NAMES
 
@@ -64,7 +64,7 @@ class ReleasedElsewhere:
                 if not is_taken_again(one, given.span, given.lock):
                     name = held_as(given.lock, given.key.mode)
                     self._known[name].append(_other_release(one, given))
-                    if given.lock.exactness is Exactness.ELEMENT:
+                    if _may_be_any(given.lock):
                         self._any_of.add(one.function.path)
             self._passed_on.update(_passed_on(one.function))
             self._passed_on.update(one.varied)
@@ -175,6 +175,13 @@ def _may_be_of(fate: Fate, given: Given) -> bool:
         or _is_one_of_several(given.lock.path)
         or _is_one_of_several(fate.lock.path)
     )
+
+
+def _may_be_any(lock: LockRef) -> bool:
+    """Return whether a lock is an element, or in a variable that has been bound to several."""
+    if lock.exactness is Exactness.ELEMENT:
+        return True
+    return lock.exactness is Exactness.UNKNOWN and lock.path.root is Root.LOCAL
 
 
 def _is_one_of_several(path: AccessPath) -> bool:

@@ -2,6 +2,7 @@
 
 ``self.klass = Connection`` makes ``klass`` another name of the class, ``make(Connection)`` the
 parameter of `make`, and ``return Connection`` the name ``choose()`` for the results of `choose`.
+An import may give another name, too.
 They only say where to look: what a call really calls is inferred in its place.
 """
 
@@ -113,6 +114,10 @@ def _passed(index: ModuleIndex) -> Iterator[tuple[str, tuple[str, _Place]]]:
 
 
 def _held(index: ModuleIndex) -> Iterator[tuple[str, str]]:
+    for name, imported in index.imports.items():
+        own = imported.rpartition(".")[2]
+        if own != name:
+            yield own, name
     yield from _bound(index.bindings)
     yield from _bound(index.attribute_stores)
     for cls in index.classes.values():

@@ -60,7 +60,8 @@ class LockHolders(msgspec.Struct, frozen=True, dict=True):
     def are_used(self, data: bytes) -> bool:
         """Return whether a file of these bytes imports and calls one."""
         imported = imported_names(data)
-        if any(_calls(data, name) for name in imported if name in self.modules):
+        named = [name for name in imported if name in self.modules]
+        if any(_calls(data, each) for name in named for each in (name, *_aliases(data, name))):
             return True
         in_modules = (name for each in imported for name in self._by_module.get(each, ()))
         return any(b"." + name + b"(" in data for name in in_modules)
@@ -73,6 +74,11 @@ class LockHolders(msgspec.Struct, frozen=True, dict=True):
             for module in modules:
                 found.setdefault(module, []).append(name)
         return found
+
+
+def _aliases(data: bytes, name: bytes) -> list[bytes]:
+    """Return the other names that a file imports something by: ``import Core as _Core``."""
+    return re.findall(rb"\b" + name + rb"\s+as\s+(\w+)", data)
 
 
 def _calls(data: bytes, name: bytes) -> bool:
