@@ -133,6 +133,8 @@ def _call(call: Call, raises: Raises) -> Grade:
         return likeliest if sure else min(likeliest, Grade.POSSIBLE)
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
+    if _encodes(call):
+        return Grade.POSSIBLE
     if call.external is not None:
         runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
         given = [raises(key, None) for key in run_by(call)] if runs_code else []
@@ -149,8 +151,6 @@ def _call(call: Call, raises: Raises) -> Grade:
     if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
-        if _encodes(call):
-            return Grade.POSSIBLE
         method, receiver = call.callee.last, call.callee.parent().last
         return _GRADES[method_grade(method, receiver, by_key=_is_by_key(call))]
     # Others have chosen what a variable holds, and it may do anything.

@@ -5,6 +5,7 @@ Facts are CPython 3.11 to 3.13's.
 
 from __future__ import annotations
 
+import builtins
 import re
 
 from locklint.models.calls import LOGGING_METHODS
@@ -332,11 +333,10 @@ TEXT_METHODS = frozenset(
 
 # Types of values that never change, and bytes: their methods fail for wrong arguments only, but for
 # these. A text that has no encoding, or not what is looked up in it, is the program's own data.
-PLAIN_TYPES = {
-    f"builtins.{kind.__name__}": frozenset(dir(kind))
-    for kind in (bool, bytearray, bytes, complex, float, frozenset, int, str, tuple)
-}
-PLAIN_METHODS = frozenset().union(*PLAIN_TYPES.values())
+PLAIN_TYPES = frozenset(
+    f"builtins.{name}"
+    for name in "bool bytearray bytes complex float frozenset int str tuple".split()
+)
 PARSING_METHODS = frozenset({"decode", "fromhex"})
 SEARCHING_METHODS = frozenset({"encode", "format_map", "index", "pop", "remove", "rindex"})
 
@@ -350,6 +350,13 @@ ASKING_FOR_CONTENTS = frozenset(
         "collections.deque.remove",
     }
 )
+
+# The attributes of the builtin types, by their names.
+BUILTIN_TYPES = {
+    f"builtins.{name}": frozenset(dir(kind))
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type)
+}
 
 CONTAINER_TYPES = frozenset(
     {

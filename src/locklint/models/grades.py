@@ -22,6 +22,7 @@ from locklint.models.calls import LOGGER_TYPES
 from locklint.models.graded_names import (
     ASKING_FOR_CONTENTS,
     ASKING_PATHS,
+    BUILTIN_TYPES,
     CALCULATING_CLASSES,
     CALCULATING_MODULES,
     CALCULATING_PATHS,
@@ -38,7 +39,6 @@ from locklint.models.graded_names import (
     OWN_LEVELS,
     PARSING,
     PARSING_METHODS,
-    PLAIN_METHODS,
     PLAIN_TYPES,
     SEARCHING_METHODS,
     TEXT_METHODS,
@@ -99,9 +99,9 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Closing hardly ever fails.
-    if method in PLAIN_TYPES.get(owner, ()) or (
-        method in PLAIN_METHODS and owner[-2:] == "()" and owner.rpartition(".")[0] in PLAIN_TYPES
-    ):
+    if method not in BUILTIN_TYPES.get(owner, (method,)):
+        return _by_name(method, by_key)  # The type is another one.
+    if owner in PLAIN_TYPES or (owner[-2:] == "()" and owner.rpartition(".")[0] in PLAIN_TYPES):
         return _plain_grade(method)  # What such a method gives is a plain value, too.
     if FOREIGN_FUNCTION.fullmatch(name):
         return CallGrade.UNLIKELY
