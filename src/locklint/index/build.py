@@ -37,6 +37,7 @@ from locklint.index.declarations import (
     ModuleIndex,
     Ref,
 )
+from locklint.index.shared import import_target
 from locklint.index.versions import version_test
 
 MAX_CALL_SITES = 30
@@ -304,7 +305,7 @@ class _Builder:
                     self.star_imports.append(base)
             else:
                 target = f"{base}.{alias.name}" if base else alias.name
-                self._bind_import(alias.asname or alias.name, target, scope)
+                self._bind_import(alias.asname or alias.name, import_target(target), scope)
 
     def _bind_import(self, name: str, target: str, scope: Scope) -> None:
         if isinstance(scope, FunctionScope) and name in scope.globals:

@@ -17,6 +17,7 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
+from locklint.index.shared import dotted, line_number
 
 MAX_TARGET_DEPTH = 4
 """The largest depth of targets nested in tuples."""
@@ -83,7 +84,7 @@ class TargetBinder:
         """Bind a plain name, heeding `global` and `nonlocal`."""
         table = self._table_of(name, scope)
         function = scope.function.qualname if scope.function is not None else ""
-        add_binding(table, name, Binding(value, line, function, annotation))
+        add_binding(table, name, Binding(value, line_number(line), function, annotation))
 
     def _table_of(self, name: str, scope: Scope) -> Bindings:
         if not isinstance(scope, FunctionScope):
@@ -114,12 +115,12 @@ class TargetBinder:
         if function is not None and isinstance(receiver, ast.Name):
             owner = function.owner_of_self(receiver.id)
             if owner is not None:
-                binding = Binding(value, line, where, annotation, element, key=key)
+                binding = Binding(value, line_number(line), where, annotation, element, key=key)
                 add_binding(owner.self_bindings, target.attr, binding)
                 return
         of = value_of(receiver, 2)
         if not isinstance(of, (Opaque, Operation)):
-            binding = Binding(value, line, where, annotation, element, of, key)
+            binding = Binding(value, line_number(line), where, annotation, element, of, key)
             add_binding(self.attribute_stores, target.attr, binding)
 
     def fill(
@@ -144,7 +145,7 @@ class TargetBinder:
         if container.__class__ is ast.Name:
             name = container.id
             where = scope.function.qualname if scope.function is not None else ""
-            binding = Binding(value, line, where, element=True, key=key)
+            binding = Binding(value, line_number(line), where, element=True, key=key)
             add_binding(self._fill_table(name, scope), name, binding)
         elif isinstance(container, ast.Attribute):
             self._bind_attribute(container, value, line, scope, element=True, key=key)
@@ -231,7 +232,7 @@ def _attribute_named(name: str, text: str, value: ast.expr) -> ast.expr:
 def reference(node: ast.expr) -> Ref | None:
     """A dotted name as a reference."""
     names = dotted_names(node)
-    return Ref(names) if names is not None else None
+    return dotted(names) if names is not None else None
 
 
 def _holder(container: ast.expr) -> tuple[ast.expr, str | None] | None:

@@ -19,6 +19,7 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
+from locklint.index.shared import line_number, plain_parameter
 
 Bindings = dict[str, list[Binding]]
 
@@ -293,9 +294,9 @@ def span_of(node: ast.stmt | ast.expr, source: SourceFile) -> Span:
     """The span of a statement or expression, in characters."""
     end_line = node.end_lineno or node.lineno
     return Span(
-        node.lineno,
+        line_number(node.lineno),
         source.column_of_byte(node.lineno, node.col_offset),
-        end_line,
+        line_number(end_line),
         source.column_of_byte(end_line, node.end_col_offset or 0),
     )
 
@@ -399,9 +400,11 @@ def _parameters(
 def _parameter(
     argument: ast.arg, default: ast.expr | None, star: str = "", keyword_only: bool = False
 ) -> Parameter:
+    if argument.annotation is None and default is None:
+        return plain_parameter(argument.arg, star, keyword_only)
     return Parameter(
         argument.arg,
-        annotation_of(argument.annotation) if argument.annotation is not None else None,
+        annotation_of(argument.annotation),
         value_of(default) if default is not None else None,
         star,
         keyword_only,

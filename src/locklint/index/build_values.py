@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from locklint.index.declarations import (
@@ -19,9 +18,9 @@ from locklint.index.declarations import (
     Literal,
     Opaque,
     Operation,
-    Ref,
     Value,
 )
+from locklint.index.shared import dotted, line_number, only, variable, written
 
 MAX_DEPTH = 5
 """The depth to which a value is kept; deeper parts are opaque."""
@@ -47,7 +46,7 @@ def value_of(node: ast.expr | None, depth: int = MAX_DEPTH) -> Value:
     """Return the value of an expression, to the given depth; never raise, never recurse deeper."""
     kind = node.__class__
     if kind is ast.Name:
-        return _variable(node.id)  # type: ignore[union-attr]
+        return variable(node.id)  # type: ignore[union-attr]
     if node is None:
         return NONE
     return _CONVERTERS[kind](node, depth) if kind in _CONVERTERS else OPAQUE
@@ -101,16 +100,10 @@ _LINKS: dict[type[ast.AST], str] = {
 """The fields of expressions that lead to the variable in front."""
 
 
-@lru_cache(maxsize=1 << 14)
-def _variable(name: str) -> Ref:
-    """A name as a value; the same few names are read over and over."""
-    return Ref((name,))
-
-
 def _attribute(node: ast.Attribute, depth: int) -> Value:
     names = dotted_names(node)
     if names is not None:
-        return Ref(names)
+        return dotted(names)
     if depth <= 0:
         return OPAQUE
     of = value_of(node.value, depth - 1)
@@ -136,7 +129,8 @@ def _call(node: ast.Call, depth: int) -> Value:
             if keyword.arg is not None
         ]
     )
-    return CallValue(callee, tuple(arguments), keywords, node.lineno)
+    passed = only(arguments[0]) if len(arguments) == 1 else tuple(arguments)
+    return CallValue(callee, passed, keywords, line_number(node.lineno))
 
 
 def _constant(node: ast.Constant, depth: int) -> Value:
@@ -147,7 +141,7 @@ def _constant(node: ast.Constant, depth: int) -> Value:
         value = value[:MAX_LITERAL]
     if value.__class__ is int and abs(value) > 10**30:
         return OPAQUE  # Turning a huge number into text can be refused.
-    return Literal(repr(value))
+    return written(repr(value))
 
 
 def _boolean(node: ast.BoolOp, depth: int) -> Value:
@@ -337,7 +331,7 @@ def _quoted(text: str, depth: int) -> Value:
     if len(text) > 4 * MAX_LITERAL or not text.isprintable():
         return OPAQUE
     if text.isidentifier():
-        return Ref((text,))
+        return variable(text)
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
