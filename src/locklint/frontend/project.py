@@ -168,7 +168,7 @@ class Project:
         known = self._modules.get(dotted, ())
         unread = self._shelf.unread(dotted) if self._shelf is not None else ()
         if not unread:
-            return _nearest(known, dotted, near)
+            return _nearest(known, dotted, near) if known else None
         chosen = _nearest([*known, *unread], dotted, near)
         if chosen is None or isinstance(chosen, ModuleIndex):
             return chosen
@@ -261,7 +261,8 @@ class Project:
         if name in index.bindings:
             return Found(index, name, rest)
         for star in index.star_imports:
-            found = self._resolve((*star.split("."), name), index, seen)
+            module = self.module(star, index)
+            found = self._member(module, (name,), seen) if module is not None else None
             if found is not None and found.name:
                 return self._follow(found, rest)
         return None
