@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
 
 from locklint.frontend.name_table import NameTable
 from locklint.index import build
@@ -16,7 +15,6 @@ _TOO_MANY = MAX_CALL_SITES + build.MAX_CALL_SITES
 """A number of calls of one name of which more than `MAX_CALL_SITES` are in other files."""
 
 Site = tuple[ModuleIndex, CallSite]
-_FIRST = itemgetter(0)
 
 
 class CallSites:
@@ -38,6 +36,10 @@ class CallSites:
     def add(self, index: ModuleIndex) -> None:
         """Add the calls of a file that was read later."""
         self._table.add(index)
+        for place, site in enumerate(index.call_sites):
+            known = self._passing.get(site.name)
+            if known is not None:
+                known.add(index, place, site)
 
     def named(self, name: str) -> list[Site]:
         """Return the calls by that last name, by module, all of them."""
@@ -58,10 +60,10 @@ class CallSites:
             return []
         known = self._passing.get(name)
         if known is None:
-            known = self._passing[name] = _Passing(self._table, name)
-        elif known.files < files and not known.has_too_many(parameter, least):
-            # Files are added and never taken away: too many calls stay too many.
-            known = self._passing[name] = _Passing(self._table, name)
+            known = self._passing[name] = _Passing()
+            for index, sites in self._table.files(name):
+                for place, site in enumerate(sites):
+                    known.add(index, place, site)
         if known.has_too_many(parameter, least):
             return []
         found = [site for site in known.passing(parameter, least) if site[0].path != but.path]
@@ -74,29 +76,27 @@ _Placed = tuple[int, Site]
 class _Passing:
     """Calls of one name, by keywords and by the number of arguments; of each one more than enough.
 
-    Each call has its place among all.
+    Each call has its place among those of its file. Too many calls stay too many, for files are
+    added and never taken away.
     """
 
-    def __init__(self, table: NameTable[CallSite], name: str) -> None:
-        self.files = table.number_of_files(name)
+    def __init__(self) -> None:
         self._by_keyword: dict[str, list[_Placed]] = {}
         self._by_count: list[list[_Placed]] = []
+
+    def add(self, index: ModuleIndex, place: int, site: CallSite) -> None:
+        """Add a call of a file."""
+        placed = (place, (index, site))
+        for keyword, _ in site.call.keywords:
+            passing = self._by_keyword.setdefault(keyword, [])
+            if len(passing) <= _TOO_MANY:
+                passing.append(placed)
         by_count = self._by_count
-        place = 0
-        for index, sites in table.files(name):
-            for site in sites:
-                call = site.call
-                placed = (place, (index, site))
-                place += 1
-                for keyword, _ in call.keywords:
-                    passing = self._by_keyword.setdefault(keyword, [])
-                    if len(passing) <= _TOO_MANY:
-                        passing.append(placed)
-                for count in range(len(call.arguments)):
-                    if count == len(by_count):
-                        by_count.append([])
-                    if len(by_count[count]) <= _TOO_MANY:
-                        by_count[count].append(placed)
+        for count in range(len(site.call.arguments)):
+            if count == len(by_count):
+                by_count.append([])
+            if len(by_count[count]) <= _TOO_MANY:
+                by_count[count].append(placed)
 
     def has_too_many(self, parameter: Parameter, least: int) -> bool:
         """Return whether more of the calls pass a parameter than are looked at."""
@@ -106,11 +106,9 @@ class _Passing:
 
     def passing(self, parameter: Parameter, least: int) -> list[Site]:
         """Return the calls that pass a parameter, in order."""
-        by_keyword = self._with_keyword(parameter)
-        by_count = self._with_more_than(parameter, least)
-        if by_keyword and by_count:
-            return [site for _, site in sorted(dict([*by_keyword, *by_count]).items(), key=_FIRST)]
-        return [site for _, site in by_keyword or by_count]
+        placed = (*self._with_keyword(parameter), *self._with_more_than(parameter, least))
+        found = {_order(each): each[1] for each in placed}
+        return [found[order] for order in sorted(found)]
 
     def _with_keyword(self, parameter: Parameter) -> Sequence[_Placed]:
         return self._by_keyword.get(parameter.name, ())
@@ -119,6 +117,11 @@ class _Passing:
         if parameter.keyword_only or least >= len(self._by_count):
             return ()
         return self._by_count[max(least, 0)]
+
+
+def _order(placed: _Placed) -> tuple[str, str, int]:
+    place, (index, _) = placed
+    return index.module, index.path, place
 
 
 def may_pass(site: CallSite, parameter: Parameter, least: int) -> bool:

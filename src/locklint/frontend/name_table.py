@@ -79,14 +79,11 @@ class NameTable(Generic[_Item]):
 
     def number_of_files(self, name: str) -> int:
         """Return the number of files that have something under a name."""
-        return len(self._files(name))
+        files = self._table().get(name, ())
+        return len(files) if isinstance(files, list) else min(len(files), 1)
 
     def _files(self, name: str) -> tuple[tuple[Any, ...], ...] | list[tuple[Any, ...]]:
-        if self._found is None:
-            self._found = {}
-            for index in self._modules():
-                self.add(index)
-        files = self._found.get(name)
+        files = self._table().get(name)
         if files is None:
             return ()
         if isinstance(files, tuple):
@@ -95,6 +92,13 @@ class NameTable(Generic[_Item]):
             self._unordered.discard(name)
             files.sort(key=_place)
         return files
+
+    def _table(self) -> dict[str, tuple[Any, ...] | list[tuple[Any, ...]]]:
+        if self._found is None:
+            self._found = {}
+            for index in self._modules():
+                self.add(index)
+        return self._found
 
 
 def _place(file: tuple[Any, ...]) -> tuple[str, str]:

@@ -103,14 +103,17 @@ def _functions(index: ModuleIndex) -> Iterator[tuple[str, FunctionDecl]]:
             yield cls.name, index.functions[initialiser]
 
 
-def _passed(index: ModuleIndex) -> Iterator[tuple[str, tuple[str, _Place]]]:
+def _passed(index: ModuleIndex) -> Iterable[tuple[str, tuple[str, _Place]]]:
+    """The names that calls pass, with the callees and places, each once for a file."""
+    found: dict[tuple[str, tuple[str, _Place]], None] = {}
     for site in index.call_sites:
         places: Iterable[tuple[_Place, Value]] = chain(
             enumerate(site.call.arguments), site.call.keywords
         )
         for place, value in places:
             if isinstance(value, Ref):
-                yield value.names[-1], (site.name, place)
+                found[value.names[-1], (site.name, place)] = None
+    return found
 
 
 def _held(index: ModuleIndex) -> Iterator[tuple[str, str]]:
