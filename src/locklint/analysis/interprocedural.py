@@ -66,14 +66,14 @@ def callees(function: Function) -> Iterator[str]:
     """Return the keys of all functions on whose summaries the states of ``function`` depend."""
     for block in function.blocks.values():
         for instruction in block.instructions:
-            match instruction:
-                case Call(targets=targets):
-                    yield from targets
-                    yield from run_by(instruction)
-                case Enter(manager=manager) | Exit(manager=manager) if manager is not None:
-                    for key in (manager.enter, manager.exit, manager.generator):
-                        if key is not None:
-                            yield key
+            if isinstance(instruction, Call):
+                yield from instruction.targets
+                yield from run_by(instruction)
+            elif isinstance(instruction, (Enter, Exit)) and instruction.manager is not None:
+                manager = instruction.manager
+                for key in (manager.enter, manager.exit, manager.generator):
+                    if key is not None:
+                        yield key
 
 
 def _runs_body(function: Function, key: str) -> bool:
@@ -113,6 +113,7 @@ class Interprocedural:
         self.functions: dict[str, Function] = {}
         self.states: dict[str, LockStates] = {}
         self.summaries: dict[str, Summary] = {}
+        self._callees: dict[str, tuple[str, ...]] = {}
         self._callers: dict[str, set[str]] = {}
         self._givers: dict[str, set[str]] = {}  # Those that pass a function to unknown code.
         self._by_passed: dict[str, dict[Passed, Summary]] = {}
@@ -128,7 +129,8 @@ class Interprocedural:
         new = {function.key: function for function in functions}
         self.functions.update(new)
         for key, function in new.items():
-            for callee in callees(function):
+            self._callees[key] = tuple(dict.fromkeys(callees(function)))
+            for callee in self._callees[key]:
                 self._callers.setdefault(callee, set()).add(key)
             for given in given_to_others(function):
                 self._givers.setdefault(given, set()).add(key)
@@ -213,13 +215,13 @@ class Interprocedural:
             if root in seen:
                 continue
             seen.add(root)
-            stack = [(root, iter(sorted(set(callees(self.functions[root])))))]
+            stack = [(root, iter(sorted(self._callees[root])))]
             while stack:
                 key, rest = stack[-1]
                 for callee in rest:
                     if callee in keys and callee not in seen:
                         seen.add(callee)
-                        stack.append((callee, iter(sorted(set(callees(self.functions[callee]))))))
+                        stack.append((callee, iter(sorted(self._callees[callee]))))
                         break
                 else:
                     order.append(key)
@@ -369,7 +371,7 @@ class _Attempt(NamedTuple):
         before = Forward(function, flow, join).solve(State([start]))
         for block, state in sorted(before.items()):
             recording.record(block, state)
-        errors = errors_of_function(function, steps.grade, lookup)
+        errors = errors_of_function(function, steps.graded, lookup)
         if errors is not None:
             recorder.states.named, recorder.states.others = errors
         return recorder.states

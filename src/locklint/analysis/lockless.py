@@ -16,7 +16,6 @@ from typing import NamedTuple
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
-from locklint.analysis.named_errors import makes_exception
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
@@ -174,16 +173,13 @@ class Lockless(Transfer):
         before: list[tuple[InFlight, ...]] = []
         likeliest = Grade.NEVER
         stops = False
-        for instruction in block.instructions:
-            if makes_exception(instruction, block.terminator):
-                continue
+        for instruction, likely in self._steps.graded(block):
             if isinstance(instruction, Call) and instruction.external is not None:
                 if ends_process(instruction.external):
                     if ends_by_raising(instruction.external):
                         before.append((_EXIT,))
                     stops = True
                     break
-            likely = self._steps.grade(instruction)
             if likely is not Grade.NEVER:
                 likeliest = max(likeliest, likely)
                 error = _HAZARDS[Flow.ERROR, likely]

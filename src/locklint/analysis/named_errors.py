@@ -5,8 +5,8 @@ A handler of the caller that catches all of the named ones leaves only the other
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from locklint.analysis.hold import Grade
 from locklint.analysis.summary import Lookup
@@ -14,6 +14,9 @@ from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Call, Instruction
 from locklint.ir.means import Use
 from locklint.ir.terminator import Jump, Raise, Terminator
+
+GradedInstructions: TypeAlias = "Sequence[tuple[Instruction, Grade]]"
+"""Instructions of a block, each with how likely it raises."""
 
 _MOST = 6
 """The largest number of classes that are kept for a function."""
@@ -45,12 +48,12 @@ def errors_of_call(call: Call, lookup: Lookup) -> NamedErrors | None:
 
 
 def errors_of_function(
-    function: Function, grade: Callable[[Instruction], Grade], lookup: Lookup
+    function: Function, graded: Callable[[BasicBlock], GradedInstructions], lookup: Lookup
 ) -> NamedErrors | None:
     """Return what leaves a function by name. Return None if there is nothing, or too much.
 
-    ``grade`` says how likely an instruction raises. Where a handler of the function may catch an
-    exception, its class is not known any more.
+    ``graded`` gives the instructions of a block but those that only make what it raises. Where a
+    handler of the function may catch an exception, its class is not known any more.
     """
     names: set[str] = set()
     others = Grade.NEVER
@@ -58,13 +61,13 @@ def errors_of_function(
         return None
     for block in function.blocks.values():
         leaves = not is_caught(block, function)
-        for each in block.instructions:
-            if makes_exception(each, block.terminator):
-                continue
+        for each, likely in graded(block):
             named = errors_of_call(each, lookup) if leaves and isinstance(each, Call) else None
             if named is not None:
                 names |= named.names
-            others = max(others, grade(each) if named is None else named.others)
+                likely = named.others
+            if likely > others:
+                others = likely
         match block.terminator:
             case Raise(exception=str() as dotted, reraise=False) if leaves and _is_class(dotted):
                 names.add(_bare(dotted))

@@ -75,11 +75,11 @@ Raises: TypeAlias = "Callable[[str, Call | None], Grade | None]"
 
 def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade:
     """Return how likely ``instruction`` is to raise; ``raises`` is for the program's functions."""
+    if isinstance(instruction, Call):
+        return _call(instruction, raises)
     match instruction:
         case Assign(safe=True) | Read(safe=True) | Operate(safe=True):
             return Grade.NEVER
-        case Call():
-            return _call(instruction, raises)
         case Await():
             return Grade.LIKELY
         case Yield():

@@ -59,50 +59,62 @@ class State:
     Raises `GivenUp` beyond the bound: to merge there what differs would make up executions.
     """
 
-    __slots__ = ("_members",)
+    __slots__ = ("_disjuncts", "_size")
 
     def __init__(self, disjuncts: Iterable[Disjunct] = (), bound: int = MAX_DISJUNCTS) -> None:
-        members = _collect(disjuncts)
+        members = list(disjuncts)
+        # Most states have one alternative, whose identity is seldom needed.
         if len(members) > 1:
-            fewer = condensed(members.values())
+            members = list(_collect(members).values())
+        if len(members) > 1:
+            fewer = condensed(members)
             if fewer is not None:
-                members = _collect(fewer)
+                members = list(_collect(fewer).values())
         if len(members) > bound:
             raise GivenUp(Reason.TOO_MANY_STATES)
-        self._members = members
+        self._disjuncts = members
+        self._size = 0
 
     def __iter__(self) -> Iterator[Disjunct]:
-        return iter(self._members.values())
+        return iter(self._disjuncts)
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._disjuncts)
 
     @property
     def size(self) -> int:
         """Return its size: the number of facts in its disjuncts."""
-        size = len(self._members)
-        for one in self._members.values():
-            size += len(one.holds) + len(one.values) + len(one.facts)
-        return size
+        if not self._size:
+            size = len(self._disjuncts)
+            for one in self._disjuncts:
+                size += len(one.holds) + len(one.values) + len(one.facts)
+            self._size = size
+        return self._size
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self._members == other._members
+        return isinstance(other, State) and self._by_identity() == other._by_identity()
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._members))
+        return hash(frozenset(self._by_identity()))
+
+    def _by_identity(self) -> dict[tuple[object, ...], Disjunct]:
+        return {disjunct.identity(): disjunct for disjunct in self._disjuncts}
 
     def join(self, other: State) -> State:
         """The upper bound of both, or this very object where the other adds nothing."""
+        if other is self:
+            return self
+        known = self._by_identity()
         new = [
             disjunct
-            for identity, disjunct in other._members.items()
-            if self._members.get(identity) != disjunct
-            and not any(member.covers(disjunct) for member in self)
+            for disjunct in other._disjuncts
+            if known.get(disjunct.identity()) != disjunct
+            and not any(member.covers(disjunct) for member in self._disjuncts)
         ]
         if not new:
             return self
-        joined = State([*self, *new])
-        return self if joined == self else joined
+        joined = State([*self._disjuncts, *new])
+        return self if joined._by_identity() == known else joined
 
 
 def _collect(disjuncts: Iterable[Disjunct]) -> dict[tuple[object, ...], Disjunct]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -10,7 +10,12 @@ from msgspec.structs import replace
 
 from locklint.analysis.catching import is_expected, is_kind_of
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
-from locklint.analysis.named_errors import NamedErrors, errors_of_call, makes_exception
+from locklint.analysis.named_errors import (
+    GradedInstructions,
+    NamedErrors,
+    errors_of_call,
+    makes_exception,
+)
 from locklint.analysis.raising import grade, passes_literals
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
@@ -78,6 +83,7 @@ class FunctionSteps:
         self._function = function
         self._lookup = lookup
         self._own_awaited = frozenset(self._find_own_awaited())
+        self._graded: dict[BlockId, GradedInstructions] = {}
         self._all: dict[BlockId, Steps] = {}
         self._changing: dict[BlockId, Steps] = {}
         self._generators: dict[AccessPath, Grade] | None = None
@@ -85,16 +91,28 @@ class FunctionSteps:
         self._failing: set[Span] = set()
         self._look_at_tests()
 
+    def graded(self, block: BasicBlock) -> GradedInstructions:
+        """Return the instructions with their grades, without those that make the exception."""
+        graded = self._graded.get(block.id)
+        if graded is None:
+            instructions: Iterable[Instruction] = block.instructions
+            if isinstance(block.terminator, Raise):
+                instructions = [
+                    each for each in instructions if not makes_exception(each, block.terminator)
+                ]
+            grade = self.grade
+            graded = self._graded[block.id] = [(each, grade(each)) for each in instructions]
+        return graded
+
     def all(self, block: BasicBlock) -> Steps:
         """Everything that may raise, changes the state, or is noted."""
         steps = self._all.get(block.id)
         if steps is None:
             steps = self._all[block.id] = tuple(
                 [
-                    step
-                    for each in block.instructions
-                    if not makes_exception(each, block.terminator)
-                    and ((step := self._step(each, block)).acts or step.hazard is not None)
+                    Step(each, self._hazard(each, likely, block), acts)
+                    for each, likely in self.graded(block)
+                    if (acts := isinstance(each, _ACTING)) or likely is not Grade.NEVER
                 ]
             )
         return steps
@@ -142,13 +160,15 @@ class FunctionSteps:
 
     def grade(self, instruction: Instruction) -> Grade:
         """Return how likely an instruction is to raise."""
-        match instruction:
-            case Call(use=Use.AWAITED, result=result, targets=targets):
-                if result in self._own_awaited:
-                    return max(found[1].raises for key in targets if (found := self._lookup(key)))
-            case Await(value=value):
-                if value in self._own_awaited:
-                    return Grade.NEVER  # The body of the coroutine raises: see its call.
+        if self._own_awaited:
+            match instruction:
+                case Call(use=Use.AWAITED, result=result, targets=targets):
+                    if result in self._own_awaited:
+                        found = map(self._lookup, targets)
+                        return max(each[1].raises for each in found if each is not None)
+                case Await(value=value):
+                    if value in self._own_awaited:
+                        return Grade.NEVER  # The body of the coroutine raises: see its call.
         if self._failing and isinstance(instruction, Release) and instruction.span in self._failing:
             return Grade.ACQUIRE
         likely = grade(instruction, self._function, self._raises)
@@ -203,14 +223,14 @@ class FunctionSteps:
         found = self._lookup(key)
         return found is not None and found[0].is_async and not found[0].is_generator
 
-    def _step(self, instruction: Instruction, block: BasicBlock) -> Step:
-        acts = isinstance(instruction, _ACTING)
-        likely = self.grade(instruction)
+    def _hazard(
+        self, instruction: Instruction, likely: Grade, block: BasicBlock
+    ) -> InFlight | None:
         if likely is Grade.NEVER:
-            return Step(instruction, None, acts)
+            return None
         cause = Cause(_kind(instruction), instruction.span)
         hazard = InFlight(Flow.ERROR, None, likely, cause)
-        return Step(instruction, self.expected(hazard, instruction, block), acts)
+        return self.expected(hazard, instruction, block)
 
     def expected(self, hazard: InFlight, instruction: Instruction, block: BasicBlock) -> InFlight:
         """Return what an instruction may raise as the handlers of the function see it.
