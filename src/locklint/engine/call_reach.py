@@ -7,6 +7,7 @@ everything seems to reach it, and a callee with two names is missed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,31 @@ class CallReach:
         self._read: dict[str, tuple[str | None, ...]] = {}
         self._never: set[str] = set()
         self._surely: set[str] = set()
+        self._callers: defaultdict[str, list[str]] = defaultdict(list)
+        self._looked_at: dict[str, LockStates] = {}
         self.renew()
 
     def renew(self) -> None:
         """Update the results: more functions have states than before."""
-        self._never = set()
         self._surely = {key for key, one in self._states.items() if one.taken}
+        doubtful: list[str] = []
+        for key, one in self._states.items():
+            if self._looked_at.get(key) is not one:
+                self._looked_at[key] = one
+                if key in self._never and self._is_open(key, one):
+                    doubtful.append(key)
+        # A function of which more is known may reach a lock now, and so may those that call it.
+        while doubtful:
+            key = doubtful.pop()
+            if key in self._never:
+                self._never.remove(key)
+                doubtful += self._callers[key]
+
+    def _is_open(self, key: str, one: LockStates) -> bool:
+        """Return whether a function acquires a lock, or calls what has not been looked at."""
+        for called in one.calls:
+            self._callers[called.target].append(key)
+        return bool(one.taken) or any(called.target not in self._never for called in one.calls)
 
     def reaches(self, key: str) -> bool:
         """Return whether the function of a key may reach a lock."""
@@ -66,11 +86,12 @@ class CallReach:
         seen = {key}
         way = [(key, self._steps(key))]
         while way:
-            _, steps = way[-1]
+            caller, steps = way[-1]
             for step in steps:
                 if step is None or step in self._surely:
                     self._surely.update(each for each, _ in way)
                     return True
+                self._callers[step].append(caller)
                 if step not in seen and step not in self._never:
                     seen.add(step)
                     way.append((step, self._steps(step)))
