@@ -103,36 +103,47 @@ def _depended_on(one: LockStates) -> set[str]:
     return {c.target for c in by_hand if c.span in leaking or c.passes_lock}
 
 
-def judged_by_raising(states: Mapping[str, LockStates]) -> set[str]:
+class JudgedByRaising:
     """The functions, lowered or not, of which it matters how likely they raise.
 
     They hold a lock that a callee has acquired, or end a `with`, or are called where a lock is held
-    by hand, directly or by others. Those that `holds_by_hand` names are not among them.
+    by hand, directly or by others. Those that `holds_by_hand` names are not among them. ``keys``
+    are those found so far; `renew` adds what has become known since.
     """
-    found: set[str] = set()
-    work: list[str] = []
-    for key, one in states.items():
-        if "judged" not in one.derived:
-            one.derived["judged"] = _judged_by(one)
-        judges, called = one.derived["judged"]
-        if judges:
-            found.add(key)
-        work += called
-    followed: set[str] = set()
-    while work:
-        key = work.pop()
-        if key not in followed:
-            followed.add(key)
-            work += [called.target for called in states[key].calls] if key in states else ()
-    return found | followed
+
+    def __init__(self, states: Mapping[str, LockStates]) -> None:
+        self.keys: set[str] = set()
+        self._states = states
+        self._looked_at: dict[str, LockStates] = {}
+        self._called: set[str] = set()
+
+    def renew(self) -> None:
+        """Look at the functions that were solved since the last time."""
+        work: list[str] = []
+        for key, one in self._states.items():
+            if self._looked_at.get(key) is not one:
+                self._looked_at[key] = one
+                judges, called = _judged_by(one)
+                if judges:
+                    self.keys.add(key)
+                work += called
+                if key in self._called:
+                    work += [each.target for each in one.calls]
+        while work:
+            key = work.pop()
+            if key not in self._called:
+                self._called.add(key)
+                if key in self._states:
+                    work += [each.target for each in self._states[key].calls]
+        self.keys |= self._called
 
 
-def _judged_by(one: LockStates) -> tuple[bool, tuple[str, ...]]:
+def _judged_by(one: LockStates) -> tuple[bool, list[str]]:
     """Return whether exceptions in a function matter, and in which of its callees."""
     ends = one.ends_with
     by_hand = any(called.is_held_by_hand for called in one.calls)
     called = [c.target for c in one.calls if ends or c.is_held_by_hand or c.passes_lock]
-    return ends or by_hand, tuple(called)
+    return ends or by_hand, called
 
 
 def holds_by_hand(function: Function) -> bool:
@@ -251,12 +262,12 @@ def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
 
 
 __all__ = [
+    "JudgedByRaising",
     "called_as",
     "called_by_hand",
     "called_while_holding",
     "holds_by_hand",
     "is_called_by_name",
-    "judged_by_raising",
     "makers",
     "takes_what_is_passed",
 ]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 from locklint.core.config import Config
 from locklint.core.source import Span
 from locklint.engine.demand import (
+    JudgedByRaising,
     awaited_under_lock,
     called_as,
     called_by_hand,
     called_while_holding,
     holds_by_hand,
     is_called_by_name,
-    judged_by_raising,
     makers,
     takes_what_is_passed,
 )
@@ -100,6 +100,7 @@ class WholeProgram:
         # uses of wrappers that have graphs.
         self._nested: dict[str, Function] = {}
         self._used: set[str] = set()
+        self._judged = JudgedByRaising(self.interprocedural.states)
         self._marked: set[str] = set()
 
     def solve(self, lowered: Sequence[tuple[AnalysedFile, list[Function]]]) -> None:
@@ -496,7 +497,8 @@ class WholeProgram:
         from locklint.frontend.cannot_raise import mark_safe
 
         found: dict[str, Function] = {}
-        for key in sorted(judged_by_raising(self.interprocedural.states) - self._marked):
+        self._judged.renew()
+        for key in sorted(self._judged.keys - self._marked):
             function = fresh.get(key) or self.interprocedural.functions.get(key)
             file = self._file_of(function.path) if function is not None else None
             if function is not None and file is not None:
