@@ -50,7 +50,7 @@ def test_a_function_runs_in_what_starts_it(
     path = tmp_path / "program.py"
     path.write_text(CODE.format(start=start))
     program = solve([str(path)], Config()).program
-    key = next(each.key for each in program.ordered_functions() if each.name == function)
+    key = next(each.key for each in program.ordered_functions if each.name == function)
     started = [root for root in program.threads.roots(key) if root.spawner]
     assert [root.context for root in started] == [context]
     assert str(started[0]).startswith(f"thread {key} made at ")

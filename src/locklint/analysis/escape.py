@@ -44,11 +44,22 @@ class FreshLock(msgspec.Struct, frozen=True):
 
 def fresh_locks(function: Function) -> list[FreshLock]:
     """Return all locks of a function that no other code can use, in source order."""
+    if not _has_fresh_lock(function):
+        return []
     found = {
         **{fresh.used: fresh for fresh in _anonymous(function)},
         **{fresh.used: fresh for fresh in _local(function)},
     }
     return [found[span] for span in sorted(found)]
+
+
+def _has_fresh_lock(function: Function) -> bool:
+    """Return whether a function uses a lock that each of its calls makes for itself."""
+    return any(
+        isinstance(each, (Acquire, TryAcquire, HandOver)) and each.lock.exactness is Exactness.FRESH
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
 
 
 def _anonymous(function: Function) -> Iterator[FreshLock]:

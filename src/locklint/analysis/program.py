@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -125,7 +125,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         A lock that is only tried has none.
         """
         found: dict[str, set[str]] = defaultdict(set)
-        for states in self.solved():
+        for states in self.solved:
             for taken in states.taken:
                 if taken.waits:
                     found[taken.lock.identity].add(states.function.key)
@@ -147,13 +147,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         """Return the waits, with a lock held, for a thread that needs it."""
         return tuple(waiting_for_holders(self.composition, self.call_graph))
 
-    def solved(self) -> Iterator[LockStates]:
+    @cached_property
+    def solved(self) -> tuple[LockStates, ...]:
         """The states of each function that was analysed to its end, in the order of files."""
-        for states in sorted(
-            self.states.values(), key=lambda s: (s.function.path, s.function.span, s.function.key)
-        ):
-            if states.complete:
-                yield states
+        every = (self.states[function.key] for function in self.ordered_functions)
+        return tuple([states for states in every if states.complete])
 
     @cached_property
     def not_analysed(self) -> tuple[NotAnalysed, ...]:
@@ -169,9 +167,10 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         )
         return tuple(sorted((*self.problems, *given_up, *cut), key=lambda each: each.sort_key))
 
-    def ordered_functions(self) -> Iterator[Function]:
+    @cached_property
+    def ordered_functions(self) -> tuple[Function, ...]:
         """All functions, in the order of files and places."""
-        yield from sorted(self.functions.values(), key=lambda f: (f.path, f.span, f.key))
+        return tuple(sorted(self.functions.values(), key=lambda f: (f.path, f.span, f.key)))
 
     @cached_property
     def released_elsewhere(self) -> ReleasedElsewhere:

@@ -71,7 +71,7 @@ def print_program_stage(
         return ProgramText(print_lock_order(program), problems)
     chosen = [
         each
-        for each in program.ordered_functions()
+        for each in program.ordered_functions
         if function is None or function in (each.qualname, each.name)
     ]
     if function is not None and not chosen:

@@ -60,7 +60,7 @@ def _locks(program: Program) -> dict[str, LockRef]:
     from locklint.ir.instruction import Acquire, TryAcquire, Wait
 
     found: dict[str, LockRef] = {}
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for block in function.blocks.values():
             for one in block.instructions:
                 if isinstance(one, Acquire | TryAcquire | Wait):

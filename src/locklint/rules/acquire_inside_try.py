@@ -60,7 +60,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition whose clean-up also runs where it has not happened."""
-    for states in program.solved():
+    for states in program.solved:
         for early in early_releases(states):
             if early.is_handler_only:
                 continue

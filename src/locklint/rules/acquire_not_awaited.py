@@ -59,7 +59,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report coroutines of lock methods that nothing awaits."""
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for use in function.api_uses:
             if use.kind is not UseKind.NOT_AWAITED or use.lock is None:
                 continue

@@ -67,7 +67,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report lock methods that are named but not called."""
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for use in function.api_uses:
             message = _message(use)
             if message is None or use.lock is None or _guards_use(function, use):

@@ -72,7 +72,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each try-acquire whose outcome is not tested."""
-    for states in program.solved():
+    for states in program.solved:
         function = states.function
         asked = {
             use.lock.identity

@@ -66,7 +66,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report acquires that a test of `locked()` decides on."""
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for use in function.api_uses:
             if use.kind is not UseKind.LOCKED_TESTED or use.lock is None or use.branch is None:
                 continue

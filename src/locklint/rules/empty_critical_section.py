@@ -64,7 +64,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report sections with nothing in them."""
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for span, lock in sorted(_empty_sections(function, program).items()):
             name = display_name(lock)
             yield RULE.finding(

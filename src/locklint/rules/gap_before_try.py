@@ -62,7 +62,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition with a gap before its `try`."""
-    for states in program.solved():
+    for states in program.solved:
         gaps = [
             (fate, leak) for fate in fates(states) if (leak := _leak(program, fate)) is not None
         ]

@@ -66,7 +66,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report acquires that raise because of their constant arguments."""
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for use in function.api_uses:
             if use.kind is not UseKind.BAD_ARGUMENTS or use.lock is None:
                 continue

@@ -85,7 +85,7 @@ _EXIT = ("__exit__", "__aexit__")
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report leaky `__enter__` and `__exit__` methods."""
-    for states in program.solved():
+    for states in program.solved:
         if states.function.name in _ENTER:
             yield from _enter(program, states)
         elif states.function.name in _EXIT:

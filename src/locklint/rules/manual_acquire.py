@@ -73,7 +73,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition by hand that a `with` statement could replace."""
-    for states in program.solved():
+    for states in program.solved:
         for fate in fates(states):
             if not _with_would_do(fate):
                 continue

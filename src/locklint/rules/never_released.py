@@ -67,7 +67,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that nothing releases."""
-    for states in program.solved():
+    for states in program.solved:
         kept = [
             (fate, fate.leaving)
             for fate in fates(states)

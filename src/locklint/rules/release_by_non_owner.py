@@ -66,7 +66,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report releases of a lock that another thread or task holds."""
-    for states in program.solved():
+    for states in program.solved:
         function = states.function
         for given in releases_of_others(states):
             if held_as(given.lock, given.key.mode) in states.shared.acquired:

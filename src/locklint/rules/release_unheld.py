@@ -86,7 +86,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each release of a lock that is not held."""
-    for states in program.solved():
+    for states in program.solved:
         function = states.function
         early = early_releases(states)
         # If the acquire is inside the `try`, that is the fault, and LCK106 reports it.

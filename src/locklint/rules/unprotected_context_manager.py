@@ -66,7 +66,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that an exception at the yield leaves unreleased."""
-    for states in program.solved():
+    for states in program.solved:
         for fate in fates(states):
             place = fate.yields_unprotected()
             if place is None or not fate.is_released_here:

@@ -79,7 +79,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that an exception can leave unreleased."""
-    for states in program.solved():
+    for states in program.solved:
         leaking = [
             (fate, leak) for fate in fates(states) if (leak := _leak(program, fate)) is not None
         ]

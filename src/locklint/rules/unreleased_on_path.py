@@ -76,7 +76,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that one path releases and another one keeps."""
-    for states in program.solved():
+    for states in program.solved:
         kept = [(fate, fate.leaving) for fate in fates(states) if program.is_kept_by_mistake(fate)]
         for alike, _ in by_cause(kept):
             fate, function = alike[0], states.function

@@ -60,7 +60,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report locks that cannot exclude any thread."""
-    for states in program.solved():
+    for states in program.solved:
         function = states.function
         for fresh in fresh_locks(function):
             steps = [
@@ -86,7 +86,7 @@ def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
     in_processes = program.spawned(is_process=True)
     elsewhere = program.spawned(is_process=False) | program.called() | program.unseen_callers
     holders: dict[str, list[LockStates]] = {}
-    for states in program.solved():
+    for states in program.solved:
         for identity in {taken.lock.identity for taken in states.taken}:
             holders.setdefault(identity, []).append(states)
     for identity, users in sorted(holders.items()):

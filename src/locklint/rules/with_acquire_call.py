@@ -55,7 +55,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report `with` over an acquire call."""
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for use in function.api_uses:
             if use.kind is not UseKind.WITH_ACQUIRE or use.lock is None:
                 continue

@@ -56,7 +56,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report `with` statements of the wrong kind."""
-    for function in program.ordered_functions():
+    for function in program.ordered_functions:
         for use in function.api_uses:
             if use.kind not in (UseKind.WRONG_WITH, UseKind.WITH_CLASS, UseKind.AWAITED_WITH):
                 continue
