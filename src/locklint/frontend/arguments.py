@@ -9,7 +9,7 @@ from locklint.frontend.annotations import Annotations
 from locklint.frontend.attributes import Attributes
 from locklint.frontend.call_sites import may_pass
 from locklint.frontend.evaluator import Evaluator
-from locklint.frontend.receivers import is_method, takes_class
+from locklint.frontend.receivers import declares, is_method, takes_class
 from locklint.frontend.value_types import (
     UNKNOWN,
     UNKNOWN_TYPE,
@@ -104,7 +104,7 @@ class Arguments:
         sites = 0
         disagree = False
         for where, site in self._call_sites(decl, parameter, position, index):
-            if disagree and where.path != index.path:
+            if where.path != index.path and (disagree or _is_plain_function(where, site, decl)):
                 continue
             bound = self._calls(where, site, decl, index)
             if bound is None:
@@ -297,6 +297,24 @@ class Arguments:
         return weaken(
             union(*[self.evaluator.value(value, scope) for value in values]), Confidence.MEDIUM
         )
+
+
+def _is_plain_function(where: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:
+    """Return whether a bare name that a call names is a function of its file, and no method.
+
+    A variable may hold a method. To infer what each bare name is would cost more than it finds.
+    """
+    callee = site.call.callee
+    if not is_method(decl) or decl.name == "__init__" or not isinstance(callee, Ref):
+        return False
+    if len(callee.names) != 1 or callee.names[0] in where.bindings:
+        return False
+    function = where.functions.get(site.function)
+    while function is not None:
+        if declares(function, callee.names[0]):
+            return False
+        function = where.functions.get(function.parent or "")
+    return True
 
 
 def _argument(site: CallSite, parameter: Parameter, position: int) -> Value | None:

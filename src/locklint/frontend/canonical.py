@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from locklint.frontend.attributes import Place
-from locklint.frontend.inference import Inference, declares
-from locklint.frontend.receivers import is_method, super_type
+from locklint.frontend.inference import Inference
+from locklint.frontend.receivers import declares, is_method, super_type
 from locklint.frontend.value_types import (
     ContainerMethod,
     FunctionType,

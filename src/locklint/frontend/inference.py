@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +19,7 @@ from locklint.frontend.calls import Calls
 from locklint.frontend.construction import Construction
 from locklint.frontend.evaluator import Key
 from locklint.frontend.project import Found, Project
+from locklint.frontend.receivers import declares
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
@@ -75,7 +75,6 @@ MAX_DEPTH = 45
 
 _BUILTIN_NAMES = frozenset(dir(builtins))
 _OPAQUE = Opaque()
-_NAME = attrgetter("name")
 
 
 class _Frame(msgspec.Struct):
@@ -599,13 +598,6 @@ class Inference:
     def iterated(self, types: Types) -> Types:
         """Return the types of the elements of an iteration."""
         return self.element_of_all(types, None)
-
-
-def declares(decl: FunctionDecl, name: str) -> bool:
-    """Return whether a name is a local or parameter of a function."""
-    if name in decl.locals or name in decl.inner or name in decl.imports:
-        return True
-    return name in map(_NAME, decl.parameters)
 
 
 def _filled(types: Types, filled: list[tuple[str | None, Types]]) -> Types:

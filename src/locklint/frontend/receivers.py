@@ -1,11 +1,23 @@
-"""The first parameter of a method: an instance, or a class."""
+"""The names of a function, and the first parameter of a method: an instance, or a class."""
 
 from __future__ import annotations
+
+from operator import attrgetter
 
 from locklint.frontend.value_types import ClassRef, Scope, SuperType
 from locklint.index.declarations import FunctionDecl, Ref
 
 _CLASS_METHODS = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
+
+
+_NAME = attrgetter("name")
+
+
+def declares(decl: FunctionDecl, name: str) -> bool:
+    """Return whether a name is a local or parameter of a function."""
+    if name in decl.locals or name in decl.inner or name in decl.imports:
+        return True
+    return name in map(_NAME, decl.parameters)
 
 
 def is_method(decl: FunctionDecl) -> bool:
