@@ -20,7 +20,7 @@ from locklint.index.declarations import (
     Operation,
     Value,
 )
-from locklint.index.shared import dotted, line_number, only, variable, written
+from locklint.index.shared import dotted, line_number, variable, written
 
 MAX_DEPTH = 5
 """The depth to which a value is kept; deeper parts are opaque."""
@@ -129,8 +129,7 @@ def _call(node: ast.Call, depth: int) -> Value:
             if keyword.arg is not None
         ]
     )
-    passed = only(arguments[0]) if len(arguments) == 1 else tuple(arguments)
-    return CallValue(callee, passed, keywords, line_number(node.lineno))
+    return CallValue(callee, tuple(arguments), keywords, line_number(node.lineno))
 
 
 def _constant(node: ast.Constant, depth: int) -> Value:

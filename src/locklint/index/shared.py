@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from locklint.index.declarations import Literal, Parameter, Ref, Value
+from locklint.index.declarations import Literal, Parameter, Ref
 
 _MANY = 1 << 13
 
@@ -29,12 +29,6 @@ def dotted(names: tuple[str, ...]) -> Ref:
 def written(text: str) -> Literal:
     """A literal, by its `repr`."""
     return Literal(text)
-
-
-@lru_cache(_MANY)
-def only(value: Value) -> tuple[Value]:
-    """A single argument."""
-    return (value,)
 
 
 @lru_cache(_MANY)
