@@ -65,6 +65,8 @@ class Holds(Values):
 
     def _acquire(self, instruction: Acquire | TryAcquire, disjunct: Disjunct) -> list[Disjunct]:
         lock = self._canonical_lock(instruction.lock, disjunct)
+        if lock.path in self._no_locks:
+            return [disjunct]  # ``lock if wanted else nothing``, and it is nothing.
         key = key_of(lock, instruction.mode)
         acquisition = Acquisition(instruction.span, instruction.how, instruction.lock.path)
         if isinstance(instruction, TryAcquire) and not instruction.certain:
@@ -202,6 +204,8 @@ class Holds(Values):
         raised: Raised | None,
     ) -> list[Disjunct]:
         lock = self._canonical_lock(lock, disjunct)
+        if lock.path in self._no_locks:
+            return [disjunct]
         key = key_of(lock, mode)
         if mode is None and lock.mode is None:
             shared = LockKey(key.path, Mode.SHARED)

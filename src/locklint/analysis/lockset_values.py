@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from functools import cached_property
 
 import msgspec
@@ -16,9 +16,20 @@ from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, Constant, Operand, Release, TryAcquire, Unknown
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Call,
+    Constant,
+    Operand,
+    Release,
+    TryAcquire,
+    Unknown,
+)
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.terminator import Condition, Equals, IsNone, Truth
+
+_NOTHING = "contextlib.nullcontext"
 
 _NEXT = AccessPath("<next>", (), Root.TEMP)
 
@@ -243,6 +254,20 @@ class Values:
             if isinstance(instruction, Acquire | TryAcquire | Release)
             and instruction.lock.exactness is Exactness.ONE
         }
+
+    @cached_property
+    def _no_locks(self) -> Set[AccessPath]:
+        """The paths of objects that acquire nothing: of `contextlib.nullcontext()`."""
+        made: set[AccessPath] = set()
+        values: dict[AccessPath, set[Operand]] = {}
+        for block in self._function.blocks.values():
+            for instruction in block.instructions:
+                match instruction:
+                    case Call(external=name, result=AccessPath() as result) if name == _NOTHING:
+                        made.add(result)
+                    case Assign(target=target, value=value) if target.root is Root.LOCAL:
+                        values.setdefault(target, set()).add(value)
+        return made | {target for target, bound in values.items() if bound <= made}
 
     def _value(self, operand: Operand, disjunct: Disjunct) -> Operand:
         if not isinstance(operand, AccessPath):

@@ -27,10 +27,11 @@ from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Spawn
+from locklint.ir.lock import LockRole
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -190,6 +191,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             return False
         if result_tells(fate) or fate.is_handed_on or is_guarded_release(fate):
             return False
+        if fate.lock.kind.role is LockRole.SEMAPHORE and fate.lock.path.root is Root.PARAMETER:
+            return False  # The caller has the semaphore, too, and may count what this takes.
         other = self.released_elsewhere.counterpart(fate)
         return other is None or not other.is_sure
 

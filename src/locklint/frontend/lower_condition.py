@@ -123,7 +123,9 @@ def _choice(low: Lowering, node: cst.IfExp, then: BlockId, otherwise: BlockId) -
 
 def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: BlockId) -> None:
     graph, span = low.graph, low.span(node)
-    outcome = _version_outcome(low, node)
+    outcome = _outcome_with_itself(node)
+    if outcome is None:
+        outcome = _version_outcome(low, node)
     if outcome is not None:
         graph.jump(then if outcome else otherwise)
         return
@@ -209,6 +211,17 @@ def _compared_with_process_id(
     for side, other in ((target.comparator, values[0]), (node.left, values[1])):
         if isinstance(other, AccessPath) and other.last != ANY_ELEMENT and is_process_id(low, side):
             return other
+    return None
+
+
+def _outcome_with_itself(node: cst.Comparison) -> bool | None:
+    """Return the outcome of ``key is not key``, a test of a variable's identity with itself."""
+    match node:
+        case cst.Comparison(
+            left=cst.Name(value=left),
+            comparisons=[cst.ComparisonTarget(operator, cst.Name(value=right))],
+        ) if left == right and isinstance(operator, cst.Is | cst.IsNot):
+            return isinstance(operator, cst.Is)
     return None
 
 
