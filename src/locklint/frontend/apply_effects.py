@@ -372,9 +372,11 @@ class EffectPass:
             self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
             yield enter
             return
-        right = lock.api.async_with_ok if enter.is_async else lock.api.with_ok
-        if not right and lock.mode is None:
+        if not _has_protocol(lock, enter.is_async):
+            # It raises before it acquires anything, or the lock is another one.
             self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
+            yield enter
+            return
         mode = lock.mode or lock.api.with_mode
         yield Acquire(enter.span, lock, BY_WITH, mode, None, None, enter)
 
@@ -434,6 +436,9 @@ class EffectPass:
             lock = self._operands.lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
             yield msgspec.structs.replace(exit_, manager=self._manager(context))
+            return
+        if not _has_protocol(lock, exit_.is_async):
+            yield exit_
             return
         mode = lock.mode or lock.api.with_mode
         yield Release(exit_.span, lock, BY_WITH, mode, None, exit_.exceptional)
@@ -606,6 +611,11 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
                 instructions.pop()
             case _:
                 return
+
+
+def _has_protocol(lock: LockRef, is_async: bool) -> bool:
+    """Return whether a lock can be the object of a `with`, or of an `async with`."""
+    return lock.mode is not None or (lock.api.async_with_ok if is_async else lock.api.with_ok)
 
 
 def _is_test(call: Call | None) -> bool:
