@@ -38,6 +38,9 @@ TEXT_METHODS: dict[str, Callable[[str], str]] = {
 }
 """Methods of texts that a test may call first."""
 
+MOST_CALLS = 10
+"""The largest number of calls that a warning about a deadlock rests on (ADR 103)."""
+
 
 class RequirementKind(IdentityEnum):
     """The kinds of tests of a parameter."""

@@ -293,6 +293,11 @@ FOREIGN_FUNCTION = re.compile(
 )
 ELEMENT = "__getitem__"
 
+# What is taken out of a queue or a container.
+TAKEN_OUT = re.compile(
+    r"(?:asyncio|builtins|collections|multiprocessing|queue)\.\w+\.(?:get|get_nowait|pop|popleft)\(\)"
+)
+
 # Known external methods, where the receiver's type was found.
 UNLIKELY_TYPED = frozenset(
     {

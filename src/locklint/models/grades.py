@@ -41,6 +41,7 @@ from locklint.models.graded_names import (
     PARSING_METHODS,
     PLAIN_TYPES,
     SEARCHING_METHODS,
+    TAKEN_OUT,
     TEXT_METHODS,
     UNLIKELY,
     UNLIKELY_METHODS,
@@ -109,6 +110,8 @@ def name_grade(
         return _path_grade(method)
     if is_method and "()" in owner and method in TEXT_METHODS:
         return CallGrade.UNLIKELY  # What a call gave is a text, by the name of the method.
+    if is_method and TAKEN_OUT.fullmatch(owner):
+        return method_grade(method, by_key=by_key)  # Any object may have been put in.
     if method == "__init__":
         return _grade_of_base(owner, arguments)
     if name in ASKING_FOR_CONTENTS or (by_key and name == "builtins.dict.pop"):

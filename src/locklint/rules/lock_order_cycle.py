@@ -61,7 +61,8 @@ threads are started, or after they were joined.
 
 A lock attribute of a class stands for the locks of all instances. Such findings are warnings,
 because the threads may use different instances. Chains within one class (the lock of a parent, then
-that of a child) are not reported as cycles.
+that of a child) are not reported as cycles. If more than ten calls lead to the locks of such a
+cycle, it is info.
 
 Of several cycles over the same locks, only the shortest is reported. A cycle is not reported if it
 contains a thread that deadlocks with itself (see LCK302).
@@ -76,6 +77,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.critical_pair import MOST_CALLS
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.lock_cycles import LockCycle
 from locklint.analysis.program import Program
@@ -96,7 +98,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             function,
             first.span,
             _message(cycle, story),
-            severity=Severity.ERROR if cycle.is_exact else Severity.WARNING,
+            severity=_severity(cycle),
             confidence=_confidence(locks),
             locks=locks,
             steps=[*story.steps(), *story.made(*locks)],
@@ -108,6 +110,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 if program.functions[witness.function].path == function.path
             ),
         )
+
+
+def _severity(cycle: LockCycle) -> Severity:
+    if cycle.is_exact:
+        return Severity.ERROR
+    calls = sum(witness.pair.depth for witness in cycle.witnesses)
+    return Severity.INFO if calls > MOST_CALLS else Severity.WARNING
 
 
 def _message(cycle: LockCycle, story: Story) -> str:

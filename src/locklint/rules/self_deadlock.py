@@ -62,9 +62,10 @@ class Till:
 ## Known limits
 
 The finding is a warning if a call may run another method than the one found, such as one that only
-a subclass has. There is no finding for re-entrant locks, semaphores, an acquire that does not block
-or has a timeout, and locks of another instance. Parameters that are passed as literals
-(`self.close(locked=True)`) are followed through the tests that use them. So are tests that the
+a subclass has, and info if more than ten calls lead to the lock. There is no finding for re-entrant
+locks, semaphores, an acquire that does not block or has a timeout, and locks of another instance.
+Parameters that are passed as literals (`self.close(locked=True)`) are followed through the tests
+that use them. So are tests that the
 caller has made (`if request.action == "stop"`), until the caller itself assigns to what it tested.
 
 There is no finding if another function releases the lock without having acquired it: then the lock
@@ -81,6 +82,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.critical_pair import MOST_CALLS
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
 from locklint.analysis.self_deadlock import SelfDeadlock
@@ -100,7 +102,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             function,
             pair.span,
             _message(program, found, story.actor(1)),
-            severity=Severity.ERROR if found.proven else Severity.WARNING,
+            severity=_severity(found),
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
             steps=[*story.steps(), *story.made(lock)],
@@ -108,6 +110,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
             " expects the lock to be held",
             anchors=() if since is None else (since.span,),
         )
+
+
+def _severity(found: SelfDeadlock) -> Severity:
+    if found.proven:
+        return Severity.ERROR
+    return Severity.INFO if found.pair.depth > MOST_CALLS else Severity.WARNING
 
 
 def _message(program: Program, found: SelfDeadlock, actor: str) -> str:
