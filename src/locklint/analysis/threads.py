@@ -173,11 +173,12 @@ class Threads:
         calls = [
             edge.span
             for edge in self._graph.calls[thread.spawner]
-            if edge.manner is not Manner.CONCURRENT and place in self._reached_from(edge.callee)
+            if edge.manner is not Manner.CONCURRENT and place in self.reached_from(edge.callee)
         ]
         return not calls or any(lifetimes.lives_at(thread.span, each) for each in calls)
 
-    def _reached_from(self, key: str) -> frozenset[str]:
+    def reached_from(self, key: str) -> frozenset[str]:
+        """Return a function, and those that it leads to in its own thread."""
         known = self._reach.get(key)
         if known is None:
             seen = {key}

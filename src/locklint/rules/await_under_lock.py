@@ -44,8 +44,8 @@ If threads need the lock, too, release it before the `await`.
 
 ## Known limits
 
-Each lock makes one finding in a function, at the first `await`. It is an error if another function
-acquires the same lock, and it is not reentrant; else a warning. An `await` of a coroutine of the
+Each lock makes one finding in a function, at the first `await`. It is an error if a coroutine of
+another task acquires the same lock, and it is not reentrant; else a warning. An `await` of a coroutine of the
 program that never suspends is not reported, nor is a lock that is only tried.
 
 ## References
@@ -81,7 +81,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for pair, held in sorted(first.values(), key=lambda each: each[0].span):
             story = Story(program, pair)
             lock = held.lock
-            contended = len(waiting[lock.identity]) > 1 and not lock.kind.reentrant
+            contended = not lock.kind.reentrant and any(
+                _is_other_task(program, key, other) for other in waiting[lock.identity]
+            )
             yield RULE.finding(
                 program.functions[key],
                 pair.span,
@@ -92,6 +94,17 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=[*story.steps("other tasks run here"), *story.made(lock)],
                 help="use a lock of asyncio, or release the lock before this",
             )
+
+
+def _is_other_task(program: Program, key: str, other: str) -> bool:
+    """Return whether another function is a coroutine that runs apart from one.
+
+    Coroutines of which one awaits the other are one task, unless they are started twice.
+    """
+    if other == key or not program.functions[other].is_async:
+        return False
+    reached = program.threads.reached_from
+    return other not in reached(key) and key not in reached(other)
 
 
 def _held(pair: CriticalPair) -> Held | None:
