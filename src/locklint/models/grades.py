@@ -16,6 +16,7 @@ containers' and primitives' own. Facts are CPython 3.11 to 3.13's.
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
 
 from locklint.models.calls import LOGGER_TYPES
@@ -48,6 +49,8 @@ from locklint.models.graded_names import (
     UNLIKELY_TYPED,
 )
 from locklint.models.usual_errors import METHODS_WITH_USUAL_ERRORS, usual_error
+
+_STANDARD = frozenset(sys.stdlib_module_names)
 
 
 class CallGrade(IntEnum):
@@ -120,6 +123,8 @@ def name_grade(
         return CallGrade.LIKELY
     if is_method and method in CONTAINER_METHODS:
         return CallGrade.UNLIKELY  # A method of a container, by its name.
+    if is_method and method in UNLIKELY_METHODS and owner.partition(".")[0] in _STANDARD:
+        return CallGrade.UNLIKELY
     return _by_name(method, by_key) if is_method else CallGrade.UNKNOWN
 
 

@@ -45,8 +45,8 @@ If threads need the lock, too, release it before the `await`.
 ## Known limits
 
 Each lock makes one finding in a function, at the first `await`. It is an error if a coroutine of
-another task acquires the same lock, and it is not reentrant; else a warning. An `await` of a coroutine of the
-program that never suspends is not reported, nor is a lock that is only tried.
+another task acquires the same lock, and it is not reentrant; else a warning. An `await` of a
+coroutine of the program that never suspends is not reported, nor is a lock that is only tried.
 
 ## References
 
