@@ -8,7 +8,7 @@ from functools import cached_property
 
 import msgspec
 
-from locklint.analysis.acquisitions import Fate, fates, result_tells
+from locklint.analysis.acquisitions import Fate, result_tells
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
@@ -195,13 +195,6 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             return False  # The caller has the semaphore, too, and may count what this takes.
         other = self.released_elsewhere.counterpart(fate)
         return other is None or not other.is_sure
-
-    @cached_property
-    def returned_held(self) -> frozenset[str]:
-        """The identities of the locks that some function acquires and returns with."""
-        return frozenset(
-            fate.lock.identity for states in self.solved for fate in fates(states) if fate.kept
-        )
 
     @cached_property
     def _spawned_threads(self) -> frozenset[str]:

@@ -189,6 +189,8 @@ def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
     lock = events[0].lock
     if lock.kind.role is LockRole.SEMAPHORE or lock.kind.unheld_release is Unheld.IGNORED:
         return False
+    if lock.kind.reentrant and lock.identity in states.shared.acquired:
+        return False  # The caller may hold it once more, acquired by another function.
     plain = [given for given in events if given.exception is None]
     here = [given for given in plain if given.before.count > 0 and given.before.levels]
     untouched = [

@@ -95,7 +95,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for unheld in unheld_releases(states):
             if unheld.severity < Severity.ERROR and (unheld.span, unheld.key) in inside:
                 continue
-            if _is_lent_by_callee(program, states, unheld) or _is_of_caller(program, unheld):
+            if _is_lent_by_callee(program, states, unheld):
                 continue
             told.add((unheld.span, unheld.key))
             name = display_name(unheld.lock)
@@ -156,18 +156,6 @@ def _is_lent_by_callee(program: Program, states: LockStates, unheld: UnheldRelea
     called = [each.target for each in states.calls if each.span == where]
     found = [program.states[each] for each in called if each in program.states]
     return len(found) == len(called) > 0 and all(map(lends, found))
-
-
-def _is_of_caller(program: Program, unheld: UnheldRelease) -> bool:
-    """Return whether a re-entrant lock may be held once more, by a method that is called before.
-
-    ``acquire()`` returns with it held, and ``release()`` gives that back inside its own `with`.
-    """
-    return (
-        unheld.lock.kind.reentrant
-        and unheld.severity < Severity.ERROR
-        and unheld.lock.identity in program.returned_held
-    )
 
 
 def _help(unheld: UnheldRelease) -> str:
