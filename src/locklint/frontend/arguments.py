@@ -302,16 +302,18 @@ class Arguments:
 def _is_plain_function(where: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:
     """Return whether a bare name that a call names is a function of its file, and no method.
 
-    A variable may hold a method. To infer what each bare name is would cost more than it finds.
+    A variable may hold a method, and another module may have one in a variable. To infer what each
+    bare name is would cost more than it finds.
     """
     callee = site.call.callee
     if not is_method(decl) or decl.name == "__init__" or not isinstance(callee, Ref):
         return False
-    if len(callee.names) != 1 or callee.names[0] in where.bindings:
+    name = callee.names[0]
+    if len(callee.names) != 1 or name in where.bindings or name in where.imports:
         return False
     function = where.functions.get(site.function)
     while function is not None:
-        if declares(function, callee.names[0]):
+        if declares(function, name) or name in function.comprehensions:
             return False
         function = where.functions.get(function.parent or "")
     return True

@@ -293,7 +293,7 @@ FOREIGN_FUNCTION = re.compile(
 )
 ELEMENT = "__getitem__"
 
-# What is taken out of a queue or a container.
+# Objects that are taken out of a queue or a container.
 TAKEN_OUT = re.compile(
     r"(?:asyncio|builtins|collections|multiprocessing|queue)\.\w+\.(?:get|get_nowait|pop|popleft)\(\)"
 )
