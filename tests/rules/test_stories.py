@@ -21,6 +21,24 @@ rlock = threading.RLock()
 """
 
 STORIES = {
+    "a re-entrant lock that another thread releases for itself": (
+        "LCK104",
+        """
+        def stop():
+            rlock.acquire()
+
+        def run(work):
+            rlock.acquire()
+            work()
+            rlock.release()
+        """,
+        """
+        `rlock` is acquired, and no release belongs to this acquire
+          rlock.acquire() | `rlock` is acquired
+          rlock.acquire() | the function ends after this with the lock held
+          rlock.release() | this release belongs to the acquire in line 11
+        """,
+    ),
     "a thread that is made before the lock is acquired": (
         "LCK307",
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -36,6 +37,14 @@ class OtherRelease(msgspec.Struct, frozen=True):
     of_callee: frozenset[How] = frozenset()
 
 
+class OwnRelease(NamedTuple):
+    """A release, in another function, of what that function has acquired at ``acquire``."""
+
+    function: Function
+    span: Span
+    acquire: Span
+
+
 class ReleasedElsewhere:
     """All releases of a program that are not those of their own function's acquisitions.
 
@@ -52,6 +61,7 @@ class ReleasedElsewhere:
         self._mentioned: dict[str, set[str]] = defaultdict(set)
         self._known: dict[str, list[OtherRelease]] = defaultdict(list)
         self._unknown: dict[str, list[OtherRelease]] = defaultdict(list)
+        self._own: dict[str, list[OwnRelease]] = defaultdict(list)
         self._passed_on: set[str] = set()
         self._any_of = {file for file, path in unseen if path.is_variable}
         for key, one in states.items():
@@ -59,7 +69,10 @@ class ReleasedElsewhere:
                 self._mentioned[identity].add(key)
             untaken = not_done(one.function.api_uses)
             for given in one.given:
-                if given.lock.identity in untaken or not _is_loose(given):
+                if given.lock.identity in untaken:
+                    continue
+                if not _is_loose(given):
+                    self._own[held_as(given.lock, given.key.mode)] += _own_release(one, given)
                     continue
                 if not is_taken_again(one, given.span, given.lock):
                     name = held_as(given.lock, given.key.mode)
@@ -106,6 +119,23 @@ class ReleasedElsewhere:
         if (path, name) in self._unseen:
             found.append(OtherRelease(fate.states.function, None, False))
         return min(found, key=_by_conviction, default=None)
+
+    def own_release(self, fate: Fate) -> OwnRelease | None:
+        """Return a release call of a lock by another function that ends that function's own hold.
+
+        Return None if there is none. One in the same file comes first.
+        """
+        path = fate.states.function.path
+        found = [
+            each
+            for each in self._own.get(held_as(fate.lock, fate.key.mode), ())
+            if each.function is not fate.states.function
+        ]
+        return min(
+            found,
+            key=lambda each: (each.function.path != path, each.function.path, each.span),
+            default=None,
+        )
 
     def _is_mentioned(self, fate: Fate) -> bool:
         """Return whether a release method is passed on or stored somewhere else."""
@@ -163,6 +193,13 @@ def _is_loose(given: Given) -> bool:
     return any(a.how.means is Means.CALL for level in before.levels[-1:] for a in level)
 
 
+def _own_release(states: LockStates, given: Given) -> Iterable[OwnRelease]:
+    """Yield the release of what its function has acquired, unless a `with` ends there."""
+    acquired = given.before.acquisitions()
+    if acquired and not given.how.means.is_context:
+        yield OwnRelease(states.function, given.span, min(each.span for each in acquired))
+
+
 def _may_be_of(fate: Fate, given: Given) -> bool:
     """Return whether a release of the same function may be for another call, or iteration."""
     if held_as(given.lock, given.key.mode) != held_as(fate.lock, fate.key.mode):
@@ -206,4 +243,4 @@ def _releasing_calls(function: Function) -> Iterable[Call]:
                     yield instruction
 
 
-__all__ = ["OtherRelease", "ReleasedElsewhere"]
+__all__ = ["OtherRelease", "OwnRelease", "ReleasedElsewhere"]

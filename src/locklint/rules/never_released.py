@@ -52,15 +52,17 @@ from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, by_cause, fates
 from locklint.analysis.program import Program
+from locklint.analysis.released_elsewhere import OwnRelease
 from locklint.analysis.story import (
     acquire_steps,
     display_name,
     leaving_step,
+    step,
     with_statement,
 )
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Diagnostic, Severity, Step, StepRole
 from locklint.ir.access_path import Root
-from locklint.ir.lock import Exactness, LockRole
+from locklint.ir.lock import Exactness, LockRef, LockRole
 from locklint.ir.means import How
 from locklint.rule import Rule
 
@@ -76,17 +78,32 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for alike, _ in by_cause(kept):
             fate, function = alike[0], states.function
             name = display_name(fate.lock)
+            steps = [*acquire_steps(alike), leaving_step(program, fate)]
+            other = program.released_elsewhere.own_release(fate)
+            if other is None:
+                message = f"`{name}` is acquired, and nothing in the analysed code releases it"
+            else:
+                message = f"`{name}` is acquired, and no release belongs to this acquire"
+                steps.append(_own_step(program, fate.lock, other))
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` is acquired, and nothing in the analysed code releases it",
+                message,
                 locks=(fate.lock,),
-                steps=[*acquire_steps(alike), leaving_step(program, fate)],
+                steps=steps,
                 help=f"use `{with_statement(fate.lock)}:`",
             )
 
 
+def _own_step(program: Program, lock: LockRef, other: OwnRelease) -> Step:
+    """Return the step at a release that another function has for its own acquire."""
+    message = f"this release belongs to the acquire in line {other.acquire.line}"
+    return step(other.function, StepRole.RELEASE, other.span, message, lock)
+
+
 _ENTERING = (How("__enter__"), How("__aenter__"))
+_RELEASED = frozenset({LockRole.LOCK, LockRole.READ_WRITE, LockRole.CONDITION})
+"""The roles of locks that each holder releases. A semaphore may count or signal instead."""
 
 
 def _is_mark(program: Program, fate: Fate) -> bool:
@@ -110,7 +127,7 @@ def _needs_release(fate: Fate) -> bool:
     if fate.states.function.name in ("__enter__", "__aenter__"):
         return False
     lock = fate.lock
-    if lock.kind.role not in (LockRole.LOCK, LockRole.READ_WRITE) or lock.kind.cross_process:
+    if lock.kind.role not in _RELEASED or lock.kind.cross_process:
         return False
     return lock.exactness is not Exactness.FRESH and lock.path.root is not Root.PARAMETER
 
