@@ -38,6 +38,7 @@ from locklint.analysis.pair_log import Calls, PairLog
 from locklint.analysis.receivers import Kin, Receivers
 from locklint.analysis.requirements import Requirements
 from locklint.analysis.settled import Settled
+from locklint.core.source import Span
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
@@ -159,7 +160,10 @@ class Composition:
         doubtful = doubtful_holds(states)
         found: dict[tuple[object, ...], CriticalPair] = {}
         events = [one for one in states.events if self._matters(key, one)]
-        for pair in (*map(self._taken, states.taken), *map(self._happened, events)):
+        holds = any(each.held for each in states.taken)
+        first: frozenset[Span] = self._objects.first_acquires(key) if holds else frozenset()
+        taken = [self._taken(each, first) for each in states.taken]
+        for pair in (*taken, *map(self._happened, events)):
             if pair is None:
                 continue
             requirements = self._requirements_of(key)
@@ -185,14 +189,16 @@ class Composition:
         return known
 
     @staticmethod
-    def _taken(taken: Taken) -> CriticalPair | None:
+    def _taken(taken: Taken, first: frozenset[Span]) -> CriticalPair | None:
+        """Return the pair of an acquisition; those in ``first`` are of a new lock: none waits."""
         if taken.instruction is None:
             return None  # A callee acquired it: the call shows that.
         instruction = taken.instruction
         gives_up = isinstance(instruction, TryAcquire) or (
             isinstance(instruction, Acquire) and instruction.gives_up
         )
-        kind = EventKind.TRY if gives_up else EventKind.ACQUIRE
+        waits = not gives_up and taken.acquisition.span not in first
+        kind = EventKind.ACQUIRE if waits else EventKind.TRY
         event = Event(kind, taken.lock, taken.key.mode)
         return CriticalPair(
             "",

@@ -7,16 +7,18 @@ parameters, and through functions that return such an object, or a path of their
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import msgspec
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
+from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
-from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Call, Instruction, Spawn, Yield
+from locklint.ir.cfg import BasicBlock, Function
+from locklint.ir.instruction import Acquire, Assign, Await, Call, Instruction, Spawn, Yield
+from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.operands import operand_paths
 from locklint.ir.terminator import Return
 
@@ -61,6 +63,7 @@ class Objects:
 
     def __init__(self, graph: CallGraph, new: frozenset[str] = frozenset()) -> None:
         self._graph = graph
+        self._first_acquires: dict[str, frozenset[Span]] = {}
         self._new = new
         self._calls: dict[str, dict[str, Call]] = {}
         self._given: dict[str, Made | None] = {}
@@ -99,6 +102,52 @@ class Objects:
         if call.result is None or target not in self._graph.states:
             return False
         return not self._gives_away(key, call.result) and not self._registers(target, set())
+
+    def first_acquires(self, key: str) -> frozenset[Span]:
+        """Return the places of a function that acquire a lock which it has made just before.
+
+        No other thread has had the time to acquire it, wherever it has been stored meanwhile.
+        """
+        known = self._first_acquires.get(key)
+        if known is None:
+            blocks = self._graph.function(key).blocks.values()
+            known = frozenset(span for block in blocks for span in self._first_in(block))
+            self._first_acquires[key] = known
+        return known
+
+    def _first_in(self, block: BasicBlock) -> Iterator[Span]:
+        """Yield the acquires of a block that are the first ones of a lock made in the block."""
+        made: dict[AccessPath, Call] = {}
+        for each in block.instructions:
+            match each:
+                case Call(result=result, arguments=arguments):
+                    for path in _kept_paths(each):
+                        made.pop(path, None)
+                    if result is not None and all(one.lock is None for one in arguments):
+                        made[result] = each
+                case Assign(target=target, value=value):
+                    for path in [path for path in made if path.starts_with(target)]:
+                        del made[path]
+                    if isinstance(value, AccessPath) and value in made:
+                        made[target] = made[value]
+                case Acquire(lock=lock, span=span):
+                    if self._is_made(lock, made):
+                        yield span
+                    made.clear()
+                case Await() | Yield() | Spawn():
+                    made.clear()
+                case _:
+                    pass
+
+    def _is_made(self, lock: LockRef, made: Mapping[AccessPath, Call]) -> bool:
+        """Return whether one of the calls has made a lock, or the object that has it."""
+        call = made.get(lock.path)
+        if call is not None:
+            return not call.targets and call.external in lock.api.constructors
+        if not lock.path.fields or lock.exactness is not Exactness.PER_INSTANCE:
+            return False
+        owner = made.get(lock.path.parent())
+        return owner is not None and owner.constructs in self._new
 
     def _registers(self, key: str, seen: set[str]) -> bool:
         """Return whether a method gives its own object away, or another one that it calls does."""
