@@ -20,7 +20,7 @@ from locklint.ir.access_path import Root
 from locklint.ir.api_use import not_done
 from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import Acquire, Assign, Call, Constant, TryAcquire
-from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import Means
 from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch
@@ -290,6 +290,8 @@ def _fates(states: LockStates) -> list[Fate]:
     kept = _kept(states.normal_exits)
     for fate in result:
         name = (fate.key.mode, fate.acquisition)
+        if _ends_with_object(states, fate.lock):
+            continue
         fate.kept_by_exception += kept_by_exception.get(name, ())
         fate.kept += kept.get(name, ())
         keys = fate.keys
@@ -299,6 +301,13 @@ def _fates(states: LockStates) -> list[Fate]:
             ):
                 fate.given_back.append(exit_)
     return sorted(result, key=lambda fate: (fate.span, str(fate.key)))
+
+
+def _ends_with_object(states: LockStates, lock: LockRef) -> bool:
+    """Return whether a lock belongs to an object that its finalizer ends: nobody can wait then."""
+    path = lock.path
+    of_object = lock.exactness is Exactness.PER_INSTANCE and path.root is Root.SELF
+    return states.function.name == "__del__" and of_object and len(path.fields) == 1
 
 
 def _kept(exits: list[Exit]) -> dict[tuple[Mode, Acquisition], list[Exit]]:
