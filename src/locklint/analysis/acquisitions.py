@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -161,7 +161,16 @@ class Fate(msgspec.Struct):
             return False
         # The raising code may be part of what leaks it, as a call is of an `await`.
         last, first = max(exit_.span for exit_ in leaks), min(protected)
-        return (last.end_line, last.end_column) <= (first.line, first.column)
+        if (last.end_line, last.end_column) > (first.line, first.column):
+            return False
+        return all(self._leads_to(exit_.span, protected) for exit_ in leaks)
+
+    def _leads_to(self, place: Span, others: Collection[Span]) -> bool:
+        """Return whether control goes on, without an exception, from a place to one of others."""
+        layout = layout_of(self.states)
+        start = [block.id for block in layout.at(place)]
+        following = reached(self.states.function, start, successors=BasicBlock.successors)
+        return not start or any(block.id in following for other in others for block in layout.at(other))
 
     @property
     def covering_releases(self) -> list[Span]:
