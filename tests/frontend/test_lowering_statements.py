@@ -434,7 +434,7 @@ STATEMENTS = {
         "operate +=",
         "a.b.c = ?(a.b.c, d[a])",
     ],
-    "a += 1": ["operate +=", "a = ?(a)"],
+    "a += 1": ["operate +=", "a = number(a)"],
     "del a, self.x, z[0]": [
         "a = ?",
         "operate del self.x",

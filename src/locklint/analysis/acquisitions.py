@@ -170,7 +170,9 @@ class Fate(msgspec.Struct):
         layout = layout_of(self.states)
         start = [block.id for block in layout.at(place)]
         following = reached(self.states.function, start, successors=BasicBlock.successors)
-        return not start or any(block.id in following for other in others for block in layout.at(other))
+        return not start or any(
+            block.id in following for other in others for block in layout.at(other)
+        )
 
     @property
     def covering_releases(self) -> list[Span]:

@@ -191,14 +191,26 @@ class _CannotRaise:
                 return self._is_known(container, call, block, str(plain[0]))
         if any(self._runs_code(value) for value in plain):
             return False
-        if (
-            name in _CONVERTING
-            and len(plain) == 1
-            and self._has_method(plain[0], _CONVERTING[name])
-        ):
-            return True  # There is nothing to parse.
+        if name in _CONVERTING and len(plain) == 1:
+            if self._has_method(plain[0], _CONVERTING[name]) or self._is_number(plain[0]):
+                return True  # There is nothing to parse.
         keywords = [argument.name for argument in call.arguments if argument.name is not None]
         return call_is_safe(name, [self._types(value) for value in plain], keywords)
+
+    def _is_number(self, value: Operand) -> bool:
+        """Return whether a value was calculated, or a variable only has such values."""
+        match value:
+            case Unknown(is_number=is_number):
+                return is_number
+            case Constant(value=literal):
+                return isinstance(literal, int | float)
+            case AccessPath() if value.is_variable and value.root in (Root.LOCAL, Root.TEMP):
+                values = self._definitions.values(value)
+                return bool(values) and all(
+                    not isinstance(each, AccessPath) and self._is_number(each) for each in values
+                )
+            case _:
+                return False
 
     def _has_method(self, value: Operand, method: str) -> bool:
         """Return whether a value is an object of the program's with that method."""

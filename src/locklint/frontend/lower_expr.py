@@ -10,6 +10,7 @@ import libcst as cst
 from locklint.frontend.lower_condition import boolean_operands, compare, truth
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import (
+    calculated,
     concatenated_parts,
     constant,
     element_field,
@@ -151,13 +152,13 @@ def lower_binary(low: Lowering, node: cst.BinaryOperation, use: Use, name: str |
     for operation in reversed(chain):
         right = low.value(operation.right)
         known = folded(operation.operator, value, right)
+        text = operator_text(operation.operator)
         if known is None:
             literal = isinstance(value, Constant) or isinstance(right, Constant)
-            text = operator_text(operation.operator)
             low.emit(
                 Operate(low.span(operation), OperateKind.OPERATOR, text, literal, (value, right))
             )
-        value = known or Unknown(mentions(value, right))
+        value = known or calculated(text, value, right)
     return value
 
 
@@ -179,7 +180,7 @@ def lower_unary(low: Lowering, node: cst.UnaryOperation, use: Use, name: str | N
             values=(value,),
         )
     )
-    return Unknown(mentions(value))
+    return Unknown(mentions(value), is_number=True)
 
 
 def lower_comparison(low: Lowering, node: cst.Comparison, use: Use, name: str | None) -> Operand:

@@ -307,3 +307,29 @@ _OPERATORS: dict[type[cst.CSTNode], str] = {
 def operator_text(operator: cst.CSTNode) -> str:
     """Return an operator as it is written."""
     return _OPERATORS.get(type(operator), "?")
+
+
+_CALCULATING = frozenset(("-", "*", "/", "//", "**", "<<", ">>"))
+_WITH_NUMBER = frozenset(("+", "%"))
+
+
+def calculated(operator: str, left: Operand, right: Operand) -> Unknown:
+    """Return the value that an operator gives, a number unless it may join or format texts.
+
+    ``operator`` is as it is written, with or without the ``=`` of an assignment.
+    """
+    what = operator.removesuffix("=")
+    is_number = what in _CALCULATING or (
+        what in _WITH_NUMBER and (_is_number(right) or (what == "+" and _is_number(left)))
+    )
+    return Unknown(mentions(left, right), is_number)
+
+
+def _is_number(value: Operand) -> bool:
+    match value:
+        case Constant(value=literal):
+            return isinstance(literal, int | float)
+        case Unknown(is_number=is_number):
+            return is_number
+        case _:
+            return False

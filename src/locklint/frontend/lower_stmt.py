@@ -8,7 +8,7 @@ from locklint.frontend.cleanup import LoopFrame
 from locklint.frontend.lower_condition import is_process_id
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_expr import attribute_path, has_slice, subscript_path
-from locklint.frontend.lower_path import dotted_name, mentions, operator_text
+from locklint.frontend.lower_path import calculated, dotted_name, operator_text
 from locklint.frontend.lower_scope import imported_name
 from locklint.frontend.lower_target import element_of, store, store_name
 from locklint.ir.access_path import AccessPath
@@ -81,7 +81,7 @@ def lower_augmented_assign(low: Lowering, node: cst.AugAssign) -> None:
     value = low.value(node.value)
     text, literal = operator_text(node.operator), isinstance(value, Constant)
     low.emit(Operate(span, OperateKind.OPERATOR, text, literal, (target, value)))
-    low.emit(Assign(span, target, Unknown(mentions(target, value))))
+    low.emit(Assign(span, target, calculated(text, target, value)))
 
 
 def lower_delete(low: Lowering, node: cst.Del) -> None:

@@ -78,12 +78,17 @@ class FunctionRef(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=Fal
 
 
 class Unknown(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """A value that is not tracked; ``mentions`` are the paths that went into it."""
+    """A value that is not tracked; ``mentions`` are the paths that went into it.
+
+    ``is_number``: it was calculated, so that it is no text.
+    """
 
     mentions: tuple[AccessPath, ...] = ()
+    is_number: bool = False
 
     def __str__(self) -> str:
-        return f"?({', '.join(map(str, self.mentions))})" if self.mentions else "?"
+        kind = "number" if self.is_number else "?"
+        return f"{kind}({', '.join(map(str, self.mentions))})" if self.mentions else kind
 
 
 Operand: TypeAlias = AccessPath | Constant | Display | FunctionRef | Unknown
