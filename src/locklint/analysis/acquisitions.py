@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.events import Exit, Given, LockStates, Taken
-from locklint.analysis.hold import Acquisition, Cause, CauseKind, Grade, InFlight, LockKey
+from locklint.analysis.hold import Acquisition, Cause, CauseKind, Flow, Grade, InFlight, LockKey
 from locklint.analysis.layout import layout_of
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
@@ -266,9 +266,10 @@ def severity_of(exception: InFlight, usual: Severity) -> Severity:
     return Severity.INFO if in_doubt else usual
 
 
-def _by_conviction(exit_: Exit) -> tuple[int, Cause]:
+def _by_conviction(exit_: Exit) -> tuple[int, bool, Cause]:
     assert exit_.exception is not None
-    return (-exit_.exception.grade, exit_.exception.cause)
+    exception = exit_.exception
+    return (-exception.grade, exception.flow is Flow.CANCEL, exception.cause)
 
 
 def fates(states: LockStates) -> list[Fate]:
@@ -315,7 +316,7 @@ def _fates(states: LockStates) -> list[Fate]:
 
 
 def _ends_with_object(states: LockStates, lock: LockRef) -> bool:
-    """Return whether a lock belongs to an object that its finalizer ends: nobody can wait then."""
+    """Return whether a lock belongs to an object that its finalizer ends: no thread can wait then."""
     path = lock.path
     of_object = lock.exactness is Exactness.PER_INSTANCE and path.root is Root.SELF
     return states.function.name == "__del__" and of_object and len(path.fields) == 1

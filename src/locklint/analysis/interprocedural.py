@@ -371,7 +371,7 @@ class _Attempt(NamedTuple):
         before = Forward(function, flow, join).solve(State([start]))
         for block, state in sorted(before.items()):
             recording.record(block, state)
-        errors = errors_of_function(function, steps.graded, lookup)
+        errors = errors_of_function(function, steps.graded, steps.usual, lookup)
         if errors is not None:
             recorder.states.named, recorder.states.others = errors
         return recorder.states

@@ -48,12 +48,16 @@ def errors_of_call(call: Call, lookup: Lookup) -> NamedErrors | None:
 
 
 def errors_of_function(
-    function: Function, graded: Callable[[BasicBlock], GradedInstructions], lookup: Lookup
+    function: Function,
+    graded: Callable[[BasicBlock], GradedInstructions],
+    usual: Callable[[Instruction], str],
+    lookup: Lookup,
 ) -> NamedErrors | None:
     """Return what leaves a function by name. Return None if there is nothing, or too much.
 
-    ``graded`` gives the instructions of a block but those that only make what it raises. Where a
-    handler of the function may catch an exception, its class is not known any more.
+    ``graded`` gives the instructions of a block but those that only make what it raises, ``usual``
+    the class that an instruction usually raises, if a handler catches it. Where a handler of the
+    function may catch an exception, its class is not known any more.
     """
     names: set[str] = set()
     others = Grade.NEVER
@@ -66,6 +70,8 @@ def errors_of_function(
             if named is not None:
                 names |= named.names
                 likely = named.others
+            if not leaves and usual(each):
+                likely = min(likely, Grade.ACQUIRE)  # The author has thought of what it raises.
             if likely > others:
                 others = likely
         match block.terminator:

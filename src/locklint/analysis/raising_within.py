@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from locklint.analysis.catching import Verdict, is_excluded, pass_by, takes
-from locklint.analysis.hold import Cause, CauseKind, Grade, InFlight
+from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.named_errors import is_caught
 from locklint.analysis.raising import run_by
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Call, Enter, Instruction, Manager
+from locklint.ir.instruction import Await, Call, Enter, Instruction, Manager
 from locklint.ir.terminator import Catch, Jump, Raise
 
 _DEPTH = 8
@@ -56,11 +56,16 @@ def raised_within(function: Function, exception: InFlight, lookup: Lookup) -> Ra
     """Return what raises in a callee of the call that an exception comes from.
 
     None if no function of the program is called there, or if nothing in it is likely to raise on
-    its own, past its handlers and those that have not caught the exception.
+    its own, past its handlers and those that have not caught the exception. A task is cancelled at
+    an `await`.
     """
+    cancels = exception.flow is Flow.CANCEL
     for instruction in _calls_at(function, exception.cause.span):
         for key in _runs(instruction, lookup):
-            found = _first(key, lookup, exception.excluded, _DEPTH)
+            if cancels:
+                found = _suspending(key, lookup, _DEPTH)
+            else:
+                found = _first(key, lookup, exception.excluded, _DEPTH)
             if found is not None:
                 return found
     return None
@@ -95,6 +100,26 @@ def _first(key: str, lookup: Lookup, caught: frozenset[str], depth: int) -> Rais
             within = _first(called, lookup, caught, depth - 1)
             if within is not None:
                 return within
+    return None
+
+
+def _suspending(key: str, lookup: Lookup, depth: int) -> RaisedAt | None:
+    """The first place at which a coroutine may suspend itself, and so be cancelled."""
+    known = lookup(key)
+    if known is None or not depth or not known[0].is_async:
+        return None
+    function = known[0]
+    steps = FunctionSteps(function, lookup)
+    for block in function.blocks.values():
+        for instruction in block.instructions:
+            if isinstance(instruction, Await):
+                if steps.suspends(instruction):
+                    return RaisedAt(function, Cause(CauseKind.AWAIT, instruction.span))
+            elif steps.may_be_cancelled(instruction):
+                for called in _runs(instruction, lookup):
+                    found = _suspending(called, lookup, depth - 1)
+                    if found is not None:
+                        return found
     return None
 
 

@@ -44,7 +44,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.terminator import Catch, Raise
-from locklint.models.usual_errors import usual_error
+from locklint.models.usual_errors import usual_error, usual_error_of_await
 
 _CHANGING = (
     Acquire,
@@ -297,8 +297,26 @@ class FunctionSteps:
 
     def usual(self, instruction: Instruction) -> str:
         """Return the class of what an instruction usually raises, if some handler catches it."""
-        found = _usually_raised(instruction)
+        if isinstance(instruction, Await):
+            found = usual_error_of_await(self._awaited.get(instruction.value))
+        elif isinstance(instruction, Call) and instruction.use is Use.AWAITED:
+            found = usual_error_of_await(instruction.external) or _usually_raised(instruction)
+        else:
+            found = _usually_raised(instruction)
         return found if found and is_expected(found, self._caught) else ""
+
+    @cached_property
+    def _awaited(self) -> dict[Operand, str]:
+        """The names of the functions outside the program whose results are awaited."""
+        return {
+            each.result: each.external
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Call)
+            and each.use is Use.AWAITED
+            and each.result is not None
+            and each.external is not None
+        }
 
     @cached_property
     def _caught(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from locklint.analysis.acquisitions import Fate
-from locklint.analysis.hold import Cause, CauseKind, InFlight
+from locklint.analysis.hold import Cause, CauseKind, Flow, InFlight
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.paths import Paths, Test, said
 from locklint.analysis.raising_within import place_of, raised_within
@@ -116,6 +116,8 @@ def raising_phrase(program: Program, function: Function, exception: InFlight | N
         return subject
     if exception.cause.kind is CauseKind.YIELD:
         return f"the generator may be closed at {subject}"
+    if exception.flow is Flow.CANCEL:
+        return f"{subject} may be cancelled"
     if exception.cause.kind is CauseKind.AWAIT:
         return f"{subject} may raise or be cancelled"
     return f"{subject} may raise"
@@ -213,15 +215,20 @@ def origin_steps(
     if within is None or within.cause == place_of(function, exception.cause, program.lookup):
         return []
     does = "raises" if within.cause.kind is CauseKind.RAISE else "may raise"
+    if exception.flow is Flow.CANCEL:
+        does = "may be cancelled"
     message = f"this {does} in {cause_phrase(program, function, exception.cause)}"
     return [step(within.function, StepRole.ORIGIN, within.cause.span, message, None, held)]
 
 
-def when_raised(program: Program, function: Function, cause: Cause) -> str:
+def when_raised(program: Program, function: Function, exception: InFlight) -> str:
     """The exception as the condition of a sentence: ``if `x()` raises``, ``after `raise X```."""
+    cause = exception.cause
     phrase = cause_phrase(program, function, cause)
     if cause.kind is CauseKind.YIELD:
         return f"if the generator is closed at {phrase}"
+    if exception.flow is Flow.CANCEL and cause.kind is not CauseKind.RAISE:
+        return f"if {phrase} is cancelled"
     return f"after {phrase}" if cause.kind is CauseKind.RAISE else f"if {phrase} raises"
 
 

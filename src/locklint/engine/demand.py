@@ -18,7 +18,7 @@ from locklint.ir.means import Use
 from locklint.ir.operands import bound_temporaries, receivers, returned_temporaries
 
 if TYPE_CHECKING:
-    from locklint.analysis.events import LockStates
+    from locklint.analysis.events import Called, LockStates
     from locklint.core.source import Span
     from locklint.ir.cfg import Function
 
@@ -100,7 +100,15 @@ def _depended_on(one: LockStates) -> set[str]:
         return {called.target for called in one.calls}
     by_hand = [called for called in one.calls if called.is_held_by_hand]
     leaking = _leaking(one) if by_hand else set()
-    return {c.target for c in by_hand if c.span in leaking or c.passes_lock}
+    return {c.target for c in by_hand if _may_leak(c, leaking) or c.passes_lock}
+
+
+def _may_leak(called: Called, leaking: set[Span]) -> bool:
+    """Return whether an exception of a call leaks, or one of the `await` of what it gives."""
+    if called.span in leaking:
+        return True
+    is_awaited = called.call is not None and called.call.use is Use.AWAITED
+    return is_awaited and any(span.contains(called.span) for span in leaking)
 
 
 class JudgedByRaising:

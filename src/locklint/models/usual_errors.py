@@ -47,6 +47,8 @@ _OF_METHODS = {
     "put_nowait": "Full",
 }
 
+_OF_AWAITS = {"asyncio.wait_for": "TimeoutError"}
+
 METHODS_WITH_USUAL_ERRORS = frozenset(_OF_METHODS)
 
 
@@ -60,3 +62,11 @@ def usual_error(name: str | None, method: str) -> str:
         return _OF_NAMES[name]
     module = name.rpartition(".")[0] if name else ""
     return _OF_MODULES.get(module) or _OF_METHODS.get(method, "")
+
+
+def usual_error_of_await(name: str | None) -> str:
+    """Return the class of exceptions that awaiting what a call gives usually raises, or nothing.
+
+    ``name`` is the dotted name of what is called.
+    """
+    return _OF_AWAITS.get(name or "", "")

@@ -69,7 +69,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for alike, leak in by_cause(gaps):
             fate, function = alike[0], states.function
             name = display_name(fate.lock)
-            when = when_raised(program, function, leak.exception.cause)
+            when = when_raised(program, function, leak.exception)
             yield RULE.finding(
                 function,
                 fate.span,

@@ -180,7 +180,7 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
     elif unheld.lock.confidence <= Confidence.LOW:
         assumption = f", if it is {kind_phrase(unheld.lock.kind)}"
     elif unheld.severity < Severity.ERROR and unheld.exception is not None:
-        assumption = f", {when_raised(program, function, unheld.exception.cause)}"
+        assumption = f", {when_raised(program, function, unheld.exception)}"
 
     def note(role: StepRole, place: Span, message: str) -> None:
         steps.append(step(function, role, place, message, unheld.lock))

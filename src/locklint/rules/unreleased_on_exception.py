@@ -93,7 +93,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 function,
                 fate.span,
-                f"`{name}` stays locked {when_raised(program, function, leak.exception.cause)}"
+                f"`{name}` stays locked {when_raised(program, function, leak.exception)}"
                 + (assumption(fate, severity) if proven else ""),
                 severity=severity,
                 locks=(fate.lock,),
@@ -107,6 +107,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
 def _leak(program: Program, fate: Fate) -> Leak | None:
     if not fate.leaks() or not fate.is_released_here or fate.is_gap():
         return None
+    if fate.kept and fate.states.function.name in ("__enter__", "__aenter__"):
+        return None  # LCK109: `__exit__` releases it.
     leak = worst_leak(fate)
     if leak is not None and leak.skipped is None and program.is_kept_by_mistake(fate):
         # An exception there skips no release: the path has none.
