@@ -51,6 +51,7 @@ NEVER = frozenset(
         "time.thread_time",
         "time.time",
         "time.time_ns",
+        "timeit.default_timer",
     }
 )
 

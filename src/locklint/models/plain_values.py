@@ -68,7 +68,8 @@ RESULTS: dict[str, str] = {
     ),
     **dict.fromkeys(
         _builtins("float")
-        | {"time.monotonic", "time.perf_counter", "time.process_time", "time.time"},
+        | {f"time.{name}" for name in "monotonic perf_counter process_time time".split()}
+        | {"timeit.default_timer"},
         "builtins.float",
     ),
     **dict.fromkeys(
