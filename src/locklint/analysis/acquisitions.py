@@ -316,7 +316,7 @@ def _fates(states: LockStates) -> list[Fate]:
 
 
 def _ends_with_object(states: LockStates, lock: LockRef) -> bool:
-    """Return whether a lock belongs to an object that its finalizer ends: no thread can wait then."""
+    """Return whether a lock belongs to an object that its finalizer ends, so that none waits."""
     path = lock.path
     of_object = lock.exactness is Exactness.PER_INSTANCE and path.root is Root.SELF
     return states.function.name == "__del__" and of_object and len(path.fields) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.annotations import Annotations
@@ -36,6 +37,7 @@ from locklint.frontend.value_types import (
 from locklint.index.declarations import (
     CallSite,
     FunctionDecl,
+    Literal,
     ModuleIndex,
     Parameter,
     Ref,
@@ -101,7 +103,7 @@ class Arguments:
         found: list[Types] = []
         elsewhere: list[Types] = []
         others = False
-        sites = 0
+        registering: list[tuple[ModuleIndex, CallSite]] = []
         disagree = False
         for where, site in self._call_sites(decl, parameter, position, index):
             if where.path != index.path and (disagree or _is_plain_function(where, site, decl)):
@@ -121,12 +123,13 @@ class Arguments:
                 elsewhere.append(passed)
                 disagree = UNKNOWN_TYPE in passed or len(without_none(union(*elsewhere))) > 1
             others = others or where.path != index.path
-            sites += 1
+            if not (isinstance(argument, Literal) and argument.text == "None"):
+                registering.append((where, site))
         if elsewhere:
             # Methods of other classes have the same name: only what all agree on is believed.
             agreed = () if disagree else without_none(union(*found, *elsewhere))
             is_one = len(agreed) == 1 and (
-                not self._is_called(agreed[0]) or self._is_registered_once(decl, index, sites)
+                not self._is_called(agreed[0]) or self._is_for_all(decl, index, registering)
             )
             found += elsewhere if is_one else [UNKNOWN]
         types = union(*found)
@@ -137,13 +140,28 @@ class Arguments:
         unsure = any(isinstance(kind, UnknownType) for kind in types) or () in found
         return weaken(types, Confidence.LOW if unsure else Confidence.MEDIUM)
 
-    def _is_registered_once(self, decl: FunctionDecl, index: ModuleIndex, sites: int) -> bool:
-        """Return whether one place passes a callback, to objects of one class.
+    def _is_for_all(
+        self, decl: FunctionDecl, index: ModuleIndex, sites: Sequence[tuple[ModuleIndex, CallSite]]
+    ) -> bool:
+        """Return whether all objects of a method's class, and no others, get what the calls pass.
 
-        If there are several classes, each calls those of its own objects only.
+        If there are subclasses, each may be given callbacks of its own, unless the calls are those
+        of an object of which no more than the base class is known.
         """
         own = ClassRef(index.path, decl.class_name or "", index)
-        return sites == 1 and not self.evaluator.project.subclasses(own)
+        if not self.evaluator.project.subclasses(own):
+            return len(sites) == 1
+        return all(self._is_object_of(own, where, site) for where, site in sites)
+
+    def _is_object_of(self, own: ClassRef, where: ModuleIndex, site: CallSite) -> bool:
+        callee = site.call.callee
+        if not isinstance(callee, Ref) or len(callee.names) < 2:
+            return False
+        receiver = Ref(callee.names[:-1])
+        found = without_none(self.evaluator.value(receiver, scope_of(where, site.function)))
+        return bool(found) and all(
+            isinstance(each, InstanceType) and each.cls == own for each in found
+        )
 
     def _of_one_object(
         self, types: Types, decl: FunctionDecl, parameter: Parameter, index: ModuleIndex
