@@ -10,6 +10,7 @@ from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
+    AliasType,
     CallableType,
     ClassType,
     ContainerType,
@@ -145,6 +146,8 @@ class Annotations:
                 if dotted.startswith("typing.") or dotted == "builtins.object":
                     return UNKNOWN
                 return (ExternalInstance(self.evaluator.table.result_type(dotted) or dotted),)
+            case AliasType(said=said):
+                return said
             case LockValue() | InstanceType() | ExternalInstance():
                 return UNKNOWN  # Not a class: the annotation cannot be made out.
             case _:

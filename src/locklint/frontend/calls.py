@@ -13,6 +13,7 @@ from locklint.frontend.receivers import super_type
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
+    AliasType,
     CallableType,
     ClassType,
     ContainerMethod,
@@ -87,7 +88,7 @@ class Calls:
                 return self._function(callee, call, scope)
             case LambdaType(body=body, scope=where):
                 return self.evaluator.value(body.body, where)
-            case CallableType(gives=gives):
+            case CallableType(gives=gives) | AliasType(said=gives):
                 return gives
             case LockMethod(lock=lock, method=method):
                 form = lock.api.context_form(method)

@@ -23,6 +23,7 @@ from locklint.frontend.receivers import declares
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
+    AliasType,
     CallableType,
     ClassRef,
     ClassType,
@@ -64,6 +65,7 @@ from locklint.index.declarations import (
     Operation,
     Ref,
     Value,
+    is_alias,
 )
 from locklint.ir.lock import Exactness, LockKind
 from locklint.models.graded_names import ELEMENT, FOREIGN_FUNCTION
@@ -298,6 +300,8 @@ class Inference:
             case Entered(of=of):
                 return self.calls.entered(self.value(of, scope))
             case Generic(of=of):
+                if is_alias(value):
+                    return (AliasType(self.annotations.types(value, scope)),)
                 return self.value(of, scope)
             case _:
                 return UNKNOWN

@@ -179,6 +179,12 @@ class CallableType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     gives: Types
 
 
+class AliasType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """A name for an annotation, ``Builder = Callable[[], Store]``, and what the annotation says."""
+
+    said: Types
+
+
 class ManagerType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """The result of calling a generator under ``@contextmanager``."""
 
@@ -242,8 +248,8 @@ class UnknownType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 Type: TypeAlias = (
     "LockValue | LockMethod | InstanceType | ClassType | SuperType | FunctionType | LambdaType"
-    " | CallableType | ManagerType | ModuleType | NameType | ExternalInstance | ContainerType"
-    " | ContainerMethod | NoneType | UnknownType"
+    " | CallableType | AliasType | ManagerType | ModuleType | NameType | ExternalInstance"
+    " | ContainerType | ContainerMethod | NoneType | UnknownType"
 )
 Types: TypeAlias = "tuple[Type, ...]"
 

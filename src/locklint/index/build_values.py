@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from locklint.index.declarations import (
+    ALIASED,
     AttributeValue,
     Awaited,
     CallValue,
@@ -18,6 +19,7 @@ from locklint.index.declarations import (
     Literal,
     Opaque,
     Operation,
+    Ref,
     Value,
 )
 from locklint.index.shared import dotted, line_number, variable, written
@@ -202,6 +204,8 @@ def _subscript(node: ast.Subscript, depth: int) -> Value:
     of = value_of(node.value, depth - 1)
     if of is OPAQUE:
         return OPAQUE
+    if of.__class__ is Ref and of.names[-1] in ALIASED:
+        return _annotation(node, depth)
     index = node.slice
     if index.__class__ is ast.Slice:
         return Items((Element(of),))

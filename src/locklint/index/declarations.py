@@ -65,6 +65,17 @@ class Generic(msgspec.Struct, frozen=True, array_like=True, tag="generic", gc=Fa
     arguments: tuple[Value, ...]
 
 
+ALIASED = frozenset(
+    "Annotated Callable DefaultDict Deque Dict List Mapping MutableMapping Optional Sequence Union".split()
+)
+"""The last names of generic types whose subscript is an annotation wherever it is written."""
+
+
+def is_alias(value: Generic) -> bool:
+    """Return whether a subscript with types, written as a value, gives a name to an annotation."""
+    return isinstance(value.of, Ref) and value.of.names[-1] in ALIASED
+
+
 class Literal(msgspec.Struct, frozen=True, array_like=True, tag="literal", gc=False):
     """A constant, as `repr` text (``None``, ``True``, ``'x'``, ``5``)."""
 
