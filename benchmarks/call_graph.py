@@ -110,7 +110,7 @@ def measure(count: int) -> float:
     print(f"{count} functions")
     known = Interprocedural()
     timed("lock states", lambda: known.add(program))
-    graph = timed("call graph", lambda: CallGraph(known.states, known.summaries))
+    graph = timed("call graph", lambda: CallGraph(known.states, known.summaries, {}))
     composition = timed("pairs", lambda: Composition(graph, frozenset(), Hierarchy(), Fields()))
     threads = timed("threads", lambda: Threads(graph))
     order = timed("lock order", lambda: lock_order(composition, threads))

@@ -18,8 +18,9 @@ from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
+from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import Assign
 from locklint.ir.lock import LockRef
 from locklint.ir.means import BY_MANAGER, Implicit, Means, Use
@@ -52,9 +53,18 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
 
 
 class CallGraph:
-    """The calls between those functions of a program that were analysed to their end."""
+    """The calls between those functions of a program that were analysed to their end.
 
-    def __init__(self, states: Mapping[str, LockStates], summaries: Mapping[str, Summary]) -> None:
+    ``given``: see `Fields`.
+    """
+
+    def __init__(
+        self,
+        states: Mapping[str, LockStates],
+        summaries: Mapping[str, Summary],
+        given: Mapping[Field, Mapping[str, LockRef]],
+    ) -> None:
+        self._given = given
         self.states = {key: states[key] for key in sorted(states) if states[key].complete}
         self._wrapped = wrapped_locks(self.states, summaries)
         self.calls: dict[str, tuple[Edge, ...]] = {}
@@ -111,7 +121,27 @@ class CallGraph:
 
     def named(self, function: Function, lock: LockRef) -> LockRef:
         """A lock of a function by the name that it has for others."""
+        given = self._as_given(function, lock) if self._given else None
+        if given is not None:
+            return given
         return named_by_holder(lock, function, self._wrapped) if self._wrapped else lock
+
+    def _as_given(self, function: Function, lock: LockRef) -> LockRef | None:
+        """Return the lock that the holder of a lock was given by what made it."""
+        path = lock.path
+        if path.root is Root.SELF and len(path.fields) == 2:
+            locks = self._given.get((function.class_key, path.fields[0]))
+        elif path.root is Root.GLOBAL and len(path.fields) == 1:
+            module, _, name = path.root_name.rpartition(":")
+            locks = self._given.get((f"{module or function.module}:", name))
+        else:
+            return None
+        given = None if locks is None else locks.get(path.last)
+        if given is None:
+            return None
+        if given.path.root is Root.SELF:
+            given = replace(given, path=replace(given.path, root_name=path.root_name))
+        return replace(given, mode=lock.mode)
 
     def function(self, key: str) -> Function:
         """The function with that key."""

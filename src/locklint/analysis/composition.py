@@ -332,6 +332,9 @@ class Composition:
         here = called.binding.lock(lock)
         if here is None:
             return msgspec.structs.replace(lock, path=nameless(lock)) if is_known(lock) else None
+        given = self._objects.given(called.caller, here)
+        if given is not None:
+            return given
         path = self._objects.resolve(called.caller, here.path)
         here = here if path == here.path else msgspec.structs.replace(here, path=path)
         here = self._graph.named(self._graph.function(called.caller), here)

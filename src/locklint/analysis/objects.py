@@ -87,6 +87,23 @@ class Objects:
             path = known
         return path
 
+    def given(self, key: str, lock: LockRef) -> LockRef | None:
+        """Return what a function has passed for a lock of an object that it makes, or None."""
+        path = lock.path
+        call = self._calls_of(key).get(path.root_name) if path.root is Root.TEMP else None
+        if call is None or call.constructs not in self._new or len(path.fields) != 1:
+            return None
+        target = call.targets[0] if call.targets else ""
+        if target not in self._graph.states:
+            return None
+        callee = self._graph.function(target)
+        stored = self._stores(target, callee).get(path.last)
+        if stored is None:
+            return None
+        binding = Binding(self._graph.function(key), callee, call, None)
+        passed = binding.locks.get(stored.root_name)
+        return None if passed is None else msgspec.structs.replace(passed, mode=lock.mode)
+
     def is_unshared(self, key: str, path: AccessPath) -> bool:
         """Return whether a path of a function is an attribute of an object that it alone knows.
 

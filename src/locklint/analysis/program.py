@@ -70,7 +70,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def call_graph(self) -> CallGraph:
         """Return the calls between functions."""
-        return CallGraph(self.states, self.summaries)
+        return CallGraph(self.states, self.summaries, self.fields.given)
 
     @cached_property
     def composition(self) -> Composition:

@@ -75,7 +75,7 @@ class Receivers:
 
         ``known`` is what a callee knows.
         """
-        if self._is_own(pair, lock):
+        if self.is_own(pair, lock):
             return Holder(both(pair.classes, self._hierarchy.runners.get(pair.function)), 0)
         if known is not None:
             return known
@@ -89,13 +89,13 @@ class Receivers:
         here = self.holder(pair, lock, known)
         age = None if here.age is None or kin.step is None else here.age + kin.step
         classes, field = (
-            (kin.others, kin.field) if self._is_own(pair, lock) else (here.classes, here.field)
+            (kin.others, kin.field) if self.is_own(pair, lock) else (here.classes, here.field)
         )
         # Classes that all objects with the lock have need not be named.
         family = self._families.get(lock.identity.rpartition(".")[0])
         return Holder(None if classes == family else classes, age, field)
 
-    def _is_own(self, pair: CriticalPair, lock: LockRef) -> bool:
+    def is_own(self, pair: CriticalPair, lock: LockRef) -> bool:
         """Return whether a lock belongs to the function's own object.
 
         An attribute of the object may refer to a lock that is named after the class of another.

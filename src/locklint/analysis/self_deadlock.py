@@ -17,7 +17,7 @@ from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, Root
 from locklint.ir.event import EventKind
-from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.terminator import PROCESS_ID
 
 
@@ -52,6 +52,7 @@ def self_deadlocks(
                 and pair.certain
                 and pair.manner is Manner.DIRECT
                 and held.lock.confidence is Confidence.HIGH
+                and not _is_passed_to_all(pair)
             )
             if not proven and _is_first_in_process(pair):
                 continue
@@ -71,6 +72,16 @@ def _is_first_in_process(pair: CriticalPair) -> bool:
         not test.outcome and test.kind is TestKind.TEXT and PROCESS_ID in test.text
         for link in pair.chain()
         for test in link.state
+    )
+
+
+def _is_passed_to_all(pair: CriticalPair) -> bool:
+    """Return whether the lock is one object because all known calls of a constructor pass it."""
+    lock = pair.event.lock
+    return (
+        lock is not None
+        and lock.exactness is Exactness.ONE
+        and lock.confidence is not Confidence.HIGH
     )
 
 

@@ -47,7 +47,7 @@ def two_instances(
     for key in sorted(composition.pairs):
         for pair in composition.pairs[key]:
             for one in _of_pair(pair):
-                if not _is_unordered(graph.function(key), one):
+                if not _is_unordered(graph.function(key), one) or _is_lent(composition, one):
                     continue
                 acting = pair.in_its_thread
                 if not gates.isdisjoint(threads.held_on_entry(acting.function)):
@@ -87,6 +87,19 @@ def _of_pair(pair: CriticalPair) -> Iterator[TwoInstances]:
             continue
         if _through_two_roots(first, second) or _of_two_elements(pair, first, second):
             yield TwoInstances(pair, holder_of(pair, index), first, second)
+
+
+def _is_lent(composition: Composition, one: TwoInstances) -> bool:
+    """Return whether one of the two objects has only been given a lock, perhaps by the other."""
+    last = list(one.pair.chain())[-1]
+    asked, held = last.event.lock, [each.lock for each in one.holder.held]
+    is_own = composition.receivers.is_own
+    return (
+        asked is not None
+        and asked.path.root is Root.SELF
+        and not is_own(last, asked)
+        and any(lock.identity == asked.identity and is_own(one.holder, lock) for lock in held)
+    )
 
 
 def _are_readers(first: Held, second: Held) -> bool:

@@ -71,6 +71,8 @@ def wrapped_locks(
 
 
 def _is_own(lock: LockRef) -> bool:
+    if lock.exactness is Exactness.ONE:
+        return False  # All instances have the same one.
     return lock.path.root is Root.SELF and len(lock.path.fields) == 1
 
 

@@ -208,9 +208,11 @@ class WholeProgram:
     def fields(self) -> Fields:
         """Return what the attributes, of locks' holders and receivers, lead to."""
         from locklint.frontend.fields import classes_of_new_objects, older_fields, own_fields
+        from locklint.frontend.given_locks import given_locks
 
         asked: dict[Field, None] = {}
         made: dict[Field, None] = {}
+        variables: dict[Field, None] = {}
         for states in self.interprocedural.states.values():
             key = states.function.class_key
             calls = (called.call for called in states.calls if called.held and called.call)
@@ -219,12 +221,15 @@ class WholeProgram:
             for path in paths:
                 if key and path.root is Root.SELF and len(path.fields) == 1:
                     asked[key, path.last] = None
+                elif path.root is Root.GLOBAL and path.is_variable:
+                    variables[f"{states.function.module}:", path.root_name] = None
             made |= dict.fromkeys(self._fields_with_locks(states))
         inference = self._resolver.inference
         return Fields(
             older_fields(inference, asked),
             own_fields(inference, {**asked, **made}),
             classes_of_new_objects(inference, self._constructed()),
+            given_locks(self._resolver, {**asked, **made, **variables}),
         )
 
     def _constructed(self) -> set[str]:

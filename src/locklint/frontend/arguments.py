@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.annotations import Annotations
 from locklint.frontend.attributes import Attributes
-from locklint.frontend.call_sites import may_pass
+from locklint.frontend.call_sites import MAX_CALL_SITES, may_pass
 from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.receivers import declares, is_method, takes_class
 from locklint.frontend.value_types import (
@@ -22,7 +22,9 @@ from locklint.frontend.value_types import (
     FunctionType,
     InstanceType,
     LambdaType,
+    LockValue,
     NoneType,
+    Scope,
     Type,
     Types,
     UnknownType,
@@ -43,6 +45,7 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
+from locklint.ir.lock import Exactness
 
 _STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
 _MOST_NAMES = 24
@@ -96,10 +99,66 @@ class Arguments:
             return union(default, fixture or UNKNOWN)
         return union(default, passed)
 
-    def _from_calls(
+    def locks(self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool) -> Types:
+        """Return the lock that all calls of a constructor pass, with the name of its place.
+
+        Return nothing if there may be others. ``optional``: calls that pass nothing have one more.
+        """
+        parameter = decl.parameters[position]
+        if self._constructions(decl, index) > MAX_CALL_SITES:
+            return ()
+        if optional and self._is_left_out(decl, parameter, position, index):
+            return ()
+        passed = self._from_calls(decl, parameter, position, index, self._by_place)
+        locks = [kind for kind in passed if isinstance(kind, LockValue)]
+        places = {(kind.identity, kind.exactness) for kind in locks if kind.is_named}
+        is_one = len(places) == 1 and all(kind.is_named for kind in locks)
+        is_element = any(kind.exactness is Exactness.ELEMENT for kind in locks)
+        return passed if is_one and not is_element and len(locks) == len(passed) else ()
+
+    def _by_place(self, argument: Value, scope: Scope) -> Types:
+        """Return the value of an argument; a lock that a constructor hands on keeps its place."""
+        decl = scope.decl
+        if decl is not None and decl.name == "__init__" and isinstance(argument, Ref):
+            for position, parameter in enumerate(decl.parameters):
+                if argument.names == (parameter.name,) and parameter.name not in decl.locals:
+                    if position and not parameter.star:
+                        return self.evaluator.passed_locks(decl, position, scope.index, False)
+        return self.evaluator.value(argument, scope)
+
+    def _is_left_out(
         self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
+    ) -> bool:
+        """Return whether a call of a constructor does not pass a parameter."""
+        project = self.evaluator.project
+        own = ClassRef(index.path, decl.class_name or "", index)
+        return any(
+            not may_pass(site, parameter, position - 1)
+            and self._calls(where, site, decl, index) is not None
+            for each in (own, *project.subclasses(own))
+            for where, site in project.call_sites.named(each.decl.name)
+        )
+
+    def _constructions(self, decl: FunctionDecl, index: ModuleIndex) -> int:
+        """Return the number of calls that may be of a constructor, by the names of its classes."""
+        project = self.evaluator.project
+        own = ClassRef(index.path, decl.class_name or "", index)
+        names = {each.decl.name for each in (own, *project.subclasses(own))}
+        return sum(project.call_sites.count(name) for name in names)
+
+    def _from_calls(
+        self,
+        decl: FunctionDecl,
+        parameter: Parameter,
+        position: int,
+        index: ModuleIndex,
+        value: Callable[[Value, Scope], Types] | None = None,
     ) -> Types:
-        """Return the values that calls pass; empty if none passes anything."""
+        """Return the values that calls pass; empty if none passes anything.
+
+        ``value`` evaluates an argument.
+        """
+        value = value or self.evaluator.value
         found: list[Types] = []
         elsewhere: list[Types] = []
         others = False
@@ -116,7 +175,7 @@ class Arguments:
             argument = _argument(site, parameter, position - (1 if bound else 0))
             if argument is None:
                 continue
-            passed = self.evaluator.value(argument, scope_of(where, site.function))
+            passed = value(argument, scope_of(where, site.function))
             if where.path == index.path or not is_method(decl) or decl.name == "__init__":
                 found.append(passed)
             else:
@@ -176,10 +235,7 @@ class Arguments:
         kept = [kind for kind in types if not self._is_called(kind)]
         if len(types) - len(kept) < 2:
             return types
-        project = self.evaluator.project
-        cls = ClassRef(index.path, decl.class_name, index)
-        names = {each.decl.name for each in (cls, *project.subclasses(cls))}
-        if sum(project.call_sites.count(name) for name in names) < 2:
+        if self._constructions(decl, index) < 2:
             return types
         return union(kept, UNKNOWN)
 

@@ -26,6 +26,7 @@ from locklint.frontend.value_types import (
     SuperType,
     Type,
     Types,
+    alias_target,
     are_known,
     scope_of,
     settle,
@@ -36,9 +37,11 @@ from locklint.frontend.value_types import (
 from locklint.index.declarations import (
     Binding,
     CallValue,
+    Choice,
     FunctionDecl,
     Literal,
     ModuleIndex,
+    Parameter,
     Ref,
     Value,
 )
@@ -88,6 +91,58 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
     def home(self) -> ClassRef | None:
         """The class that names the attribute: the most basic one that binds it."""
         return self.places[-1].owner if self.places else None
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """A parameter of a constructor, by its position, to which an attribute is bound.
+
+    ``optional``: something else takes its place if it is None.
+    """
+
+    decl: FunctionDecl
+    position: int
+    optional: bool
+
+    @property
+    def parameter(self) -> Parameter:
+        """Return the parameter."""
+        return self.decl.parameters[self.position]
+
+
+def stored_parameter(place: Place, types: Types) -> Stored | None:
+    """Return the parameter of a constructor that an attribute is bound to, or a condition over it.
+
+    ``types`` are those of the attribute.
+    """
+    binding = place.binding
+    decl = place.owner.index.functions.get(binding.function)
+    if decl is None or decl.name != "__init__" or binding.element:
+        return None
+    value, optional = binding.value, False
+    if isinstance(value, Choice):
+        names = [option for option in value.options if isinstance(option, Ref)]
+        made = [option for option in value.options if _is_made(option)]
+        if len(names) != 1 or len(names) + len(made) != len(value.options):
+            return None
+        value, optional = names[0], True
+    target = alias_target(value, types)
+    if not isinstance(target, Ref) or len(target.names) != 1:
+        return None
+    name = target.names[0]
+    others = decl.locals.get(name, ())
+    if not all(_is_made(other.value) for other in others):
+        return None
+    optional = optional or bool(others)
+    for position, parameter in enumerate(decl.parameters):
+        if parameter.name == name and position and not parameter.star:
+            if optional and parameter.default != Literal("None"):
+                return None
+            return Stored(decl, position, optional)
+    return None
+
+
+def _is_made(value: Value) -> bool:
+    return isinstance(value, CallValue) and not value.arguments and not value.keywords
 
 
 class Attributes:
@@ -342,7 +397,38 @@ class Attributes:
         exactness = Exactness.PER_INSTANCE
         if all(place.on_class and not self._is_field(place) for place in places):
             exactness = Exactness.ONE
+        types = self._passed(places, types) or types
         return settle(self._with_overrides(cls, name, types), identity, exactness)
+
+    def _passed(self, places: tuple[Place, ...], types: Types) -> Types:
+        """Return the locks that all objects are given, as named by the place that holds them.
+
+        Return nothing if the constructor does not keep what it is given, or the calls disagree.
+        """
+        if not any(isinstance(kind, LockValue) and not kind.is_named for kind in types):
+            return ()
+        bound = [place for place in places if place.binding.value != Literal("None")]
+        stored = stored_parameter(bound[0], types) if len(bound) == 1 else None
+        if stored is None:
+            return ()
+        views = [kind for kind in types if isinstance(kind, LockValue)]
+        passed = self.evaluator.passed_locks(
+            stored.decl, stored.position, bound[0].owner.index, stored.optional
+        )
+        if len({(kind.view_kind, kind.view_name) for kind in views}) != 1:
+            return ()
+        view = views[0]
+        none = tuple([kind for kind in types if isinstance(kind, NoneType)])
+        return union(
+            [
+                replace(kind, view_kind=view.view_kind, view_name=view.view_name)
+                if view.view_kind
+                else kind
+                for kind in passed
+                if isinstance(kind, LockValue)
+            ],
+            none if passed else (),
+        )
 
     def _with_overrides(self, cls: ClassRef, name: str, types: Types) -> Types:
         """Add the kinds to which subclasses of the same file bind the attribute."""

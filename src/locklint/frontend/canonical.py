@@ -23,6 +23,7 @@ from locklint.frontend.value_types import (
     ModuleType,
     Scope,
     Types,
+    alias_target,
     scope_of,
 )
 from locklint.index.build_values import value_of
@@ -174,7 +175,7 @@ class Walker:
         binding = _only(index.bindings.get(name, ()))
         if binding is None or binding.function or name in index.imports:
             return None
-        target = _alias_target(binding.value, types)
+        target = alias_target(binding.value, types)
         if target is None or not isinstance(target, Ref):
             return None
         first = target.names[0]
@@ -194,7 +195,7 @@ class Walker:
             return None
         if binding.function != decl.qualname:
             return None  # A nested function rebinds it.
-        target = _alias_target(binding.value, types)
+        target = alias_target(binding.value, types)
         if target is None:
             return None
         where = scope_of(scope.index, decl.qualname)
@@ -286,7 +287,7 @@ class Walker:
         binding = _only(index.bindings.get(name, ()))
         if binding is None or binding.function:
             return None
-        target = _alias_target(binding.value, self.inference.global_name(name, index))
+        target = alias_target(binding.value, self.inference.global_name(name, index))
         if isinstance(target, Ref) and len(target.names) == 1 and target.names[0] != name:
             if _only(index.bindings.get(target.names[0], ())) is not None:
                 return base.field(target.names[0])
@@ -303,7 +304,7 @@ class Walker:
     ) -> AccessPath | None:
         owner, binding = place.owner, place.binding
         types = self.inference.attributes.of_instance(kind.cls, name)
-        target = _alias_target(binding.value, types)
+        target = alias_target(binding.value, types)
         if target is None:
             return None
         index = owner.index
@@ -322,8 +323,8 @@ class Walker:
         if declares(decl, first):
             if len(target.names) > 1:
                 return None
-            sibling = _sibling(decl, first)
-            return base.field(sibling) if sibling not in (None, name) else None
+            over = sibling(decl, first)
+            return base.field(over) if over is not None and over != name else None
         return self._global_alias(scope, index, target)
 
     def _field_of(
@@ -432,33 +433,11 @@ def _is_none(value: Value) -> bool:
     )
 
 
-def _alias_target(value: Value, types: Types) -> Ref | CallValue | None:
-    """Return the path that a binding makes an alias of: a reference, or a condition's lock."""
-    if isinstance(value, Ref):
-        return value
-    if isinstance(value, CallValue):
-        views = [kind for kind in types if isinstance(kind, LockValue) and kind.view_kind]
-        if views:
-            underlying = views[0].view_kind.underlying if views[0].view_kind else None
-            if underlying is not None and len(views) == len(types):
-                for name, argument in value.keywords:
-                    if name == underlying.name and isinstance(argument, Ref):
-                        return argument
-                position = underlying.position
-                if position is not None and position < len(value.arguments):
-                    argument = value.arguments[position]
-                    if isinstance(argument, Ref):
-                        return argument
-        elif not value.arguments and not value.keywords and isinstance(value.callee, Ref):
-            return value
-    return None
-
-
 def _callee(value: CallValue) -> tuple[str, ...]:
     return value.callee.names if isinstance(value.callee, Ref) else ()
 
 
-def _sibling(decl: FunctionDecl, local: str) -> str | None:
+def sibling(decl: FunctionDecl, local: str) -> str | None:
     """Return the attribute that names a local which is stored in several: plain stores first."""
     over: list[tuple[bool, int, str]] = []
     for name, bindings in decl.self_bindings.items():

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from locklint.frontend.project import Found, Project
 from locklint.frontend.value_types import Scope, Type, Types
-from locklint.index.declarations import Binding, CallValue, ModuleIndex, Value
+from locklint.index.declarations import Binding, CallValue, FunctionDecl, ModuleIndex, Value
 from locklint.ir.lock import LockKind
 from locklint.models.table import LockTable
 
@@ -52,6 +52,11 @@ class Evaluator(Protocol):
 
     def absolute(self, dotted: str, near: ModuleIndex) -> Types:
         """Return what an absolute dotted name means, as seen from a file."""
+
+    def passed_locks(
+        self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool
+    ) -> Types:
+        """Return the lock that all calls of a constructor pass, with the name of its place."""
 
     def knows(self, dotted: str) -> bool:
         """Return whether the tables know a lock by that name."""

@@ -41,7 +41,7 @@ def own_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]
     def is_made(owner: ClassRef, decl: FunctionDecl, value: Value) -> bool:
         scope = scope_of(owner.index, decl.qualname)
         return isinstance(value, CallValue) and all(
-            isinstance(kind, ClassType) and _makes_new_objects(inference, kind.cls)
+            isinstance(kind, ClassType) and makes_new_objects(inference, kind.cls)
             for kind in inference.value(value.callee, scope)
         )
 
@@ -52,13 +52,13 @@ def classes_of_new_objects(inference: Inference, keys: Iterable[str]) -> frozens
     """Return those of the classes, by their keys, that give a new object on each call."""
     found: set[str] = set()
     for key in keys:
-        cls = _class_of(inference, key)
-        if cls is not None and _makes_new_objects(inference, cls):
+        cls = class_of(inference, key)
+        if cls is not None and makes_new_objects(inference, cls):
             found.add(key)
     return frozenset(found)
 
 
-def _makes_new_objects(inference: Inference, cls: ClassRef) -> bool:
+def makes_new_objects(inference: Inference, cls: ClassRef) -> bool:
     """Return whether no ``__new__``, metaclass or decorator may give an older object."""
     for ancestor in inference.project.mro(cls):
         if isinstance(ancestor, ClassRef):
@@ -73,7 +73,8 @@ def _may_keep(metaclass: Value) -> bool:
     return not isinstance(metaclass, Ref) or metaclass.names[-1] not in _PLAIN_METACLASSES
 
 
-def _class_of(inference: Inference, key: str) -> ClassRef | None:
+def class_of(inference: Inference, key: str) -> ClassRef | None:
+    """Return the class with a key, ``module:qualname``, or None."""
     module, qualname = split_key(key)
     index = inference.project.by_key(module)
     if index is None or qualname not in index.classes:
@@ -91,7 +92,7 @@ def _bound_only_as(
             stores[name] += [(index, binding) for binding in index.attribute_stores[name]]
     found: set[tuple[str, str]] = set()
     for key, name in asked:
-        cls = _class_of(inference, key)
+        cls = class_of(inference, key)
         if cls is None:
             continue
         inference.begin()

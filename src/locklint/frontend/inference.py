@@ -418,6 +418,16 @@ class Inference:
             return settle(found, identity, Exactness.FRESH)
         return union(*parts)
 
+    def passed_locks(
+        self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool
+    ) -> Types:
+        """Return the lock that all calls of a constructor pass, with the name of its place.
+
+        If the parameter is ``optional``, there is none where a call passes nothing.
+        """
+        key = ("passed", index.path, decl.qualname, str(position))
+        return self.memoised(key, lambda: self.arguments.locks(decl, position, index, optional))
+
     def global_name(self, name: str, index: ModuleIndex) -> Types:
         """Return the types that a name of a file's module scope, or a builtin, may have."""
         key = ("global", index.path, name)

@@ -17,7 +17,15 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
-from locklint.index.declarations import ClassDecl, FunctionDecl, LambdaValue, ModuleIndex
+from locklint.index.declarations import (
+    CallValue,
+    ClassDecl,
+    FunctionDecl,
+    LambdaValue,
+    ModuleIndex,
+    Ref,
+    Value,
+)
 from locklint.ir.lock import Exactness, LockKind, Mode
 
 MAX_ALTERNATIVES = 8
@@ -383,3 +391,25 @@ def has_lock(types: Types) -> bool:
         or (isinstance(kind, ContainerType) and any(has_lock(item) for item in kind.items))
         for kind in types
     )
+
+
+def alias_target(value: Value, types: Types) -> Ref | CallValue | None:
+    """Return the path that a binding makes an alias of: a reference, or a condition's lock."""
+    if isinstance(value, Ref):
+        return value
+    if isinstance(value, CallValue):
+        views = [kind for kind in types if isinstance(kind, LockValue) and kind.view_kind]
+        if views:
+            underlying = views[0].view_kind.underlying if views[0].view_kind else None
+            if underlying is not None and len(views) == len(types):
+                for name, argument in value.keywords:
+                    if name == underlying.name and isinstance(argument, Ref):
+                        return argument
+                position = underlying.position
+                if position is not None and position < len(value.arguments):
+                    argument = value.arguments[position]
+                    if isinstance(argument, Ref):
+                        return argument
+        elif not value.arguments and not value.keywords and isinstance(value.callee, Ref):
+            return value
+    return None

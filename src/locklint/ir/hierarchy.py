@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from locklint.ir.lock import LockRef
+
 Classes = frozenset[str]
 """Classes by their keys, of one of which an object is."""
 
@@ -45,12 +47,15 @@ class Fields(msgspec.Struct, frozen=True):
 
     ``older`` attributes lead to an object that was made before their own. ``own`` ones lead to an
     object that their class makes for them, so that two of them never lead to the same one. Classes
-    in ``new``, by their keys, give a new object on each call.
+    in ``new``, by their keys, give a new object on each call. ``given`` are the locks that the
+    object was given which the class makes for an attribute, by its own attributes; each is named
+    as the methods of the class name it.
     """
 
     older: frozenset[Field] = frozenset()
     own: frozenset[Field] = frozenset()
     new: frozenset[str] = frozenset()
+    given: Mapping[Field, Mapping[str, LockRef]] = msgspec.field(default_factory=dict)
 
 
 class Holder(msgspec.Struct, frozen=True):
