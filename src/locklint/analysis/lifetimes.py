@@ -67,6 +67,23 @@ class Lifetimes:
             start in self._places(other) for start in self._start_of(one)
         )
 
+    def makes_once(self, made: AccessPath) -> bool:
+        """Return whether a call that is not in a loop gives an object."""
+        blocks = self._function.blocks
+        makers = {
+            block.id
+            for block in blocks.values()
+            if any(isinstance(one, Call) and one.result == made for one in block.instructions)
+        }
+        work = [successor for block_id in makers for successor in all_successors(blocks[block_id])]
+        reached: set[BlockId] = set()
+        while work:
+            block_id = work.pop()
+            if block_id not in reached:
+                reached.add(block_id)
+                work.extend(all_successors(blocks[block_id]))
+        return bool(makers) and reached.isdisjoint(makers)
+
     def _paths_of(self, spawn: Span) -> set[AccessPath]:
         result = self._spawns[spawn].result
         if result is None:

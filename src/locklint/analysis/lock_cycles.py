@@ -178,6 +178,9 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
         waited, held = witness.target.holder, following.source.holder
         if waited is not None and held is not None and waited.is_other_than(held):
             return Obstacle(ObstacleKind.OTHER_OBJECT, witness, following)
+        for other in chosen:
+            if other is not witness and not _shares_locks(witness, other, threads):
+                return Obstacle(ObstacleKind.NOT_PARALLEL, witness, other)
         for other in chosen[position + 1 :]:
             if not witness.gates.isdisjoint(other.gates):
                 return Obstacle(ObstacleKind.GATE, witness, other)
@@ -185,6 +188,16 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
             if not threads.may_run_in_parallel(one.function, one.span, two.function, two.span):
                 return Obstacle(ObstacleKind.NOT_PARALLEL, witness, other)
     return Obstacle(ObstacleKind.ONE_THREAD, chosen[0], chosen[-1]) if is_alone(chosen) else None
+
+
+def _shares_locks(maker: Witness, other: Witness, threads: Threads) -> bool:
+    """Return whether the other one runs in a thread that has the locks that a function makes."""
+    if not maker.own_locks:
+        return True
+    own, pair = maker.pair, other.pair
+    passed_at = pair.span if pair.is_concurrent and pair.function == own.function else None
+    thread = pair.in_its_thread.function
+    return threads.runs_beside(thread, passed_at, own.function, own.span, maker.own_locks)
 
 
 def _leads_to_older(chosen: Sequence[Witness]) -> bool:

@@ -19,6 +19,7 @@ from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
 from locklint.ir.event import EventKind
 from locklint.ir.lock import Exactness, LockRef, Mode
 
@@ -41,6 +42,14 @@ class Witness(msgspec.Struct, frozen=True, eq=False):
     target: Held
     waits: bool
     gates: frozenset[str]
+
+    @property
+    def own_locks(self) -> tuple[AccessPath, ...]:
+        """Return the locks that the function itself has made, which only its threads share."""
+        if self.pair.is_concurrent:
+            return ()
+        locks = (self.source.lock, self.target.lock)
+        return tuple([lock.path for lock in locks if lock.exactness is Exactness.FRESH])
 
     @property
     def function(self) -> str:
@@ -127,7 +136,9 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
     event = pair.event
     if event.lock is None or event.kind not in _TAKING:
         return
-    if not _has_name(pair, event.lock) or threads.is_unshared(pair.function, event.lock.path):
+    if not _has_name(pair, event.lock, threads) or threads.is_unshared(
+        pair.function, event.lock.path
+    ):
         return
     receivers = composition.receivers
     told = receivers.holder(pair, event.lock, event.holder)
@@ -138,7 +149,9 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
     inner = _inner_held(pair)
     gates = frozenset(lock_name(one.lock) for one in held if one.mode is not Mode.SHARED)
     for index, one in enumerate(held):
-        if not _has_name(pair, one.lock) or threads.is_unshared(pair.function, one.lock.path):
+        if not _has_name(pair, one.lock, threads) or threads.is_unshared(
+            pair.function, one.lock.path
+        ):
             continue
         if index >= len(pair.held):
             below = inner[index - len(pair.held)]
@@ -155,9 +168,11 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
         )
 
 
-def _has_name(pair: CriticalPair, lock: LockRef) -> bool:
-    """Return whether others can mean the same lock: also by what a function passes to threads."""
-    return is_known(lock) or (pair.is_concurrent and lock.exactness is Exactness.FRESH)
+def _has_name(pair: CriticalPair, lock: LockRef, threads: Threads) -> bool:
+    """Return whether others can mean the same lock: also the threads that a function starts."""
+    if is_known(lock) or lock.exactness is not Exactness.FRESH:
+        return is_known(lock)
+    return pair.is_concurrent or threads.starts_some(pair.function)
 
 
 def _is_same(one: Held, other: Held) -> bool:

@@ -8,7 +8,8 @@ code that starts threads runs beside them only between their start and their joi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import msgspec
 
@@ -176,6 +177,31 @@ class Threads:
             if edge.manner is not Manner.CONCURRENT and place in self.reached_from(edge.callee)
         ]
         return not calls or any(lifetimes.lives_at(thread.span, each) for each in calls)
+
+    def starts_some(self, key: str) -> bool:
+        """Return whether a function starts threads."""
+        return key in self._starting
+
+    @cached_property
+    def _starting(self) -> frozenset[str]:
+        return frozenset(edge.caller for edges in self._graph.spawns.values() for edge in edges)
+
+    def runs_beside(
+        self, key: str, spawn: Span | None, maker: str, place: Span, locks: Iterable[AccessPath]
+    ) -> bool:
+        """Return whether a function runs in threads beside which a place in their maker runs.
+
+        They have the ``locks`` that the maker has made by then, if it makes each just once. The
+        thread is the one made at ``spawn``; None: all threads in which the function runs.
+        """
+        lifetimes = self._lifetimes_of(maker)
+        spawns = [spawn]
+        if spawn is None:
+            roots = self.roots(key)
+            spawns = [root.span if root.spawner == maker else None for root in roots]
+        return all(span is not None and lifetimes.lives_at(span, place) for span in spawns) and all(
+            map(lifetimes.makes_once, locks)
+        )
 
     def reached_from(self, key: str) -> frozenset[str]:
         """Return a function, and those that it leads to in its own thread."""
