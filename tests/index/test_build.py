@@ -209,7 +209,7 @@ def test_functions_and_their_locals() -> None:
           z = enter a @8 in f
           w = enter open() @8 in f
           n = Lock() @9 in f
-          u = b @13 in f
+          u: Cls = b @13 in f
           t = ? @13 in f
           s = ? @12 in f
           r = b[*] @12 in f

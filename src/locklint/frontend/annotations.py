@@ -78,7 +78,7 @@ class Annotations:
             case Literal(text="None"):
                 return NONE
             case Ref():
-                return self._instances(self.evaluator.value(annotation, scope), scope)
+                return self.instances(self.evaluator.value(annotation, scope), scope)
             case Choice(options=options):
                 return union(*[self.types(option, scope) for option in options])
             case Generic(of=Ref(names=names), arguments=arguments):
@@ -117,10 +117,10 @@ class Annotations:
             return self.types(arguments[0], scope)
         if name == "Coroutine":
             return self.types(arguments[-1], scope)
-        return self._instances(self.evaluator.value(of, scope), scope)
+        return self.instances(self.evaluator.value(of, scope), scope)
 
-    def _instances(self, types: Types, scope: Scope) -> Types:
-        """Instances of what the annotation names."""
+    def instances(self, types: Types, scope: Scope) -> Types:
+        """Return instances of classes, as an annotation or a test names them."""
         found = union(*[self._instance(kind, scope) for kind in types])
         # The place where it was made is not known.
         return (

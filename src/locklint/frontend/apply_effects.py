@@ -449,7 +449,7 @@ class EffectPass:
         path = self._definitions.expand(context)
         if path is None:
             return None
-        found = self._resolver.context_manager(self._function.key, path)
+        found = self._operands.manager(path)
         call = self._definitions.call(context)
         if not (found.enter or found.exit or found.generator or found.external):
             return Manager(external=EXPECTING_MANAGER) if _is_test(call) else None

@@ -78,7 +78,10 @@ def _test(
         if value is None:
             low.value(pattern.value)
     if value is None:
-        low.emit(Operate(span, OperateKind.MATCH))
+        tested: tuple[Operand, ...] = ()
+        if isinstance(pattern, cst.MatchClass):
+            tested = (subject, low.value(pattern.cls))
+        low.emit(Operate(span, OperateKind.MATCH, values=tested))
         return Opaque(None, mentions(subject))
     if isinstance(subject, Constant):
         return subject.value == value.value

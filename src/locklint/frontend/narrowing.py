@@ -8,8 +8,17 @@ from locklint.dataflow.order import predecessors, reverse_postorder
 from locklint.frontend.resolver import Resolver
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Assign, BlockId, Call, CallArgument, Display, Operand
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    Call,
+    CallArgument,
+    Display,
+    Operand,
+    Operate,
+)
 from locklint.ir.lock import LockKind
+from locklint.ir.means import OperateKind
 from locklint.ir.terminator import Branch, Opaque
 
 _MAX_FACTS = 32
@@ -48,6 +57,21 @@ class Narrowing:
                 if not fact.outcome and any(answers):
                     return False
         return True
+
+    def key(self, block: BlockId, path: AccessPath) -> str | None:
+        """Return the key under which the tested variable of a path is an instance of its class.
+
+        Return None if no test is known to come before the block.
+        """
+        facts = self._facts.get(block)
+        if not facts:
+            return None
+        variable = AccessPath(path.root_name, (), path.root)
+        for fact in facts:
+            classes = tuple([each for each in fact.classes if isinstance(each, AccessPath)])
+            if fact.path == variable and fact.outcome and len(classes) == len(fact.classes):
+                return self._resolver.narrowed(self._function.key, variable, classes)
+        return None
 
     def _is_class_of(self, operand: Operand, kind: LockKind) -> bool | None:
         if not isinstance(operand, AccessPath):
@@ -106,12 +130,23 @@ class Narrowing:
 
 
 def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
-    """Return the test that a block ends with, if it is ``isinstance`` of a path."""
+    """Return the test that a block ends with, if it is of the class of a path."""
     match block.terminator:
-        case Branch(condition=Opaque(text=str(text))) as branch if text.startswith("isinstance("):
+        case Branch(condition=Opaque(text=text)) as branch:
             pass
         case _:
             return None
+    if text is None:
+        match block.instructions[-1:]:
+            case (
+                Operate(
+                    kind=OperateKind.MATCH, values=(AccessPath() as path, AccessPath() as tested)
+                ),
+            ):
+                return _Fact(path, (tested,), True), branch
+        return None
+    if not text.startswith("isinstance("):
+        return None
     for one in reversed(block.instructions):
         match one:
             case Call(

@@ -7,11 +7,13 @@ import msgspec
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.narrowing import Narrowing
 from locklint.frontend.reaching_values import ReachingValues
-from locklint.frontend.resolver import Callee, Resolver
+from locklint.frontend.resolver import Callee, ContextManager, Resolver
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.instruction import Assign, BlockId, CallArgument, FunctionRef, Instruction, Operand
 from locklint.ir.lock import Exactness, LockRef
+
+_NO_MANAGER = ContextManager()
 
 
 class Operands:
@@ -55,6 +57,8 @@ class Operands:
         if path is None:
             return self._chosen_lock(operand)
         lock = self._resolver.lock(self._function.key, path)
+        if lock is None and (key := self._narrowing.key(self._block, path)) is not None:
+            lock = self._resolver.lock(key, path)
         if lock is None and path != operand:
             return None
         if lock is not None and not self._narrowing.admits(self._block, path, lock.api):
@@ -98,7 +102,20 @@ class Operands:
         if path is None:
             return Callee()
         expanded = self._definitions.expand(path)
-        return Callee() if expanded is None else self._resolver.callee(self._function.key, expanded)
+        if expanded is None:
+            return Callee()
+        found = self._resolver.callee(self._function.key, expanded)
+        if not found.targets and found.external is None:
+            key = self._narrowing.key(self._block, expanded)
+            return found if key is None else self._resolver.callee(key, expanded)
+        return found
+
+    def manager(self, path: AccessPath) -> ContextManager:
+        """Return what entering a path runs, the path of a `with` item that is no lock."""
+        found = self._resolver.context_manager(self._function.key, path)
+        if found == _NO_MANAGER and (key := self._narrowing.key(self._block, path)) is not None:
+            return self._resolver.context_manager(key, path)
+        return found
 
     def method(self, path: AccessPath | None) -> tuple[LockRef, str] | None:
         """The lock and the method, where ``path`` is a bound method of a lock."""

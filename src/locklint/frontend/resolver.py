@@ -81,6 +81,11 @@ class Resolver(Protocol):
     def lock(self, function: str, path: AccessPath) -> LockRef | None:
         """Return the lock that ``path`` means in the function with key ``function``, or None."""
 
+    def narrowed(
+        self, function: str, variable: AccessPath, classes: tuple[AccessPath, ...]
+    ) -> str | None:
+        """Return the key under which a variable of a function is an instance of some classes."""
+
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
         """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
 

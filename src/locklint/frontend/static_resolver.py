@@ -32,6 +32,9 @@ from locklint.frontend.value_types import (
     UnknownType,
     scope_of,
     type_names,
+    union,
+    weaken,
+    without_unknown,
 )
 from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
@@ -88,6 +91,7 @@ class StaticResolver:
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
         self._callees: dict[tuple[Asked, Scope, AccessPath], Callee] = {}
         self._scopes: dict[str, Scope] = {}
+        self._narrowed: dict[str, Scope] = {}
 
     def for_file(self, file: ModuleIndex) -> StaticResolver:
         """The same resolver, all that it has learnt included, for the functions of one file."""
@@ -101,6 +105,7 @@ class StaticResolver:
         """Drop all cached results, of this resolver and of those for single files."""
         self._locks.clear()
         self._callees.clear()
+        self._narrowed.clear()
         self.walker.forget()
         self.inference.forget()
 
@@ -115,6 +120,48 @@ class StaticResolver:
         if key not in self._locks:
             self._locks[key] = self._lock(scope, path)
         return self._locks[key]
+
+    def narrowed(
+        self, function: str, variable: AccessPath, classes: tuple[AccessPath, ...]
+    ) -> str | None:
+        """Return the key under which a variable of a function is an instance of some classes.
+
+        Return None if one of them is not known.
+        """
+        key = f"{function} where {variable} is {', '.join(map(str, classes))}"
+        if key in self._narrowed:
+            return key
+        scope = self._scope(function, variable)
+        if scope is None:
+            return None
+        self.inference.begin()
+        types = union(*[self.walker.types(scope, each) for each in classes])
+        return key if self._narrow(key, scope, variable.root_name, types) else None
+
+    def tested(self, function: str, name: str) -> str | None:
+        """Return the key under which a variable is whatever its function finds it to be by a test.
+
+        Return None if the function does not test it, or one of the classes is not known.
+        """
+        key = f"{function} where {name} is tested"
+        if key in self._narrowed:
+            return key
+        scope = self._scope(function, AccessPath(name))
+        if scope is None or scope.decl is None or name not in scope.decl.tested:
+            return None
+        self.inference.begin()
+        values = scope.decl.tested[name]
+        types = union(*[self.inference.value(value, scope) for value in values])
+        return key if self._narrow(key, scope, name, types) else None
+
+    def _narrow(self, key: str, scope: Scope, name: str, classes: Types) -> bool:
+        """Keep the scope in which a variable is an instance, and return whether one is known."""
+        types = without_unknown(self.inference.annotations.instances(classes, scope))
+        types = weaken(types, Confidence.MEDIUM, locks_only=True)
+        if not any(isinstance(kind, (InstanceType, LockValue)) for kind in types):
+            return False
+        self._narrowed[key] = replace(scope, given=(*scope.given, (name, types)))
+        return True
 
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
         """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
@@ -308,6 +355,8 @@ class StaticResolver:
         use = self.dispatch.decorations.uses.get(function)
         if use is not None:
             return use.scope
+        if function in self._narrowed:
+            return self._narrowed[function]
         if function in self._scopes:
             return self._scopes[function]
         module, qualname = split_key(function)

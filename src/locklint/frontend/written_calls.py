@@ -99,19 +99,23 @@ class WrittenCalls(msgspec.Struct):
         function = f"{index.key}:{use.function}"
         match use.question:
             case Question.CALL:
-                return resolver.callee(function, use.path)
+                found = resolver.callee(function, use.path)
+                if not found.targets and found.external is None and use.path.fields:
+                    tested = resolver.tested(function, use.path.root_name)
+                    return found if tested is None else resolver.callee(tested, use.path)
+                return found
             case Question.READ:
                 return resolver.getter(function, use.path)
             case Question.BIND:
                 return resolver.setter(function, use.path)
             case Question.ENTER:
-                found = resolver.context_manager(function, use.path)
+                entered = resolver.context_manager(function, use.path)
                 keys = (
-                    found.enter,
-                    found.exit,
-                    found.generator,
-                    found.async_enter,
-                    found.async_exit,
+                    entered.enter,
+                    entered.exit,
+                    entered.generator,
+                    entered.async_enter,
+                    entered.async_exit,
                 )
                 return Callee(tuple([key for key in keys if key is not None]))
             case str() as special:

@@ -29,6 +29,9 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
             continue
         if resolver.lock(key, path) is not None:
             return True
+        tested = resolver.tested(key, path.root_name) if decl.tested else None
+        if tested is not None and resolver.lock(tested, path) is not None:
+            return True
         if use.word == "with" and resolver.lock_class(key, path) is not None:
             return True
     return False

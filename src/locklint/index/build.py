@@ -370,6 +370,8 @@ class _Builder:
             if case.guard is not None:
                 self.scan(case.guard, scope)
             self.binder.bind_pattern(case.pattern, subject, scope)
+            if isinstance(case.pattern, ast.MatchClass) and scope.function is not None:
+                scope.function.note_test(node.subject, case.pattern.cls)
             self._push(case.body, scope)
 
     # Definitions

@@ -201,7 +201,8 @@ class TargetBinder:
             match node:
                 case ast.MatchAs(pattern=inner, name=name):
                     if name is not None:
-                        self.bind_name(name, value, node.lineno, scope)
+                        said = value_of(inner.cls) if isinstance(inner, ast.MatchClass) else None
+                        self.bind_name(name, value, node.lineno, scope, said)
                     if inner is not None:
                         stack.append((inner, value))
                 case ast.MatchOr(patterns=patterns):

@@ -93,6 +93,8 @@ class ExpressionScan:
                     callees[name] = None
                     if name == "setattr":
                         self.binder.set_attribute(node, scope)
+                    elif name == "isinstance" and len(node.args) == 2 and scope.function:
+                        scope.function.note_test(*node.args)
                     self._site(name, node, scope)
                 elif callee.__class__ is ast.Call:
                     made = reference(callee.func)

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from locklint.core.source import SourceFile, Span
-from locklint.index.build_values import annotation_of, dotted_names, value_of
+from locklint.index.build_values import MAX_ITEMS, annotation_of, dotted_names, value_of
 from locklint.index.declarations import (
     Binding,
     CallValue,
     ClassDecl,
     FunctionDecl,
+    Items,
     LockUse,
     Parameter,
     Ref,
@@ -142,6 +143,7 @@ class FunctionScope(Scope):
         "parameters",
         "returns",
         "self_bindings",
+        "tested",
         "yields",
     )
 
@@ -167,10 +169,21 @@ class FunctionScope(Scope):
         self.yields: list[Value] = []
         self.is_generator = False
         self.lock_uses: dict[LockUse, None] = {}
+        self.tested: dict[str, tuple[Value, ...]] = _NOTHING
 
     def note_lock_use(self, names: tuple[str, ...] | None, word: str) -> None:
         """Note what may touch a lock, as in `locklint.index.declarations.LockUse`."""
         self.lock_uses[LockUse(names, word)] = None
+
+    def note_test(self, subject: ast.expr, cls: ast.expr) -> None:
+        """Note a test of whether a variable is of a class, or of one of several."""
+        if isinstance(subject, ast.Name):
+            if self.tested is _NOTHING:
+                self.tested = {}
+            value = value_of(cls)
+            found = value.elements if isinstance(value, Items) else (value,)
+            known = self.tested.get(subject.id, ())
+            self.tested[subject.id] = tuple(dict.fromkeys((*known, *found)))[:MAX_ITEMS]
 
     @property
     def enclosing_function(self) -> FunctionScope | None:
@@ -217,6 +230,7 @@ class FunctionScope(Scope):
             lock_uses=tuple(self.lock_uses),
             is_abstract=_is_abstract(node),
             comprehensions=freeze(self.comprehensions),
+            tested=self.tested,
         )
 
     def _with_parameter_fills(self) -> Bindings:

@@ -195,7 +195,8 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     and what it passes to functions that call it at once; only the last name, after a dot, stands
     for a callee that also has calls or subscripts in it. ``lock_uses`` are what in its own body
     may touch a lock, each once.
-    ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`.
+    ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`. ``tested``
+    are the classes that tests with `isinstance` or `match` name, by variable.
     """
 
     qualname: str
@@ -222,6 +223,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     lock_uses: tuple[LockUse, ...] = ()
     is_abstract: bool = False
     comprehensions: dict[str, tuple[Binding, ...]] = {}
+    tested: dict[str, tuple[Value, ...]] = {}
 
     @property
     def mentions_lock(self) -> bool:
