@@ -91,15 +91,24 @@ class Decorations:
         return inner.through
 
     def _use(
-        self, decorator: Value, scope: Scope, function: FunctionType, inner: FunctionType
+        self,
+        decorator: Value,
+        scope: Scope,
+        function: FunctionType,
+        inner: FunctionType,
+        depth: int = _DEPTH,
     ) -> WrapperUse | None:
         call = decorator if isinstance(decorator, CallValue) else None
         named = call.callee if call is not None else decorator
-        if not isinstance(named, Ref):
+        if not isinstance(named, Ref) or depth <= 0:
             return None
         self.inference.begin()
         for kind in self.inference.value(named, scope):
             if isinstance(kind, FunctionType) and not kind.bound:
+                behind = _behind(kind.decl, is_called=call is not None)
+                if behind is not None:
+                    where = scope_of(kind.index, kind.qualname)
+                    return self._use(behind, where, function, inner, depth - 1)
                 return self._of_function(kind, call, scope, function, inner)
         return None
 
@@ -165,6 +174,30 @@ class Decorations:
 
 def _positional(decl: FunctionDecl) -> list[Parameter]:
     return [p for p in decl.parameters if not p.star and not p.keyword_only]
+
+
+def _behind(decl: FunctionDecl, *, is_called: bool) -> Value | None:
+    """Return the decorator of which a decorator gives the result, and nothing else.
+
+    That is ``locked(name)`` in ``return locked(name)(function)``, and in ``return locked(name)`` if
+    the decorator ``is_called`` to make another one.
+    """
+    if len(decl.returns) != 1 or not isinstance(decl.returns[0], CallValue):
+        return None
+    value = decl.returns[0]
+    if is_called:
+        return None if _names_inner(decl, value) else value
+    parameters = _positional(decl)
+    if not parameters or parameters[0].name in decl.locals:
+        return None
+    passes_on = value.arguments == (Ref((parameters[0].name,)),) and not value.keywords
+    return value.callee if passes_on else None
+
+
+def _names_inner(decl: FunctionDecl, value: CallValue) -> bool:
+    """Return whether a function that is defined inside takes part in a call."""
+    parts = (value.callee, *value.arguments)
+    return any(isinstance(part, Ref) and part.names[0] in decl.inner for part in parts)
 
 
 def _may_return(decl: FunctionDecl, parameter: Parameter) -> bool:

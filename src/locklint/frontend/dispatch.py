@@ -139,6 +139,9 @@ class Dispatch:
                     external = external or _external_name(kind)
         for method in self._next_in_line(scope, path):
             overrides.setdefault(self.decorations.called(method))
+        for method in self._made_by_metaclass(scope, path):
+            overrides.setdefault(self.decorations.called(method))
+            bound = True
         if not targets:
             for method in self._left_to_subclasses(scope, path):
                 overrides.setdefault(self.decorations.called(method))
@@ -303,6 +306,41 @@ class Dispatch:
                     yield FunctionType(ancestor.path, qualname, ancestor.index)
                     break
 
+    def _made_by_metaclass(self, scope: Scope, path: AccessPath) -> tuple[FunctionType, ...]:
+        """Return the constructors that ``super().__call__()`` runs in a metaclass, if few."""
+        decl = scope.decl
+        if path.root_name != "super" or path.last != "__call__" or decl is None:
+            return ()
+        if decl.name != "__call__" or not decl.class_name:
+            return ()
+        project = self.inference.project
+        metaclass = ClassRef(scope.path, decl.class_name, scope.index)
+        names = {each.decl.name for each in (metaclass, *project.subclasses(metaclass))}
+        found: dict[str, FunctionType] = {}
+        for index in project.modules():
+            for qualname, declared in index.classes.items():
+                if any(_metaclass_name(value) in names for _, value in declared.keywords):
+                    cls = ClassRef(index.path, qualname, index)
+                    for one in (cls, *project.subclasses(cls)):
+                        constructor = self._initialiser(one)
+                        if constructor is not None and self._has_metaclass(one, metaclass):
+                            found.setdefault(constructor.key, constructor)
+        return tuple(found.values()) if len(found) <= MAX_OVERRIDES else ()
+
+    def _has_metaclass(self, cls: ClassRef, metaclass: ClassRef) -> bool:
+        project = self.inference.project
+        for ancestor in project.mro(cls):
+            if isinstance(ancestor, str):
+                continue
+            for keyword, value in ancestor.decl.keywords:
+                if keyword == "metaclass":
+                    where = scope_of(ancestor.index, ancestor.decl.parent or "")
+                    return any(
+                        isinstance(kind, ClassType) and metaclass in project.mro(kind.cls)
+                        for kind in self.inference.value(value, where)
+                    )
+        return False
+
     def _left_to_subclasses(self, scope: Scope, path: AccessPath) -> Iterator[FunctionType]:
         """The methods that a mixin calls through ``self`` and only its subclasses have."""
         cls = _own_class(scope, path)
@@ -355,6 +393,10 @@ class Dispatch:
             method = self.inference.attributes.method(cls, "run")
             if method is not None:
                 yield method.key
+
+
+def _metaclass_name(value: Value) -> str:
+    return value.names[-1] if isinstance(value, Ref) else ""
 
 
 def _own_class(scope: Scope, path: AccessPath) -> ClassRef | None:
