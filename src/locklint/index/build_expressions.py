@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from locklint.index.build_bindings import TargetBinder, reference
 from locklint.index.build_lock_use import LOCK_WORDS, method_use
 from locklint.index.build_scopes import FunctionScope, ModuleScope, PendingCall, Scope
 from locklint.index.build_values import NONE, callee_text, value_of
-from locklint.index.declarations import CallValue, Element, Items
+from locklint.index.declarations import CallValue, Element, Items, Value
 from locklint.models.calls import CALLED, POSITIONS
 
 _FILLS_FIRST = frozenset(("append", "appendleft", "add", "put", "put_nowait", "push"))
@@ -22,6 +22,9 @@ _HANDS_ON_FIRST = frozenset(("submit", "partial", "to_thread", "start_new_thread
 """Callees whose arguments are a function and, after it, the function's arguments."""
 
 _HANDS_ON_SECOND = frozenset(("run_in_executor",))
+
+_POOLS = frozenset(("Pool", "ThreadPool"))
+"""Callees whose second and third argument are a function and the tuple of its arguments."""
 
 NO_EXPRESSIONS = frozenset(
     (
@@ -140,6 +143,11 @@ class ExpressionScan:
             for keyword in node.keywords:
                 if keyword.arg == "target":
                     self._target(node, keyword.value, where)
+                elif keyword.arg == "initializer":
+                    given = [each.value for each in node.keywords if each.arg == "initargs"]
+                    self._call_with(node, keyword.value, given, where)
+        if name in _POOLS and len(node.args) > 2:
+            self._call_with(node, node.args[1], node.args[2:3], where)
 
     def _hand_on(self, node: ast.Call, position: int, where: str) -> None:
         """Record ``submit(f, x)`` as a call ``f(x)``."""
@@ -159,22 +167,37 @@ class ExpressionScan:
 
     def _target(self, node: ast.Call, target: ast.expr, where: str) -> None:
         """Record ``Thread(target=f, args=(x,), kwargs={"k": y})`` as a call ``f(x, k=y)``."""
-        callee = reference(target)
-        if callee is None:
-            return
-        arguments: list[Any] = []
-        keywords: list[tuple[str, Any]] = []
+        keywords: list[tuple[str, Value]] = []
+        given: list[ast.expr] = []
         for keyword in node.keywords:
-            if keyword.arg == "args" and isinstance(keyword.value, (ast.Tuple, ast.List)):
-                for item in keyword.value.elts:
-                    if item.__class__ is ast.Starred:
-                        break
-                    arguments.append(value_of(item, 2))
+            if keyword.arg == "args":
+                given.append(keyword.value)
             elif keyword.arg == "kwargs" and isinstance(keyword.value, ast.Dict):
                 for key, item in zip(keyword.value.keys, keyword.value.values, strict=True):
                     if isinstance(key, ast.Constant) and isinstance(key.value, str):
                         keywords.append((key.value, value_of(item, 2)))
-        call = CallValue(callee, tuple(arguments), tuple(keywords), node.lineno)
+        self._call_with(node, target, given, where, tuple(keywords))
+
+    def _call_with(
+        self,
+        node: ast.Call,
+        target: ast.expr,
+        given: Sequence[ast.expr],
+        where: str,
+        keywords: tuple[tuple[str, Value], ...] = (),
+    ) -> None:
+        """Record a call of a function that is passed on with a tuple of its arguments."""
+        callee = reference(target)
+        if callee is None:
+            return
+        arguments: list[Value] = []
+        for display in given:
+            if isinstance(display, (ast.Tuple, ast.List)):
+                for item in display.elts:
+                    if item.__class__ is ast.Starred:
+                        break
+                    arguments.append(value_of(item, 2))
+        call = CallValue(callee, tuple(arguments), keywords, node.lineno)
         self.calls.append(PendingCall(where, callee.names[-1], node, call))
 
     def _fill(self, name: str, container: ast.expr, node: ast.Call, scope: Scope) -> None:
