@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import msgspec
 from msgspec.structs import replace
 
@@ -51,6 +53,7 @@ from locklint.models.six_moves import standard_name
 PROPERTIES = frozenset(
     ("property", "cached_property", "abstractproperty", "classproperty", "reify", "lazyproperty")
 )
+_CONTAINER_METHODS = frozenset(dir(dict)) | frozenset(dir(list)) | frozenset(dir(deque))
 DESCRIPTOR_METHODS = ("__get__", "__set__")
 _NO_ATTRIBUTES = frozenset(
     (
@@ -180,6 +183,8 @@ class Attributes:
                 return self._of_name(dotted, name, member)
             case ExternalInstance(dotted=dotted):
                 return self._of_external(dotted, name)
+            case ContainerType(cls=ClassRef() as cls) if name not in _CONTAINER_METHODS:
+                return self.of_instance(cls, name)
             case ContainerType():
                 return (ContainerMethod(kind, name),)
             case FunctionType():
@@ -521,10 +526,15 @@ class Attributes:
             scope = scope_of(index, binding.function)
             indexes[index.path] = index
             for kind in evaluator.value(binding.receiver, scope):
-                if isinstance(kind, InstanceType) and self._related(kind.cls, cls):
-                    instance.setdefault(index.path, []).append(binding)
-                elif isinstance(kind, ClassType) and self._related(kind.cls, cls):
-                    shared.setdefault(index.path, []).append(binding)
+                match kind:
+                    case InstanceType(cls=of) | ContainerType(cls=ClassRef() as of):
+                        stores = instance
+                    case ClassType(cls=of):
+                        stores = shared
+                    case _:
+                        continue
+                if self._related(of, cls):
+                    stores.setdefault(index.path, []).append(binding)
         if not instance and not shared:
             return ()
         found = [

@@ -9,6 +9,7 @@ from locklint.frontend.attributes import Attributes
 from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.value_types import (
     ClassRef,
+    ContainerType,
     ExternalInstance,
     InstanceType,
     LockValue,
@@ -22,6 +23,13 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, ModuleIndex, Value
 from locklint.ir.lock import Exactness, LockKind
+
+_CONTAINERS = {
+    "builtins.dict": "dict",
+    "builtins.list": "list",
+    "collections.OrderedDict": "dict",
+    "collections.deque": "deque",
+}
 
 NOWHERE = scope_of(ModuleIndex(module="", path="", is_package=False))
 """The scope of calls that no code writes."""
@@ -40,13 +48,28 @@ class Construction:
         """An instance of a project class: a lock, if its class is one."""
         kind = self.lock_kind_of_class(cls)
         if kind is None:
-            return (InstanceType(cls),)
+            container = self._container_of_class(cls)
+            return (
+                (InstanceType(cls),) if container is None else (ContainerType(container, cls=cls),)
+            )
         if self.attributes.method(cls, "__init__") is not None:
             call = None  # Its own constructor decides what becomes of the arguments.
         made = self.make(kind, call, scope or NOWHERE)
         return tuple(
             replace(item, cls=cls) if isinstance(item, LockValue) else item for item in made
         )
+
+    def _container_of_class(self, cls: ClassRef) -> str | None:
+        """Return the container that a class is which only gives it another name, or None."""
+        decl = cls.decl
+        if decl.methods or decl.attributes or not decl.bases or decl.decorators:
+            return None
+        for ancestor in self.evaluator.project.mro(cls)[1:]:
+            if isinstance(ancestor, str):
+                return _CONTAINERS.get(ancestor)
+            if ancestor.decl.methods or ancestor.decl.attributes:
+                return None
+        return None
 
     def lock_kind_of_class(self, cls: ClassRef) -> LockKind | None:
         """The kind of lock that a project class's instances are, if they are locks.

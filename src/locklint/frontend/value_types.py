@@ -227,12 +227,13 @@ class ContainerType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
     ``keys`` are the literal keys of a dict display, or the positions ``0``, ``1`` … of a tuple or
     list; what is put in later has no key, but for an ``object``: a container of which nothing is
-    known but what was put in.
+    known but what was put in. ``cls`` is the project's subclass that it is an instance of.
     """
 
     name: str
     items: tuple[Types, ...] = ()
     keys: tuple[str, ...] = ()
+    cls: ClassRef | None = None
 
     def all_items(self) -> Types:
         """Everything that it may hold."""
