@@ -525,7 +525,12 @@ class WholeProgram:
         return found
 
     def _keep_nested(self, functions: Iterable[Function]) -> None:
-        self._nested.update((each.key, each) for each in functions if each.parent is not None)
+        """Keep the functions that may be wrappers: nested ones, and methods of decorators."""
+        self._nested.update(
+            (each.key, each)
+            for each in functions
+            if each.parent is not None or each.name == "__call__"
+        )
 
     def with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
         """Return resolved functions, and the uses of wrappers around them."""

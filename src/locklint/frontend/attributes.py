@@ -703,7 +703,8 @@ class Attributes:
     def is_property(self, function: FunctionType) -> bool:
         """Return whether a read of the attribute calls the function, by its decorator.
 
-        The decorator may be a descriptor of the project's own.
+        The decorator may be a descriptor of the project's own. One that can be called gives what is
+        called in the method's place.
         """
         for decorator in function.decl.decorators:
             name = _decorator_name(decorator)
@@ -713,7 +714,7 @@ class Attributes:
                 scope = scope_of(function.index, cls=function.decl.class_name or "")
                 for kind in self.evaluator.value(decorator, scope):
                     if isinstance(kind, ClassType) and self.method(kind.cls, "__get__"):
-                        return True
+                        return self.method(kind.cls, "__call__") is None
         return False
 
     def bind(self, function: FunctionType, receiver: InstanceType | ClassType) -> FunctionType:

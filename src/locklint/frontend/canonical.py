@@ -92,6 +92,10 @@ class Walker:
         inference = self.inference
         if not path.fields:
             return inference.name(path.root_name, scope)
+        if scope.given:
+            known = scope.known(str(path))
+            if known is not None:
+                return known
         last = path.last
         if last == "*":
             return ()

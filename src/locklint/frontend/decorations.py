@@ -7,6 +7,8 @@ that function, and the wrapper's first parameter is its receiver.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from locklint.frontend.inference import Inference
@@ -49,8 +51,13 @@ class WrapperUse(msgspec.Struct, frozen=True):
         kind = wrapper.kind
         if decl.class_name is not None and is_method(decl):
             kind = FunctionKind.CLASS_METHOD if takes_class(decl) else FunctionKind.METHOD
+        parameters = wrapper.parameters
+        if self.wrapper.decl.class_name is not None:
+            parameters = parameters[1:]  # No call passes the decorator's own object.
+            kind = FunctionKind.FUNCTION if kind is wrapper.kind else kind
         return msgspec.structs.replace(
             wrapper,
+            parameters=parameters,
             key=self.key,
             qualname=self.qualname,
             kind=kind,
@@ -110,7 +117,51 @@ class Decorations:
                     where = scope_of(kind.index, kind.qualname)
                     return self._use(behind, where, function, inner, depth - 1)
                 return self._of_function(kind, call, scope, function, inner)
+            if isinstance(kind, ClassType):
+                return self._of_class(kind.cls, call, scope, function, inner)
         return None
+
+    def _of_class(
+        self,
+        cls: ClassRef,
+        call: CallValue | None,
+        scope: Scope,
+        function: FunctionType,
+        inner: FunctionType,
+    ) -> WrapperUse | None:
+        """Return the use of a class: its `__call__` is the wrapper, or makes it."""
+        method = self.inference.attributes.method
+        called, constructor = method(cls, "__call__"), method(cls, "__init__")
+        if called is None or constructor is None or function.decl.parent is not None:
+            return None
+        names = [parameter.name for parameter in _positional(called.decl)]
+        made = _positional(constructor.decl)
+        if not names or len(made) < 2:
+            return None
+        passed: list[tuple[str, Types]] = [(made[1].name, (inner,))]
+        wrapper = called
+        given: list[tuple[str, Types]] = []
+        if call is not None:
+            passed = self._arguments(constructor.decl, call, scope, after=1)
+            returned = _returned_function(called)
+            if returned is None or len(names) < 2:
+                return None
+            wrapper = returned
+            given.append((names[1], (inner,)))
+        elif function.decl.class_name is not None:
+            bind = method(cls, "__get__")
+            if bind is None:
+                return None  # It is no method: no receiver is passed.
+            receiver = self._receiver(bind.decl.parameters[1:], function)
+            bound = _bound_to(bind.decl, cls.decl.name)
+            passed += [
+                (made[at].name, types) for at in bound if at < len(made) for _, types in receiver
+            ]
+        held = _kept(constructor.decl, dict(passed))
+        given += [(f"{names[0]}.{name}", types) for name, types in held]
+        own = 0 if wrapper.decl.class_name is None else 1
+        given += self._receiver(wrapper.decl.parameters[own:], function)
+        return self._made(wrapper, cls.decl.name, given, function, inner)
 
     def _of_function(
         self,
@@ -133,8 +184,18 @@ class Decorations:
         if wrapper is None or not parameters or _may_return(maker.decl, parameters[0]):
             return None
         given.append((parameters[0].name, (inner,)))
-        given += self._receiver(wrapper.decl, function)
-        qualname = f"{function.qualname}@{maker.decl.name}"
+        given += self._receiver(wrapper.decl.parameters, function)
+        return self._made(wrapper, maker.decl.name, given, function, inner)
+
+    @staticmethod
+    def _made(
+        wrapper: FunctionType,
+        decorator: str,
+        given: list[tuple[str, Types]],
+        function: FunctionType,
+        inner: FunctionType,
+    ) -> WrapperUse:
+        qualname = f"{function.qualname}@{decorator}"
         return WrapperUse(
             f"{function.index.key}:{qualname}",
             qualname,
@@ -149,24 +210,26 @@ class Decorations:
         )
 
     def _arguments(
-        self, decl: FunctionDecl, call: CallValue, scope: Scope
+        self, decl: FunctionDecl, call: CallValue, scope: Scope, after: int = 0
     ) -> list[tuple[str, Types]]:
         found: list[tuple[str, Types]] = []
-        names = [parameter.name for parameter in _positional(decl)]
+        names = [parameter.name for parameter in _positional(decl)[after:]]
         for name, value in (*zip(names, call.arguments, strict=False), *call.keywords):
             self.inference.begin()
             found.append((name, self.inference.value(value, scope)))
         return found
 
     @staticmethod
-    def _receiver(decl: FunctionDecl, function: FunctionType) -> list[tuple[str, Types]]:
+    def _receiver(
+        parameters: Sequence[Parameter], function: FunctionType
+    ) -> list[tuple[str, Types]]:
         """Return the types of the wrapper's first parameter, if it decorates a method."""
         own = function.decl
-        if own.class_name is None or not is_method(own) or not decl.parameters:
+        if own.class_name is None or not is_method(own) or not parameters:
             return []
         cls = ClassRef(function.path, own.class_name, function.index)
         receiver: Types = (ClassType(cls) if takes_class(own) else InstanceType(cls),)
-        first = decl.parameters[0]
+        first = parameters[0]
         if first.star == "*":
             return [(first.name, (ContainerType("tuple", (receiver,), ("0",)),))]
         return [] if first.star else [(first.name, receiver)]
@@ -174,6 +237,36 @@ class Decorations:
 
 def _positional(decl: FunctionDecl) -> list[Parameter]:
     return [p for p in decl.parameters if not p.star and not p.keyword_only]
+
+
+def _bound_to(bind: FunctionDecl, cls: str) -> list[int]:
+    """Return which parameter of the constructor gets the receiver in `__get__`, as places.
+
+    ``return Locked(self.function, instance)`` makes another object for each.
+    """
+    return [
+        place
+        for value in bind.returns
+        if isinstance(value, CallValue)
+        and isinstance(value.callee, Ref)
+        and value.callee.names[-1] == cls
+        for place, argument in enumerate(value.arguments, 1)
+        if len(bind.parameters) > 1 and argument == Ref((bind.parameters[1].name,))
+    ]
+
+
+def _kept(constructor: FunctionDecl, passed: dict[str, Types]) -> list[tuple[str, Types]]:
+    """Return the attributes in which a constructor keeps what it is passed."""
+    return [
+        (name, passed[binding.value.names[0]])
+        for name, bindings in constructor.self_bindings.items()
+        for binding in bindings
+        if isinstance(binding.value, Ref)
+        and len(bindings) == 1
+        and len(binding.value.names) == 1
+        and binding.value.names[0] in passed
+        and binding.value.names[0] not in constructor.locals
+    ]
 
 
 def _behind(decl: FunctionDecl, *, is_called: bool) -> Value | None:

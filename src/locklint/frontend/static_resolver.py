@@ -421,7 +421,11 @@ class StaticResolver:
             identity = f"{where}{separator}{canonical}"
         if canonical.root is Root.CLOSURE and exactness is Exactness.FRESH:
             exactness = Exactness.PER_INSTANCE
-        if scope.use and canonical.root is Root.CLOSURE:
+        if scope.use and canonical.root is Root.SELF and len(canonical.fields) == 1:
+            # A decorator that is an object has its lock for the one function that it decorates.
+            if exactness is Exactness.PER_INSTANCE:
+                identity, exactness = f"{identity} of {scope.use}", Exactness.ONE
+        if scope.use and canonical.root is Root.CLOSURE and exactness is not Exactness.ONE:
             if scope.known(canonical.root_name) is None:
                 # Each function that is decorated has its own.
                 identity = f"{identity} of {scope.use}"
