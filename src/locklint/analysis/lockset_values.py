@@ -17,6 +17,7 @@ from locklint.analysis.summary import Lookup
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
+    AN_OBJECT,
     Acquire,
     Assign,
     Call,
@@ -27,7 +28,7 @@ from locklint.ir.instruction import (
     Unknown,
 )
 from locklint.ir.lock import Exactness, LockRef
-from locklint.ir.terminator import Condition, Equals, IsNone, Truth
+from locklint.ir.terminator import Condition, Equals, IsNone, Opaque, Truth, tested_for_built_in
 
 _NOTHING = "contextlib.nullcontext"
 
@@ -356,6 +357,9 @@ class Values:
                     outcomes = {is_met(condition, each) for each in constants}
                     if len(outcomes) == 1:
                         return outcomes.pop()
+            case Opaque() if (path := tested_for_built_in(condition)) is not None:
+                if disjunct.values.get(path) == AN_OBJECT:
+                    return False  # It is a lock.
         outcome = self._fact_outcome(condition, disjunct)
         if outcome is None:
             followed = self._followed(condition, disjunct)

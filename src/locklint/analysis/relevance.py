@@ -43,6 +43,7 @@ from locklint.ir.terminator import (
     Raise,
     Return,
     Truth,
+    tested_for_built_in,
 )
 
 
@@ -169,6 +170,8 @@ class Relevance:
                         use(path, block.id)
                     case Equals(AccessPath() as path):
                         use(path, block.id)
+                    case Opaque() if (tested := tested_for_built_in(condition)) is not None:
+                        use(tested, block.id)
             case Return(value=AccessPath() as path):
                 use(path, block.id)
             case Raise(reraise=True) | Catch():

@@ -70,6 +70,23 @@ class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False)
 Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
 
 
+_BUILT_IN = frozenset("bool bytes dict float frozenset int list set str tuple".split())
+
+
+def tested_for_built_in(condition: Opaque) -> AccessPath | None:
+    """Return the path that `isinstance` tests for built-in types alone, or None.
+
+    No lock is an instance of one.
+    """
+    text = condition.text or ""
+    for path in condition.mentions[:1]:
+        before = f"isinstance({path}, "
+        if text.startswith(before):
+            names = text.removeprefix(before).removesuffix(")").strip("[]").split(", ")
+            return path if _BUILT_IN.issuperset(names) else None
+    return None
+
+
 class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Continue in another block."""
 
