@@ -66,7 +66,8 @@ class Generic(msgspec.Struct, frozen=True, array_like=True, tag="generic", gc=Fa
 
 
 ALIASED = frozenset(
-    "Annotated Callable DefaultDict Deque Dict List Mapping MutableMapping Optional Sequence Union".split()
+    "Annotated Callable DefaultDict Deque Dict List Mapping MutableMapping Optional Sequence"
+    " Union".split()
 )
 """The last names of generic types whose subscript is an annotation wherever it is written."""
 
