@@ -392,6 +392,19 @@ def test_attributes_and_globals_are_what_the_rows_say() -> None:
         assert isinstance(getattr(modules[module], name), types[kind.name])
 
 
+def test_a_log_handlers_methods_are_those_of_its_lock() -> None:
+    import logging
+
+    handler = logging.StreamHandler()
+    attribute = default_table().passed_on("logging.StreamHandler", "acquire")
+    assert attribute is not None
+    lock = getattr(handler, attribute)
+    handler.acquire()
+    assert lock._is_owned()
+    handler.release()
+    assert not lock._is_owned()
+
+
 def test_a_shared_values_lock_is_reentrant() -> None:
     value = _CONTEXT.Value("i")
     lock = value.get_lock()

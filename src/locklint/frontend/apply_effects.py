@@ -193,6 +193,8 @@ class EffectPass:
     def _call(self, call: Call) -> Iterator[Instruction]:
         found = self._operands.method(call.callee)
         if found is not None:
+            if call.callee is not None:
+                call = msgspec.structs.replace(call, callee=self._operands.passed_on(call.callee))
             yield from self._lock_call(call, *found)
             return
         callee = self._operands.callee(call.callee)

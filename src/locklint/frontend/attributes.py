@@ -642,6 +642,22 @@ class Attributes:
             case _:
                 return None
 
+    def lock_of_method(self, kind: Type, method: str) -> str | None:
+        """Return the attribute with the lock whose method a library's method is, or None."""
+        table = self.evaluator.table
+        match kind:
+            case ExternalInstance(dotted=dotted):
+                return table.passed_on(dotted, method)
+            case InstanceType(cls=cls):
+                slot = self.slot(cls, method)
+                if slot.external is None or slot.places or slot.method is not None:
+                    return None
+                bases = [one for one in self.evaluator.project.mro(cls) if isinstance(one, str)]
+                found = (table.passed_on(each, method) for each in bases)
+                return next(filter(None, found), None)
+            case _:
+                return None
+
     def is_plain(self, cls: ClassRef, name: str) -> bool:
         """Return whether instances have the attribute for certain, and reading it runs no code."""
         slot = self.slot(cls, name)

@@ -11,7 +11,7 @@ from locklint.frontend.resolver import Callee, ContextManager, Resolver
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.instruction import Assign, BlockId, CallArgument, FunctionRef, Instruction, Operand
-from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.lock import LOCKING, Exactness, LockRef
 
 _NO_MANAGER = ContextManager()
 
@@ -124,10 +124,21 @@ class Operands:
         path = self._definitions.bound_method(path, self._methods)
         if not path.fields or path.last not in self._methods:
             return None
+        path = self.passed_on(path)
         lock = self.lock(path.parent())
         if lock is None or path.last in lock.api.owned_attributes:
             return None
         return (lock, path.last)
+
+    def passed_on(self, path: AccessPath) -> AccessPath:
+        """Return the method of an object's own lock that a method is; else the path itself."""
+        if not path.fields or path.last not in LOCKING:
+            return path
+        expanded = self._definitions.expand(path)
+        if expanded is None:
+            return path
+        attribute = self._resolver.lock_of_method(self._function.key, expanded)
+        return path if attribute is None else path.parent().field(attribute).field(path.last)
 
     def asked_if_held(self, path: AccessPath) -> LockRef | None:
         """The lock, where ``path`` is an attribute of it that is true while it is held."""

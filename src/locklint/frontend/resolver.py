@@ -86,6 +86,12 @@ class Resolver(Protocol):
     ) -> str | None:
         """Return the key under which a variable of a function is an instance of some classes."""
 
+    def lock_of_method(self, function: str, path: AccessPath) -> str | None:
+        """The attribute with the lock whose method the method ``path`` of its object is, or None.
+
+        ``handler.acquire`` is ``handler.lock.acquire``.
+        """
+
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
         """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
 

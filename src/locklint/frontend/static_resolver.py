@@ -163,6 +163,16 @@ class StaticResolver:
         self._narrowed[key] = replace(scope, given=(*scope.given, (name, types)))
         return True
 
+    def lock_of_method(self, function: str, path: AccessPath) -> str | None:
+        """The attribute with the lock whose method the method ``path`` of its object is, or None.
+
+        ``handler.acquire`` is ``handler.lock.acquire``.
+        """
+        holders = self._types(function, path.parent())
+        known = [kind for kind in holders if not isinstance(kind, NoneType)]
+        found = {self.inference.attributes.lock_of_method(kind, path.last) for kind in known}
+        return found.pop() if len(found) == 1 else None
+
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
         """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
         types = self._types(function, path)

@@ -12,6 +12,7 @@ from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import scope_of
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath
+from locklint.ir.lock import LOCKING
 from locklint.models.words import RELEASE_NAMES
 
 
@@ -31,6 +32,8 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
             return True
         tested = resolver.tested(key, path.root_name) if decl.tested else None
         if tested is not None and resolver.lock(tested, path) is not None:
+            return True
+        if use.word in LOCKING and resolver.lock_of_method(key, path.field(use.word)):
             return True
         if use.word == "with" and resolver.lock_class(key, path) is not None:
             return True

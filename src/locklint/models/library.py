@@ -36,6 +36,17 @@ class TypeAttribute(msgspec.Struct, frozen=True):
     view: bool = False
 
 
+class PassedOn(msgspec.Struct, frozen=True):
+    """Methods, of instances of a known external type, that are those of the lock in an attribute.
+
+    ``handler.acquire()`` is ``handler.lock.acquire()``.
+    """
+
+    type_names: tuple[str, ...]
+    methods: tuple[str, ...]
+    attribute: str
+
+
 class ModuleLock(msgspec.Struct, frozen=True):
     """A lock that a library keeps in a module global: ``logging._lock``."""
 
@@ -56,6 +67,7 @@ class Library(msgspec.Struct, frozen=True):
     kinds: tuple[LockKind, ...] = ()
     factory_methods: tuple[FactoryMethod, ...] = ()
     attributes: tuple[TypeAttribute, ...] = ()
+    passed_on: tuple[PassedOn, ...] = ()
     module_locks: tuple[ModuleLock, ...] = ()
     results: tuple[CallResult, ...] = ()
 

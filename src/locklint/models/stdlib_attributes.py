@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from locklint.models.library import CallResult, Library, ModuleLock, TypeAttribute, dotted
+from locklint.models.library import (
+    CallResult,
+    Library,
+    ModuleLock,
+    PassedOn,
+    TypeAttribute,
+    dotted,
+)
 
 _HANDLERS = (
     *dotted(
@@ -37,6 +44,7 @@ LIBRARY = Library(
         TypeAttribute(("sched.scheduler",), "_lock", "threading.RLock"),
         TypeAttribute(("subprocess.Popen",), "_waitpid_lock", "threading.Lock"),
     ),
+    passed_on=(PassedOn(_HANDLERS, ("acquire", "release"), "lock"),),
     module_locks=(
         ModuleLock("logging._lock", "threading.RLock"),
         ModuleLock("threading._active_limbo_lock", "threading.RLock"),

@@ -75,6 +75,7 @@ class LockTable:
         self._constructors: dict[str, LockKind] = {}
         self._factories: dict[tuple[str, str], FactoryMethod] = {}
         self._attributes: dict[tuple[str, str], TypeAttribute] = {}
+        self._passed_on: dict[tuple[str, str], str] = {}
         self._module_locks: dict[str, LockKind] = {}
         self._results: dict[str, str] = {}
         rows = tuple(libraries)
@@ -115,6 +116,9 @@ class LockTable:
             self._require(attribute.kind_name)
             for type_name in attribute.type_names:
                 self._attributes[type_name, attribute.attribute] = attribute
+        for row in library.passed_on:
+            for type_name in row.type_names:
+                self._passed_on.update({(type_name, each): row.attribute for each in row.methods})
         for lock in library.module_locks:
             self._module_locks[lock.name] = self._require(lock.kind_name)
         for result in library.results:
@@ -145,6 +149,10 @@ class LockTable:
     def attribute(self, type_name: str, attribute: str) -> TypeAttribute | None:
         """The row for an attribute of instances of an external type, if it is a lock."""
         return self._attributes.get((type_name, attribute))
+
+    def passed_on(self, type_name: str, method: str) -> str | None:
+        """The attribute whose lock runs a method of instances of an external type."""
+        return self._passed_on.get((type_name, method))
 
     def module_lock(self, dotted: str) -> LockKind | None:
         """The kind of a library's module global, if it is a lock (``logging._lock``)."""
