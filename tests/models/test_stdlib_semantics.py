@@ -392,6 +392,16 @@ def test_attributes_and_globals_are_what_the_rows_say() -> None:
         assert isinstance(getattr(modules[module], name), types[kind.name])
 
 
+@pytest.mark.parametrize("library", [threading, asyncio, multiprocessing], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("name", ["Semaphore", "BoundedSemaphore"])
+def test_a_semaphore_has_as_many_slots_as_its_argument_says(library: Any, name: str) -> None:
+    slots = default_table().kinds[f"{library.__name__}.{name}"].slots
+    assert slots is not None
+    made = getattr(library, name)
+    parameter = list(inspect.signature(made).parameters.values())[slots.position or 0]
+    assert (parameter.name, parameter.default) == (slots.name, slots.default)
+
+
 def test_a_log_handlers_methods_are_those_of_its_lock() -> None:
     import logging
 

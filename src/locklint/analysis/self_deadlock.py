@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from locklint.analysis.acquisitions import fates
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition, same_lock
 from locklint.analysis.critical_pair import CriticalPair, TestKind, is_vague
-from locklint.analysis.events import Held, Manner
+from locklint.analysis.events import Held, LockStates, Manner
 from locklint.analysis.expected import is_expected
 from locklint.analysis.guards import can_be_passed_by
 from locklint.analysis.hand_off import may_be_lost
@@ -121,9 +122,20 @@ def _may_be_lost(pair: CriticalPair, held: Held, graph: CallGraph) -> bool:
     index = pair.all_held().index(held)
     for link in pair.chain():
         if index < len(link.held):
-            return may_be_lost(graph.states[link.function], link.held[index].since)
+            states, since = graph.states[link.function], link.held[index].since
+            if held.lock.has_one_slot and not _is_used_as_lock(states, held):
+                return True
+            return may_be_lost(states, since)
         index -= len(link.held)
     return False
+
+
+def _is_used_as_lock(states: LockStates, held: Held) -> bool:
+    """Return whether a function releases the semaphore that it holds, and no other one does."""
+    if held.since is None or held.lock.identity in states.shared.released:
+        return False
+    by_hand = (fate for fate in fates(states) if fate.acquisition == held.since)
+    return all(fate.is_released_here for fate in by_hand)
 
 
 def _comes_back_changed(pair: CriticalPair, graph: CallGraph) -> bool:
@@ -165,7 +177,9 @@ def _held_by_the_maker(
 
 def waits_for_itself(lock: LockRef) -> bool:
     """Return whether an exclusive holder of the lock cannot acquire it again."""
-    return lock.kind.role in (LockRole.LOCK, LockRole.READ_WRITE) and not lock.kind.reentrant
+    if lock.kind.role not in (LockRole.LOCK, LockRole.READ_WRITE):
+        return lock.has_one_slot
+    return not lock.kind.reentrant
 
 
 def upgrades(composition: Composition) -> Iterator[SelfDeadlock]:

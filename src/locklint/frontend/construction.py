@@ -21,8 +21,8 @@ from locklint.frontend.value_types import (
     scope_of,
     union,
 )
-from locklint.index.declarations import CallValue, ModuleIndex, Value
-from locklint.ir.lock import Exactness, LockKind
+from locklint.index.declarations import CallValue, Literal, ModuleIndex, Value
+from locklint.ir.lock import Argument, Exactness, LockKind
 
 _CONTAINERS = {
     "builtins.dict": "dict",
@@ -94,6 +94,8 @@ class Construction:
     def make(self, kind: LockKind, call: CallValue | None, scope: Scope) -> Types:
         """Return what calling the constructor of a kind of lock gives."""
         plain = LockValue(kind.name, kind)
+        if kind.slots is not None:
+            return (replace(plain, has_one_slot=_is_one(kind.slots, call)),)
         if kind.cross_process and call is not None and (call.arguments or call.keywords):
             # A lock with the name of a file or key is shared by all code that makes it by that
             # name.
@@ -126,6 +128,16 @@ def argument_of(call: CallValue, name: str, position: int | None) -> Value | Non
     if position is not None and position < len(call.arguments):
         return call.arguments[position]
     return None
+
+
+def _is_one(slots: Argument, call: CallValue | None) -> bool:
+    """Return whether a call is known to make a semaphore of one slot."""
+    if call is None:
+        return False
+    given = argument_of(call, slots.name, slots.position)
+    if given is None:
+        return slots.default == 1 and not call.arguments and not call.keywords
+    return given == Literal("1")
 
 
 def over(kind: LockKind, given: Types) -> Types:

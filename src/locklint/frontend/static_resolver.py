@@ -449,6 +449,7 @@ class StaticResolver:
             may_be_none=any(isinstance(kind, NoneType) for kind in types),
             view_kind=chosen.view_kind,
             mode=_common_mode(chosen, locks),
+            has_one_slot=all(lock.has_one_slot for lock in locks),
         )
 
     def _by_canonical_path(

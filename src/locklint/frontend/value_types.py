@@ -110,6 +110,7 @@ class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     view_name: str = ""
     mode: Mode | None = None
     cls: ClassRef | None = None
+    has_one_slot: bool = False
 
     @property
     def api(self) -> LockKind:

@@ -141,6 +141,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
     owned_methods: tuple[str, ...] = ()  # whether the caller holds it
     owned_attributes: tuple[str, ...] = ()  # the same, without a call
     cross_process: bool = False
+    slots: Argument | None = None  # the argument that says how many may hold a semaphore at a time
 
     def __hash__(self) -> int:
         # Rows are looked up often, and a name has one row.
@@ -208,6 +209,7 @@ class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=
     may_be_none: bool = False  # some assignment to it is None
     view_kind: LockKind | None = None  # the condition or read/write view through which it is used
     mode: Mode | None = None  # fixed by a read/write view
+    has_one_slot: bool = False  # a semaphore that only one can hold at a time, unless others signal
 
     @property
     def api(self) -> LockKind:

@@ -25,6 +25,7 @@ _ACQUIRE_FORMS = (
     AcquireForm("acquire_nowait", always_tries=True, failure=Failure.RAISES, gives=Gives.NONE),
 )
 _RELEASE_FORMS = (ReleaseForm("release"),)
+_SLOTS = Argument("initial_value", 0)
 
 LIBRARY = Library(
     kinds=(
@@ -56,6 +57,7 @@ LIBRARY = Library(
             name="anyio.Semaphore",
             role=LockRole.SEMAPHORE,
             constructors=dotted(_MODULES, "Semaphore"),
+            slots=_SLOTS,
             with_ok=False,
             async_with_ok=True,
             acquire_forms=_ACQUIRE_FORMS,

@@ -22,6 +22,7 @@ from locklint.models.library import Library, dotted
 _BLOCKING = Argument("blocking", 0, True)
 _ACQUIRE = AcquireForm("acquire", blocking=_BLOCKING, timeout=Argument("timeout", 1, None))
 _RELEASE = ReleaseForm("release")
+_SLOTS = Argument("value", 0, 1)
 _MODULES = ("gevent.lock", "gevent.coros")
 
 LIBRARY = Library(
@@ -56,6 +57,7 @@ LIBRARY = Library(
             name="gevent.lock.Semaphore",
             role=LockRole.SEMAPHORE,
             constructors=dotted(_MODULES, "Semaphore"),
+            slots=_SLOTS,
             acquire_forms=(_ACQUIRE,),
             release_forms=(_RELEASE,),
             unheld_release=UnheldRelease.IGNORED,
@@ -65,6 +67,7 @@ LIBRARY = Library(
             name="gevent.lock.BoundedSemaphore",
             role=LockRole.SEMAPHORE,
             constructors=dotted(_MODULES, "BoundedSemaphore"),
+            slots=_SLOTS,
             acquire_forms=(_ACQUIRE,),
             release_forms=(_RELEASE,),
             locked_method="locked",

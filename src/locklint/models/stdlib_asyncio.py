@@ -21,6 +21,7 @@ from locklint.models.library import Library, dotted
 _MODULES = ("asyncio", "asyncio.locks")
 _ACQUIRE = AcquireForm("acquire", is_async=True, failure=Failure.NEVER)
 _RELEASE = ReleaseForm("release")
+_SLOTS = Argument("value", 0, 1)
 
 LOCK = LockKind(
     name="asyncio.Lock",
@@ -50,6 +51,7 @@ SEMAPHORE = LockKind(
     name="asyncio.Semaphore",
     role=LockRole.SEMAPHORE,
     constructors=dotted(_MODULES, "Semaphore"),
+    slots=_SLOTS,
     with_ok=False,
     async_with_ok=True,
     acquire_forms=(_ACQUIRE,),
@@ -62,6 +64,7 @@ BOUNDED_SEMAPHORE = LockKind(
     name="asyncio.BoundedSemaphore",
     role=LockRole.SEMAPHORE,
     constructors=dotted(_MODULES, "BoundedSemaphore"),
+    slots=_SLOTS,
     with_ok=False,
     async_with_ok=True,
     acquire_forms=(_ACQUIRE,),

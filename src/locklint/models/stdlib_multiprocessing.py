@@ -52,6 +52,7 @@ _PROXY_SEMAPHORE_ACQUIRE = AcquireForm(
     refuses=(Refused.UNBLOCKED_TIMEOUT,),
 )
 _RELEASE = ReleaseForm("release")
+_SLOTS = Argument("value", 0, 1)
 
 _KINDS = (
     LockKind(
@@ -89,6 +90,7 @@ _KINDS = (
         name="multiprocessing.Semaphore",
         role=LockRole.SEMAPHORE,
         constructors=dotted(_MODULES, "Semaphore"),
+        slots=_SLOTS,
         acquire_forms=(_ACQUIRE,),
         release_forms=(_RELEASE,),
         unheld_release=UnheldRelease.IGNORED,
@@ -98,6 +100,7 @@ _KINDS = (
         name="multiprocessing.BoundedSemaphore",
         role=LockRole.SEMAPHORE,
         constructors=dotted(_MODULES, "BoundedSemaphore"),
+        slots=_SLOTS,
         acquire_forms=(_ACQUIRE,),
         release_forms=(_RELEASE,),
         cross_process=True,

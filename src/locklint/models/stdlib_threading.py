@@ -49,6 +49,7 @@ _SEMAPHORE_ACQUIRE = AcquireForm(
     refuses=(Refused.UNBLOCKED_TIMEOUT,),
 )
 _RELEASE = ReleaseForm("release")
+_SLOTS = Argument("value", 0, 1)
 
 LOCK = LockKind(
     name="threading.Lock",
@@ -104,6 +105,7 @@ SEMAPHORE = LockKind(
     name="threading.Semaphore",
     role=LockRole.SEMAPHORE,
     constructors=(*dotted(_MODULES, "Semaphore"), "threading._Semaphore"),
+    slots=_SLOTS,
     acquire_forms=(_SEMAPHORE_ACQUIRE,),
     release_forms=(_RELEASE,),
     unheld_release=UnheldRelease.IGNORED,
@@ -113,6 +115,7 @@ BOUNDED_SEMAPHORE = LockKind(
     name="threading.BoundedSemaphore",
     role=LockRole.SEMAPHORE,
     constructors=(*dotted(_MODULES, "BoundedSemaphore"), "threading._BoundedSemaphore"),
+    slots=_SLOTS,
     acquire_forms=(_SEMAPHORE_ACQUIRE,),
     release_forms=(_RELEASE,),
 )

@@ -63,7 +63,9 @@ class Till:
 
 The finding is a warning if a call may run another method than the one found, such as one that only
 a subclass has, and info if more than ten calls lead to the lock. There is no finding for re-entrant
-locks, semaphores, an acquire that does not block or has a timeout, and locks of another instance.
+locks, an acquire that does not block or has a timeout, and locks of another instance. A semaphore
+is reported only if it is made with one slot, and no function releases it without having acquired
+it.
 Parameters that are passed as literals (`self.close(locked=True)`) are followed through the tests
 that use them. So are tests that the
 caller has made (`if request.action == "stop"`), until the caller itself assigns to what it tested.
