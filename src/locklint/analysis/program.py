@@ -8,9 +8,10 @@ from functools import cached_property
 
 import msgspec
 
-from locklint.analysis.acquisitions import Fate, result_tells
+from locklint.analysis.acquisitions import Fate, fates, result_tells
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
+from locklint.analysis.critical_pair import is_known
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.events import LockStates
 from locklint.analysis.guards import is_guarded_release
@@ -31,7 +32,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Spawn
-from locklint.ir.lock import LockRole
+from locklint.ir.lock import LockRef, LockRole
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -177,6 +178,21 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def released_elsewhere(self) -> ReleasedElsewhere:
         """Return the releases of locks that other functions may have acquired."""
         return ReleasedElsewhere(self.states, self.unseen_releases)
+
+    def has_other_slots(self, lock: LockRef, function: Function) -> bool:
+        """Return whether a function may release slots of a semaphore that it has not acquired."""
+        if not is_known(lock) or self.released_elsewhere.is_passed_on(lock):
+            return True
+        return bool(self._acquiring_by_hand.get(lock.identity, frozenset()) - {function.key})
+
+    @cached_property
+    def _acquiring_by_hand(self) -> dict[str, set[str]]:
+        """The functions that acquire each lock without a `with`, by its identity."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for states in self.solved:
+            for fate in fates(states):
+                found[fate.lock.identity].add(states.function.key)
+        return found
 
     def lookup(self, key: str, passed: Passed | None = None) -> tuple[Function, Summary] | None:
         """Return a function with its summary; see `locklint.analysis.summary.Lookup`."""

@@ -105,6 +105,10 @@ class ReleasedElsewhere:
             or any(_may_be_of(fate, given) for given in fate.states.given)
         )
 
+    def is_passed_on(self, lock: LockRef) -> bool:
+        """Return whether unknown code may have a lock, or a method that releases it."""
+        return lock.identity in self._passed_on or lock.identity in self._mentioned
+
     def counterpart(self, fate: Fate) -> OtherRelease | None:
         """Return the release in another function that most likely belongs to an acquisition.
 

@@ -18,10 +18,12 @@ from locklint.analysis.hold import (
     LockKey,
     Why,
 )
+from locklint.analysis.layout import layout_of
 from locklint.analysis.results import ignored_results, ignored_tries
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
+from locklint.dataflow.order import loops
 from locklint.ir.api_use import not_done
 from locklint.ir.lock import LockRef, LockRole
 from locklint.ir.lock import UnheldRelease as Unheld
@@ -86,7 +88,9 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
         bad = [
             given
             for given in events
-            if is_bad(given) and given.before.where not in ignored and not _is_lent(states, given)
+            if (is_bad(given) or _is_one_too_many(states, given))
+            and given.before.where not in ignored
+            and not _is_lent(states, given)
         ]
         if not bad and _is_held_on_one_way_only(states, events):
             bad = [given for given in events if given.before.count == 0]
@@ -156,6 +160,29 @@ def is_bad(given: Given) -> bool:
     if before.is_free:
         return True
     return lock.kind.reentrant and before.count == 0 and before.why is Why.RELEASED
+
+
+def _is_one_too_many(states: LockStates, given: Given) -> bool:
+    """Return whether a function releases a bounded semaphore more often than it acquires it.
+
+    One loop may acquire many slots, and another one release them.
+    """
+    lock, before = given.lock, given.before
+    if lock.kind.role is not LockRole.SEMAPHORE or lock.kind.unheld_release is Unheld.IGNORED:
+        return False
+    if before.forgotten or before.handed_over or before.count != 0:
+        return False
+    if before.why is not Why.RELEASED or before.where is None:
+        return False
+    if given.exception is not None and given.exception.grade <= Grade.ACQUIRE:
+        return False
+    taken = [each.acquisition.span for each in states.taken if each.key == given.key]
+    layout = layout_of(states)
+    places = [
+        {block.id for block in layout.at(each)} for each in (given.span, before.where, *taken)
+    ]
+    around = loops(states.function).values()
+    return bool(taken) and all(len({each <= loop for each in places}) == 1 for loop in around)
 
 
 def _is_lent(states: LockStates, given: Given) -> bool:

@@ -41,8 +41,9 @@ def work(job):
 ## Known limits
 
 A function that only releases is assumed to release a lock that its caller holds. Semaphores are not
-reported, because releasing one is how it signals. A release that `if lock.locked():` guards is the
-matter of LCK213.
+reported, because releasing one is how it signals. A bounded semaphore is, if one function releases
+it more often than it acquires it, and no other function acquires it by hand. A release that
+`if lock.locked():` guards is the matter of LCK213.
 
 If another function acquires the lock and keeps it, the lock may be held again at the next call or
 acquire after a release. A `with` block that releases the lock and acquires it again is reported
@@ -81,6 +82,7 @@ from locklint.analysis.unheld import (
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step, StepRole
 from locklint.core.source import Span
 from locklint.ir.cfg import Function
+from locklint.ir.lock import LockRole
 from locklint.rule import Rule
 
 
@@ -96,6 +98,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if unheld.severity < Severity.ERROR and (unheld.span, unheld.key) in inside:
                 continue
             if _is_lent_by_callee(program, states, unheld):
+                continue
+            if unheld.lock.kind.role is LockRole.SEMAPHORE and program.has_other_slots(
+                unheld.lock, function
+            ):
                 continue
             told.add((unheld.span, unheld.key))
             name = display_name(unheld.lock)
