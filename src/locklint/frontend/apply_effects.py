@@ -301,6 +301,12 @@ class EffectPass:
             yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
             return
         if method == "__enter__":
+            if (
+                call.use is Use.ENTERED
+                and call.result is not None
+                and api.enter_gives is Gives.BOOL
+            ):
+                self._given_by_acquire[call.result] = lock
             yield Acquire(call.span, lock, How(method), lock.mode or Mode.EXCLUSIVE, None, call)
             return
         if method in ("__exit__", "__aexit__"):
@@ -404,10 +410,13 @@ class EffectPass:
         if call is not None:
             found = self._operands.method(call.callee)
             if found is not None:
-                lock, method = found
-                form = lock.api.acquire_form(method)
-                if form is not None and form.gives not in _MANAGERS:
-                    self._use(UseKind.WITH_ACQUIRE, enter.span, lock, method)
+                kind = _misuse_of_result(*found)
+                if kind is not None and not self._operands.callee(call.callee).targets:
+                    self._use(kind, enter.span, *found, is_async=enter.is_async)
+            return
+        found = self._operands.method(context) if context.fields else None
+        if found is not None and found[0].api.acquire_form(found[1]) is not None:
+            self._use(UseKind.WITH_METHOD, enter.span, *found, is_async=enter.is_async)
             return
         path = self._definitions.expand(context)
         if path and self._resolver.lock_class(self._function.key, path) is not None:
@@ -613,6 +622,17 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
                 instructions.pop()
             case _:
                 return
+
+
+def _misuse_of_result(lock: LockRef, method: str) -> UseKind | None:
+    """Return the misuse that a `with` over the result of a lock's method is, or None."""
+    api = lock.api
+    form = api.acquire_form(method)
+    if form is not None:
+        return None if form.gives in _MANAGERS else UseKind.WITH_ACQUIRE
+    if method in (api.locked_method, "wait", *api.notifies) or api.release_form(method) is not None:
+        return UseKind.WITH_RESULT
+    return None
 
 
 def _has_protocol(lock: LockRef, is_async: bool) -> bool:

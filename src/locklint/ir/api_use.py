@@ -24,6 +24,8 @@ class UseKind(Enum):
     METHOD_TESTED = "a method tested, not called"
     LOCK_TESTED = "the lock's own truth tested"
     WITH_ACQUIRE = "with over an acquire call"
+    WITH_METHOD = "with over a method"
+    WITH_RESULT = "with over what another method than an acquire returns"
     WRONG_WITH = "with of the wrong kind"
     WITH_CLASS = "with over the class"
     AWAITED_WITH = "with over an awaited asynchronous lock"

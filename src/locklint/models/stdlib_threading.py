@@ -11,6 +11,7 @@ from __future__ import annotations
 from locklint.ir.lock import (
     AcquireForm,
     Argument,
+    Gives,
     LockKind,
     LockRole,
     Owner,
@@ -53,6 +54,7 @@ _SLOTS = Argument("value", 0, 1)
 
 LOCK = LockKind(
     name="threading.Lock",
+    enter_gives=Gives.BOOL,
     constructors=(
         *dotted(_MODULES, "Lock"),
         *dotted(_LOW_LEVEL, "allocate_lock", "allocate", "LockType"),
@@ -71,6 +73,7 @@ LOCK = LockKind(
 
 RLOCK = LockKind(
     name="threading.RLock",
+    enter_gives=Gives.BOOL,
     reentrant=True,
     owner=Owner.THREAD,
     constructors=(
@@ -88,6 +91,7 @@ RLOCK = LockKind(
 
 CONDITION = LockKind(
     name="threading.Condition",
+    enter_gives=Gives.BOOL,
     role=LockRole.CONDITION,
     reentrant=True,
     owner=Owner.THREAD,
@@ -103,6 +107,7 @@ CONDITION = LockKind(
 
 SEMAPHORE = LockKind(
     name="threading.Semaphore",
+    enter_gives=Gives.BOOL,
     role=LockRole.SEMAPHORE,
     constructors=(*dotted(_MODULES, "Semaphore"), "threading._Semaphore"),
     slots=_SLOTS,
@@ -113,6 +118,7 @@ SEMAPHORE = LockKind(
 
 BOUNDED_SEMAPHORE = LockKind(
     name="threading.BoundedSemaphore",
+    enter_gives=Gives.BOOL,
     role=LockRole.SEMAPHORE,
     constructors=(*dotted(_MODULES, "BoundedSemaphore"), "threading._BoundedSemaphore"),
     slots=_SLOTS,

@@ -1,6 +1,7 @@
 """## What it does
 
-Finds `with lock.acquire():`, where `acquire` returns a bool, None or a coroutine.
+Finds `with lock.acquire():`, where `acquire` returns a bool, None or a coroutine, and
+`with lock.acquire:`, where the method is not called.
 
 ## Why is this bad?
 
@@ -57,14 +58,18 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report `with` over an acquire call."""
     for function in program.ordered_functions:
         for use in function.api_uses:
-            if use.kind is not UseKind.WITH_ACQUIRE or use.lock is None:
+            if use.kind not in (UseKind.WITH_ACQUIRE, UseKind.WITH_METHOD) or use.lock is None:
                 continue
             name = display_name(use.lock)
             keyword = "async with" if use.lock.api.async_with_ok else "with"
+            if use.kind is UseKind.WITH_METHOD:
+                what = f"`{name}.{use.method}`, a method that is not called"
+            else:
+                what = f"`{name}.{use.method}()`, which returns no context manager"
             yield RULE.finding(
                 function,
                 use.span,
-                f"`with` on `{name}.{use.method}()`, which returns no context manager",
+                f"`with` on {what}",
                 severity=(
                     Severity.ERROR if use.lock.confidence > Confidence.LOW else Severity.WARNING
                 ),

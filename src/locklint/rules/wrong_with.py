@@ -1,8 +1,8 @@
 """## What it does
 
 Finds `with` on a lock that needs `async with`, `async with` on a lock that needs `with`, `with` on
-a class instead of a lock (`with Lock:`), and `with` on primitives that are not context managers
-(`Event`, `Barrier`).
+a class instead of a lock (`with Lock:`), `with` on primitives that are not context managers
+(`Event`, `Barrier`), and `with` on the result of `locked`, `release`, `wait` or `notify`.
 
 ## Why is this bad?
 
@@ -53,12 +53,16 @@ from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.rule import Rule
 
+_KINDS = frozenset(
+    (UseKind.WRONG_WITH, UseKind.WITH_CLASS, UseKind.WITH_RESULT, UseKind.AWAITED_WITH)
+)
+
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report `with` statements of the wrong kind."""
     for function in program.ordered_functions:
         for use in function.api_uses:
-            if use.kind not in (UseKind.WRONG_WITH, UseKind.WITH_CLASS, UseKind.AWAITED_WITH):
+            if use.kind not in _KINDS:
                 continue
             if use.lock is not None and use.lock.confidence is Confidence.LOW:
                 # One of several kinds, or a guess: the statement may be right.
@@ -81,6 +85,14 @@ def _message(use: ApiUse) -> tuple[str, str]:
             "create a lock first",
         )
     name, kind = display_name(use.lock), use.lock.api
+    if use.kind is UseKind.WITH_RESULT:
+        keyword = "async with" if kind.async_with_ok else "with"
+        return (
+            f"`{statement}` on `{name}.{use.method}()`, which returns no context manager",
+            f"write `{keyword} {name}:` to hold the lock"
+            if kind.acquire_forms
+            else "call it before the block",
+        )
     if use.kind is UseKind.AWAITED_WITH:
         return (
             f"`with await {name}` has not worked since Python 3.9",
