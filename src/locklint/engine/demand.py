@@ -79,6 +79,17 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
     return found
 
 
+def entered_by(states: Mapping[str, LockStates]) -> set[str]:
+    """Return the `acquire` methods that an `__enter__` calls: their results decide."""
+    return {
+        called.target
+        for one in states.values()
+        if one.function.name in ("__enter__", "__aenter__")
+        for called in one.calls
+        if called.target.endswith(".acquire")
+    }
+
+
 def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
     """Return the coroutines that are awaited while a lock of threads or processes is held.
 
@@ -274,6 +285,7 @@ __all__ = [
     "called_as",
     "called_by_hand",
     "called_while_holding",
+    "entered_by",
     "holds_by_hand",
     "is_called_by_name",
     "makers",

@@ -14,6 +14,7 @@ from locklint.engine.demand import (
     called_as,
     called_by_hand,
     called_while_holding,
+    entered_by,
     holds_by_hand,
     is_called_by_name,
     makers,
@@ -121,7 +122,8 @@ class WholeProgram:
             if not more:
                 break
             changed = self._add(more)
-        self._add(self._on_demand(sorted(self._spawned()), None))
+        states = self.interprocedural.states
+        self._add(self._on_demand(sorted(self._spawned() | entered_by(states)), None))
         self._follow_calls()
         self._look_for_callers()
         self.interprocedural.settle()

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from locklint.frontend.static_resolver import StaticResolver
-from locklint.frontend.value_types import scope_of
-from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.frontend.value_types import ClassRef, scope_of
+from locklint.index.declarations import FunctionDecl, Literal, ModuleIndex
 from locklint.ir.access_path import AccessPath
 from locklint.ir.lock import LOCKING
 from locklint.models.words import RELEASE_NAMES
+
+_TRUE, _FALSE = Literal("True"), Literal("False")
 
 
 def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl) -> bool:
@@ -21,6 +23,8 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
 
     What its calls do to locks, those nested in it, and aliases of methods are not looked at.
     """
+    if _enters_own_lock(resolver, index, decl):
+        return True
     key = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
         if use.names is None:
@@ -38,6 +42,18 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
         if use.word == "with" and resolver.lock_class(key, path) is not None:
             return True
     return False
+
+
+def _enters_own_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl) -> bool:
+    """Return whether a method enters an object that is a lock itself.
+
+    It calls an `acquire` of its class that says by True or False if it has the lock.
+    """
+    if decl.name not in ("__enter__", "__aenter__") or "acquire" not in decl.called:
+        return False
+    cls = ClassRef(index.path, decl.class_name or "", index)
+    acquire = resolver.inference.attributes.method(cls, "acquire") if decl.class_name else None
+    return acquire is not None and {_TRUE, _FALSE} <= set(acquire.decl.returns)
 
 
 def enters(

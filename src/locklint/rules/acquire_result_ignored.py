@@ -45,6 +45,9 @@ def flush(rows):
 
 ## Known limits
 
+A class that keeps no known lock, such as one over a row of a database, is seen only where its
+`__enter__` drops the result of its own `acquire`, which returns False if it fails.
+
 Libraries that raise an exception instead of returning false need no test. If the timeout is a
 variable that may mean "no limit", the finding is a warning at most.
 
@@ -59,6 +62,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.events import LockStates
 from locklint.analysis.hold import Why
+from locklint.analysis.own_locks import dropped_results
 from locklint.analysis.program import Program
 from locklint.analysis.results import ignored_results, ignored_tries
 from locklint.analysis.story import display_name, step
@@ -72,6 +76,7 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each try-acquire whose outcome is not tested."""
+    yield from _of_own_locks(program)
     for states in program.solved:
         function = states.function
         asked = {
@@ -115,6 +120,30 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=steps,
                 help="test the result, or acquire without a timeout",
             )
+
+
+def _of_own_locks(program: Program) -> Iterator[Diagnostic]:
+    """Report each `__enter__` that drops the result of the `acquire` of its own class."""
+    for found in dropped_results(program.functions):
+        if found.call.span in program.states[found.function.key].tried:
+            continue
+        name = f"{found.call.callee}()"
+        yield RULE.finding(
+            found.function,
+            found.call.span,
+            f"the result of `{name}` is ignored, so the section may run without the lock",
+            severity=Severity.WARNING,
+            confidence=Confidence.MEDIUM,
+            steps=[
+                step(
+                    found.function,
+                    StepRole.ACQUIRE,
+                    found.call.span,
+                    f"`{found.callee.called_name}()` returns False if it fails",
+                )
+            ],
+            help="raise an exception if the result is false",
+        )
 
 
 def _in_callees(states: LockStates) -> Iterator[Diagnostic]:
