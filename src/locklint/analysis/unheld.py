@@ -28,7 +28,7 @@ from locklint.ir.api_use import not_done
 from locklint.ir.lock import LockRef, LockRole
 from locklint.ir.lock import UnheldRelease as Unheld
 
-_EXPECTED = frozenset(
+EXPECTED = frozenset(
     {"RuntimeError", "ThreadError", "error", "ValueError", "AssertionError", "LockError"}
 )
 
@@ -40,6 +40,7 @@ class NotHeld(IdentityEnum):
     TRY_FAILED = "try failed"
     BYPASSED = "bypassed"  # the acquire is on another path
     NEVER_TAKEN = "never taken"
+    NEVER_LEFT = "never left"  # held, by the functions that acquire it
     MANAGED = "managed"  # a `with` or a stack releases it once more at its end
 
 
@@ -96,7 +97,7 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
             bad = [given for given in events if given.before.count == 0]
         if events[0].lock.identity in untaken:
             continue
-        if not bad or is_expected(states.function, span, _EXPECTED):
+        if not bad or is_expected(states.function, span, EXPECTED):
             continue
         lock = bad[0].lock
         certain = any(_is_proof(given) for given in bad) and not lock.kind.reentrant
@@ -126,7 +127,7 @@ def releases_of_others(states: LockStates) -> list[Given]:
             continue
         if given.lock.kind.role is LockRole.SEMAPHORE:
             continue
-        if not is_expected(states.function, given.span, _EXPECTED):
+        if not is_expected(states.function, given.span, EXPECTED):
             found.setdefault((given.span, given.key), given)
     return [found[place] for place in sorted(found, key=lambda each: (each[0], str(each[1])))]
 
@@ -259,7 +260,7 @@ def early_releases(states: LockStates) -> list[EarlyRelease]:
             and given.exception.grade >= least
             and given.exception.cause.span <= fate.span < given.span
         ]
-        if not early or is_expected(states.function, early[0].span, _EXPECTED):
+        if not early or is_expected(states.function, early[0].span, EXPECTED):
             continue
         early = [g for g in early if not guards_release(states, g.span)]
         if not early:

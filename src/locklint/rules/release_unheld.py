@@ -40,10 +40,11 @@ def work(job):
 
 ## Known limits
 
-A function that only releases is assumed to release a lock that its caller holds. Semaphores are not
-reported, because releasing one is how it signals. A bounded semaphore is, if one function releases
-it more often than it acquires it, and no other function acquires it by hand. A release that
-`if lock.locked():` guards is the matter of LCK213.
+A function that only releases is assumed to release a lock that its caller holds, unless each
+function of the program that acquires the lock also releases it, and the lock is not passed on.
+Semaphores are not reported, because releasing one is how it signals. A bounded semaphore is, if one
+function releases it more often than it acquires it, and no other function acquires it by hand. A
+release that `if lock.locked():` guards is the matter of LCK213.
 
 If another function acquires the lock and keeps it, the lock may be held again at the next call or
 acquire after a release. A `with` block that releases the lock and acquires it again is reported
@@ -94,10 +95,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
         # If the acquire is inside the `try`, that is the fault, and LCK106 reports it.
         inside = {(each.release, each.fate.key) for each in early if not each.is_handler_only}
         told: set[tuple[Span, LockKey]] = set()
-        for unheld in unheld_releases(states):
+        for unheld in (*unheld_releases(states), *_never_left(program, states)):
             if unheld.severity < Severity.ERROR and (unheld.span, unheld.key) in inside:
                 continue
-            if _is_lent_by_callee(program, states, unheld):
+            if (unheld.span, unheld.key) in told or _is_lent_by_callee(program, states, unheld):
                 continue
             if unheld.lock.kind.role is LockRole.SEMAPHORE and program.has_other_slots(
                 unheld.lock, function
@@ -152,6 +153,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ),
                 help="move the acquire before the `try`, or use `with`",
             )
+
+
+def _never_left(program: Program, states: LockStates) -> Iterator[UnheldRelease]:
+    for given in program.leftover_releases.get(states.function.key, ()):
+        why = NotHeld.NEVER_LEFT
+        yield UnheldRelease(given.span, given.key, given.lock, Severity.WARNING, why, None)
 
 
 def _is_lent_by_callee(program: Program, states: LockStates, unheld: UnheldRelease) -> bool:
@@ -217,6 +224,9 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
                 assumption = f", if {text}"
             for place in unheld.acquires[:1]:
                 note(StepRole.ACQUIRE, place, f"`{name}` is acquired here, but not on every path")
+        case NotHeld.NEVER_LEFT:
+            assumption = ": no function leaves it held"
+            last = "released here, but each function that acquires it releases it itself"
         case NotHeld.NEVER_TAKEN:
             made = made_step(program, unheld.lock)
             if made is not None:
