@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -22,7 +23,12 @@ from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
 from locklint.analysis.passed import Passed
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
-from locklint.analysis.self_deadlock import SelfDeadlock, is_of_one_thread, self_deadlocks
+from locklint.analysis.self_deadlock import (
+    SelfDeadlock,
+    handler_deadlocks,
+    is_of_one_thread,
+    self_deadlocks,
+)
 from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
@@ -34,6 +40,8 @@ from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.instruction import Spawn
 from locklint.ir.lock import LockRef, LockRole
+
+_DEF = re.compile(r"\s*(?:async\s+)?def\s+(\w+)")
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -99,7 +107,25 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def self_deadlocks(self) -> tuple[SelfDeadlock, ...]:
         """Return the places where a thread waits for a lock that it holds."""
-        return tuple(self_deadlocks(self.composition, self.call_graph, self.back_references))
+        return (
+            *self_deadlocks(self.composition, self.call_graph, self.back_references),
+            *handler_deadlocks(self.composition, self.log_handlers, self._is_bound_after_base),
+        )
+
+    def _is_bound_after_base(self, lock: LockRef) -> bool:
+        """Return whether an attribute is bound after the initialiser of a base class has run.
+
+        Or in the method by which a log handler makes its lock.
+        """
+        path, place = self.made.get(lock.identity, ("", None))
+        source = self.sources.get(path)
+        is_after = False
+        for line in reversed(source.lines[: place.line - 1] if source and place else ()):
+            start = _DEF.match(line)
+            if start is not None:
+                return is_after or start[1] == "createLock"
+            is_after = is_after or ".__init__(" in line
+        return False
 
     def is_of_one_thread(self, witnesses: Sequence[Witness]) -> bool:
         """Return whether a thread on the path of all witnesses certainly waits for itself.

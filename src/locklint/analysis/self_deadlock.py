@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -26,11 +26,13 @@ class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):
     """A lock that a thread waits for although it holds it.
 
     ``proven``: it is the same object, and nothing else can be called along the path.
+    ``by_logging``: `logging` holds it, for it is the lock of the handler that handles a record.
     """
 
     pair: CriticalPair
     held: Held
     proven: bool
+    by_logging: bool = False
 
 
 def self_deadlocks(
@@ -61,6 +63,31 @@ def self_deadlocks(
             old = found.get(place)
             if old is None or pair.rank() < old.pair.rank():
                 found[place] = SelfDeadlock(pair, held, proven)
+        yield from (found[place] for place in sorted(found))
+
+
+def handler_deadlocks(
+    composition: Composition, handlers: frozenset[str], is_handlers: Callable[[LockRef], bool]
+) -> Iterator[SelfDeadlock]:
+    """Return the acquires, in ``emit``, of a handler's lock that is not re-entrant.
+
+    ``handlers`` are the functions that `logging` calls with that lock held; ``is_handlers`` says
+    of an attribute ``lock`` if it is bound after `logging` has made its own.
+    """
+    for key in sorted(handlers & composition.pairs.keys()):
+        found: dict[Span, SelfDeadlock] = {}
+        for pair in composition.pairs[key] if key.endswith(".emit") else ():
+            lock = pair.event.lock
+            if pair.event.kind is not EventKind.ACQUIRE or lock is None or pair.is_concurrent:
+                continue
+            if lock.path.root is not Root.SELF or lock.path.fields != ("lock",):
+                continue
+            if not waits_for_itself(lock) or pair.released or held_again(pair) is not None:
+                continue
+            if is_handlers(lock):
+                proven = pair.certain and lock.confidence is Confidence.HIGH
+                held = Held(lock, pair.event.mode)
+                found.setdefault(pair.span, SelfDeadlock(pair, held, proven, by_logging=True))
         yield from (found[place] for place in sorted(found))
 
 

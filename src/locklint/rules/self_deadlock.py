@@ -2,7 +2,7 @@
 
 Finds a thread that waits for itself: it holds a lock that is not re-entrant, and acquires it again
 on the same path, directly or through calls, properties, operators, decorators, `super()` and
-overridden methods.
+overridden methods. `logging` holds the `lock` of a handler during `emit`.
 
 ## Why is this bad?
 
@@ -92,6 +92,12 @@ from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
 from locklint.rule import Rule
 
+_ONCE = (
+    "acquire the lock only once: release it before this, or split off a function that"
+    " expects the lock to be held"
+)
+_HANDLERS_OWN = "give the lock another name: `lock` is that of `logging`, which holds it meanwhile"
+
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each place at which a thread waits for itself."""
@@ -108,8 +114,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(lock,),
             steps=[*story.steps(), *story.made(lock)],
-            help="acquire the lock only once: release it before this, or split off a function that"
-            " expects the lock to be held",
+            help=_HANDLERS_OWN if found.by_logging else _ONCE,
             anchors=() if since is None else (since.span,),
         )
 
@@ -123,6 +128,12 @@ def _severity(found: SelfDeadlock) -> Severity:
 def _message(program: Program, found: SelfDeadlock, actor: str) -> str:
     pair = found.pair
     name = display_name(found.held.lock)
+    if found.by_logging:
+        what = "this" if pair.inner is None else "a callee"
+        return (
+            f"`logging` calls this method with `{name}` held, and {what} waits for it: the {actor}"
+            " blocks indefinitely"
+        )
     if pair.inner is None:
         return f"`{name}` is already held, and this waits for it: the {actor} blocks indefinitely"
     *_, last = pair.chain()
