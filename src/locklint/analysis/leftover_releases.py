@@ -10,18 +10,20 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
-from locklint.analysis.acquisitions import fates
+import msgspec
+
+from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import Given, LockStates
 from locklint.analysis.expected import is_expected
-from locklint.analysis.guards import guards_release, is_taken_again
+from locklint.analysis.guards import comes_first, guards_release, is_taken_again
 from locklint.analysis.hand_off import is_given_to_others, is_own_release
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.unheld import EXPECTED
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import SourceFile
 from locklint.ir.access_path import Root
-from locklint.ir.lock import ENTERING, Exactness, LockRole, UnheldRelease
+from locklint.ir.lock import ENTERING, Exactness, LockRef, LockRole, UnheldRelease
 from locklint.ir.means import Means
 
 _USED = re.compile(r"\.\w+|\s*(?::[^=\n]+)?=\s*[\w.]+\(")
@@ -30,38 +32,79 @@ _USED = re.compile(r"\.\w+|\s*(?::[^=\n]+)?=\s*[\w.]+\(")
 _STATEMENT = re.compile(r"\s*(?:(?:async\s+)?with|global|from|import)\b")
 
 
+class Leftover(msgspec.Struct, frozen=True):
+    """A release; ``instead`` is what the function acquires, and keeps, of another object."""
+
+    states: LockStates
+    given: Given
+    instead: Fate | None
+
+
 def leftover_releases(
     every: Collection[LockStates],
     graph: CallGraph,
     elsewhere: ReleasedElsewhere,
     sources: Mapping[str, SourceFile],
-) -> Iterator[tuple[LockStates, Given]]:
-    """Return them with their functions; ``every`` are the states of all functions."""
+) -> Iterator[Leftover]:
+    """Return them by lock; ``every`` are the states of all functions."""
     solved = [states for states in every if states.complete]
-    found: dict[str, list[tuple[LockStates, Given]]] = defaultdict(list)
+    found: dict[str, list[Leftover]] = defaultdict(list)
     for states in solved:
         for given in states.given:
             if _is_alone(states, given):
-                found[given.lock.identity].append((states, given))
+                instead = _acquired_instead(states, given)
+                if instead is not None or _is_one_lock(given.lock):
+                    found[given.lock.identity].append(Leftover(states, given, instead))
     for identity, releases in found.items():
         users = [
             each for each in solved if identity in {taken.lock.identity for taken in each.taken}
         ]
-        lock = releases[0][1].lock
+        lock = releases[0].given.lock
         if not users or elsewhere.is_passed_on(lock):
             continue
-        if not all(_releases_itself(each, identity) for each in users):
+        # Two functions of which each acquires one lock and releases another take turns.
+        swapped = [each.instead for each in releases if each.instead is not None]
+        if swapped and len(releases) > 1:
             continue
-        paths = {states.function.path for states in (*users, *(one for one, _ in releases))}
+        if not all(_releases_itself(each, identity, swapped) for each in users):
+            continue
+        paths = {states.function.path for states in (*users, *(one.states for one in releases))}
         if lock.path.last[0] != "_":
-            paths |= sources.keys()
+            holder = identity.rpartition(".")[0].rpartition(".")[2]
+            paths |= {path for path, source in sources.items() if holder in source.text}
         if any(not states.complete and states.function.path in paths for states in every):
             continue
         if not all(_is_only_used(lock.path.last, sources[path].text) for path in paths):
             continue
-        for states, given in releases:
-            if not _is_called_with(states.function.key, identity, graph):
-                yield states, given
+        for each in releases:
+            if not _is_called_with(each.states.function.key, identity, graph):
+                yield each
+
+
+def _is_one_lock(lock: LockRef) -> bool:
+    """Return whether there is one lock, or one for the object whose method releases it."""
+    of_self = lock.exactness is Exactness.PER_INSTANCE and len(lock.path.fields) == 1
+    return lock.exactness is Exactness.ONE or (of_self and lock.path.root is Root.SELF)
+
+
+def _acquired_instead(states: LockStates, given: Given) -> Fate | None:
+    """Return what a function acquires of one of its arguments, and releases of another one."""
+    path = given.lock.path
+    for fate in fates(states):
+        own = fate.lock.path
+        if (
+            fate.lock.identity == given.lock.identity
+            and fate.lock.exactness is Exactness.PER_INSTANCE
+            and (own.fields, len(own.fields)) == (path.fields, 1)
+            and own.root_name != path.root_name
+            and own.root is Root.PARAMETER  # That a lock of its own is kept is LCK104.
+            and path.root in (Root.SELF, Root.PARAMETER)
+            and fate.kept
+            and not fate.releases
+            and comes_first(states, fate.span, given.span)
+        ):
+            return fate
+    return None
 
 
 def _is_alone(states: LockStates, given: Given) -> bool:
@@ -70,9 +113,6 @@ def _is_alone(states: LockStates, given: Given) -> bool:
     if lock.kind.role not in (LockRole.LOCK, LockRole.CONDITION) or lock.kind.cross_process:
         return False
     if lock.kind.unheld_release is UnheldRelease.IGNORED or lock.confidence < Confidence.HIGH:
-        return False
-    of_self = lock.exactness is Exactness.PER_INSTANCE and len(lock.path.fields) == 1
-    if lock.exactness is not Exactness.ONE and not (of_self and lock.path.root is Root.SELF):
         return False
     if given.how.means is not Means.METHOD or given.exception is not None or before.why is not None:
         return False
@@ -89,8 +129,8 @@ def _is_alone(states: LockStates, given: Given) -> bool:
     )
 
 
-def _releases_itself(states: LockStates, identity: str) -> bool:
-    """Return whether a function releases on each path what it acquires of a lock."""
+def _releases_itself(states: LockStates, identity: str, swapped: list[Fate]) -> bool:
+    """Return whether a function releases on each path what it acquires, but for ``swapped``."""
     for taken in states.taken:
         if taken.lock.identity == identity:
             by_itself = taken.acquisition.how.means in (Means.METHOD, Means.WITH)
@@ -103,7 +143,7 @@ def _releases_itself(states: LockStates, identity: str) -> bool:
         and not is_given_to_others(fate)
         and all(given.how.means is Means.METHOD for given in fate.releases)
         for fate in fates(states)
-        if fate.lock.identity == identity
+        if fate.lock.identity == identity and all(fate is not one for one in swapped)
     )
 
 

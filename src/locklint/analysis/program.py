@@ -14,10 +14,10 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import is_known
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
-from locklint.analysis.events import Given, LockStates
+from locklint.analysis.events import LockStates
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
-from locklint.analysis.leftover_releases import leftover_releases
+from locklint.analysis.leftover_releases import Leftover, leftover_releases
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
@@ -207,13 +207,13 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return ReleasedElsewhere(self.states, self.unseen_releases)
 
     @cached_property
-    def leftover_releases(self) -> dict[str, list[Given]]:
+    def leftover_releases(self) -> dict[str, list[Leftover]]:
         """Return the releases of locks that no function leaves held, by the releasing function."""
-        found: dict[str, list[Given]] = defaultdict(list)
-        for states, given in leftover_releases(
+        found: dict[str, list[Leftover]] = defaultdict(list)
+        for each in leftover_releases(
             self.states.values(), self.call_graph, self.released_elsewhere, self.sources
         ):
-            found[states.function.key].append(given)
+            found[each.states.function.key].append(each)
         return found
 
     def has_other_slots(self, lock: LockRef, function: Function) -> bool:

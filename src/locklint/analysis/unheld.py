@@ -41,6 +41,7 @@ class NotHeld(IdentityEnum):
     BYPASSED = "bypassed"  # the acquire is on another path
     NEVER_TAKEN = "never taken"
     NEVER_LEFT = "never left"  # held, by the functions that acquire it
+    SWAPPED = "swapped"  # the same lock of another object is acquired instead
     MANAGED = "managed"  # a `with` or a stack releases it once more at its end
 
 

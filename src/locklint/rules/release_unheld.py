@@ -156,9 +156,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _never_left(program: Program, states: LockStates) -> Iterator[UnheldRelease]:
-    for given in program.leftover_releases.get(states.function.key, ()):
-        why = NotHeld.NEVER_LEFT
-        yield UnheldRelease(given.span, given.key, given.lock, Severity.WARNING, why, None)
+    for each in program.leftover_releases.get(states.function.key, ()):
+        why, acquires = NotHeld.NEVER_LEFT, tuple[Span, ...]()
+        if each.instead is not None:
+            why, acquires = NotHeld.SWAPPED, (each.instead.span,)
+        given = each.given
+        yield UnheldRelease(
+            given.span, given.key, given.lock, Severity.WARNING, why, None, acquires
+        )
 
 
 def _is_lent_by_callee(program: Program, states: LockStates, unheld: UnheldRelease) -> bool:
@@ -177,6 +182,8 @@ def _help(unheld: UnheldRelease) -> str:
             return "leave the function if the acquire fails, or release only if it succeeded"
         case NotHeld.MANAGED:
             return "remove this release: `with` releases the lock at the end of the block"
+        case NotHeld.SWAPPED:
+            return "release the lock that is acquired; `with` does that"
         case _:
             return "release exactly once on each path; `with` does that"
 
@@ -227,6 +234,10 @@ def _story(program: Program, function: Function, unheld: UnheldRelease) -> tuple
         case NotHeld.NEVER_LEFT:
             assumption = ": no function leaves it held"
             last = "released here, but each function that acquires it releases it itself"
+        case NotHeld.SWAPPED:
+            assumption = ", and the lock that is acquired stays locked"
+            place = unheld.acquires[0]
+            steps.append(step(function, StepRole.ACQUIRE, place, "another lock is acquired here"))
         case NotHeld.NEVER_TAKEN:
             made = made_step(program, unheld.lock)
             if made is not None:
