@@ -92,13 +92,16 @@ class Composition:
         """The functions that are reached by calls made with a lock held."""
         reached: set[str] = set()
         work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
-        if any(
-            each.event.kind is EventKind.JOIN
+        joins = [
+            each.event
             for one in self._graph.states.values()
             for each in one.events
-        ):
+            if each.event.kind is EventKind.JOIN
+        ]
+        if joins:
             # A thread may wait, with a lock held, for these.
             work.extend(self._graph.spawns)
+            work += [key for event in joins for key in event.awaited if key in self._graph.states]
         work += [key for key in self._asked if key in self._graph.states]
         work += [
             edge.callee
@@ -212,7 +215,7 @@ class Composition:
     def _matters(self, key: str, one: Occurrence) -> bool:
         """Return whether an event is of concern: an `await` is under a lock of threads only."""
         if one.event.kind is not EventKind.AWAIT:
-            return True
+            return one.event.kind is not EventKind.SIGNAL
         under_lock = any(held.blocks_threads for held in one.held)
         return under_lock or key in self._awaited_under_lock
 
@@ -276,7 +279,7 @@ class Composition:
             return None
         inside: list[Held] = []
         for held in pair.all_held():
-            lock = self._lock(called, held.lock)
+            lock = self.as_called(called, held.lock)
             lock = lock or msgspec.structs.replace(held.lock, path=nameless(held.lock))
             holder = self.receivers.told(kin, pair, held.lock, held.holder)
             inside.append(Held(lock, held.mode, holder=holder))
@@ -312,7 +315,7 @@ class Composition:
     def _event(self, called: Edge, pair: CriticalPair, kin: Kin) -> Event | None:
         event = pair.event
         if event.lock is not None:
-            lock = self._lock(called, event.lock)
+            lock = self.as_called(called, event.lock)
             if lock is None:
                 return None
             if lock.exactness is Exactness.PER_INSTANCE and self._objects.is_unshared(
@@ -325,7 +328,7 @@ class Composition:
             return replace(event, path=called.binding.path(event.path))
         return event
 
-    def _lock(self, called: Edge, lock: LockRef) -> LockRef | None:
+    def as_called(self, called: Edge, lock: LockRef) -> LockRef | None:
         """Return a callee's lock as the caller names it, or None if it does not concern others."""
         if lock.exactness is Exactness.ONE:
             return lock

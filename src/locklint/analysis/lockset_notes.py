@@ -42,7 +42,7 @@ class Notes(Holds):
         assert self._recorder is not None
         if call.external is not None:
             path = call.callee.parent() if call.callee and call.callee.fields else None
-            self._note_event(call.external, call.span, path, disjunct, call.arguments)
+            self._note_event(call.external, call.span, path, disjunct, call)
         if not call.targets and not call.overrides:
             return
         bare = msgspec.structs.replace(
@@ -71,17 +71,23 @@ class Notes(Holds):
         span: Span,
         path: AccessPath | None,
         disjunct: Disjunct,
-        arguments: tuple[CallArgument, ...] = (),
+        call: Call | None = None,
     ) -> None:
         assert self._recorder is not None
         called = event_of(external)
-        if called is not None and not called.ends_soon(arguments):
+        if called is not None and not called.ends_soon(call.arguments if call else ()):
             # The variable of a thread or future shows which one it is; a log is one for all.
             if path is not None and called.kind is EventKind.JOIN:
                 path = self._canonical(path, disjunct)
             else:
                 path = None
-            event = Event(called.kind, name=called.name, path=path)
+            lock = None
+            if called.kind in (EventKind.LISTEN, EventKind.SIGNAL):
+                if call is None or call.lock is None:
+                    return
+                lock = self._canonical_lock(call.lock, disjunct)
+            awaited = call.awaited if call is not None else ()
+            event = Event(called.kind, lock, name=called.name, path=path, awaited=awaited)
             self._recorder.happens(event, span, disjunct)
 
     def _note_await(self, await_: Await, disjunct: Disjunct) -> None:

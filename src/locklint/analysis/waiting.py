@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
+from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
@@ -16,19 +18,24 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Assign, Call, Spawn
-from locklint.ir.lock import Exactness, Mode
+from locklint.ir.instruction import Assign, Call, Enter, Spawn
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
+from locklint.models.events import PROCESS_JOIN
+
+_DEPTH = 4
+"""Through how many variables and calls the object that is waited for is followed."""
 
 
 class WaitingForHolder(msgspec.Struct, frozen=True, eq=False):
     """``pair`` waits with ``held`` held, ``needs`` is the pair of the awaited thread.
 
-    ``spawn`` is where that thread is made. ``proven``: the lock is one certain object.
+    ``spawn`` is where that thread is made, if that was seen. ``proven``: the lock is one certain
+    object.
     """
 
     pair: CriticalPair
     held: Held
-    spawn: Edge
+    spawn: Edge | None
     needs: CriticalPair
     proven: bool
 
@@ -41,43 +48,78 @@ def waiting_for_holders(composition: Composition, graph: CallGraph) -> Iterator[
         for pair in composition.pairs[key]:
             if pair.event.kind is not EventKind.JOIN or not pair.held:
                 continue
-            *_, last = pair.chain()
-            for spawn in places.waited_for(last):
-                for one in _needed(pair, spawn, composition):
-                    place = (pair.span, lock_name(one.held.lock))
-                    old = found.get(place)
-                    if old is None or one.proven > old.proven:
-                        found[place] = one
+            for one in _awaited(pair, places, composition, graph):
+                place = (pair.span, lock_name(one.held.lock))
+                old = found.get(place)
+                if old is None or one.proven > old.proven:
+                    found[place] = one
         yield from (found[place] for place in sorted(found))
 
 
-def _needed(
-    pair: CriticalPair, spawn: Edge, composition: Composition
+def _awaited(
+    pair: CriticalPair, places: _Places, composition: Composition, graph: CallGraph
 ) -> Iterator[WaitingForHolder]:
-    for needs in composition.pairs.get(spawn.callee, ()):
+    """The locks that are held in a wait and that what is waited for needs."""
+    for key, spawn, is_named in places.awaited(pair):
+        if sets_what_was_tested(graph.function(key), pair):
+            continue  # So `self._exiting` may say that the lock is needed no longer.
+        for needs, lock, held in _needed(pair, key, spawn, composition):
+            is_same = is_named and _is_same(held.lock, lock)
+            is_passed = spawn is not None and places.is_passed(pair, held, spawn, lock)
+            if not is_passed:
+                if not is_known(lock) or lock_name(held.lock) != lock_name(lock):
+                    continue
+                if not is_same and not places.is_of_holder(pair, held, needs):
+                    continue
+            proven = (is_same or (is_named and is_passed)) and _is_sure(pair, needs)
+            yield WaitingForHolder(pair, held, spawn, needs, proven)
+
+
+def _needed(
+    pair: CriticalPair,
+    key: str,
+    spawn: Edge | None,
+    composition: Composition,
+) -> Iterator[tuple[CriticalPair, LockRef, Held]]:
+    """The acquires of a function of a thread, its lock as the maker names it, and a held lock."""
+    is_process = pair.event.name == PROCESS_JOIN
+    for needs in composition.pairs.get(key, ()):
         lock = needs.event.lock
         if needs.event.kind is not EventKind.ACQUIRE or lock is None or needs.is_concurrent:
             continue
+        if lock.kind.role is LockRole.SEMAPHORE:
+            continue  # It may have another permit.
+        if is_process and not lock.kind.cross_process:
+            continue  # The process has its own.
+        here = None if spawn is None else composition.as_called(spawn, lock)
         for held in pair.held:
-            if not is_known(held.lock) or lock_name(held.lock) != lock_name(lock):
-                continue
-            if held.mode is needs.event.mode is Mode.SHARED:
-                continue
-            yield WaitingForHolder(pair, held, spawn, needs, _is_same(pair, held, spawn, needs))
+            if not held.mode is needs.event.mode is Mode.SHARED:
+                yield needs, here or lock, held
 
 
-def _is_same(pair: CriticalPair, held: Held, spawn: Edge, needs: CriticalPair) -> bool:
-    """Return whether both are one object: a global, or an attribute of the thread's maker."""
-    lock = needs.event.lock
-    assert lock is not None
+def _is_sure(pair: CriticalPair, needs: CriticalPair) -> bool:
+    """Return whether the calls to the wait, and those to the acquire, can be no others."""
     sure = pair.certain and needs.certain and not needs.requires
-    sure = sure and Manner.OVERRIDE not in (pair.manner, needs.manner)
-    if not sure or is_vague(held.lock) or is_vague(lock):
+    return sure and Manner.OVERRIDE not in (pair.manner, needs.manner)
+
+
+def _is_same(held: LockRef, lock: LockRef) -> bool:
+    """Return whether both are one object: a global, or an attribute of the thread's maker."""
+    if is_vague(held) or is_vague(lock):
         return False
-    if held.lock.exactness is Exactness.ONE:
-        return True
-    passed = spawn.binding.path(lock.path)
-    return passed is not None and passed == held.lock.path and passed.root is Root.SELF
+    if held.exactness is Exactness.ONE:
+        return held.identity == lock.identity
+    return lock.path == held.path and lock.path.root is Root.SELF
+
+
+def sets_what_was_tested(function: Function, pair: CriticalPair) -> bool:
+    """Return whether a function sets an attribute that was tested before the event of a pair."""
+    tested = {test.path.last for test in pair.state if test.path.fields}
+    return bool(tested) and any(
+        isinstance(each, Assign) and each.target.fields and each.target.last in tested
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
 
 
 class _Places:
@@ -85,11 +127,117 @@ class _Places:
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
+        self._taken: dict[str, dict[AccessPath, set[AccessPath]]] = {}
         self._spawns: dict[str, list[Edge]] = defaultdict(list)
         for edges in graph.spawns.values():
             for edge in edges:
                 for name in self._kept_in(edge):
                     self._spawns[name].append(edge)
+
+    def awaited(self, pair: CriticalPair) -> Iterator[tuple[str, Edge | None, bool]]:
+        """Return the functions that run in what a pair waits for, with the place that starts them.
+
+        The last value says whether that place keeps the thread under the name that is waited for.
+        """
+        *_, last = pair.chain()
+        named = {spawn.callee: spawn for spawn in self.waited_for(last)}
+        for key, spawn in named.items():
+            yield key, spawn, True
+        for key in dict.fromkeys(pair.event.awaited):
+            if key not in named:
+                for each in self._graph.spawns.get(key) or self.processes.get(key) or (None,):
+                    yield key, each, False
+
+    @cached_property
+    def processes(self) -> Mapping[str, Sequence[Edge]]:
+        """The places where each function is started in a process of its own."""
+        found: dict[str, list[Edge]] = defaultdict(list)
+        for caller, states in self._graph.states.items():
+            for block in states.function.blocks.values():
+                for each in block.instructions:
+                    if isinstance(each, Spawn) and each.is_process:
+                        for callee in each.targets:
+                            if callee in self._graph.states:
+                                found[callee].append(self._of_process(caller, callee, each))
+        return found
+
+    def _of_process(self, caller: str, callee: str, spawn: Spawn) -> Edge:
+        functions = self._graph.function(caller), self._graph.function(callee)
+        binding = Binding.of_arguments(*functions, spawn.arguments, spawn.receiver)
+        manner = Manner.CONCURRENT
+        return Edge(
+            caller, callee, spawn.span, binding, (), (), (), manner, True, None, (), False, ""
+        )
+
+    def is_passed(self, pair: CriticalPair, held: Held, spawn: Edge, lock: LockRef) -> bool:
+        """Return whether the function that waits has given the held lock to the thread.
+
+        ``lock`` is what the thread acquires, as the function that makes it names it.
+        """
+        if pair.function != spawn.caller or is_vague(lock) or is_vague(held.lock):
+            return False
+        return held.lock.path in self._origins(pair.function, lock.path)
+
+    def is_of_holder(self, pair: CriticalPair, held: Held, needs: CriticalPair) -> bool:
+        """Return whether what is waited for belongs to the object whose attribute the lock is.
+
+        It is in one of its attributes, or in a container there. The lock of the thread's own object
+        belongs to the object that is waited for.
+        """
+        path, lock = pair.event.path, needs.event.lock
+        if held.lock.exactness is Exactness.ONE:
+            return True
+        if path is None or lock is None or not held.lock.path.fields:
+            return False
+        *_, path = self._origins(pair.function, path)
+        holder = held.lock.path.parent()
+        if not path.starts_with(holder):
+            return False
+        rest = path.fields[len(holder.fields) :]
+        if self._is_of_thread(lock, needs.function, pair.function):
+            return not rest
+        # A method, such as `pop`, leads no further.
+        named = zip(rest, (*rest[1:], "."), strict=True)
+        return sum(name[0] not in "[(" and following[0] != "(" for name, following in named) <= 1
+
+    def _is_of_thread(self, lock: LockRef, run: str, waiting: str) -> bool:
+        """Return whether a lock is an attribute of a thread's own object, not passed to it."""
+        function = self._graph.function(run)
+        owner = function.class_key
+        if function.name != "run" or not owner:
+            return False
+        if lock.path.root is not Root.SELF or len(lock.path.fields) > 1:
+            return False
+        owners = (self._graph.function(waiting).class_key, lock.identity.rpartition(".")[0])
+        return owner in owners or owner.replace(":", ".") in owners
+
+    def _origins(self, key: str, path: AccessPath) -> Iterator[AccessPath]:
+        """Yield a path of a function, and the places from which it was taken, one by one.
+
+        ``worker = self._workers.pop()`` takes it from ``self._workers.pop()``.
+        """
+        yield path
+        for _ in range(_DEPTH):
+            root = AccessPath(path.root_name, (), path.root)
+            sources = self._sources(key).get(root, ())
+            if root.root not in (Root.LOCAL, Root.TEMP) or len(sources) != 1:
+                return
+            path = path.replace_prefix(root, *sources)
+            yield path
+
+    def _sources(self, key: str) -> Mapping[AccessPath, set[AccessPath]]:
+        """The places from which the variables of a function are bound."""
+        known = self._taken.get(key)
+        if known is None:
+            known = self._taken[key] = defaultdict(set)
+            for block in self._graph.function(key).blocks.values():
+                for instruction in block.instructions:
+                    match instruction:
+                        case Assign(target=target, value=AccessPath() as value):
+                            known[target].add(value)
+                        case Call(result=AccessPath() as result, callee=AccessPath() as callee):
+                            known[result].add(callee.field("()"))
+        return known
 
     def waited_for(self, link: CriticalPair) -> list[Edge]:
         """The threads that the place at which a pair waits may be waiting for."""
@@ -112,6 +260,9 @@ class _Places:
                             paths.add(callee.parent())
                     case Assign(target=target, value=AccessPath() as value):
                         copies[value].add(target)
+                    case Enter(context=AccessPath() as context, result=AccessPath() as result):
+                        copies[context].add(result)
+                        copies[result].add(context)
         work = list(paths)
         while work:
             for copy in copies.get(work.pop(), ()):
@@ -133,7 +284,7 @@ def _name(function: Function, path: AccessPath) -> str | None:
             return f"{module}.{function.class_name}.{fields}"
         case Root.GLOBAL:
             return f"{module}.{path}"
-        case Root.LOCAL | Root.TEMP:
+        case Root.LOCAL | Root.TEMP | Root.PARAMETER:
             return f"{function.key}: {path}"
         case _:
             return None

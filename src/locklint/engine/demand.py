@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import Acquire, Release, TryAcquire
 from locklint.ir.means import Use
 from locklint.ir.operands import bound_temporaries, receivers, returned_temporaries
@@ -103,6 +104,25 @@ def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
         if called.call is not None and called.call.use is Use.AWAITED
         if any(held.blocks_threads for held in called.held)
     }
+
+
+def waited_for(states: Mapping[str, LockStates]) -> set[str]:
+    """Return the functions of threads and futures for whose end a function waits.
+
+    The constructor of a thread that is made and waited for in one function, with a lock held, may
+    be given that lock.
+    """
+    found: set[str] = set()
+    for one in states.values():
+        joins = [each for each in one.events if each.event.kind is EventKind.JOIN]
+        found.update(key for each in joins for key in each.event.awaited)
+        if any(each.held for each in joins):
+            found.update(
+                called.target
+                for called in one.calls
+                if called.call is not None and called.call.constructs is not None
+            )
+    return found
 
 
 def _depended_on(one: LockStates) -> set[str]:
@@ -290,4 +310,5 @@ __all__ = [
     "is_called_by_name",
     "makers",
     "takes_what_is_passed",
+    "waited_for",
 ]

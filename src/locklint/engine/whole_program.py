@@ -19,6 +19,7 @@ from locklint.engine.demand import (
     is_called_by_name,
     makers,
     takes_what_is_passed,
+    waited_for,
 )
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
@@ -421,6 +422,8 @@ class WholeProgram:
             unconditional = makers(states) | called_by_hand(states)
             if EventKind.AWAIT in self._wanted:
                 unconditional |= awaited_under_lock(states)
+            if EventKind.JOIN in self._wanted:
+                unconditional |= waited_for(states)
             fresh += self._on_demand(sorted(unconditional - known), None)
             if not fresh:
                 break

@@ -244,6 +244,7 @@ class EffectPass:
             certain=callee.certain,
             receiver=callee.receiver,
             receiver_classes=callee.receiver_classes,
+            awaited=callee.awaited,
         )
 
     def _is_harmless(self, call: Call) -> bool:
@@ -312,12 +313,11 @@ class EffectPass:
         if method in ("__exit__", "__aexit__"):
             yield Release(call.span, lock, How(method), lock.mode, call)
             return
-        if method in api.waits:
-            if api.role is LockRole.CONDITION:
+        if api.role is LockRole.CONDITION and method in (*api.waits, *api.notifies):
+            if method in api.waits:
                 yield Wait(call.span, lock, method, bool(call.arguments), call)
-                return
-        elif method in api.notifies:
-            yield Notify(call.span, lock, method, call)
+            else:
+                yield Notify(call.span, lock, method, call)
             return
         yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
 

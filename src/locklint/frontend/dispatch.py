@@ -18,6 +18,7 @@ from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
     ContainerMethod,
+    ExternalInstance,
     FunctionType,
     InstanceType,
     LambdaType,
@@ -26,6 +27,7 @@ from locklint.frontend.value_types import (
     NameType,
     NoneType,
     Scope,
+    SuperType,
     Type,
     Types,
     scope_of,
@@ -125,10 +127,8 @@ class Dispatch:
                     runs.update(dict.fromkeys(started))
                     if initialiser is None and not started:
                         external = external or self._initialiser_outside(cls)
-                case LambdaType(body=body, scope=where):
-                    holder = f"{where.function}." if where.function else ""
-                    name = f"{holder}<lambda@{body.line}:{body.column}>"
-                    targets.setdefault(f"{where.index.key}:{name}")
+                case LambdaType():
+                    targets.setdefault(_lambda_key(kind))
                 case InstanceType(cls=cls):
                     called = self.inference.attributes.method(cls, "__call__")
                     if called is not None:
@@ -264,6 +264,22 @@ class Dispatch:
             receiver_classes=_keys(receivers),
         )
 
+    def run_by(self, types: Types) -> tuple[str, ...]:
+        """Return the functions that threads, tasks and futures of some types run."""
+        found: dict[str, None] = {}
+        for kind in types:
+            match kind:
+                case InstanceType(cls=cls) | SuperType(cls=cls):
+                    found.update(dict.fromkeys(self._awaited_methods(cls)))
+                case ExternalInstance(target=target, scope=scope) if target and scope:
+                    for function in self.inference.value(target, scope):
+                        key = _key(function)
+                        if key is not None:
+                            found[key] = None
+                case _:
+                    pass
+        return tuple(found)
+
     # Methods
 
     def _implementations(self, path: AccessPath, function: FunctionType) -> tuple[str, ...]:
@@ -387,6 +403,15 @@ class Dispatch:
                 return FunctionType(method.path, other.qualname, method.index)
         return None
 
+    def _awaited_methods(self, cls: ClassRef) -> tuple[str, ...]:
+        """Return the method that the thread of an object runs, which only a subclass may have."""
+        own = tuple(self._run_methods(cls))
+        if own:
+            return own
+        subclasses = self.inference.project.subclasses(cls)
+        found = {key for subclass in subclasses for key in self._run_methods(subclass)}
+        return tuple(found) if len(found) == 1 else ()
+
     def _run_methods(self, cls: ClassRef) -> Iterator[str]:
         ancestors: Iterable[ClassRef | str] = self.inference.project.mro(cls)
         if any(isinstance(one, str) and one in THREAD_CLASSES for one in ancestors):
@@ -405,6 +430,22 @@ def _own_class(scope: Scope, path: AccessPath) -> ClassRef | None:
     if path.root is not Root.SELF or decl is None or not decl.class_name:
         return None
     return ClassRef(scope.path, decl.class_name, scope.index)
+
+
+def _key(function: Type) -> str | None:
+    match function:
+        case FunctionType(key=key):
+            return key
+        case LambdaType():
+            return _lambda_key(function)
+        case _:
+            return None
+
+
+def _lambda_key(function: LambdaType) -> str:
+    where, body = function.scope, function.body
+    holder = f"{where.function}." if where.function else ""
+    return f"{where.index.key}:{holder}<lambda@{body.line}:{body.column}>"
 
 
 def _class_of(receiver: InstanceType | ClassType | None) -> ClassRef | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.annotations import Annotations
-from locklint.frontend.construction import Construction
+from locklint.frontend.construction import Construction, argument_of
 from locklint.frontend.evaluator import Evaluator
 from locklint.frontend.receivers import super_type
 from locklint.frontend.value_types import (
@@ -25,8 +25,9 @@ from locklint.frontend.value_types import (
     union,
     without_none,
 )
-from locklint.index.declarations import CallValue, Literal, Opaque, Ref
+from locklint.index.declarations import CallValue, Literal, Opaque, Ref, Value
 from locklint.models.plain_values import RESULTS
+from locklint.models.spawns import spawner
 
 _CONTAINERS = {
     "builtins.list": "list",
@@ -94,17 +95,15 @@ class LibraryCalls:
             return (LockValue(learnt.name, learnt, confidence=Confidence.MEDIUM),)
         known = table.result_type(dotted)
         if known is not None:
-            return (ExternalInstance(known),)
+            return (ExternalInstance(known, *_runs(dotted, call, scope)),)
         if call is not None and not member:
             special = self._special(dotted, call, scope)
             if special is not None:
                 return special
         elif dotted in _CONTAINERS:
             return (ContainerType(_CONTAINERS[dotted]),)
-        plain = RESULTS.get(dotted)
-        if plain is not None:
-            return (ExternalInstance(plain),)
-        return (ExternalInstance(f"{dotted}()" if member else dotted),)
+        name = RESULTS.get(dotted) or (f"{dotted}()" if member else dotted)
+        return (ExternalInstance(name, *_runs(dotted, call, scope)),)
 
     def _special(self, dotted: str, call: CallValue, scope: Scope) -> Types | None:
         """Return the result of a standard function that returns its argument, or part of it."""
@@ -244,6 +243,15 @@ _HELPERS: dict[str, Callable[[LibraryCalls, CallValue, Scope], Types | None]] = 
     "builtins.object.__new__": LibraryCalls._new,
     "builtins.getattr": LibraryCalls._getattr,
 }
+
+
+def _runs(dotted: str, call: CallValue | None, scope: Scope) -> tuple[Value, Scope] | tuple[()]:
+    """Return the function that a thread or future made by a call will run, and its scope."""
+    known = spawner(dotted) if call is not None else None
+    if call is None or known is None:
+        return ()
+    target = argument_of(call, known.name or "", known.position)
+    return () if target is None else (target, scope)
 
 
 def _contents(kind: Type) -> Types:

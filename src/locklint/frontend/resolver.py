@@ -36,7 +36,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     a thread's class that the call makes an instance of. ``certain``: nothing else can be called,
     but for overrides. ``receiver`` is the receiver of a bound method where the path only holds the
     method, so that the receiver is not before the last dot. ``receiver_classes`` are the keys of
-    classes of one of which the receiver is an instance; empty where that is not known.
+    classes of one of which the receiver is an instance; empty where that is not known. ``awaited``
+    are the functions that a thread, task or future runs whose end the call waits for.
     """
 
     targets: tuple[str, ...] = ()
@@ -48,6 +49,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     certain: bool = False
     receiver: AccessPath | None = None
     receiver_classes: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
 
 
 class ContextManager(msgspec.Struct, frozen=True, gc=False):

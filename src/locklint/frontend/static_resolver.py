@@ -40,6 +40,7 @@ from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
+from locklint.models.events import waits_for
 from locklint.models.plain_values import ATTRIBUTES
 from locklint.models.table import LockTable
 
@@ -224,6 +225,9 @@ class StaticResolver:
                 callee = self.dispatch.call(scope, path, self.walker.types(scope, path))
                 if callee.bound and callee.targets and callee.constructs is None:
                     return replace(callee, receiver=self._receiver(scope, path, callee))
+                if callee.external is not None and path.fields and waits_for(callee.external):
+                    holders = self.walker.types(scope, path.parent())
+                    return replace(callee, awaited=self.dispatch.run_by(holders))
                 return callee
             case str():
                 receiver = self.walker.types(scope, path)

@@ -218,9 +218,14 @@ class NameType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class ExternalInstance(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """The result of a call outside the project; named by its type if that is known."""
+    """The result of a call outside the project; named by its type if that is known.
+
+    ``target`` is the function that a thread or task will run, as written in ``scope``.
+    """
 
     dotted: str
+    target: Value | None = None
+    scope: Scope | None = None
 
 
 class ContainerType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):

@@ -17,6 +17,8 @@ class EventKind(IdentityEnum):
     TRY = "try"  # gives up at once, or after a while
     WAIT = "wait"  # waits on a condition: releases its lock, and acquires it again
     JOIN = "join"  # waits for a thread, a future or an executor
+    LISTEN = "listen"  # waits for an event to be set, or for an item of a queue
+    SIGNAL = "signal"  # lets those that listen go on
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
     AWAIT = "await"  # suspends the task, and lets others run
@@ -30,7 +32,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
     the program, and on what. ``holder`` is what a callee knows about the object whose attribute the
-    lock is.
+    lock is. ``awaited`` are the functions that run in what is waited for, as far as is known.
     """
 
     kind: EventKind
@@ -39,3 +41,4 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     path: AccessPath | None = None
     holder: Holder | None = None
+    awaited: tuple[str, ...] = ()

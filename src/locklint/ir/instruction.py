@@ -122,7 +122,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     ``implicit`` says what calls where no call is written. ``safe``: with values of the types that
     it is known to have, it cannot raise in practice. ``receiver`` is the receiver of a callee that
     is a bound method, where it is not before the last dot; ``receiver_classes`` are the keys of
-    classes of one of which it is an instance.
+    classes of one of which it is an instance. ``awaited``: see `resolver.Callee`.
     """
 
     span: Span
@@ -142,6 +142,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     safe: bool = False
     receiver: AccessPath | None = None
     receiver_classes: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
 
     @property
     def written_receiver(self) -> AccessPath | None:

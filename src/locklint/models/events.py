@@ -15,6 +15,10 @@ from locklint.models.calls import is_logging
 # A thread, future or executor is waited for; to leave the ``with`` of one waits too.
 _WAITS = ("join", "result", "exception", "shutdown", "__exit__")
 _WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")
+_PROCESSES = ("multiprocessing.Process", "multiprocessing.process.", "multiprocessing.context.")
+
+PROCESS_JOIN = "process join"
+"""The name of the event that waits for a process."""
 
 _LONG = 1.0
 """The number of seconds of sleep that is worth a finding."""
@@ -33,8 +37,8 @@ class CallEvent(msgspec.Struct, frozen=True):
         elsewhere.
         """
         match self.kind:
-            case EventKind.JOIN:
-                return bool(arguments)
+            case EventKind.JOIN | EventKind.LISTEN:
+                return any(not self._waits_with(argument) for argument in arguments)
             case EventKind.BLOCK if arguments:
                 value = arguments[0].value
                 if isinstance(value, Constant) and isinstance(value.value, int | float):
@@ -43,8 +47,47 @@ class CallEvent(msgspec.Struct, frozen=True):
             case _:
                 return False
 
+    def _waits_with(self, argument: CallArgument) -> bool:
+        """Return whether a wait with this argument is without limit.
+
+        That of an executor says whether to wait at all, and so may that of a queue.
+        """
+        value = argument.value.value if isinstance(argument.value, Constant) else ...
+        match self.name:
+            case "shutdown":
+                return argument.name == "cancel_futures" or value is True
+            case "get":
+                return value is None or value is True
+            case _:
+                return value is None
+
 
 _JOINS = {method: CallEvent(EventKind.JOIN, method) for method in _WAITS}
+_QUEUES = ("queue.Queue", "queue.SimpleQueue")
+_LISTENS = {
+    "threading.Event.wait": CallEvent(EventKind.LISTEN, "wait"),
+    **{f"{queue}.get": CallEvent(EventKind.LISTEN, "get") for queue in _QUEUES},
+    "queue.Queue.join": CallEvent(EventKind.LISTEN, "join"),
+}
+_SIGNALS = {
+    f"{owner}.{method}": CallEvent(EventKind.SIGNAL, method)
+    for owner, methods in (
+        ("threading.Event", ("set",)),
+        ("queue.Queue", ("put", "put_nowait", "task_done")),
+        ("queue.SimpleQueue", ("put", "put_nowait")),
+    )
+    for method in methods
+}
+
+SIGNALS_FOR = {"wait": ("set",), "get": ("put", "put_nowait"), "join": ("task_done",)}
+"""The methods of events and queues that let a wait by a method end."""
+
+METHODS_OF_SIGNALS = frozenset(
+    "wait is_set isSet clear get get_nowait put put_nowait join task_done set".split()
+)
+"""The methods of events and queues of which all is known. A test that a queue is empty is none."""
+
+_PROCESS_JOIN = CallEvent(EventKind.JOIN, PROCESS_JOIN)
 _LOGS = CallEvent(EventKind.LOG, "logging")
 _BLOCKS = {name: CallEvent(EventKind.BLOCK, name) for name in ("time.sleep",)}
 
@@ -54,9 +97,21 @@ def event_of(dotted: str) -> CallEvent | None:
     owner, _, method = dotted.rpartition(".")
     if method in _JOINS and owner.startswith(_WAITABLE):
         return _JOINS[method]
+    if method == "join" and dotted.startswith(_PROCESSES):
+        return _PROCESS_JOIN
+    if dotted in _LISTENS:
+        return _LISTENS[dotted]
+    if dotted in _SIGNALS:
+        return _SIGNALS[dotted]
     if dotted in _BLOCKS:
         return _BLOCKS[dotted]
     return _LOGS if is_logging(dotted) else None
+
+
+def waits_for(dotted: str) -> bool:
+    """Return whether an external name waits for the end of the thread or future that it is of."""
+    event = event_of(dotted)
+    return event is not None and event.kind is EventKind.JOIN
 
 
 def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:

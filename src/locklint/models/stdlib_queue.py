@@ -14,6 +14,7 @@ QUEUE_TYPES = (
     "multiprocessing.dummy.JoinableQueue",
 )
 _WAITS = ("get", "put", "join")
+_NOTIFIES = ("put_nowait", "task_done")
 
 
 def _queue(name: str, *constructors: str, cross_process: bool = False) -> LockKind:
@@ -23,6 +24,7 @@ def _queue(name: str, *constructors: str, cross_process: bool = False) -> LockKi
         constructors=constructors,
         with_ok=False,
         waits=_WAITS,
+        notifies=_NOTIFIES,
         cross_process=cross_process,
     )
 

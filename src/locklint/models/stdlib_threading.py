@@ -132,6 +132,7 @@ EVENT = LockKind(
     constructors=(*dotted(_MODULES, "Event"), "threading._Event"),
     with_ok=False,
     waits=("wait",),
+    notifies=("set",),
 )
 
 BARRIER = LockKind(

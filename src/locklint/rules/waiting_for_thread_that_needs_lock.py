@@ -1,7 +1,7 @@
 """## What it does
 
-Finds a thread that holds a lock and waits for another thread, a future or an executor whose work
-acquires that lock.
+Finds a thread that holds a lock and waits for another thread, a process, a future or an executor
+whose work acquires that lock.
 
 ## Why is this bad?
 
@@ -58,10 +58,11 @@ class Ticker:
 
 ## Known limits
 
-The thread is known only if it is stored in a variable or an attribute that it is assigned to
-directly. Waiting with a timeout is not reported. The finding is a warning if the lock stands for
-the locks of all instances of a class, or if the other thread acquires it only under conditions that
-are not understood.
+A thread is known by the call that makes it, also in a list or dictionary, or by its class. An
+executor is known only if it is stored in a variable or an attribute that it is assigned to
+directly, and what `map` runs is not looked at. Waiting with a timeout is not reported. The finding
+is a warning if the lock stands for the locks of all instances of a class, if the thread is one of
+several, or if the other thread acquires the lock only under conditions that are not understood.
 
 ## References
 
@@ -78,9 +79,15 @@ from locklint.analysis.story import display_name
 from locklint.analysis.waiting import WaitingForHolder
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step, StepRole
 from locklint.ir.event import EventKind
+from locklint.models.events import PROCESS_JOIN
 from locklint.rule import Rule
 
-_WAITED_FOR = {"join": "thread", "result": "future", "exception": "future"}
+_WAITED_FOR = {
+    "join": "thread",
+    PROCESS_JOIN: "process",
+    "result": "future",
+    "exception": "future",
+}
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
@@ -89,7 +96,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         pair, lock = found.pair, found.held.lock
         function = program.functions[pair.function]
         who = _WAITED_FOR.get(pair.event.name, "executor")
-        callee = program.functions[found.spawn.callee].called_name
+        callee = _callee(program, found)
         story = Story(program, pair, found.needs)
         yield RULE.finding(
             function,
@@ -110,11 +117,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
 def _steps(program: Program, found: WaitingForHolder, story: Story, who: str) -> list[Step]:
     """Return the steps of both threads, with the one that creates the second."""
     steps = story.steps(f"waits for {story.thread(2)} to finish")
+    if found.spawn is None:
+        return steps
     function, span = program.functions[found.spawn.caller], found.spawn.span
-    callee = program.functions[found.spawn.callee].called_name
+    callee = _callee(program, found)
     message = (
         f"creates {story.thread(2)}, which runs `{callee}`"
-        if who == "thread"
+        if who in ("thread", "process")
         else f"submits `{callee}`, which runs in {story.thread(2)}"
     )
     # If thread 1 visibly runs that function, the step belongs in its lane.
@@ -130,6 +139,11 @@ def _steps(program: Program, found: WaitingForHolder, story: Story, who: str) ->
     ]
     steps.insert(max(before, default=0), start)
     return steps
+
+
+def _callee(program: Program, found: WaitingForHolder) -> str:
+    """Return the name of the function that the other thread runs."""
+    return program.functions[found.needs.function].called_name
 
 
 RULE = Rule(
