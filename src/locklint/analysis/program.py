@@ -29,6 +29,7 @@ from locklint.analysis.self_deadlock import (
     is_of_one_thread,
     self_deadlocks,
 )
+from locklint.analysis.signals import WaitingForSignal, waiting_for_signals
 from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
@@ -175,6 +176,13 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def waiting_for_holders(self) -> tuple[WaitingForHolder, ...]:
         """Return the waits, with a lock held, for a thread that needs it."""
         return tuple(waiting_for_holders(self.composition, self.call_graph))
+
+    @cached_property
+    def waiting_for_signals(self) -> tuple[WaitingForSignal, ...]:
+        """Return the waits, with a lock held, for an event that is set only with the lock."""
+        return tuple(
+            waiting_for_signals(self.composition, self.call_graph, self.threads, self.sources)
+        )
 
     @cached_property
     def solved(self) -> tuple[LockStates, ...]:

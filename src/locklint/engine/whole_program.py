@@ -31,6 +31,7 @@ from locklint.ir.event import ALL_EVENTS, EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy
 from locklint.ir.lock import ENTERING
 from locklint.models.calls import LOGGING_METHODS
+from locklint.models.events import SIGNALS_FOR
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -126,6 +127,7 @@ class WholeProgram:
         states = self.interprocedural.states
         self._add(self._on_demand(sorted(self._spawned() | entered_by(states)), None))
         self._follow_calls()
+        self._add(self._signalling())
         self._look_for_callers()
         self.interprocedural.settle()
 
@@ -458,6 +460,34 @@ class WholeProgram:
                 for path, file in self.files.files.items()
             }
         )
+
+    def _signalling(self) -> list[Function]:
+        """Return the functions that let a wait for an event or a queue end (LCK307)."""
+        if EventKind.LISTEN not in self._wanted:
+            return []
+        states = self.interprocedural.states
+        waits = [
+            (key, each)
+            for key, one in states.items()
+            for each in one.events
+            if each.event.kind is EventKind.LISTEN
+        ]
+        if not waits:
+            return []
+        nested = called_while_holding(states)
+        asked = {
+            (each.event.lock.identity.rpartition(".")[2], method)
+            for key, each in waits
+            if each.event.lock is not None and (each.held or key in nested)
+            for method in SIGNALS_FOR[each.event.name]
+        }
+        wanted: dict[str, set[str]] = {}
+        for path, file in self.files.files.items() if asked else ():
+            methods = {method for name, method in asked if f"{name}.{method}" in file.source.text}
+            for decl in file.index.functions.values() if methods else ():
+                if not methods.isdisjoint(decl.called):
+                    wanted.setdefault(path, set()).add(outermost(file.index, decl).qualname)
+        return self._lowered(wanted)
 
     def _on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
         """Return functions by their keys, and those nested in them, if they may reach a lock.

@@ -1,7 +1,8 @@
 """## What it does
 
 Finds a thread that holds a lock and waits for another thread, a process, a future or an executor
-whose work acquires that lock.
+whose work acquires that lock. It also finds a wait for an event or for an item of a queue, with a
+lock held that all code acquires before it sets the event or puts an item in.
 
 ## Why is this bad?
 
@@ -60,9 +61,10 @@ class Ticker:
 
 A thread is known by the call that makes it, also in a list or dictionary, or by its class. An
 executor is known only if it is stored in a variable or an attribute that it is assigned to
-directly, and what `map` runs is not looked at. Waiting with a timeout is not reported. The finding
-is a warning if the lock stands for the locks of all instances of a class, if the thread is one of
-several, or if the other thread acquires the lock only under conditions that are not understood.
+directly, and what `map` runs is not looked at. Waiting with a timeout is not reported, nor is an
+event or a queue that is passed on. The finding is a warning if the lock stands for the locks of all
+instances of a class, if the thread is one of several, if the other thread acquires the lock only
+under conditions that are not understood, or for an event or a queue.
 
 ## References
 
@@ -75,10 +77,12 @@ from collections.abc import Iterator
 
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.program import Program
+from locklint.analysis.signals import WaitingForSignal
 from locklint.analysis.story import display_name
 from locklint.analysis.waiting import WaitingForHolder
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step, StepRole
 from locklint.ir.event import EventKind
+from locklint.ir.lock import LockRef
 from locklint.models.events import PROCESS_JOIN
 from locklint.rule import Rule
 
@@ -112,6 +116,38 @@ def check(program: Program) -> Iterator[Diagnostic]:
             ],
             help="release the lock before waiting",
         )
+    for each in program.waiting_for_signals:
+        yield _waits_for_signal(program, each)
+
+
+def _waits_for_signal(program: Program, found: WaitingForSignal) -> Diagnostic:
+    """Return the finding about a wait for an event or a queue."""
+    pair, signal, lock = found.pair, found.signal, found.held.lock
+    function = program.functions[pair.function]
+    other = program.functions[signal.function]
+    story = Story(program, pair)
+    *_, last = pair.chain()
+    call = f"{_shown(last.event.lock)}.{signal.name}()"
+    needs = f"calls `{call}`, only after it has acquired `{story.name(lock)}`"
+    return RULE.finding(
+        function,
+        pair.span,
+        f"this waits for `{call}` while `{display_name(lock)}` is held, and"
+        f" `{other.called_name}` calls that only after it has acquired this lock",
+        severity=Severity.WARNING,
+        confidence=Confidence.MEDIUM,
+        locks=(lock,),
+        steps=[
+            *story.steps(),
+            Step(StepRole.CALL, other.path, signal.span, needs, other.shown_name),
+            *story.made(lock),
+        ],
+        help="release the lock before waiting",
+    )
+
+
+def _shown(lock: LockRef | None) -> str:
+    return "" if lock is None else display_name(lock)
 
 
 def _steps(program: Program, found: WaitingForHolder, story: Story, who: str) -> list[Step]:
@@ -152,6 +188,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a lock is held while waiting for a thread that needs it",
     page=__doc__,
-    wants=frozenset({EventKind.JOIN}),
+    wants=frozenset({EventKind.JOIN, EventKind.LISTEN, EventKind.SIGNAL}),
     check=check,
 )

@@ -1,0 +1,152 @@
+"""Waits, with a lock held, for an event or a queue that others serve only after they got the lock.
+
+Nothing is known of an event that is passed on, for other code may set it. So all that is written
+about it, by its name, has to be calls that were seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.composition import Composition
+from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.events import Held, LockStates, Occurrence
+from locklint.analysis.lock_name import lock_name
+from locklint.analysis.threads import Threads
+from locklint.analysis.waiting import sets_what_was_tested
+from locklint.core.source import SourceFile, Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.event import EventKind
+from locklint.ir.lock import Exactness, LockRef, LockRole
+from locklint.models.events import METHODS_OF_SIGNALS, SIGNALS_FOR
+
+_KNOWN = (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.FRESH)
+
+
+class Signal(msgspec.Struct, frozen=True, eq=False):
+    """A call that lets a wait for an event or a queue end, and the locks that it needs.
+
+    ``needs`` are the paths of locks that its function holds there, or has acquired before, by name.
+    """
+
+    function: str
+    span: Span
+    name: str
+    path: AccessPath
+    needs: Mapping[str, AccessPath | None]
+
+
+class WaitingForSignal(msgspec.Struct, frozen=True, eq=False):
+    """``pair`` waits with ``held`` held, which each ``signal`` needs."""
+
+    pair: CriticalPair
+    held: Held
+    signal: Signal
+
+
+def waiting_for_signals(
+    composition: Composition,
+    graph: CallGraph,
+    threads: Threads,
+    sources: Mapping[str, SourceFile],
+) -> Iterator[WaitingForSignal]:
+    """Return all of them, one for each waiting place, by function and place."""
+    waits = [
+        pair
+        for key in sorted(composition.pairs)
+        for pair in composition.pairs[key]
+        if pair.event.kind is EventKind.LISTEN and pair.held and not pair.is_concurrent
+    ]
+    if not waits:
+        return
+    signals = _signals(graph, threads)
+    seen: set[tuple[str, Span]] = set()
+    for pair in waits:
+        lock = pair.event.lock
+        place = (pair.function, pair.span)
+        if lock is None or lock.exactness not in _KNOWN or place in seen:
+            continue
+        methods = SIGNALS_FOR[pair.event.name]
+        found = [each for each in signals[lock.identity] if each.name in methods]
+        own = threads.reached_from(pair.function)
+        if not found or any(each.function in own for each in found):
+            continue  # The thread may have set it itself.
+        if any(sets_what_was_tested(graph.function(each.function), pair) for each in found):
+            continue  # So `self._count` may say that an item is there.
+        for held in pair.held:
+            if all(_needs(each, held, lock) for each in found) and _are_all(
+                lock, methods, len({(each.function, each.span) for each in found}), sources
+            ):
+                seen.add(place)
+                yield WaitingForSignal(pair, held, found[0])
+                break
+
+
+def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[Signal]]:
+    found: dict[str, list[Signal]] = defaultdict(list)
+    for key, states in graph.states.items():
+        for one in states.events:
+            event = one.event
+            if event.kind is EventKind.SIGNAL and event.lock is not None:
+                needs: dict[str, AccessPath | None] = dict.fromkeys(threads.held_on_entry(key))
+                needs |= _needed(states, one)
+                lock = event.lock
+                found[lock.identity].append(Signal(key, one.span, event.name, lock.path, needs))
+    return found
+
+
+def _needed(states: LockStates, one: Occurrence) -> dict[str, AccessPath | None]:
+    locks = [held.lock for held in one.held]
+    locks += [states.locks[key] for key in one.free if key in states.locks]
+    return {lock_name(lock): lock.path for lock in locks}
+
+
+def _needs(signal: Signal, held: Held, waited: LockRef) -> bool:
+    """Return whether a signal needs the held lock, if both are attributes, of the same object."""
+    lock = held.lock
+    name = lock_name(lock)
+    if lock.kind.role is LockRole.SEMAPHORE or name not in signal.needs:
+        return False
+    if lock.exactness is Exactness.ONE:
+        return True
+    path = signal.needs[name]
+    return (
+        path is not None
+        and _holder(lock.path) == _holder(waited.path)
+        and (_holder(path) == _holder(signal.path))
+    )
+
+
+def _holder(path: AccessPath) -> AccessPath | None:
+    return path.parent() if path.fields else None
+
+
+def _are_all(
+    lock: LockRef, methods: Sequence[str], known: int, sources: Mapping[str, SourceFile]
+) -> bool:
+    """Return whether nothing else is written about an event than its binding and known calls."""
+    *_, owner, name = lock.identity.split(".")
+    is_attribute = lock.exactness is Exactness.PER_INSTANCE and owner != "<locals>"
+    before = r"(\bself|[\w)\]])\." if is_attribute else r"(?<!\w)()"
+    mention = re.compile(
+        rf"{before}{re.escape(name)}\b(?:\s*\.\s*(\w+)\(|((?:\s*:\s*[\w.]+)?\s*=\s*[\w.]+)?\()?"
+    )
+    count = 0
+    for source in sources.values():
+        is_foreign = is_attribute and owner not in source.text
+        for found in mention.finditer(source.text) if name in source.text else ():
+            own, method, _ = found.groups()
+            if own == "self" and is_foreign:
+                continue  # It is an attribute of another class.
+            if method in methods:
+                count += 1
+            elif method in METHODS_OF_SIGNALS:
+                continue
+            elif method or not found.group().endswith("("):
+                return False  # What is called itself is a method of that name, of another class.
+    return count == known
