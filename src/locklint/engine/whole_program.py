@@ -580,6 +580,7 @@ class WholeProgram:
     def _resolved(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
         from locklint.frontend.apply_effects import apply_effects
         from locklint.frontend.cannot_raise import mark_safe
+        from locklint.frontend.collective_locks import with_collective_locks
 
         path = file.source.path
         resolver = self._resolver_of(file.index)
@@ -593,7 +594,7 @@ class WholeProgram:
                 done.append(resolved)
             except Exception as error:
                 self._internal(path, error)
-        return done
+        return with_collective_locks(done)
 
     def written_calls(self) -> WrittenCalls:
         """Return the reader of functions' texts, with the current knowledge of the resolver."""
