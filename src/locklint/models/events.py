@@ -91,6 +91,8 @@ _PROCESS_JOIN = CallEvent(EventKind.JOIN, PROCESS_JOIN)
 _LOGS = CallEvent(EventKind.LOG, "logging")
 _BLOCKS = {name: CallEvent(EventKind.BLOCK, name) for name in ("time.sleep",)}
 
+_NAMED = {**_BLOCKS, **_LISTENS, **_SIGNALS}
+
 
 def event_of(dotted: str) -> CallEvent | None:
     """Return what a call of an external name does; None for all that is of no concern to locks."""
@@ -99,17 +101,15 @@ def event_of(dotted: str) -> CallEvent | None:
         return _JOINS[method]
     if method == "join" and dotted.startswith(_PROCESSES):
         return _PROCESS_JOIN
-    if dotted in _LISTENS:
-        return _LISTENS[dotted]
-    if dotted in _SIGNALS:
-        return _SIGNALS[dotted]
-    if dotted in _BLOCKS:
-        return _BLOCKS[dotted]
+    if dotted in _NAMED:
+        return _NAMED[dotted]
     return _LOGS if is_logging(dotted) else None
 
 
 def waits_for(dotted: str) -> bool:
     """Return whether an external name waits for the end of the thread or future that it is of."""
+    if dotted.rpartition(".")[2] not in _JOINS:
+        return False
     event = event_of(dotted)
     return event is not None and event.kind is EventKind.JOIN
 
