@@ -138,6 +138,8 @@ class Operands:
         if expanded is None:
             return path
         attribute = self._resolver.lock_of_method(self._function.key, expanded)
+        if attribute is None and (key := self._narrowing.key(self._block, expanded)) is not None:
+            attribute = self._resolver.lock_of_method(key, expanded)
         return path if attribute is None else path.parent().field(attribute).field(path.last)
 
     def asked_if_held(self, path: AccessPath) -> LockRef | None:

@@ -159,7 +159,7 @@ class StaticResolver:
         """Keep the scope in which a variable is an instance, and return whether one is known."""
         types = without_unknown(self.inference.annotations.instances(classes, scope))
         types = weaken(types, Confidence.MEDIUM, locks_only=True)
-        if not any(isinstance(kind, (InstanceType, LockValue)) for kind in types):
+        if not any(isinstance(kind, InstanceType | LockValue | ExternalInstance) for kind in types):
             return False
         self._narrowed[key] = replace(scope, given=(*scope.given, (name, types)))
         return True

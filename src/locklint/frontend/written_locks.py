@@ -32,13 +32,12 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
         path = _path(resolver, index, decl, use.names)
         if path is None:
             continue
-        if resolver.lock(key, path) is not None:
-            return True
         tested = resolver.tested(key, path.root_name) if decl.tested else None
-        if tested is not None and resolver.lock(tested, path) is not None:
-            return True
-        if use.word in LOCKING and resolver.lock_of_method(key, path.field(use.word)):
-            return True
+        for scope in (key, tested) if tested is not None else (key,):
+            if resolver.lock(scope, path) is not None:
+                return True
+            if use.word in LOCKING and resolver.lock_of_method(scope, path.field(use.word)):
+                return True
         if use.word == "with" and resolver.lock_class(key, path) is not None:
             return True
     return False
