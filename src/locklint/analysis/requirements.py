@@ -60,6 +60,7 @@ class Requirements:
         self._origins = Origins(function)
         self._by_block: dict[BlockId, frozenset[Requirement]] = {}
         self._blocks: dict[Span, list[BlockId]] = {}
+        self._function = function
         self._chosen = _Choices()
         self._state: dict[BlockId, frozenset[StateTest]] = {}
         tests = list(_tests(function, self._origins))
@@ -127,7 +128,7 @@ class Requirements:
         """
         if not self._state:
             return ()
-        every = [self._state.get(block, frozenset()) for block in self._blocks.get(span, ())]
+        every = [self._state_in(block, span) for block in self._blocks.get(span, ())]
         common = frozenset.intersection(*every) if every else frozenset()
         equal = {test.path for test in common if test.kind is TestKind.EQUALS and test.outcome}
         told = (
@@ -136,6 +137,22 @@ class Requirements:
             if test.outcome or test.kind is not TestKind.EQUALS or test.path not in equal
         )
         return tuple(sorted(told, key=StateTest.sort_key))
+
+
+    def _state_in(self, block: BlockId, span: Span) -> frozenset[StateTest]:
+        """Return the tests that are true at a place of a block, which may bind what they test."""
+        found = self._state.get(block, frozenset())
+        if not found:
+            return found
+        bound: list[AccessPath] = []
+        for each in self._function.blocks[block].instructions:
+            if each.span == span and not isinstance(each, Release):
+                break
+            if isinstance(each, Assign):
+                bound.append(each.target)
+        return frozenset(
+            test for test in found if not any(test.path.starts_with(path) for path in bound)
+        )
 
 
 class _Choices:
@@ -315,7 +332,9 @@ def _state_by_block(
         stale = stale_by_path.get(test.path)
         if stale is None:
             binding = (ids for path, ids in bound.items() if test.path.starts_with(path))
-            stale = stale_by_path[test.path] = reached(function, set().union(*binding))
+            # What is bound at the end of a block was still true before.
+            after = {each for block in set().union(*binding) for each in successors[block]}
+            stale = stale_by_path[test.path] = reached(function, after)
         seen = _reached_without(successors, function.entry, source, target)
         for block_id in function.blocks:
             if block_id not in seen and block_id not in stale:
