@@ -393,6 +393,8 @@ def test_debug_prints_whole_programs(
         (["facts", ".", "--output-format=text"], "the stage facts cannot be written as text"),
         (["calls", ".", "--output-format=json"], "the stage calls cannot be written as json"),
         (["facts", "gone"], "gone"),
+        (["coverage", ".", "--function", "move"], "leave out --function"),
+        (["coverage", "gone"], "gone"),
     ],
 )
 def test_what_debug_refuses(
@@ -433,6 +435,17 @@ def test_debug_facts_are_data(project: Path, capsys: pytest.CaptureFixture[str])
     assert facts["incomplete"] == ["bad.py:1 syntax"]
     assert main([*words, "--extend-exclude=bank.py,bad.py"]) == 0
     assert json.loads(capsys.readouterr().out)["incomplete"] == []
+
+
+def test_debug_coverage_is_text_or_data(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["debug", "coverage", "--isolated", "--no-cache", "."]
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert "bank.py:20:10: `accounts`: lock: bank.accounts\n" in text
+    assert main([*words, "--output-format=json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert f"{data['known']} of {data['total']} places are known" in text
+    assert [site for site in data["sites"] if site["location"] == {"row": 20, "column": 10}]
 
 
 def test_a_file_behind_the_format_is_an_error_that_names_the_option(

@@ -21,6 +21,27 @@ rlock = threading.RLock()
 """
 
 STORIES = {
+    "a callee that asserts something before it raises": (
+        "LCK102",
+        """
+        def parsed(text):
+            assert text.size
+            if text.empty:
+                raise ValueError("nothing is there")
+
+        def load(text):
+            lock.acquire()
+            parsed(text)
+            lock.release()
+        """,
+        """
+        `lock` stays locked if `parsed()` raises
+          lock.acquire() | `lock` is acquired
+          parsed(text) | `parsed()` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+          raise ValueError("nothing is there") | this raises in `parsed()`
+        """,
+    ),
     "a re-entrant lock that another thread releases for itself": (
         "LCK104",
         """

@@ -72,7 +72,8 @@ def _is_dropped(call: Call, function: Function, instructions: list[Instruction])
 def _may_fail(acquire: Function) -> bool:
     """Return whether a call without arguments returns True or, after some other call, False.
 
-    Before that nothing was tried: the object may have the lock already.
+    Before that nothing was tried: the object may have the lock already. An exception may be that
+    of a limit that the call does not have.
     """
     blocks = acquire.blocks
     known = _known_parameters(acquire)
@@ -98,10 +99,11 @@ def _may_fail(acquire: Function) -> bool:
     def goes_untried(block: BasicBlock, successor: BlockId) -> bool:
         return not _calls(block) and goes(block, successor)
 
-    returned = reached(acquire, (acquire.entry,), goes)
+    normal = BasicBlock.successors
+    returned = reached(acquire, (acquire.entry,), goes, normal)
     untried = {
         each
-        for each in reached(acquire, (acquire.entry,), goes_untried)
+        for each in reached(acquire, (acquire.entry,), goes_untried, normal)
         if not _calls(blocks[each])
     }
     return _returns(acquire, returned, True) and _returns(acquire, returned - untried, False)

@@ -138,7 +138,6 @@ class Requirements:
         )
         return tuple(sorted(told, key=StateTest.sort_key))
 
-
     def _state_in(self, block: BlockId, span: Span) -> frozenset[StateTest]:
         """Return the tests that are true at a place of a block, which may bind what they test."""
         found = self._state.get(block, frozenset())

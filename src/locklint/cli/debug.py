@@ -21,21 +21,24 @@ PROGRAM_STAGES = ("summary", "calls", "graph")
 FACTS = "facts"
 """The stage for other programs: all facts as data."""
 
+COVERAGE = "coverage"
+"""The stage that tells what a scan is worth: places that look like an acquire."""
 
-# The options of `check` that choose files and settings. They apply to the facts only: the stages
-# for people show what is known without settings.
+
+# The options of `check` that choose files and settings. They apply to facts and coverage only: the
+# other stages show what is known without settings.
 _SHARED = ("extend_exclude", "isolated", "config_words", "no_cache", "cache_dir")
 
 
 @with_options_of_check(*_SHARED, short_help="Print a stage of the analysis.")
-@click.argument("stage", type=click.Choice((*FILE_STAGES, *PROGRAM_STAGES, FACTS)))
+@click.argument("stage", type=click.Choice((*FILE_STAGES, *PROGRAM_STAGES, COVERAGE, FACTS)))
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 @option(OptionGroup.OUTPUT, "--function", metavar="NAME", help="Print only this function.")
 @option(
     OptionGroup.OUTPUT,
     "--output-format",
     type=click.Choice(("text", "json")),
-    help="The format: json for facts, text for all other stages.",
+    help="The format: json for facts, text or json for coverage, text for all other stages.",
 )
 def debug(
     stage: str,
@@ -52,14 +55,20 @@ def debug(
     the calls and the starts of threads (calls), or the lock-order graph with its cycles, and why
     other loops in it are no deadlocks (graph).
 
+    For files and folders, with the settings of `check`: each place that looks like an acquire,
+    whether its lock is known, and if not, why (coverage).
+
     For other programs: locks, acquires, calls and lock-order edges with their places (facts), with
     the settings of `check`.
     """
-    if output_format not in (None, "json" if stage == FACTS else "text"):
+    formats = {FACTS: ("json",), COVERAGE: ("text", "json")}.get(stage, ("text",))
+    if output_format not in (None, *formats):
         raise Failure(f"the stage {stage} cannot be written as {output_format}")
-    if stage == FACTS:
+    if stage in (FACTS, COVERAGE):
         if function is not None:
-            raise Failure("facts are about the whole program: leave out --function")
+            raise Failure(f"the stage {stage} is about the whole program: leave out --function")
+        if stage == COVERAGE:
+            return _print_coverage(files, flags, output_format == "json")
         return _print_facts(files, flags)
     if stage in FILE_STAGES:
         if len(files) > 1:
@@ -115,3 +124,22 @@ def _print_facts(paths: tuple[str, ...], flags: dict[str, Any]) -> int:
     for problem in facts["errors"]:
         write_error(problem)
     return ExitStatus.TROUBLE if facts["errors"] else ExitStatus.CLEAN
+
+
+def _print_coverage(paths: tuple[str, ...], flags: dict[str, Any], as_json: bool) -> int:
+    import json
+
+    from locklint.cli.request import Request
+    from locklint.engine.coverage import as_data, as_text, coverage
+    from locklint.engine.pipeline import UsageError
+
+    settings = Request(paths=paths, **flags).settings()
+    try:
+        sites = coverage(paths, settings.config, settings.folder)
+    except UsageError as error:
+        raise Failure(str(error)) from None
+    if as_json:
+        write_result(json.dumps(as_data(sites), indent=1, ensure_ascii=False) + "\n")
+    else:
+        write_result(as_text(sites))
+    return ExitStatus.CLEAN

@@ -301,7 +301,7 @@ class WholeProgram:
         found: set[tuple[str, AccessPath]] = set()
         # The target of a name may be in a file that is read only now.
         for file in list(self.files.files.values()):
-            resolver = self._resolver_of(file.index)
+            resolver = self.resolver_of(file.index)
             for decl in file.index.functions.values():
                 if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
                     asked = partial(released_paths, resolver, file.index, decl)
@@ -319,7 +319,7 @@ class WholeProgram:
         found: dict[str, set[str]] = {}
         for path in self._working(sorted(self.files.files)):
             file = self.files.files[path]
-            resolver = self._resolver_of(file.index)
+            resolver = self.resolver_of(file.index)
             wanted = found[path] = set()
             for decl in file.index.functions.values():
                 if decl.lock_uses:
@@ -342,7 +342,7 @@ class WholeProgram:
         for path in self._working(sorted(self.files.files)):
             file = self.files.files[path]
             index = file.index
-            resolver = self._resolver_of(index)
+            resolver = self.resolver_of(index)
             wanted = found[path] = set()
             near: list[tuple[str, FunctionDecl]] = []
             for declaration in index.functions.values():
@@ -543,7 +543,7 @@ class WholeProgram:
             file = self._file_of(function.path) if function is not None else None
             if function is not None and file is not None:
                 self._marked.add(key)
-                asked = partial(mark_safe, function, self._resolver_of(file.index))
+                asked = partial(mark_safe, function, self.resolver_of(file.index))
                 marked = self._answer(file, asked, function)
                 if marked is not function:
                     found[key] = marked
@@ -583,7 +583,7 @@ class WholeProgram:
         from locklint.frontend.collective_locks import with_collective_locks
 
         path = file.source.path
-        resolver = self._resolver_of(file.index)
+        resolver = self.resolver_of(file.index)
         done: list[Function] = []
         for function in functions:
             try:
@@ -603,11 +603,11 @@ class WholeProgram:
 
             files = self.files.files
             self._read_calls = WrittenCalls(
-                self._resolver_of, lambda index: files[index.path].source
+                self.resolver_of, lambda index: files[index.path].source
             )
         return self._read_calls
 
-    def _resolver_of(self, index: ModuleIndex) -> StaticResolver:
+    def resolver_of(self, index: ModuleIndex) -> StaticResolver:
         """Return the resolver of the names in one file."""
         if index.path not in self._resolvers:
             self._resolvers[index.path] = self._resolver.for_file(index)

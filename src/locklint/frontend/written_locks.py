@@ -29,7 +29,7 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
     for use in decl.lock_uses:
         if use.names is None:
             return True
-        path = _path(resolver, index, decl, use.names)
+        path = path_of(resolver, index, decl, use.names)
         if path is None:
             continue
         tested = resolver.tested(key, path.root_name) if decl.tested else None
@@ -61,7 +61,7 @@ def enters(
     """Return whether a `with` of a function runs one of ``keys``, methods to enter and leave."""
     function = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
-        path = _path(resolver, index, decl, use.names or ()) if use.word == "with" else None
+        path = path_of(resolver, index, decl, use.names or ()) if use.word == "with" else None
         if path is not None:
             found = resolver.context_manager(function, path)
             for key in (found.enter, found.exit, found.async_enter, found.async_exit):
@@ -78,13 +78,13 @@ def released_paths(
     key = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
         if use.word in RELEASE_NAMES and use.names:
-            path = _path(resolver, index, decl, use.names)
+            path = path_of(resolver, index, decl, use.names)
             if path is not None and not resolver.callee(key, path.field(use.word)).targets:
                 found.append(path)
     return tuple(found)
 
 
-def _path(
+def path_of(
     resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl, names: tuple[str, ...]
 ) -> AccessPath | None:
     """Return names in a function as a path. Return None if there are none."""
