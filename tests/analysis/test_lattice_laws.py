@@ -103,7 +103,10 @@ def disjuncts(draw: st.DrawFn, kind: tuple[Flow, str | None] | None = None) -> D
 
 @st.composite
 def alike(draw: st.DrawFn, count: int) -> tuple[Disjunct, ...]:
-    """Disjuncts of one identity, with witnesses of their own."""
+    """Disjuncts of one identity, with witnesses of their own.
+
+    With an exception in flight, the acquisitions that it may leak are part of the identity.
+    """
     kind = draw(st.one_of(st.none(), kinds))
     first = draw(disjuncts(kind))
     found: list[Disjunct] = []
@@ -111,7 +114,11 @@ def alike(draw: st.DrawFn, count: int) -> tuple[Disjunct, ...]:
         bound = {
             key: replace(
                 hold,
-                levels=tuple(draw(levels) for _ in hold.levels),
+                levels=(
+                    hold.levels
+                    if first.exception is not None and hold.count > 0
+                    else tuple(draw(levels) for _ in hold.levels)
+                ),
                 where=draw(spans) if hold.where else None,
             )
             for key, hold in first.holds.items()
@@ -354,8 +361,15 @@ def test_changing_one_lock_leaves_the_other(disjunct: Disjunct, key: LockKey, ho
 def test_equal_identity_means_that_each_covers_the_other_but_for_witnesses(
     disjunct: Disjunct,
 ) -> None:
+    leaks = disjunct.exception is not None
     bare = {
-        key: replace(hold, levels=tuple(frozenset() for _ in hold.levels), where=None)
+        key: replace(
+            hold,
+            levels=(
+                hold.levels if leaks and hold.count > 0 else tuple(frozenset() for _ in hold.levels)
+            ),
+            where=None,
+        )
         for key, hold in disjunct.holds.items()
     }
     values, facts, deferred = disjunct.values, disjunct.facts, disjunct.deferred

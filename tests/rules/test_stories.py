@@ -21,6 +21,30 @@ rlock = threading.RLock()
 """
 
 STORIES = {
+    "two sections of one lock in a with": (
+        "LCK102",
+        """
+        def refresh(progress, tasks, executor):
+            with executor:
+                while tasks.left():
+                    lock.acquire()
+                    progress.refresh()
+                    lock.release()
+                lock.acquire()
+                progress.end()
+                lock.release()
+        """,
+        """
+        `lock` stays locked if `progress.refresh()` raises
+          lock.acquire() | `lock` is acquired
+          progress.refresh() | `progress.refresh()` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+        `lock` stays locked if `progress.end()` raises
+          lock.acquire() | `lock` is acquired
+          progress.end() | `progress.end()` may raise
+          lock.release() | then this release is skipped, and the lock stays held
+        """,
+    ),
     "a callee that asserts something before it raises": (
         "LCK102",
         """

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from locklint.analysis.hold import UNTOUCHED, Hold, InFlight, LockKey
+from locklint.analysis.hold import UNTOUCHED, Acquisition, Hold, InFlight, LockKey
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.not_analysed import Reason
 from locklint.dataflow.solver import GivenUp
@@ -223,9 +223,15 @@ class Disjunct:
     def lock_identity(self) -> tuple[object, ...]:
         """The part of the identity that concerns locks and the exception in flight."""
         if self._lock_identity is None:
-            exception = self.exception and self.exception.identity()
-            self._lock_identity = (*self._locks(), exception)
+            if self.exception is None:
+                self._lock_identity = (*self._locks(), None)
+            else:
+                self._lock_identity = (*self._locks(), self.exception.identity(), self._levels())
         return self._lock_identity
+
+    def _levels(self) -> frozenset[tuple[LockKey, tuple[frozenset[Acquisition], ...]]]:
+        """The acquisitions of the locks that are held, each of which an exception may leak."""
+        return frozenset((key, hold.levels) for key, hold in self.holds.items() if hold.count > 0)
 
     def same_locks(self, other: Disjunct) -> bool:
         """Return whether both have the same locks and exception in flight, witnesses included."""
