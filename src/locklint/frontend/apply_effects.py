@@ -197,6 +197,8 @@ class EffectPass:
                 call = msgspec.structs.replace(call, callee=self._operands.passed_on(call.callee))
             yield from self._lock_call(call, *found)
             return
+        for lock in self._operands.possible_methods(call.callee):
+            yield HandOver(call.span, lock)
         callee = self._operands.callee(call.callee)
         call = self._with_callee(call, callee)
         if callee.external and callee.external.startswith(_STACKS):

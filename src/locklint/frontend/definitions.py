@@ -7,9 +7,19 @@ from collections import defaultdict
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, Assign, Call, FunctionRef, Operand, TryAcquire, Wait
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Call,
+    Constant,
+    FunctionRef,
+    Operand,
+    TryAcquire,
+    Wait,
+)
 
 _DEPTH = 8
+_NONE = Constant(None)
 _LONGEST = 1000
 """The largest number of characters of arguments that are written out."""
 
@@ -86,13 +96,28 @@ class Definitions:
         return None
 
     def bound_method(self, path: AccessPath, methods: frozenset[str]) -> AccessPath:
-        """Return the path ``lock.release`` for ``release = lock.release``, then ``release()``."""
-        if path.fields or path.root is Root.TEMP:
-            return path
-        value = self._only(path)
-        if isinstance(value, AccessPath) and value.fields and value.last in methods:
-            return value
-        return path
+        """Return the path ``lock.release`` for ``release = lock.release``, then ``release()``.
+
+        On another path the variable may be None, which cannot be called.
+        """
+        found = self.bound_methods(path, methods)
+        others = {each for each in self.values(path) if each != _NONE}
+        return found[0] if len(found) == len(others) == 1 else path
+
+    def bound_methods(self, path: AccessPath, methods: frozenset[str]) -> list[AccessPath]:
+        """Return the methods of those names that a variable may be bound to, each once."""
+        if path.fields or path.root is not Root.LOCAL or path not in self._values:
+            return []
+        values = self.values(path)
+        for each in tuple(values):
+            if isinstance(each, AccessPath) and each.root is Root.TEMP:
+                values += self.values(each)  # One of two values, by a test.
+        found = {
+            each: None
+            for each in values
+            if isinstance(each, AccessPath) and each.fields and each.last in methods
+        }
+        return list(found)
 
     def _only(self, path: AccessPath) -> Operand | None:
         values = self._values.get(path)

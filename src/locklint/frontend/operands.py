@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from locklint.frontend.definitions import Definitions
@@ -129,6 +131,14 @@ class Operands:
         if lock is None or path.last in lock.api.owned_attributes:
             return None
         return (lock, path.last)
+
+    def possible_methods(self, path: AccessPath | None) -> Iterator[LockRef]:
+        """Yield the locks of which a variable that is bound to several methods may call one."""
+        if path is not None:
+            for each in self._definitions.bound_methods(path, self._methods):
+                lock = self.lock(each.parent())
+                if lock is not None:
+                    yield lock
 
     def passed_on(self, path: AccessPath) -> AccessPath:
         """Return the method of an object's own lock that a method is; else the path itself."""
