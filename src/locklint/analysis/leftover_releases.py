@@ -20,6 +20,7 @@ from locklint.analysis.guards import comes_first, guards_release, is_taken_again
 from locklint.analysis.hand_off import is_given_to_others, is_own_release
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.unheld import EXPECTED
+from locklint.analysis.written import without_comments
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import SourceFile
 from locklint.ir.access_path import Root
@@ -74,7 +75,8 @@ def leftover_releases(
             paths |= {path for path, source in sources.items() if holder in source.text}
         if any(not states.complete and states.function.path in paths for states in every):
             continue
-        if not all(_is_only_used(lock.path.last, sources[path].text) for path in paths):
+        texts = (sources[path].text for path in sorted(paths))
+        if not all(_is_only_used(lock.path.last, text) for text in texts):
             continue
         for each in releases:
             if not _is_called_with(each.states.function.key, identity, graph):
@@ -163,6 +165,9 @@ def _is_called_with(key: str, identity: str, graph: CallGraph) -> bool:
 
 def _is_only_used(name: str, text: str) -> bool:
     """Return whether a text only makes and uses what has a name, and passes it to nothing."""
+    if name not in text:
+        return True
+    text = without_comments(text)
     for each in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
         line = text.rfind("\n", 0, each.start()) + 1
         if not _USED.match(text, each.end()) and not _STATEMENT.match(text, line):

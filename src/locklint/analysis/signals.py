@@ -19,6 +19,7 @@ from locklint.analysis.events import Held, LockStates, Occurrence
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.analysis.waiting import sets_what_was_tested
+from locklint.analysis.written import without_comments
 from locklint.core.source import SourceFile, Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.event import EventKind
@@ -139,7 +140,9 @@ def _are_all(
     count = 0
     for source in sources.values():
         is_foreign = is_attribute and owner not in source.text
-        for found in mention.finditer(source.text) if name in source.text else ():
+        if name not in source.text:
+            continue
+        for found in mention.finditer(without_comments(source.text)):
             own, method, _ = found.groups()
             if own == "self" and is_foreign:
                 continue  # It is an attribute of another class.

@@ -37,6 +37,21 @@ def written(source: SourceFile | None, span: Span, *, keeps_arguments: bool = Fa
     return short if len(short) <= MAX_LENGTH else _last_part(short)
 
 
+def without_comments(text: str) -> str:
+    """Return the text of a file with its comments blanked; all of it if it has no tokens."""
+    lines = io.StringIO(text).readlines()
+    try:
+        for token in tokenize.generate_tokens(iter(tuple(lines)).__next__):
+            if token.type == tokenize.COMMENT:
+                row, column = token.start
+                end = column + len(token.string)
+                line = lines[row - 1]
+                lines[row - 1] = line[:column] + " " * len(token.string) + line[end:]
+    except (tokenize.TokenError, SyntaxError, IndexError):
+        return text
+    return "".join(lines)
+
+
 def _without_arguments(text: str) -> str:
     """``open(path).read(5)`` as ``open(path).read()``: what is called, not with what."""
     if not text.endswith(")"):
