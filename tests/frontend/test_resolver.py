@@ -1003,7 +1003,8 @@ def test_a_question_without_steps_left_is_asked_again_when_more_is_known(
     resolver = StaticResolver(Project([index]), default_table())
     scope, path = scope_of(index), AccessPath("lock")
     with monkeypatch.context() as patch:
-        patch.setattr("locklint.frontend.inference.MAX_STEPS", 0)
+        for module in ("inference", "questions"):
+            patch.setattr(f"locklint.frontend.{module}.MAX_STEPS", 0)
         assert resolver.walker.types(scope, path) == UNKNOWN
     resolver.inference.begin()
     assert resolver.walker.types(scope, path) == UNKNOWN
@@ -1024,7 +1025,8 @@ def test_a_question_that_found_something_out_before_it_was_given_up_is_asked_aga
     scope, path = scope_of(index), AccessPath("lock")
     with monkeypatch.context() as patch:
         # Enough for what `threading` is, and not for what `lock` is.
-        patch.setattr("locklint.frontend.inference.MAX_STEPS", 8)
+        for module in ("inference", "questions"):
+            patch.setattr(f"locklint.frontend.{module}.MAX_STEPS", 8)
         resolver.walker.types(scope, path)
         assert resolver.inference.exhausted
     resolver.inference.begin()

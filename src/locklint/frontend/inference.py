@@ -7,9 +7,8 @@ Lazy, memoised, guarded against cycles, and bounded: each query may take `MAX_ST
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from locklint.frontend.annotations import Annotations
@@ -17,8 +16,8 @@ from locklint.frontend.arguments import Arguments
 from locklint.frontend.attributes import Attributes
 from locklint.frontend.calls import Calls
 from locklint.frontend.construction import Construction
-from locklint.frontend.evaluator import Key
 from locklint.frontend.project import Found, Project
+from locklint.frontend.questions import MAX_DEPTH, MAX_STEPS, Questions
 from locklint.frontend.receivers import declares
 from locklint.frontend.value_types import (
     NONE,
@@ -72,51 +71,15 @@ from locklint.models.graded_names import ELEMENT, FOREIGN_FUNCTION
 from locklint.models.six_moves import standard_name
 from locklint.models.table import LockTable
 
-MAX_STEPS = 4_000
-MAX_DEPTH = 45
-
 _BUILTIN_NAMES = frozenset(dir(builtins))
 _OPAQUE = Opaque()
 
 
-class _Frame(msgspec.Struct):
-    """A running computation: the keys at which cycles were cut in it, and those it passed through.
-
-    Keys with a permanent cache entry are in neither.
-    """
-
-    depth: int
-    cuts: set[Key] = set()
-    reached: set[Key] = set()
-
-    def is_cut_alike(self, stack: Iterable[Key]) -> bool:
-        """Return whether the same computation would be cut at the same keys below that stack."""
-        cut = 0
-        for key in stack:
-            if key in self.cuts:
-                cut += 1
-            elif key in self.reached:
-                return False
-        return cut == len(self.cuts)
-
-
-class _TooDeep(msgspec.Struct, frozen=True, gc=False):
-    """The result of a computation that nests too many others if it begins at a depth, or deeper.
-
-    ``nested`` are the keys that were nested in it when it was given up, and ``frame`` has the
-    cycles that were cut before.
-    """
-
-    result: Types
-    depth: int
-    nested: tuple[Key, ...]
-    frame: _Frame
-
-
-class Inference:
+class Inference(Questions):
     """Types of values; its parts are for attributes, calls, annotations and arguments."""
 
     def __init__(self, project: Project, table: LockTable) -> None:
+        super().__init__()
         self.project = project
         self.table = table
         self.attributes = Attributes(self)
@@ -125,51 +88,19 @@ class Inference:
         self.arguments = Arguments(self, self.annotations, self.attributes)
         self.calls = Calls(self, self.attributes, self.construction, self.annotations)
         self.learnt: dict[str, LockKind] = {}
-        self._memo: dict[Key, Types] = {}
         self._again: dict[str, dict[str, list[str]]] = {}
-        self._stack: dict[Key, _Frame] = {}
-        self._provisional: dict[Key, tuple[Types, _Frame]] = {}
-        self._too_deep: dict[Key, _TooDeep] = {}
-        self._given_up_in: tuple[Key, ...] = ()
-        self._steps = 0
-        self._depth = 0
-        self._kept = 0
-
-    def begin(self) -> None:
-        """Start a new question with a full budget."""
-        self._steps = 0
-        self._depth = 0
-        self._given_up_in = ()
-        if self._stack:
-            self._stack.clear()
-        if self._provisional:
-            self._provisional.clear()
 
     def learn(self, dotted: str, kind: LockKind) -> None:
         """Add the fact that something outside the project makes, or is, a lock."""
         if dotted not in self.learnt:
             self.learnt[dotted] = kind
-            self._memo.clear()
-            self._too_deep.clear()
-            self._kept += 1
+            self.drop_results()
 
     def forget(self) -> None:
         """Drop all cached results; they are computed again when needed."""
         self.begin()
-        self._memo.clear()
-        self._too_deep.clear()
-        self._kept += 1
+        self.drop_results()
         self.attributes.forget()
-
-    @property
-    def exhausted(self) -> bool:
-        """Return whether the present question has used up its steps."""
-        return self._steps > MAX_STEPS
-
-    @property
-    def is_new(self) -> bool:
-        """Return whether the current query has taken no step yet."""
-        return not self._steps
 
     @property
     def knowledge(self) -> tuple[int, int]:
@@ -178,86 +109,6 @@ class Inference:
         A new query that has not changed it has the same result as long as it stays the same.
         """
         return self._kept, len(self.project.added)
-
-    def give_up(self) -> None:
-        """Use up the steps of the present question."""
-        self._steps = MAX_STEPS + 1
-
-    def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
-        """Return the result for a key, computed once.
-
-        Within its own computation a key has no types. A result computed while such a cycle was cut
-        further up is not kept, so that results never depend on the order of queries. Within one
-        query it is used again where the same cuts would be made: otherwise a cycle of names would
-        be walked once for each path through it.
-        """
-        if key in self._memo:
-            return self._memo[key]
-        stack = self._stack
-        if key in stack:
-            next(reversed(stack.values())).cuts.add(key)
-            return ()
-        if self._steps > MAX_STEPS:
-            return UNKNOWN
-        if self._depth >= MAX_DEPTH:
-            self._give_up_in((key,))
-            return UNKNOWN
-        known = self._too_deep.get(key)
-        if known is not None and self._is_valid(known):
-            self._give_up_in((key, *known.nested))
-            self._leave(key, known.frame)
-            return known.result
-        self._steps += 1
-        before = self._provisional.get(key)
-        if before is not None and before[1].is_cut_alike(stack):
-            self._leave(key, before[1])
-            return before[0]
-        frame = stack[key] = _Frame(self._depth)
-        self._depth += 1
-        try:
-            result = compute()
-        finally:
-            self._depth -= 1
-            del stack[key]
-        frame.cuts.discard(key)
-        if self.exhausted:
-            if self._given_up_in:
-                nested = self._given_up_in[len(stack) + 1 :]
-                self._too_deep[key] = _TooDeep(result, frame.depth, nested, frame)
-        elif not frame.cuts:
-            self._memo[key] = result
-            self._kept += 1
-            return result
-        else:
-            self._provisional[key] = (result, frame)
-        self._leave(key, frame)
-        return result
-
-    def _leave(self, key: Key, frame: _Frame) -> None:
-        """Add the cuts on which a key's result depends to the computation that needed it."""
-        if not self._stack:
-            return
-        outer = next(reversed(self._stack.values()))
-        outer.cuts |= frame.cuts
-        outer.reached |= frame.reached
-        outer.reached.add(key)
-
-    def _is_valid(self, known: _TooDeep) -> bool:
-        """Return whether a computation that nested too many others would end alike now.
-
-        It does if it begins as deep, none of the nested keys has a result now, and it is cut at the
-        same keys.
-        """
-        if self._depth < known.depth:
-            return False
-        if any(key in self._memo or key in self._stack for key in known.nested):
-            return False
-        return known.frame.is_cut_alike(self._stack)
-
-    def _give_up_in(self, nested: tuple[Key, ...]) -> None:
-        """Use up the steps, as the keys that are nested in the running ones are too deep."""
-        self._steps = MAX_STEPS + 1
-        self._given_up_in = (*self._stack, *nested)
 
     # Values
 

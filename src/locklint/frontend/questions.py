@@ -1,0 +1,171 @@
+"""The memory of questions whose results need those of others: what is kept, cycles and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from locklint.frontend.evaluator import Key
+from locklint.frontend.value_types import UNKNOWN, Types
+
+MAX_STEPS = 4_000
+MAX_DEPTH = 45
+
+
+class _Frame(msgspec.Struct):
+    """A running computation: the keys at which cycles were cut in it, and those it passed through.
+
+    Keys with a permanent cache entry are in neither.
+    """
+
+    depth: int
+    cuts: set[Key] = set()
+    reached: set[Key] = set()
+
+    def is_cut_alike(self, stack: Iterable[Key]) -> bool:
+        """Return whether the same computation would be cut at the same keys below that stack."""
+        cut = 0
+        for key in stack:
+            if key in self.cuts:
+                cut += 1
+            elif key in self.reached:
+                return False
+        return cut == len(self.cuts)
+
+
+class _TooDeep(msgspec.Struct, frozen=True, gc=False):
+    """The result of a computation that nests too many others if it begins at a depth, or deeper.
+
+    ``nested`` are the keys that were nested in it when it was given up, and ``frame`` has the
+    cycles that were cut before.
+    """
+
+    result: Types
+    depth: int
+    nested: tuple[Key, ...]
+    frame: _Frame
+
+
+class Questions:
+    """Questions about types by their keys: what each has given, and how far the present one is.
+
+    A question that takes more than `MAX_STEPS` steps, or in which more than `MAX_DEPTH` others are
+    nested, is given up.
+    """
+
+    def __init__(self) -> None:
+        self._memo: dict[Key, Types] = {}
+        self._stack: dict[Key, _Frame] = {}
+        self._provisional: dict[Key, tuple[Types, _Frame]] = {}
+        self._too_deep: dict[Key, _TooDeep] = {}
+        self._given_up_in: tuple[Key, ...] = ()
+        self._steps = 0
+        self._depth = 0
+        self._kept = 0
+
+    def begin(self) -> None:
+        """Start a new question with a full budget."""
+        self._steps = 0
+        self._depth = 0
+        self._given_up_in = ()
+        if self._stack:
+            self._stack.clear()
+        if self._provisional:
+            self._provisional.clear()
+
+    def drop_results(self) -> None:
+        """Drop all results: a fact on which they may rest has changed."""
+        self._memo.clear()
+        self._too_deep.clear()
+        self._kept += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Return whether the present question has used up its steps."""
+        return self._steps > MAX_STEPS
+
+    @property
+    def is_new(self) -> bool:
+        """Return whether the current query has taken no step yet."""
+        return not self._steps
+
+    def give_up(self) -> None:
+        """Use up the steps of the present question."""
+        self._steps = MAX_STEPS + 1
+
+    def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
+        """Return the result for a key, computed once.
+
+        Within its own computation a key has no types. A result computed while such a cycle was cut
+        further up is not kept, so that results never depend on the order of queries. Within one
+        query it is used again where the same cuts would be made: otherwise a cycle of names would
+        be walked once for each path through it.
+        """
+        if key in self._memo:
+            return self._memo[key]
+        stack = self._stack
+        if key in stack:
+            next(reversed(stack.values())).cuts.add(key)
+            return ()
+        if self._steps > MAX_STEPS:
+            return UNKNOWN
+        if self._depth >= MAX_DEPTH:
+            self._give_up_in((key,))
+            return UNKNOWN
+        known = self._too_deep.get(key)
+        if known is not None and self._is_valid(known):
+            self._give_up_in((key, *known.nested))
+            self._leave(key, known.frame)
+            return known.result
+        self._steps += 1
+        before = self._provisional.get(key)
+        if before is not None and before[1].is_cut_alike(stack):
+            self._leave(key, before[1])
+            return before[0]
+        frame = stack[key] = _Frame(self._depth)
+        self._depth += 1
+        try:
+            result = compute()
+        finally:
+            self._depth -= 1
+            del stack[key]
+        frame.cuts.discard(key)
+        if self.exhausted:
+            if self._given_up_in:
+                nested = self._given_up_in[len(stack) + 1 :]
+                self._too_deep[key] = _TooDeep(result, frame.depth, nested, frame)
+        elif not frame.cuts:
+            self._memo[key] = result
+            self._kept += 1
+            return result
+        else:
+            self._provisional[key] = (result, frame)
+        self._leave(key, frame)
+        return result
+
+    def _leave(self, key: Key, frame: _Frame) -> None:
+        """Add the cuts on which a key's result depends to the computation that needed it."""
+        if not self._stack:
+            return
+        outer = next(reversed(self._stack.values()))
+        outer.cuts |= frame.cuts
+        outer.reached |= frame.reached
+        outer.reached.add(key)
+
+    def _is_valid(self, known: _TooDeep) -> bool:
+        """Return whether a computation that nested too many others would end alike now.
+
+        It does if it begins as deep, none of the nested keys has a result now, and it is cut at the
+        same keys.
+        """
+        if self._depth < known.depth:
+            return False
+        if any(key in self._memo or key in self._stack for key in known.nested):
+            return False
+        return known.frame.is_cut_alike(self._stack)
+
+    def _give_up_in(self, nested: tuple[Key, ...]) -> None:
+        """Use up the steps, as the keys that are nested in the running ones are too deep."""
+        self._steps = MAX_STEPS + 1
+        self._given_up_in = (*self._stack, *nested)
