@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -81,7 +81,11 @@ def waiting_for_signals(
             continue  # So `self._count` may say that an item is there.
         for held in pair.held:
             if all(_needs(each, held, lock) for each in found) and _are_all(
-                lock, methods, len({(each.function, each.span) for each in found}), sources
+                lock,
+                methods,
+                len({(each.function, each.span) for each in found}),
+                {graph.function(key).path for key in (pair.function, *(f.function for f in found))},
+                sources,
             ):
                 seen.add(place)
                 yield WaitingForSignal(pair, held, found[0])
@@ -128,20 +132,40 @@ def _holder(path: AccessPath) -> AccessPath | None:
 
 
 def _are_all(
-    lock: LockRef, methods: Sequence[str], known: int, sources: Mapping[str, SourceFile]
+    lock: LockRef,
+    methods: Sequence[str],
+    known: int,
+    own_files: Collection[str],
+    sources: Mapping[str, SourceFile],
 ) -> bool:
-    """Return whether nothing else is written about an event than its binding and known calls."""
+    """Return whether nothing else is written about an event than its binding and known calls.
+
+    ``own_files`` are those of the wait and of the ``known`` calls. A file that has a class of the
+    same name writes about that one, as does one that has a variable of that name beside theirs, and
+    no other file knows a local variable.
+    """
     *_, owner, name = lock.identity.split(".")
-    is_attribute = lock.exactness is Exactness.PER_INSTANCE and owner != "<locals>"
+    is_local = lock.exactness is Exactness.FRESH or owner == "<locals>"
+    is_attribute = lock.exactness is Exactness.PER_INSTANCE and not is_local
     before = r"(\bself|[\w)\]])\." if is_attribute else r"(?<!\w)()"
     mention = re.compile(
         rf"{before}{re.escape(name)}\b(?:\s*\.\s*(\w+)\(|((?:\s*:\s*[\w.]+)?\s*=\s*[\w.]+)?\()?"
     )
+    binding = re.compile(rf"^{re.escape(name)}\s*(?::[^=\n]+)?=", re.MULTILINE)
+    is_own_variable = not is_attribute and any(
+        path in sources and binding.search(sources[path].text) is not None for path in own_files
+    )
+    declaration = re.compile(rf"^\s*class {re.escape(owner)}\b", re.MULTILINE)
     count = 0
-    for source in sources.values():
-        is_foreign = is_attribute and owner not in source.text
-        if name not in source.text:
+    for path, source in sources.items():
+        if name not in source.text or (is_local and path not in own_files):
             continue
+        if is_own_variable and path not in own_files and binding.search(source.text) is not None:
+            continue
+        is_foreign = is_attribute and (
+            owner not in source.text
+            or (path not in own_files and declaration.search(source.text) is not None)
+        )
         for found in mention.finditer(without_comments(source.text)):
             own, method, _ = found.groups()
             if own == "self" and is_foreign:
