@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -38,11 +37,9 @@ from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.hierarchy import Fields, Hierarchy
+from locklint.ir.hierarchy import Fields, Hierarchy, LogHandlers
 from locklint.ir.instruction import Spawn
 from locklint.ir.lock import LockRef, LockRole
-
-_DEF = re.compile(r"\s*(?:async\s+)?def\s+(\w+)")
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -72,7 +69,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     fields: Fields = Fields()
     declared_orders: tuple[DeclaredOrder, ...] = ()
     odd_orders: tuple[OddOrder, ...] = ()
-    log_handlers: frozenset[str] = frozenset()
+    log_handlers: LogHandlers = LogHandlers()
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
     unseen_releases: frozenset[tuple[str, AccessPath]] = frozenset()
@@ -86,7 +83,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
-        return Composition(self.call_graph, self.log_handlers, self.hierarchy, self.fields)
+        return Composition(
+            self.call_graph, self.log_handlers.functions, self.hierarchy, self.fields
+        )
 
     @cached_property
     def threads(self) -> Threads:
@@ -110,23 +109,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         """Return the places where a thread waits for a lock that it holds."""
         return (
             *self_deadlocks(self.composition, self.call_graph, self.back_references),
-            *handler_deadlocks(self.composition, self.log_handlers, self._is_bound_after_base),
+            *handler_deadlocks(self.composition, self.log_handlers.own_lock),
         )
-
-    def _is_bound_after_base(self, lock: LockRef) -> bool:
-        """Return whether an attribute is bound after the initialiser of a base class has run.
-
-        Or in the method by which a log handler makes its lock.
-        """
-        path, place = self.made.get(lock.identity, ("", None))
-        source = self.sources.get(path)
-        is_after = False
-        for line in reversed(source.lines[: place.line - 1] if source and place else ()):
-            start = _DEF.match(line)
-            if start is not None:
-                return is_after or start[1] == "createLock"
-            is_after = is_after or ".__init__(" in line
-        return False
 
     def is_of_one_thread(self, witnesses: Sequence[Witness]) -> bool:
         """Return whether a thread on the path of all witnesses certainly waits for itself.
@@ -170,7 +154,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def logging_cycles(self) -> tuple[LoggingCycle, ...]:
         """Return the logging calls with a lock held that handling a record acquires."""
-        return tuple(logging_cycles(self.composition, self.threads, self.log_handlers))
+        return tuple(logging_cycles(self.composition, self.threads, self.log_handlers.functions))
 
     @cached_property
     def waiting_for_holders(self) -> tuple[WaitingForHolder, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -66,17 +66,14 @@ def self_deadlocks(
         yield from (found[place] for place in sorted(found))
 
 
-def handler_deadlocks(
-    composition: Composition, handlers: frozenset[str], is_handlers: Callable[[LockRef], bool]
-) -> Iterator[SelfDeadlock]:
-    """Return the acquires, in ``emit``, of a handler's lock that is not re-entrant.
+def handler_deadlocks(composition: Composition, handlers: frozenset[str]) -> Iterator[SelfDeadlock]:
+    """Return the acquires of a log handler's lock that is not re-entrant.
 
-    ``handlers`` are the functions that `logging` calls with that lock held; ``is_handlers`` says
-    of an attribute ``lock`` if it is bound after `logging` has made its own.
+    ``handlers`` are the functions that `logging` calls with a lock of the program's own held.
     """
     for key in sorted(handlers & composition.pairs.keys()):
         found: dict[Span, SelfDeadlock] = {}
-        for pair in composition.pairs[key] if key.endswith(".emit") else ():
+        for pair in composition.pairs[key]:
             lock = pair.event.lock
             if pair.event.kind is not EventKind.ACQUIRE or lock is None or pair.is_concurrent:
                 continue
@@ -84,10 +81,9 @@ def handler_deadlocks(
                 continue
             if not waits_for_itself(lock) or pair.released or held_again(pair) is not None:
                 continue
-            if is_handlers(lock):
-                proven = pair.certain and lock.confidence is Confidence.HIGH
-                held = Held(lock, pair.event.mode)
-                found.setdefault(pair.span, SelfDeadlock(pair, held, proven, by_logging=True))
+            proven = pair.certain and lock.confidence is Confidence.HIGH
+            held = Held(lock, pair.event.mode)
+            found.setdefault(pair.span, SelfDeadlock(pair, held, proven, by_logging=True))
         yield from (found[place] for place in sorted(found))
 
 

@@ -28,7 +28,7 @@ from locklint.index.declarations import Ref
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import ALL_EVENTS, EventKind
-from locklint.ir.hierarchy import Field, Fields, Hierarchy
+from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.lock import ENTERING
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import SIGNALS_FOR
@@ -263,7 +263,7 @@ class WholeProgram:
         functions = self.interprocedural.functions.values()
         return hierarchy(self._resolver.inference, functions)
 
-    def log_handlers(self) -> frozenset[str]:
+    def log_handlers(self) -> LogHandlers:
         """The functions that `logging` calls with the lock of a handler held."""
         from locklint.frontend.log_handlers import log_handlers
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from locklint.frontend.attributes import Place
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef
+from locklint.ir.hierarchy import LogHandlers
 
 _EMITTING = ("emit", "format")
 _FORMATTING = ("format", "formatException", "formatMessage", "formatStack", "formatTime")
 _QUEUES = "logging.handlers.QueueHandler"
 
 
-def log_handlers(inference: Inference) -> frozenset[str]:
-    """Their keys: methods of handlers and of formatters.
+def log_handlers(inference: Inference) -> LogHandlers:
+    """Return them: methods of handlers and of formatters.
 
     A handler that overrides the handling of records, or only queues them, is left out.
     """
     found: set[str] = set()
+    own_lock: set[str] = set()
     for index in inference.project.modules():
         for qualname, decl in index.classes.items():
             if not decl.bases:
@@ -33,4 +36,25 @@ def log_handlers(inference: Inference) -> frozenset[str]:
                 method = inference.attributes.method(cls, name)
                 if method is not None:
                     found.add(method.key)
-    return frozenset(found)
+                    places = inference.attributes.slot(cls, "lock").places
+                    if name == "emit" and places and all(map(_replaces_lock, places)):
+                        own_lock.add(method.key)
+    return LogHandlers(frozenset(found), frozenset(own_lock))
+
+
+def _replaces_lock(place: Place) -> bool:
+    """Return whether a binding of a handler's lock takes the place of the one of `logging`.
+
+    It does after the constructor of the base class, and in the method that makes the lock.
+    """
+    index, binding = place.owner.index, place.binding
+    decl = index.functions.get(binding.function)
+    return decl is not None and (
+        decl.name == "createLock"
+        or any(
+            site.function == binding.function
+            and site.name == "__init__"
+            and site.call.line < binding.line
+            for site in index.call_sites
+        )
+    )

@@ -58,6 +58,16 @@ class Fields(msgspec.Struct, frozen=True):
     given: Mapping[Field, Mapping[str, LockRef]] = msgspec.field(default_factory=dict)
 
 
+class LogHandlers(msgspec.Struct, frozen=True):
+    """The functions that `logging` calls with the lock of a handler held, by their keys.
+
+    ``own_lock`` are those of handlers that put a lock of their own in the place of that one.
+    """
+
+    functions: frozenset[str] = frozenset()
+    own_lock: frozenset[str] = frozenset()
+
+
 class Holder(msgspec.Struct, frozen=True):
     """Facts about the object whose attribute a lock is.
 
