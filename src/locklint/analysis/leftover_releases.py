@@ -6,7 +6,6 @@ acquires it and leaves it held. If there is neither, the release is a leftover.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
@@ -18,19 +17,14 @@ from locklint.analysis.events import Given, LockStates
 from locklint.analysis.expected import is_expected
 from locklint.analysis.guards import comes_first, guards_release, is_taken_again
 from locklint.analysis.hand_off import is_given_to_others, is_own_release
+from locklint.analysis.mentions import declares_class, mentions
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.unheld import EXPECTED
-from locklint.analysis.written import without_comments
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import SourceFile
 from locklint.ir.access_path import Root
 from locklint.ir.lock import ENTERING, Exactness, LockRef, LockRole, UnheldRelease
 from locklint.ir.means import Means
-
-_USED = re.compile(r"\.\w+|\s*(?::[^=\n]+)?=\s*[\w.]+\(")
-"""Uses after a name: a method, or the call that makes what it is bound to."""
-
-_STATEMENT = re.compile(r"\s*(?:(?:async\s+)?with|global|from|import)\b")
 
 
 class Leftover(msgspec.Struct, frozen=True):
@@ -72,11 +66,14 @@ def leftover_releases(
         paths = {states.function.path for states in (*users, *(one.states for one in releases))}
         if lock.path.last[0] != "_":
             holder = identity.rpartition(".")[0].rpartition(".")[2]
-            paths |= {path for path, source in sources.items() if holder in source.text}
+            paths |= {
+                path
+                for path, source in sources.items()
+                if holder in source.text and not declares_class(holder, source.text)
+            }
         if any(not states.complete and states.function.path in paths for states in every):
             continue
-        texts = (sources[path].text for path in sorted(paths))
-        if not all(_is_only_used(lock.path.last, text) for text in texts):
+        if not all(_is_only_used(lock.path.last, sources[path].text) for path in sorted(paths)):
             continue
         for each in releases:
             if not _is_called_with(each.states.function.key, identity, graph):
@@ -165,11 +162,4 @@ def _is_called_with(key: str, identity: str, graph: CallGraph) -> bool:
 
 def _is_only_used(name: str, text: str) -> bool:
     """Return whether a text only makes and uses what has a name, and passes it to nothing."""
-    if name not in text:
-        return True
-    text = without_comments(text)
-    for each in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
-        line = text.rfind("\n", 0, each.start()) + 1
-        if not _USED.match(text, each.end()) and not _STATEMENT.match(text, line):
-            return False
-    return True
+    return all(each.member or each.is_bound or each.is_entered for each in mentions(name, text))

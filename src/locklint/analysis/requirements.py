@@ -331,7 +331,7 @@ def _state_by_block(
         stale = stale_by_path.get(test.path)
         if stale is None:
             binding = (ids for path, ids in bound.items() if test.path.starts_with(path))
-            # What is bound at the end of a block was still true before.
+            # A test is still true before the statement of a block that binds its subject.
             after = {each for block in set().union(*binding) for each in successors[block]}
             stale = stale_by_path[test.path] = reached(function, after)
         seen = _reached_without(successors, function.entry, source, target)

@@ -6,7 +6,6 @@ about it, by its name, has to be calls that were seen.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -17,9 +16,9 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair
 from locklint.analysis.events import Held, LockStates, Occurrence
 from locklint.analysis.lock_name import lock_name
+from locklint.analysis.mentions import binds_variable, declares_class, mentions
 from locklint.analysis.threads import Threads
 from locklint.analysis.waiting import sets_what_was_tested
-from locklint.analysis.written import without_comments
 from locklint.core.source import SourceFile, Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.event import EventKind
@@ -147,33 +146,24 @@ def _are_all(
     *_, owner, name = lock.identity.split(".")
     is_local = lock.exactness is Exactness.FRESH or owner == "<locals>"
     is_attribute = lock.exactness is Exactness.PER_INSTANCE and not is_local
-    before = r"(\bself|[\w)\]])\." if is_attribute else r"(?<!\w)()"
-    mention = re.compile(
-        rf"{before}{re.escape(name)}\b(?:\s*\.\s*(\w+)\(|((?:\s*:\s*[\w.]+)?\s*=\s*[\w.]+)?\()?"
-    )
-    binding = re.compile(rf"^{re.escape(name)}\s*(?::[^=\n]+)?=", re.MULTILINE)
     is_own_variable = not is_attribute and any(
-        path in sources and binding.search(sources[path].text) is not None for path in own_files
+        path in sources and binds_variable(name, sources[path].text) for path in own_files
     )
-    declaration = re.compile(rf"^\s*class {re.escape(owner)}\b", re.MULTILINE)
     count = 0
     for path, source in sources.items():
-        if name not in source.text or (is_local and path not in own_files):
-            continue
-        if is_own_variable and path not in own_files and binding.search(source.text) is not None:
+        is_own = path in own_files
+        if not is_own and (is_local or (is_own_variable and binds_variable(name, source.text))):
             continue
         is_foreign = is_attribute and (
-            owner not in source.text
-            or (path not in own_files and declaration.search(source.text) is not None)
+            owner not in source.text or (not is_own and declares_class(owner, source.text))
         )
-        for found in mention.finditer(without_comments(source.text)):
-            own, method, _ = found.groups()
-            if own == "self" and is_foreign:
-                continue  # It is an attribute of another class.
-            if method in methods:
+        for each in mentions(name, source.text):
+            if is_attribute and (not each.owner or (is_foreign and each.owner == "self")):
+                continue  # It is a variable, or an attribute of another class.
+            if not (each.is_called or each.is_bound):
+                return False
+            if each.member in methods:
                 count += 1
-            elif method in METHODS_OF_SIGNALS:
-                continue
-            elif method or not found.group().endswith("("):
-                return False  # What is called itself is a method of that name, of another class.
+            elif each.member and each.member not in METHODS_OF_SIGNALS:
+                return False  # Without a member it is a method of that name, of another class.
     return count == known

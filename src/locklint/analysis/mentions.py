@@ -1,0 +1,63 @@
+"""Mentions of a name in the text of files.
+
+Most functions of a program are not lowered. Their text shows whether they do anything to a lock or
+an event but what the analysis has seen (ADR 109).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from locklint.analysis.written import without_comments
+
+_STATEMENT = re.compile(r"\s*(?:(?:async\s+)?with|global|from|import)\b")
+
+
+class Mention(NamedTuple):
+    """A mention of a name in code, and what is done to what it names.
+
+    ``owner`` ends what is before its dot, and is ``self`` where that is all; empty for a variable.
+    ``member`` is the attribute or method that is read. ``is_called``: the member is called, or
+    without one the name. ``is_bound``: the name is bound to the result of a call. ``is_entered``:
+    its line is that of a `with`, a `global` or an import.
+    """
+
+    owner: str
+    member: str
+    is_called: bool
+    is_bound: bool
+    is_entered: bool
+
+
+def mentions(name: str, text: str) -> Iterator[Mention]:
+    """Yield the mentions of a variable or attribute in the text of a file, without comments."""
+    if name not in text:
+        return
+    code = without_comments(text)
+    pattern = re.compile(
+        rf"(?:(?P<owner>\bself|[\w)\]])\.)?(?<!\w){re.escape(name)}\b"
+        r"(?:\s*\.\s*(?P<member>\w+)(?P<called>\()?"
+        r"|(?P<bound>\s*(?::[^=\n]+)?=\s*[\w.]+\()|(?P<itself>\())?"
+    )
+    for found in pattern.finditer(code):
+        line = code.rfind("\n", 0, found.start()) + 1
+        yield Mention(
+            found["owner"] or "",
+            found["member"] or "",
+            bool(found["called"] or found["itself"]),
+            found["bound"] is not None,
+            _STATEMENT.match(code, line) is not None,
+        )
+
+
+def declares_class(name: str, text: str) -> bool:
+    """Return whether a file has a class of that name itself."""
+    return name in text and bool(re.search(rf"^\s*class {re.escape(name)}\b", text, re.MULTILINE))
+
+
+def binds_variable(name: str, text: str) -> bool:
+    """Return whether a file has a module's variable of that name itself."""
+    binding = rf"^{re.escape(name)}\s*(?::[^=\n]+)?="
+    return name in text and bool(re.search(binding, text, re.MULTILINE))
