@@ -89,6 +89,22 @@ def test_an_annotation_makes_a_place_known(tmp_path: Path) -> None:
     assert known[21]
 
 
+def test_places_in_one_line_are_told_apart(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text(
+        "import threading\nlock = threading.Lock()\n\n\ndef f(other_lock):\n"
+        "    with lock, other_lock:\n        pass\n"
+        "    print('ä'), lock.acquire(), other_lock.acquire()\n"
+    )
+    sites = coverage([str(file)], Config())
+    assert [(site.line, site.column, site.known.is_known) for site in sites] == [
+        (6, 10, True),
+        (6, 16, False),
+        (8, 17, True),
+        (8, 33, False),
+    ]
+
+
 def test_a_folder_without_places(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("x = 3\n")
     assert as_text(coverage([str(tmp_path)], Config())) == (

@@ -15,6 +15,7 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.core.identity_enum import IdentityEnum
+from locklint.core.source import SourceFile
 from locklint.engine.pipeline import Solved, solve
 from locklint.engine.whole_program import WholeProgram
 from locklint.frontend.value_types import scope_of
@@ -87,15 +88,16 @@ def coverage(paths: Sequence[str], config: Config, folder: str | None = None) ->
     file.
     """
     solved = solve(paths, config, folder=folder)
+    # The results about names were dropped when the analysis had ended.
     whole = WholeProgram(solved.files, config)
     found = _Found(solved)
     sites: list[Site] = []
-    for path, file in sorted(solved.files.files.items()):
+    for _, file in sorted(solved.files.files.items()):
         try:
             tree = ast.parse(file.source.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        sites += _FileSites(path, file.index, whole.resolver_of(file.index), found).all(tree)
+        sites += _FileSites(file.source, file.index, whole.resolver_of(file.index), found).all(tree)
     return sites
 
 
@@ -133,13 +135,17 @@ def as_data(sites: Sequence[Site]) -> dict[str, Any]:
     }
 
 
+_Place = tuple[str, int, int]
+"""The path, line and column at which code begins."""
+
+
 class _Found:
-    """The facts that the analysis found, by file and line."""
+    """The facts that the analysis found, by place."""
 
     def __init__(self, solved: Solved) -> None:
-        self.locks: dict[tuple[str, int], str] = dict(_acquired(solved.program))
+        self.locks: dict[_Place, str] = dict(_acquired(solved.program))
         self.calls = {
-            (states.function.path, called.span.line): called.target
+            (states.function.path, called.span.line, called.span.column): called.target
             for states in solved.program.states.values()
             for called in states.calls
         }
@@ -150,21 +156,21 @@ class _Found:
         }
 
 
-def _acquired(program: Program) -> Iterator[tuple[tuple[str, int], str]]:
+def _acquired(program: Program) -> Iterator[tuple[_Place, str]]:
     for function in program.functions.values():
         for block in function.blocks.values():
             for each in block.instructions:
                 if isinstance(each, Acquire | TryAcquire):
-                    yield (function.path, each.span.line), each.lock.identity
+                    yield (function.path, each.span.line, each.span.column), each.lock.identity
 
 
 class _FileSites:
     """The places of one file."""
 
     def __init__(
-        self, path: str, index: ModuleIndex, resolver: StaticResolver, found: _Found
+        self, source: SourceFile, index: ModuleIndex, resolver: StaticResolver, found: _Found
     ) -> None:
-        self._path = path
+        self._source = source
         self._index = index
         self._resolver = resolver
         self._found = found
@@ -190,21 +196,24 @@ class _FileSites:
         return sorted(sites, key=lambda site: (site.line, site.column))
 
     def _is_lock_like(self, item: ast.expr) -> bool:
-        if (self._path, item.lineno) in self._found.locks:
+        if self._place(item) in self._found.locks:
             return True
         while isinstance(item, ast.Subscript | ast.Await | ast.Call):
             item = item.func if isinstance(item, ast.Call) else item.value
         name = item.attr if isinstance(item, ast.Attribute) else getattr(item, "id", "")
         return bool(_LOCK_NAME.search(name.lower()) or _LOCK_CLASS.search(name))
 
+    def _place(self, node: ast.expr) -> _Place:
+        """Return the place of a node; `ast` counts bytes."""
+        before = self._source.line(node.lineno).encode()[: node.col_offset]
+        return self._source.path, node.lineno, len(before.decode(errors="replace")) + 1
+
     def _site(self, node: ast.expr, owner: ast.expr, form: Form) -> Site:
         decl = self._function_at(node.lineno)
         known, detail = self._known(node, owner, form, decl)
         text = ast.unparse(node)
         return Site(
-            self._path,
-            node.lineno,
-            node.col_offset + 1,
+            *self._place(node),
             form,
             text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...",
             decl.qualname if decl is not None else "",
@@ -215,11 +224,13 @@ class _FileSites:
     def _known(
         self, node: ast.expr, owner: ast.expr, form: Form, decl: FunctionDecl | None
     ) -> tuple[Known, str]:
-        place = (self._path, node.lineno)
+        place = self._place(node)
         lock = self._found.locks.get(place)
         if lock is not None:
             return Known.LOCK, lock
-        reason = self._found.given_up.get((self._path, decl.qualname if decl is not None else ""))
+        reason = self._found.given_up.get(
+            (self._source.path, decl.qualname if decl is not None else "")
+        )
         if reason is not None:
             return Known.NOT_ANALYSED, reason
         if place in self._found.calls:
