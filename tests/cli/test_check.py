@@ -174,8 +174,9 @@ def test_functions_that_were_given_up_are_named_on_request(
     quiet = locklint_command("-q")
     assert (quiet.status, quiet.out, quiet.err) == (0, "", line)
     assert line in locklint_command("--output-format", "json").err
-    named = locklint_command("-v").err
-    assert "src/odd.py:12:5: `Pool.grow` not analysed: too many states\n" in named
+    named = locklint_command("-v")
+    assert "src/odd.py:12:5: `Pool.grow` not analysed: too many states\n" in named.err
+    assert named.out.endswith("1 function (too many states): src/odd.py:12 Pool.grow.\n")
     strict = locklint_command("--error-incomplete", "-q")
     assert strict.status == 1
     assert "error: the analysis is not complete" in strict.err

@@ -390,6 +390,8 @@ def test_functions_that_were_given_up_are_counted() -> None:
             "Not analysed: 1 file (syntax error), 3 functions (2 too complex, 1 too much work);"
             " --verbose names them.\n"
         )
+        named = render(name, report, RenderOptions(verbose=True))
+        assert named.endswith("too much work): a.py:1 one, a.py:1 two, a.py:1 three.\n")
     report = Report(not_analysed=tuple(missing[3:]))
     assert render("full", report, RenderOptions()).endswith("file (syntax error).\n")
 

@@ -97,6 +97,7 @@ def write_all(
     statistics: bool,
     hidden: bool,
     quiet: bool,
+    verbose: bool = False,
     docs_url: str = "",
 ) -> None:
     """Write results to every destination, and say on standard error what no text on output says.
@@ -115,6 +116,7 @@ def write_all(
             statistics=statistics,
             closing=not quiet,
             hidden=hidden,
+            verbose=verbose,
             docs_url=docs_url,
         )
         text = render(each.output_format, results, options)
@@ -123,11 +125,11 @@ def write_all(
             _write_step_summary(results, options, os.environ)
     said = any(each.path is None and each.output_format in WITH_CLOSING_LINES for each in where)
     if quiet:
-        missing = not_analysed_line(results.not_analysed)
+        missing = not_analysed_line(results.not_analysed, verbose=verbose)
         if missing:
             write_note(missing)
     elif not said:
-        for line in closing_lines(results):
+        for line in closing_lines(results, verbose=verbose):
             write_note(line)
 
 
@@ -169,6 +171,7 @@ def _options(
     statistics: bool,
     closing: bool,
     hidden: bool,
+    verbose: bool,
     docs_url: str,
 ) -> RenderOptions:
     from locklint.reporting.options import RenderOptions
@@ -186,6 +189,7 @@ def _options(
         rules=tuple(rules()) if destination.output_format == "sarif" else (),
         hidden=hidden,
         docs_url=docs_url,
+        verbose=verbose,
     )
 
 

@@ -233,6 +233,7 @@ class Request(CheckOptions):
             statistics=self.statistics,
             hidden=self.show_suppressed,
             quiet=self.quiet,
+            verbose=self.verbose,
             docs_url=config.docs_url or "",
         )
 

@@ -24,7 +24,7 @@ def render(results: Results, options: RenderOptions) -> str:
     """Return one command for each finding, worst first; Azure has no kind below a warning."""
     lines = [_command(each, results, options) for each in places.worst_first(results)]
     if options.closing:
-        lines.extend(closing_lines(results))
+        lines.extend(closing_lines(results, verbose=options.verbose))
     return "".join(f"{line}\n" for line in lines)
 
 

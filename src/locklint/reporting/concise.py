@@ -20,7 +20,7 @@ def render(results: Results, options: RenderOptions) -> str:
     """``path:line:column: code message [severity]`` for each finding, then the closing lines."""
     lines = [_line(diagnostic, results) for diagnostic in results.diagnostics]
     if options.closing:
-        lines.extend([(text, "")] for text in closing_lines(results))
+        lines.extend([(text, "")] for text in closing_lines(results, verbose=options.verbose))
     return paint(
         [[(printable(text, options.encoding), style) for text, style in line] for line in lines],
         options.color,

@@ -30,7 +30,7 @@ def render(results: Results, options: RenderOptions) -> str:
         lines.append(f"::notice title=locklint::{_data(cut)}")
     lines.extend(_command(each, results, options) for each in places.worst_first(results))
     if options.closing:
-        lines.extend(closing_lines(results))
+        lines.extend(closing_lines(results, verbose=options.verbose))
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -51,7 +51,7 @@ def _page(results: Results, options: RenderOptions, rows: int | None, stories: i
             lines.extend(_story(diagnostic, results, options))
         if stories is not None and len(found) > stories:
             lines += [f"The steps of {len(found) - stories} more findings are left out.", ""]
-    for line in closing_lines(results)[1:]:
+    for line in closing_lines(results, verbose=options.verbose)[1:]:
         lines.append(_inline(line))
     return "".join(f"{line}\n" for line in lines)
 

@@ -49,5 +49,5 @@ def render(results: Results, options: RenderOptions) -> str:
     if rows and options.closing:
         lines.append([])
     if options.closing:
-        lines.extend([(line, "")] for line in closing_lines(results))
+        lines.extend([(line, "")] for line in closing_lines(results, verbose=options.verbose))
     return paint(lines, options.color)

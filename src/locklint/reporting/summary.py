@@ -24,9 +24,9 @@ _PARTS = {
 }
 
 
-def closing_lines(results: Results) -> list[str]:
+def closing_lines(results: Results, *, verbose: bool = False) -> list[str]:
     """The number of findings, what was analysed, and what was not, if there is such a thing."""
-    missing = not_analysed_line(results.not_analysed)
+    missing = not_analysed_line(results.not_analysed, verbose=verbose)
     lines = [found_line(results), analysed_line(results.statistics)]
     return [*lines, missing] if missing else lines
 
@@ -78,10 +78,10 @@ def files_with_locks(files: int, candidates: int) -> str:
     return f"{_counted(files, 'file', 'files')} ({candidates} {mention} locks)"
 
 
-def not_analysed_line(places: Sequence[NotAnalysed]) -> str:
+def not_analysed_line(places: Sequence[NotAnalysed], *, verbose: bool = False) -> str:
     """Return a line such as ``Not analysed: 1 file (syntax error), 3 functions (too complex).``
 
-    Empty if everything was analysed.
+    Empty if everything was analysed. With ``verbose`` the functions are named after it.
     """
     parts: list[str] = []
     for extent, (noun, plural) in _PARTS.items():
@@ -94,8 +94,14 @@ def not_analysed_line(places: Sequence[NotAnalysed]) -> str:
             parts.append(f"{_counted(reasons.total(), noun, plural)} ({', '.join(texts)})")
     if not parts:
         return ""
-    hint = "" if all(each.reason.is_bad_input for each in places) else "; --verbose names them"
-    return f"Not analysed: {', '.join(parts)}{hint}."
+    text = f"Not analysed: {', '.join(parts)}"
+    unread = [each for each in places if not each.reason.is_bad_input]
+    if not unread:
+        return f"{text}."
+    if not verbose:
+        return f"{text}; --verbose names them."
+    names = [f"{each.path}:{each.span.line} {each.function}".rstrip() for each in unread]
+    return f"{text}: {', '.join(names)}."
 
 
 def words_of(reason: Reason) -> str:

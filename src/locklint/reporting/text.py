@@ -34,7 +34,7 @@ def render(results: Results, options: RenderOptions) -> str:
         lines.extend(_finding(diagnostic, results, options))
         lines.append([])
     if options.closing:
-        for number, text in enumerate(closing_lines(results)):
+        for number, text in enumerate(closing_lines(results, verbose=options.verbose)):
             style = "strong" if results.diagnostics and not number else ""
             lines.extend([(row, style)] for row in wrap(text, options.width))
     return paint(lines, options.color)
