@@ -296,20 +296,21 @@ def analyse(
         *(DeclaredOrder(first, second) for first, second in config.lock_order_pairs),
         *(each for each in comments if isinstance(each, DeclaredOrder)),
     )
+    inputs = analysis.inputs()
     program = Program(
         functions=analysis.interprocedural.functions,
         states=analysis.interprocedural.states,
         summaries=analysis.interprocedural.summaries,
         sources=sources,
         problems=tuple(sorted(files.not_analysed, key=lambda each: each.sort_key)),
-        made=analysis.made(),
-        back_references=analysis.back_references(),
-        hierarchy=analysis.hierarchy(),
-        fields=analysis.fields(),
-        log_handlers=analysis.log_handlers(),
-        module_calls=analysis.module_calls(),
-        unseen_callers=analysis.unseen_callers(),
-        unseen_releases=analysis.unseen_releases(),
+        made=inputs.made(),
+        back_references=inputs.back_references(),
+        hierarchy=inputs.hierarchy(),
+        fields=inputs.fields(),
+        log_handlers=inputs.log_handlers(),
+        module_calls=inputs.module_calls(),
+        unseen_callers=inputs.unseen_callers(),
+        unseen_releases=inputs.unseen_releases(),
         declared_orders=orders,
     )
     indexes = [file.index for file in files.files.values()]

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from locklint.core.config import Config
-from locklint.core.source import Span
 from locklint.engine.demand import (
     JudgedByRaising,
     awaited_under_lock,
@@ -25,17 +24,15 @@ from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
-from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import ALL_EVENTS, EventKind
-from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.lock import ENTERING
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import SIGNALS_FOR
 
 if TYPE_CHECKING:
-    from locklint.analysis.events import LockStates
     from locklint.engine.call_reach import CallReach
+    from locklint.engine.program_inputs import ProgramInputs
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
     from locklint.frontend.written_calls import WrittenCalls
@@ -188,127 +185,13 @@ class WholeProgram:
             if called.manner is Manner.CONCURRENT
         } - self.interprocedural.functions.keys()
 
-    def made(self) -> dict[str, tuple[str, Span]]:
-        """Return the places where the locks are made, by identity."""
-        found: dict[str, tuple[str, Span]] = {}
-        for states in self.interprocedural.states.values():
-            for lock in states.locks.values():
-                if lock.identity not in found:
-                    place = self._resolver.made(lock.identity)
-                    if place is not None:
-                        found[lock.identity] = place
-        return found
+    def inputs(self) -> ProgramInputs:
+        """Return what is known about the solved functions, for the rules."""
+        from locklint.engine.program_inputs import ProgramInputs
 
-    def back_references(self) -> frozenset[tuple[str, str]]:
-        """Attributes that lead back to the maker of their object, with the maker's class."""
-        from locklint.frontend.back_references import back_references
-
-        owners = {
-            lock.identity.rpartition(".")[0]
-            for states in self.interprocedural.states.values()
-            for lock in states.locks.values()
-        }
-        return back_references(self._resolver.inference, frozenset(owners))
-
-    def fields(self) -> Fields:
-        """Return what the attributes, of locks' holders and receivers, lead to."""
-        from locklint.frontend.fields import classes_of_new_objects, older_fields, own_fields
-        from locklint.frontend.given_locks import given_locks
-
-        asked: dict[Field, None] = {}
-        made: dict[Field, None] = {}
-        variables: dict[Field, None] = {}
-        for states in self.interprocedural.states.values():
-            key = states.function.class_key
-            calls = (called.call for called in states.calls if called.held and called.call)
-            paths = [receiver for call in calls if (receiver := call.written_receiver)]
-            paths += [lock.path.parent() for lock in states.locks.values() if lock.path.fields]
-            for path in paths:
-                if key and path.root is Root.SELF and len(path.fields) == 1:
-                    asked[key, path.last] = None
-                elif path.root is Root.GLOBAL and path.is_variable:
-                    variables[f"{states.function.module}:", path.root_name] = None
-            made |= dict.fromkeys(self._fields_with_locks(states))
-        inference = self._resolver.inference
-        return Fields(
-            older_fields(inference, asked),
-            own_fields(inference, {**asked, **made}),
-            classes_of_new_objects(inference, self._constructed()),
-            given_locks(self._resolver, {**asked, **made, **variables}),
+        return ProgramInputs(
+            self.files, self.interprocedural, self._resolver, self.resolver_of, self._answer
         )
-
-    def _constructed(self) -> set[str]:
-        """The classes of the objects that are made in functions that were analysed."""
-        return {
-            called.call.constructs
-            for states in self.interprocedural.states.values()
-            for called in states.calls
-            if called.call is not None and called.call.constructs is not None
-        }
-
-    def _fields_with_locks(self, states: LockStates) -> Iterator[Field]:
-        """Return attributes whose methods, called by a function, acquire locks of the object."""
-        key = states.function.class_key
-        for called in states.calls if key else ():
-            path = called.call.written_receiver if called.call else None
-            if key and path and path.root is Root.SELF and len(path.fields) == 1:
-                callee = self.interprocedural.states.get(called.target)
-                if callee and any(taken.lock.path.root is Root.SELF for taken in callee.taken):
-                    yield key, path.last
-
-    def hierarchy(self) -> Hierarchy:
-        """Return the classes of the objects whose methods are called."""
-        from locklint.frontend.hierarchy import hierarchy
-
-        functions = self.interprocedural.functions.values()
-        return hierarchy(self._resolver.inference, functions)
-
-    def log_handlers(self) -> LogHandlers:
-        """The functions that `logging` calls with the lock of a handler held."""
-        from locklint.frontend.log_handlers import log_handlers
-
-        return log_handlers(self._resolver.inference)
-
-    def module_calls(self) -> frozenset[str]:
-        """The functions that the code of their own module calls, by its bare names."""
-        return frozenset(
-            f"{file.index.key}:{name}"
-            for file in self.files.files.values()
-            for name in file.index.called
-            if name in file.index.functions
-        )
-
-    def unseen_callers(self) -> frozenset[str]:
-        """The functions that something which was not lowered may call, by their bare names."""
-        names: set[str] = set()
-        for file in self.files.files.values():
-            for decl in file.index.functions.values():
-                if outermost(file.index, decl).qualname not in file.lowered:
-                    names.update(decl.called)
-        return frozenset(
-            key
-            for key, function in self.interprocedural.functions.items()
-            if called_as(function) in names
-        )
-
-    def unseen_releases(self) -> frozenset[tuple[str, AccessPath]]:
-        """Return the paths whose unknown object a function releases that was not lowered.
-
-        Each comes after the path of its file.
-        """
-        from locklint.frontend.written_locks import released_paths
-
-        found: set[tuple[str, AccessPath]] = set()
-        # The target of a name may be in a file that is read only now.
-        for file in list(self.files.files.values()):
-            resolver = self.resolver_of(file.index)
-            for decl in file.index.functions.values():
-                if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
-                    asked = partial(released_paths, resolver, file.index, decl)
-                    nothing: tuple[AccessPath, ...] = ()
-                    released = self._answer(file, asked, nothing)
-                    found.update([(file.index.path, path) for path in released])
-        return frozenset(found)
 
     # -- what is lowered on demand ----------------------------------------------------------
 

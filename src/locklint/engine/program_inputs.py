@@ -1,0 +1,162 @@
+"""Facts about a solved program that need the resolver of names: inputs of its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from locklint.engine.demand import called_as
+from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
+
+if TYPE_CHECKING:
+    from locklint.analysis.events import LockStates
+    from locklint.analysis.interprocedural import Interprocedural
+    from locklint.core.source import Span
+    from locklint.frontend.static_resolver import StaticResolver
+    from locklint.index.declarations import ModuleIndex
+
+_Paths: TypeAlias = "tuple[AccessPath, ...]"
+
+
+class ProgramInputs:
+    """The facts, each computed when it is asked for.
+
+    ``resolver_of`` gives the resolver of the names in a file. ``ask`` asks something about a file,
+    and gives another answer if that fails by a defect of locklint.
+    """
+
+    def __init__(
+        self,
+        files: ProgramFiles,
+        solved: Interprocedural,
+        resolver: StaticResolver,
+        resolver_of: Callable[[ModuleIndex], StaticResolver],
+        ask: Callable[[AnalysedFile, Callable[[], _Paths], _Paths], _Paths],
+    ) -> None:
+        self._files = files
+        self._solved = solved
+        self._resolver = resolver
+        self._resolver_of = resolver_of
+        self._ask = ask
+
+    def made(self) -> dict[str, tuple[str, Span]]:
+        """Return the places where the locks are made, by identity."""
+        found: dict[str, tuple[str, Span]] = {}
+        for states in self._solved.states.values():
+            for lock in states.locks.values():
+                if lock.identity not in found:
+                    place = self._resolver.made(lock.identity)
+                    if place is not None:
+                        found[lock.identity] = place
+        return found
+
+    def back_references(self) -> frozenset[tuple[str, str]]:
+        """Attributes that lead back to the maker of their object, with the maker's class."""
+        from locklint.frontend.back_references import back_references
+
+        owners = {
+            lock.identity.rpartition(".")[0]
+            for states in self._solved.states.values()
+            for lock in states.locks.values()
+        }
+        return back_references(self._resolver.inference, frozenset(owners))
+
+    def fields(self) -> Fields:
+        """Return what the attributes, of locks' holders and receivers, lead to."""
+        from locklint.frontend.fields import classes_of_new_objects, older_fields, own_fields
+        from locklint.frontend.given_locks import given_locks
+
+        asked: dict[Field, None] = {}
+        made: dict[Field, None] = {}
+        variables: dict[Field, None] = {}
+        for states in self._solved.states.values():
+            key = states.function.class_key
+            calls = (called.call for called in states.calls if called.held and called.call)
+            paths = [receiver for call in calls if (receiver := call.written_receiver)]
+            paths += [lock.path.parent() for lock in states.locks.values() if lock.path.fields]
+            for path in paths:
+                if key and path.root is Root.SELF and len(path.fields) == 1:
+                    asked[key, path.last] = None
+                elif path.root is Root.GLOBAL and path.is_variable:
+                    variables[f"{states.function.module}:", path.root_name] = None
+            made |= dict.fromkeys(self._fields_with_locks(states))
+        inference = self._resolver.inference
+        return Fields(
+            older_fields(inference, asked),
+            own_fields(inference, {**asked, **made}),
+            classes_of_new_objects(inference, self._constructed()),
+            given_locks(self._resolver, {**asked, **made, **variables}),
+        )
+
+    def _constructed(self) -> set[str]:
+        """The classes of the objects that are made in functions that were analysed."""
+        return {
+            called.call.constructs
+            for states in self._solved.states.values()
+            for called in states.calls
+            if called.call is not None and called.call.constructs is not None
+        }
+
+    def _fields_with_locks(self, states: LockStates) -> Iterator[Field]:
+        """Return attributes whose methods, called by a function, acquire locks of the object."""
+        key = states.function.class_key
+        for called in states.calls if key else ():
+            path = called.call.written_receiver if called.call else None
+            if key and path and path.root is Root.SELF and len(path.fields) == 1:
+                callee = self._solved.states.get(called.target)
+                if callee and any(taken.lock.path.root is Root.SELF for taken in callee.taken):
+                    yield key, path.last
+
+    def hierarchy(self) -> Hierarchy:
+        """Return the classes of the objects whose methods are called."""
+        from locklint.frontend.hierarchy import hierarchy
+
+        functions = self._solved.functions.values()
+        return hierarchy(self._resolver.inference, functions)
+
+    def log_handlers(self) -> LogHandlers:
+        """The functions that `logging` calls with the lock of a handler held."""
+        from locklint.frontend.log_handlers import log_handlers
+
+        return log_handlers(self._resolver.inference)
+
+    def module_calls(self) -> frozenset[str]:
+        """The functions that the code of their own module calls, by its bare names."""
+        return frozenset(
+            f"{file.index.key}:{name}"
+            for file in self._files.files.values()
+            for name in file.index.called
+            if name in file.index.functions
+        )
+
+    def unseen_callers(self) -> frozenset[str]:
+        """The functions that something which was not lowered may call, by their bare names."""
+        names: set[str] = set()
+        for file in self._files.files.values():
+            for decl in file.index.functions.values():
+                if outermost(file.index, decl).qualname not in file.lowered:
+                    names.update(decl.called)
+        return frozenset(
+            key for key, function in self._solved.functions.items() if called_as(function) in names
+        )
+
+    def unseen_releases(self) -> frozenset[tuple[str, AccessPath]]:
+        """Return the paths whose unknown object a function releases that was not lowered.
+
+        Each comes after the path of its file.
+        """
+        from locklint.frontend.written_locks import released_paths
+
+        found: set[tuple[str, AccessPath]] = set()
+        # The target of a name may be in a file that is read only now.
+        for file in list(self._files.files.values()):
+            resolver = self._resolver_of(file.index)
+            for decl in file.index.functions.values():
+                if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:
+                    asked = partial(released_paths, resolver, file.index, decl)
+                    released = self._ask(file, asked, ())
+                    found.update([(file.index.path, path) for path in released])
+        return frozenset(found)
