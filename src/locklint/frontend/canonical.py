@@ -11,9 +11,9 @@ import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
-from locklint.frontend.attributes import Place
 from locklint.frontend.inference import Inference
 from locklint.frontend.receivers import declares, is_method, super_type
+from locklint.frontend.slots import Place
 from locklint.frontend.value_types import (
     ContainerMethod,
     FunctionType,

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from locklint.frontend.attributes import Place, stored_parameter
 from locklint.frontend.canonical import sibling
 from locklint.frontend.construction import argument_of
 from locklint.frontend.fields import class_of, makes_new_objects
 from locklint.frontend.inference import Inference
+from locklint.frontend.slots import Place, stored_parameter
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import (
     ClassRef,

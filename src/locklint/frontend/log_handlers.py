@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from locklint.frontend.attributes import Place
 from locklint.frontend.inference import Inference
+from locklint.frontend.slots import Place
 from locklint.frontend.value_types import ClassRef
 from locklint.ir.hierarchy import LogHandlers
 

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
-from locklint.frontend.attributes import Place
 from locklint.frontend.canonical import Walker
 from locklint.frontend.dispatch import Dispatch
 from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
 from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
+from locklint.frontend.slots import Place
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
