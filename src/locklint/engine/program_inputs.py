@@ -22,10 +22,10 @@ _Paths: TypeAlias = "tuple[AccessPath, ...]"
 
 
 class ProgramInputs:
-    """The facts, each computed when it is asked for.
+    """The facts, each computed on request.
 
-    ``resolver_of`` gives the resolver of the names in a file. ``ask`` asks something about a file,
-    and gives another answer if that fails by a defect of locklint.
+    ``resolver_of`` gives the resolver of the names in a file. ``ask`` calls a function about a
+    file, and returns its own last argument if a defect of locklint stops that.
     """
 
     def __init__(

@@ -47,7 +47,15 @@ _OF_METHODS = {
     "put_nowait": "Full",
 }
 
-_OF_AWAITS = {"asyncio.wait_for": "TimeoutError"}
+_OF_AWAITS = {
+    "asyncio.create_subprocess_exec": "OSError",
+    "asyncio.create_subprocess_shell": "OSError",
+    "asyncio.open_connection": "OSError",
+    "asyncio.open_unix_connection": "OSError",
+    "asyncio.start_server": "OSError",
+    "asyncio.start_unix_server": "OSError",
+    "asyncio.wait_for": "TimeoutError",
+}
 
 METHODS_WITH_USUAL_ERRORS = frozenset(_OF_METHODS)
 
