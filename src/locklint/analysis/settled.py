@@ -2,6 +2,7 @@
 
 After ``self._link = connect()`` there is a link, so that what a later callee does without one does
 not happen. So it is after a call of ``def _ensure(self): if self._link is None: self._link = …``.
+A constructor settles the attributes that it binds to constants, until something binds them again.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from locklint.analysis.layout import Layout, layout_of
 from locklint.analysis.requirements import MOST_WORK, state_tests
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Assign, BlockId, Call, Constant, Display, FunctionRef, Operand
 from locklint.ir.terminator import PROCESS_ID, Branch, Equals, IsNone, Return, Truth
+
+_MOST_CALLEES = 200
+"""The largest number of functions in which a binding of an attribute is searched for."""
 
 _MAY_GIVE_NONE = frozenset("find first get getattr match next pop search".split())
 """Functions and methods that give None on purpose; what others make is meant to be something."""
@@ -36,6 +40,8 @@ class Settled:
         self._by_function: dict[str, tuple[StateTest, ...]] = {}
         self._before: dict[tuple[str, Span], tuple[StateTest, ...]] = {}
         self._values: dict[str, Values] = {}
+        self._constants: dict[str, tuple[StateTest, ...]] = {}
+        self._bound_from: dict[tuple[str, bool], frozenset[str] | None] = {}
 
     def rules_out(self, test: StateTest, called: Edge) -> bool:
         """Return whether a test's path, as the caller names it, rules out its outcome."""
@@ -57,6 +63,8 @@ class Settled:
             if edge.span == called.span or edge.manner is not Manner.DIRECT:
                 continue
             tests = self._of(edge.callee)
+            if self._graph.function(edge.callee).name == "__init__":
+                tests += self._of_constructor(edge, called.caller)
             if tests and comes_first(states, edge.span, called.span):
                 for test in tests:
                     path = edge.binding.path(test.path)
@@ -70,6 +78,56 @@ class Settled:
             found = () if function.is_generator else tuple(_settled_by(function))
             known = self._by_function[key] = found
         return known
+
+    def _of_constructor(self, made: Edge, caller: str) -> tuple[StateTest, ...]:
+        """Return the constants of a new object's attributes that nothing binds which is called."""
+        known = self._constants.get(made.callee)
+        if known is None:
+            found = tuple(_constants(self._graph.function(made.callee)))
+            known = self._without_bound(found, made.callee, None)
+            self._constants[made.callee] = known
+        cls = f"{made.callee.rpartition('.')[0]}."
+        calls = self._graph.states[caller].calls if known else ()
+        if any(
+            one.target.startswith(cls) and one.target not in self._graph.states for one in calls
+        ):
+            return ()  # A method of the object that was not lowered may bind them.
+        return self._without_bound(known, caller, made)
+
+    def _without_bound(
+        self, tests: tuple[StateTest, ...], caller: str, made: Edge | None
+    ) -> tuple[StateTest, ...]:
+        """Return the tests of attributes that no call in a function may bind.
+
+        ``made`` is the call of the constructor; None: the function is the constructor itself, which
+        may call that of a base class.
+        """
+        kept = tests
+        for edge in self._graph.calls[caller] if tests else ():
+            if edge is not made:
+                bound = self._bound_by(edge.callee, with_constructors=made is None)
+                if bound is None:
+                    return ()
+                kept = tuple([test for test in kept if test.path.last not in bound])
+        return kept
+
+    def _bound_by(self, key: str, *, with_constructors: bool) -> frozenset[str] | None:
+        """Return the attributes that a function or its callees bind; None if these are too many."""
+        place = (key, with_constructors)
+        if place not in self._bound_from:
+            seen = {key}
+            work = [key]
+            names: set[str] = set()
+            while work and len(seen) <= _MOST_CALLEES:
+                function = self._graph.function(work.pop())
+                if function.name != "__init__" or with_constructors:
+                    names |= _bound_attributes(function)
+                for edge in self._graph.calls[function.key]:
+                    if edge.callee not in seen:
+                        seen.add(edge.callee)
+                        work.append(edge.callee)
+            self._bound_from[place] = None if work else frozenset(names)
+        return self._bound_from[place]
 
 
 class Values:
@@ -189,6 +247,30 @@ def _settled_by(function: Function) -> Iterator[StateTest]:
         if all(_settles(value, test) for _, value in bound):
             if not _returns_without(function, edges, {block for block, _ in bound}):
                 yield test
+
+
+def _constants(constructor: Function) -> Iterator[StateTest]:
+    """Yield the constants to which a constructor binds attributes of its object on each path."""
+    values: dict[AccessPath, set[Operand]] = defaultdict(set)
+    for block in constructor.blocks.values():
+        for each in block.instructions:
+            if isinstance(each, Assign) and each.target.root is Root.SELF:
+                values[each.target].add(each.value)
+    for path, bound in values.items():
+        (value, *others) = bound
+        if len(path.fields) == 1 and isinstance(value, Constant) and not others:
+            blocks = {block for block, _ in _bound(constructor, path)}
+            if not _returns_without(constructor, set(), blocks):
+                yield StateTest(path, TestKind.EQUALS, True, value)
+
+
+def _bound_attributes(function: Function) -> set[str]:
+    return {
+        each.target.last
+        for block in function.blocks.values()
+        for each in block.instructions
+        if isinstance(each, Assign) and each.target.fields
+    }
 
 
 def _bound(function: Function, path: AccessPath) -> Iterator[tuple[BlockId, Operand]]:
