@@ -204,15 +204,22 @@ class Fate(msgspec.Struct):
     @property
     def _sees_to_exceptions(self) -> bool:
         """Return whether the function releases the lock after an exception, raised on or caught."""
-        if self._after_exceptions():
-            return True
-        function = self.states.function
+        return bool(self._after_exceptions()) or self._runs_after_exception(self.release_spans)
+
+    def is_in_clean_up(self, exception: InFlight) -> bool:
+        """Return whether a call of which nothing is known raises where exceptions are seen to.
+
+        In a `finally`, or a handler, its author expects that it does not.
+        """
+        is_unknown = exception.grade is Grade.UNKNOWN
+        return is_unknown and self._runs_after_exception((exception.cause.span,))
+
+    def _runs_after_exception(self, places: Iterable[Span]) -> bool:
+        """Return whether code at one of some places also runs after an exception."""
+        function, layout = self.states.function, layout_of(self.states)
         plain = reached(function, (function.entry,), successors=BasicBlock.successors)
-        layout = layout_of(self.states)
         return any(
-            block.id not in plain
-            for span in self.release_spans
-            for block, _ in layout.instructions(span)
+            block.id not in plain for span in places for block, _ in layout.instructions(span)
         )
 
     def _tells_by_result(self, span: Span) -> bool:

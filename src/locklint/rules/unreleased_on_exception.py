@@ -90,6 +90,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function, leak.exception, program.lookup
             )
             severity = severity_of(leak.exception, fate.severity(proven))
+            if fate.is_in_clean_up(leak.exception):
+                severity = Severity.INFO
             yield RULE.finding(
                 function,
                 fate.span,
