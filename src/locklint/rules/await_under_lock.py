@@ -6,7 +6,8 @@ held.
 ## Why is this bad?
 
 At the `await` other tasks run, in the same thread. If one of them acquires the lock, it blocks the
-thread, and with it the event loop: the task that holds the lock never continues.
+thread, and with it the event loop: the task that holds the lock never continues. A re-entrant lock
+does not block the task, which has the same thread, and so does not protect anything from it.
 
 ## Example
 
@@ -64,6 +65,7 @@ from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.event import EventKind
+from locklint.ir.lock import LockRef
 from locklint.rule import Rule
 
 
@@ -87,13 +89,19 @@ def check(program: Program) -> Iterator[Diagnostic]:
             yield RULE.finding(
                 program.functions[key],
                 pair.span,
-                f"`{display_name(lock)}` is held at this `{_form(pair)}`: another task that"
-                " acquires it blocks the event loop",
+                f"`{display_name(lock)}` is held at this `{_form(pair)}`: {_effect(lock)}",
                 severity=Severity.ERROR if contended else Severity.WARNING,
                 locks=(lock,),
                 steps=[*story.steps("other tasks run here"), *story.made(lock)],
                 help="use a lock of asyncio, or release the lock before this",
             )
+
+
+def _effect(lock: LockRef) -> str:
+    """Return the effect of a held lock on other tasks, which run in the same thread."""
+    if lock.kind.reentrant:
+        return "it is re-entrant, and keeps no other task of this thread out"
+    return "another task that acquires it blocks the event loop"
 
 
 def _is_other_task(program: Program, key: str, other: str) -> bool:
