@@ -54,6 +54,11 @@ def test_imported_names(text: str, expected: set[bytes]) -> None:
         ("import boxes\nboxes.use(1)", True),
         ("from boxes import show\nshow(1)", False),
         ("Box()", False),
+        ("from boxes import Box\nclass Case(Other, Box):\n    pass", True),
+        ("from boxes import Box as Base\nclass Case(\n    Base\n):\n    pass", True),
+        ("import boxes\nclass Case(boxes.Shared):\n    pass", True),
+        ("import boxes\nclass Case(boxes.Plain):\n    pass", False),
+        ("from boxes import Box\nclass Case(MailBox):\n    pass", False),
     ],
 )
 def test_users(text: str, is_user: bool) -> None:

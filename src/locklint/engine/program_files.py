@@ -30,6 +30,7 @@ from locklint.engine.report import InternalError
 from locklint.engine.stdin import StdinText
 from locklint.engine.workers import Here, LowerRequest, Workers
 from locklint.index.declarations import ModuleIndex
+from locklint.index.implicit_names import ImplicitNames
 from locklint.index.lock_holders import LockHolders, imported_names
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
@@ -117,7 +118,10 @@ class ProgramFiles:
     defect of locklint, in ``errors``; the run continues. ``unparsed`` are notebooks that could not
     be parsed; ``consulted`` are files and folders of installed packages that were looked at
     meanwhile; ``silent`` and ``loaded`` are the files that mention no lock, and those among them
-    that were needed nevertheless, by their paths; ``holders`` decide which of them use locks.
+    that were needed nevertheless, by their paths; ``holders`` decide which of them use locks, and
+    ``names`` are of their methods. ``searched`` are the files that were read before the first
+    question about a name. A file that a name has led to is looked up in ``files``, but no search
+    goes through it: so no result depends on what was looked up before.
     """
 
     def __init__(
@@ -134,6 +138,7 @@ class ProgramFiles:
         self.not_analysed: list[NotAnalysed] = []
         self.errors: list[InternalError] = []
         self.files: dict[str, AnalysedFile] = {}
+        self.searched: dict[str, AnalysedFile] = {}
         self.unparsed: dict[str, SourceFile] = {}
         self.consulted: set[str] = set()
         self.silent: set[str] = set()
@@ -153,6 +158,7 @@ class ProgramFiles:
         # What the unread files import, by the paths that are shown.
         self._imports: dict[str, frozenset[bytes]] = {}
         self.holders = LockHolders({})
+        self.names = ImplicitNames()
 
     # -- files that mention locks -----------------------------------------------------------
 
@@ -173,6 +179,7 @@ class ProgramFiles:
                 functions = [each for group in facts.lowered.graphs.values() for each in group]
                 files.append((analysed, functions))
         self._load_users()
+        self.searched.update(self.files)
         return files
 
     def _load_users(self) -> None:
@@ -216,6 +223,7 @@ class ProgramFiles:
                 self.silent.add(each.path)
                 self._unread.setdefault(each.module, []).append(each)
                 self._imports[each.shown] = imported_names(data or b"")
+                self.names.add(data or b"")
             if not mentions or data is None:
                 progress.advance()
             else:
@@ -280,8 +288,10 @@ class ProgramFiles:
         file = FileInput(path, module, is_package, "", text.encode("utf-8"), self._oldest)
         ((_, facts),) = self._facts(iter([file]))
         analysed = self._adopt(file, facts)
-        functions = [each for group in facts.lowered.graphs.values() for each in group]
-        return analysed, functions if analysed is not None else []
+        if analysed is None:
+            return None, []
+        self.searched[path] = analysed
+        return analysed, [each for group in facts.lowered.graphs.values() for each in group]
 
     # -- files that mention none ------------------------------------------------------------
 

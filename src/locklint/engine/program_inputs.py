@@ -127,7 +127,7 @@ class ProgramInputs:
         """The functions that the code of their own module calls, by its bare names."""
         return frozenset(
             f"{file.index.key}:{name}"
-            for file in self._files.files.values()
+            for file in self._files.searched.values()
             for name in file.index.called
             if name in file.index.functions
         )
@@ -135,7 +135,7 @@ class ProgramInputs:
     def unseen_callers(self) -> frozenset[str]:
         """The functions that something which was not lowered may call, by their bare names."""
         names: set[str] = set()
-        for file in self._files.files.values():
+        for file in self._files.searched.values():
             for decl in file.index.functions.values():
                 if outermost(file.index, decl).qualname not in file.lowered:
                     names.update(decl.called)
@@ -152,7 +152,7 @@ class ProgramInputs:
 
         found: set[tuple[str, AccessPath]] = set()
         # The target of a name may be in a file that is read only now.
-        for file in list(self._files.files.values()):
+        for file in self._files.searched.values():
             resolver = self._resolver_of(file.index)
             for decl in file.index.functions.values():
                 if decl.lock_uses and outermost(file.index, decl).qualname not in file.lowered:

@@ -80,7 +80,7 @@ class WholeProgram:
         self._wanted = wanted
         self._progress = progress or NoProgress()
         self.interprocedural = Interprocedural(self._progress.advance, wanted)
-        self.project = Project([file.index for file in files.files.values()], files)
+        self.project = Project([file.index for file in files.searched.values()], files)
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
         names = config.immediate_callers
@@ -161,7 +161,7 @@ class WholeProgram:
     def _unlowered_callers(self, names: set[str]) -> dict[str, set[str]]:
         """Return, by path, the functions that call one of those names, if only a few call it."""
         callers: dict[str, list[tuple[str, str]]] = {}
-        for path, file in self.files.files.items():
+        for path, file in self.files.searched.items():
             for decl in file.index.functions.values():
                 for name in names.intersection(decl.called):
                     outer = outermost(file.index, decl).qualname
@@ -200,8 +200,8 @@ class WholeProgram:
         from locklint.frontend.written_locks import touches_lock
 
         found: dict[str, set[str]] = {}
-        for path in self._working(sorted(self.files.files)):
-            file = self.files.files[path]
+        for path in self._working(sorted(self.files.searched)):
+            file = self.files.searched[path]
             resolver = self.resolver_of(file.index)
             wanted = found[path] = set()
             for decl in file.index.functions.values():
@@ -222,7 +222,7 @@ class WholeProgram:
         entering = {key for key, name in called.items() if name in entering_names}
         calls = self.written_calls().calls
         found: dict[str, set[str]] = {}
-        for path in self._working(sorted(self.files.files)):
+        for path in self._working(sorted(self.files.searched)):
             file = self.files.files[path]
             index = file.index
             resolver = self.resolver_of(index)
@@ -254,7 +254,7 @@ class WholeProgram:
         """
         others = {
             binding.value.names[-1]
-            for file in self.files.files.values()
+            for file in self.files.searched.values()
             for decl in file.index.classes.values()
             for name in ENTERING
             for binding in decl.attributes.get(name, ())
@@ -268,7 +268,7 @@ class WholeProgram:
 
         decorations = self._resolver.dispatch.decorations
         found: dict[str, set[str]] = {}
-        for path in self._working(sorted(self.files.files)):
+        for path in self._working(sorted(self.files.searched)):
             file = self.files.files[path]
             wanted: set[str] = set()
             for qualname, decl in file.index.functions.items():
@@ -340,7 +340,7 @@ class WholeProgram:
                     for decl in file.index.functions.values()
                     if not LOGGING_METHODS.isdisjoint(decl.called)
                 }
-                for path, file in self.files.files.items()
+                for path, file in self.files.searched.items()
             }
         )
 
@@ -365,7 +365,7 @@ class WholeProgram:
             for method in SIGNALS_FOR[each.event.name]
         }
         wanted: dict[str, set[str]] = {}
-        for path, file in self.files.files.items() if asked else ():
+        for path, file in self.files.searched.items() if asked else ():
             methods = {method for name, method in asked if f"{name}.{method}" in file.source.text}
             for decl in file.index.functions.values() if methods else ():
                 if not methods.isdisjoint(decl.called):

@@ -32,7 +32,7 @@ def back_references(inference: Inference, owners: frozenset[str]) -> frozenset[t
     then the name is ``attribute.__self__``.
     """
     found: set[tuple[str, str]] = set()
-    for index in list(inference.project.modules()):
+    for index in inference.project.searched:
         for site in index.call_sites:
             maker = _maker(index, site)
             # Objects made by a class that is not in question need not be resolved.
@@ -54,7 +54,7 @@ def _given_back(inference: Inference) -> Iterator[tuple[str, ClassRef]]:
     ``self.child.on_gone = self._forget``.
     """
     stores: dict[str, list[tuple[ModuleIndex, Binding]]] = {}
-    for index in list(inference.project.modules()):
+    for index in inference.project.searched:
         for name, bindings in index.attribute_stores.items():
             plain = [each for each in bindings if not _is_none(each.value)]
             stores.setdefault(name, []).extend((index, each) for each in plain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from locklint.frontend.name_table import NameTable
 from locklint.index import build
@@ -24,22 +24,9 @@ class CallSites:
     the places of calls are kept by what they pass.
     """
 
-    def __init__(self, modules: Callable[[], Iterable[ModuleIndex]]) -> None:
+    def __init__(self, modules: Sequence[ModuleIndex]) -> None:
         self._table = NameTable(_call_sites, modules)
         self._passing: dict[str, _Passing] = {}
-
-    def clear(self) -> None:
-        """Drop everything; it is computed again when it is needed."""
-        self._table.clear()
-        self._passing.clear()
-
-    def add(self, index: ModuleIndex) -> None:
-        """Add the calls of a file that was read later."""
-        self._table.add(index)
-        for place, site in enumerate(index.call_sites):
-            known = self._passing.get(site.name)
-            if known is not None:
-                known.add(index, place, site)
 
     def named(self, name: str) -> list[Site]:
         """Return the calls by that last name, by module, all of them."""
@@ -76,8 +63,7 @@ _Placed = tuple[int, Site]
 class _Passing:
     """Calls of one name, by keywords and by the number of arguments; of each one more than enough.
 
-    Each call has its place among those of its file. Too many calls stay too many, for files are
-    added and never taken away.
+    Each call has its place among those of its file.
     """
 
     def __init__(self) -> None:

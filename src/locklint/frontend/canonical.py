@@ -58,7 +58,7 @@ class Walker:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self._types: dict[tuple[Scope, AccessPath], Types] = {}
-        self._given_up: dict[tuple[Scope, AccessPath], tuple[tuple[int, int], Types]] = {}
+        self._given_up: dict[tuple[Scope, AccessPath], tuple[int, Types]] = {}
 
     def forget(self) -> None:
         """Drop results that rest on the inference, which may now have other results."""

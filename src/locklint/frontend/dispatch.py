@@ -8,6 +8,7 @@ method itself: a subclass that overrides it does not reach this call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from functools import cached_property
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
@@ -52,34 +53,19 @@ class Dispatch:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self.decorations = Decorations(inference)
-        self._property_names: set[str] = set()
-        self._special_names: set[str] = set()
-        self._descriptors: set[str] = set()
-        self._looked_at = 0
 
+    @cached_property
     def property_names(self) -> Set[str]:
         """The names of all attributes that some class of the project computes."""
-        self._look_at_new_modules()
-        return self._property_names
-
-    def special_names(self) -> Set[str]:
-        """The names of the special methods that some class of the project has."""
-        self._look_at_new_modules()
-        return self._special_names
-
-    def _look_at_new_modules(self) -> None:
-        added = self.inference.project.added
-        if self._looked_at == len(added):
-            return
-        new = added[self._looked_at :]
-        self._looked_at = len(added)
-        for index in new:
-            for cls in index.classes.values():
-                self._special_names.update([name for name in cls.methods if name[:2] == "__"])
-                if not cls.methods.keys().isdisjoint(DESCRIPTOR_METHODS):
-                    self._descriptors.add(cls.name)
-        descriptors = self._descriptors
-        for index in new:
+        project = self.inference.project
+        descriptors = {
+            cls.name
+            for index in project.searched
+            for cls in index.classes.values()
+            if not cls.methods.keys().isdisjoint(DESCRIPTOR_METHODS)
+        }
+        found = set(project.unread_names.properties)
+        for index in project.searched:
             for function in index.functions.values():
                 if any(
                     (name := _last_name(decorator)) in PROPERTIES
@@ -87,11 +73,24 @@ class Dispatch:
                     or name in descriptors
                     for decorator in function.decorators
                 ):
-                    self._property_names.add(function.name)
+                    found.add(function.name)
             for cls in index.classes.values():
                 for name, bindings in cls.attributes.items():
                     if any(_last_name(each.value) in descriptors for each in bindings):
-                        self._property_names.add(name)
+                        found.add(name)
+        return found
+
+    @cached_property
+    def special_names(self) -> Set[str]:
+        """The names of the special methods that some class of the project has."""
+        project = self.inference.project
+        return project.unread_names.special.union(
+            name
+            for index in project.searched
+            for cls in index.classes.values()
+            for name in cls.methods
+            if name[:2] == "__"
+        )
 
     def call(self, scope: Scope, path: AccessPath, types: Types) -> Callee:
         """Return the callee of ``path``, which has ``types`` in ``scope``."""
@@ -333,7 +332,7 @@ class Dispatch:
         metaclass = ClassRef(scope.path, decl.class_name, scope.index)
         names = {each.decl.name for each in (metaclass, *project.subclasses(metaclass))}
         found: dict[str, FunctionType] = {}
-        for index in project.modules():
+        for index in project.searched:
             for qualname, declared in index.classes.items():
                 if any(_metaclass_name(value) in names for _, value in declared.keywords):
                     cls = ClassRef(index.path, qualname, index)

@@ -87,7 +87,7 @@ def _bound_only_as(
 ) -> frozenset[Field]:
     asked = tuple(asked)
     stores: dict[str, list[tuple[ModuleIndex, Binding]]] = {name: [] for _, name in asked}
-    for index in inference.project.modules():
+    for index in inference.project.searched:
         for name in stores.keys() & index.attribute_stores.keys():
             stores[name] += [(index, binding) for binding in index.attribute_stores[name]]
     found: set[tuple[str, str]] = set()

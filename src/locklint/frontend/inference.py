@@ -103,12 +103,12 @@ class Inference(Questions):
         self.attributes.forget()
 
     @property
-    def knowledge(self) -> tuple[int, int]:
+    def knowledge(self) -> int:
         """Return a mark that changes with all facts on which results depend.
 
         A new query that has not changed it has the same result as long as it stays the same.
         """
-        return self._kept, len(self.project.added)
+        return self._kept
 
     # Values
 

@@ -19,7 +19,7 @@ def log_handlers(inference: Inference) -> LogHandlers:
     """
     found: set[str] = set()
     own_lock: set[str] = set()
-    for index in inference.project.modules():
+    for index in inference.project.searched:
         for qualname, decl in index.classes.items():
             if not decl.bases:
                 continue

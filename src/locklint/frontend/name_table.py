@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from locklint.index.declarations import ModuleIndex
@@ -11,57 +11,23 @@ _Item = TypeVar("_Item")
 
 
 class NameTable(Generic[_Item]):
-    """The declarations of the files of a project under each name, by module and path.
+    """The declarations of the files of a project under each name, in the order of the files.
 
-    The table is made when it is first needed; files that are read later are added then. What a file
-    has stays in its order. Most names have one declaration, and there are hundreds of thousands:
-    each file's are one tuple, with the file in front of them.
+    The table is made when it is first needed. What a file has stays in its order. Most names have
+    one declaration, and there are hundreds of thousands: each file's are one tuple, with the file
+    in front of them.
     """
 
     def __init__(
         self,
         items: Callable[[ModuleIndex], Iterable[tuple[str, _Item]]],
-        modules: Callable[[], Iterable[ModuleIndex]],
+        modules: Sequence[ModuleIndex],
     ) -> None:
-        """``items`` gives what a file has; ``modules`` all files, in order, when it is made."""
+        """``items`` gives what a file has; ``modules`` are all files, in order."""
         self._items = items
         self._modules = modules
         self._found: dict[str, tuple[Any, ...] | list[tuple[Any, ...]]] | None = None
         self._joined: dict[str, tuple[_Item, ...]] = {}
-        self._unordered: set[str] = set()
-
-    def clear(self) -> None:
-        """Drop everything; it is computed again when it is needed."""
-        self._found = None
-        self._joined.clear()
-        self._unordered.clear()
-
-    def add(self, index: ModuleIndex) -> Iterable[str]:
-        """Add the declarations of a file, unless the table has not been needed yet.
-
-        Return the names under which there are more now.
-        """
-        found = self._found
-        if found is None:
-            return ()
-        own: dict[str, list[Any]] = {}
-        for name, item in self._items(index):
-            items = own.get(name)
-            if items is None:
-                own[name] = [index, item]
-            else:
-                items.append(item)
-        for name, items in own.items():
-            files = found.get(name)
-            if files is None:
-                found[name] = tuple(items)
-                continue
-            if isinstance(files, tuple):
-                files = found[name] = [files]
-            files.append(tuple(items))
-            self._unordered.add(name)
-            self._joined.pop(name, None)
-        return own
 
     def named(self, name: str) -> tuple[_Item, ...]:
         """Everything under a name, in the order of modules and paths."""
@@ -88,18 +54,30 @@ class NameTable(Generic[_Item]):
             return ()
         if isinstance(files, tuple):
             return (files,)
-        if name in self._unordered:
-            self._unordered.discard(name)
-            files.sort(key=_place)
         return files
 
     def _table(self) -> dict[str, tuple[Any, ...] | list[tuple[Any, ...]]]:
         if self._found is None:
             self._found = {}
-            for index in self._modules():
-                self.add(index)
+            for index in self._modules:
+                self._add(index, self._found)
         return self._found
 
-
-def _place(file: tuple[Any, ...]) -> tuple[str, str]:
-    return file[0].module, file[0].path
+    def _add(
+        self, index: ModuleIndex, found: dict[str, tuple[Any, ...] | list[tuple[Any, ...]]]
+    ) -> None:
+        own: dict[str, list[Any]] = {}
+        for name, item in self._items(index):
+            items = own.get(name)
+            if items is None:
+                own[name] = [index, item]
+            else:
+                items.append(item)
+        for name, items in own.items():
+            files = found.get(name)
+            if files is None:
+                found[name] = tuple(items)
+            elif isinstance(files, tuple):
+                found[name] = [files, tuple(items)]
+            else:
+                files.append(tuple(items))

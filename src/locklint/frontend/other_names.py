@@ -8,7 +8,7 @@ They only say where to look: what a call really calls is inferred in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from locklint.frontend.name_table import NameTable
@@ -39,27 +39,11 @@ _Place = int | str
 class OtherNames:
     """The names that hold functions and classes of the project."""
 
-    def __init__(self, modules: Callable[[], Iterable[ModuleIndex]]) -> None:
+    def __init__(self, modules: Sequence[ModuleIndex]) -> None:
         self._held = NameTable(_held, modules)
         self._passed = NameTable(_passed, modules)
         self._functions = NameTable(_functions, modules)
         self._known: dict[str, tuple[str, ...]] = {}
-        # Names that were asked about, by those that were looked at for them.
-        self._resting: dict[str, set[str]] = {}
-
-    def clear(self) -> None:
-        """Drop everything; it is computed again when it is needed."""
-        for table in (self._held, self._passed, self._functions):
-            table.clear()
-        self._known.clear()
-        self._resting.clear()
-
-    def add(self, index: ModuleIndex) -> None:
-        """Add the names of a file that was read later."""
-        for table in (self._held, self._passed, self._functions):
-            for name in table.add(index):
-                for asked in self._resting.pop(name, ()):
-                    self._known.pop(asked, None)
 
     def of(self, name: str) -> tuple[str, ...]:
         """Return the other names of what has a bare name, as call sites are named; bounded."""
@@ -69,18 +53,16 @@ class OtherNames:
             for _ in range(_ROUNDS):
                 work = list(found)[first:]
                 first = len(found)
-                for other in chain.from_iterable(self._next(each, name) for each in work):
+                for other in chain.from_iterable(map(self._next, work)):
                     if len(found) > MAX_NAMES:
                         break
                     found[other] = None
             self._known[name] = tuple(found)[1:]
         return self._known[name]
 
-    def _next(self, name: str, asked: str) -> Iterator[str]:
-        self._resting.setdefault(name, set()).add(asked)
+    def _next(self, name: str) -> Iterator[str]:
         yield from self._held.named(name)
         for callee, place in self._passed.named(name):
-            self._resting.setdefault(callee, set()).add(asked)
             for decl in self._functions.named(callee)[:_MOST_FUNCTIONS]:
                 parameter = _parameter(decl, place)
                 if parameter is not None:

@@ -25,6 +25,7 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
+from locklint.index.implicit_names import ImplicitNames
 
 MAX_HOPS = 25
 """The largest number of imports, re-exports and aliases that are followed for one name."""
@@ -86,7 +87,9 @@ class Unread(Protocol):
 
 
 class Shelf(Protocol):
-    """The files of a run that were not read yet."""
+    """The files of a run that were not read yet; ``names`` are of their methods."""
+
+    names: ImplicitNames
 
     def unread(self, module: str) -> Sequence[Unread]:
         """Return the files of that module name."""
@@ -104,55 +107,43 @@ class Project:
     Two files may have one module name (scripts in different folders). A file then sees itself, then
     files under its own root folder, and of files elsewhere only those with an unambiguous name.
     Files of ``shelf`` are treated like those that were read, and are read once they are chosen.
+    They are looked up, not searched: subclasses, calls and bindings are those of ``searched``, so
+    that no result depends on what was looked up before.
     """
 
     def __init__(self, modules: Iterable[ModuleIndex] = (), shelf: Shelf | None = None) -> None:
-        self.added: list[ModuleIndex] = []
-        """All modules in the order in which they came."""
+        self.searched: Sequence[ModuleIndex] = sorted(modules, key=_place)
+        """The files that searches go through, by module and path."""
 
         self._modules: dict[str, list[ModuleIndex]] = {}
         self._by_key: dict[str, ModuleIndex] = {}
         self._shelf = shelf
+        self.unread_names = ImplicitNames() if shelf is None else shelf.names
         self._packages: set[str] = set()
         self._mro: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._in_progress: set[ClassRef] = set()
         # Valid for as long as something is in progress: a cycle may have cut them short.
         self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
-        self._heirs = NameTable(_named_bases, self.modules)
-        self.call_sites = CallSites(self.modules)
-        self._stores = NameTable(_stores, self.modules)
-        self._others = OtherNames(self.modules)
+        self._heirs = NameTable(_named_bases, self.searched)
+        self.call_sites = CallSites(self.searched)
+        self._stores = NameTable(_stores, self.searched)
+        self._others = OtherNames(self.searched)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
-        for index in modules:
-            self.add(index)
-
-    def add(self, index: ModuleIndex) -> None:
-        """Add a file's declarations; the same path again replaces them."""
-        self._put(index)
-        self._mro.clear()
-        self._members.clear()
+        for index in self.searched:
+            self._put(index)
 
     def _put(self, index: ModuleIndex) -> None:
         known = self._modules.setdefault(index.module, [])
-        replaced = [other for other in known if other.path == index.path]
-        known[:] = [other for other in known if other.path != index.path]
         known.append(index)
-        self.added.append(index)
-        self._by_key[index.key] = index
         known.sort(key=lambda other: other.path)
+        self._by_key[index.key] = index
         parts = index.module.split(".")
         for length in range(1, len(parts)):
             self._packages.add(".".join(parts[:length]))
-        self._subclasses.clear()
-        for table in (self._heirs, self.call_sites, self._stores, self._others):
-            if replaced:
-                table.clear()
-            else:
-                table.add(index)
 
-    def modules(self) -> Iterable[ModuleIndex]:
-        """All modules, sorted by name and path."""
+    def modules(self) -> Iterator[ModuleIndex]:
+        """All files that were read until now, by module and path."""
         for name in sorted(self._modules):
             yield from self._modules[name]
 
@@ -175,7 +166,6 @@ class Project:
         assert self._shelf is not None
         loaded = self._shelf.load(dotted, chosen.shown)
         if loaded is not None:
-            # Earlier results stay valid: the module that each depends on was loaded then.
             self._put(loaded)
         return loaded
 
@@ -515,6 +505,10 @@ def _nearest(files: Sequence[_File], dotted: str, near: ModuleIndex | None) -> _
     if first == second:
         return None
     return next(file for file in files if _common_folders(_path(file), near.path) == first)
+
+
+def _place(file: ModuleIndex) -> tuple[str, str]:
+    return file.module, file.path
 
 
 def _path(file: ModuleIndex | Unread) -> str:

@@ -193,19 +193,19 @@ class StaticResolver:
 
     def getter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of reading the attribute ``path``; an empty `Callee` if none."""
-        if not path.fields or path.last not in self.dispatch.property_names():
+        if not path.fields or path.last not in self.dispatch.property_names:
             return _NOTHING
         return self._memoised(Question.READ, function, path)
 
     def setter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of binding the attribute ``path``; an empty `Callee` if none."""
-        if not path.fields or path.last not in self.dispatch.property_names():
+        if not path.fields or path.last not in self.dispatch.property_names:
             return _NOTHING
         return self._memoised(Question.BIND, function, path)
 
     def operator(self, function: str, path: AccessPath, method: str) -> Callee:
         """The special method of that name that an operator calls on ``path``."""
-        if method not in self.dispatch.special_names():
+        if method not in self.dispatch.special_names:
             return _NOTHING
         return self._memoised(method, function, path)
 

@@ -176,8 +176,8 @@ class WrittenCalls(msgspec.Struct):
     def _read(self, index: ModuleIndex, decl: FunctionDecl, node: ast.stmt) -> Iterator[WrittenUse]:
         names = self._names_of(index)
         resolver = self.resolver(index)
-        special = resolver.dispatch.special_names()
-        properties = resolver.dispatch.property_names()
+        special = resolver.dispatch.special_names
+        properties = resolver.dispatch.property_names
         work: list[tuple[Any, str]] = [(node, decl.qualname)]
         pop, push = work.pop, work.append
         while work:
