@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from locklint.frontend.questions import MAX_DEPTH, Questions
+from locklint.frontend.trace import Trace
 from locklint.frontend.value_types import NONE, UNKNOWN, Types
 
 
@@ -12,7 +13,7 @@ class Chain(Questions):
     """Question n needs the answer of the next one, or of those that are named, up to an end."""
 
     def __init__(self, end: int, needs: Mapping[int, tuple[int, ...]] | None = None) -> None:
-        super().__init__()
+        super().__init__(Trace())
         self.end = end
         self.needs = needs or {}
         self.computed: list[int] = []

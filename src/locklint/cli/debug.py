@@ -18,6 +18,9 @@ FILE_STAGES = ("ir", "locks")
 PROGRAM_STAGES = ("summary", "calls", "graph")
 """The stages of all files together."""
 
+TRACES = "traces"
+"""The stage that tells which facts about other files each function rests on."""
+
 FACTS = "facts"
 """The stage for other programs: all facts as data."""
 
@@ -31,7 +34,9 @@ _SHARED = ("extend_exclude", "isolated", "config_words", "no_cache", "cache_dir"
 
 
 @with_options_of_check(*_SHARED, short_help="Print a stage of the analysis.")
-@click.argument("stage", type=click.Choice((*FILE_STAGES, *PROGRAM_STAGES, COVERAGE, FACTS)))
+@click.argument(
+    "stage", type=click.Choice((*FILE_STAGES, *PROGRAM_STAGES, TRACES, COVERAGE, FACTS))
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 @option(OptionGroup.OUTPUT, "--function", metavar="NAME", help="Print only this function.")
 @option(
@@ -53,7 +58,8 @@ def debug(
 
     For files and folders together: the waits of each function and the locks held there (summary),
     the calls and the starts of threads (calls), or the lock-order graph with its cycles, and why
-    other loops in it are no deadlocks (graph).
+    other loops in it are no deadlocks (graph), or the facts about other files that the graph of
+    each function rests on (traces).
 
     For files and folders, with the settings of `check`: each place that looks like an acquire,
     whether its lock is known, and if not, why (coverage).
@@ -95,11 +101,14 @@ def _print_file(stage: str, file: str, function: str | None) -> int:
 
 
 def _print_program(stage: str, files: tuple[str, ...], function: str | None) -> int:
-    from locklint.engine.debug import print_program_stage
+    from locklint.engine.debug import print_program_stage, print_traces
     from locklint.engine.pipeline import UsageError
 
     try:
-        found = print_program_stage(stage, files, function)
+        if stage == TRACES:
+            found = print_traces(files, function)
+        else:
+            found = print_program_stage(stage, files, function)
     except (UsageError, LookupError) as error:
         raise Failure(str(error)) from None
     write_result(found.text)

@@ -80,6 +80,32 @@ def print_program_stage(
     return ProgramText(print_functions(program, chosen), problems)
 
 
+def print_traces(paths: Sequence[str], function: str | None = None) -> ProgramText:
+    """The facts of the project that the graph of each function rests on.
+
+    Raise `locklint.engine.pipeline.UsageError` and `LookupError` as `print_program_stage` does.
+    """
+    from locklint.engine.find_files import find_files
+
+    config = Config()
+    files = ProgramFiles(config)
+    found = find_files(paths, config, None)
+    for problem in found.problems:
+        files.problem(problem.path, problem.message)
+    lowered = files.read_all(found.files)
+    analysis = WholeProgram(files, config, traced=True)
+    analysis.solve(lowered)
+    known = sorted(analysis.interprocedural.functions.items())
+    chosen = [key for key, one in known if function in (None, one.qualname, one.name)]
+    if function is not None and not chosen:
+        raise LookupError(f"no function named {function} touches a lock here")
+    problems = (*(f"{each.path}: {each.message}" for each in files.not_analysed),)
+    blocks = [
+        "\n  ".join((f"function {key}", *map(str, analysis.facts_behind(key)))) for key in chosen
+    ]
+    return ProgramText("\n\n".join(blocks), problems)
+
+
 def _analyse(path: str, name: str | None) -> tuple[WholeProgram, list[str]]:
     """A file by itself; functions that mention locks, or have the name, are solved in any case."""
     files = ProgramFiles(Config())

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from locklint.engine.program_inputs import ProgramInputs
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
+    from locklint.frontend.trace import Interface
     from locklint.frontend.written_calls import WrittenCalls
     from locklint.index.declarations import FunctionDecl, ModuleIndex
 
@@ -67,7 +68,10 @@ class WholeProgram:
         config: Config,
         progress: Progress | None = None,
         wanted: frozenset[EventKind] = ALL_EVENTS,
+        *,
+        traced: bool = False,
     ) -> None:
+        """``traced``: record what the graph of each function rests on."""
         from locklint.analysis.interprocedural import Interprocedural
         from locklint.frontend.apply_effects import lock_method_names
         from locklint.frontend.astroid_resolver import AstroidResolver
@@ -81,6 +85,7 @@ class WholeProgram:
         self._progress = progress or NoProgress()
         self.interprocedural = Interprocedural(self._progress.advance, wanted)
         self.project = Project([file.index for file in files.searched.values()], files)
+        self.project.trace.is_on = traced
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
         names = config.immediate_callers
@@ -127,6 +132,14 @@ class WholeProgram:
         self._add(self._signalling())
         self._look_for_callers()
         self.interprocedural.settle()
+
+    def facts_behind(self, key: str) -> tuple[Interface, ...]:
+        """Return the facts that the graph of a function rests on, if that was recorded."""
+        return self.project.trace.interfaces(key)
+
+    def digest(self, fact: Interface) -> str:
+        """Return a digest of a fact; lines and columns have no part."""
+        return self._resolver.dispatch.fact(fact)
 
     def forget(self) -> None:
         """Drop the results about names, which only solving needs: a tenth of the memory."""
@@ -427,7 +440,10 @@ class WholeProgram:
             if function is not None and file is not None:
                 self._marked.add(key)
                 asked = partial(mark_safe, function, self.resolver_of(file.index))
+                begun = self.project.trace.begin()
+                self.project.trace.use(key)
                 marked = self._answer(file, asked, function)
+                self.project.trace.end(begun, key)
                 if marked is not function:
                     found[key] = marked
         return found
@@ -464,11 +480,15 @@ class WholeProgram:
         from locklint.frontend.apply_effects import apply_effects
         from locklint.frontend.cannot_raise import mark_safe
         from locklint.frontend.collective_locks import with_collective_locks
+        from locklint.frontend.trace import InterfaceKind
 
+        trace = self.project.trace
         path = file.source.path
         resolver = self.resolver_of(file.index)
         done: list[Function] = []
         for function in functions:
+            begun = trace.begin()
+            trace.note(InterfaceKind.FILE, path)
             try:
                 resolved = apply_effects(function, resolver, self._methods, self._immediate)
                 if holds_by_hand(resolved):
@@ -477,6 +497,7 @@ class WholeProgram:
                 done.append(resolved)
             except Exception as error:
                 self._internal(path, error)
+            trace.end(begun, function.key)
         return with_collective_locks(done)
 
     def written_calls(self) -> WrittenCalls:

@@ -216,9 +216,14 @@ class Attributes:
     def slot(self, cls: ClassRef, name: str) -> Slot:
         """Return everything known about an attribute of a class's instances."""
         key = (cls, name)
+        trace = self.evaluator.project.trace
         known = self._slots.get(key)
         if known is None:
+            begun = trace.begin()
             known = self._slots[key] = self._find_slot(cls, name)
+            trace.end(begun, ("slot", key))
+        elif trace.is_on:
+            trace.use(("slot", key))
         return known
 
     def _find_slot(self, cls: ClassRef, name: str) -> Slot:

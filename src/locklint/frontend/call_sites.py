@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from locklint.frontend.name_table import NameTable
+from locklint.frontend.trace import InterfaceKind, Trace
 from locklint.index import build
 from locklint.index.declarations import CallSite, ModuleIndex, Parameter
 
@@ -24,16 +25,19 @@ class CallSites:
     the places of calls are kept by what they pass.
     """
 
-    def __init__(self, modules: Sequence[ModuleIndex]) -> None:
+    def __init__(self, modules: Sequence[ModuleIndex], trace: Trace) -> None:
+        self._trace = trace
         self._table = NameTable(_call_sites, modules)
         self._passing: dict[str, _Passing] = {}
 
     def named(self, name: str) -> list[Site]:
         """Return the calls by that last name, by module, all of them."""
+        self._trace.note(InterfaceKind.CALLS, name)
         return [(index, site) for index, sites in self._table.files(name) for site in sites]
 
     def count(self, name: str) -> int:
         """Return the number of calls by that last name."""
+        self._trace.note(InterfaceKind.CALLS, name)
         return sum([len(sites) for _, sites in self._table.files(name)])
 
     def passing(self, name: str, parameter: Parameter, least: int, but: ModuleIndex) -> list[Site]:
@@ -42,6 +46,7 @@ class CallSites:
         Empty if there are more than `MAX_CALL_SITES`: a part of them proves nothing, and most calls
         by so common a name are of other functions.
         """
+        self._trace.note(InterfaceKind.CALLS, name)
         files = self._table.number_of_files(name)
         if not files or (files == 1 and next(self._table.files(name))[0].path == but.path):
             return []

@@ -73,15 +73,21 @@ class Walker:
         result. If no fact was found, the result stays the same until more is known.
         """
         key = (scope, path)
-        if key in self._types:
-            return self._types[key]
         inference = self.inference
+        trace = inference.project.trace
+        if key in self._types:
+            if trace.is_on:
+                trace.use(("types", key))
+            return self._types[key]
         before = inference.knowledge if inference.is_new else None
         if key in self._given_up and self._given_up[key][0] == before:
             inference.give_up()
+            trace.use(("types", key))
             return self._given_up[key][1]
         kept = len(self._types)
+        begun = trace.begin()
         found = self._find_types(scope, path)
+        trace.end(begun, ("types", key))
         if not inference.exhausted:
             self._types[key] = found
         elif before == inference.knowledge and kept == len(self._types):

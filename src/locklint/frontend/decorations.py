@@ -80,10 +80,15 @@ class Decorations:
         if function.through:
             return function.through
         key = function.key
+        trace = self.inference.project.trace
         known = self._called.get(key)
         if known is None:
             self._called[key] = key  # A decorator that is decorated with itself ends here.
+            begun = trace.begin()
             known = self._called[key] = self._wrapped(function)
+            trace.end(begun, ("called", key))
+        else:
+            trace.use(("called", key))
         return known
 
     def _wrapped(self, function: FunctionType) -> str:

@@ -15,6 +15,7 @@ from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
 from locklint.frontend.decorations import Decorations
 from locklint.frontend.inference import Inference
 from locklint.frontend.resolver import Callee, Question
+from locklint.frontend.trace import Interface, InterfaceKind
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
@@ -79,6 +80,24 @@ class Dispatch:
                     if any(_last_name(each.value) in descriptors for each in bindings):
                         found.add(name)
         return found
+
+    def fact(self, interface: Interface) -> str:
+        """Return a digest of any fact that a result may rest on."""
+        if interface.kind is InterfaceKind.PROPERTY:
+            return str(interface.name in self.property_names)
+        if interface.kind is InterfaceKind.SPECIAL:
+            return str(interface.name in self.special_names)
+        return self.inference.project.fact(interface)
+
+    def may_be_property(self, name: str) -> bool:
+        """Return whether some class of the project computes an attribute of that name."""
+        self.inference.project.trace.note(InterfaceKind.PROPERTY, name)
+        return name in self.property_names
+
+    def may_be_special(self, name: str) -> bool:
+        """Return whether some class of the project has the special method."""
+        self.inference.project.trace.note(InterfaceKind.SPECIAL, name)
+        return name in self.special_names
 
     @cached_property
     def special_names(self) -> Set[str]:
@@ -332,6 +351,7 @@ class Dispatch:
         metaclass = ClassRef(scope.path, decl.class_name, scope.index)
         names = {each.decl.name for each in (metaclass, *project.subclasses(metaclass))}
         found: dict[str, FunctionType] = {}
+        project.trace.note(InterfaceKind.METACLASS, "")
         for index in project.searched:
             for qualname, declared in index.classes.items():
                 if any(_metaclass_name(value) in names for _, value in declared.keywords):

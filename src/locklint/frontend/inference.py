@@ -19,6 +19,7 @@ from locklint.frontend.construction import Construction
 from locklint.frontend.project import Found, Project
 from locklint.frontend.questions import MAX_DEPTH, MAX_STEPS, Questions
 from locklint.frontend.receivers import declares
+from locklint.frontend.trace import InterfaceKind
 from locklint.frontend.value_types import (
     NONE,
     UNKNOWN,
@@ -79,7 +80,7 @@ class Inference(Questions):
     """Types of values; its parts are for attributes, calls, annotations and arguments."""
 
     def __init__(self, project: Project, table: LockTable) -> None:
-        super().__init__()
+        super().__init__(project.trace)
         self.project = project
         self.table = table
         self.attributes = Attributes(self)
@@ -204,6 +205,8 @@ class Inference(Questions):
     def name(self, name: str, scope: Scope) -> Types:
         """Return the meaning of a bare name in a scope."""
         self._steps += 1
+        if self._trace.is_on:
+            self._trace.note(InterfaceKind.FILE, scope.path)
         if scope.given:
             known = scope.known(name)
             if known is not None:

@@ -14,6 +14,7 @@ import msgspec
 from locklint.frontend.call_sites import CallSites
 from locklint.frontend.name_table import NameTable
 from locklint.frontend.other_names import OtherNames
+from locklint.frontend.trace import Interface, InterfaceKind, Trace
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
     Binding,
@@ -26,6 +27,7 @@ from locklint.index.declarations import (
     Value,
 )
 from locklint.index.implicit_names import ImplicitNames
+from locklint.index.interface import digest_of
 
 MAX_HOPS = 25
 """The largest number of imports, re-exports and aliases that are followed for one name."""
@@ -115,6 +117,8 @@ class Project:
         self.searched: Sequence[ModuleIndex] = sorted(modules, key=_place)
         """The files that searches go through, by module and path."""
 
+        self.trace = Trace()
+
         self._modules: dict[str, list[ModuleIndex]] = {}
         self._by_key: dict[str, ModuleIndex] = {}
         self._shelf = shelf
@@ -126,7 +130,7 @@ class Project:
         self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
         self._heirs = NameTable(_named_bases, self.searched)
-        self.call_sites = CallSites(self.searched)
+        self.call_sites = CallSites(self.searched, self.trace)
         self._stores = NameTable(_stores, self.searched)
         self._others = OtherNames(self.searched)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
@@ -150,12 +154,23 @@ class Project:
     def by_key(self, key: str) -> ModuleIndex | None:
         """Return the file whose functions have that key before the colon."""
         found = self._by_key.get(key)
-        return found if found is not None else self.module(key)
+        if found is None:
+            return self.module(key)
+        self.trace.note(InterfaceKind.FILE, found.path)
+        return found
 
     def module(self, dotted: str, near: ModuleIndex | None = None) -> ModuleIndex | None:
         """The module of that name, as the file ``near`` sees it."""
         if near is not None and near.module == dotted:
             return near
+        found = self._module(dotted, near)
+        if self.trace.is_on:
+            self.trace.note(InterfaceKind.MODULE, dotted)
+            if found is not None:
+                self.trace.note(InterfaceKind.FILE, found.path)
+        return found
+
+    def _module(self, dotted: str, near: ModuleIndex | None) -> ModuleIndex | None:
         known = self._modules.get(dotted, ())
         unread = self._shelf.unread(dotted) if self._shelf is not None else ()
         if not unread:
@@ -186,7 +201,7 @@ class Project:
     def _resolve(
         self, parts: tuple[str, ...], near: ModuleIndex | None, seen: set[Member] | None
     ) -> Found | None:
-        if self._shelf is None and parts[0] not in self._packages and parts[0] not in self._modules:
+        if self._is_outside(parts[0]):
             return None
         for length in range(len(parts), 0, -1):
             index = self.module(".".join(parts[:length]), near)
@@ -199,6 +214,12 @@ class Project:
             if found is not None:
                 return found
         return None
+
+    def _is_outside(self, package: str) -> bool:
+        if self._shelf is not None or package in self._packages or package in self._modules:
+            return False
+        self.trace.note(InterfaceKind.MODULE, package)
+        return True
 
     def _rebound(
         self, parts: tuple[str, ...], near: ModuleIndex | None, seen: set[Member] | None
@@ -224,11 +245,14 @@ class Project:
         Only the result of the first query is cached, for the others may lack something.
         """
         key = (index.path, names)
-        if seen is None:
-            if key not in self._members:
-                self._members[key] = self._find_member(index, names, {key})
-            return self._members[key]
         if key in self._members:
+            if self.trace.is_on:
+                self.trace.use(("member", key))
+            return self._members[key]
+        if seen is None:
+            depth = self.trace.begin()
+            self._members[key] = self._find_member(index, names, {key})
+            self.trace.end(depth, ("member", key))
             return self._members[key]
         if key in seen or len(seen) > MAX_QUESTIONS:
             return None
@@ -280,7 +304,7 @@ class Project:
     def _one_hop(
         self, parts: tuple[str, ...], near: ModuleIndex | None
     ) -> tuple[tuple[str, ...], ModuleIndex] | None:
-        if self._shelf is None and parts[0] not in self._packages and parts[0] not in self._modules:
+        if self._is_outside(parts[0]):
             return None
         for length in range(len(parts) - 1, 0, -1):
             index = self.module(".".join(parts[:length]), near)
@@ -387,10 +411,13 @@ class Project:
         """
         known = self._mro.get(cls) or self._partial.get(cls)
         if known is not None:
+            if self.trace.is_on:
+                self.trace.use(("mro", cls))
             return known
         if cls in self._in_progress or len(self._in_progress) >= MAX_ANCESTORS:
             return (cls,)
         self._in_progress.add(cls)
+        depth = self.trace.begin()
         try:
             bases = self.bases(cls)
             chains: list[list[Ancestor]] = [
@@ -402,6 +429,7 @@ class Project:
             result = (cls, *[item for item in order if item != cls])[:MAX_ANCESTORS]
         finally:
             self._in_progress.discard(cls)
+            self.trace.end(depth, ("mro", cls))
         if self._in_progress:
             self._partial[cls] = result
         else:
@@ -412,24 +440,68 @@ class Project:
     def subclasses(self, cls: ClassRef) -> tuple[ClassRef, ...]:
         """The classes of the project that descend from it, by module and place; bounded."""
         known = self._subclasses.get(cls)
-        if known is None:
+        if known is not None:
+            self.trace.use(("subclasses", cls))
+        else:
+            depth = self.trace.begin()
             found: dict[ClassRef, None] = {}
             work = [cls]
             while work and len(found) < MAX_SUBCLASSES:
-                for other in self._heirs.named(work.pop().decl.name):
+                name = work.pop().decl.name
+                self.trace.note(InterfaceKind.DERIVED, name)
+                for other in self._heirs.named(name):
                     if other not in found and other != cls and cls in self.mro(other):
                         found[other] = None
                         work.append(other)
             known = self._subclasses[cls] = tuple(found)
+            self.trace.end(depth, ("subclasses", cls))
         return known
 
     def other_names(self, name: str) -> tuple[str, ...]:
         """The names, besides its own, by which what has that bare name is called; bounded."""
+        self.trace.note(InterfaceKind.NAMES, name)
         return self._others.of(name)
 
     def attribute_stores(self, name: str) -> Iterator[tuple[ModuleIndex, Binding]]:
         """The bindings of an attribute through names other than `self`, by module, bounded."""
+        self.trace.note(InterfaceKind.BINDINGS, name)
         return islice(self._stores.named(name), MAX_STORES)
+
+    def fact(self, interface: Interface) -> str:
+        """Return a digest of a fact that a result may rest on; lines and columns have no part.
+
+        Raise `ValueError` for the names of implicit methods, which `Dispatch.fact` knows.
+        """
+        name = interface.name
+        match interface.kind:
+            case InterfaceKind.FILE:
+                files = [each for each in self.modules() if each.path == name]
+                return digest_of(files)
+            case InterfaceKind.MODULE:
+                known = [each.path for each in self._modules.get(name, ())]
+                unread = self._shelf.unread(name) if self._shelf is not None else ()
+                return digest_of(sorted([*known, *(each.shown for each in unread)]))
+            case InterfaceKind.DERIVED:
+                return digest_of([str(each) for each in self._heirs.named(name)])
+            case InterfaceKind.CALLS:
+                sites = self.call_sites.named(name)
+                return digest_of([(index.path, site) for index, site in sites])
+            case InterfaceKind.BINDINGS:
+                stores = self._stores.named(name)
+                return digest_of([(index.path, binding) for index, binding in stores])
+            case InterfaceKind.NAMES:
+                return digest_of(self._others.of(name))
+            case InterfaceKind.METACLASS:
+                return digest_of(
+                    [
+                        (index.path, qualname, decl.keywords)
+                        for index in self.searched
+                        for qualname, decl in index.classes.items()
+                        if decl.keywords
+                    ]
+                )
+            case InterfaceKind.PROPERTY | InterfaceKind.SPECIAL:
+                raise ValueError(f"{interface} is no fact about declarations alone")
 
 
 def hides_submodule(package: ModuleIndex, name: str) -> bool:

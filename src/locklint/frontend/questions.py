@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from locklint.frontend.evaluator import Key
+from locklint.frontend.trace import Trace
 from locklint.frontend.value_types import UNKNOWN, Types
 
 MAX_STEPS = 4_000
@@ -54,7 +55,9 @@ class Questions:
     nested, is given up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace) -> None:
+        """``trace`` records what results rest on."""
+        self._trace = trace
         self._memo: dict[Key, Types] = {}
         self._stack: dict[Key, _Frame] = {}
         self._provisional: dict[Key, tuple[Types, _Frame]] = {}
@@ -103,6 +106,8 @@ class Questions:
         be walked once for each path through it.
         """
         if key in self._memo:
+            if self._trace.is_on:
+                self._trace.use(key)
             return self._memo[key]
         stack = self._stack
         if key in stack:
@@ -117,19 +122,23 @@ class Questions:
         if known is not None and self._is_valid(known):
             self._give_up_in((key, *known.nested))
             self._leave(key, known.frame)
+            self._trace.use(key)
             return known.result
         self._steps += 1
         before = self._provisional.get(key)
         if before is not None and before[1].is_cut_alike(stack):
             self._leave(key, before[1])
+            self._trace.use(key)
             return before[0]
         frame = stack[key] = _Frame(self._depth)
         self._depth += 1
+        begun = self._trace.begin()
         try:
             result = compute()
         finally:
             self._depth -= 1
             del stack[key]
+            self._trace.end(begun, key)
         frame.cuts.discard(key)
         if self.exhausted:
             if self._given_up_in:

@@ -118,8 +118,12 @@ class StaticResolver:
         if scope is None:
             return None
         key = (scope, path)
-        if key not in self._locks:
+        if key in self._locks:
+            self.project.trace.use(("lock", key))
+        else:
+            begun = self.project.trace.begin()
             self._locks[key] = self._lock(scope, path)
+            self.project.trace.end(begun, ("lock", key))
         return self._locks[key]
 
     def narrowed(
@@ -131,13 +135,17 @@ class StaticResolver:
         """
         key = f"{function} where {variable} is {', '.join(map(str, classes))}"
         if key in self._narrowed:
+            self.project.trace.use(("narrowed", key))
             return key
         scope = self._scope(function, variable)
         if scope is None:
             return None
+        begun = self.project.trace.begin()
         self.inference.begin()
         types = union(*[self.walker.types(scope, each) for each in classes])
-        return key if self._narrow(key, scope, variable.root_name, types) else None
+        is_known = self._narrow(key, scope, variable.root_name, types)
+        self.project.trace.end(begun, ("narrowed", key))
+        return key if is_known else None
 
     def tested(self, function: str, name: str) -> str | None:
         """Return the key under which a variable is whatever its function finds it to be by a test.
@@ -146,14 +154,18 @@ class StaticResolver:
         """
         key = f"{function} where {name} is tested"
         if key in self._narrowed:
+            self.project.trace.use(("narrowed", key))
             return key
         scope = self._scope(function, AccessPath(name))
         if scope is None or scope.decl is None or name not in scope.decl.tested:
             return None
+        begun = self.project.trace.begin()
         self.inference.begin()
         values = scope.decl.tested[name]
         types = union(*[self.inference.value(value, scope) for value in values])
-        return key if self._narrow(key, scope, name, types) else None
+        is_known = self._narrow(key, scope, name, types)
+        self.project.trace.end(begun, ("narrowed", key))
+        return key if is_known else None
 
     def _narrow(self, key: str, scope: Scope, name: str, classes: Types) -> bool:
         """Keep the scope in which a variable is an instance, and return whether one is known."""
@@ -193,19 +205,19 @@ class StaticResolver:
 
     def getter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of reading the attribute ``path``; an empty `Callee` if none."""
-        if not path.fields or path.last not in self.dispatch.property_names:
+        if not path.fields or not self.dispatch.may_be_property(path.last):
             return _NOTHING
         return self._memoised(Question.READ, function, path)
 
     def setter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of binding the attribute ``path``; an empty `Callee` if none."""
-        if not path.fields or path.last not in self.dispatch.property_names:
+        if not path.fields or not self.dispatch.may_be_property(path.last):
             return _NOTHING
         return self._memoised(Question.BIND, function, path)
 
     def operator(self, function: str, path: AccessPath, method: str) -> Callee:
         """The special method of that name that an operator calls on ``path``."""
-        if method not in self.dispatch.special_names:
+        if not self.dispatch.may_be_special(method):
             return _NOTHING
         return self._memoised(method, function, path)
 
@@ -214,8 +226,12 @@ class StaticResolver:
         if scope is None:
             return _NOTHING
         key = (question, scope, path)
-        if key not in self._callees:
+        if key in self._callees:
+            self.project.trace.use(("callee", key))
+        else:
+            begun = self.project.trace.begin()
             self._callees[key] = self._find_callee(question, scope, path)
+            self.project.trace.end(begun, ("callee", key))
         return self._callees[key]
 
     def _find_callee(self, question: Asked, scope: Scope, path: AccessPath) -> Callee:
