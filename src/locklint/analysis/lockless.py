@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised
+from locklint.analysis.lockset_assign import assign
+from locklint.analysis.lockset_tests import evaluate
 from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.relevance import Relevance
@@ -71,7 +73,7 @@ class Lockless(Transfer):
 
     def flow(self, block_id: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
         """The states that leave a block, each with its target."""
-        block = self._function.blocks[block_id]
+        block = self._context.function.blocks[block_id]
         plan = self._plan(block)
         current: list[Disjunct] = list(state)
         raised = None if block.on_exception is None else Raised()
@@ -110,12 +112,12 @@ class Lockless(Transfer):
 
     def record(self, block_id: BlockId, state: State) -> None:
         """Report to the recorder what happens in a block, and the exits of the function there."""
-        recorder = self._recorder
+        recorder = self._context.recorder
         assert recorder is not None
         current: list[Disjunct] = list(state)
         if not current:
             return
-        block = self._function.blocks[block_id]
+        block = self._context.function.blocks[block_id]
         plan = self._plan(block)
         for instruction in plan.noted:
             for disjunct in current:
@@ -139,7 +141,7 @@ class Lockless(Transfer):
         after: list[Disjunct] = []
         for disjunct in current:
             if isinstance(instruction, Assign):
-                after.append(self._assign(instruction.target, instruction.value, disjunct))
+                after.append(assign(self._context, instruction.target, instruction.value, disjunct))
             else:
                 after.append(self._open_stack(instruction, disjunct))
         if len(after) > 1 and not all(map(is_, after, current)):
@@ -193,7 +195,7 @@ class Lockless(Transfer):
                     if self._never_comes_back(instruction):
                         stops = True
                         break
-                case Assign() if self._relevance.renames:
+                case Assign() if self._context.relevance.renames:
                     noted.append(instruction)
                     steps.append((_likeliest(before), instruction))
                     before = []
@@ -201,7 +203,9 @@ class Lockless(Transfer):
                     noted.append(instruction)
                     steps.append((_likeliest(before), instruction))
                     before = []
-                case Await() if self._recorder and self._recorder.wants(EventKind.AWAIT):
+                case Await() if self._context.recorder and self._context.recorder.wants(
+                    EventKind.AWAIT
+                ):
                     noted.append(instruction)
                 case Enter() | Exit() | Spawn():
                     noted.append(instruction)
@@ -215,7 +219,7 @@ class Lockless(Transfer):
                 return (target,)
             case Branch(condition=condition, then=then, otherwise=otherwise):
                 # Constants and outcomes are not tracked, so that no state knows more than this.
-                outcome = self._evaluate(condition, _NOTHING_KNOWN)
+                outcome = evaluate(condition, _NOTHING_KNOWN)
                 both = dict.fromkeys((then, otherwise))
                 return tuple(both) if outcome is None else (then if outcome else otherwise,)
             case _:

@@ -16,7 +16,9 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct, Raised
+from locklint.analysis.lockset_assign import made_anew, rebind, set_value
 from locklint.analysis.lockset_holds import is_exclusive
+from locklint.analysis.lockset_names import canonical, canonical_lock, known_arguments, split
 from locklint.analysis.lockset_notes import STACKS, Notes
 from locklint.analysis.summary import Deltas, Effect, Passage, Summary
 from locklint.core.source import Span
@@ -31,11 +33,11 @@ class Calls(Notes):
     """Calls, and context managers that are no locks."""
 
     def _call(self, call: Call, disjunct: Disjunct, raised: Raised | None) -> list[Disjunct]:
-        if self._recorder:
-            for one in self._split((each.value for each in call.arguments), disjunct):
+        if self._context.recorder:
+            for one in split((each.value for each in call.arguments), disjunct):
                 self._note_call(call, one)
         if call.result is not None:
-            disjunct = self._made_anew(call.result, disjunct)
+            disjunct = made_anew(self._context, call.result, disjunct)
         if call.lock is not None and call.result is not None and call.callee is not None:
             return self._ask_if_held(call.lock, call.callee.last, call.result, disjunct)
         if not call.targets:
@@ -53,18 +55,21 @@ class Calls(Notes):
         """
         if not lock.api.tells_if_held(method):
             return [disjunct]
-        key = key_of(self._canonical_lock(lock, disjunct))
+        key = key_of(canonical_lock(self._context, lock, disjunct))
         hold = disjunct.hold(key)
         if hold.count > 0:
-            return [self._set(result, Constant(True), disjunct)]
+            return [set_value(self._context, result, Constant(True), disjunct)]
         known = hold.is_free or hold.why is Why.RELEASED
-        if not known or hold.forgotten or result not in self._relevance.tracked:
+        if not known or hold.forgotten or result not in self._context.relevance.tracked:
             return [disjunct]
-        free = self._set(result, Constant(False), disjunct)
+        free = set_value(self._context, result, Constant(False), disjunct)
         if hold.is_free and method != lock.api.locked_method:
             return [free]
         of_others = replace(FORGOTTEN, why=Why.OF_OTHERS, where=hold.where)
-        return [free, self._set(result, Constant(True), disjunct.with_hold(key, of_others))]
+        return [
+            free,
+            set_value(self._context, result, Constant(True), disjunct.with_hold(key, of_others)),
+        ]
 
     def _never_comes_back(self, call: Call) -> bool:
         if call.lock is not None and call.result is not None and call.callee is not None:
@@ -74,7 +79,7 @@ class Calls(Notes):
         return all(self._never_returns(target) for target in call.targets)
 
     def _never_returns(self, key: str) -> bool:
-        found = self._lookup(key)
+        found = self._context.lookup(key)
         if found is None or found[0].is_generator or found[0].is_async:
             return False
         return not found[1].returns
@@ -83,11 +88,11 @@ class Calls(Notes):
         self, call: Call, disjunct: Disjunct, raised: Raised | None, fails: bool = False
     ) -> list[Disjunct]:
         """Apply the summaries of a call's targets, where it returns or ``fails``."""
-        found = self._lookup(call.targets[0])
+        found = self._context.lookup(call.targets[0])
         if found is None:
             return [disjunct]
         callee, summary = found
-        binding = Binding(self._function, callee, call, None)
+        binding = Binding(self._context.function, callee, call, None)
         if runs_later(callee, call):
             return [self._released_later(binding, summary, disjunct)]
         if summary.asks is not None and not fails:
@@ -133,7 +138,9 @@ class Calls(Notes):
             after = shifted(tuple([effect.normal for effect in summary.effects]), [disjunct])
             if call.result is None or call.constructs or len(summary.returned) != 1 or not sure:
                 return after
-            return [self._set(call.result, summary.returned[0], one) for one in after]
+            return [
+                set_value(self._context, call.result, summary.returned[0], one) for one in after
+            ]
         split: list[Disjunct] = []
         for truth in (True, False):
             some = [disjunct]
@@ -143,7 +150,10 @@ class Calls(Notes):
                     some = self._note_failures(binding, effect, call.span, some)
             some = shifted(tuple([effect.given(truth) for effect in summary.effects]), some)
             if call.result is not None:
-                some = [self._set(call.result, summary.literal(truth), one) for one in some]
+                some = [
+                    set_value(self._context, call.result, summary.literal(truth), one)
+                    for one in some
+                ]
             split += some
         return split
 
@@ -156,11 +166,11 @@ class Calls(Notes):
             return disjunct
         for position, argument in enumerate(call.arguments, start=1):
             for key in argument.functions:
-                found = self._lookup(key)
+                found = self._context.lookup(key)
                 if found is not None:
                     callee, summary = found
                     binding = Binding.of_arguments(
-                        self._function, callee, call.arguments[position:], argument.receiver
+                        self._context.function, callee, call.arguments[position:], argument.receiver
                     )
                     disjunct = self._released_later(binding, summary, disjunct)
         return disjunct
@@ -174,7 +184,9 @@ class Calls(Notes):
     def _pass_on(self, locks: Iterable[LockRef], disjunct: Disjunct) -> Disjunct:
         """Return the disjunct after some locks were passed to others, which may release them."""
         for lock in locks:
-            disjunct = self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)
+            disjunct = self._hand_over(
+                key_of(canonical_lock(self._context, lock, disjunct)), disjunct
+            )
         return disjunct
 
     def _for_call(
@@ -183,9 +195,11 @@ class Calls(Notes):
         """Return the summary of a callee for what one call passes."""
         if not summary.decided_by:
             return summary
-        known = msgspec.structs.replace(call, arguments=self._arguments(call.arguments, disjunct))
-        passed = Binding(self._function, callee, known, None).passed(summary.decided_by)
-        found = self._lookup(callee.key, passed)
+        known = msgspec.structs.replace(
+            call, arguments=known_arguments(self._context, call.arguments, disjunct)
+        )
+        passed = Binding(self._context.function, callee, known, None).passed(summary.decided_by)
+        found = self._context.lookup(callee.key, passed)
         return summary if found is None else found[1]
 
     def _note_failures(
@@ -197,7 +211,7 @@ class Calls(Notes):
             return disjuncts
         result: list[Disjunct] = []
         for disjunct in disjuncts:
-            key = key_of(self._canonical_lock(here, disjunct), effect.mode)
+            key = key_of(canonical_lock(self._context, here, disjunct), effect.mode)
             hold = disjunct.hold(key)
             if not hold.forgotten and hold.count == 0 and not hold.is_held:
                 failed = replace(hold, free_at=0, why=Why.TRY_FAILED, where=span)
@@ -240,11 +254,11 @@ class Calls(Notes):
         failed: bool = False,
     ) -> list[Disjunct]:
         written = lock.path
-        lock = self._canonical_lock(lock, disjunct)
+        lock = canonical_lock(self._context, lock, disjunct)
         key = key_of(lock, mode)
         if delta is None:
-            if self._recorder:
-                self._recorder.varies(lock)
+            if self._context.recorder:
+                self._context.recorder.varies(lock)
             return [disjunct.with_hold(key, FORGOTTEN)]
         current = [disjunct]
         how = How(callee.name, Means.CALL)
@@ -265,7 +279,7 @@ class Calls(Notes):
             return [disjunct]
         if self._opens_stack(enter):
             disjunct = self._open_stack(enter, disjunct)
-        if self._recorder:
+        if self._context.recorder:
             self._note_managed(manager, enter.span, True, disjunct)
         return self._managed(manager, enter.span, Passage.ENTER, disjunct, None)
 
@@ -280,16 +294,18 @@ class Calls(Notes):
 
     def _open_stack(self, enter: Enter, disjunct: Disjunct) -> Disjunct:
         assert isinstance(enter.context, AccessPath)
-        stack = self._canonical(enter.context, disjunct)
+        stack = canonical(enter.context, disjunct)
         if enter.result is not None:
-            disjunct = self._set(enter.result, stack, self._rebind(enter.result, disjunct))
+            disjunct = set_value(
+                self._context, enter.result, stack, rebind(self._context, enter.result, disjunct)
+            )
         return disjunct
 
     def _exit(self, exit_: Exit, disjunct: Disjunct, raised: Raised | None) -> list[Disjunct]:
         manager = exit_.manager
         if manager is None:
             return [disjunct]
-        if self._recorder:
+        if self._context.recorder:
             self._note_exit(exit_, disjunct)
         if self._closes_stack(exit_):
             assert isinstance(exit_.context, AccessPath)
@@ -307,10 +323,10 @@ class Calls(Notes):
     ) -> list[Disjunct]:
         outcomes = [disjunct]
         if manager.generator is not None:
-            found = self._lookup(manager.generator)
+            found = self._context.lookup(manager.generator)
             if found is not None:
                 callee, summary = found
-                binding = Binding(self._function, callee, manager.call, None)
+                binding = Binding(self._context.function, callee, manager.call, None)
                 if manager.call is not None:
                     summary = self._for_call(callee, summary, manager.call, disjunct)
                 for effect in summary.context_effects:
@@ -320,10 +336,10 @@ class Calls(Notes):
                     )
             return outcomes
         key = manager.enter if passage is Passage.ENTER else manager.exit
-        found = self._lookup(key) if key else None
+        found = self._context.lookup(key) if key else None
         if found is not None:
             callee, summary = found
-            binding = Binding(self._function, callee, None, manager.receiver)
+            binding = Binding(self._context.function, callee, None, manager.receiver)
             for other in summary.effects:
                 outcomes = self._shift_all(
                     binding, other.lock, other.mode, other.normal, span, callee, outcomes, raised

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from msgspec.structs import replace
 
+from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.guards import flagged_releases
 from locklint.analysis.hold import (
     FORGOTTEN,
@@ -23,7 +24,9 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct, Raised
-from locklint.analysis.lockset_values import Values
+from locklint.analysis.lockset_assign import set_value
+from locklint.analysis.lockset_names import canonical, canonical_lock, value_of
+from locklint.analysis.lockset_tests import exists
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import read_acquire
@@ -33,29 +36,32 @@ from locklint.ir.means import BY_STACK, How, Means, Use
 from locklint.ir.operands import bound_temporaries
 
 
-class Holds(Values):
+class Holds:
     """Acquires, releases, and releases that are left to a stack of clean-ups."""
+
+    def __init__(self, context: FunctionContext) -> None:
+        self._context = context
 
     @cached_property
     def _flagged(self) -> frozenset[Span]:
-        return flagged_releases(self._function)
+        return flagged_releases(self._context.function)
 
     @cached_property
     def _perhaps_given_acquired(self) -> frozenset[AccessPath]:
         """Results of calls that may have acquired the lock that they give, and their variables."""
         results = {
             instruction.result
-            for block in self._function.blocks.values()
+            for block in self._context.function.blocks.values()
             for instruction in block.instructions
             if isinstance(instruction, Call) and instruction.result is not None
             if instruction.overrides or not all(map(self._only_makes, instruction.targets))
         }
-        bound = bound_temporaries(self._function) if results else []
+        bound = bound_temporaries(self._context.function) if results else []
         return frozenset(results | {target for target, value in bound if value in results})
 
     def _only_makes(self, key: str) -> bool:
         """Return whether a function neither acquires a lock nor calls what might."""
-        found = self._lookup(key)
+        found = self._context.lookup(key)
         return found is not None and not any(
             isinstance(instruction, Acquire | TryAcquire)
             or (isinstance(instruction, Call) and bool(instruction.targets))
@@ -64,8 +70,8 @@ class Holds(Values):
         )
 
     def _acquire(self, instruction: Acquire | TryAcquire, disjunct: Disjunct) -> list[Disjunct]:
-        lock = self._canonical_lock(instruction.lock, disjunct)
-        if lock.path in self._no_locks:
+        lock = canonical_lock(self._context, instruction.lock, disjunct)
+        if lock.path in self._context.no_locks:
             return [disjunct]  # ``lock if wanted else nothing``, and it is nothing.
         key = key_of(lock, instruction.mode)
         acquisition = Acquisition(instruction.span, instruction.how, instruction.lock.path)
@@ -73,12 +79,12 @@ class Holds(Values):
             instruction = self._read_again(instruction, disjunct)
         taken = self._take(key, lock, acquisition, disjunct, instruction)
         names = acquired_names(instruction)
-        for path in names | {self._canonical(name, disjunct) for name in names}:
-            taken = [self._exists(path, one) for one in taken]
+        for path in names | {canonical(name, disjunct) for name in names}:
+            taken = [exists(self._context, path, one) for one in taken]
         if isinstance(instruction, Acquire):
             if instruction.call is not None and instruction.call.result is not None:
                 result = instruction.call.result
-                taken = [self._set(result, Constant(True), one) for one in taken]
+                taken = [set_value(self._context, result, Constant(True), one) for one in taken]
             return taken
         hold = disjunct.hold(key)
         if (
@@ -93,7 +99,10 @@ class Holds(Values):
         if lock.kind.reentrant and certain and taken and lock.kind.role is LockRole.LOCK:
             # The holder of a re-entrant lock can acquire it again.
             name = instruction.result
-            return [one if name is None else self._set(name, Constant(True), one) for one in taken]
+            return [
+                one if name is None else set_value(self._context, name, Constant(True), one)
+                for one in taken
+            ]
         if not hold.forgotten and hold.count == 0 and not hold.is_held:
             # A re-entrant lock that was not available may still be held by the caller: not known.
             surely = not lock.kind.reentrant and lock.kind.role is not LockRole.SEMAPHORE
@@ -108,14 +117,18 @@ class Holds(Values):
             )
         outcome = instruction.result
         call = instruction.call
-        if call is not None and call.use is Use.PASSED and outcome not in self._relevance.tracked:
+        if (
+            call is not None
+            and call.use is Use.PASSED
+            and outcome not in self._context.relevance.tracked
+        ):
             # Other code tests the result, and may continue only for one outcome.
             return [disjunct.with_hold(key, FORGOTTEN)]
         if outcome is None:
             return [*taken, failed]
         return [
-            *(self._set(outcome, Constant(True), one) for one in taken),
-            self._set(outcome, Constant(False), failed),
+            *(set_value(self._context, outcome, Constant(True), one) for one in taken),
+            set_value(self._context, outcome, Constant(False), failed),
         ]
 
     def _read_again(self, instruction: TryAcquire, disjunct: Disjunct) -> Acquire | TryAcquire:
@@ -124,7 +137,7 @@ class Holds(Values):
         if call is None or form is None:
             return instruction
         arguments = tuple(
-            [replace(each, value=self._value(each.value, disjunct)) for each in call.arguments]
+            [replace(each, value=value_of(each.value, disjunct)) for each in call.arguments]
         )
         read = read_acquire(replace(call, arguments=arguments), form)
         if not read.tries:
@@ -140,7 +153,7 @@ class Holds(Values):
         disjunct: Disjunct,
         instruction: Instruction | None = None,
     ) -> list[Disjunct]:
-        self._identities[key] = lock.identity
+        self._context.identities[key] = lock.identity
         hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
         if key.path.is_called and hold.count != 0:
             hold = FORGOTTEN
@@ -149,8 +162,8 @@ class Holds(Values):
             # Another thread has released it: otherwise this would not return.
             hold = replace(hold, count=hold.count - 1, levels=hold.levels[:-1])
             disjunct = disjunct.with_hold(key, hold)
-        if self._recorder:
-            self._recorder.acquires(key, lock, acquisition, disjunct, instruction)
+        if self._context.recorder:
+            self._context.recorder.acquires(key, lock, acquisition, disjunct, instruction)
         if hold.forgotten or hold.count >= MAX_COUNT:
             # It is held, but how often is no longer known.
             surely = lock.kind.reentrant and not key.path.is_vague
@@ -178,7 +191,7 @@ class Holds(Values):
     def _may_be_lost(self, lock: LockRef, hold: Hold) -> bool:
         """Return whether other code may release a lock that this function has acquired."""
         return (
-            lock.identity in self._shared.released
+            lock.identity in self._context.shared.released
             and is_exclusive(lock)
             and hold.count > 0
             and not hold.forgotten
@@ -187,9 +200,9 @@ class Holds(Values):
 
     def _after_wait(self, disjunct: Disjunct) -> Disjunct:
         """Return the disjunct after a wait: others may have acquired the released locks."""
-        acquired = self._shared.acquired
+        acquired = self._context.shared.acquired
         for key, hold in disjunct.holds.items():
-            if hold.is_free and self._identities.get(key) in acquired:
+            if hold.is_free and self._context.identities.get(key) in acquired:
                 unsure = replace(hold, free_at=None, why=None, where=None)
                 disjunct = disjunct.with_hold(key, unsure)
         return disjunct
@@ -203,8 +216,8 @@ class Holds(Values):
         disjunct: Disjunct,
         raised: Raised | None,
     ) -> list[Disjunct]:
-        lock = self._canonical_lock(lock, disjunct)
-        if lock.path in self._no_locks:
+        lock = canonical_lock(self._context, lock, disjunct)
+        if lock.path in self._context.no_locks:
             return [disjunct]
         key = key_of(lock, mode)
         if mode is None and lock.mode is None:
@@ -223,21 +236,21 @@ class Holds(Values):
             own = (
                 lock.path.root in (Root.LOCAL, Root.TEMP)
                 and not lock.kind.reentrant
-                and lock.identity not in self._shared.acquired
+                and lock.identity not in self._context.shared.acquired
             )
             hold = replace(hold, free_at=0 if own else None)
             disjunct = disjunct.with_hold(key, hold)
         if hold.count <= 0 and not hold.is_free and span in self._flagged:
             hold = FORGOTTEN
             disjunct = disjunct.with_hold(key, hold)
-        self._identities[key] = lock.identity
-        if self._recorder:
-            self._recorder.releases(key, lock, span, how, disjunct)
+        self._context.identities[key] = lock.identity
+        if self._context.recorder:
+            self._context.recorder.releases(key, lock, span, how, disjunct)
         if hold.forgotten or (hold.handed_over and hold.count == 0):
             return [disjunct.with_hold(key, FORGOTTEN)]
         if hold.count > 0:
             free = hold.count == 1
-            if lock.kind.reentrant and lock.identity in self._shared.acquired:
+            if lock.kind.reentrant and lock.identity in self._context.shared.acquired:
                 # The same thread may have acquired it before, in another function.
                 free = False
             return [
@@ -287,15 +300,15 @@ class Holds(Values):
         return disjunct.with_hold(key, replace(hold, handed_over=True, free_at=None))
 
     def _defer(self, stack: AccessPath, lock: LockRef | None, disjunct: Disjunct) -> Disjunct:
-        stack = self._canonical(stack, disjunct)
+        stack = canonical(stack, disjunct)
         waiting = disjunct.deferred.get(stack, ())
         if lock is None:
             for key in waiting:
                 disjunct = self._hand_over(key, disjunct)
             deferred = {k: v for k, v in disjunct.deferred.items() if k != stack}
             return disjunct.with_deferred(deferred)
-        key = key_of(self._canonical_lock(lock, disjunct), lock.mode)
-        self._deferred_locks[key] = lock
+        key = key_of(canonical_lock(self._context, lock, disjunct), lock.mode)
+        self._context.deferred[key] = lock
         if len(waiting) > MAX_COUNT:
             return self._hand_over(key, disjunct)
         return disjunct.with_deferred({**disjunct.deferred, stack: (*waiting, key)})
@@ -303,14 +316,14 @@ class Holds(Values):
     def _unwind(
         self, span: Span, stack: AccessPath, disjunct: Disjunct, raised: Raised | None
     ) -> list[Disjunct]:
-        stack = self._canonical(stack, disjunct)
+        stack = canonical(stack, disjunct)
         waiting = disjunct.deferred.get(stack, ())
         deferred = {k: v for k, v in disjunct.deferred.items() if k != stack}
         current = [disjunct.with_deferred(deferred)]
         for key in reversed(waiting):
             following: list[Disjunct] = []
             for one in current:
-                lock = self._deferred_locks[key]
+                lock = self._context.deferred[key]
                 following += self._release(span, lock, key.mode, BY_STACK, one, raised)
             current = following
         return current

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import msgspec
-from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding, Closure
 from locklint.analysis.events import Manner, TriedByCallee
 from locklint.analysis.lockset import Disjunct
 from locklint.analysis.lockset_holds import Holds
+from locklint.analysis.lockset_names import canonical, canonical_lock, known_arguments
 from locklint.analysis.summary import Effect
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
@@ -21,7 +21,6 @@ from locklint.ir.instruction import (
     Assign,
     Await,
     Call,
-    CallArgument,
     Exit,
     FunctionRef,
     Instruction,
@@ -39,7 +38,7 @@ class Notes(Holds):
     """Reports of calls in one disjunct to the recorder, with arguments and held locks."""
 
     def _note_call(self, call: Call, disjunct: Disjunct) -> None:
-        assert self._recorder is not None
+        assert self._context.recorder is not None
         if call.external is not None:
             path = call.callee.parent() if call.callee and call.callee.fields else None
             self._note_event(call.external, call.span, path, disjunct, call)
@@ -47,13 +46,13 @@ class Notes(Holds):
             return
         bare = msgspec.structs.replace(
             call,
-            callee=call.callee and self._canonical(call.callee, disjunct),
-            arguments=self._arguments(call.arguments, disjunct),
-            receiver=call.receiver and self._canonical(call.receiver, disjunct),
+            callee=call.callee and canonical(call.callee, disjunct),
+            arguments=known_arguments(self._context, call.arguments, disjunct),
+            receiver=call.receiver and canonical(call.receiver, disjunct),
         )
         for target in (*call.targets, *call.overrides):
             manner = Manner.DIRECT if target in call.targets else Manner.OVERRIDE
-            self._recorder.calls(
+            self._context.recorder.calls(
                 call.span,
                 target,
                 disjunct,
@@ -73,27 +72,27 @@ class Notes(Holds):
         disjunct: Disjunct,
         call: Call | None = None,
     ) -> None:
-        assert self._recorder is not None
+        assert self._context.recorder is not None
         called = event_of(external)
         if called is not None and not called.ends_soon(call.arguments if call else ()):
             # The variable of a thread or future shows which one it is; a log is one for all.
             if path is not None and called.kind is EventKind.JOIN:
-                path = self._canonical(path, disjunct)
+                path = canonical(path, disjunct)
             else:
                 path = None
             lock = None
             if called.kind in (EventKind.LISTEN, EventKind.SIGNAL):
                 if call is None or call.lock is None:
                     return
-                lock = self._canonical_lock(call.lock, disjunct)
+                lock = canonical_lock(self._context, call.lock, disjunct)
             awaited = call.awaited if call is not None else ()
             event = Event(called.kind, lock, name=called.name, path=path, awaited=awaited)
-            self._recorder.happens(event, span, disjunct)
+            self._context.recorder.happens(event, span, disjunct)
 
     def _note_await(self, await_: Await, disjunct: Disjunct) -> None:
-        if self._recorder is not None:
+        if self._context.recorder is not None:
             event = Event(EventKind.AWAIT, name=await_.form.value)
-            self._recorder.happens(event, await_.span, disjunct)
+            self._context.recorder.happens(event, await_.span, disjunct)
 
     def _closure_of(self, disjunct: Disjunct) -> Closure:
         """Return the values of the variables that a function inside this one may name.
@@ -116,39 +115,23 @@ class Notes(Holds):
     def _has_inner(self) -> bool:
         return any(
             isinstance(value, FunctionRef)
-            for block in self._function.blocks.values()
+            for block in self._context.function.blocks.values()
             for each in block.instructions
             for value in _values(each)
         )
-
-    def _arguments(
-        self, arguments: tuple[CallArgument, ...], disjunct: Disjunct
-    ) -> tuple[CallArgument, ...]:
-        """Return arguments with aliases replaced by their targets, and known values put in."""
-        found: list[CallArgument] = []
-        for argument in arguments:
-            value = self._value(argument.value, disjunct)
-            lock = argument.lock and self._canonical_lock(argument.lock, disjunct)
-            receiver = argument.receiver and self._canonical(argument.receiver, disjunct)
-            found.append(
-                argument
-                if (value, lock, receiver) == (argument.value, argument.lock, argument.receiver)
-                else replace(argument, value=value, lock=lock, receiver=receiver)
-            )
-        return tuple(found)
 
     def _note_managed(
         self, manager: Manager, span: Span, is_enter: bool, disjunct: Disjunct
     ) -> None:
         """A context manager: its generator runs on entering, up to the yield; so do methods."""
-        assert self._recorder is not None
+        assert self._context.recorder is not None
         if is_enter and manager.generator is not None and manager.call is not None:
             call = msgspec.structs.replace(
                 manager.call,
-                callee=manager.call.callee and self._canonical(manager.call.callee, disjunct),
-                arguments=self._arguments(manager.call.arguments, disjunct),
+                callee=manager.call.callee and canonical(manager.call.callee, disjunct),
+                arguments=known_arguments(self._context, manager.call.arguments, disjunct),
             )
-            self._recorder.calls(
+            self._context.recorder.calls(
                 span,
                 manager.generator,
                 disjunct,
@@ -160,8 +143,8 @@ class Notes(Holds):
             return
         key = manager.enter if is_enter else manager.exit
         if key is not None and manager.receiver is not None:
-            receiver = self._canonical(manager.receiver, disjunct)
-            self._recorder.calls(
+            receiver = canonical(manager.receiver, disjunct)
+            self._context.recorder.calls(
                 span,
                 key,
                 disjunct,
@@ -173,7 +156,7 @@ class Notes(Holds):
             )
 
     def _note_exit(self, exit_: Exit, disjunct: Disjunct) -> None:
-        assert self._recorder is not None
+        assert self._context.recorder is not None
         manager = exit_.manager
         if manager is None:
             return
@@ -184,16 +167,16 @@ class Notes(Holds):
             self._note_managed(manager, exit_.span, False, disjunct)
 
     def _spawn(self, spawn: Spawn, disjunct: Disjunct) -> None:
-        if self._recorder is None or spawn.is_process:
+        if self._context.recorder is None or spawn.is_process:
             return
         for target in spawn.targets:
-            self._recorder.calls(
+            self._context.recorder.calls(
                 spawn.span,
                 target,
                 disjunct,
                 Manner.CONCURRENT,
-                receiver=spawn.receiver and self._canonical(spawn.receiver, disjunct),
-                arguments=self._arguments(spawn.arguments, disjunct),
+                receiver=spawn.receiver and canonical(spawn.receiver, disjunct),
+                arguments=known_arguments(self._context, spawn.arguments, disjunct),
             )
 
     def _note_try(
@@ -205,11 +188,11 @@ class Notes(Holds):
         disjunct: Disjunct,
         hidden: bool,
     ) -> None:
-        here = binding.lock(effect.lock) if self._recorder else None
-        if self._recorder and here is not None:
-            lock = self._canonical_lock(here, disjunct)
+        here = binding.lock(effect.lock) if self._context.recorder else None
+        if self._context.recorder and here is not None:
+            lock = canonical_lock(self._context, here, disjunct)
             tried = TriedByCallee(call, callee.name, lock, effect.certain, effect.limited, hidden)
-            self._recorder.tries(tried)
+            self._context.recorder.tries(tried)
 
     @staticmethod
     def _closes_stack(exit_: Exit) -> bool:

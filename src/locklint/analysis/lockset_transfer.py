@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
 from locklint.analysis.events import NOT_SHARED, Shared
+from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hold import (
     Cause,
     CauseKind,
@@ -19,7 +20,10 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct, Raised
+from locklint.analysis.lockset_assign import assign
 from locklint.analysis.lockset_calls import Calls
+from locklint.analysis.lockset_names import canonical_lock, split, value_of
+from locklint.analysis.lockset_tests import assume
 from locklint.analysis.raising import is_harmless
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.relevance import Relevance
@@ -66,13 +70,13 @@ class Transfer(Calls):
         recorder: Recorder | None = None,
         shared: Shared = NOT_SHARED,
     ) -> None:
-        super().__init__(function, relevance, lookup, recorder, shared)
+        super().__init__(FunctionContext(function, relevance, lookup, recorder, shared))
         self._steps = steps
         self.turns: dict[tuple[BlockId, BlockId], frozenset[LockKey]] = {}
 
     def flow(self, block_id: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
         """The states that leave a block, each with its target."""
-        block = self._function.blocks[block_id]
+        block = self._context.function.blocks[block_id]
         current, raised = self._through(block, state)
         out: dict[BlockId, list[Disjunct]] = {}
         match block.terminator:
@@ -81,7 +85,7 @@ class Transfer(Calls):
             case Branch(condition=condition, then=then, otherwise=otherwise):
                 for disjunct in current:
                     for outcome, target in ((True, then), (False, otherwise)):
-                        assumed = self._assume(condition, outcome, disjunct)
+                        assumed = assume(self._context, condition, outcome, disjunct)
                         if assumed is not None:
                             out.setdefault(target, []).append(assumed)
             case Catch() as terminator:
@@ -100,15 +104,15 @@ class Transfer(Calls):
 
     def record(self, block_id: BlockId, state: State) -> None:
         """Report to the recorder what happens in a block, and the exits of the function there."""
-        recorder = self._recorder
+        recorder = self._context.recorder
         assert recorder is not None
-        block = self._function.blocks[block_id]
+        block = self._context.function.blocks[block_id]
         current, raised = self._through(block, state)
         match block.terminator:
             case Return(span=span, value=value):
                 for disjunct in current:
-                    for one in self._split((value,), disjunct):
-                        recorder.returns(span, self._value(value, one), one)
+                    for one in split((value,), disjunct):
+                        recorder.returns(span, value_of(value, one), one)
         if raised is not None and block.on_exception is None:
             for disjunct in raised.disjuncts():
                 recorder.raises(disjunct)
@@ -118,9 +122,11 @@ class Transfer(Calls):
         current: list[Disjunct] = list(state)
         handled = block.on_exception is not None
         # Only the recorder needs what leaves the function by exceptions.
-        raised = Raised(every=not handled) if handled or self._recorder else None
+        raised = Raised(every=not handled) if handled or self._context.recorder else None
         steps = self._steps.changing(block) if raised is None else self._steps.all(block)
-        notes_awaits = self._recorder is not None and self._recorder.wants(EventKind.AWAIT)
+        notes_awaits = self._context.recorder is not None and self._context.recorder.wants(
+            EventKind.AWAIT
+        )
         for instruction, hazard, acts in steps:
             if not acts:
                 if (
@@ -154,10 +160,12 @@ class Transfer(Calls):
         return self._after_wait(disjunct)
 
     def _forget_dead(self, disjuncts: Iterable[Disjunct], block: BlockId) -> Iterator[Disjunct]:
-        relevance = self._relevance
+        relevance = self._context.relevance
         keep_exception = relevance.exception_live(block)
         # Before a clean-up the exception is still needed to know that it is one.
-        keep_exception = keep_exception or _is_cleanup(self._function.blocks[block].terminator)
+        keep_exception = keep_exception or _is_cleanup(
+            self._context.function.blocks[block].terminator
+        )
         for disjunct in disjuncts:
             values, facts = disjunct.values, disjunct.facts
             if values:
@@ -185,7 +193,7 @@ class Transfer(Calls):
                     leaving = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, cause)
                     raised.add(disjunct, leaving)
                 return []
-        if self._shared.acquired and _may_wait(instruction):
+        if self._context.shared.acquired and _may_wait(instruction):
             disjunct = self._after_wait(disjunct)
         if isinstance(instruction, Call) and not instruction.targets:
             # A callee that can release a lock may do so even if the call fails.
@@ -199,8 +207,10 @@ class Transfer(Calls):
                 return self._release(span, lock, mode, how, disjunct, raised)
             case Assign(target=target, value=value):
                 if not disjunct.values:
-                    return [self._assign(target, value, disjunct)]
-                return [self._assign(target, value, one) for one in self._split((value,), disjunct)]
+                    return [assign(self._context, target, value, disjunct)]
+                return [
+                    assign(self._context, target, value, one) for one in split((value,), disjunct)
+                ]
             case Call():
                 return self._call(instruction, disjunct, raised)
             case Enter():
@@ -214,17 +224,24 @@ class Transfer(Calls):
             case Unwind(span=span, stack=stack):
                 return self._unwind(span, stack, disjunct, raised)
             case HandOver(lock=lock):
-                return [self._hand_over(key_of(self._canonical_lock(lock, disjunct)), disjunct)]
+                return [
+                    self._hand_over(key_of(canonical_lock(self._context, lock, disjunct)), disjunct)
+                ]
             case Spawn():
                 self._spawn(instruction, disjunct)
                 return [disjunct]
             case Wait(span=span, lock=lock):
-                if self._recorder and (lock.view_kind or lock.kind).role is LockRole.CONDITION:
-                    self._recorder.waits(self._canonical_lock(lock, disjunct), span, disjunct)
+                if (
+                    self._context.recorder
+                    and (lock.view_kind or lock.kind).role is LockRole.CONDITION
+                ):
+                    self._context.recorder.waits(
+                        canonical_lock(self._context, lock, disjunct), span, disjunct
+                    )
                 return [disjunct]
             case Yield(span=span):
-                if self._recorder:
-                    self._recorder.yields(span, disjunct)
+                if self._context.recorder:
+                    self._context.recorder.yields(span, disjunct)
                 return [disjunct]
             case _:
                 return [disjunct]
