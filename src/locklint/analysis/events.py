@@ -120,15 +120,15 @@ class Called(msgspec.Struct, frozen=True):
 
     span: Span
     target: str
-    call: Call | None
-    receiver: AccessPath | None
-    arguments: tuple[CallArgument, ...]
-    held: tuple[Held, ...]
-    released: tuple[LockKey, ...]
-    manner: Manner
+    manner: Manner = Manner.DIRECT
+    call: Call | None = None
+    receiver: AccessPath | None = None
+    arguments: tuple[CallArgument, ...] = ()
+    held: tuple[Held, ...] = ()
+    released: tuple[LockKey, ...] = ()
+    free: tuple[LockKey, ...] = ()
     certain: bool = True
     implicit: Implicit | None = None
-    free: tuple[LockKey, ...] = ()
     receiver_classes: tuple[str, ...] = ()
     closure: tuple[tuple[str, AccessPath], ...] = ()
 

@@ -3,27 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from copy import copy
 from functools import cached_property
 
-from locklint.analysis.events import Shared
-from locklint.analysis.hold import LockKey
-from locklint.analysis.recorder import Recorder
+from locklint.analysis.events import Shared, TriedByCallee
+from locklint.analysis.guards import flagged_releases
+from locklint.analysis.hold import Acquisition, LockKey
+from locklint.analysis.lockset import Disjunct
 from locklint.analysis.relevance import Relevance
+from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
+from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, Assign, Call, Operand, Release, TryAcquire
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Await,
+    BlockId,
+    Call,
+    Enter,
+    Exit,
+    FunctionRef,
+    Operand,
+    Release,
+    Spawn,
+    TryAcquire,
+    Wait,
+    Yield,
+)
 from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.means import How
+from locklint.ir.operands import bound_temporaries
 
 _NOTHING = "contextlib.nullcontext"
 
 
+class Observer:
+    """Hears of each instruction that is executed, with the state before it. This one notes nothing.
+
+    It is asked to do all the work that only notes need, so that solving does none of it.
+    """
+
+    def acquires(
+        self,
+        key: LockKey,
+        lock: LockRef,
+        acquisition: Acquisition,
+        disjunct: Disjunct,
+        instruction: Acquire | TryAcquire | None,
+    ) -> None:
+        """Hear of an acquisition, by an instruction or by a callee."""
+
+    def releases(
+        self, key: LockKey, lock: LockRef, span: Span, how: How, disjunct: Disjunct
+    ) -> None:
+        """Hear of a release."""
+
+    def tries(self, tried: TriedByCallee) -> None:
+        """Hear of a call that tries to acquire a lock."""
+
+    def varies(self, lock: LockRef) -> None:
+        """Hear of a lock that a callee may acquire or release, or neither."""
+
+    def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
+        """Hear of a call."""
+
+    def spawns(self, context: FunctionContext, spawn: Spawn, disjunct: Disjunct) -> None:
+        """Hear of the start of a thread, task or process."""
+
+    def enters(self, context: FunctionContext, enter: Enter, disjunct: Disjunct) -> None:
+        """Hear of the beginning of a `with`."""
+
+    def leaves(self, context: FunctionContext, exit_: Exit, disjunct: Disjunct) -> None:
+        """Hear of the end of a `with`."""
+
+    def awaits(self, context: FunctionContext, await_: Await, disjunct: Disjunct) -> None:
+        """Hear of an `await`."""
+
+    def waits(self, context: FunctionContext, wait: Wait, disjunct: Disjunct) -> None:
+        """Hear of a wait on a condition, event or barrier."""
+
+    def yields(self, yield_: Yield, disjunct: Disjunct) -> None:
+        """Hear of a yield."""
+
+
 class FunctionContext:
-    """The facts that are the same in all lock states of one function.
+    """The facts that are the same in all lock states of one function, and what observes them.
 
     ``lookup`` gives a callee and its summary by key; ``shared`` says what others do to the same
-    locks. Under ``deferred`` are the locks whose release is left to a stack of clean-ups, and under
-    ``identities`` those that the function was seen to acquire or release.
+    locks; ``turns`` are the locks that the iterations of loops hand on, by the edges back to the
+    start. Walks fill in ``deferred``, the locks whose release is left to a stack of clean-ups, and
+    ``identities``, those of the locks that were acquired or released so far.
     """
 
     def __init__(
@@ -31,16 +102,24 @@ class FunctionContext:
         function: Function,
         relevance: Relevance,
         lookup: Lookup,
-        recorder: Recorder | None,
+        steps: FunctionSteps,
         shared: Shared,
     ) -> None:
         self.function = function
         self.relevance = relevance
         self.lookup = lookup
-        self.recorder = recorder
+        self.steps = steps
         self.shared = shared
+        self.observer = Observer()
+        self.turns: dict[tuple[BlockId, BlockId], frozenset[LockKey]] = {}
         self.deferred: dict[LockKey, LockRef] = {}
         self.identities: dict[LockKey, str] = {}
+
+    def observed_by(self, observer: Observer) -> FunctionContext:
+        """Return the same context with an observer."""
+        other = copy(self)
+        other.observer = observer
+        return other
 
     @cached_property
     def single_locks(self) -> Mapping[AccessPath, LockRef]:
@@ -66,3 +145,44 @@ class FunctionContext:
                     case Assign(target=target, value=value) if target.root is Root.LOCAL:
                         values.setdefault(target, set()).add(value)
         return made | {target for target, bound in values.items() if bound <= made}
+
+    @cached_property
+    def flagged_releases(self) -> frozenset[Span]:
+        """The releases under a test of a flag that may have been set by an earlier call."""
+        return flagged_releases(self.function)
+
+    @cached_property
+    def perhaps_given_acquired(self) -> frozenset[AccessPath]:
+        """Results of calls that may have acquired the lock that they give, and their variables."""
+        results = {
+            instruction.result
+            for block in self.function.blocks.values()
+            for instruction in block.instructions
+            if isinstance(instruction, Call) and instruction.result is not None
+            if instruction.overrides or not all(map(self._only_makes, instruction.targets))
+        }
+        bound = bound_temporaries(self.function) if results else []
+        return frozenset(results | {target for target, value in bound if value in results})
+
+    def _only_makes(self, key: str) -> bool:
+        """Return whether a function neither acquires a lock nor calls what might."""
+        found = self.lookup(key)
+        return found is not None and not any(
+            isinstance(instruction, Acquire | TryAcquire)
+            or (isinstance(instruction, Call) and bool(instruction.targets))
+            for block in found[0].blocks.values()
+            for instruction in block.instructions
+        )
+
+    @cached_property
+    def names_inner(self) -> bool:
+        """Return whether the function binds or passes a function that is inside it."""
+        values: list[Operand] = []
+        for block in self.function.blocks.values():
+            for each in block.instructions:
+                match each:
+                    case Assign(value=value):
+                        values.append(value)
+                    case Call(arguments=arguments):
+                        values += [argument.value for argument in arguments]
+        return any(isinstance(value, FunctionRef) for value in values)

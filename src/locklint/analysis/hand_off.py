@@ -12,8 +12,7 @@ from collections.abc import Mapping, Set
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates, Manner, Shared, Taken
 from locklint.analysis.guards import is_taken_again
-from locklint.analysis.hold import Acquisition
-from locklint.analysis.lockset_holds import is_exclusive
+from locklint.analysis.hold import Acquisition, is_exclusive
 from locklint.analysis.unheld import is_bad
 from locklint.dataflow.order import loops
 from locklint.ir.access_path import AccessPath

@@ -9,7 +9,7 @@ import msgspec
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
-from locklint.ir.lock import Exactness, LockRef, Mode
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import How
 
 MAX_COUNT = 8
@@ -129,6 +129,11 @@ def key_of(lock: LockRef, mode: Mode | None = None) -> LockKey:
     if lock.exactness is Exactness.ONE:
         return LockKey(AccessPath(lock.identity), mode)
     return LockKey(lock.path, mode)
+
+
+def is_exclusive(lock: LockRef) -> bool:
+    """Return whether the holder of the lock cannot acquire it again."""
+    return lock.kind.role is LockRole.LOCK and not lock.kind.reentrant
 
 
 class Why(IdentityEnum):

@@ -8,15 +8,17 @@ Results do not depend on the order in which functions are given.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from locklint.analysis.deciding import Deciding
 from locklint.analysis.events import NOT_SHARED, LockStates, Shared
+from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.hold import Grade
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY
-from locklint.analysis.lockset_transfer import Transfer
+from locklint.analysis.lockset_transfer import flow, record
 from locklint.analysis.named_errors import errors_of_function
 from locklint.analysis.passed import Passed
 from locklint.analysis.raising import run_by
@@ -338,12 +340,9 @@ class _Attempt(NamedTuple):
         recorder.states.deciding = relevance.deciding
         recorder.states.sets_flags = self.sets_flags
         steps = FunctionSteps(function, lookup)
-        recording: Transfer
-        if self.changes:
-            transfer = Transfer(function, relevance, lookup, steps, shared=shared)
-            recording = Transfer(function, relevance, lookup, steps, recorder, shared)
-        else:
-            transfer = recording = Lockless(function, relevance, lookup, steps, recorder)
+        context = FunctionContext(function, relevance, lookup, steps, shared)
+        lockless = None if self.changes else Lockless(context)
+        transfer = partial(flow, context) if lockless is None else lockless.flow
 
         def spend(work: int) -> None:
             nonlocal left
@@ -351,9 +350,9 @@ class _Attempt(NamedTuple):
             if left < 0:
                 raise GivenUp(Reason.TOO_MUCH_WORK)
 
-        def flow(block: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
+        def follow(block: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
             spend(_WORK_OF_BLOCK + state.size * (2 + len(function.blocks[block].instructions)))
-            return transfer.flow(block, state)
+            return transfer(block, state)
 
         def join(block: BlockId, old: State | None, new: State) -> State:
             if old is not None:
@@ -366,11 +365,13 @@ class _Attempt(NamedTuple):
             known = {k: v for k, v in self.passed.known().items() if k in relevance.tracked}
             start = start.with_values(known, {})
         if shared.turns or shared.acquired:
-            find_turns(function, transfer, flow, join)
-            recorder.states.handed_on = frozenset().union(*transfer.turns.values())
-        before = Forward(function, flow, join).solve(State([start]))
-        for block, state in sorted(before.items()):
-            recording.record(block, state)
+            find_turns(context, follow, join)
+            recorder.states.handed_on = frozenset().union(*context.turns.values())
+        before = Forward(function, follow, join).solve(State([start]))
+        if lockless is None:
+            record(context, recorder, sorted(before.items()))
+        else:
+            lockless.record(recorder, sorted(before.items()))
         errors = errors_of_function(function, steps.graded, steps.usual, lookup)
         if errors is not None:
             recorder.states.named, recorder.states.others = errors

@@ -13,19 +13,18 @@ from collections.abc import Iterable, Iterator
 from operator import is_
 from typing import NamedTuple
 
+from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_assign import assign
+from locklint.analysis.lockset_calls import never_comes_back
+from locklint.analysis.lockset_managers import open_stack, stack_of
 from locklint.analysis.lockset_tests import evaluate
-from locklint.analysis.lockset_transfer import Transfer, dispatch, raised_at
+from locklint.analysis.lockset_transfer import dispatch, forget_dead, raised_at
 from locklint.analysis.recorder import Recorder
-from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
-from locklint.analysis.steps import FunctionSteps
-from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
-from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.event import EventKind
+from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import Assign, Await, BlockId, Call, Enter, Exit, Instruction, Spawn
 from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return, Terminator
 from locklint.models.calls import ends_by_raising, ends_process
@@ -57,18 +56,11 @@ class _Plan(NamedTuple):
     targets: tuple[BlockId, ...]
 
 
-class Lockless(Transfer):
+class Lockless:
     """The transfer functions of a function that touches no lock."""
 
-    def __init__(
-        self,
-        function: Function,
-        relevance: Relevance,
-        lookup: Lookup,
-        steps: FunctionSteps,
-        recorder: Recorder,
-    ) -> None:
-        super().__init__(function, relevance, lookup, steps, recorder)
+    def __init__(self, context: FunctionContext) -> None:
+        self._context = context
         self._plans: dict[BlockId, _Plan] = {}
 
     def flow(self, block_id: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
@@ -84,7 +76,7 @@ class Lockless(Transfer):
                         for hazard in group:
                             raised.add(disjunct, hazard)
             if instruction is not None:
-                current = self._change(instruction, current)
+                current = _change(self._context, instruction, current)
         if plan.stops:
             current = []
         out: dict[BlockId, list[Disjunct]] = {}
@@ -108,12 +100,14 @@ class Lockless(Transfer):
                 # There is nothing that could be forgotten along the path.
                 yield target, state if [*state] == disjuncts else State(disjuncts)
             else:
-                yield target, State(self._forget_dead(disjuncts, target))
+                yield target, State(forget_dead(self._context, disjuncts, target))
 
-    def record(self, block_id: BlockId, state: State) -> None:
-        """Report to the recorder what happens in a block, and the exits of the function there."""
-        recorder = self._context.recorder
-        assert recorder is not None
+    def record(self, recorder: Recorder, before: Iterable[tuple[BlockId, State]]) -> None:
+        """Report to the recorder what happens in each block, and the exits of the function."""
+        for block_id, state in before:
+            self._record(recorder, block_id, state)
+
+    def _record(self, recorder: Recorder, block_id: BlockId, state: State) -> None:
         current: list[Disjunct] = list(state)
         if not current:
             return
@@ -121,9 +115,9 @@ class Lockless(Transfer):
         plan = self._plan(block)
         for instruction in plan.noted:
             for disjunct in current:
-                self._note(instruction, disjunct)
+                _note(self._context, recorder, instruction, disjunct)
             if isinstance(instruction, (Assign, Enter)):
-                current = self._change(instruction, current)
+                current = _change(self._context, instruction, current)
         if block.on_exception is None:
             recorder.may_raise(plan.likeliest)
         if plan.stops:
@@ -137,32 +131,6 @@ class Lockless(Transfer):
                 for disjunct in current:
                     recorder.lets_out(raised_at(terminator, disjunct))
 
-    def _change(self, instruction: Assign | Enter, current: list[Disjunct]) -> list[Disjunct]:
-        after: list[Disjunct] = []
-        for disjunct in current:
-            if isinstance(instruction, Assign):
-                after.append(assign(self._context, instruction.target, instruction.value, disjunct))
-            else:
-                after.append(self._open_stack(instruction, disjunct))
-        if len(after) > 1 and not all(map(is_, after, current)):
-            return list(State(after))
-        return after
-
-    def _note(self, instruction: Instruction, disjunct: Disjunct) -> None:
-        match instruction:
-            case Call():
-                self._note_call(instruction, disjunct)
-            case Await() if self._steps.suspends(instruction):
-                self._note_await(instruction, disjunct)
-            case Enter(span=span, manager=manager) if manager is not None:
-                if self._opens_stack(instruction):
-                    disjunct = self._open_stack(instruction, disjunct)
-                self._note_managed(manager, span, True, disjunct)
-            case Exit():
-                self._note_exit(instruction, disjunct)
-            case Spawn():
-                self._spawn(instruction, disjunct)
-
     def _plan(self, block: BasicBlock) -> _Plan:
         plan = self._plans.get(block.id)
         if plan is None:
@@ -175,7 +143,7 @@ class Lockless(Transfer):
         before: list[tuple[InFlight, ...]] = []
         likeliest = Grade.NEVER
         stops = False
-        for instruction, likely in self._steps.graded(block):
+        for instruction, likely in self._context.steps.graded(block):
             if isinstance(instruction, Call) and instruction.external is not None:
                 if ends_process(instruction.external):
                     if ends_by_raising(instruction.external):
@@ -185,45 +153,74 @@ class Lockless(Transfer):
             if likely is not Grade.NEVER:
                 likeliest = max(likeliest, likely)
                 error = _HAZARDS[Flow.ERROR, likely]
-                hazards: tuple[InFlight, ...] = (self._steps.expected(error, instruction, block),)
-                if self._steps.may_be_cancelled(instruction):
+                hazards: tuple[InFlight, ...] = (
+                    self._context.steps.expected(error, instruction, block),
+                )
+                if self._context.steps.may_be_cancelled(instruction):
                     hazards = (*hazards, _HAZARDS[Flow.CANCEL, likely])
                 before.append(hazards)
             match instruction:
                 case Call():
                     noted.append(instruction)
-                    if self._never_comes_back(instruction):
+                    if never_comes_back(self._context, instruction):
                         stops = True
                         break
                 case Assign() if self._context.relevance.renames:
                     noted.append(instruction)
                     steps.append((_likeliest(before), instruction))
                     before = []
-                case Enter() if self._opens_stack(instruction):
+                case Enter() if stack_of(instruction) is not None:
                     noted.append(instruction)
                     steps.append((_likeliest(before), instruction))
                     before = []
-                case Await() if self._context.recorder and self._context.recorder.wants(
-                    EventKind.AWAIT
-                ):
-                    noted.append(instruction)
-                case Enter() | Exit() | Spawn():
+                case Await() | Enter() | Exit() | Spawn():
                     noted.append(instruction)
         if before:
             steps.append((_likeliest(before), None))
-        return _Plan(tuple(steps), tuple(noted), stops, likeliest, self._targets(block.terminator))
+        return _Plan(tuple(steps), tuple(noted), stops, likeliest, _targets(block.terminator))
 
-    def _targets(self, terminator: Terminator) -> tuple[BlockId, ...]:
-        match terminator:
-            case Jump(target):
-                return (target,)
-            case Branch(condition=condition, then=then, otherwise=otherwise):
-                # Constants and outcomes are not tracked, so that no state knows more than this.
-                outcome = evaluate(condition, _NOTHING_KNOWN)
-                both = dict.fromkeys((then, otherwise))
-                return tuple(both) if outcome is None else (then if outcome else otherwise,)
-            case _:
-                return ()
+
+def _change(
+    context: FunctionContext, instruction: Assign | Enter, current: list[Disjunct]
+) -> list[Disjunct]:
+    after: list[Disjunct] = []
+    for disjunct in current:
+        if isinstance(instruction, Assign):
+            after.append(assign(context, instruction.target, instruction.value, disjunct))
+        else:
+            after.append(open_stack(context, instruction, disjunct))
+    if len(after) > 1 and not all(map(is_, after, current)):
+        return list(State(after))
+    return after
+
+
+def _note(
+    context: FunctionContext, recorder: Recorder, instruction: Instruction, disjunct: Disjunct
+) -> None:
+    match instruction:
+        case Call():
+            recorder.calls(context, instruction, disjunct)
+        case Await():
+            recorder.awaits(context, instruction, disjunct)
+        case Enter():
+            recorder.enters(context, instruction, open_stack(context, instruction, disjunct))
+        case Exit():
+            recorder.leaves(context, instruction, disjunct)
+        case Spawn():
+            recorder.spawns(context, instruction, disjunct)
+
+
+def _targets(terminator: Terminator) -> tuple[BlockId, ...]:
+    match terminator:
+        case Jump(target):
+            return (target,)
+        case Branch(condition=condition, then=then, otherwise=otherwise):
+            # Constants and outcomes are not tracked, so that no state knows more than this.
+            outcome = evaluate(condition, _NOTHING_KNOWN)
+            both = dict.fromkeys((then, otherwise))
+            return tuple(both) if outcome is None else (then if outcome else otherwise,)
+        case _:
+            return ()
 
 
 def _likeliest(groups: Iterable[tuple[InFlight, ...]]) -> _Hazards:

@@ -1,4 +1,4 @@
-"""Effects of each instruction and each block on a lock state."""
+"""Effects of each instruction and each block on the lock states of a function."""
 
 from __future__ import annotations
 
@@ -8,30 +8,20 @@ from operator import is_
 from msgspec.structs import replace
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
-from locklint.analysis.events import NOT_SHARED, Shared
 from locklint.analysis.function_context import FunctionContext
-from locklint.analysis.hold import (
-    Cause,
-    CauseKind,
-    Flow,
-    Grade,
-    InFlight,
-    LockKey,
-    key_of,
-)
+from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight, LockKey
 from locklint.analysis.lockset import Disjunct, Raised
+from locklint.analysis.lockset_acquire import acquire
 from locklint.analysis.lockset_assign import assign
-from locklint.analysis.lockset_calls import Calls
-from locklint.analysis.lockset_names import canonical_lock, split, value_of
+from locklint.analysis.lockset_calls import call, failed_call, given_to_others
+from locklint.analysis.lockset_managers import enter, leave
+from locklint.analysis.lockset_names import split, value_of
+from locklint.analysis.lockset_release import defer, hand_over, release, unwind
 from locklint.analysis.lockset_tests import assume
 from locklint.analysis.raising import is_harmless
 from locklint.analysis.recorder import Recorder
-from locklint.analysis.relevance import Relevance
 from locklint.analysis.state import State
-from locklint.analysis.steps import FunctionSteps
-from locklint.analysis.summary import Lookup
-from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.event import EventKind
+from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -51,215 +41,228 @@ from locklint.ir.instruction import (
     Wait,
     Yield,
 )
-from locklint.ir.lock import LockRole
 from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return
 from locklint.models.calls import ends_by_raising, ends_process
 
 _EXITS = ("SystemExit", "KeyboardInterrupt")
 
 
-class Transfer(Calls):
-    """The transfer functions of one function, block by block."""
+def flow(
+    context: FunctionContext, block_id: BlockId, state: State
+) -> Iterator[tuple[BlockId, State]]:
+    """The states that leave a block, each with its target."""
+    block = context.function.blocks[block_id]
+    raised = None if block.on_exception is None else Raised()
+    current = _through(context, block, state, raised)
+    out: dict[BlockId, list[Disjunct]] = {}
+    match block.terminator:
+        case Jump(target):
+            out[target] = current
+        case Branch(condition=condition, then=then, otherwise=otherwise):
+            for disjunct in current:
+                for outcome, target in ((True, then), (False, otherwise)):
+                    assumed = assume(context, condition, outcome, disjunct)
+                    if assumed is not None:
+                        out.setdefault(target, []).append(assumed)
+        case Catch() as terminator:
+            for disjunct in current:
+                for target, caught in dispatch(terminator, disjunct):
+                    out.setdefault(target, []).append(caught)
+    if raised is not None and block.on_exception is not None:
+        leaving = raised.disjuncts()
+        if leaving:
+            out.setdefault(block.on_exception, []).extend(leaving)
+    for target, disjuncts in out.items():
+        handed_on = context.turns.get((block_id, target))
+        if handed_on is not None:
+            disjuncts = [_begin_turn(context, handed_on, each) for each in disjuncts]
+        yield target, State(forget_dead(context, disjuncts, target))
 
-    def __init__(
-        self,
-        function: Function,
-        relevance: Relevance,
-        lookup: Lookup,
-        steps: FunctionSteps,
-        recorder: Recorder | None = None,
-        shared: Shared = NOT_SHARED,
-    ) -> None:
-        super().__init__(FunctionContext(function, relevance, lookup, recorder, shared))
-        self._steps = steps
-        self.turns: dict[tuple[BlockId, BlockId], frozenset[LockKey]] = {}
 
-    def flow(self, block_id: BlockId, state: State) -> Iterator[tuple[BlockId, State]]:
-        """The states that leave a block, each with its target."""
-        block = self._context.function.blocks[block_id]
-        current, raised = self._through(block, state)
-        out: dict[BlockId, list[Disjunct]] = {}
-        match block.terminator:
-            case Jump(target):
-                out[target] = current
-            case Branch(condition=condition, then=then, otherwise=otherwise):
-                for disjunct in current:
-                    for outcome, target in ((True, then), (False, otherwise)):
-                        assumed = assume(self._context, condition, outcome, disjunct)
-                        if assumed is not None:
-                            out.setdefault(target, []).append(assumed)
-            case Catch() as terminator:
-                for disjunct in current:
-                    for target, caught in dispatch(terminator, disjunct):
-                        out.setdefault(target, []).append(caught)
-        if raised is not None and block.on_exception is not None:
-            leaving = raised.disjuncts()
-            if leaving:
-                out.setdefault(block.on_exception, []).extend(leaving)
-        for target, disjuncts in out.items():
-            handed_on = self.turns.get((block_id, target))
-            if handed_on is not None:
-                disjuncts = [self._begin_turn(handed_on, each) for each in disjuncts]
-            yield target, State(self._forget_dead(disjuncts, target))
-
-    def record(self, block_id: BlockId, state: State) -> None:
-        """Report to the recorder what happens in a block, and the exits of the function there."""
-        recorder = self._context.recorder
-        assert recorder is not None
-        block = self._context.function.blocks[block_id]
-        current, raised = self._through(block, state)
+def record(
+    context: FunctionContext, recorder: Recorder, before: Iterable[tuple[BlockId, State]]
+) -> None:
+    """Report to the recorder what happens in each block, and the exits of the function."""
+    context = context.observed_by(recorder)
+    for block_id, state in before:
+        block = context.function.blocks[block_id]
+        is_exit = block.on_exception is None
+        raised = Raised(every=is_exit)
+        current = _through(context, block, state, raised)
         match block.terminator:
             case Return(span=span, value=value):
                 for disjunct in current:
                     for one in split((value,), disjunct):
                         recorder.returns(span, value_of(value, one), one)
-        if raised is not None and block.on_exception is None:
+        if is_exit:
             for disjunct in raised.disjuncts():
                 recorder.raises(disjunct)
 
-    def _through(self, block: BasicBlock, state: State) -> tuple[list[Disjunct], Raised | None]:
-        """Return the state after a block's instructions, and what they and its end raise."""
-        current: list[Disjunct] = list(state)
-        handled = block.on_exception is not None
-        # Only the recorder needs what leaves the function by exceptions.
-        raised = Raised(every=not handled) if handled or self._context.recorder else None
-        steps = self._steps.changing(block) if raised is None else self._steps.all(block)
-        notes_awaits = self._context.recorder is not None and self._context.recorder.wants(
-            EventKind.AWAIT
-        )
-        for instruction, hazard, acts in steps:
-            if not acts:
-                if (
-                    notes_awaits
-                    and isinstance(instruction, Await)
-                    and self._steps.suspends(instruction)
-                ):
-                    for disjunct in current:
-                        self._note_await(instruction, disjunct)
-                if hazard is not None and raised is not None:
-                    for disjunct in current:
-                        self._may_raise(instruction, disjunct, hazard, raised)
-                continue
-            after: list[Disjunct] = []
-            for disjunct in current:
-                after += self._step(instruction, disjunct, hazard, raised)
-            if len(after) > 1 and not (
-                len(after) == len(current) and all(map(is_, after, current))
-            ):
-                after = list(State(after))
-            current = after
-        if raised is not None and isinstance(block.terminator, Raise):
-            for disjunct in current:
-                raised.add(disjunct, raised_at(block.terminator, disjunct))
-        return current, raised
 
-    def _begin_turn(self, handed_on: frozenset[LockKey], disjunct: Disjunct) -> Disjunct:
-        """Return the state of handed-on locks at the start of another iteration of a loop."""
-        for key in handed_on & disjunct.holds.keys():
-            disjunct = disjunct.without_hold(key)
-        return self._after_wait(disjunct)
+def _through(
+    context: FunctionContext, block: BasicBlock, state: State, raised: Raised | None
+) -> list[Disjunct]:
+    """Return the state after a block's instructions; what they and its end raise is added."""
+    current: list[Disjunct] = list(state)
+    steps = context.steps.changing(block) if raised is None else context.steps.all(block)
+    for instruction, hazard, acts in steps:
+        if not acts:
+            if hazard is not None and raised is not None:
+                for disjunct in current:
+                    _may_raise(context, instruction, disjunct, hazard, raised)
+            continue
+        after: list[Disjunct] = []
+        for disjunct in current:
+            after += _step(context, instruction, disjunct, hazard, raised)
+        if len(after) > 1 and not (len(after) == len(current) and all(map(is_, after, current))):
+            after = list(State(after))
+        current = after
+    if raised is not None and isinstance(block.terminator, Raise):
+        for disjunct in current:
+            raised.add(disjunct, raised_at(block.terminator, disjunct))
+    return current
 
-    def _forget_dead(self, disjuncts: Iterable[Disjunct], block: BlockId) -> Iterator[Disjunct]:
-        relevance = self._context.relevance
-        keep_exception = relevance.exception_live(block)
-        # Before a clean-up the exception is still needed to know that it is one.
-        keep_exception = keep_exception or _is_cleanup(
-            self._context.function.blocks[block].terminator
-        )
-        for disjunct in disjuncts:
-            values, facts = disjunct.values, disjunct.facts
-            if values:
-                values = {k: v for k, v in values.items() if relevance.value_live(k, block)}
-            if facts:
-                facts = {k: v for k, v in facts.items() if relevance.fact_live(k, block)}
-            if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
-                disjunct = disjunct.with_values(values, facts)
-            exception = disjunct.exception
-            if exception is not None and not keep_exception and exception.grade > Grade.ACQUIRE:
-                disjunct = disjunct.with_exception(None)
-            yield disjunct
 
-    def _step(
-        self,
-        instruction: Instruction,
-        disjunct: Disjunct,
-        hazard: InFlight | None,
-        raised: Raised | None,
-    ) -> list[Disjunct]:
-        if isinstance(instruction, Call) and instruction.external is not None:
-            if ends_process(instruction.external):
-                if ends_by_raising(instruction.external) and raised is not None:
-                    cause = Cause(CauseKind.CALL, instruction.span)
-                    leaving = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, cause)
-                    raised.add(disjunct, leaving)
-                return []
-        if self._context.shared.acquired and _may_wait(instruction):
-            disjunct = self._after_wait(disjunct)
-        if isinstance(instruction, Call) and not instruction.targets:
-            # A callee that can release a lock may do so even if the call fails.
-            disjunct = self._given_to_others(instruction, disjunct)
-        if hazard is not None and raised is not None:
-            self._may_raise(instruction, disjunct, hazard, raised)
-        match instruction:
-            case Acquire() | TryAcquire():
-                return self._acquire(instruction, disjunct)
-            case Release(span=span, lock=lock, mode=mode, how=how):
-                return self._release(span, lock, mode, how, disjunct, raised)
-            case Assign(target=target, value=value):
-                if not disjunct.values:
-                    return [assign(self._context, target, value, disjunct)]
-                return [
-                    assign(self._context, target, value, one) for one in split((value,), disjunct)
-                ]
-            case Call():
-                return self._call(instruction, disjunct, raised)
-            case Enter():
-                return self._enter(instruction, disjunct)
-            case Exit(span=span, exceptional=False) if self._steps.is_raised_in(span):
-                return []
-            case Exit():
-                return self._exit(instruction, disjunct, raised)
-            case Defer(stack=stack, lock=lock):
-                return [self._defer(stack, lock, disjunct)]
-            case Unwind(span=span, stack=stack):
-                return self._unwind(span, stack, disjunct, raised)
-            case HandOver(lock=lock):
-                return [
-                    self._hand_over(key_of(canonical_lock(self._context, lock, disjunct)), disjunct)
-                ]
-            case Spawn():
-                self._spawn(instruction, disjunct)
-                return [disjunct]
-            case Wait(span=span, lock=lock):
-                if (
-                    self._context.recorder
-                    and (lock.view_kind or lock.kind).role is LockRole.CONDITION
-                ):
-                    self._context.recorder.waits(
-                        canonical_lock(self._context, lock, disjunct), span, disjunct
-                    )
-                return [disjunct]
-            case Yield(span=span):
-                if self._context.recorder:
-                    self._context.recorder.yields(span, disjunct)
-                return [disjunct]
-            case _:
-                return [disjunct]
+def _step(
+    context: FunctionContext,
+    instruction: Instruction,
+    disjunct: Disjunct,
+    hazard: InFlight | None,
+    raised: Raised | None,
+) -> list[Disjunct]:
+    """Return the executions after an instruction, and add those in which it raises."""
+    if isinstance(instruction, Call) and instruction.external is not None:
+        if ends_process(instruction.external):
+            if ends_by_raising(instruction.external) and raised is not None:
+                cause = Cause(CauseKind.CALL, instruction.span)
+                raised.add(disjunct, InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, cause))
+            return []
+    if context.shared.acquired and _may_wait(instruction):
+        disjunct = _after_wait(context, disjunct)
+    if isinstance(instruction, Call) and not instruction.targets:
+        # A callee that can release a lock may do so even if the call fails.
+        disjunct = given_to_others(context, instruction, disjunct)
+    if hazard is not None and raised is not None:
+        _may_raise(context, instruction, disjunct, hazard, raised)
+    return _execute(context, instruction, disjunct, raised)
 
-    def _may_raise(
-        self, instruction: Instruction, disjunct: Disjunct, hazard: InFlight, raised: Raised
-    ) -> None:
-        if _is_known_good(instruction, disjunct):
-            return
-        before = [disjunct]
-        if isinstance(instruction, Call) and instruction.targets:
-            before = list(self._apply_call(instruction, disjunct, None, fails=True))
-        if isinstance(instruction, Exit):
-            before = self._exit(instruction, disjunct, None)
-        for one in before:
-            raised.add(one, hazard)
-            if self._steps.may_be_cancelled(instruction):
-                raised.add(one, replace(hazard, flow=Flow.CANCEL, usual="", named=frozenset()))
+
+def _execute(
+    context: FunctionContext, instruction: Instruction, disjunct: Disjunct, raised: Raised | None
+) -> list[Disjunct]:
+    """Return the executions in which an instruction does not raise, and tell the observer."""
+    match instruction:
+        case Acquire() | TryAcquire():
+            return acquire(context, instruction, disjunct)
+        case Release(span=span, lock=lock, mode=mode, how=how):
+            return release(context, span, lock, mode, how, disjunct, raised)
+        case Assign(target=target, value=value):
+            if not disjunct.values:
+                return [assign(context, target, value, disjunct)]
+            return [assign(context, target, value, one) for one in split((value,), disjunct)]
+        case Call():
+            return call(context, instruction, disjunct, raised)
+        case Enter():
+            return enter(context, instruction, disjunct)
+        case Exit(span=span, exceptional=False) if context.steps.is_raised_in(span):
+            return []
+        case Exit():
+            return leave(context, instruction, disjunct, raised)
+        case Defer(stack=stack, lock=lock):
+            return [defer(context, stack, lock, disjunct)]
+        case Unwind(span=span, stack=stack):
+            return unwind(context, span, stack, disjunct, raised)
+        case HandOver(lock=lock):
+            return [hand_over(context, (lock,), disjunct)]
+        case Spawn():
+            context.observer.spawns(context, instruction, disjunct)
+        case Wait():
+            context.observer.waits(context, instruction, disjunct)
+        case Await():
+            context.observer.awaits(context, instruction, disjunct)
+        case Yield():
+            context.observer.yields(instruction, disjunct)
+    return [disjunct]
+
+
+def _may_raise(
+    context: FunctionContext,
+    instruction: Instruction,
+    disjunct: Disjunct,
+    hazard: InFlight,
+    raised: Raised,
+) -> None:
+    if _is_known_good(instruction, disjunct):
+        return
+    before = [disjunct]
+    if isinstance(instruction, Call) and instruction.targets:
+        before = failed_call(context, instruction, disjunct)
+    if isinstance(instruction, Exit):
+        before = leave(context, instruction, disjunct, None)
+    for one in before:
+        raised.add(one, hazard)
+        if context.steps.may_be_cancelled(instruction):
+            raised.add(one, replace(hazard, flow=Flow.CANCEL, usual="", named=frozenset()))
+
+
+def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:
+    """Return whether it loads what has to exist: a part of the path to a lock that is held."""
+    return isinstance(instruction, Read) and any(
+        hold.count > 0 and key.path.starts_with(instruction.path)
+        for key, hold in disjunct.holds.items()
+    )
+
+
+def _may_wait(instruction: Instruction) -> bool:
+    """Return whether it may wait, so that other threads continue meanwhile."""
+    if isinstance(instruction, Enter):
+        return not is_harmless(instruction.manager)
+    return isinstance(instruction, (Acquire, Call, TryAcquire, Wait, Yield))
+
+
+def _after_wait(context: FunctionContext, disjunct: Disjunct) -> Disjunct:
+    """Return the disjunct after a wait: others may have acquired the released locks."""
+    acquired = context.shared.acquired
+    for key, hold in disjunct.holds.items():
+        if hold.is_free and context.identities.get(key) in acquired:
+            unsure = replace(hold, free_at=None, why=None, where=None)
+            disjunct = disjunct.with_hold(key, unsure)
+    return disjunct
+
+
+def _begin_turn(
+    context: FunctionContext, handed_on: frozenset[LockKey], disjunct: Disjunct
+) -> Disjunct:
+    """Return the state of handed-on locks at the start of another iteration of a loop."""
+    for key in handed_on & disjunct.holds.keys():
+        disjunct = disjunct.without_hold(key)
+    return _after_wait(context, disjunct)
+
+
+def forget_dead(
+    context: FunctionContext, disjuncts: Iterable[Disjunct], block: BlockId
+) -> Iterator[Disjunct]:
+    """Yield the disjuncts without what is needed on no path from a block."""
+    relevance = context.relevance
+    keep_exception = relevance.exception_live(block)
+    # Before a clean-up the exception is still needed to know that it is one.
+    keep_exception = keep_exception or _is_cleanup(context.function.blocks[block].terminator)
+    for disjunct in disjuncts:
+        values, facts = disjunct.values, disjunct.facts
+        if values:
+            values = {k: v for k, v in values.items() if relevance.value_live(k, block)}
+        if facts:
+            facts = {k: v for k, v in facts.items() if relevance.fact_live(k, block)}
+        if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
+            disjunct = disjunct.with_values(values, facts)
+        exception = disjunct.exception
+        if exception is not None and not keep_exception and exception.grade > Grade.ACQUIRE:
+            disjunct = disjunct.with_exception(None)
+        yield disjunct
+
+
+def _is_cleanup(terminator: object) -> bool:
+    return isinstance(terminator, Catch) or (isinstance(terminator, Raise) and terminator.reraise)
 
 
 def raised_at(terminator: Raise, disjunct: Disjunct) -> InFlight:
@@ -296,25 +299,3 @@ def dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjun
         if verdict is Verdict.MAYBE:
             exception = pass_by(handler, exception)
     yield catch.uncaught, disjunct.with_exception(exception)
-
-
-def _is_known_good(instruction: Instruction, disjunct: Disjunct) -> bool:
-    """Return whether it loads what has to exist: a part of the path to a lock that is held."""
-    return isinstance(instruction, Read) and any(
-        hold.count > 0 and key.path.starts_with(instruction.path)
-        for key, hold in disjunct.holds.items()
-    )
-
-
-def _may_wait(instruction: Instruction) -> bool:
-    """Return whether it may wait, so that other threads continue meanwhile."""
-    if isinstance(instruction, Enter):
-        return not is_harmless(instruction.manager)
-    return isinstance(instruction, (Acquire, Call, TryAcquire, Wait, Yield))
-
-
-def _is_cleanup(terminator: object) -> bool:
-    return isinstance(terminator, Catch) or (isinstance(terminator, Raise) and terminator.reraise)
-
-
-__all__ = ["Transfer", "dispatch", "raised_at"]

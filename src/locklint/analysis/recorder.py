@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
-import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.catching import is_left_over
 from locklint.analysis.events import (
@@ -18,6 +19,7 @@ from locklint.analysis.events import (
     Taken,
     TriedByCallee,
 )
+from locklint.analysis.function_context import FunctionContext, Observer
 from locklint.analysis.hold import (
     FORGOTTEN,
     Acquisition,
@@ -32,23 +34,36 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct
+from locklint.analysis.lockset_names import canonical_lock, split
+from locklint.analysis.lockset_notes import (
+    event_of_call,
+    event_of_exit,
+    run_by_call,
+    run_by_enter,
+    run_by_exit,
+    run_by_spawn,
+)
 from locklint.analysis.raising import Refusal, refusals
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.event import ALL_EVENTS, Event, EventKind
 from locklint.ir.instruction import (
     Acquire,
+    Await,
     Call,
-    CallArgument,
-    Instruction,
+    Enter,
     Operand,
+    Spawn,
+    TryAcquire,
+    Wait,
+    Yield,
 )
-from locklint.ir.lock import LockRef
-from locklint.ir.means import How, Implicit
+from locklint.ir.instruction import Exit as Leave
+from locklint.ir.lock import LockRef, LockRole
+from locklint.ir.means import How
 
 
-class Recorder:
+class Recorder(Observer):
     """Collects the facts of one function while its solved states are walked once more."""
 
     def __init__(self, function: Function, wanted: frozenset[EventKind] = ALL_EVENTS) -> None:
@@ -56,10 +71,6 @@ class Recorder:
         self.states = LockStates(function)
         self._wanted = wanted
         self._seen: set[tuple[object, ...]] = set()
-
-    def wants(self, kind: EventKind) -> bool:
-        """Return whether events of a kind are noted."""
-        return kind in self._wanted
 
     def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
         found: list[Held] = []
@@ -97,81 +108,13 @@ class Recorder:
         forgotten = dict.fromkeys(self.states.handed_on, FORGOTTEN)
         return {**disjunct.holds, **forgotten}
 
-    def varies(self, lock: LockRef) -> None:
-        """Note a lock that a callee may acquire or release, or neither."""
-        self.states.varied.add(lock.identity)
-
-    def calls(
-        self,
-        span: Span,
-        target: str,
-        disjunct: Disjunct,
-        manner: Manner,
-        *,
-        call: Call | None = None,
-        receiver: AccessPath | None = None,
-        arguments: tuple[CallArgument, ...] = (),
-        certain: bool = True,
-        implicit: Implicit | None = None,
-        receiver_classes: tuple[str, ...] = (),
-        closure: tuple[tuple[str, AccessPath], ...] = (),
-    ) -> None:
-        """Note the call of a function of the program."""
-        held = () if manner is Manner.CONCURRENT else self._held(disjunct)
-        released, free = self._released(disjunct), self._free(disjunct)
-        passed = (call.callee, call.arguments) if call is not None else (receiver, arguments)
-        taken = tuple((h.key, h.since) for h in held)
-        seen = (span, target, passed, closure, manner, implicit, taken, released, free)
-        if seen in self._seen:
-            return
-        self._seen.add(seen)
-        self.states.calls.append(
-            Called(
-                span,
-                target,
-                call,
-                receiver,
-                arguments,
-                held,
-                released,
-                manner,
-                certain,
-                implicit,
-                free,
-                receiver_classes,
-                closure,
-            )
-        )
-
-    def waits(self, lock: LockRef, span: Span, disjunct: Disjunct) -> None:
-        """Note a wait on a condition: it holds all other locks when it re-acquires its own."""
-        key = key_of(lock)
-        held = tuple([one for one in self._held(disjunct) if one.key != key])
-        if held or not disjunct.hold(key).count:
-            released = (*self._released(disjunct), key)
-            self._note(Occurrence(Event(EventKind.WAIT, lock), span, held, released))
-
-    def happens(self, event: Event, span: Span, disjunct: Disjunct) -> None:
-        """Note an event that is no acquisition."""
-        held, released, free = self._held(disjunct), self._released(disjunct), self._free(disjunct)
-        self._note(Occurrence(event, span, held, released, free))
-
-    def _note(self, one: Occurrence) -> None:
-        if one.event.kind not in self._wanted:
-            return
-        held = tuple((each.key, each.since) for each in one.held)
-        seen = (one.span, one.event.name, held, one.released, one.free)
-        if seen not in self._seen:
-            self._seen.add(seen)
-            self.states.events.append(one)
-
     def acquires(
         self,
         key: LockKey,
         lock: LockRef,
         acquisition: Acquisition,
         disjunct: Disjunct,
-        instruction: Instruction | None,
+        instruction: Acquire | TryAcquire | None,
     ) -> None:
         """Note an acquisition."""
         self.states.locks.setdefault(key, lock)
@@ -188,14 +131,6 @@ class Recorder:
             )
         )
 
-    def tries(self, tried: TriedByCallee) -> None:
-        """Note a call that tries to acquire a lock."""
-        old = self.states.tried.get(tried.call.span)
-        if old is not None:
-            certain, limited = tried.certain and old.certain, tried.limited and old.limited
-            tried = msgspec.structs.replace(tried, certain=certain, limited=limited)
-        self.states.tried[tried.call.span] = tried
-
     def releases(
         self, key: LockKey, lock: LockRef, span: Span, how: How, disjunct: Disjunct
     ) -> None:
@@ -205,6 +140,87 @@ class Recorder:
         self.states.given.append(
             Given(span, how, key, lock, disjunct.hold(key), last, disjunct.exception)
         )
+
+    def tries(self, tried: TriedByCallee) -> None:
+        """Note a call that tries to acquire a lock."""
+        old = self.states.tried.get(tried.call.span)
+        if old is not None:
+            certain, limited = tried.certain and old.certain, tried.limited and old.limited
+            tried = replace(tried, certain=certain, limited=limited)
+        self.states.tried[tried.call.span] = tried
+
+    def varies(self, lock: LockRef) -> None:
+        """Note a lock that a callee may acquire or release, or neither."""
+        self.states.varied.add(lock.identity)
+
+    def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
+        """Note a call, as an event or of functions of the program."""
+        for one in split((each.value for each in call.arguments), disjunct):
+            self._happens(event_of_call(context, call, one), call.span, one)
+            self._runs(run_by_call(context, call, one), one)
+
+    def enters(self, context: FunctionContext, enter: Enter, disjunct: Disjunct) -> None:
+        """Note the beginning of a `with`."""
+        self._runs(run_by_enter(context, enter, disjunct), disjunct)
+
+    def leaves(self, context: FunctionContext, exit_: Leave, disjunct: Disjunct) -> None:
+        """Note the end of a `with`."""
+        self._happens(event_of_exit(context, exit_, disjunct), exit_.span, disjunct)
+        self._runs(run_by_exit(exit_, disjunct), disjunct)
+
+    def spawns(self, context: FunctionContext, spawn: Spawn, disjunct: Disjunct) -> None:
+        """Note the start of a thread or task."""
+        self._runs(run_by_spawn(context, spawn, disjunct), disjunct)
+
+    def _runs(self, functions: Iterable[Called], disjunct: Disjunct) -> None:
+        """Note the functions of the program that run in a state."""
+        for one in functions:
+            held = () if one.manner is Manner.CONCURRENT else self._held(disjunct)
+            released, free = self._released(disjunct), self._free(disjunct)
+            call, taken = one.call, tuple((h.key, h.since) for h in held)
+            passed = (
+                (one.receiver, one.arguments) if call is None else (call.callee, call.arguments)
+            )
+            what = (one.span, one.target, passed, one.closure, one.manner, one.implicit)
+            seen = (*what, taken, released, free)
+            if seen not in self._seen:
+                self._seen.add(seen)
+                self.states.calls.append(replace(one, held=held, released=released, free=free))
+
+    def awaits(self, context: FunctionContext, await_: Await, disjunct: Disjunct) -> None:
+        """Note an `await` that may suspend by itself."""
+        if EventKind.AWAIT in self._wanted and context.steps.suspends(await_):
+            self._happens(Event(EventKind.AWAIT, name=await_.form.value), await_.span, disjunct)
+
+    def waits(self, context: FunctionContext, wait: Wait, disjunct: Disjunct) -> None:
+        """Note a wait on a condition: it holds all other locks when it re-acquires its own."""
+        if (wait.lock.view_kind or wait.lock.kind).role is not LockRole.CONDITION:
+            return
+        lock = canonical_lock(context, wait.lock, disjunct)
+        key = key_of(lock)
+        held = tuple([one for one in self._held(disjunct) if one.key != key])
+        if held or not disjunct.hold(key).count:
+            released = (*self._released(disjunct), key)
+            self._note(Occurrence(Event(EventKind.WAIT, lock), wait.span, held, released))
+
+    def yields(self, yield_: Yield, disjunct: Disjunct) -> None:
+        """Note a yield."""
+        self.states.yields.append((yield_.span, dict(disjunct.holds)))
+
+    def _happens(self, event: Event | None, span: Span, disjunct: Disjunct) -> None:
+        if event is None:
+            return
+        held, released, free = self._held(disjunct), self._released(disjunct), self._free(disjunct)
+        self._note(Occurrence(event, span, held, released, free))
+
+    def _note(self, one: Occurrence) -> None:
+        if one.event.kind not in self._wanted:
+            return
+        held = tuple((each.key, each.since) for each in one.held)
+        seen = (one.span, one.event.name, held, one.released, one.free)
+        if seen not in self._seen:
+            self._seen.add(seen)
+            self.states.events.append(one)
 
     def may_return(self) -> None:
         """Note that the function may return."""
@@ -271,7 +287,3 @@ class Recorder:
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
         self.states.exits.append(Exit(exception.cause.span, None, exception, self._left(disjunct)))
         self.lets_out(exception)
-
-    def yields(self, span: Span, disjunct: Disjunct) -> None:
-        """Note a yield."""
-        self.states.yields.append((span, dict(disjunct.holds)))

@@ -59,7 +59,7 @@ _CHANGING = (
     Unwind,
     Wait,
 )
-_ACTING = (*_CHANGING, Spawn, Yield)
+_ACTING = (*_CHANGING, Await, Spawn, Yield)
 
 
 class Step(NamedTuple):

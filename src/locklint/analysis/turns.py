@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Set
 
 from msgspec.structs import replace
 
+from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hold import LockKey
 from locklint.analysis.lockset import EMPTY
-from locklint.analysis.lockset_transfer import Transfer
 from locklint.analysis.state import State
 from locklint.dataflow.order import all_successors, loops
 from locklint.dataflow.solver import Forward
@@ -26,13 +26,14 @@ Flow = Callable[[BlockId, State], Iterator[tuple[BlockId, State]]]
 Join = Callable[[BlockId, State | None, State], State]
 
 
-def find_turns(function: Function, transfer: Transfer, flow: Flow, join: Join) -> None:
-    """Give the transfer, for each loop, the locks that its iterations hand on to each other."""
+def find_turns(context: FunctionContext, flow: Flow, join: Join) -> None:
+    """Give the context, for each loop, the locks that its iterations hand on to each other."""
+    function = context.function
     for head, body in loops(function).items():
         both = _handed_on(function, head, body, flow, join)
         for block in function.blocks.values():
             if head in all_successors(block):
-                transfer.turns[block.id, head] = both
+                context.turns[block.id, head] = both
 
 
 def _handed_on(

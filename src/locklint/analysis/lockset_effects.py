@@ -1,0 +1,87 @@
+"""Net effects of the program's functions, by their summaries, on the states of their callers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from locklint.analysis.binding import Binding
+from locklint.analysis.function_context import FunctionContext
+from locklint.analysis.hold import FORGOTTEN, Acquisition, key_of
+from locklint.analysis.lockset import Disjunct, Raised
+from locklint.analysis.lockset_acquire import take
+from locklint.analysis.lockset_names import canonical_lock, known_arguments
+from locklint.analysis.lockset_release import release
+from locklint.analysis.summary import Summary
+from locklint.core.source import Span
+from locklint.ir.access_path import TAKEN_FROM
+from locklint.ir.cfg import Function
+from locklint.ir.instruction import Call
+from locklint.ir.lock import LockRef, Mode
+from locklint.ir.means import How, Means
+
+
+class Execution(NamedTuple):
+    """An execution of a callee, at a place of its caller; what a release raises goes to ``raised``.
+
+    ``failed``: the callee raises, and behaves otherwise if it does not.
+    """
+
+    context: FunctionContext
+    callee: Function
+    binding: Binding
+    span: Span
+    raised: Raised | None
+    failed: bool = False
+
+
+def shift(
+    execution: Execution, lock: LockRef, mode: Mode, delta: int | None, disjuncts: list[Disjunct]
+) -> list[Disjunct]:
+    """Return the executions after a callee has acquired, or released, one of its locks."""
+    if delta == 0:
+        return disjuncts
+    here = execution.binding.lock(lock)
+    if here is None or TAKEN_FROM in here.path.fields:
+        # Nothing shows whether another bound method has the same receiver.
+        return disjuncts
+    result: list[Disjunct] = []
+    for disjunct in disjuncts:
+        result += _shift(execution, here, mode, delta, disjunct)
+    return result
+
+
+def _shift(
+    execution: Execution, written: LockRef, mode: Mode, delta: int | None, disjunct: Disjunct
+) -> list[Disjunct]:
+    context, callee, _, span, raised, failed = execution
+    lock = canonical_lock(context, written, disjunct)
+    key = key_of(lock, mode)
+    if delta is None:
+        context.observer.varies(lock)
+        return [disjunct.with_hold(key, FORGOTTEN)]
+    current = [disjunct]
+    how = How(callee.name, Means.CALL)
+    acquisition = Acquisition(span, how, written.path, failed)
+    for _ in range(abs(delta)):
+        following: list[Disjunct] = []
+        for one in current:
+            if delta > 0:
+                following += take(context, key, lock, acquisition, one)
+            else:
+                following += release(context, span, lock, mode, how, one, raised)
+        current = following
+    return current
+
+
+def summary_for_call(
+    context: FunctionContext, callee: Function, summary: Summary, call: Call, disjunct: Disjunct
+) -> Summary:
+    """Return the summary of a callee for what one call passes."""
+    if not summary.decided_by:
+        return summary
+    known = replace(call, arguments=known_arguments(context, call.arguments, disjunct))
+    passed = Binding(context.function, callee, known, None).passed(summary.decided_by)
+    found = context.lookup(callee.key, passed)
+    return summary if found is None else found[1]
