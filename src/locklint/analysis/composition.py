@@ -31,7 +31,7 @@ from locklint.analysis.critical_pair import (
     is_vague,
     nameless,
 )
-from locklint.analysis.events import Held, Manner, Occurrence, Taken
+from locklint.analysis.events import Held, Manner, Occurrence
 from locklint.analysis.hold import LockKey
 from locklint.analysis.objects import Objects
 from locklint.analysis.pair_log import Calls, PairLog
@@ -44,7 +44,6 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Fields, Hierarchy
-from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import BY_LOG
 
@@ -162,28 +161,39 @@ class Composition:
         states = self._graph.states[key]
         doubtful = doubtful_holds(states)
         found: dict[tuple[object, ...], CriticalPair] = {}
-        events = [one for one in states.events if self._matters(key, one)]
-        holds = any(each.held for each in states.taken)
-        first: frozenset[Span] = self._objects.first_acquires(key) if holds else frozenset()
-        taken = [self._taken(each, first) for each in states.taken]
-        for pair in (*taken, *map(self._happened, events)):
-            if pair is None:
+        nests = any(each.held for each in states.taken)
+        first: frozenset[Span] = self._objects.first_acquires(key) if nests else frozenset()
+        for one in states.events:
+            if not self._matters(key, one):
                 continue
             requirements = self._requirements_of(key)
-            held = self._graph.held(states.function, pair.held, doubtful)
-            event = pair.event
-            if event.lock is not None:
-                event = replace(event, lock=self._graph.named(states.function, event.lock))
-            acquired = None if pair.event.lock is None else pair.event.lock.path
-            requires = requirements.at(pair.span, pair.held, acquired)
-            state = requirements.state_at(pair.span)
-            pair = replace(
-                pair, function=key, event=event, held=held, requires=requires, state=state
+            lock = one.event.lock
+            pair = CriticalPair(
+                key,
+                one.span,
+                self._named(states.function, one, first),
+                self._graph.held(states.function, one.held, doubtful),
+                released=one.released,
+                free=one.free,
+                requires=requirements.at(one.span, one.held, None if lock is None else lock.path),
+                state=requirements.state_at(one.span),
             )
             old = found.get(pair.identity())
             if old is None or pair.rank() < old.rank():
                 found[pair.identity()] = pair
         yield from found.values()
+
+    def _named(self, function: Function, one: Occurrence, first: frozenset[Span]) -> Event:
+        """Return an event with its lock by its name in the program.
+
+        The acquires in ``first`` are of a new lock: none waits.
+        """
+        event = one.event
+        if event.lock is None:
+            return event
+        is_new = event.kind is EventKind.ACQUIRE and one.span in first
+        kind = EventKind.TRY if is_new else event.kind
+        return replace(event, kind=kind, lock=self._graph.named(function, event.lock))
 
     def _requirements_of(self, key: str) -> Requirements:
         known = self._requirements.get(key)
@@ -191,33 +201,19 @@ class Composition:
             known = self._requirements[key] = Requirements(self._graph.function(key))
         return known
 
-    @staticmethod
-    def _taken(taken: Taken, first: frozenset[Span]) -> CriticalPair | None:
-        """Return the pair of an acquisition; those in ``first`` are of a new lock: none waits."""
-        if taken.instruction is None:
-            return None  # A callee acquired it: the call shows that.
-        instruction = taken.instruction
-        gives_up = isinstance(instruction, TryAcquire) or (
-            isinstance(instruction, Acquire) and instruction.gives_up
-        )
-        waits = not gives_up and taken.acquisition.span not in first
-        kind = EventKind.ACQUIRE if waits else EventKind.TRY
-        event = Event(kind, taken.lock, taken.key.mode)
-        return CriticalPair(
-            "",
-            taken.acquisition.span,
-            event,
-            taken.held,
-            released=taken.released,
-            free=taken.free,
-        )
-
     def _matters(self, key: str, one: Occurrence) -> bool:
-        """Return whether an event is of concern: an `await` is under a lock of threads only."""
-        if one.event.kind is not EventKind.AWAIT:
-            return one.event.kind is not EventKind.SIGNAL
-        under_lock = any(held.blocks_threads for held in one.held)
-        return under_lock or key in self._awaited_under_lock
+        """Return whether an event is of concern: an `await` is under a lock of threads only.
+
+        That of a callee is found through its call.
+        """
+        match one.event.kind:
+            case EventKind.GAIN | EventKind.SIGNAL:
+                return False
+            case EventKind.AWAIT:
+                under_lock = any(held.blocks_threads for held in one.held)
+                return under_lock or key in self._awaited_under_lock
+            case _:
+                return True
 
     @cached_property
     def _awaited_under_lock(self) -> frozenset[str]:
@@ -235,10 +231,6 @@ class Composition:
                 reached.add(key)
                 work.extend(edge.callee for edge in self._graph.calls[key])
         return frozenset(reached)
-
-    @staticmethod
-    def _happened(one: Occurrence) -> CriticalPair:
-        return CriticalPair("", one.span, one.event, one.held, released=one.released, free=one.free)
 
     def _through_calls(self, key: str, log: PairLog, calls: Calls) -> Iterator[CriticalPair]:
         asked = key in self.exports

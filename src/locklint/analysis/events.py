@@ -21,14 +21,13 @@ from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.event import Event
+from locklint.ir.event import Event, EventKind
 from locklint.ir.hierarchy import Holder
 from locklint.ir.instruction import (
     Acquire,
     Call,
     CallArgument,
     Constant,
-    Instruction,
     Operand,
     TryAcquire,
 )
@@ -37,7 +36,10 @@ from locklint.ir.means import How, Implicit, Means
 
 
 class Exit(msgspec.Struct, frozen=True, eq=False):
-    """An exit of the function; ``exception`` None: by returning ``value``."""
+    """An exit of the function, for good or by a yield.
+
+    ``exception`` None: by returning ``value``.
+    """
 
     span: Span
     value: Operand | None
@@ -73,32 +75,46 @@ class Held(msgspec.Struct, frozen=True, gc=False):
         return not self.lock.kind.is_async
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """An execution of an acquisition: the locks held before it, outermost first.
+class Occurrence(msgspec.Struct, frozen=True):
+    """An execution of an event: the locks held before it, outermost first.
 
     ``released`` are the locks of callers that this function has released, ``free`` those that it
     has shown to be free by acquiring them before, so that no caller holds them.
     """
 
-    acquisition: Acquisition
-    key: LockKey
-    lock: LockRef
-    before: Hold
+    event: Event
+    span: Span
     held: tuple[Held, ...]
-    instruction: Instruction | None
-    released: tuple[LockKey, ...] = ()
-    free: tuple[LockKey, ...] = ()
+    released: tuple[LockKey, ...]
+    free: tuple[LockKey, ...]
+
+
+class Taken(Occurrence, frozen=True):
+    """An execution of an acquisition, with the state of the lock before.
+
+    Without an ``instruction`` it is that of a callee, which returns with the lock held.
+    """
+
+    acquisition: Acquisition
+    before: Hold
+    instruction: Acquire | TryAcquire | None
+
+    @property
+    def lock(self) -> LockRef:
+        """Return the lock."""
+        assert self.event.lock is not None
+        return self.event.lock
+
+    @property
+    def key(self) -> LockKey:
+        """Return what the lock is must-equal to."""
+        return key_of(self.lock, self.event.mode)
 
     @property
     def waits(self) -> bool:
         """Return whether the function itself waits for the lock here, and does not only try."""
-        match self.instruction:
-            case Acquire(gives_up=gives_up):
-                return not gives_up
-            case TryAcquire(timed=timed):
-                return timed
-            case _:
-                return False  # A callee acquires it, and has an execution of its own.
+        timed = isinstance(self.instruction, TryAcquire) and self.instruction.timed
+        return timed or self.event.kind is EventKind.ACQUIRE
 
 
 class Manner(IdentityEnum):
@@ -144,19 +160,6 @@ class Called(msgspec.Struct, frozen=True):
         """Return whether a lock is among the arguments."""
         call = self.call
         return call is not None and any(argument.lock is not None for argument in call.arguments)
-
-
-class Occurrence(msgspec.Struct, frozen=True):
-    """An execution of an event other than an acquisition: the locks held then, outermost first.
-
-    ``released`` and ``free``: see `Taken`.
-    """
-
-    event: Event
-    span: Span
-    held: tuple[Held, ...]
-    released: tuple[LockKey, ...]
-    free: tuple[LockKey, ...] = ()
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -220,10 +223,9 @@ class LockStates(msgspec.Struct):
     calls: list[Called] = msgspec.field(default_factory=list)
     events: list[Occurrence] = msgspec.field(default_factory=list)
     exits: list[Exit] = msgspec.field(default_factory=list)
-    taken: list[Taken] = msgspec.field(default_factory=list)
     given: list[Given] = msgspec.field(default_factory=list)
     tried: dict[Span, TriedByCallee] = msgspec.field(default_factory=dict)
-    yields: list[tuple[Span, dict[LockKey, Hold]]] = msgspec.field(default_factory=list)
+    yields: list[Exit] = msgspec.field(default_factory=list)
     locks: dict[LockKey, LockRef] = msgspec.field(default_factory=dict)
     given_up: Reason | None = None
     raises: Grade = Grade.NEVER
@@ -238,6 +240,11 @@ class LockStates(msgspec.Struct):
     varied: set[str] = msgspec.field(default_factory=set)
     # Results that are computed once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def taken(self) -> list[Taken]:
+        """Return the events that are acquisitions."""
+        return [event for event in self.events if isinstance(event, Taken)]
 
     @property
     def complete(self) -> bool:

@@ -30,8 +30,8 @@ def _lines(states: LockStates, summary: Summary) -> Iterator[str]:
         )
     for given in states.given:
         rows.add((given.span, f"release {given.key} ({given.how}), which is {_hold(given.before)}"))
-    for span, holds in states.yields:
-        rows.add((span, f"yield holding {_holds(holds)}"))
+    for each in states.yields:
+        rows.add((each.span, f"yield holding {_holds(each.holds)}"))
     for exit_ in states.exits:
         if exit_.exception is None:
             rows.add((exit_.span, f"return {exit_.value} holding {_holds(exit_.holds)}"))

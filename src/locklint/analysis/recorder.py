@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -62,6 +63,8 @@ from locklint.ir.instruction import Exit as Leave
 from locklint.ir.lock import LockRef, LockRole
 from locklint.ir.means import How
 
+_Locks: TypeAlias = "tuple[tuple[Held, ...], tuple[LockKey, ...], tuple[LockKey, ...]]"
+
 
 class Recorder(Observer):
     """Collects the facts of one function while its solved states are walked once more."""
@@ -71,6 +74,10 @@ class Recorder(Observer):
         self.states = LockStates(function)
         self._wanted = wanted
         self._seen: set[tuple[object, ...]] = set()
+
+    def _locks(self, disjunct: Disjunct) -> _Locks:
+        """Return the locks that are held, those of callers that are released, and the free ones."""
+        return self._held(disjunct), self._released(disjunct), self._free(disjunct)
 
     def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
         found: list[Held] = []
@@ -118,18 +125,10 @@ class Recorder(Observer):
     ) -> None:
         """Note an acquisition."""
         self.states.locks.setdefault(key, lock)
-        self.states.taken.append(
-            Taken(
-                acquisition,
-                key,
-                lock,
-                disjunct.hold(key),
-                self._held(disjunct),
-                instruction,
-                self._released(disjunct),
-                self._free(disjunct),
-            )
-        )
+        event = Event(_kind(instruction), lock, key.mode)
+        before, locks = disjunct.hold(key), self._locks(disjunct)
+        taken = Taken(event, acquisition.span, *locks, acquisition, before, instruction)
+        self.states.events.append(taken)
 
     def releases(
         self, key: LockKey, lock: LockRef, span: Span, how: How, disjunct: Disjunct
@@ -175,8 +174,8 @@ class Recorder(Observer):
     def _runs(self, functions: Iterable[Called], disjunct: Disjunct) -> None:
         """Note the functions of the program that run in a state."""
         for one in functions:
-            held = () if one.manner is Manner.CONCURRENT else self._held(disjunct)
-            released, free = self._released(disjunct), self._free(disjunct)
+            held, released, free = self._locks(disjunct)
+            held = () if one.manner is Manner.CONCURRENT else held
             call, taken = one.call, tuple((h.key, h.since) for h in held)
             passed = (
                 (one.receiver, one.arguments) if call is None else (call.callee, call.arguments)
@@ -198,20 +197,19 @@ class Recorder(Observer):
             return
         lock = canonical_lock(context, wait.lock, disjunct)
         key = key_of(lock)
-        held = tuple([one for one in self._held(disjunct) if one.key != key])
+        held, released, _ = self._locks(disjunct)
+        held = tuple([one for one in held if one.key != key])
         if held or not disjunct.hold(key).count:
-            released = (*self._released(disjunct), key)
-            self._note(Occurrence(Event(EventKind.WAIT, lock), wait.span, held, released))
+            event = Event(EventKind.WAIT, lock)
+            self._note(Occurrence(event, wait.span, held, (*released, key), ()))
 
     def yields(self, yield_: Yield, disjunct: Disjunct) -> None:
         """Note a yield."""
-        self.states.yields.append((yield_.span, dict(disjunct.holds)))
+        self.states.yields.append(Exit(yield_.span, None, None, dict(disjunct.holds)))
 
     def _happens(self, event: Event | None, span: Span, disjunct: Disjunct) -> None:
-        if event is None:
-            return
-        held, released, free = self._held(disjunct), self._released(disjunct), self._free(disjunct)
-        self._note(Occurrence(event, span, held, released, free))
+        if event is not None:
+            self._note(Occurrence(event, span, *self._locks(disjunct)))
 
     def _note(self, one: Occurrence) -> None:
         if one.event.kind not in self._wanted:
@@ -287,3 +285,13 @@ class Recorder(Observer):
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
         self.states.exits.append(Exit(exception.cause.span, None, exception, self._left(disjunct)))
         self.lets_out(exception)
+
+
+def _kind(instruction: Acquire | TryAcquire | None) -> EventKind:
+    match instruction:
+        case None:
+            return EventKind.GAIN
+        case Acquire(gives_up=False):
+            return EventKind.ACQUIRE
+        case _:
+            return EventKind.TRY

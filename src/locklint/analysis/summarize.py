@@ -198,21 +198,12 @@ def _unlikely(normal: int | None) -> int | None:
     return None if normal is not None and normal < 0 else 0
 
 
-def _during(key: LockKey, states: LockStates) -> set[int | None]:
-    """Return how often a lock is held where a context manager runs what is in it."""
-    during: set[int | None] = set()
-    for _, holds in states.yields:
-        hold = holds.get(key)
-        during.add(0 if hold is None else None if hold.forgotten else hold.count)
-    return during
-
-
 def _varies(key: LockKey, states: LockStates) -> bool:
-    return len(_during(key, states)) > 1 or len(_deltas(states.normal_exits, key)) > 1
+    return len(_deltas(states.yields, key)) > 1 or len(_deltas(states.normal_exits, key)) > 1
 
 
 def _context_effect(key: LockKey, lock: LockRef, states: LockStates) -> ContextEffect | None:
-    enter = _only(_during(key, states))
+    enter = _only(_deltas(states.yields, key))  # A context manager runs what is in it there.
     after = _only(_deltas(states.normal_exits, key))
     if enter is None or after is None:
         return None

@@ -15,6 +15,7 @@ class EventKind(IdentityEnum):
 
     ACQUIRE = "acquire"  # waits indefinitely
     TRY = "try"  # gives up at once, or after a while
+    GAIN = "gain"  # a callee has acquired, and returns with the lock held
     WAIT = "wait"  # waits on a condition: releases its lock, and acquires it again
     JOIN = "join"  # waits for a thread, a future or an executor
     LISTEN = "listen"  # waits for an event to be set, or for an item of a queue
