@@ -315,6 +315,6 @@ def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | 
         return call.result
     if not path.fields or path.last != callee.name:
         return path if callee.name == "__call__" else path.taken_from()
-    if path.root_name == "super" and path.fields[0].startswith("("):
+    if path.is_of_super_call:
         return AccessPath(caller.self_name, (), Root.SELF) if caller.self_name else None
     return path.parent()

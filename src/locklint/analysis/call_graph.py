@@ -205,7 +205,7 @@ def _is_one_of_many(function: Function, called: Called) -> bool:
         return False
     path = call.callee
     if not path.is_variable:
-        return path.last[0] == "[" and not path.is_vague
+        return path.is_element and not path.is_vague
     return not any(
         isinstance(each, Assign)
         and each.target == path
@@ -220,7 +220,7 @@ def _is_dispatched(called: Called) -> bool:
     call = called.call
     if call is None or call.callee is None:
         return called.receiver is not None
-    return call.bound and call.callee.root_name != "super"
+    return call.bound and not call.callee.is_of_super
 
 
 def _binding(caller: Function, callee: Function, called: Called) -> Binding:

@@ -291,7 +291,7 @@ def _is_on(call: Call, own: AccessPath) -> bool:
     path = call.callee
     if path is None or not path.fields:
         return False
-    return path.parent() == own or path.root_name == "super"
+    return path.parent() == own or path.is_of_super
 
 
 def _is_local(path: AccessPath) -> bool:

@@ -148,10 +148,10 @@ def _call(call: Call, raises: Raises) -> Grade:
             by_key=_is_by_key(call),
         )
         return max([_GRADES[likely], *(each for each in given if each is not None)])
-    if call.callee is not None and call.callee.fields and call.callee.last[0] not in "[(":
+    if call.callee is not None and call.callee.fields and call.callee.name:
         if _is_done_to_lock(call):
             return Grade.ACQUIRE
-        method, receiver = call.callee.last, call.callee.parent().last
+        method, receiver = call.callee.name, call.callee.parent().name
         return _GRADES[method_grade(method, receiver, by_key=_is_by_key(call))]
     # Others have chosen what a variable holds, and it may do anything.
     is_variable = call.callee is not None and call.callee.is_variable
@@ -201,7 +201,7 @@ def _is_logging(callee: AccessPath | None) -> bool:
     return (
         callee is not None
         and bool(callee.fields)
-        and is_log_call(callee.last, callee.parent().last)
+        and is_log_call(callee.name, callee.parent().name)
     )
 
 
@@ -217,9 +217,7 @@ def _is_done_to_lock(call: Call) -> bool:
 
 def _is_own_attribute(path: AccessPath) -> bool:
     """Return whether it is a variable, or an attribute of ``self``, which exists."""
-    if path.is_variable:
-        return True
-    return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("
+    return path.is_variable or path.is_own_attribute
 
 
 class Refusal(Enum):

@@ -227,7 +227,7 @@ def _may_be_any(lock: LockRef) -> bool:
 
 def _is_one_of_several(path: AccessPath) -> bool:
     """Return whether a path leads to an element, or through a variable for several objects."""
-    return path.root in (Root.LOCAL, Root.TEMP) or any(field[0] in "[*" for field in path.fields)
+    return path.root in (Root.LOCAL, Root.TEMP) or path.has_element or path.is_vague
 
 
 def _passed_on(function: Function) -> Iterable[str]:

@@ -307,7 +307,7 @@ def _aliases(function: Function) -> dict[AccessPath, AccessPath]:
 def _outlives(path: AccessPath) -> bool:
     """Return whether caller and callee see what a path leads to, such as a global's attribute."""
     fields = len(path.fields)
-    if path.is_vague or any(field[0] in "[(" for field in path.fields):
+    if not path.is_plain:
         return False
     return fields <= 2 and (
         path.root in (Root.GLOBAL, Root.PARAMETER) or (path.root is Root.SELF and fields > 0)

@@ -343,11 +343,11 @@ def _usually_raised(instruction: Instruction) -> str:
     """The class of what an instruction usually raises; empty where there is none."""
     match instruction:
         case Call(callee=AccessPath() as callee, external=external):
-            return usual_error(external, callee.last if callee.fields else "")
-        case Read(path=path) if path.last[0] == "[":
+            return usual_error(external, callee.name if callee.fields else "")
+        case Read(path=path) if path.is_element:
             return "LookupError"
         case Operate(kind=OperateKind.DELETE, operands=(AccessPath() as path,)):
-            return "LookupError" if path.last[0] == "[" else ""
+            return "LookupError" if path.is_element else ""
         case _:
             return ""
 
@@ -378,7 +378,7 @@ def _kind(instruction: Instruction) -> CauseKind:
         case Assign():
             return CauseKind.STORE
         case Read(path=path):
-            return CauseKind.ELEMENT if path.last[0] == "[" else CauseKind.ATTRIBUTE
+            return CauseKind.ELEMENT if path.is_element else CauseKind.ATTRIBUTE
         case Operate(kind=OperateKind.ITERATE):
             return CauseKind.ITERATE
         case Operate():

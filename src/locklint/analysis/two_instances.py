@@ -153,8 +153,9 @@ def _of_two_elements(pair: CriticalPair, first: Held, second: Held) -> bool:
 
 
 def _is_kept(path: AccessPath) -> bool:
-    is_plain = all(field[0] not in "[(" for field in path.fields)
-    return is_plain and (path.root is Root.GLOBAL or bool(path.fields))
+    if path.has_element or path.is_called:
+        return False
+    return path.root is Root.GLOBAL or bool(path.fields)
 
 
 def _is_unordered_below(graph: CallGraph, one: TwoInstances) -> bool:

@@ -276,7 +276,7 @@ class _Places:
 def _name(function: Function, path: AccessPath) -> str | None:
     """The name of a place: of a class's attribute, a global or a function's own variable."""
     module = split_key(function.key)[0]
-    if any(field[0] in "[(*" for field in path.fields):
+    if not path.is_plain:
         return None
     fields = ".".join(path.fields)
     match path.root:

@@ -82,7 +82,7 @@ def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) 
         return lock
     holder = lock.path.parent()
     module = split_key(function.key)[0]
-    plain = all(field[0] not in "[(*" and field != TAKEN_FROM for field in holder.fields)
+    plain = holder.is_plain and TAKEN_FROM not in holder.fields
     if plain and holder.root is Root.SELF and holder.fields and function.class_name:
         name = ".".join((module, function.class_name, *holder.fields))
         return msgspec.structs.replace(lock, identity=name, exactness=Exactness.PER_INSTANCE)

@@ -232,7 +232,7 @@ class EffectPass:
         path = call.callee
         if path is not None and path.root is Root.TEMP:
             expanded = self._definitions.expand(path)
-            if expanded is not None and expanded.root_name == "super" and len(expanded.fields) == 2:
+            if expanded is not None and expanded.is_of_super and len(expanded.fields) == 2:
                 path = expanded  # The receiver is the caller's own, not what a call gave.
         return msgspec.structs.replace(
             call,
@@ -619,7 +619,7 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
     while instructions:
         match instructions[-1]:
             case Read(path=path) if receiver.starts_with(path):
-                if not holds and path.last[0] == "[":
+                if not holds and path.is_element:
                     return
                 instructions.pop()
             case _:

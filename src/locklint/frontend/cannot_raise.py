@@ -88,9 +88,9 @@ class _CannotRaise:
     def mark(self, instruction: Instruction, block: BasicBlock) -> Instruction:
         """The instruction, marked as safe if it is; ``block`` holds it."""
         match instruction:
-            case Read(path=path) if path.fields and not _is_of_self(path):
+            case Read(path=path) if path.fields and not path.is_own_attribute:
                 safe = self._reads(path) or self._is_tested(path, instruction, block)
-            case Assign(target=target) if target.fields and not _is_of_self(target):
+            case Assign(target=target) if target.fields and not target.is_own_attribute:
                 safe = self._binds(target)
             case Operate(kind=OperateKind.IMPORT, what=module):
                 top = module.partition(".")[0]
@@ -112,18 +112,18 @@ class _CannotRaise:
             return True
         expanded = self._definitions.expand(path)
         if expanded is None or not expanded.fields:
-            return path.last[0] != "["
+            return not path.is_element
         if self._resolver.has_last(self._function.key, expanded):
             return True
         # The author of an unknown object knows what attributes it has.
         unknown = not self._resolver.type_names(self._function.key, expanded.parent())
-        return unknown and path.last[0] != "["
+        return unknown and not path.is_element
 
     def _binds(self, target: AccessPath) -> bool:
         expanded = self._definitions.expand(target)
         if expanded is None or not expanded.fields:
             return False
-        if target.last[0] == "[":
+        if target.is_element:
             holder = self._types(target.parent())
             return bool(holder) and holder <= MAPPINGS
         if self._resolver.can_bind(self._function.key, expanded):
@@ -463,8 +463,3 @@ def _binds_anew(instruction: Instruction, key: str | None) -> bool:
         return False
     target = str(instruction.target)
     return key == target or key.startswith(f"{target}.")
-
-
-def _is_of_self(path: AccessPath) -> bool:
-    """Return whether it is a plain attribute of ``self``, which is assumed to exist unchanged."""
-    return path.root is Root.SELF and len(path.fields) == 1 and path.fields[0][0] not in "[("

@@ -105,7 +105,7 @@ class Walker:
         last = path.last
         if last == "*":
             return ()
-        if path.root_name == "super" and len(path.fields) == 1 and last[0] == "(":
+        if path.is_of_super_call and len(path.fields) == 1:
             found = super_type(scope)
             return (found,) if found is not None else ()
         holder = self.types(scope, path.parent())
@@ -121,7 +121,7 @@ class Walker:
             return path
         current = prefix = AccessPath(path.root_name, (), path.root)
         fields = path.fields
-        if path.root_name == "super" and fields and fields[0][0] == "(":
+        if path.is_of_super_call:
             current = prefix = current.field(fields[0])
             fields = fields[1:]
         elif hops > 0:
@@ -215,7 +215,7 @@ class Walker:
         root = self.root_of(names[0], where)
         fields = (*names[1:], "()") if call else names[1:]
         found = self.walk(where, AccessPath(names[0], fields, root), hops - 1)
-        if call and any(field[0] == "(" for field in found.fields):
+        if call and found.is_called:
             return None
         if scope.function != decl.qualname and found.root is not Root.GLOBAL:
             return AccessPath(found.root_name, found.fields, Root.CLOSURE)

@@ -112,7 +112,7 @@ def _collection(value: Operand, before: Sequence[Instruction]) -> AccessPath | N
             first = each.arguments[0].value if each.arguments else None
             if isinstance(first, AccessPath):
                 path = first
-    return path if path.root is Root.SELF and len(path.fields) == 1 else None
+    return path if path.is_own_attribute else None
 
 
 def _used_in_part(function: Function) -> Iterator[tuple[str, str]]:

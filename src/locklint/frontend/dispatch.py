@@ -305,7 +305,7 @@ class Dispatch:
 
         ``super().close()`` and ``Base.close(self)`` run the abstract one itself.
         """
-        if function.decl.is_abstract and function.bound and path.root_name != "super":
+        if function.decl.is_abstract and function.bound and not path.is_of_super:
             overriding = self.inference.attributes.overriding(function)
             if overriding:
                 return tuple(dict.fromkeys(map(self.decorations.called, overriding)))
@@ -316,7 +316,7 @@ class Dispatch:
     ) -> Iterator[FunctionType]:
         """The methods that subclasses of the receiver's class have in place of one."""
         receiver = function.receiver
-        if not isinstance(receiver, InstanceType) or path.root_name == "super":
+        if not isinstance(receiver, InstanceType) or path.is_of_super:
             return  # Called through the class, it is that one and no other.
         cls = receiver.cls
         method = self.inference.attributes.method
@@ -328,7 +328,7 @@ class Dispatch:
     def _next_in_line(self, scope: Scope, path: AccessPath) -> Iterator[FunctionType]:
         """Return the targets of ``super()`` in subclasses, where another class comes next."""
         decl = scope.decl
-        if path.root_name != "super" or decl is None or not decl.class_name:
+        if not path.is_of_super or decl is None or not decl.class_name:
             return
         project = self.inference.project
         own = ClassRef(scope.path, decl.class_name, scope.index)
@@ -343,7 +343,7 @@ class Dispatch:
     def _made_by_metaclass(self, scope: Scope, path: AccessPath) -> tuple[FunctionType, ...]:
         """Return the constructors that ``super().__call__()`` runs in a metaclass, if few."""
         decl = scope.decl
-        if path.root_name != "super" or path.last != "__call__" or decl is None:
+        if not path.is_of_super or path.last != "__call__" or decl is None:
             return ()
         if decl.name != "__call__" or not decl.class_name:
             return ()

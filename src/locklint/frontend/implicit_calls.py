@@ -100,13 +100,13 @@ class ImplicitCalls:
         """The calls that an instruction makes; they come right after it."""
         match instruction:
             case Read(span=span, path=path) if path.fields:
-                if path.last[0] == "[":
+                if path.is_element:
                     yield from self._special(span, path.parent(), ("__getitem__",), _by("[]"))
                 else:
                     yield from self._attribute(span, path)
             case Assign(span=span, target=target, value=value) if target.fields:
                 argument = CallArgument(value)
-                if target.last[0] == "[":
+                if target.is_element:
                     yield from self._special(span, target.parent(), ("__setitem__",), _by("[]="))
                 else:
                     callee = self._ask(target, self._resolver.setter)
@@ -114,7 +114,7 @@ class ImplicitCalls:
                         path = _asked(target, callee)
                         yield self._call(span, path, callee, BY_PROPERTY, (argument,))
             case Operate(span=span, kind=OperateKind.DELETE, operands=(path,)):
-                if path.last[0] == "[":
+                if path.is_element:
                     yield from self._special(span, path.parent(), ("__delitem__",), _by("del"))
             case Operate(span=span, kind=OperateKind.ITERATE, operands=(path,)):
                 # The result of `__iter__` is mostly the object itself, if that has `__next__` too.

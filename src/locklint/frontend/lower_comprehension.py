@@ -47,7 +47,7 @@ def lower_comprehension(
     # The loop's own variables and temporaries mean nothing outside it.
     own = frozenset(names.values())
     kept = [path for path in mentions(first, *values) if path.root_name not in own]
-    return Unknown(tuple([path for path in kept if not path.root_name.startswith("%")]))
+    return Unknown(tuple([path for path in kept if path.root is not Root.TEMP]))
 
 
 def comprehension_names(loop: cst.CompFor) -> set[str]:

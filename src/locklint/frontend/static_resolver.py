@@ -259,7 +259,7 @@ class StaticResolver:
         """
         if self._names_method(scope, path):
             own = callee.targets[0].rpartition(".")[2].partition("@")[0]
-            return None if path.last == own or path.root_name == "super" else path.parent()
+            return None if path.last == own or path.is_of_super else path.parent()
         canonical = self.walker.walk(scope, path)
         if canonical != path and canonical.fields and self._names_method(scope, canonical):
             return canonical.parent()
@@ -267,9 +267,9 @@ class StaticResolver:
 
     def _names_method(self, scope: Scope, path: AccessPath) -> bool:
         """Return whether a path is a method in the words of its class, not what holds one."""
-        if not path.fields or path.last[0] in "[(":
+        if not path.fields or not path.name:
             return False
-        if path.root_name == "super":
+        if path.is_of_super:
             return True
         holders = self.walker.types(scope, path.parent())
         return any(self.inference.attributes.binds(kind, path.last) for kind in holders)

@@ -74,6 +74,43 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return any(field[0] == "(" for field in self.fields)
 
     @property
+    def has_element(self) -> bool:
+        """Return whether it leads through an element, known or not."""
+        return any(field[0] == "[" for field in self.fields)
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether it is a variable, or leads through attributes alone."""
+        return not any(field[0] in "[(*" for field in self.fields)
+
+    @property
+    def is_element(self) -> bool:
+        """Return whether its last field is an element, known or not."""
+        return bool(self.fields) and self.fields[-1][0] == "["
+
+    @property
+    def is_own_attribute(self) -> bool:
+        """Return whether it is an attribute of the method's own object, and no more than that."""
+        return self.root is Root.SELF and len(self.fields) == 1 and self.is_plain
+
+    @property
+    def is_of_super(self) -> bool:
+        """Return whether it starts from ``super``, the object's own methods in its ancestors."""
+        return self.root_name == "super"
+
+    @property
+    def is_of_super_call(self) -> bool:
+        """Return whether it starts with ``super()``."""
+        return self.is_of_super and bool(self.fields) and self.fields[0][0] == "("
+
+    @property
+    def name(self) -> str:
+        """The name of the last attribute, or of the variable; empty for what has no name."""
+        if not self.fields:
+            return self.root_name
+        return "" if self.fields[-1][0] in "[(*" else self.fields[-1]
+
+    @property
     def last(self) -> str:
         """The last field, or the variable's name where there is none."""
         return self.fields[-1] if self.fields else self.root_name
