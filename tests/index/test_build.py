@@ -456,7 +456,10 @@ def test_which_functions_may_touch_a_lock(body: str, expected: bool) -> None:
 )
 def test_what_may_be_a_lock_is_written_down(body: str, expected: str) -> None:
     uses = index(f"async def f(self):\n    {body}\n").functions["f"].lock_uses
-    shown = [f"{'?' if use.names is None else ' '.join(use.names)} {use.word}" for use in uses]
+    shown = [
+        f"{'?' if use.of is None else ' '.join((use.of.variable, *use.of.fields))} {use.word}"
+        for use in uses
+    ]
     assert shown == expected.replace("self._", "self _").split(", ")
 
 

@@ -19,7 +19,7 @@ from locklint.core.source import SourceFile
 from locklint.engine.pipeline import Solved, solve
 from locklint.engine.whole_program import WholeProgram
 from locklint.frontend.value_types import scope_of
-from locklint.index.build_lock_use import written_names
+from locklint.index.build_lock_use import written
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.instruction import Acquire, TryAcquire
 
@@ -235,13 +235,13 @@ class _FileSites:
             return Known.NOT_ANALYSED, reason
         if place in self._found.calls:
             return Known.FUNCTION, self._found.calls[place]
-        names = written_names(owner)
-        if names is None:
+        found = written(owner)
+        if found is None:
             return Known.OBJECT, ""
         qualname = decl.qualname if decl is not None else ""
         key = f"{self._index.key}:{qualname}"
-        root = self._resolver.walker.root_of(names[0], scope_of(self._index, qualname))
-        path = AccessPath(names[0], names[1:], root)
+        root = self._resolver.walker.root_of(found.variable, scope_of(self._index, qualname))
+        path = AccessPath(found.variable, found.fields, root)
         asked = path.field("acquire") if form is Form.ACQUIRE else path
         callee = self._resolver.callee(key, asked)
         if callee.targets:

@@ -126,10 +126,7 @@ class OpenFile:
         wanted = {
             outermost(index, declaration).qualname
             for declaration in index.functions.values()
-            if any(
-                use.names is None or (use.names and use.names[-1] in made)
-                for use in declaration.lock_uses
-            )
+            if any(use.of is None or use.of.last in made for use in declaration.lock_uses)
             or not settings.methods.isdisjoint(declaration.called)
             or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
             or not THREAD_MAKERS.isdisjoint(declaration.called)

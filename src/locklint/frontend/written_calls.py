@@ -21,7 +21,7 @@ from locklint.frontend.resolver import Asked, Callee, Question
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import Scope, scope_of
 from locklint.index.build_expressions import NO_EXPRESSIONS, passed_callees
-from locklint.index.build_lock_use import written_names
+from locklint.index.build_lock_use import written
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath, Root
 from locklint.models.calls import LOGGING_METHODS
@@ -333,10 +333,10 @@ def _each(questions: Iterable[str], expression: ast.expr) -> Questions:
 
 def _path(node: ast.expr, scope: Scope, root_of: Callable[[str, Scope], Root]) -> AccessPath | None:
     """An expression as lowering writes it; None for what lowering finds no path for."""
-    names = written_names(node, _with_arguments)
-    if names is None:
+    found = written(node, _with_arguments)
+    if found is None:
         return None
-    return AccessPath(names[0], names[1:], root_of(names[0], scope))
+    return AccessPath(found.variable, found.fields, root_of(found.variable, scope))
 
 
 def _with_arguments(call: ast.Call) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import ClassRef, scope_of
-from locklint.index.declarations import FunctionDecl, Literal, ModuleIndex
+from locklint.index.declarations import FunctionDecl, Literal, ModuleIndex, Written
 from locklint.ir.access_path import AccessPath
 from locklint.ir.lock import LOCKING
 from locklint.models.words import RELEASE_NAMES
@@ -27,9 +27,9 @@ def touches_lock(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDec
         return True
     key = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
-        if use.names is None:
+        if use.of is None:
             return True
-        path = path_of(resolver, index, decl, use.names)
+        path = path_of(resolver, index, decl, use.of)
         if path is None:
             continue
         tested = resolver.tested(key, path.root_name) if decl.tested else None
@@ -61,7 +61,7 @@ def enters(
     """Return whether a `with` of a function runs one of ``keys``, methods to enter and leave."""
     function = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
-        path = path_of(resolver, index, decl, use.names or ()) if use.word == "with" else None
+        path = path_of(resolver, index, decl, use.of) if use.word == "with" else None
         if path is not None:
             found = resolver.context_manager(function, path)
             for key in (found.enter, found.exit, found.async_enter, found.async_exit):
@@ -77,19 +77,18 @@ def released_paths(
     found: list[AccessPath] = []
     key = f"{index.key}:{decl.qualname}"
     for use in decl.lock_uses:
-        if use.word in RELEASE_NAMES and use.names:
-            path = path_of(resolver, index, decl, use.names)
+        if use.word in RELEASE_NAMES:
+            path = path_of(resolver, index, decl, use.of)
             if path is not None and not resolver.callee(key, path.field(use.word)).targets:
                 found.append(path)
     return tuple(found)
 
 
 def path_of(
-    resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl, names: tuple[str, ...]
+    resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl, written: Written | None
 ) -> AccessPath | None:
-    """Return names in a function as a path. Return None if there are none."""
-    if not names:
+    """Return what a function writes as a path. Return None if there is nothing to name."""
+    if written is None or not written.variable:
         return None
-    name, *fields = names
-    root = resolver.walker.root_of(name, scope_of(index, decl.qualname))
-    return AccessPath(name, tuple(fields), root)
+    root = resolver.walker.root_of(written.variable, scope_of(index, decl.qualname))
+    return AccessPath(written.variable, written.fields, root)

@@ -11,10 +11,10 @@ from locklint.core.source import SourceFile, Span
 from locklint.index.build_bindings import TargetBinder
 from locklint.index.build_expressions import ExpressionScan
 from locklint.index.build_lock_use import (
-    entered_names,
+    entered_path,
     is_lock_test,
     may_be_lock,
-    tested_names,
+    tested_path,
 )
 from locklint.index.build_scopes import (
     ClassScope,
@@ -327,7 +327,7 @@ class _Builder:
 
     def _test(self, node: ast.If | ast.While, scope: Scope) -> None:
         if is_lock_test(node.test):
-            (scope.function or self.module).note_lock_use(tested_names(node.test), "if")
+            (scope.function or self.module).note_lock_use(tested_path(node.test), "if")
         self.scan(node.test, scope)
         outcome = version_test(node.test, self.source.oldest) if node.__class__ is ast.If else None
         if outcome is not True:
@@ -349,7 +349,7 @@ class _Builder:
                 entered = Entered(value_of(expression))
                 self.binder.bind(item.optional_vars, entered, node.lineno, scope)
             if may_be_lock(expression, self.imports):
-                (scope.function or self.module).note_lock_use(entered_names(expression), "with")
+                (scope.function or self.module).note_lock_use(entered_path(expression), "with")
         self._push(node.body, scope)
 
     def _try(self, node: ast.Try, scope: Scope) -> None:

@@ -10,7 +10,7 @@ from locklint.index.build_bindings import TargetBinder, reference
 from locklint.index.build_lock_use import LOCK_WORDS, method_use
 from locklint.index.build_scopes import FunctionScope, ModuleScope, PendingCall, Scope
 from locklint.index.build_values import NONE, callee_text, value_of
-from locklint.index.declarations import CallValue, Element, Items, Value
+from locklint.index.declarations import CallValue, Element, Items, Value, Written
 from locklint.models.calls import CALLED, POSITIONS
 
 _FILLS_FIRST = frozenset(("append", "appendleft", "add", "put", "put_nowait", "push"))
@@ -22,6 +22,8 @@ _HANDS_ON_FIRST = frozenset(("submit", "partial", "to_thread", "start_new_thread
 """Callees whose arguments are a function and, after it, the function's arguments."""
 
 _HANDS_ON_SECOND = frozenset(("run_in_executor",))
+
+_NO_RECEIVER = Written("")
 
 _POOLS = frozenset(("Pool", "ThreadPool"))
 """Callees whose second and third argument are a function and the tuple of its arguments."""
@@ -73,7 +75,7 @@ class ExpressionScan:
                 continue
             if kind is ast.Name:
                 if words[node.id]:
-                    holder.note_lock_use((), node.id)
+                    holder.note_lock_use(_NO_RECEIVER, node.id)
                 continue
             if kind in leaves:
                 continue

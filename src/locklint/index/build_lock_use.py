@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from locklint.index.build_values import MAX_CHAIN, dotted_names
-from locklint.index.declarations import CallValue, ModuleIndex, Ref
+from locklint.index.declarations import CallValue, ModuleIndex, Ref, Written
 from locklint.models.words import WORDS
 
 _WRAPPER_WORD = re.compile(
@@ -88,14 +88,14 @@ def may_be_lock(item: ast.expr, imports: Mapping[str, str]) -> bool:
     return not (len(names) == 1 and names[0] in _OTHER_BUILTINS)
 
 
-def method_use(node: ast.Attribute) -> tuple[tuple[str, ...] | None, str]:
-    """The names and the word of a `locklint.index.declarations.LockUse` that names a method."""
-    return (None if node.attr in _GIVES_ON else written_names(node.value)), node.attr
+def method_use(node: ast.Attribute) -> tuple[Written | None, str]:
+    """The path and the word of a `locklint.index.declarations.LockUse` that names a method."""
+    return (None if node.attr in _GIVES_ON else written(node.value)), node.attr
 
 
-def tested_names(test: ast.expr) -> tuple[str, ...] | None:
-    """Return the names that a condition tests, ``not`` left out."""
-    return written_names(_without_not(test))
+def tested_path(test: ast.expr) -> Written | None:
+    """Return the path that a condition tests, ``not`` left out."""
+    return written(_without_not(test))
 
 
 def _without_not(test: ast.expr) -> ast.expr:
@@ -104,52 +104,51 @@ def _without_not(test: ast.expr) -> ast.expr:
     return test
 
 
-def entered_names(item: ast.expr) -> tuple[str, ...] | None:
-    """Return the names that a with item enters; an awaited variable means itself."""
+def entered_path(item: ast.expr) -> Written | None:
+    """Return the path that a with item enters; an awaited variable means itself."""
     if isinstance(item, ast.Await) and isinstance(item.value, (ast.Name, ast.Attribute)):
         item = item.value
-    return written_names(item)
+    return written(item)
 
 
 def _no_arguments(call: ast.Call) -> str:
     return "()"
 
 
-def written_names(
+def written(
     node: ast.expr, call_field: Callable[[ast.Call], str | None] = _no_arguments
-) -> tuple[str, ...] | None:
-    """An expression as a variable and fields, as an access path has them.
+) -> Written | None:
+    """Return an expression as a path.
 
     ``call_field`` gives the field of a call's result, by default without arguments, or None. None
-    for what has no such form, or more than a dozen names.
+    for what has no such form, or more than a dozen fields.
     """
     if node.__class__ is ast.Name:
-        return (node.id,)
-    names: list[str] = []
+        return Written(node.id)
+    fields: list[str] = []
     for _ in range(MAX_CHAIN + 1):
         if node.__class__ is ast.Attribute:
-            names.append(node.attr)
+            fields.append(node.attr)
             node = node.value
             continue
         match node:
             case ast.Name(id=name):
-                names.append(name)
-                names.reverse()
-                return tuple(names)
+                fields.reverse()
+                return Written(name, tuple(fields))
             case ast.Call(func=func):
                 field = call_field(node)
                 if field is None:
                     return None
-                names.append(field)
+                fields.append(field)
                 node = func
             case ast.Subscript(value=value, slice=ast.Constant(value=key)):
-                names.append(f"[{key!r}]")
+                fields.append(f"[{key!r}]")
                 node = value
             case ast.Subscript(value=value, slice=ast.Name(id=name)):
-                names.append(f"[{name}]")
+                fields.append(f"[{name}]")
                 node = value
             case ast.Subscript(value=value):
-                names.append("[*]")
+                fields.append("[*]")
                 node = value
             case ast.NamedExpr(target=target):
                 node = target

@@ -19,6 +19,7 @@ from locklint.index.declarations import (
     Parameter,
     Ref,
     Value,
+    Written,
 )
 from locklint.index.shared import line_number, plain_parameter
 
@@ -96,7 +97,7 @@ class ModuleScope(Scope):
         super().__init__("", None)
         self.mentions_lock = False
 
-    def note_lock_use(self, names: tuple[str, ...] | None, word: str) -> None:
+    def note_lock_use(self, of: Written | None, word: str) -> None:
         """Note that the statement at hand may touch a lock."""
         self.mentions_lock = True
 
@@ -171,9 +172,9 @@ class FunctionScope(Scope):
         self.lock_uses: dict[LockUse, None] = {}
         self.tested: dict[str, tuple[Value, ...]] = _NOTHING
 
-    def note_lock_use(self, names: tuple[str, ...] | None, word: str) -> None:
+    def note_lock_use(self, of: Written | None, word: str) -> None:
         """Note what may touch a lock, as in `locklint.index.declarations.LockUse`."""
-        self.lock_uses[LockUse(names, word)] = None
+        self.lock_uses[LockUse(of, word)] = None
 
     def note_test(self, subject: ast.expr, cls: ast.expr) -> None:
         """Note a test of whether a variable is of a class, or of one of several."""

@@ -167,16 +167,27 @@ class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
     keyword_only: bool = False
 
 
+class Written(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An expression as a variable and fields, as an access path has them."""
+
+    variable: str
+    fields: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> str:
+        """The last field, or the variable's name where there is none."""
+        return self.fields[-1] if self.fields else self.variable
+
+
 class LockUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Something by which a function may touch a lock.
 
-    ``word`` is the name of a method, ``with``, or ``if`` for a test. ``names`` lead to what would
-    be the lock, a variable first, then fields as in an access path, where arguments of calls are
-    left out. They are empty where a method has no receiver (``release()``), and None where the
-    lock cannot be written down.
+    ``word`` is the name of a method, ``with``, or ``if`` for a test. ``of`` leads to what would be
+    the lock; arguments of calls are left out. Its variable is empty where a method has no receiver
+    (``release()``), and it is None where the lock cannot be written down.
     """
 
-    names: tuple[str, ...] | None
+    of: Written | None
     word: str
 
 

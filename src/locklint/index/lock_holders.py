@@ -131,4 +131,4 @@ def _has_lock(index: ModuleIndex, cls: ClassDecl, makers: frozenset[str]) -> boo
 def _takes_lock(function: FunctionDecl) -> bool:
     """Return whether a function acquires or releases what it is given, or a part of that."""
     names = {parameter.name for parameter in function.parameters}
-    return any(use.names and use.names[0] in names for use in function.lock_uses)
+    return any(use.of is not None and use.of.variable in names for use in function.lock_uses)
