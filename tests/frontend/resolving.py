@@ -25,7 +25,7 @@ from locklint.frontend.static_resolver import ExternalResolver, StaticResolver
 from locklint.frontend.value_types import scope_of
 from locklint.index.build import build_index
 from locklint.index.declarations import ModuleIndex
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, ElementField, Field, ResultField
 from locklint.ir.lock import Exactness, LockRef
 from locklint.models.table import default_table
 
@@ -161,18 +161,18 @@ def access_path(
     resolver: StaticResolver, index: ModuleIndex, function: str, node: ast.expr
 ) -> AccessPath:
     """The access path of an expression in a function."""
-    fields: list[str] = []
+    fields: list[Field] = []
     while not isinstance(node, ast.Name):
         if isinstance(node, ast.Attribute):
             fields.append(node.attr)
             node = node.value
         elif isinstance(node, ast.Subscript):
-            fields.append(f"[{ast.unparse(node.slice)}]")
+            fields.append(ElementField(ast.unparse(node.slice)))
             node = node.value
         elif isinstance(node, ast.Call):
             parts = [ast.unparse(argument) for argument in node.args]
             parts += [f"{keyword.arg}={ast.unparse(keyword.value)}" for keyword in node.keywords]
-            fields.append(f"({', '.join(parts)})")
+            fields.append(ResultField(", ".join(parts)))
             node = node.func
         else:
             raise ValueError(f"{ast.unparse(node)} has no path")

@@ -456,10 +456,10 @@ def test_which_functions_may_touch_a_lock(body: str, expected: bool) -> None:
 )
 def test_what_may_be_a_lock_is_written_down(body: str, expected: str) -> None:
     uses = index(f"async def f(self):\n    {body}\n").functions["f"].lock_uses
-    shown = [
-        f"{'?' if use.of is None else ' '.join((use.of.variable, *use.of.fields))} {use.word}"
-        for use in uses
-    ]
+    shown = []
+    for use in uses:
+        names = ("?",) if use.of is None else (use.of.variable, *use.of.fields)
+        shown.append(" ".join(map(str, (*names, use.word))))
     assert shown == expected.replace("self._", "self _").split(", ")
 
 

@@ -16,7 +16,7 @@ from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import reached
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import ANY_ELEMENT, Root
 from locklint.ir.api_use import not_done
 from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import Acquire, Assign, Call, Constant, TryAcquire
@@ -72,7 +72,7 @@ class Fate(msgspec.Struct):
         call = self.instruction.call if self.instruction is not None else None
         if call is None or call.callee is None:
             return lock
-        is_vague = lock.path.root is Root.TEMP or "[*]" in lock.path.fields
+        is_vague = lock.path.root is Root.TEMP or ANY_ELEMENT in lock.path.fields
         if is_vague or lock.view_kind is not None:
             written = call.callee.parent() if call.callee.fields else call.callee
             return lock if written.root is Root.TEMP else replace(lock, path=written)

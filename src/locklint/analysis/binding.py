@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from locklint.analysis.passed import Passed
-from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
+from locklint.ir.access_path import TAKEN_FROM, AccessPath, ElementField, Field, ResultField, Root
 from locklint.ir.cfg import Function, FunctionKind, element_of, split_key
 from locklint.ir.instruction import AN_OBJECT, Assign, Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
@@ -134,12 +134,12 @@ class Binding:
             if name.startswith("**"):
                 self.roots.setdefault(name[2:], source)
             elif not name.startswith("*") and name not in self._given:
-                self.roots.setdefault(name, source.field(element_of("", name)))
+                self.roots.setdefault(name, source.field(ElementField(repr(name))))
 
     def _spread(self, names: list[str], source: AccessPath, collecting: str) -> None:
         """``f(*args)``: the parameters are the elements, in order."""
         for index, name in enumerate(names):
-            self.roots.setdefault(name, source.field(f"[{index}]"))
+            self.roots.setdefault(name, source.field(ElementField(str(index))))
         if collecting and not names:
             self.roots.setdefault(collecting, source)
 
@@ -161,7 +161,11 @@ class Binding:
         known = self.roots.get(name)
         if known is None and name.endswith("]"):
             source = self.roots.get(name.partition("[")[0])
-            return None if source is None else source.field(name[name.index("[") :])
+            return (
+                None
+                if source is None
+                else source.field(ElementField(name[name.index("[") + 1 : -1]))
+            )
         return known
 
     def is_passed(self, name: str) -> bool:
@@ -237,7 +241,7 @@ class Binding:
         root = self.roots.get(name)
         if fields and fields[0] == TAKEN_FROM and name in self._receivers:
             root, fields = self._receivers[name], fields[1:]
-        if root is None and fields and fields[0][0] == "[":
+        if root is None and fields and isinstance(fields[0], ElementField):
             # An element of what a starred parameter collects.
             root, fields = self.roots.get(f"{name}{fields[0]}"), fields[1:]
         if root is None:
@@ -245,20 +249,20 @@ class Binding:
         translated = tuple([self._field(field) for field in fields])
         return AccessPath(root.root_name, root.fields + translated, root.root)
 
-    def _field(self, field: str) -> str:
+    def _field(self, field: Field) -> Field:
         """Return a field, which may name the callee's variables, as the caller would write it."""
-        if field[0] not in "[(" or field in ("()", "[*]"):
-            return field
-        inner = field[1:-1]
-        if field[0] == "[" and (inner[:1] in "'\"" or inner.lstrip("-").isdigit()):
-            return field
-        known = self.roots.get(inner)
-        if known is not None:
-            return f"{field[0]}{known}{field[-1]}"
-        constant = self.constants.get(inner)
-        if constant is not None:
-            return f"{field[0]}{constant}{field[-1]}"
-        return "[*]" if field[0] == "[" else "(*)"
+        match field:
+            case ElementField(key=str(key)) if field.literal is None:
+                return ElementField(self._text(key))
+            case ResultField(arguments=str(arguments)) if arguments:
+                return ResultField(self._text(arguments))
+            case _:
+                return field
+
+    def _text(self, name: str) -> str | None:
+        """Return a variable or parameter of the callee's as the caller would write it, or None."""
+        known = self.roots.get(name) or self.constants.get(name)
+        return None if known is None else str(known)
 
     def _of_closure(self, path: AccessPath) -> AccessPath:
         """Return a variable of a function around the callee, as the caller names it.
@@ -313,7 +317,7 @@ def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | 
         return call.receiver
     if path is None or callee.name == "__init__":
         return call.result
-    if not path.fields or path.last != callee.name:
+    if not path.fields or path.name != callee.name:
         return path if callee.name == "__call__" else path.taken_from()
     if path.is_of_super_call:
         return AccessPath(caller.self_name, (), Root.SELF) if caller.self_name else None

@@ -130,13 +130,13 @@ class CallGraph:
         """Return the lock that the holder of a lock was given by what made it."""
         path = lock.path
         if path.root is Root.SELF and len(path.fields) == 2:
-            locks = self._given.get((function.class_key, path.fields[0]))
+            locks = self._given.get((function.class_key, path.parent().name))
         elif path.root is Root.GLOBAL and len(path.fields) == 1:
             module, _, name = path.root_name.rpartition(":")
             locks = self._given.get((f"{module or function.module}:", name))
         else:
             return None
-        given = None if locks is None else locks.get(path.last)
+        given = None if locks is None else locks.get(path.name)
         if given is None:
             return None
         if given.path.root is Root.SELF:

@@ -456,7 +456,7 @@ def same_lock(one: Held, other: Held) -> bool:
         return False
     if one.lock.identity == other.lock.identity:
         return True
-    name = one.lock.path.last if one.lock.path.fields else ""
+    name = one.lock.path.name if one.lock.path.fields else ""
     if name.startswith("__") and not name.endswith("__"):
         return False  # A private name is another attribute in each class.
     both = (one.lock.exactness, other.lock.exactness)

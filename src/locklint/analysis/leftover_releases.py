@@ -64,7 +64,7 @@ def leftover_releases(
         if not all(_releases_itself(each, identity, swapped) for each in users):
             continue
         paths = {states.function.path for states in (*users, *(one.states for one in releases))}
-        if lock.path.last[0] != "_":
+        if not lock.path.name.startswith("_"):
             holder = identity.rpartition(".")[0].rpartition(".")[2]
             paths |= {
                 path
@@ -73,7 +73,7 @@ def leftover_releases(
             }
         if any(not states.complete and states.function.path in paths for states in every):
             continue
-        if not all(_is_only_used(lock.path.last, sources[path].text) for path in sorted(paths)):
+        if not all(_is_only_used(lock.path.name, sources[path].text) for path in sorted(paths)):
             continue
         for each in releases:
             if not _is_called_with(each.states.function.key, identity, graph):

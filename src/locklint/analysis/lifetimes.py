@@ -34,9 +34,9 @@ class Lifetimes:
                     case Assign(target=target, value=AccessPath() as value):
                         self._names.setdefault(value, set()).add(target)
                     case Call(callee=AccessPath() as callee, span=span) if callee.fields:
-                        if callee.last == "start" and not instruction.arguments:
+                        if callee.name == "start" and not instruction.arguments:
                             self._starts.setdefault(callee.parent(), []).append(span)
-                        elif callee.last == "join" and not instruction.arguments:
+                        elif callee.name == "join" and not instruction.arguments:
                             self._joins.setdefault(callee.parent(), []).append(span)
         named = {path for span in self._spawns for path in self._paths_of(span)}
         self._loose_joins = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
+from locklint.ir.access_path import ElementField
 from locklint.ir.lock import Exactness, LockRef
 
 
@@ -12,7 +13,8 @@ def lock_name(lock: LockRef) -> str:
     """Return the class-equal name: elements are distinguished only by literal keys."""
     if lock.exactness is Exactness.ELEMENT and lock.identity.endswith("[*]"):
         last = lock.path.last
-        if last[:1] == "[" and (last[1:2] in "'\"" or last[1:-1].isdigit()):
+        # A number that counts from the end may mean the same element as another number.
+        if isinstance(last, ElementField) and last.literal and not last.literal.startswith("-"):
             return f"{lock.identity.removesuffix('[*]')}{last}"
     return lock.identity
 

@@ -8,7 +8,7 @@ from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import PRESENCE, Disjunct, Fact
 from locklint.analysis.lockset_names import canonical, value_of
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.instruction import Constant, Operand, Unknown
 
 _NEXT = AccessPath("<next>", (), Root.TEMP)
@@ -93,9 +93,9 @@ def rebind(context: FunctionContext, target: AccessPath, disjunct: Disjunct) -> 
         disjunct = disjunct.with_values(values, facts)
     if not disjunct.holds:
         return disjunct
-    mentions = f"[{target}]"
+    chosen = ElementField(str(target))
     for key, hold in list(disjunct.holds.items()):
-        if key.path.starts_with(own) or mentions in key.path.fields:
+        if key.path.starts_with(own) or chosen in key.path.fields:
             if hold.count == 0 and not hold.forgotten:
                 disjunct = disjunct.without_hold(key)
             else:

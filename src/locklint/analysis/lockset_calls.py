@@ -30,7 +30,7 @@ def call(
     if result is not None:
         disjunct = made_anew(context, result, disjunct)
     if lock is not None and result is not None and callee is not None:
-        return _ask_if_held(context, lock, callee.last, result, disjunct)
+        return _ask_if_held(context, lock, callee.name, result, disjunct)
     if not instruction.targets:
         return [disjunct]
     if never_comes_back(context, instruction):

@@ -15,7 +15,7 @@ import msgspec
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
 from locklint.core.source import Span
-from locklint.ir.access_path import TAKEN_FROM, AccessPath, Root
+from locklint.ir.access_path import TAKEN_FROM, AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Acquire, Assign, Await, Call, Instruction, Spawn, Yield
 from locklint.ir.lock import Exactness, LockRef
@@ -32,8 +32,8 @@ class Made(msgspec.Struct, frozen=True):
     """
 
     path: AccessPath | None = None
-    fields: dict[str, AccessPath] = msgspec.field(default_factory=dict)
-    receivers: dict[str, AccessPath] = msgspec.field(default_factory=dict)
+    fields: dict[Field, AccessPath] = msgspec.field(default_factory=dict)
+    receivers: dict[Field, AccessPath] = msgspec.field(default_factory=dict)
 
     def bound(self, binding: Binding) -> Made | None:
         """Return the same as named by a caller, or None if the caller has no name for it."""
@@ -67,7 +67,7 @@ class Objects:
         self._new = new
         self._calls: dict[str, dict[str, Call]] = {}
         self._given: dict[str, Made | None] = {}
-        self._stored: dict[str, dict[str, AccessPath]] = {}
+        self._stored: dict[str, dict[Field, AccessPath]] = {}
 
     def resolve(self, key: str, path: AccessPath) -> AccessPath:
         """Return a path of a function with its temporary replaced by its value."""
@@ -97,7 +97,7 @@ class Objects:
         if target not in self._graph.states:
             return None
         callee = self._graph.function(target)
-        stored = self._stores(target, callee).get(path.last)
+        stored = self._stores(target, callee).get(path.name)
         if stored is None:
             return None
         binding = Binding(self._graph.function(key), callee, call, None)
@@ -189,7 +189,7 @@ class Objects:
         names = _local_names(function, path)
         return any(
             used in names
-            or (used.fields and used.parent() in names and used.last in self._method_names)
+            or (used.fields and used.parent() in names and used.name in self._method_names)
             for block in function.blocks.values()
             for instruction in block.instructions
             for used in _kept_paths(instruction)
@@ -238,18 +238,18 @@ class Objects:
         self._given[key] = found
         return found
 
-    def _stores(self, key: str, function: Function) -> dict[str, AccessPath]:
+    def _stores(self, key: str, function: Function) -> dict[Field, AccessPath]:
         """The attributes of its object that a constructor binds to a parameter, and only to it."""
         known = self._stored.get(key)
         if known is not None:
             return known
-        bound: dict[str, set[object]] = {}
+        bound: dict[Field, set[object]] = {}
         for block in function.blocks.values():
             for instruction in block.instructions:
                 match instruction:
                     case Assign(target=AccessPath(root=Root.SELF, fields=(name,)), value=value):
                         bound.setdefault(name, set()).add(value)
-        found: dict[str, AccessPath] = {}
+        found: dict[Field, AccessPath] = {}
         for name, values in bound.items():
             stored = next(iter(values))
             if len(values) == 1 and isinstance(stored, AccessPath):

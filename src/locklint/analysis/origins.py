@@ -43,7 +43,7 @@ class Origins:
                     case Call(result=result, callee=callee):
                         if isinstance(result, AccessPath):
                             self._calls[result] = instruction
-                        if callee is not None and callee.fields and callee.last in _CHANGING:
+                        if callee is not None and callee.fields and callee.name in _CHANGING:
                             self._bind(callee, block.id, function.option(instruction) is not None)
                     case Assign(target=target, value=value):
                         self._values[target].add(value)

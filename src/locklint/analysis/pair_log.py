@@ -162,5 +162,5 @@ def _is_plain(lock: LockRef) -> bool:
     if lock.exactness is Exactness.ONE:
         return lock.path.root is not Root.SELF
     path = lock.path
-    is_attribute = path.root is Root.SELF and len(path.fields) == 1 and path.last.isidentifier()
+    is_attribute = path.is_own_attribute
     return is_attribute and lock.exactness is Exactness.PER_INSTANCE

@@ -171,7 +171,7 @@ def run_by(call: Call) -> Iterator[str]:
 
 def _encodes(call: Call) -> bool:
     """Return whether a call encodes a text: ``name.encode()`` or ``name.encode("utf-8")``."""
-    if call.callee is None or call.callee.last != "encode":
+    if call.callee is None or call.callee.name != "encode":
         return False
     return all(
         isinstance(each.value, Constant) and isinstance(each.value.value, str)
@@ -212,7 +212,7 @@ def _is_done_to_lock(call: Call) -> bool:
     """
     if call.arguments or call.use not in (Use.DISCARDED, Use.AWAITED):
         return False
-    return call.callee is not None and call.callee.last in LOCKING
+    return call.callee is not None and call.callee.name in LOCKING
 
 
 def _is_own_attribute(path: AccessPath) -> bool:
@@ -319,6 +319,6 @@ def is_context_manager(function: Function) -> bool:
     """Return whether the function is a generator under a decorator for context managers."""
     return function.is_generator and any(
         decorator.path is not None
-        and decorator.path.last in ("contextmanager", "asynccontextmanager")
+        and decorator.path.name in ("contextmanager", "asynccontextmanager")
         for decorator in function.decorators
     )

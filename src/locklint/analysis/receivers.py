@@ -112,11 +112,11 @@ class Receivers:
         if path.is_variable:
             return 0
         key = self._graph.function(function).class_key
-        return 1 if (key, path.last) in self._fields.older else None
+        return 1 if (key, path.name) in self._fields.older else None
 
     def _field(self, function: str, path: AccessPath) -> Field | None:
         """Return the attribute for which the object at the end of a path was made."""
         if path.root is not Root.SELF or len(path.fields) != 1:
             return None
-        field = (self._graph.function(function).class_key or "", path.last)
+        field = (self._graph.function(function).class_key or "", path.name)
         return field if field in self._fields.own else None

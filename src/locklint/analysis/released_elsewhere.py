@@ -14,7 +14,7 @@ from locklint.analysis.guards import comes_first, is_taken_again
 from locklint.analysis.hand_off import held_as
 from locklint.analysis.interprocedural import callees
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, Field, Root
 from locklint.ir.api_use import UseKind, not_done
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, HandOver
@@ -60,7 +60,7 @@ class ReleasedElsewhere:
         self._unseen = frozenset((file, path.last) for file, path in unseen)
         self._mentioned: dict[str, set[str]] = defaultdict(set)
         self._known: dict[str, list[OtherRelease]] = defaultdict(list)
-        self._unknown: dict[str, list[OtherRelease]] = defaultdict(list)
+        self._unknown: dict[Field, list[OtherRelease]] = defaultdict(list)
         self._own: dict[str, list[OwnRelease]] = defaultdict(list)
         self._passed_on: set[str] = set()
         self._any_of = {file for file, path in unseen if path.is_variable}
@@ -243,7 +243,7 @@ def _releasing_calls(function: Function) -> Iterable[Call]:
         for instruction in block.instructions:
             if isinstance(instruction, Call) and not instruction.targets:
                 callee = instruction.callee
-                if callee is not None and callee.fields and callee.last in RELEASE_NAMES:
+                if callee is not None and callee.fields and callee.name in RELEASE_NAMES:
                     yield instruction
 
 

@@ -16,7 +16,7 @@ from locklint.analysis.deciding import Deciding
 from locklint.analysis.lockset import PRESENCE, Fact, FactKind
 from locklint.core.source import Span
 from locklint.dataflow.order import predecessors, reaching
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
@@ -83,7 +83,7 @@ class Relevance:
         self.tracked: set[AccessPath] = set()
         self._leading: set[AccessPath] = set()
         self._bound_parameters: set[AccessPath] = set()
-        self._on_the_way: set[str] = set()
+        self._on_the_way: set[Field] = set()
         self._stores: list[tuple[AccessPath, BlockId]] = []
         self._acquired: set[str] = set()
         self._uses: dict[str, set[BlockId]] = defaultdict(set)

@@ -236,11 +236,11 @@ def _of_call(branch: Branch, block: BasicBlock) -> StateTest | None:
                 if result != branch.condition.value:
                     continue
                 if lock is not None:
-                    held = lock.api.tells_if_held(callee.last)
+                    held = lock.api.tells_if_held(callee.name)
                     return StateTest(lock.path, TestKind.HELD, True) if held else None
                 if each.arguments or not each.targets or not _outlives(callee):
                     return None
-                if _PREDICATE.fullmatch(callee.last) is None:
+                if _PREDICATE.fullmatch(callee.name) is None:
                     return None
                 return StateTest(callee, TestKind.TRUTH, True)
     return None
@@ -386,7 +386,7 @@ def _of_options(block: BasicBlock, branch: Branch, origins: Origins) -> Iterator
     if call is not None and call.callee is not None and not call.arguments:
         if call.callee.is_variable:
             return
-        value, method = call.callee.parent(), call.callee.last
+        value, method = call.callee.parent(), call.callee.name
     if not value.is_parameter or (call is not None and method not in TEXT_METHODS):
         return
     if origins.is_rebound(value, block.id):

@@ -20,7 +20,7 @@ from locklint.analysis.layout import Layout, layout_of
 from locklint.analysis.requirements import MOST_WORK, state_tests
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Assign, BlockId, Call, Constant, Display, FunctionRef, Operand
 from locklint.ir.terminator import PROCESS_ID, Branch, Equals, IsNone, Return, Truth
@@ -41,7 +41,7 @@ class Settled:
         self._before: dict[tuple[str, Span], tuple[StateTest, ...]] = {}
         self._values: dict[str, Values] = {}
         self._constants: dict[str, tuple[StateTest, ...]] = {}
-        self._bound_from: dict[tuple[str, bool], frozenset[str] | None] = {}
+        self._bound_from: dict[tuple[str, bool], frozenset[Field] | None] = {}
 
     def rules_out(self, test: StateTest, called: Edge) -> bool:
         """Return whether a test's path, as the caller names it, rules out its outcome."""
@@ -111,13 +111,13 @@ class Settled:
                 kept = tuple([test for test in kept if test.path.last not in bound])
         return kept
 
-    def _bound_by(self, key: str, *, with_constructors: bool) -> frozenset[str] | None:
+    def _bound_by(self, key: str, *, with_constructors: bool) -> frozenset[Field] | None:
         """Return the attributes that a function or its callees bind; None if these are too many."""
         place = (key, with_constructors)
         if place not in self._bound_from:
             seen = {key}
             work = [key]
-            names: set[str] = set()
+            names: set[Field] = set()
             while work and len(seen) <= _MOST_CALLEES:
                 function = self._graph.function(work.pop())
                 if function.name != "__init__" or with_constructors:
@@ -143,7 +143,7 @@ class Values:
             for index, each in enumerate(block.instructions):
                 match each:
                     case Call(result=AccessPath() as result, callee=AccessPath() as callee):
-                        if callee.last not in _MAY_GIVE_NONE:
+                        if callee.name not in _MAY_GIVE_NONE:
                             self._made.add(result)
                     case Assign(target=target, value=value):
                         self._bound[target].append((block.id, index, value))
@@ -264,7 +264,7 @@ def _constants(constructor: Function) -> Iterator[StateTest]:
                 yield StateTest(path, TestKind.EQUALS, True, value)
 
 
-def _bound_attributes(function: Function) -> set[str]:
+def _bound_attributes(function: Function) -> set[Field]:
     return {
         each.target.last
         for block in function.blocks.values()

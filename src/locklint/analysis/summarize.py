@@ -90,8 +90,8 @@ def _asks(function: Function) -> tuple[LockRef, str] | None:
     for each in block.instructions:
         match each:
             case Call(lock=LockRef() as lock, callee=AccessPath() as callee, result=result):
-                if result == block.terminator.value and lock.api.tells_if_held(callee.last):
-                    return (lock, callee.last) if is_nameable(lock) else None
+                if result == block.terminator.value and lock.api.tells_if_held(callee.name):
+                    return (lock, callee.name) if is_nameable(lock) else None
     return None
 
 

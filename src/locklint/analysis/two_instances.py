@@ -169,7 +169,7 @@ def _is_unordered(function: Function, one: TwoInstances) -> bool:
     for block in function.blocks.values():
         for instruction in block.instructions:
             if isinstance(instruction, Call) and instruction.callee is not None:
-                if instruction.callee.last in _SORTING and elements:
+                if instruction.callee.name in _SORTING and elements:
                     return False
         condition = block.terminator
         if isinstance(condition, Branch) and isinstance(condition.condition, Opaque):

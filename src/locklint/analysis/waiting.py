@@ -15,7 +15,7 @@ from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.lock_name import lock_name
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import RESULT, AccessPath, ElementField, Field, ResultField, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Call, Enter, Spawn
@@ -197,8 +197,7 @@ class _Places:
         if self._is_of_thread(lock, needs.function, pair.function):
             return not rest
         # A method, such as `pop`, leads no further.
-        named = zip(rest, (*rest[1:], "."), strict=True)
-        return sum(name[0] not in "[(" and following[0] != "(" for name, following in named) <= 1
+        return sum(map(_is_kept, rest, (*rest[1:], None))) <= 1
 
     def _is_of_thread(self, lock: LockRef, run: str, waiting: str) -> bool:
         """Return whether a lock is an attribute of a thread's own object, not passed to it."""
@@ -236,7 +235,7 @@ class _Places:
                         case Assign(target=target, value=AccessPath() as value):
                             known[target].add(value)
                         case Call(result=AccessPath() as result, callee=AccessPath() as callee):
-                            known[result].add(callee.field("()"))
+                            known[result].add(callee.field(RESULT))
         return known
 
     def waited_for(self, link: CriticalPair) -> list[Edge]:
@@ -256,7 +255,7 @@ class _Places:
                     case Spawn(span=span, result=AccessPath() as result) if span == edge.span:
                         paths.add(result)
                     case Call(span=span, callee=AccessPath() as callee) if span == edge.span:
-                        if callee.fields and callee.last == "submit":
+                        if callee.fields and callee.name == "submit":
                             paths.add(callee.parent())
                     case Assign(target=target, value=AccessPath() as value):
                         copies[value].add(target)
@@ -273,12 +272,18 @@ class _Places:
         return {name for name in names if name is not None}
 
 
+def _is_kept(field: Field, following: Field | None) -> bool:
+    """Return whether a field is an attribute, and no method that is called."""
+    is_attribute = not isinstance(field, ElementField | ResultField)
+    return is_attribute and not isinstance(following, ResultField)
+
+
 def _name(function: Function, path: AccessPath) -> str | None:
     """The name of a place: of a class's attribute, a global or a function's own variable."""
     module = split_key(function.key)[0]
     if not path.is_plain:
         return None
-    fields = ".".join(path.fields)
+    fields = ".".join(map(str, path.fields))
     match path.root:
         case Root.SELF if function.class_name and fields:
             return f"{module}.{function.class_name}.{fields}"

@@ -84,10 +84,10 @@ def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) 
     module = split_key(function.key)[0]
     plain = holder.is_plain and TAKEN_FROM not in holder.fields
     if plain and holder.root is Root.SELF and holder.fields and function.class_name:
-        name = ".".join((module, function.class_name, *holder.fields))
+        name = ".".join((module, function.class_name, *map(str, holder.fields)))
         return msgspec.structs.replace(lock, identity=name, exactness=Exactness.PER_INSTANCE)
     if plain and holder.root is Root.GLOBAL:
-        name = ".".join((module, *holder.root_name.split(":"), *holder.fields))
+        name = ".".join((module, *holder.root_name.split(":"), *map(str, holder.fields)))
         exactness = Exactness.PER_INSTANCE if holder.fields else Exactness.ONE
         return msgspec.structs.replace(lock, identity=name, exactness=exactness)
     return msgspec.structs.replace(lock, exactness=Exactness.UNKNOWN)

@@ -79,7 +79,7 @@ class ProgramInputs:
             paths += [lock.path.parent() for lock in states.locks.values() if lock.path.fields]
             for path in paths:
                 if key and path.root is Root.SELF and len(path.fields) == 1:
-                    asked[key, path.last] = None
+                    asked[key, path.name] = None
                 elif path.root is Root.GLOBAL and path.is_variable:
                     variables[f"{states.function.module}:", path.root_name] = None
             made |= dict.fromkeys(self._fields_with_locks(states))
@@ -108,7 +108,7 @@ class ProgramInputs:
             if key and path and path.root is Root.SELF and len(path.fields) == 1:
                 callee = self._solved.states.get(called.target)
                 if callee and any(taken.lock.path.root is Root.SELF for taken in callee.taken):
-                    yield key, path.last
+                    yield key, path.name
 
     def hierarchy(self) -> Hierarchy:
         """Return the classes of the objects whose methods are called."""

@@ -521,7 +521,7 @@ class WholeProgram:
         from locklint.frontend.value_types import FunctionType
 
         if all(
-            decorator.path is not None and decorator.path.last in _METHOD_DECORATORS
+            decorator.path is not None and decorator.path.name in _METHOD_DECORATORS
             for decorator in function.decorators
         ):
             return []

@@ -185,7 +185,7 @@ class EffectPass:
                     call,
                     Acquire(call.span, lock, How(method), mode, form, call),
                 )
-        elif call.callee is not None and call.callee.last in _AWAITING:
+        elif call.callee is not None and call.callee.name in _AWAITING:
             for argument in call.arguments:
                 if isinstance(argument.value, AccessPath) and argument.value in self._pending:
                     self._pending[call.result] = self._pending[argument.value]
@@ -393,7 +393,7 @@ class EffectPass:
     def _note_with_acquire(self, enter: Enter, lock: LockRef) -> None:
         assert isinstance(enter.context, AccessPath)
         call = self._definitions.call(enter.context)
-        method = call.callee.last if call is not None and call.callee is not None else "acquire"
+        method = call.callee.name if call is not None and call.callee is not None else "acquire"
         form = lock.api.acquire_form(method)
         if form is None or form.gives not in _MANAGERS:
             self._use(UseKind.WITH_ACQUIRE, enter.span, lock, method)
@@ -609,8 +609,8 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
             holds = False
         case Release(call=Call() as call) | Wait(call=call) | Notify(call=call):
             holds = True
-        case Call(targets=(), callee=AccessPath() as callee) as call if callee.last in LOCKING:
-            holds = callee.last == "release"
+        case Call(targets=(), callee=AccessPath() as callee) as call if callee.name in LOCKING:
+            holds = callee.name == "release"
         case _:
             return
     if call.callee is None or not call.callee.fields:
@@ -644,7 +644,7 @@ def _has_protocol(lock: LockRef, is_async: bool) -> bool:
 
 def _is_test(call: Call | None) -> bool:
     """Return whether a call makes a context manager that waits for an exception."""
-    return call is not None and call.callee is not None and call.callee.last in _EXPECTING
+    return call is not None and call.callee is not None and call.callee.name in _EXPECTING
 
 
 def _releases(method: tuple[LockRef, str]) -> bool:

@@ -19,7 +19,7 @@ from locklint.dataflow.order import predecessors
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.removals import puts_in, removes, removes_key, takes_out
 from locklint.frontend.resolver import Resolver
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath, ElementField, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Assign,
@@ -57,6 +57,9 @@ _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
 
 
 _COPYING = frozenset(("list", "set", "sorted", "tuple"))
+_OF_ITERATION = ((ANY_ELEMENT,), (ANY_ELEMENT, ElementField("0")))
+"""The fields of what a loop binds: an element, or the first part of one."""
+
 _CONVERTING = {"builtins.float": "__float__", "builtins.int": "__int__"}
 
 
@@ -108,7 +111,7 @@ class _CannotRaise:
     # -- single instructions ----------------------------------------------------------------
 
     def _reads(self, path: AccessPath) -> bool:
-        if path.last == "__class__":
+        if path.name == "__class__":
             return True
         expanded = self._definitions.expand(path)
         if expanded is None or not expanded.fields:
@@ -152,7 +155,7 @@ class _CannotRaise:
         expanded = self._definitions.expand(self._copied(value))
         if expanded is None or not isinstance(parts.value, int):
             return False
-        last = expanded.field(f"[{parts.value - 1}]")
+        last = expanded.field(ElementField(str(parts.value - 1)))
         return self._resolver.has_last(self._function.key, last)
 
     def _copied(self, path: AccessPath) -> AccessPath:
@@ -188,7 +191,7 @@ class _CannotRaise:
             if takes_one(name, plain):
                 return self._is_filled(container, call, block)
             if takes_key(name, len(call.arguments)) and plain:
-                return self._is_known(container, call, block, str(plain[0]))
+                return self._is_known(container, call, block, ElementField(str(plain[0])))
         if any(self._runs_code(value) for value in plain):
             return False
         if name in _CONVERTING and len(plain) == 1:
@@ -227,14 +230,15 @@ class _CannotRaise:
         """Return whether tests show that a container of unknown type holds the removed element."""
         if call.callee is None or not call.callee.fields or len(call.arguments) > 1:
             return False
-        if call.callee.last not in TAKING:
+        if call.callee.name not in TAKING:
             return False
         if any(argument.star or argument.name for argument in call.arguments):
             return False
         container = call.callee.parent()
         if not call.arguments:
             return self._is_filled(container, call, block)
-        return self._is_known(container, call, block, str(call.arguments[0].value))
+        wanted = ElementField(str(call.arguments[0].value))
+        return self._is_known(container, call, block, wanted)
 
     def _runs_code(self, value: Operand) -> bool:
         """Return whether going through a value may run code of the program."""
@@ -289,24 +293,27 @@ class _CannotRaise:
         Of ``d[k]`` ``k in d`` or ``d.get(k)``, of ``q[0]`` ``q``, of ``x.y`` ``hasattr(x, "y")``.
         """
         holder = path.parent()
-        if path.last[0] != "[":
-            return self._is_known(holder, at, block, f".{path.last}")
-        key = path.last[1:-1]
+        field = path.last
+        if not isinstance(field, ElementField):
+            return self._is_known(holder, at, block, field)
         types = self._types(holder)
         if not types:
             return False
-        if key in ("0", "-1"):
+        if field.key in ("0", "-1"):
             return not types & MAPPINGS and self._is_filled(holder, at, block)
-        return types <= MAPPINGS and self._is_known(holder, at, block, key)
+        return types <= MAPPINGS and self._is_known(holder, at, block, field)
 
     def _is_filled(self, container: AccessPath, at: Instruction, block: BasicBlock) -> bool:
         """Return whether a container was tested for being filled, and nothing was removed since."""
         return self._is_known(container, at, block, None)
 
     def _is_known(
-        self, container: AccessPath, at: Instruction, block: BasicBlock, key: str | None
+        self, container: AccessPath, at: Instruction, block: BasicBlock, wanted: Field | None
     ) -> bool:
-        """Return whether tests on all paths to an instruction find something in a container."""
+        """Return whether tests on all paths to an instruction find something in a container.
+
+        That is the ``wanted`` element or attribute, or any element if it is None.
+        """
         left = _MAX_BLOCKS
 
         def is_known_behind(
@@ -317,11 +324,11 @@ class _CannotRaise:
         ) -> bool:
             nonlocal left
             for each in reversed(instructions):
-                if each is asked or self._goes_through(each, container, key):
+                if each is asked or self._goes_through(each, container, wanted):
                     return True
-                if puts_in(each, container, key):
+                if puts_in(each, container, wanted):
                     return True
-                if takes_out(each, container) or _binds_anew(each, key):
+                if takes_out(each, container) or _binds_anew(each, wanted):
                     return False
             if not all(isinstance(each, Read) for each in instructions):
                 passed = {}
@@ -344,9 +351,9 @@ class _CannotRaise:
                 if passed.get(text, outcome) is not outcome:
                     return True  # The same test has the same outcome again, so this path is none.
                 if asked is None:
-                    if self._says(branch, outcome, str(container), key):
+                    if self._says(branch, outcome, str(container), wanted):
                         return True
-                    asked = self._got(branch.condition, outcome, container, key)
+                    asked = self._got(branch.condition, outcome, container, wanted)
                 if isinstance(branch.condition, Truth | IsNone | Equals):
                     passed = {**passed, text: outcome}
             return is_known_behind(test.instructions, source, asked, passed)
@@ -373,7 +380,7 @@ class _CannotRaise:
         return [each for each in instructions if takes_out(each, container)]
 
     def _got(
-        self, condition: Condition, outcome: bool, container: AccessPath, key: str | None
+        self, condition: Condition, outcome: bool, container: AccessPath, wanted: Field | None
     ) -> Call | None:
         """The ``container.get(key)`` that has given something, as the outcome of a test shows."""
         absent = "None"
@@ -393,11 +400,14 @@ class _CannotRaise:
         call = self._definitions.call(value) if isinstance(value, AccessPath) else None
         if call is None or call.callee is None or call.callee != container.field("get"):
             return None
+        key = _key(wanted)
         arguments = [str(argument) for argument in call.arguments]
         is_default = arguments == [key] and absent == "None"
         return call if is_default or arguments == [key, absent] else None
 
-    def _goes_through(self, binding: Instruction, container: AccessPath, key: str | None) -> bool:
+    def _goes_through(
+        self, binding: Instruction, container: AccessPath, wanted: Field | None
+    ) -> bool:
         """Return whether a loop over a copy of the keys binds ``key``, and deletes that alone.
 
         ``for k in list(d): del d[k]``.
@@ -407,7 +417,8 @@ class _CannotRaise:
                 pass
             case _:
                 return False
-        if str(target) != key or value.fields not in (("[*]",), ("[*]", "[0]")):
+        key = _key(wanted)
+        if str(target) != key or value.fields not in _OF_ITERATION:
             return False
         copy = self._definitions.call(AccessPath(value.root_name, (), Root.TEMP))
         if copy is None or str(copy.callee) not in _COPYING or len(copy.arguments) != 1:
@@ -426,22 +437,22 @@ class _CannotRaise:
             for each in block.instructions
         )
 
-    def _says(self, branch: Branch, outcome: bool, container: str, key: str | None) -> bool:
+    def _says(self, branch: Branch, outcome: bool, container: str, wanted: Field | None) -> bool:
         """Return whether a test's outcome says that something, or that key, is in the container."""
         match branch.condition:
-            case Truth(value=AccessPath() as path) if key is None and outcome:
+            case Truth(value=AccessPath() as path) if wanted is None and outcome:
                 return container in (str(path), self._measured(path))
-            case Equals(value=AccessPath() as path, constant=length) if key is None:
+            case Equals(value=AccessPath() as path, constant=length) if wanted is None:
                 return outcome is bool(length.value) and self._measured(path) == container
-            case Opaque(text=str() as text) if key is not None and key[0] == ".":
-                return outcome and text == f"hasattr({container}, {key[1:]!r})"
+            case Opaque(text=str() as text) if isinstance(wanted, str):
+                return outcome and text == f"hasattr({container}, {wanted!r})"
             case Opaque(text=str() as text):
-                found = (_LENGTH if key is None else _MEMBER).fullmatch(text)
+                found = (_LENGTH if wanted is None else _MEMBER).fullmatch(text)
                 if found is None or found["path"] != container:
                     return False
-                if key is None:
+                if wanted is None:
                     return outcome
-                return found["key"] == key and outcome is (found["not"] is None)
+                return found["key"] == _key(wanted) and outcome is (found["not"] is None)
             case _:
                 return False
 
@@ -457,8 +468,14 @@ def _on_exception(block: BasicBlock) -> tuple[BlockId, ...]:
     return () if block.on_exception is None else (block.on_exception,)
 
 
-def _binds_anew(instruction: Instruction, key: str | None) -> bool:
+def _key(wanted: Field | None) -> str | None:
+    """Return the key of an element; None for any other one, and for an attribute."""
+    return wanted.key if isinstance(wanted, ElementField) else None
+
+
+def _binds_anew(instruction: Instruction, wanted: Field | None) -> bool:
     """Return whether a key is another one before an instruction."""
+    key = _key(wanted)
     if key is None or not isinstance(instruction, Assign):
         return False
     target = str(instruction.target)

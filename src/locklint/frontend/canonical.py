@@ -40,7 +40,15 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import (
+    RESULT,
+    AccessPath,
+    BeyondBound,
+    ElementField,
+    Field,
+    ResultField,
+    Root,
+)
 
 MAX_HOPS = 6
 """The largest number of aliases in a row that are followed."""
@@ -103,21 +111,21 @@ class Walker:
             if known is not None:
                 return known
         last = path.last
-        if last == "*":
+        if isinstance(last, BeyondBound):
             return ()
         if path.is_of_super_call and len(path.fields) == 1:
             found = super_type(scope)
             return (found,) if found is not None else ()
         holder = self.types(scope, path.parent())
-        if last[0] == "(":
-            return inference.calls.call_all(holder, _call_value(last), scope)
-        if last[0] == "[":
-            return inference.element_of_all(holder, _key(last))
+        if isinstance(last, ResultField):
+            return inference.calls.call_all(holder, _call_value(last.arguments), scope)
+        if isinstance(last, ElementField):
+            return inference.element_of_all(holder, last.literal)
         return inference.attribute_of_all(holder, last)
 
     def walk(self, scope: Scope, path: AccessPath, hops: int = MAX_HOPS) -> AccessPath:
         """The canonical form of ``path``, as the code in ``scope`` writes it."""
-        if "*" in path.fields:
+        if path.is_cut:
             return path
         current = prefix = AccessPath(path.root_name, (), path.root)
         fields = path.fields
@@ -135,10 +143,10 @@ class Walker:
         for field in fields:
             before = current
             alias = None
-            if field[0] == "(":
+            if isinstance(field, ResultField):
                 types = self.types(scope, prefix)
                 alias = self._call_alias(scope, types, receiver, field, hops)
-            elif field[0] != "[":
+            elif isinstance(field, str):
                 types = self.types(scope, prefix)
                 alias = self._attribute_alias(scope, types, current, field, hops)
                 if alias is None and self._is_view(types, field):
@@ -213,7 +221,7 @@ class Walker:
         if not names or not self._stable(names, decl, binding.line, where):
             return None
         root = self.root_of(names[0], where)
-        fields = (*names[1:], "()") if call else names[1:]
+        fields: tuple[Field, ...] = (*names[1:], RESULT) if call else names[1:]
         found = self.walk(where, AccessPath(names[0], fields, root), hops - 1)
         if call and found.is_called:
             return None
@@ -405,7 +413,7 @@ class Walker:
         scope: Scope,
         types: Types,
         receiver: AccessPath,
-        field: str,
+        field: ResultField,
         hops: int,
     ) -> AccessPath | None:
         if len(types) != 1:
@@ -414,8 +422,8 @@ class Walker:
             case FunctionType() as function:
                 return self._getter_alias(scope, function, receiver, hops)
             case ContainerMethod(method=method) if method in _LOOKUPS:
-                argument = _first_argument(field)
-                return receiver.field(f"[{argument}]") if argument else None
+                argument = _first_argument(field.arguments)
+                return receiver.field(ElementField(argument)) if argument else None
             case LockMethod(lock=lock, method=method):
                 form = lock.api.context_form(method)
                 return receiver if form is not None else None
@@ -469,12 +477,12 @@ def _last_name(decorator: Value) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _call_value(field: str) -> CallValue | None:
-    """Return the arguments of a call field, ``(name, default)``, or None if they cannot be read."""
-    if field == "()":
+def _call_value(arguments: str | None) -> CallValue | None:
+    """Return a call with these arguments, ``name, default``, or None if they cannot be read."""
+    if not arguments:
         return CallValue(Ref(("f",)))
     try:
-        node = ast.parse(f"f{field}", mode="eval").body
+        node = ast.parse(f"f({arguments})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     value = value_of(node)
@@ -482,20 +490,12 @@ def _call_value(field: str) -> CallValue | None:
 
 
 @lru_cache(maxsize=4096)
-def _first_argument(field: str) -> str:
-    """The text of the first positional argument of a call field."""
+def _first_argument(arguments: str | None) -> str:
+    """The text of the first of some arguments, if that is passed by position, else nothing."""
     try:
-        node = ast.parse(f"f{field}", mode="eval").body
+        node = ast.parse(f"f({arguments})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     if not isinstance(node, ast.Call) or not node.args:
         return ""
     return ast.unparse(node.args[0])
-
-
-def _key(field: str) -> str | None:
-    """The literal key of an element field, else None."""
-    inner = field[1:-1]
-    if inner[:1] in "'\"" or inner.lstrip("-").isdigit():
-        return inner
-    return None

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath, ElementField, Field, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
     Acquire,
@@ -62,7 +62,7 @@ def with_collective_locks(functions: Sequence[Function]) -> list[Function]:
     wanted = {
         (key, path)
         for (key, path), kinds in pairs.items()
-        if len(kinds) == 2 and others.isdisjoint(((key, path.last), ("", path.last)))
+        if len(kinds) == 2 and others.isdisjoint(((key, path.name), ("", path.name)))
     }
     return [
         _with_lock(each, loops[each.key])
@@ -101,7 +101,7 @@ def _loop(function: Function) -> _Loop | None:
 def _collection(value: Operand, before: Sequence[Instruction]) -> AccessPath | None:
     """Return the attribute of the own object whose elements a loop variable is bound to."""
     match value:
-        case AccessPath(fields=(*_, "[*]")):
+        case AccessPath(fields=(*_, ElementField(key=None))):
             path = value.parent()
         case Unknown(mentions=(path,)):
             pass
@@ -115,7 +115,7 @@ def _collection(value: Operand, before: Sequence[Instruction]) -> AccessPath | N
     return path if path.is_own_attribute else None
 
 
-def _used_in_part(function: Function) -> Iterator[tuple[str, str]]:
+def _used_in_part(function: Function) -> Iterator[tuple[str, Field]]:
     """The collections of which a function acquires or releases something.
 
     These are last names, after the key of the function's class for its own object's.
@@ -131,11 +131,11 @@ def _used_in_part(function: Function) -> Iterator[tuple[str, str]]:
                 case Assign(value=AccessPath() as value):
                     paths.append(value)
                 case Assign(value=Unknown(mentions=mentions)):
-                    paths += [path.field("[*]") for path in mentions]
+                    paths += [path.field(ANY_ELEMENT) for path in mentions]
     for path in paths if touches else ():
         own = path.root is Root.SELF and len(path.fields) == 2
         for name, after in zip(path.fields, path.fields[1:], strict=False):
-            if after[0] == "[":
+            if isinstance(after, ElementField):
                 yield (function.class_key if own else "", name)
 
 

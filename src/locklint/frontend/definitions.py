@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, ResultField, Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import (
     Acquire,
@@ -87,7 +87,7 @@ class Definitions:
                 arguments = ", ".join(str(argument) for argument in call.arguments)
                 if len(arguments) > _LONGEST:
                     return None
-                path = path.replace_prefix(root, call.callee.field(f"({arguments})"))
+                path = path.replace_prefix(root, call.callee.field(ResultField(arguments)))
                 continue
             value = self._only(root)
             if not isinstance(value, AccessPath):

@@ -238,10 +238,10 @@ class Dispatch:
         for kind in known:
             if not isinstance(kind, (InstanceType, LockValue)) or kind.cls is None:
                 continue
-            method: FunctionType | None = self.inference.attributes.method(kind.cls, path.last)
+            method: FunctionType | None = self.inference.attributes.method(kind.cls, path.name)
             if method is None:
                 special = "__set__" if use is Question.BIND else "__get__"
-                method = self.inference.attributes.descriptor(kind.cls, path.last, special)
+                method = self.inference.attributes.descriptor(kind.cls, path.name, special)
                 if method is not None:
                     targets.setdefault(self.decorations.called(method))
                 continue
@@ -335,7 +335,7 @@ class Dispatch:
         for subclass in project.subclasses(own):
             line = [one for one in project.mro(subclass) if isinstance(one, ClassRef)]
             for ancestor in line[line.index(own) + 1 :] if own in line else ():
-                qualname = ancestor.decl.methods.get(path.last)
+                qualname = ancestor.decl.methods.get(path.name)
                 if qualname is not None:
                     yield FunctionType(ancestor.path, qualname, ancestor.index)
                     break
@@ -343,7 +343,7 @@ class Dispatch:
     def _made_by_metaclass(self, scope: Scope, path: AccessPath) -> tuple[FunctionType, ...]:
         """Return the constructors that ``super().__call__()`` runs in a metaclass, if few."""
         decl = scope.decl
-        if not path.is_of_super or path.last != "__call__" or decl is None:
+        if not path.is_of_super or path.name != "__call__" or decl is None:
             return ()
         if decl.name != "__call__" or not decl.class_name:
             return ()
@@ -381,11 +381,11 @@ class Dispatch:
         cls = _own_class(scope, path)
         if cls is None or len(path.fields) != 1:
             return
-        slot = self.inference.attributes.slot(cls, path.last)
+        slot = self.inference.attributes.slot(cls, path.name)
         if slot.method is not None or slot.places:
             return
         for subclass in self._possible_classes(scope, path, cls):
-            other = self.inference.attributes.method(subclass, path.last)
+            other = self.inference.attributes.method(subclass, path.name)
             if other is not None and not other.decl.is_abstract:
                 yield other
 

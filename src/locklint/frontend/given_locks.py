@@ -186,4 +186,4 @@ def _lock_of(resolver: StaticResolver, made: _Making, argument: Ref) -> LockRef 
     own = lock.path
     if made.holder is None or own.root is not Root.SELF or len(own.fields) != 1:
         return None
-    return lock if _only_place(resolver.inference, made.holder, own.last) is not None else None
+    return lock if _only_place(resolver.inference, made.holder, own.name) is not None else None

@@ -8,7 +8,6 @@ import libcst as cst
 
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import (
-    ANY_ELEMENT,
     constant,
     dotted_name,
     mentions,
@@ -16,7 +15,7 @@ from locklint.frontend.lower_path import (
     pure_text,
 )
 from locklint.index.versions import version_test
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath
 from locklint.ir.instruction import BlockId, Constant, Operand, Operate
 from locklint.ir.means import OperateKind, Use
 from locklint.ir.terminator import PROCESS_ID, Condition, Equals, IsNone, Opaque, Truth

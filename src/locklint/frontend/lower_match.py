@@ -6,9 +6,9 @@ import libcst as cst
 
 from locklint.core.source import Span
 from locklint.frontend.lower_context import Lowering
-from locklint.frontend.lower_path import ANY_ELEMENT, constant, mentions
+from locklint.frontend.lower_path import constant, mentions
 from locklint.frontend.lower_target import store_name
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath
 from locklint.ir.instruction import BlockId, Constant, Operand, Operate, Unknown
 from locklint.ir.means import OperateKind
 from locklint.ir.terminator import Condition, Equals, IsNone, Opaque

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from locklint.frontend.lower_scope import Scope
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath, ElementField
 from locklint.ir.instruction import Constant, Display, FunctionRef, Operand, Unknown
 
 MAX_MENTIONS = 16
@@ -38,8 +38,6 @@ _LITERALS = frozenset(
 _PURE_CALLS = frozenset(
     ("bool", "callable", "hasattr", "id", "int", "isinstance", "issubclass", "len", "str", "type")
 )
-
-ANY_ELEMENT = "[*]"
 
 
 def mentions(*operands: Operand) -> tuple[AccessPath, ...]:
@@ -152,7 +150,7 @@ def _string(node: cst.SimpleString) -> str | bytes:
     return body.encode("utf-8", "replace") if "b" in prefix else body
 
 
-def element_field(scope: Scope, slices: tuple[cst.SubscriptElement, ...]) -> str:
+def element_field(scope: Scope, slices: tuple[cst.SubscriptElement, ...]) -> ElementField:
     """The field that a subscript leads to: ``[0]``, ``['k']``, ``[i]``, ``[self.n]``, ``[*]``."""
     if len(slices) != 1 or not isinstance(slices[0].slice, cst.Index):
         return ANY_ELEMENT
@@ -162,9 +160,9 @@ def element_field(scope: Scope, slices: tuple[cst.SubscriptElement, ...]) -> str
     known = constant(index.value)
     if known is not None:
         text = repr(known.value)
-        return f"[{text}]" if len(text) <= 60 else ANY_ELEMENT
+        return ElementField(text) if len(text) <= 60 else ANY_ELEMENT
     path = plain_path(scope, index.value)
-    return f"[{path}]" if path is not None else ANY_ELEMENT
+    return ElementField(str(path)) if path is not None else ANY_ELEMENT
 
 
 def plain_path(scope: Scope, node: cst.BaseExpression) -> AccessPath | None:

@@ -9,8 +9,8 @@ import libcst as cst
 from locklint.core.source import Span
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_expr import attribute_path, has_slice, subscript_path
-from locklint.frontend.lower_path import ANY_ELEMENT, mentions
-from locklint.ir.access_path import AccessPath
+from locklint.frontend.lower_path import mentions
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath, ElementField
 from locklint.ir.instruction import Assign, Constant, Display, Operand, Operate, Unknown
 from locklint.ir.means import OperateKind
 
@@ -59,7 +59,7 @@ def _unpack(low: Lowering, elements: Sequence[cst.BaseElement], value: Operand, 
         if starred[index]:
             before_star = False
         if before_star and isinstance(value, AccessPath):
-            item: Operand = value.field(f"[{index}]")
+            item: Operand = value.field(ElementField(str(index)))
         else:
             item = Unknown(mentions(value))
         store(low, element.value, item, span)

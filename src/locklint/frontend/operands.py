@@ -124,13 +124,13 @@ class Operands:
         if path is None:
             return None
         path = self._definitions.bound_method(path, self._methods)
-        if not path.fields or path.last not in self._methods:
+        if not path.fields or path.name not in self._methods:
             return None
         path = self.passed_on(path)
         lock = self.lock(path.parent())
-        if lock is None or path.last in lock.api.owned_attributes:
+        if lock is None or path.name in lock.api.owned_attributes:
             return None
-        return (lock, path.last)
+        return (lock, path.name)
 
     def possible_methods(self, path: AccessPath | None) -> Iterator[LockRef]:
         """Yield the locks of which a variable that is bound to several methods may call one."""
@@ -142,7 +142,7 @@ class Operands:
 
     def passed_on(self, path: AccessPath) -> AccessPath:
         """Return the method of an object's own lock that a method is; else the path itself."""
-        if not path.fields or path.last not in LOCKING:
+        if not path.fields or path.name not in LOCKING:
             return path
         expanded = self._definitions.expand(path)
         if expanded is None:
@@ -150,14 +150,14 @@ class Operands:
         attribute = self._resolver.lock_of_method(self._function.key, expanded)
         if attribute is None and (key := self._narrowing.key(self._block, expanded)) is not None:
             attribute = self._resolver.lock_of_method(key, expanded)
-        return path if attribute is None else path.parent().field(attribute).field(path.last)
+        return path if attribute is None else path.parent().field(attribute).field(path.name)
 
     def asked_if_held(self, path: AccessPath) -> LockRef | None:
         """The lock, where ``path`` is an attribute of it that is true while it is held."""
-        if not path.fields or path.last not in self._methods:
+        if not path.fields or path.name not in self._methods:
             return None
         lock = self.lock(path.parent())
-        return lock if lock is not None and path.last in lock.api.owned_attributes else None
+        return lock if lock is not None and path.name in lock.api.owned_attributes else None
 
     def with_locks(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
         """Return arguments with the locks, or the receivers of bound methods, that they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, ElementField, Field
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -25,7 +25,7 @@ _LETS_OTHERS = LOCKING | {"wait", "wait_for"}
 def takes_out(instruction: Instruction, path: AccessPath) -> bool:
     """Return whether something may be removed from the container at a path, by others too."""
     match instruction:
-        case Call(callee=AccessPath() as callee) if callee.fields and callee.last in _LETS_OTHERS:
+        case Call(callee=AccessPath() as callee) if callee.fields and callee.name in _LETS_OTHERS:
             return True
         case Acquire(call=Call()) | TryAcquire() | Release(call=Call()) | Wait():
             return True
@@ -39,7 +39,7 @@ def removes(instruction: Instruction, path: AccessPath) -> bool:
     """Return whether an instruction may remove something from the container at a path."""
     match instruction:
         case Call(callee=AccessPath() as callee) if callee.fields:
-            return callee.parent() == path and callee.last in REMOVING
+            return callee.parent() == path and callee.name in REMOVING
         case Operate(
             kind=OperateKind.DELETE_SLICE | OperateKind.SET_SLICE,
             values=(AccessPath() as changed, *_),
@@ -51,13 +51,13 @@ def removes(instruction: Instruction, path: AccessPath) -> bool:
             return False
 
 
-def puts_in(instruction: Instruction, path: AccessPath, key: str | None) -> bool:
+def puts_in(instruction: Instruction, path: AccessPath, wanted: Field | None) -> bool:
     """Return whether an instruction puts something, or a certain key, into a container."""
     match instruction:
-        case Call(callee=AccessPath() as callee, arguments=(_, *_)) if key is None:
-            return bool(callee.fields) and callee.parent() == path and callee.last in _FILLING
+        case Call(callee=AccessPath() as callee, arguments=(_, *_)) if wanted is None:
+            return bool(callee.fields) and callee.parent() == path and callee.name in _FILLING
         case Assign(target=target):
-            return key is not None and target == path.field(f"[{key}]")
+            return isinstance(wanted, ElementField) and target == path.field(wanted)
         case _:
             return False
 
@@ -66,8 +66,8 @@ def removes_key(instruction: Instruction, path: AccessPath, key: str) -> bool:
     """Return whether an instruction removes a certain key from the container at a path."""
     match instruction:
         case Call(callee=AccessPath() as callee, arguments=(argument, *_)):
-            return callee.last in ("discard", "pop", "remove") and str(argument.value) == key
+            return callee.name in ("discard", "pop", "remove") and str(argument.value) == key
         case Operate(values=(AccessPath() as deleted,)):
-            return deleted == path.field(f"[{key}]")
+            return deleted == path.field(ElementField(key))
         case _:
             return False

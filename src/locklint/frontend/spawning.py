@@ -41,7 +41,7 @@ def spawns(
     if isinstance(function.value, AccessPath):
         path = function.value
         made = definitions.call(path)
-        if made is not None and made.callee is not None and made.callee.last == "partial":
+        if made is not None and made.callee is not None and made.callee.name == "partial":
             first, *bound = made.arguments or (None,)
             if first is None or not isinstance(first.value, AccessPath):
                 return

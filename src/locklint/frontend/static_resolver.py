@@ -37,7 +37,7 @@ from locklint.frontend.value_types import (
     without_unknown,
 )
 from locklint.index.declarations import CallValue, ModuleIndex
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, ElementField, Field, ResultField, Root
 from locklint.ir.cfg import split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
 from locklint.models.events import waits_for
@@ -183,7 +183,7 @@ class StaticResolver:
         """
         holders = self._types(function, path.parent())
         known = [kind for kind in holders if not isinstance(kind, NoneType)]
-        found = {self.inference.attributes.lock_of_method(kind, path.last) for kind in known}
+        found = {self.inference.attributes.lock_of_method(kind, path.name) for kind in known}
         return found.pop() if len(found) == 1 else None
 
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
@@ -205,13 +205,13 @@ class StaticResolver:
 
     def getter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of reading the attribute ``path``; an empty `Callee` if none."""
-        if not path.fields or not self.dispatch.may_be_property(path.last):
+        if not path.fields or not self.dispatch.may_be_property(path.name):
             return _NOTHING
         return self._memoised(Question.READ, function, path)
 
     def setter(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of binding the attribute ``path``; an empty `Callee` if none."""
-        if not path.fields or not self.dispatch.may_be_property(path.last):
+        if not path.fields or not self.dispatch.may_be_property(path.name):
             return _NOTHING
         return self._memoised(Question.BIND, function, path)
 
@@ -259,7 +259,7 @@ class StaticResolver:
         """
         if self._names_method(scope, path):
             own = callee.targets[0].rpartition(".")[2].partition("@")[0]
-            return None if path.last == own or path.is_of_super else path.parent()
+            return None if path.name == own or path.is_of_super else path.parent()
         canonical = self.walker.walk(scope, path)
         if canonical != path and canonical.fields and self._names_method(scope, canonical):
             return canonical.parent()
@@ -272,7 +272,7 @@ class StaticResolver:
         if path.is_of_super:
             return True
         holders = self.walker.types(scope, path.parent())
-        return any(self.inference.attributes.binds(kind, path.last) for kind in holders)
+        return any(self.inference.attributes.binds(kind, path.name) for kind in holders)
 
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
         """Return the manager of the with item ``path``; an empty `ContextManager` if unknown."""
@@ -308,28 +308,31 @@ class StaticResolver:
             isinstance(kind, ModuleType)
             or (
                 isinstance(kind, (InstanceType, ClassType))
-                and self.inference.attributes.can_bind(kind.cls, path.last)
+                and self.inference.attributes.can_bind(kind.cls, path.name)
             )
             for kind in holders
         )
 
-    def _has(self, holder: Type, field: str) -> bool:
+    def _has(self, holder: Type, field: Field) -> bool:
+        name = str(field)
         match holder:
-            case ContainerType(name=name, keys=keys):
-                return field[0] == "[" and (name == "defaultdict" or field[1:-1] in keys)
-            case ExternalInstance(dotted="collections.Counter") if field[0] == "[":
+            case ContainerType(name=kind, keys=keys):
+                return isinstance(field, ElementField) and (
+                    kind == "defaultdict" or field.key in keys
+                )
+            case ExternalInstance(dotted="collections.Counter") if isinstance(field, ElementField):
                 return True  # A lock that was not counted has the number 0.
-            case _ if field[0] in "[(":
+            case _ if isinstance(field, ElementField | ResultField):
                 return False
             case InstanceType(cls=cls) | ClassType(cls=cls):
-                return self.inference.attributes.is_plain(cls, field)
+                return self.inference.attributes.is_plain(cls, name)
             case ModuleType(index=index):
-                return field in index.bindings or field in index.functions or field in index.classes
+                return name in index.bindings or name in index.functions or name in index.classes
             case NameType(member=member):
                 return not member
             case ExternalInstance(dotted=dotted):
-                known = field in ATTRIBUTES.get(dotted, ())
-                return known or self.table.attribute(dotted, field) is not None or _is_class(dotted)
+                known = name in ATTRIBUTES.get(dotted, ())
+                return known or self.table.attribute(dotted, name) is not None or _is_class(dotted)
             case LockValue():
                 return True
             case _:

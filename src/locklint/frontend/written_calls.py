@@ -23,7 +23,7 @@ from locklint.frontend.value_types import Scope, scope_of
 from locklint.index.build_expressions import NO_EXPRESSIONS, passed_callees
 from locklint.index.build_lock_use import written
 from locklint.index.declarations import FunctionDecl, ModuleIndex
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, ResultField, Root
 from locklint.models.calls import LOGGING_METHODS
 
 _LONGEST = 1000
@@ -212,7 +212,7 @@ class WrittenCalls(msgspec.Struct):
 def _name(question: Asked, path: AccessPath) -> str:
     if isinstance(question, str):
         return question
-    return "" if question is Question.ENTER else path.last
+    return "" if question is Question.ENTER else path.name
 
 
 Questions: TypeAlias = Iterator[tuple[Asked, ast.expr]]
@@ -339,9 +339,9 @@ def _path(node: ast.expr, scope: Scope, root_of: Callable[[str, Scope], Root]) -
     return AccessPath(found.variable, found.fields, root_of(found.variable, scope))
 
 
-def _with_arguments(call: ast.Call) -> str | None:
+def _with_arguments(call: ast.Call) -> ResultField | None:
     text = ", ".join([*map(ast.unparse, call.args), *map(_keyword, call.keywords)])
-    return None if len(text) > _LONGEST else f"({text})"
+    return None if len(text) > _LONGEST else ResultField(text)
 
 
 def _keyword(keyword: ast.keyword) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from locklint.index.build_values import MAX_CHAIN, dotted_names
 from locklint.index.declarations import CallValue, ModuleIndex, Ref, Written
+from locklint.ir.access_path import ANY_ELEMENT, RESULT, ElementField, Field, ResultField
 from locklint.models.words import WORDS
 
 _WRAPPER_WORD = re.compile(
@@ -111,12 +112,12 @@ def entered_path(item: ast.expr) -> Written | None:
     return written(item)
 
 
-def _no_arguments(call: ast.Call) -> str:
-    return "()"
+def _no_arguments(call: ast.Call) -> ResultField:
+    return RESULT
 
 
 def written(
-    node: ast.expr, call_field: Callable[[ast.Call], str | None] = _no_arguments
+    node: ast.expr, call_field: Callable[[ast.Call], ResultField | None] = _no_arguments
 ) -> Written | None:
     """Return an expression as a path.
 
@@ -125,7 +126,7 @@ def written(
     """
     if node.__class__ is ast.Name:
         return Written(node.id)
-    fields: list[str] = []
+    fields: list[Field] = []
     for _ in range(MAX_CHAIN + 1):
         if node.__class__ is ast.Attribute:
             fields.append(node.attr)
@@ -142,13 +143,13 @@ def written(
                 fields.append(field)
                 node = func
             case ast.Subscript(value=value, slice=ast.Constant(value=key)):
-                fields.append(f"[{key!r}]")
+                fields.append(ElementField(repr(key)))
                 node = value
             case ast.Subscript(value=value, slice=ast.Name(id=name)):
-                fields.append(f"[{name}]")
+                fields.append(ElementField(name))
                 node = value
             case ast.Subscript(value=value):
-                fields.append("[*]")
+                fields.append(ANY_ELEMENT)
                 node = value
             case ast.NamedExpr(target=target):
                 node = target

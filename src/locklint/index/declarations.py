@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from locklint.core.source import PlaceOrZero, Span
+from locklint.ir.access_path import Field
 
 
 class Ref(msgspec.Struct, frozen=True, array_like=True, tag="ref", gc=False):
@@ -171,10 +172,10 @@ class Written(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An expression as a variable and fields, as an access path has them."""
 
     variable: str
-    fields: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
 
     @property
-    def last(self) -> str:
+    def last(self) -> Field:
         """The last field, or the variable's name where there is none."""
         return self.fields[-1] if self.fields else self.variable
 

@@ -1,12 +1,13 @@
 """Access paths: how code names a value.
 
 An access path is a root variable followed by at most `MAX_FIELDS` fields, so that recursion over
-linked structures ends. Fields are plain strings: an attribute ``lock``, an element ``[0]``,
-``['key']`` or ``[i]`` (an element chosen by a variable or by anything else that can be written
-down), ``[*]`` (some element), and a call's result ``()`` or ``(x)`` (its arguments as text).
+linked structures ends. A field is an attribute, an element, the result of a call, or whatever is
+beyond the bound. Its type says which. No other module knows how fields are written.
 """
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,7 +16,7 @@ from locklint.core.identity_enum import IdentityEnum
 MAX_FIELDS = 6
 
 TAKEN_FROM = "__self__"
-"""The field that leads from a bound method to its receiver."""
+"""The attribute that leads from a bound method to its receiver."""
 
 
 class Root(IdentityEnum):
@@ -29,16 +30,72 @@ class Root(IdentityEnum):
     TEMP = "temp"  # the result of a call, a condition or a display
 
 
+class _Unnamed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A field without a name. Among names it is sorted by its text."""
+
+    def __lt__(self, other: object) -> bool:
+        return str(self) < str(other)
+
+    def __gt__(self, other: object) -> bool:
+        return str(self) > str(other)
+
+
+class ElementField(_Unnamed, frozen=True, array_like=True, tag="[", cache_hash=True, gc=False):
+    """An element: ``[0]``, ``['key']``, ``[i]``, or ``[*]`` for some element.
+
+    ``key`` is the text of a literal, or of the variable or other expression that chooses.
+    """
+
+    key: str | None
+
+    def __str__(self) -> str:
+        return f"[{'*' if self.key is None else self.key}]"
+
+    @property
+    def literal(self) -> str | None:
+        """The key if it is a text or a whole number, else None."""
+        key = self.key
+        if key is not None and (key[:1] in "'\"" or key.lstrip("-").isdigit()):
+            return key
+        return None
+
+
+class ResultField(_Unnamed, frozen=True, array_like=True, tag="(", cache_hash=True, gc=False):
+    """The result of a call: ``()`` or ``(x)``, with the text of the arguments; None: unknown."""
+
+    arguments: str | None
+
+    def __str__(self) -> str:
+        return f"({'*' if self.arguments is None else self.arguments})"
+
+
+class BeyondBound(_Unnamed, frozen=True, array_like=True, tag="*", gc=False):
+    """All fields that have no place in a path."""
+
+    def __str__(self) -> str:
+        return "*"
+
+
+Field: TypeAlias = str | ElementField | ResultField | BeyondBound
+"""A field; an attribute is its name."""
+
+ANY_ELEMENT = ElementField(None)
+RESULT = ResultField("")
+"""The result of a call without arguments, or of one whose arguments are left out."""
+
+BEYOND = BeyondBound()
+
+
 class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_hash=True, gc=False):
     """A root variable and the fields that lead from it to a value."""
 
     root_name: str
-    fields: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
     root: Root = Root.GLOBAL
 
     def __post_init__(self) -> None:
         if len(self.fields) > MAX_FIELDS:
-            msgspec.structs.force_setattr(self, "fields", (*self.fields[: MAX_FIELDS - 1], "*"))
+            msgspec.structs.force_setattr(self, "fields", (*self.fields[: MAX_FIELDS - 1], BEYOND))
 
     def __lt__(self, other: AccessPath) -> bool:
         return (self.root_name, self.fields, self.root.value) < (
@@ -50,7 +107,8 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
     def __str__(self) -> str:
         text = self.root_name
         for field in self.fields:
-            text += field if field[0] in "[(" else f".{field}"
+            is_dotted = isinstance(field, str | BeyondBound)
+            text += f".{field}" if is_dotted else str(field)
         return text
 
     @property
@@ -64,34 +122,39 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
         return self.root is Root.PARAMETER and not self.fields
 
     @property
-    def is_vague(self) -> bool:
-        """Return whether it may be several values: some element, or a path beyond the bound."""
-        return "[*]" in self.fields or "*" in self.fields
-
-    @property
-    def is_called(self) -> bool:
-        """Return whether a call is part of it, so that it may lead to another value next time."""
-        return any(field[0] == "(" for field in self.fields)
-
-    @property
-    def has_element(self) -> bool:
-        """Return whether it leads through an element, known or not."""
-        return any(field[0] == "[" for field in self.fields)
-
-    @property
     def is_plain(self) -> bool:
         """Return whether it is a variable, or leads through attributes alone."""
-        return not any(field[0] in "[(*" for field in self.fields)
-
-    @property
-    def is_element(self) -> bool:
-        """Return whether its last field is an element, known or not."""
-        return bool(self.fields) and self.fields[-1][0] == "["
+        return all(isinstance(field, str) for field in self.fields)
 
     @property
     def is_own_attribute(self) -> bool:
         """Return whether it is an attribute of the method's own object, and no more than that."""
         return self.root is Root.SELF and len(self.fields) == 1 and self.is_plain
+
+    @property
+    def is_vague(self) -> bool:
+        """Return whether it may be several values: some element, or a path beyond the bound."""
+        return ANY_ELEMENT in self.fields or self.is_cut
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether it leads beyond the bound."""
+        return BEYOND in self.fields
+
+    @property
+    def is_called(self) -> bool:
+        """Return whether a call is part of it, so that it may lead to another value next time."""
+        return any(isinstance(field, ResultField) for field in self.fields)
+
+    @property
+    def has_element(self) -> bool:
+        """Return whether it leads through an element, known or not."""
+        return any(isinstance(field, ElementField) for field in self.fields)
+
+    @property
+    def is_element(self) -> bool:
+        """Return whether its last field is an element, known or not."""
+        return bool(self.fields) and isinstance(self.fields[-1], ElementField)
 
     @property
     def is_of_super(self) -> bool:
@@ -101,23 +164,22 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
     @property
     def is_of_super_call(self) -> bool:
         """Return whether it starts with ``super()``."""
-        return self.is_of_super and bool(self.fields) and self.fields[0][0] == "("
+        return self.is_of_super and bool(self.fields) and isinstance(self.fields[0], ResultField)
 
     @property
     def name(self) -> str:
         """The name of the last attribute, or of the variable; empty for what has no name."""
-        if not self.fields:
-            return self.root_name
-        return "" if self.fields[-1][0] in "[(*" else self.fields[-1]
+        last = self.last
+        return last if isinstance(last, str) else ""
 
     @property
-    def last(self) -> str:
+    def last(self) -> Field:
         """The last field, or the variable's name where there is none."""
         return self.fields[-1] if self.fields else self.root_name
 
-    def field(self, name: str) -> AccessPath:
+    def field(self, field: Field) -> AccessPath:
         """The path of a field of this value."""
-        return AccessPath(self.root_name, (*self.fields, name), self.root)
+        return AccessPath(self.root_name, (*self.fields, field), self.root)
 
     def parent(self) -> AccessPath:
         """Return the path without its last field. Raise `ValueError` for a bare variable."""

@@ -147,7 +147,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
         callee = call.callee
         if callee is None or len(callee.fields) != 1 or not self.collects_by_name(callee):
             return None
-        if callee.last not in ("get", "pop") or not call.arguments or call.arguments[0].star:
+        if callee.name not in ("get", "pop") or not call.arguments or call.arguments[0].star:
             return None
         key = call.arguments[0].value
         if not isinstance(key, Constant) or not isinstance(key.value, str):

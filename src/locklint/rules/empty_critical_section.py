@@ -139,7 +139,7 @@ def _wakes(instruction: Instruction | None) -> bool:
     return (
         isinstance(instruction, Call)
         and instruction.callee is not None
-        and instruction.callee.last == "set"
+        and instruction.callee.name == "set"
     )
 
 
