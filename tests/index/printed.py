@@ -149,7 +149,8 @@ def _function(function: FunctionDecl) -> Iterator[str]:
 
 
 def _parameter(parameter: Parameter) -> str:
-    text = f"{parameter.star}{parameter.name}"
+    star = parameter.star.value if parameter.star is not None else ""
+    text = f"{star}{parameter.name}"
     if parameter.keyword_only:
         text = f"{text} (keyword)"
     if parameter.annotation is not None:

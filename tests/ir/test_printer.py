@@ -22,6 +22,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import LockKind, LockRef, Mode
 from locklint.ir.means import BY_WITH, How, Use
+from locklint.ir.parameter import Parameter, Star
 from locklint.ir.printer import (
     print_function,
     print_functions,
@@ -119,7 +120,7 @@ def make(too_complex: bool = False) -> Function:
         kind=FunctionKind.METHOD,
         span=PLACE,
         name_span=Span(2, 9, 2, 12),
-        parameters=("self", "*amounts"),
+        parameters=(Parameter("self"), Parameter("amounts", Star.POSITIONAL)),
         blocks={0: BasicBlock(0, (CALL,), end)},
         decorators=(Decorator(None, False, "property"),),
         is_async=True,

@@ -6,9 +6,10 @@ import msgspec
 
 from locklint.analysis.passed import Passed
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, ElementField, Field, ResultField, Root
-from locklint.ir.cfg import Function, FunctionKind, element_of, split_key
+from locklint.ir.cfg import Function, FunctionKind, split_key
 from locklint.ir.instruction import AN_OBJECT, Assign, Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
+from locklint.ir.parameter import Parameter, Star, element_of, parted
 
 Closure = tuple[tuple[str, AccessPath], ...]
 """The values of variables, by their names."""
@@ -52,7 +53,7 @@ class Binding:
                 receiver = receiver_of(caller, callee, call)
             if receiver is not None:
                 self._receive(names, receiver)
-            elif call is not None and call.bound and not names[0].startswith("*"):
+            elif call is not None and call.bound and not names[0].star:
                 names.pop(0)
         if call is not None:
             self._pass(names, call.arguments)
@@ -77,31 +78,31 @@ class Binding:
         binding._pass(names, arguments)
         return binding
 
-    def _receive(self, names: list[str], receiver: AccessPath) -> None:
+    def _receive(self, names: list[Parameter], receiver: AccessPath) -> None:
         first = names[0]
-        if first.startswith("**"):
+        if first.star is Star.KEYWORDS:
             return
-        if first.startswith("*"):
-            self._receiving = first[1:]
-            self.roots[f"{first[1:]}[0]"] = receiver
+        if first.star is Star.POSITIONAL:
+            self._receiving = first.name
+            self.roots[element_of(first.name, ElementField("0"))] = receiver
         else:
-            self.roots[names.pop(0)] = receiver
+            self.roots[names.pop(0).name] = receiver
 
-    def _pass(self, names: list[str], arguments: tuple[CallArgument, ...]) -> None:
+    def _pass(self, names: list[Parameter], arguments: tuple[CallArgument, ...]) -> None:
         plain: list[str] = []
         collecting = ""
-        for name in names:
-            if name.startswith("*"):
-                collecting = "" if name.startswith("**") else name[1:]
+        for each in names:
+            if each.star:
+                collecting = each.name if each.star is Star.POSITIONAL else ""
                 break
-            plain.append(name)
-        by_name = names[-1][2:] if names and names[-1].startswith("**") else ""
-        bare = frozenset(name.lstrip("*") for name in names)
+            plain.append(each.name)
+        by_name = names[-1].name if names and names[-1].star is Star.KEYWORDS else ""
+        bare = frozenset(each.name for each in names)
         self._collected.update((name, []) for name in (collecting, by_name) if name)
-        taken = sum(1 for known in self.roots if collecting and known.startswith(f"{collecting}["))
+        taken = int(bool(collecting) and collecting == self._receiving)
         position, passed_on = 0, None
         for argument in arguments:
-            if argument.star == "*" and isinstance(argument.value, AccessPath):
+            if argument.star is Star.POSITIONAL and isinstance(argument.value, AccessPath):
                 self._spread(plain[position:], argument.value, collecting)
                 self._is_open = True
                 continue
@@ -112,13 +113,14 @@ class Binding:
             if argument.name is not None:
                 self._bind(argument.name, argument)
                 if by_name and argument.name not in bare:
-                    self._bind(element_of(by_name, argument.name), argument)
+                    name = element_of(by_name, ElementField(repr(argument.name)))
+                    self._bind(name, argument)
                     self._collected[by_name].append(_literal(argument))
             elif position < len(plain):
                 self._bind(plain[position], argument)
                 position += 1
             elif collecting:
-                self._bind(f"{collecting}[{taken}]", argument)
+                self._bind(element_of(collecting, ElementField(str(taken))), argument)
                 self._collected[collecting].append(_literal(argument))
                 taken += 1
         if (
@@ -126,15 +128,15 @@ class Binding:
             and passed_on.is_parameter
             and self._caller.collects_by_name(passed_on)
         ):
-            self._pass_on(passed_on, [*plain[position:], *names[len(plain) :]])
+            self._pass_on(passed_on, names[position:])
 
-    def _pass_on(self, source: AccessPath, names: list[str]) -> None:
+    def _pass_on(self, source: AccessPath, names: list[Parameter]) -> None:
         """Bind ``f(**kwargs)``: parameters without another argument are elements of ``kwargs``."""
-        for name in names:
-            if name.startswith("**"):
-                self.roots.setdefault(name[2:], source)
-            elif not name.startswith("*") and name not in self._given:
-                self.roots.setdefault(name, source.field(ElementField(repr(name))))
+        for each in names:
+            if each.star is Star.KEYWORDS:
+                self.roots.setdefault(each.name, source)
+            elif not each.star and each.name not in self._given:
+                self.roots.setdefault(each.name, source.field(ElementField(repr(each.name))))
 
     def _spread(self, names: list[str], source: AccessPath, collecting: str) -> None:
         """``f(*args)``: the parameters are the elements, in order."""
@@ -159,14 +161,11 @@ class Binding:
     def value(self, name: str) -> AccessPath | None:
         """Return the argument for a parameter, or for an element of a starred one, or None."""
         known = self.roots.get(name)
-        if known is None and name.endswith("]"):
-            source = self.roots.get(name.partition("[")[0])
-            return (
-                None
-                if source is None
-                else source.field(ElementField(name[name.index("[") + 1 : -1]))
-            )
-        return known
+        if known is not None:
+            return known
+        collecting, element = parted(name)
+        source = self.roots.get(collecting)
+        return None if source is None or element is None else source.field(element)
 
     def is_passed(self, name: str) -> bool:
         """Return whether the call passes something that has not been left out itself."""
@@ -243,7 +242,7 @@ class Binding:
             root, fields = self._receivers[name], fields[1:]
         if root is None and fields and isinstance(fields[0], ElementField):
             # An element of what a starred parameter collects.
-            root, fields = self.roots.get(f"{name}{fields[0]}"), fields[1:]
+            root, fields = self.roots.get(element_of(name, fields[0])), fields[1:]
         if root is None:
             return None
         translated = tuple([self._field(field) for field in fields])
@@ -288,7 +287,7 @@ class Binding:
         caller = self._caller
         if name == caller.self_name:
             return Root.SELF
-        if name in {parameter.lstrip("*") for parameter in caller.parameters}:
+        if any(name == each.name for each in caller.parameters):
             return Root.PARAMETER
         own = caller.parent is None or any(
             isinstance(each, Assign) and each.target == AccessPath(name, (), Root.LOCAL)

@@ -14,6 +14,7 @@ from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, HandOver
 from locklint.ir.lock import LockRef
 from locklint.ir.means import Use
+from locklint.ir.parameter import parted
 from locklint.ir.terminator import Return, Terminator
 
 
@@ -55,7 +56,7 @@ def locks_handed_on(binding: Binding, summary: Summary) -> Iterator[LockRef]:
             yield here
     for name in summary.given_away:
         for passed, lock in binding.locks.items():
-            if passed.partition("[")[0] == name:  # Or it is among what ``*name`` collects.
+            if parted(passed)[0] == name:  # Or it is among what ``*name`` collects.
                 yield lock
 
 

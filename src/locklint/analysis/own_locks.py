@@ -117,7 +117,7 @@ def _known_parameters(function: Function) -> dict[AccessPath, Constant | None]:
         for each in block.instructions
         if isinstance(each, Assign)
     }
-    names = [name.lstrip("*") for name in function.parameters[1:]]
+    names = [each.name for each in function.parameters[1:]]
     defaults = dict(function.defaults)
     paths = {AccessPath(name, (), Root.PARAMETER): defaults.get(name) for name in names}
     return {path: value for path, value in paths.items() if path not in bound}

@@ -243,7 +243,7 @@ class Relevance:
     @property
     def deciding(self) -> tuple[str, ...]:
         """Return the parameters whose values have to be tracked."""
-        names = [name.lstrip("*") for name in self._function.parameters]
+        names = [each.name for each in self._function.parameters]
         paths = [AccessPath(name, (), Root.PARAMETER) for name in names]
         return tuple([path.root_name for path in paths if path in self.tracked])
 

@@ -46,6 +46,7 @@ from locklint.index.declarations import (
     Value,
 )
 from locklint.ir.lock import Exactness
+from locklint.ir.parameter import Star
 
 _STANDARD = frozenset((*sys.stdlib_module_names, "builtins"))
 _MOST_NAMES = 24
@@ -72,7 +73,7 @@ class Arguments:
         if position == 0 and is_method(decl) and not parameter.star:
             cls = ClassRef(index.path, decl.class_name or "", index)
             return (ClassType(cls) if takes_class(decl) else InstanceType(cls),)
-        if parameter.star == "*":
+        if parameter.star is Star.POSITIONAL:
             return (ContainerType("tuple"),)
         if parameter.star:
             return (ContainerType("dict"),)

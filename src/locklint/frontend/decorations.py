@@ -25,6 +25,7 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, FunctionDecl, Parameter, Ref, Value
 from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.parameter import Star
 
 _DEPTH = 3
 """The largest number of functions that return functions, followed for one decorator."""
@@ -235,7 +236,7 @@ class Decorations:
         cls = ClassRef(function.path, own.class_name, function.index)
         receiver: Types = (ClassType(cls) if takes_class(own) else InstanceType(cls),)
         first = parameters[0]
-        if first.star == "*":
+        if first.star is Star.POSITIONAL:
             return [(first.name, (ContainerType("tuple", (receiver,), ("0",)),))]
         return [] if first.star else [(first.name, receiver)]
 

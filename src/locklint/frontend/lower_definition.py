@@ -35,6 +35,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.means import OperateKind, Use
 from locklint.ir.operands import terminator_paths, used_paths
+from locklint.ir.parameter import Parameter, Star
 from locklint.ir.terminator import Return
 
 MAX_CAPTURES = 64
@@ -59,12 +60,12 @@ def lower_definition(
 ) -> Function:
     """Lower a function and everything nested in it; ``around`` is the scope that defines it."""
     bindings = bindings_of(node.body)
-    parameters, first = parameter_names(node.params)
+    parameters, first = parameters_of(node.params)
     has_self = head.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD)
     scope = Scope(
         ScopeKind.FUNCTION,
         around,
-        parameters=[name.lstrip("*") for name in parameters],
+        parameters=[each.name for each in parameters],
         self_name=first if has_self else None,
         bindings=bindings,
         qualname=head.qualname,
@@ -117,7 +118,7 @@ def _literal_options(function: Function) -> tuple[tuple[str, Constant], ...]:
     That of ``kwargs.get("wait")`` is None.
     """
     found: dict[str, Constant | None] = {}
-    if not any(name.startswith("**") for name in function.parameters):
+    if not any(each.star is Star.KEYWORDS for each in function.parameters):
         return ()
     for block in function.blocks.values():
         for each in block.instructions:
@@ -158,16 +159,16 @@ def definition_lines(session: Session, bindings: Bindings) -> dict[int, int]:
     return lines
 
 
-def parameter_names(parameters: cst.Parameters) -> tuple[tuple[str, ...], str | None]:
-    """All parameters, those that collect with their stars, and the first positional one."""
+def parameters_of(parameters: cst.Parameters) -> tuple[tuple[Parameter, ...], str | None]:
+    """All parameters, and the name of the first positional one."""
     positional = [param.name.value for param in (*parameters.posonly_params, *parameters.params)]
-    names = list(positional)
+    found = [Parameter(name) for name in positional]
     if isinstance(parameters.star_arg, cst.Param):
-        names.append(f"*{parameters.star_arg.name.value}")
-    names += [param.name.value for param in parameters.kwonly_params]
+        found.append(Parameter(parameters.star_arg.name.value, Star.POSITIONAL))
+    found += [Parameter(param.name.value) for param in parameters.kwonly_params]
     if parameters.star_kwarg is not None:
-        names.append(f"**{parameters.star_kwarg.name.value}")
-    return tuple(names), positional[0] if positional else None
+        found.append(Parameter(parameters.star_kwarg.name.value, Star.KEYWORDS))
+    return tuple(found), positional[0] if positional else None
 
 
 def function_kind(node: cst.FunctionDef, class_name: str | None) -> FunctionKind:
@@ -262,7 +263,7 @@ def lower_lambda(low: Lowering, node: cst.Lambda, use: Use, name: str | None) ->
         return known
     session, span = low.session, low.span(node)
     bindings = bindings_of(node.body)
-    parameters, _ = parameter_names(node.params)
+    parameters, _ = parameters_of(node.params)
     head = Heading(
         _anonymous(low, "lambda", span),
         FunctionKind.LAMBDA,
@@ -274,7 +275,7 @@ def lower_lambda(low: Lowering, node: cst.Lambda, use: Use, name: str | None) ->
     scope = Scope(
         ScopeKind.FUNCTION,
         low.scope,
-        parameters=[each.lstrip("*") for each in parameters],
+        parameters=[each.name for each in parameters],
         bindings=bindings,
         qualname=head.qualname,
     )
@@ -310,11 +311,11 @@ def lower_generator(low: Lowering, node: cst.GeneratorExp, use: Use, name: str |
         low.function_qualname,
     )
     bindings = Bindings(names=comprehension_names(node.for_in), is_generator=True)
-    parameters = (ITERATOR.root_name,)
+    parameters = (Parameter(ITERATOR.root_name),)
     scope = Scope(
         ScopeKind.FUNCTION,
         low.scope,
-        parameters=parameters,
+        parameters=[ITERATOR.root_name],
         bindings=bindings,
         qualname=head.qualname,
     )
@@ -350,7 +351,7 @@ def _anonymous(low: Lowering, what: str, span: Span) -> str:
 def _anonymous_function(
     session: Session,
     head: Heading,
-    parameters: tuple[str, ...],
+    parameters: tuple[Parameter, ...],
     blocks: dict[BlockId, BasicBlock],
     is_cut: bool,
     is_generator: bool,

@@ -34,9 +34,11 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.means import OperateKind, Use
+from locklint.ir.parameter import Star
 
 _TRUE, _FALSE = Constant(True), Constant(False)
 
+_STARS = {"": None, **{star.value: star for star in Star}}
 _LITERAL_TYPES = {str: "str", bytes: "bytes", int: "int", float: "float", bool: "bool"}
 
 
@@ -116,7 +118,7 @@ def lower_call(low: Lowering, node: cst.Call, use: Use, name: str | None) -> Ope
     arguments: list[CallArgument] = []
     for argument in node.args:
         keyword = argument.keyword.value if argument.keyword is not None else None
-        arguments.append(CallArgument(low.value(argument.value), keyword, argument.star))
+        arguments.append(CallArgument(low.value(argument.value), keyword, _STARS[argument.star]))
     result = low.graph.temporary()
     low.emit(Call(low.span(node), result, callee, tuple(arguments), use, name))
     return result

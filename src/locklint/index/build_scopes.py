@@ -22,6 +22,7 @@ from locklint.index.declarations import (
     Written,
 )
 from locklint.index.shared import line_number, plain_parameter
+from locklint.ir.parameter import Star
 
 Bindings = dict[str, list[Binding]]
 
@@ -404,16 +405,19 @@ def _parameters(
             argument = ast.arg(argument.arg, asserted[argument.arg])
         found.append(_parameter(argument, default))
     if arguments.vararg is not None:
-        found.append(_parameter(arguments.vararg, None, star="*"))
+        found.append(_parameter(arguments.vararg, None, star=Star.POSITIONAL))
     for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         found.append(_parameter(argument, keyword_default, keyword_only=True))
     if arguments.kwarg is not None:
-        found.append(_parameter(arguments.kwarg, None, star="**"))
+        found.append(_parameter(arguments.kwarg, None, star=Star.KEYWORDS))
     return tuple(found)
 
 
 def _parameter(
-    argument: ast.arg, default: ast.expr | None, star: str = "", keyword_only: bool = False
+    argument: ast.arg,
+    default: ast.expr | None,
+    star: Star | None = None,
+    keyword_only: bool = False,
 ) -> Parameter:
     if argument.annotation is None and default is None:
         return plain_parameter(argument.arg, star, keyword_only)

@@ -12,6 +12,7 @@ import msgspec
 
 from locklint.core.source import PlaceOrZero, Span
 from locklint.ir.access_path import Field
+from locklint.ir.parameter import Star
 
 
 class Ref(msgspec.Struct, frozen=True, array_like=True, tag="ref", gc=False):
@@ -159,12 +160,12 @@ class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Parameter(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A parameter; ``star`` is ``*`` or ``**``; ``keyword_only`` is after the star."""
+    """A parameter; ``keyword_only`` is after the star."""
 
     name: str
     annotation: Value | None = None
     default: Value | None = None
-    star: str = ""
+    star: Star | None = None
     keyword_only: bool = False
 
 

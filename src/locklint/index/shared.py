@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from locklint.index.declarations import Literal, Parameter, Ref
+from locklint.ir.parameter import Star
 
 _MANY = 1 << 13
 
@@ -32,7 +33,7 @@ def written(text: str) -> Literal:
 
 
 @lru_cache(_MANY)
-def plain_parameter(name: str, star: str, keyword_only: bool) -> Parameter:
+def plain_parameter(name: str, star: Star | None, keyword_only: bool) -> Parameter:
     """A parameter without annotation and default."""
     return Parameter(name, star=star, keyword_only=keyword_only)
 

@@ -10,9 +10,10 @@ import msgspec
 
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.api_use import ApiUse
 from locklint.ir.instruction import BlockId, Call, Constant, Instruction
+from locklint.ir.parameter import Parameter, Star, element_of
 from locklint.ir.terminator import Branch, Catch, Jump, Terminator
 
 # Names of lambdas hold a line and a column, with a colon in between.
@@ -27,11 +28,6 @@ def split_key(key: str) -> tuple[str, str]:
         return match[1], match[2]
     module, _, qualname = key.rpartition(":")
     return module, qualname
-
-
-def element_of(collecting: str, name: str) -> str:
-    """Return the path of what a parameter such as ``**kwargs`` collects by a name."""
-    return f"{collecting}[{name!r}]"
 
 
 class FunctionKind(IdentityEnum):
@@ -97,7 +93,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     kind: FunctionKind
     span: Span
     name_span: Span
-    parameters: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
     blocks: dict[BlockId, BasicBlock]
     entry: BlockId = 0
     class_name: str | None = None
@@ -137,7 +133,9 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
 
     def collects_by_name(self, path: AccessPath) -> bool:
         """Return whether a path is the parameter ``**kwargs``, or leads through it."""
-        return path.root is Root.PARAMETER and f"**{path.root_name}" in self.parameters
+        return path.root is Root.PARAMETER and any(
+            each.star is Star.KEYWORDS and each.name == path.root_name for each in self.parameters
+        )
 
     def option(self, call: Call) -> str | None:
         """Return the element of ``**kwargs`` that a call gives, or None.
@@ -152,11 +150,11 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
         key = call.arguments[0].value
         if not isinstance(key, Constant) or not isinstance(key.value, str):
             return None
-        return element_of(callee.root_name, key.value)
+        return element_of(callee.root_name, ElementField(repr(key.value)))
 
     @property
     def self_name(self) -> str | None:
         """The name of the first parameter of a method, else None."""
         if self.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD) and self.parameters:
-            return self.parameters[0].lstrip("*")
+            return self.parameters[0].name
         return None

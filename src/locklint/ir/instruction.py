@@ -22,6 +22,7 @@ from locklint.ir.means import (
     OperateKind,
     Use,
 )
+from locklint.ir.parameter import Star
 
 BlockId: TypeAlias = int
 
@@ -104,13 +105,14 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     value: Operand
     name: str | None = None
-    star: str = ""
+    star: Star | None = None
     lock: LockRef | None = None
     receiver: AccessPath | None = None
     functions: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.star}{self.name + '=' if self.name else ''}{self.value}"
+        star = self.star.value if self.star else ""
+        return f"{star}{self.name + '=' if self.name else ''}{self.value}"
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -67,7 +67,7 @@ def _heading(function: Function) -> str:
         flags += " async"
     if function.is_generator:
         flags += " generator"
-    parameters = ", ".join(function.parameters)
+    parameters = ", ".join(map(str, function.parameters))
     key = f"{function.module}:{function.qualname}"
     return f"function {key} ({parameters}){kind}{flags}  {function.name_span}"
 
