@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from locklint.ir.access_path import ElementField
-from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.lock import Exactness, LockRef, of_known_element
 
 
 def lock_name(lock: LockRef) -> str:
     """Return the class-equal name: elements are distinguished only by literal keys."""
-    if lock.exactness is Exactness.ELEMENT and lock.identity.endswith("[*]"):
+    if lock.exactness is Exactness.ELEMENT:
         last = lock.path.last
         # A number that counts from the end may mean the same element as another number.
         if isinstance(last, ElementField) and last.literal and not last.literal.startswith("-"):
-            return f"{lock.identity.removesuffix('[*]')}{last}"
+            return of_known_element(lock.identity, last)
     return lock.identity
 
 

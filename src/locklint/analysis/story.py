@@ -14,7 +14,7 @@ from locklint.analysis.raising_within import place_of, raised_within
 from locklint.analysis.written import written
 from locklint.core.diagnostic import Confidence, Severity, Step, StepRole
 from locklint.core.source import Span
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import Root, as_written
 from locklint.ir.cfg import Function
 from locklint.ir.lock import LockKind, LockRef
 
@@ -32,15 +32,12 @@ _MOST_TESTS = 2
 
 _SAID_WITH_A_VOWEL = re.compile(r"[aeio]|u(?!ni|s)|[FHLMNRSX](?=[A-Z])", re.ASCII)
 
-_SERIAL = re.compile(r"%\d+")
-"""The mark that distinguishes variables of comprehensions from the function's own."""
-
 
 def display_name(lock: LockRef) -> str:
     """The lock as the function at hand writes it."""
     if lock.path.root is Root.TEMP:
         return lock.identity.rsplit(".", 1)[-1] or lock.kind.name
-    return _SERIAL.sub("", str(lock.path))
+    return as_written(str(lock.path))
 
 
 def with_statement(lock: LockRef) -> str:

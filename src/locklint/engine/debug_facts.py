@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from locklint.core.config import Config
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.pipeline import Solved, solve
+from locklint.ir.lock import without_elements
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
@@ -75,7 +76,7 @@ def _locks(program: Program) -> dict[str, LockRef]:
 
 def _made(identity: str, program: Program, places: LockPlaces) -> list[tuple[str, int]]:
     """The places that bind a lock: those of its own class or module, and the one that is shown."""
-    found = {(anchor.path, anchor.span.line) for anchor in places.of(identity.replace("[*]", ""))}
+    found = {(anchor.path, anchor.span.line) for anchor in places.of(without_elements(identity))}
     shown = program.made.get(identity)
     if shown is not None:
         found.add((shown[0], shown[1].line))

@@ -38,7 +38,7 @@ def called_as(function: FunctionDecl | Function) -> str:
 def is_called_by_name(function: Function) -> bool:
     """Return whether all callers of a function are in the program, and write its name."""
     if function.class_name is None:
-        return "<" not in function.name
+        return not function.is_anonymous
     return function.name.startswith("_") and not function.name.endswith("__")
 
 

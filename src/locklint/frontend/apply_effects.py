@@ -497,7 +497,7 @@ class EffectPass:
                 instructions.extend(self._implicit.of_test(span, path))
                 return branch
             case Return(span=span, value=value) as terminator:
-                if not self._function.name.startswith("<"):
+                if not self._function.is_anonymous:
                     instructions.extend(self._hand_over(value, span, returned=True))
                 return terminator
             case terminator:

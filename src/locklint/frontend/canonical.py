@@ -48,6 +48,7 @@ from locklint.ir.access_path import (
     Field,
     ResultField,
     Root,
+    is_set_apart,
 )
 
 MAX_HOPS = 6
@@ -185,7 +186,7 @@ class Walker:
         index = scope.index
         decl = scope.decl
         while decl is not None:
-            if "%" in name or name in decl.globals or name in decl.comprehensions:
+            if is_set_apart(name) or name in decl.globals or name in decl.comprehensions:
                 return None
             if name not in decl.nonlocals and declares(decl, name):
                 return self._local_alias(name, decl, scope, types, hops)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, temporary
 from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import Assign, BlockId, Instruction
 from locklint.ir.terminator import (
@@ -185,10 +185,7 @@ def _targets(draft: _Draft) -> tuple[BlockId, ...]:
     return found if draft.on_exception is None else (*found, draft.on_exception)
 
 
-@lru_cache(maxsize=1 << 10)
-def _temporary(serial: int) -> AccessPath:
-    """The variable of that number, which every function has."""
-    return AccessPath(f"%{serial}", (), Root.TEMP)
+_temporary = lru_cache(maxsize=1 << 10)(temporary)  # Every function has the first ones.
 
 
 def _redirect(

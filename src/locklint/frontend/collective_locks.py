@@ -30,7 +30,7 @@ from locklint.ir.instruction import (
     TryAcquire,
     Unknown,
 )
-from locklint.ir.lock import Exactness
+from locklint.ir.lock import Exactness, of_container
 from locklint.ir.terminator import Branch, Jump, Return
 
 _BLOCKS = 4  # what is before the loop, its head, its body, what is after it
@@ -145,7 +145,7 @@ def _with_lock(function: Function, loop: _Loop) -> Function:
     lock = replace(
         each.lock,
         path=loop.collection,
-        identity=each.lock.identity.removesuffix("[*]"),
+        identity=of_container(each.lock.identity),
         exactness=Exactness.PER_INSTANCE,
     )
     after = function.blocks[loop.after]

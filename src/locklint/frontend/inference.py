@@ -67,6 +67,7 @@ from locklint.index.declarations import (
     Value,
     is_alias,
 )
+from locklint.ir.access_path import as_written, is_set_apart
 from locklint.ir.lock import Exactness, LockKind
 from locklint.models.graded_names import ELEMENT, FOREIGN_FUNCTION
 from locklint.models.six_moves import standard_name
@@ -214,9 +215,9 @@ class Inference(Questions):
         index = scope.index
         decl = scope.decl
         # Lowering sets the variables of comprehensions apart: ``lock%3``.
-        apart = "%" in name
+        apart = is_set_apart(name)
         if apart:
-            name = name.partition("%")[0]
+            name = as_written(name)
         while decl is not None:
             if name in decl.comprehensions and (apart or not declares(decl, name)):
                 return self._comprehension(name, decl, index)

@@ -10,7 +10,7 @@ from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import mentions
 from locklint.frontend.lower_scope import Scope, ScopeKind, add_target_names
 from locklint.frontend.lower_target import element_of, store
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, Root, set_apart
 from locklint.ir.instruction import Await, Operand, Operate, Unknown
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.terminator import Opaque
@@ -28,7 +28,7 @@ def lower_comprehension(
     """A list, set or dict comprehension, with its variables set apart from the function's."""
     first = low.value(node.for_in.iter)
     serial = low.graph.serial()
-    names = {each: f"{each}%{serial}" for each in comprehension_names(node.for_in)}
+    names = {each: set_apart(each, serial) for each in comprehension_names(node.for_in)}
     outer = low.scope
     low.scope = Scope(ScopeKind.COMPREHENSION, outer, names)
     values: list[Operand] = []

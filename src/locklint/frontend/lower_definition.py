@@ -21,7 +21,7 @@ from locklint.frontend.lower_scope import (
     definition_names,
 )
 from locklint.frontend.lower_target import store_name
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, Root, set_apart
 from locklint.ir.cfg import BasicBlock, Decorator, Function, FunctionKind
 from locklint.ir.instruction import (
     BlockId,
@@ -244,7 +244,7 @@ def lower_class_definition(low: Lowering, node: cst.ClassDef) -> None:
         serial = low.graph.serial()
         outer = low.scope
         own = bindings.names - bindings.globals - bindings.nonlocals
-        names = {name: f"{name}%{serial}" for name in own}
+        names = {name: set_apart(name, serial) for name in own}
         lines = definition_lines(low.session, bindings)
         low.definitions.update(definition_names(bindings, qualname, low.session.known_names, lines))
         low.scope = Scope(ScopeKind.CLASS, outer, names, qualname=qualname)

@@ -32,11 +32,9 @@ from locklint.frontend.parse import (
 )
 from locklint.frontend.positions import Spans
 from locklint.frontend.recursion import room_for_recursion
-from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.cfg import MODULE_QUALNAME, Function, FunctionKind
 from locklint.ir.instruction import Constant
 from locklint.ir.terminator import Return
-
-MODULE_QUALNAME = "<module>"
 
 _Result = TypeVar("_Result")
 
@@ -211,7 +209,6 @@ def _deeply(run: Callable[[], _Result], place: Span) -> _Result | LoweringProble
 
 
 __all__ = [
-    "MODULE_QUALNAME",
     "FunctionSource",
     "LoweringProblem",
     "lower_function",

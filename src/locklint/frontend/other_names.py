@@ -24,6 +24,8 @@ from locklint.index.declarations import (
     Parameter,
     Ref,
     Value,
+    called_element,
+    called_result,
 )
 
 MAX_NAMES = 12
@@ -112,7 +114,7 @@ def _held(index: ModuleIndex) -> Iterator[tuple[str, str]]:
         yield from _bound(decl.self_bindings)
         for value in decl.returns:
             for name in _names(value):
-                yield name, f"{decl.name}()"
+                yield name, called_result(decl.name)
         for parameter in decl.parameters:
             if isinstance(parameter.default, Ref):
                 yield parameter.default.names[-1], parameter.name
@@ -122,7 +124,7 @@ def _bound(table: Mapping[str, tuple[Binding, ...]]) -> Iterator[tuple[str, str]
     for name, bindings in table.items():
         for binding in bindings:
             value = binding.value
-            holder = f"{name}[]" if binding.element or isinstance(value, Items) else name
+            holder = called_element(name) if binding.element or isinstance(value, Items) else name
             for each in value.elements if isinstance(value, Items) else (value,):
                 for held in _names(each):
                     if held != holder:
@@ -135,13 +137,13 @@ def _names(value: Value) -> Iterator[str]:
         case Ref(names=names):
             yield names[-1]
         case Element(of=Ref(names=names)):
-            yield f"{names[-1]}[]"
+            yield called_element(names[-1])
         case CallValue(callee=Ref(names=names), arguments=(Ref() as first, *_)) if (
             names[-1] == "partial"
         ):
             yield first.names[-1]
         case CallValue(callee=Ref(names=names)):
-            yield f"{names[-1]}()"
+            yield called_result(names[-1])
         case Choice(options=options):
             for option in options:
                 if isinstance(option, Ref):

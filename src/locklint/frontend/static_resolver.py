@@ -38,8 +38,8 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, ElementField, Field, ResultField, Root
-from locklint.ir.cfg import split_key
-from locklint.ir.lock import Exactness, LockKind, LockRef, Mode
+from locklint.ir.cfg import MODULE_QUALNAME, split_key
+from locklint.ir.lock import Exactness, LockKind, LockRef, Mode, without_elements
 from locklint.models.events import waits_for
 from locklint.models.plain_values import ATTRIBUTES
 from locklint.models.table import LockTable
@@ -343,7 +343,7 @@ class StaticResolver:
 
         An identity is a module, then a class or function, then a name: ``bank.Account._lock``.
         """
-        identity = identity.replace("[*]", "")
+        identity = without_elements(identity)
         parts = identity.split(".")
         for length in range(len(parts) - 1, 0, -1):
             index = self.project.by_key(".".join(parts[:length]))
@@ -401,7 +401,7 @@ class StaticResolver:
         if qualname in index.functions:
             scope = self._scopes[function] = scope_of(index, qualname)
             return scope
-        if not qualname or qualname.startswith("<module>"):
+        if not qualname or qualname == MODULE_QUALNAME:
             return scope_of(index)
         if path.root is Root.PARAMETER:
             return None  # The parameter of a lambda.

@@ -26,7 +26,7 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
-from locklint.ir.lock import Exactness, LockKind, Mode
+from locklint.ir.lock import Exactness, LockKind, Mode, of_element
 
 MAX_ALTERNATIVES = 8
 """The largest number of alternatives of one value that are kept."""
@@ -330,7 +330,7 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
                 how = Exactness.UNKNOWN if unknown else exactness
                 kind = replace(kind, identity=identity, exactness=how)
         elif isinstance(kind, ContainerType):
-            element = f"{identity}[*]"
+            element = of_element(identity)
             kind = replace(
                 kind,
                 items=tuple(settle(item, element, Exactness.ELEMENT) for item in kind.items),

@@ -175,7 +175,7 @@ class _Builder:
         for pending in self.calls:
             name = pending.name
             root = pending.root()
-            is_open = name not in names and root not in imported and name[-2:] != "[]"
+            is_open = name not in names and root not in imported and not pending.is_of_element
             if is_open and (root in outside or not pending.passes_on()):
                 continue
             if count.get(name, 0) >= MAX_CALL_SITES:

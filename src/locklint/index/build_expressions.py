@@ -10,7 +10,15 @@ from locklint.index.build_bindings import TargetBinder, reference
 from locklint.index.build_lock_use import LOCK_WORDS, method_use
 from locklint.index.build_scopes import FunctionScope, ModuleScope, PendingCall, Scope
 from locklint.index.build_values import NONE, callee_text, value_of
-from locklint.index.declarations import CallValue, Element, Items, Value, Written
+from locklint.index.declarations import (
+    CallValue,
+    Element,
+    Items,
+    Value,
+    Written,
+    called_element,
+    called_result,
+)
 from locklint.models.calls import CALLED, POSITIONS
 
 _FILLS_FIRST = frozenset(("append", "appendleft", "add", "put", "put_nowait", "push"))
@@ -104,11 +112,11 @@ class ExpressionScan:
                 elif callee.__class__ is ast.Call:
                     made = reference(callee.func)
                     if made is not None:
-                        self._site(f"{made.names[-1]}()", node, scope)
+                        self._site(called_result(made.names[-1]), node, scope)
                 elif callee.__class__ is ast.Subscript:
                     held = reference(callee.value)
                     if held is not None:
-                        self._site(f"{held.names[-1]}[]", node, scope)
+                        self._site(called_element(held.names[-1]), node, scope)
                 push(callee)
                 extend(node.args)
                 for keyword in node.keywords:

@@ -266,6 +266,11 @@ class PendingCall:
         self.node = node
         self.synthetic = synthetic
 
+    @property
+    def is_of_element(self) -> bool:
+        """Return whether it calls an element of a container."""
+        return self.synthetic is None and self.node.func.__class__ is ast.Subscript
+
     def passes_on(self) -> bool:
         """Return whether it passes more than constants to a method, or to what a variable holds.
 

@@ -259,6 +259,16 @@ class ClassDecl(msgspec.Struct, frozen=True, array_like=True):
     parent: str | None = None  # qualname of the function or class that holds it
 
 
+def called_element(name: str) -> str:
+    """Return the name of calls of a container's elements: ``TYPES[]`` for ``TYPES[kind](x)``."""
+    return f"{name}[]"
+
+
+def called_result(name: str) -> str:
+    """Return the name of calls of what calls return: ``choose()`` for ``choose(kind)(x)``."""
+    return f"{name}()"
+
+
 class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call that may be of a function or class of the project.
 
@@ -266,10 +276,9 @@ class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
     from the same project, or it is a method or a variable that is given more than constants. Names
     of built-in functions, and of methods of texts, lists and dicts, are left out.
 
-    The name of a call of a container's element, ``TYPES[kind](x)``, is ``TYPES[]``, that of a call
-    of what a call returns, ``choose(kind)(x)``, is ``choose()``. Calls of
-    ``cls``, ``__class__`` and ``__init__`` are included, and a function that is passed on together
-    with its arguments (``Thread(target=f, args=(lock,))``) is treated as called.
+    Calls of elements and of results have names of their own (`called_element`, `called_result`).
+    Calls of ``cls``, ``__class__`` and ``__init__`` are included, and a function that is passed on
+    together with its arguments (``Thread(target=f, args=(lock,))``) is treated as called.
     """
 
     function: str  # qualname of the function that calls, empty for module code

@@ -7,6 +7,7 @@ beyond the bound. Its type says which. No other module knows how fields are writ
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
 import msgspec
@@ -28,6 +29,29 @@ class Root(IdentityEnum):
     CLOSURE = "closure"  # a local or parameter of an enclosing function
     GLOBAL = "global"  # a name of the module, or a builtin
     TEMP = "temp"  # the result of a call, a condition or a display
+
+
+_SERIAL = re.compile(r"%\d+")
+
+
+def temporary(serial: int) -> AccessPath:
+    """Return the path of a temporary; each has a number in its function."""
+    return AccessPath(f"%{serial}", (), Root.TEMP)
+
+
+def set_apart(name: str, serial: int) -> str:
+    """Return the name of a variable of a comprehension or class body, unlike the function's own."""
+    return f"{name}%{serial}"
+
+
+def is_set_apart(name: str) -> bool:
+    """Return whether a name is one from `set_apart`, or a temporary's."""
+    return "%" in name
+
+
+def as_written(text: str) -> str:
+    """Return a path's text with the names of variables that are set apart as the code has them."""
+    return _SERIAL.sub("", text)
 
 
 class _Unnamed(msgspec.Struct, frozen=True, array_like=True, gc=False):

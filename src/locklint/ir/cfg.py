@@ -30,6 +30,10 @@ def split_key(key: str) -> tuple[str, str]:
     return module, qualname
 
 
+MODULE_QUALNAME = "<module>"
+"""The qualified name of a module's own code."""
+
+
 class FunctionKind(IdentityEnum):
     """Kinds of scope that a graph is made from."""
 
@@ -130,6 +134,15 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     def name(self) -> str:
         """The bare name."""
         return self.qualname.rsplit(".", 1)[-1].split("@", 1)[0]
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Return whether no code can name it."""
+        return self.kind in (
+            FunctionKind.LAMBDA,
+            FunctionKind.GENERATOR_EXPRESSION,
+            FunctionKind.MODULE,
+        )
 
     def collects_by_name(self, path: AccessPath) -> bool:
         """Return whether a path is the parameter ``**kwargs``, or leads through it."""

@@ -8,7 +8,7 @@ import msgspec
 
 from locklint.core.diagnostic import Confidence
 from locklint.core.identity_enum import IdentityEnum
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath, ElementField
 
 ENTERING = frozenset(("__enter__", "__exit__", "__aenter__", "__aexit__"))
 """The methods that a ``with`` calls."""
@@ -191,6 +191,27 @@ class Exactness(IdentityEnum):
     ELEMENT = "element of a container"
     FRESH = "made on the spot"  # the constructor call itself, or a local that holds it
     UNKNOWN = "unknown"
+
+
+def of_element(container: str) -> str:
+    """Return the identity of a container's elements."""
+    return f"{container}{ANY_ELEMENT}"
+
+
+def of_container(element: str) -> str:
+    """Return the identity of the container whose elements have this one."""
+    return element.removesuffix(str(ANY_ELEMENT))
+
+
+def of_known_element(identity: str, element: ElementField) -> str:
+    """Return the identity of one of the elements that have this identity, else the same."""
+    container = of_container(identity)
+    return identity if container == identity else f"{container}{element}"
+
+
+def without_elements(identity: str) -> str:
+    """Return the identity of the container around all others that an identity leads through."""
+    return identity.replace(str(ANY_ELEMENT), "")
 
 
 class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
