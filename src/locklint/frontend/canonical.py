@@ -492,7 +492,7 @@ def _call_value(arguments: str | None) -> CallValue | None:
 
 @lru_cache(maxsize=4096)
 def _first_argument(arguments: str | None) -> str:
-    """The text of the first of some arguments, if that is passed by position, else nothing."""
+    """Return the text of the first argument if it is positional, else an empty text."""
     try:
         node = ast.parse(f"f({arguments})", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,7 +1,7 @@
 """Access paths: how code names a value.
 
 An access path is a root variable followed by at most `MAX_FIELDS` fields, so that recursion over
-linked structures ends. A field is an attribute, an element, the result of a call, or whatever is
+linked structures ends. A field is an attribute, an element, the result of a call, or the rest
 beyond the bound. Its type says which. No other module knows how fields are written.
 """
 
