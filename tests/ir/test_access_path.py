@@ -33,7 +33,7 @@ OTHER_TEXTS = frozenset(
         "models/grades.py: owner[-2:] == '()'",
         "ir/parameter.py: name.partition('[')",  # names of arguments that are collected
         "ir/terminator.py: text.removeprefix(before).removesuffix(')')",  # tests as text
-        "ir/terminator.py: text.removeprefix(before).removesuffix(')').strip('[]')",
+        "ir/terminator.py: classes.strip('[]')",
     )
 )
 """Expressions that look for the same marks in other texts."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 import msgspec
 
 from locklint.analysis.passed import Passed
-from locklint.ir.access_path import TAKEN_FROM, AccessPath, ElementField, Field, ResultField, Root
+from locklint.ir.access_path import (
+    TAKEN_FROM,
+    AccessPath,
+    ElementField,
+    Field,
+    ResultField,
+    Root,
+    closure_of,
+    global_of,
+    parted_closure,
+    parted_global,
+)
 from locklint.ir.cfg import Function, FunctionKind, split_key
 from locklint.ir.instruction import AN_OBJECT, Assign, Call, CallArgument, Constant, Unknown
 from locklint.ir.lock import LockRef
@@ -227,11 +238,10 @@ class Binding:
             case Root.GLOBAL:
                 if self._callee.module == self._caller.module:
                     return path
-                if ":" in path.root_name or "." in path.root_name:
+                if parted_global(path.root_name)[0] is not None or "." in path.root_name:
                     return path  # It says by itself which module it is of.
-                return msgspec.structs.replace(
-                    path, root_name=f"{self._callee.module}:{path.root_name}"
-                )
+                name = global_of(self._callee.module, path.root_name)
+                return msgspec.structs.replace(path, root_name=name)
             case _:
                 return None
 
@@ -269,7 +279,7 @@ class Binding:
         A caller outside that function has no other name for it than the function's, which that
         function recognises as its own.
         """
-        name, _, owner = path.root_name.partition("@")
+        owner, name = parted_closure(path.root_name)
         if not owner:
             if self._callee.parent is None:
                 return path
@@ -280,7 +290,7 @@ class Binding:
             return AccessPath(own.root_name, own.fields + path.fields, own.root)
         if f"{caller.key}.".startswith(f"{owner}.") and self._root(name) is Root.CLOSURE:
             return AccessPath(name, path.fields, Root.CLOSURE)
-        return AccessPath(f"{name}@{owner}", path.fields, Root.CLOSURE)
+        return AccessPath(closure_of(owner, name), path.fields, Root.CLOSURE)
 
     def _root(self, name: str) -> Root:
         """Return the place of a name's binding, as the caller sees it."""

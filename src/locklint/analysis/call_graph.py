@@ -18,7 +18,7 @@ from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, Root, parted_global
 from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import Assign
@@ -132,7 +132,7 @@ class CallGraph:
         if path.root is Root.SELF and len(path.fields) == 2:
             locks = self._given.get((function.class_key, path.parent().name))
         elif path.root is Root.GLOBAL and len(path.fields) == 1:
-            module, _, name = path.root_name.rpartition(":")
+            module, name = parted_global(path.root_name)
             locks = self._given.get((f"{module or function.module}:", name))
         else:
             return None

@@ -19,7 +19,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, Root
 from locklint.ir.event import EventKind
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
-from locklint.ir.terminator import PROCESS_ID
+from locklint.ir.terminator import is_of_process
 
 
 class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):
@@ -93,7 +93,7 @@ def _is_first_in_process(pair: CriticalPair) -> bool:
     Then other objects that the chain has to reach are as new, and what they do is not certain.
     """
     return any(
-        not test.outcome and test.kind is TestKind.TEXT and PROCESS_ID in test.text
+        not test.outcome and test.kind is TestKind.TEXT and is_of_process(test.text)
         for link in pair.chain()
         for test in link.state
     )

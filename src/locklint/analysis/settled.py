@@ -23,7 +23,7 @@ from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Assign, BlockId, Call, Constant, Display, FunctionRef, Operand
-from locklint.ir.terminator import PROCESS_ID, Branch, Equals, IsNone, Return, Truth
+from locklint.ir.terminator import Branch, Equals, IsNone, Return, Truth, is_of_process
 
 _MOST_CALLEES = 200
 """The largest number of functions in which a binding of an attribute is searched for."""
@@ -291,7 +291,7 @@ def _settles(value: Operand, test: StateTest) -> bool:
         case TestKind.TRUTH:
             return test.outcome
         case TestKind.TEXT:
-            return test.outcome and PROCESS_ID in test.text
+            return test.outcome and is_of_process(test.text)
         case _:
             return False
 

@@ -14,7 +14,7 @@ import msgspec
 
 from locklint.analysis.events import LockStates
 from locklint.analysis.summary import Summary
-from locklint.ir.access_path import TAKEN_FROM, Root
+from locklint.ir.access_path import TAKEN_FROM, Root, parted_global
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.lock import Exactness, LockRef, LockRole
 
@@ -87,7 +87,8 @@ def named_by_holder(lock: LockRef, function: Function, wrapped: frozenset[str]) 
         name = ".".join((module, function.class_name, *map(str, holder.fields)))
         return msgspec.structs.replace(lock, identity=name, exactness=Exactness.PER_INSTANCE)
     if plain and holder.root is Root.GLOBAL:
-        name = ".".join((module, *holder.root_name.split(":"), *map(str, holder.fields)))
+        own = (part for part in parted_global(holder.root_name) if part is not None)
+        name = ".".join((module, *own, *map(str, holder.fields)))
         exactness = Exactness.PER_INSTANCE if holder.fields else Exactness.ONE
         return msgspec.structs.replace(lock, identity=name, exactness=exactness)
     return msgspec.structs.replace(lock, exactness=Exactness.UNKNOWN)

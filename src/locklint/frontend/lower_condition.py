@@ -18,7 +18,7 @@ from locklint.index.versions import version_test
 from locklint.ir.access_path import ANY_ELEMENT, AccessPath
 from locklint.ir.instruction import BlockId, Constant, Operand, Operate
 from locklint.ir.means import OperateKind, Use
-from locklint.ir.terminator import PROCESS_ID, Condition, Equals, IsNone, Opaque, Truth
+from locklint.ir.terminator import Condition, Equals, IsNone, Opaque, Truth, of_process
 
 _FALSE_NAMES = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING"})
 _PROCESS_ID_CALLS = frozenset({"os.getpid", "getpid"})
@@ -139,7 +139,7 @@ def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: B
         if kept is not None:
             if isinstance(node.comparisons[0].operator, cst.NotEqual | cst.IsNot):
                 then, otherwise = otherwise, then
-            graph.branch(span, Opaque(f"({kept} == {PROCESS_ID})", (kept,)), then, otherwise)
+            graph.branch(span, of_process(kept), then, otherwise)
             return
         text = pure_text(low.scope, node)
         condition: Condition = Opaque(*text) if text else Opaque(None, mentions(*values))

@@ -19,7 +19,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import LockKind
 from locklint.ir.means import OperateKind
-from locklint.ir.terminator import Branch, Opaque
+from locklint.ir.terminator import Branch, Opaque, tested_classes
 
 _MAX_FACTS = 32
 
@@ -132,11 +132,11 @@ class Narrowing:
 def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
     """Return the test that a block ends with, if it is of the class of a path."""
     match block.terminator:
-        case Branch(condition=Opaque(text=text)) as branch:
+        case Branch(condition=Opaque() as condition) as branch:
             pass
         case _:
             return None
-    if text is None:
+    if condition.text is None:
         match block.instructions[-1:]:
             case (
                 Operate(
@@ -145,14 +145,12 @@ def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
             ):
                 return _Fact(path, (tested,), True), branch
         return None
-    if not text.startswith("isinstance("):
-        return None
     for one in reversed(block.instructions):
         match one:
             case Call(
                 callee=AccessPath(root_name="isinstance", fields=()),
                 arguments=(CallArgument(value=AccessPath() as path), CallArgument(value=classes)),
-            ) if text.startswith(f"isinstance({path}, "):
+            ) if tested_classes(condition, path) is not None:
                 items = classes.items if isinstance(classes, Display) else (classes,)
                 return _Fact(path, items[:_MAX_FACTS], True), branch
     return None

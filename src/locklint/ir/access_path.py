@@ -54,6 +54,28 @@ def as_written(text: str) -> str:
     return _SERIAL.sub("", text)
 
 
+def global_of(module: str, name: str) -> str:
+    """Return the root name by which functions of other modules know a global."""
+    return f"{module}:{name}"
+
+
+def parted_global(root_name: str) -> tuple[str | None, str]:
+    """Return the module in the root name of a global, None if it has none, and its own name."""
+    module, colon, name = root_name.rpartition(":")
+    return module if colon else None, name
+
+
+def closure_of(owner: str, name: str) -> str:
+    """Return the root name by which other functions know a variable of the function ``owner``."""
+    return f"{name}@{owner}"
+
+
+def parted_closure(root_name: str) -> tuple[str, str]:
+    """Return the function in the root name of a closure variable, if any, and its own name."""
+    name, _, owner = root_name.partition("@")
+    return owner, name
+
+
 class _Unnamed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A field without a name. Among names it is sorted by its text."""
 

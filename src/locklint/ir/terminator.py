@@ -39,12 +39,6 @@ class Equals(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
         return f"{self.value} == {self.constant}"
 
 
-PROCESS_ID = "<process id>"
-
-
-"""The id of the process that runs the function, in the text of a test."""
-
-
 class Opaque(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     """Any other pure test, known by its text, which holds until something it mentions is bound.
 
@@ -70,7 +64,24 @@ class Swallows(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False)
 Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
 
 
+_PROCESS_ID = "<process id>"
 _BUILT_IN = frozenset("bool bytes dict float frozenset int list set str tuple".split())
+
+
+def of_process(kept: AccessPath) -> Opaque:
+    """Return the test whether a kept id is that of the process that runs the function."""
+    return Opaque(f"({kept} == {_PROCESS_ID})", (kept,))
+
+
+def is_of_process(text: str) -> bool:
+    """Return whether a text is that of a test from `of_process`."""
+    return _PROCESS_ID in text
+
+
+def tested_classes(condition: Opaque, path: AccessPath) -> str | None:
+    """Return the text of the classes of which `isinstance` says if a path is one, or None."""
+    text, before = condition.text or "", f"isinstance({path}, "
+    return text.removeprefix(before).removesuffix(")") if text.startswith(before) else None
 
 
 def tested_for_built_in(condition: Opaque) -> AccessPath | None:
@@ -78,12 +89,10 @@ def tested_for_built_in(condition: Opaque) -> AccessPath | None:
 
     No lock is an instance of one.
     """
-    text = condition.text or ""
     for path in condition.mentions[:1]:
-        before = f"isinstance({path}, "
-        if text.startswith(before):
-            names = text.removeprefix(before).removesuffix(")").strip("[]").split(", ")
-            return path if _BUILT_IN.issuperset(names) else None
+        classes = tested_classes(condition, path)
+        if classes is not None and _BUILT_IN.issuperset(classes.strip("[]").split(", ")):
+            return path
     return None
 
 
