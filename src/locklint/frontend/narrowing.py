@@ -19,7 +19,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import LockKind
 from locklint.ir.means import OperateKind
-from locklint.ir.terminator import Branch, Opaque, tested_classes
+from locklint.ir.terminator import Branch, Opaque, is_of_class, tested_classes
 
 _MAX_FACTS = 32
 
@@ -144,6 +144,8 @@ def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
                 ),
             ):
                 return _Fact(path, (tested,), True), branch
+        return None
+    if not is_of_class(condition):
         return None
     for one in reversed(block.instructions):
         match one:

@@ -314,7 +314,7 @@ class StaticResolver:
         )
 
     def _has(self, holder: Type, field: Field) -> bool:
-        name = str(field)
+        name = field if isinstance(field, str) else str(field)
         match holder:
             case ContainerType(name=kind, keys=keys):
                 return isinstance(field, ElementField) and (
@@ -322,7 +322,7 @@ class StaticResolver:
                 )
             case ExternalInstance(dotted="collections.Counter") if isinstance(field, ElementField):
                 return True  # A lock that was not counted has the number 0.
-            case _ if isinstance(field, ElementField | ResultField):
+            case _ if isinstance(field, (ElementField, ResultField)):
                 return False
             case InstanceType(cls=cls) | ClassType(cls=cls):
                 return self.inference.attributes.is_plain(cls, name)

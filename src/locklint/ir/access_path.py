@@ -119,7 +119,7 @@ class BeyondBound(_Unnamed, frozen=True, array_like=True, tag="*", gc=False):
     """All fields that have no place in a path."""
 
     def __str__(self) -> str:
-        return "*"
+        return ".*"
 
 
 Field: TypeAlias = str | ElementField | ResultField | BeyondBound
@@ -153,8 +153,7 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
     def __str__(self) -> str:
         text = self.root_name
         for field in self.fields:
-            is_dotted = isinstance(field, str | BeyondBound)
-            text += f".{field}" if is_dotted else str(field)
+            text += f".{field}" if field.__class__ is str else str(field)
         return text
 
     @property
@@ -180,7 +179,7 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
     @property
     def is_vague(self) -> bool:
         """Return whether it may be several values: some element, or a path beyond the bound."""
-        return ANY_ELEMENT in self.fields or self.is_cut
+        return ANY_ELEMENT in self.fields or BEYOND in self.fields
 
     @property
     def is_cut(self) -> bool:
@@ -215,7 +214,9 @@ class AccessPath(msgspec.Struct, frozen=True, array_like=True, tag=True, cache_h
     @property
     def name(self) -> str:
         """The name of the last attribute, or of the variable; empty for what has no name."""
-        last = self.last
+        if not self.fields:
+            return self.root_name
+        last = self.fields[-1]
         return last if isinstance(last, str) else ""
 
     @property

@@ -78,6 +78,11 @@ def is_of_process(text: str) -> bool:
     return _PROCESS_ID in text
 
 
+def is_of_class(condition: Opaque) -> bool:
+    """Return whether a test asks `isinstance`."""
+    return condition.text is not None and condition.text.startswith("isinstance(")
+
+
 def tested_classes(condition: Opaque, path: AccessPath) -> str | None:
     """Return the text of the classes of which `isinstance` says if a path is one, or None."""
     text, before = condition.text or "", f"isinstance({path}, "
