@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 
 from locklint.cli import main
 from locklint.engine import workers
-from locklint.engine.cache_store import FOLDER
+from locklint.engine.cache_folder import FOLDER
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -141,11 +142,12 @@ def test_any_state_of_the_cache(
     monkeypatch.delenv("LOCKLINT_NO_CACHE")
     cold = say(f"--jobs={jobs}")
     warm = say(f"--jobs={jobs}")
-    (project / FOLDER / "runs.sqlite").unlink()
+    with sqlite3.connect(project / FOLDER / "store.sqlite") as store:
+        store.execute("delete from reports")
+    store.close()
     facts = say(f"--jobs={jobs}")
     # Half of the files are known, and so are their facts.
-    (project / FOLDER / "runs.sqlite").unlink()
-    (project / FOLDER / "facts.sqlite").unlink()
+    (project / FOLDER / "store.sqlite").unlink()
     say(f"--jobs={jobs}", "examples", "user.py")
     half = say(f"--jobs={jobs}")
     assert [cold, warm, facts, half] == [expected] * 4

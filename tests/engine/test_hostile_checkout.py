@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from locklint.engine import cache_store, read
-from locklint.engine.cache_store import FOLDER, CacheStore
+from locklint.engine import cache_folder, cache_store, read
+from locklint.engine.cache_folder import FOLDER
+from locklint.engine.cache_store import FACTS, CacheFile, CacheStore, Kind
+from locklint.engine.store import FORMAT
 from tests.engine.conftest import Say
 
 LEAK = """\
@@ -76,7 +78,11 @@ def _state(folder: Path) -> dict[str, bytes]:
 NAMES = (
     ".gitignore",
     "CACHEDIR.TAG",
-    *(f"{store}.sqlite{end}" for store in ("runs", "facts") for end in ("", "-journal", "-wal")),
+    *(
+        f"{store}.sqlite{end}"
+        for store in ("store", "runs", "facts")
+        for end in ("", "-journal", "-wal")
+    ),
 )
 
 
@@ -109,12 +115,12 @@ def test_a_hard_link_in_the_cache_is_not_written_to(
 ) -> None:
     (checkout / FOLDER).mkdir()
     (outside / "store").touch()
-    os.link(outside / "store", checkout / FOLDER / "runs.sqlite")
-    assert "runs.sqlite: is a hard link to another file" in say("check")[2]
+    os.link(outside / "store", checkout / FOLDER / "store.sqlite")
+    assert "store.sqlite: is a hard link to another file" in say("check")[2]
     assert (outside / "store").read_bytes() == b""
 
 
-@pytest.mark.parametrize("name", ["CACHEDIR.TAG", "runs.sqlite", "facts.sqlite"])
+@pytest.mark.parametrize("name", ["CACHEDIR.TAG", "store.sqlite", "facts.sqlite"])
 def test_a_pipe_in_the_cache_is_not_waited_for(checkout: Path, say: Say, name: str) -> None:
     (checkout / FOLDER).mkdir()
     os.mkfifo(checkout / FOLDER / name)
@@ -135,7 +141,7 @@ def test_a_journal_that_names_a_file_does_not_delete_it(
 ) -> None:
     """SQLite deletes the file that a journal names as that of several databases together."""
     say("check")
-    store = checkout / FOLDER / "runs.sqlite"
+    store = checkout / FOLDER / "store.sqlite"
     name = os.fsencode(outside / "dear")
     magic = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
     head = (magic + struct.pack(">IIIII", 0, 1, store.stat().st_size // 4096, 512, 4096)).ljust(512)
@@ -148,7 +154,7 @@ def test_a_journal_that_names_a_file_does_not_delete_it(
 
 
 def test_clean_does_not_follow_a_link(checkout: Path, outside: Path, say: Say) -> None:
-    (outside / "CACHEDIR.TAG").write_text(cache_store._TAG)
+    (outside / "CACHEDIR.TAG").write_text(cache_folder._TAG)
     (checkout / FOLDER).symlink_to(outside)
     assert say("clean") == (2, "", f"error: {FOLDER}: cannot be removed: it is a symbolic link\n")
     assert (outside / "dear").exists()
@@ -163,8 +169,14 @@ def _store(path: Path, *statements: str) -> None:
         for statement in statements:
             store.execute(statement)
         store.execute(f"pragma application_id = {cache_store._APPLICATION}")
-        store.execute(f"pragma user_version = {cache_store.FORMAT}")
+        store.execute(f"pragma user_version = {FORMAT}")
     store.close()
+
+
+def _put(store: CacheStore, blobs: dict[bytes, bytes]) -> None:
+    for key, data in blobs.items():
+        store.put(key, data)
+    store.flush()
 
 
 ENDLESS = (
@@ -176,14 +188,14 @@ ENDLESS = (
 @pytest.mark.parametrize(
     "statements",
     [
-        (f"create view blobs as {ENDLESS}",),
-        ("create table blobs (key, data, checksum, used)",),
+        (f"create view facts as {ENDLESS}",),
+        ("create table facts (key, data, checksum, used)",),
         (
-            cache_store._TABLE,
-            "create trigger t after insert on blobs begin delete from blobs; end",
+            *cache_store._TABLES,
+            "create trigger t after insert on facts begin delete from facts; end",
         ),
-        (cache_store._TABLE, "create table other (x)"),
-        (cache_store._TABLE, "pragma journal_mode = wal"),
+        (*cache_store._TABLES, "create table other (x)"),
+        (*cache_store._TABLES, "pragma journal_mode = wal"),
         (*(f"create table t{number} (x)" for number in range(9)),),
     ],
 )
@@ -192,46 +204,47 @@ def test_a_store_with_another_schema_is_made_anew(
 ) -> None:
     path = tmp_path / "store.sqlite"
     _store(path, *statements)
-    store = CacheStore(path, 1000, 10)
-    assert store.get(b"key") is None
-    store.put_all({b"key": b"data"})
-    assert (store.get(b"key"), store.trouble) == (b"data", "")
+    file = CacheFile(tmp_path)
+    facts = CacheStore(file, FACTS)
+    assert facts.get(b"key") is None
+    _put(facts, {b"key": b"data"})
+    assert (facts.get(b"key"), file.trouble) == (b"data", "")
     with sqlite3.connect(path) as plain:
         kinds = plain.execute("select type, sql from sqlite_master").fetchall()
     plain.close()
-    assert kinds == [("table", cache_store._TABLE), ("index", None)]
+    assert kinds == [(kind, sql) for kind, _, _, sql in cache_store._SCHEMA]
 
 
 def test_a_blob_counts_under_its_own_key_alone(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
-    store = CacheStore(path, 1000, 10)
-    store.put_all({b"key": b"data"})
+    facts = CacheStore(CacheFile(tmp_path), FACTS)
+    _put(facts, {b"key": b"data"})
     with sqlite3.connect(path) as plain:
-        plain.execute("update blobs set key = ?", (b"other",))
+        plain.execute("update facts set key = ?", (b"other",))
     plain.close()
-    assert (store.get(b"key"), store.get(b"other")) == (None, None)
+    assert (facts.get(b"key"), facts.get(b"other")) == (None, None)
 
 
 def test_a_store_that_costs_too_much_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "store.sqlite"
-    CacheStore(path, 1_000_000, 100_000).put_all({b"%d" % i: b"x" for i in range(5000)})
+    _put(CacheStore(CacheFile(tmp_path), FACTS), {b"%d" % i: b"x" for i in range(5000)})
     monkeypatch.setattr(cache_store, "_STEPS", 10)
     monkeypatch.setattr(cache_store, "_MOST_STEPS", 1000)
-    store = CacheStore(path, 1000, 10)
-    store.put_all({b"key": b"data"})
-    assert "interrupted" in store.trouble
+    file = CacheFile(tmp_path)
+    _put(CacheStore(file, Kind("facts", 1000, 10)), {b"key": b"data"})
+    assert "interrupted" in file.trouble
     assert not path.exists()
 
 
 def test_a_store_of_absurd_size_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
-    store = CacheStore(path, 1000, 10)
-    store.put_all({b"key": b"data"})
+    facts = CacheStore(CacheFile(tmp_path), FACTS)
+    _put(facts, {b"key": b"data"})
     with path.open("ab") as file:
-        file.truncate(cache_store.MOST_BLOB_BYTES + 3000)
-    assert store.get(b"key") is None
+        file.truncate(cache_store._MOST_FILE_BYTES + 1)
+    assert facts.get(b"key") is None
     assert path.stat().st_size < 100_000
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from locklint.engine import facts_store, workers
-from locklint.engine.cache_store import digest
+from locklint.engine import store, workers
 from locklint.engine.index_file import _DIGEST_BYTES, _MAGIC, Index, read_index, write_index
+from locklint.engine.store import digest
 from tests.engine.conftest import Say
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -95,11 +95,11 @@ def test_facts_are_taken_from_the_index_and_worked_out_where_they_do_not_fit(
     assert worked == ["m.py"]
     assert say("check", "--from-index=m.lki", "--jobs=1")[:2] == expected[:2]
     assert worked == ["m.py"]
-    facts_store._code.cache_clear()
-    monkeypatch.setattr(facts_store, "__version__", "another")
+    store.code.cache_clear()
+    monkeypatch.setattr(store, "__version__", "another")
     assert say("check", "--from-index=m.lki", "--jobs=1")[:2] == expected[:2]
     assert worked == ["m.py", "m.py"]
-    facts_store._code.cache_clear()
+    store.code.cache_clear()
 
 
 def test_the_same_module_name_in_two_indexes(project: Path, say: Say) -> None:

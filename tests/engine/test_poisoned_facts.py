@@ -15,10 +15,12 @@ from msgspec.structs import replace
 
 from locklint.core.source import Span
 from locklint.engine import workers
-from locklint.engine.cache_store import FOLDER, _checksum, most_bytes, unpacked
+from locklint.engine.cache_folder import FOLDER
+from locklint.engine.cache_store import _checksum
 from locklint.engine.facts import FileFacts, FileInput
 from locklint.engine.facts_store import facts_from
 from locklint.engine.index_file import Index, read_index, write_index
+from locklint.engine.store import most_bytes, unpacked
 from locklint.ir.cfg import Function
 from tests.engine.conftest import Say
 
@@ -60,16 +62,22 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def _poison(store: str, change: Callable[[bytes], bytes]) -> None:
-    """Change every packed blob of a store, as somebody does who knows how it is made."""
-    with sqlite3.connect(f"{FOLDER}/{store}.sqlite") as database:
-        for key, data in database.execute("select key, data from blobs").fetchall():
+def _forget_reports() -> None:
+    with sqlite3.connect(f"{FOLDER}/store.sqlite") as database:
+        database.execute("delete from reports")
+    database.close()
+
+
+def _poison(kind: str, change: Callable[[bytes], bytes]) -> None:
+    """Change every packed blob of a kind, as somebody does who knows how it is made."""
+    with sqlite3.connect(f"{FOLDER}/store.sqlite") as database:
+        for key, data in database.execute(f"select key, data from {kind}").fetchall():
             try:
                 bad = zlib.compress(change(zlib.decompress(data)))
             except zlib.error:
                 continue
             database.execute(
-                "update blobs set data = ?, checksum = ? where key = ?",
+                f"update {kind} set data = ?, checksum = ? where key = ?",
                 (bad, _checksum(key, bad), key),
             )
     database.close()
@@ -151,7 +159,7 @@ def test_facts_that_cannot_be_those_of_the_file(
     checkout: Path, say: Say, made: list[str], name: str
 ) -> None:
     cold = say("check")
-    (checkout / FOLDER / "runs.sqlite").unlink()
+    _forget_reports()
     decode = msgspec.msgpack.Decoder(FileFacts).decode
     _poison("facts", lambda data: msgspec.msgpack.encode(POISON[name](decode(data))))
     made.clear()
@@ -161,7 +169,7 @@ def test_facts_that_cannot_be_those_of_the_file(
 
 def test_facts_that_fit_are_taken(checkout: Path, say: Say, made: list[str]) -> None:
     cold = say("check")
-    (checkout / FOLDER / "runs.sqlite").unlink()
+    _forget_reports()
     _poison("facts", lambda data: data)
     made.clear()
     assert say("check") == cold
@@ -178,11 +186,11 @@ BOMBS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-@pytest.mark.parametrize("store", ["facts", "runs"])
+@pytest.mark.parametrize("store", ["facts", "reports"])
 def test_bombs(checkout: Path, say: Say, made: list[str], store: str, name: str) -> None:
     cold = say("check")
     if store == "facts":
-        (checkout / FOLDER / "runs.sqlite").unlink()
+        _forget_reports()
     _poison(store, lambda data: BOMBS[name])
     start = time.monotonic()
     assert say("check") == cold
@@ -227,7 +235,7 @@ def test_reports_with_places_that_are_not_there(
         found = tuple(replace(each, span=change(each.span)) for each in entry.diagnostics)
         return msgspec.msgpack.encode(replace(entry, diagnostics=found))
 
-    _poison("runs", poisoned)
+    _poison("reports", poisoned)
     assert say("check", "--output-format=json") == cold
 
 

@@ -15,12 +15,14 @@ import pytest
 from locklint.cli import main
 from locklint.core.config import Config
 from locklint.engine import pipeline
-from locklint.engine.cache_store import CacheStore
+from locklint.engine.cache_folder import FOLDER, clean
+from locklint.engine.cache_store import FACTS, REPORTS, CacheFile, CacheStore, Kind
 from locklint.engine.cached_check import cached_check
 from locklint.engine.load_config import LoadedConfig
 from locklint.engine.report import Report
-from locklint.engine.run_cache import FOLDER, RunCache, RunKeys, clean, marks
+from locklint.engine.run_cache import RunCache, RunKeys, marks
 from locklint.engine.settings import Settings
+from locklint.engine.store import digest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -183,7 +185,7 @@ def test_the_folder_is_marked_and_can_be_placed(project: Path, check: Check) -> 
     assert (project / FOLDER / ".gitignore").read_text() == "*\n"
     assert (project / FOLDER / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172")
     check("--cache-dir=elsewhere")
-    assert (project / "elsewhere" / "runs.sqlite").is_file()
+    assert (project / "elsewhere" / "store.sqlite").is_file()
 
 
 @pytest.mark.parametrize(
@@ -197,8 +199,8 @@ def test_the_folder_is_marked_and_can_be_placed(project: Path, check: Check) -> 
             id="overwritten",
         ),
         pytest.param(lambda path: _execute(path, "pragma user_version = 99"), id="of-the-future"),
-        pytest.param(lambda path: _execute(path, "drop table blobs"), id="without-table"),
-        pytest.param(lambda path: _execute(path, "update blobs set data = x'00'"), id="changed"),
+        pytest.param(lambda path: _execute(path, "drop table reports"), id="without-table"),
+        pytest.param(lambda path: _execute(path, "update reports set data = x'00'"), id="changed"),
     ],
 )
 def test_a_broken_or_foreign_store_is_made_anew(
@@ -206,7 +208,7 @@ def test_a_broken_or_foreign_store_is_made_anew(
 ) -> None:
     (project / "m.py").write_text(LEAK)
     cold = check()
-    spoil(project / FOLDER / "runs.sqlite")
+    spoil(project / FOLDER / "store.sqlite")
     assert check() == cold
     assert len(analysed) == 2
 
@@ -216,13 +218,11 @@ def test_an_entry_that_is_no_report_is_not_trusted(
 ) -> None:
     import zlib
 
-    from locklint.engine.run_cache import digest
-
     (project / "m.py").write_text(LEAK)
     cold = check()
-    with sqlite3.connect(project / FOLDER / "runs.sqlite") as store:
+    with sqlite3.connect(project / FOLDER / "store.sqlite") as store:
         data = zlib.compress(b"\x93\x01\x02\x03")
-        store.execute("update blobs set data = ?, checksum = ?", (data, digest(data)))
+        store.execute("update reports set data = ?, checksum = ?", (data, digest(data)))
     store.close()
     assert check() == cold
     assert len(analysed) == 2
@@ -236,7 +236,7 @@ def test_a_store_that_another_program_keeps_locked_is_passed_over(
     monkeypatch.setattr(cache_store, "_PATIENCE", 0.05)
     (project / "m.py").write_text(LEAK)
     cold = check()
-    store = sqlite3.connect(project / FOLDER / "runs.sqlite")
+    store = sqlite3.connect(project / FOLDER / "store.sqlite")
     store.execute("begin exclusive")
     try:
         assert check() == cold
@@ -270,7 +270,6 @@ def test_a_folder_that_cannot_be_written_is_passed_over(project: Path, check: Ch
 def test_a_full_disk_is_no_reason_to_fail(
     project: Path, check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from locklint.engine.cache_store import CacheStore
 
     def full(self: CacheStore, store: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("database or disk is full")
@@ -293,28 +292,52 @@ def test_runs_at_the_same_time_do_not_disturb_each_other(project: Path) -> None:
 
 
 def test_the_least_recently_used_make_room(tmp_path: Path) -> None:
-    store = CacheStore(tmp_path / "cache" / "s.sqlite", max_bytes=100, max_entries=3)
+    file = CacheFile(tmp_path / "cache")
+    other = CacheStore(file, REPORTS)
+    store = CacheStore(file, Kind("facts", max_bytes=100, max_entries=3))
+    _put(other, b"other", b"x" * 1000)
     for number in range(3):
-        store.put_all({bytes([number]): b"x"})
-    store.touch([b"\0"])
-    store.put_all({b"\3": b"x"})
+        _put(store, bytes([number]), b"x")
+    assert store.get(b"\0") == b"x"
+    _put(store, b"\3", b"x")
     keys = [bytes([number]) for number in range(4)]
-    assert [store.get(key) is not None for key in keys] == [True, False, True, True]
-    store.put_all({b"large": b"x" * 98})
-    assert [store.get(key) is not None for key in (*keys, b"large")] == [
-        True,
-        *[False] * 2,
-        True,
-        True,
-    ]
-    store.put_all({b"too large": b"x" * 101})
+    assert _known(file, keys) == [True, False, True, True]
+    _put(store, b"large", b"x" * 98)
+    assert _known(file, [*keys, b"large"]) == [True, False, False, True, True]
+    _put(store, b"too large", b"x" * 101)
     assert store.get(b"too large") is None
+    # No kind makes room for another one.
+    assert other.get(b"other") == b"x" * 1000
+
+
+def _put(store: CacheStore, key: bytes, data: bytes) -> None:
+    store.put(key, data)
+    store.flush()
+
+
+def _known(file: CacheFile, keys: list[bytes]) -> list[bool]:
+    """Return which keys have facts, without a note that these were of use."""
+    store = CacheStore(file, FACTS)
+    return [store.get(key) is not None for key in keys]
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_files_of_older_versions_are_removed(project: Path, check: Check, is_ours: bool) -> None:
+    (project / "m.py").write_text(LEAK)
+    (project / FOLDER).mkdir()
+    for name in ("runs.sqlite", "facts.sqlite"):
+        old = project / FOLDER / name
+        _execute(old, "create table blobs (key blob primary key)")
+        _execute(old, f"pragma application_id = {0x6C6B6C74 if is_ours else 1}")
+    assert "LCK102" in check()
+    assert (project / FOLDER / "facts.sqlite").exists() is not is_ours
+    assert (project / FOLDER / "runs.sqlite").exists() is not is_ours
 
 
 def test_an_installed_package_that_was_exchanged_is_noticed(tmp_path: Path) -> None:
     module = tmp_path / "installed.py"
     module.write_text("a = 1\n")
-    cache = RunCache(tmp_path / "cache")
+    cache = RunCache(CacheStore(CacheFile(tmp_path / "cache"), REPORTS))
     key = RunKeys.of([b""], {}, 0)
     cache.put(key, Report(), marks([str(module), str(tmp_path / "missing.py")]))
     assert cache.get(key) is not None
@@ -328,7 +351,7 @@ def test_a_run_with_an_error_of_locklints_own_is_not_remembered(
     from locklint.engine.report import InternalError
 
     (project / "m.py").write_text(LEAK)
-    cache = RunCache(project / FOLDER)
+    cache = CacheFile(project / FOLDER)
     settings = Settings(LoadedConfig(Config()))
     broken = Report(errors=(InternalError("m.py", "broken", ""),))
     with monkeypatch.context() as patch:
@@ -342,7 +365,7 @@ def test_a_file_that_changes_during_the_run_is_not_remembered(
 ) -> None:
     file = project / "m.py"
     file.write_text(LEAK)
-    cache = RunCache(project / FOLDER)
+    cache = CacheFile(project / FOLDER)
     settings = Settings(LoadedConfig(Config()))
     real = pipeline.check
 
@@ -374,12 +397,12 @@ def test_a_warm_run_loads_no_parser(project: Path) -> None:
 
 def test_what_an_interrupt_left_is_not_remembered(project: Path) -> None:
     (project / "m.py").write_text(LEAK)
-    cache = RunCache(project / FOLDER)
+    cache = CacheFile(project / FOLDER)
     settings = Settings(LoadedConfig(Config()))
     cached_check(["."], settings, cache, is_whole=lambda: False)
-    assert not (project / FOLDER / "runs.sqlite").exists()
+    assert _reports(project) == 0
     cached_check(["."], settings, cache)
-    assert (project / FOLDER / "runs.sqlite").exists()
+    assert _reports(project) > 0
 
 
 def test_clean_removes_the_cache_and_nothing_else(
@@ -397,6 +420,14 @@ def test_clean_removes_the_cache_and_nothing_else(
     assert not clean(own)
     assert main(["clean", "--cache-dir=own"]) == 0
     assert (own / "data").read_text() == "precious"
+
+
+def _reports(project: Path) -> int:
+    """Return the number of blobs that are there for whole reports."""
+    with sqlite3.connect(project / FOLDER / "store.sqlite") as store:
+        (found,) = store.execute("select count(*) from reports").fetchone()
+    store.close()
+    return int(found)
 
 
 def _execute(path: Path, statement: str) -> None:

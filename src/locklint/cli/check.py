@@ -228,7 +228,7 @@ def _check_indexed(
     indexed: IndexedProgram,
     progress: TerminalProgress | None,
 ) -> Report:
-    from locklint.engine.index_file import IndexedFacts
+    from locklint.engine.index_file import indexed_facts
     from locklint.engine.pipeline import Means, check
 
     request.check_rules(settings)
@@ -242,7 +242,7 @@ def _check_indexed(
         means=Means(
             indexed,
             request.workers(size),
-            IndexedFacts(indexed.indexes.values()),
+            indexed_facts(indexed.indexes.values()),
             compiles=request.error_incomplete,
         ),
     )

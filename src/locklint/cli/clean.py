@@ -23,7 +23,7 @@ from locklint.cli.output import Failure, write_note
 def clean(paths: tuple[str, ...], cache_dir: str | None, isolated: bool) -> int:
     """Remove the cache of the project that PATHS (default: the current folder) belong to."""
     from locklint.cli.request import Request
-    from locklint.engine.run_cache import clean as remove
+    from locklint.engine.cache_folder import clean as remove
 
     request = Request(paths=paths or (".",), cache_dir=cache_dir, isolated=isolated)
     cache = request.cache(request.settings())

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from locklint.core.config import Config
+    from locklint.engine.cache_store import CacheFile
     from locklint.engine.facts_store import FactsStore
     from locklint.engine.load_config import LoadedConfig, Read
     from locklint.engine.report import Report
-    from locklint.engine.run_cache import RunCache
     from locklint.engine.settings import Settings
     from locklint.engine.workers import Workers
     from locklint.rule import Rule
@@ -85,24 +85,26 @@ class Request(CheckOptions):
             write_note(f"settings: {settings.path or 'all defaults'}")
         return settings
 
-    def cache(self, settings: Settings) -> RunCache | None:
-        """Return the cache of whole reports. Return None if no cache is used."""
+    def cache(self, settings: Settings) -> CacheFile | None:
+        """Return the file of the cache. Return None if no cache is used."""
         from pathlib import Path
 
-        from locklint.engine.run_cache import FOLDER, RunCache
+        from locklint.engine.cache_folder import FOLDER
+        from locklint.engine.cache_store import CacheFile
 
         if self.no_cache:
             return None
-        if self.cache_dir:
-            return RunCache(Path(self.cache_dir))
-        return RunCache(Path(settings.folder or os.curdir) / FOLDER)
+        folder = self.cache_dir or os.path.join(settings.folder or os.curdir, FOLDER)
+        return CacheFile(Path(folder))
 
-    def facts(self, settings: Settings) -> FactsStore | None:
-        """Return the cache of facts about single files. Return None if no cache is used."""
-        from locklint.engine.facts_store import CachedFacts
+    def facts(self, settings: Settings) -> FactsStore:
+        """Return the facts about single files that the cache holds, if one is used."""
+        from locklint.engine.cache_store import FACTS, CacheStore
+        from locklint.engine.facts_store import FactsStore
 
         cache = self.cache(settings)
-        return CachedFacts(cache.folder) if cache is not None and cache.prepare() else None
+        is_used = cache is not None and cache.prepare()
+        return FactsStore(CacheStore(cache, FACTS) if cache and is_used else None)
 
     def workers(self, work: int) -> Workers | None:
         """Return the workers for ``work`` bytes of files; None for this process.

@@ -15,15 +15,17 @@ from msgspec.structs import replace
 
 from locklint.core.config import Config
 from locklint.engine.broken_file import is_broken
+from locklint.engine.cache_store import FACTS, REPORTS, CacheFile, CacheStore
 from locklint.engine.discover import Discovery, FoundFile
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.module_names import ModuleNames
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.read import ReadProblem, read_bytes
 from locklint.engine.report import Report
-from locklint.engine.run_cache import RunCache, RunKeys, digest, marks
+from locklint.engine.run_cache import BYTES, RunCache, RunKeys, marks
 from locklint.engine.settings import Settings
 from locklint.engine.stdin import StdinText
+from locklint.engine.store import digest
 from locklint.index.lock_holders import LockHolders
 from locklint.index.screen import configured_words, mentions_lock
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 def cached_check(
     paths: Sequence[str],
     settings: Settings,
-    cache: RunCache | None,
+    cache: CacheFile | None,
     *,
     progress: Progress | None = None,
     stdin: StdinText | None = None,
@@ -60,13 +62,14 @@ def cached_check(
         raise
     keys = None
     is_used = cache is not None and cache.prepare()
-    if cache is not None and is_used and stdin is None:
+    reports = RunCache(CacheStore(cache, REPORTS)) if cache and is_used and stdin is None else None
+    if reports is not None:
         keys = _keys(paths, settings, discovery, compiles, progress)
-        known = _known(cache, keys, discovery, settings.config, compiles)
+        known = _known(reports, keys, discovery, settings.config, compiles)
         if known is not None:
             return replace(known, passed_over=discovery.passed_over)
     before()
-    from locklint.engine.facts_store import CachedFacts
+    from locklint.engine.facts_store import FactsStore
     from locklint.engine.pipeline import Means, check
 
     report = check(
@@ -78,14 +81,14 @@ def cached_check(
         discovery=discovery,
         means=Means(
             workers=workers(sum(found.size for found in discovery.files)),
-            store=CachedFacts(cache.folder) if cache and is_used else None,
+            store=FactsStore(CacheStore(cache, FACTS)) if cache and is_used else None,
             compiles=compiles,
         ),
     )
     # A file that was changed meanwhile would be cached with the findings of the old text.
-    if cache is not None and keys is not None and not report.errors and is_whole():
+    if reports is not None and keys is not None and not report.errors and is_whole():
         if _keys(paths, settings, discovery, compiles) == keys:
-            cache.put(keys, report, marks(report.consulted))
+            reports.put(keys, report, marks(report.consulted))
     return report
 
 
@@ -156,7 +159,7 @@ def _parts(
     here = os.path.realpath(os.curdir)
     yield repr(
         (here, compiles, [os.path.normpath(path) for path in paths], settings.folder)
-    ).encode(*_BYTES)
+    ).encode(*BYTES)
     names = ModuleNames(settings.config.source_roots)
     real_folders: dict[str, str] = {}
     configs: list[Config] = []
@@ -175,19 +178,15 @@ def _parts(
             by_folder[real_folder] = known[0] if known else len(configs)
             if not known:
                 configs.append(config)
-                yield msgspec.json.encode(config) + str(place).encode(*_BYTES)
+                yield msgspec.json.encode(config) + str(place).encode(*BYTES)
         module = names.name(found.path)
-        yield repr((found.path, real, by_folder[real_folder], *module)).encode(*_BYTES)
+        yield repr((found.path, real, by_folder[real_folder], *module)).encode(*BYTES)
     for problem in discovery.problems:
-        yield repr((problem.path, problem.message)).encode(*_BYTES)
-
-
-# Paths may hold bytes that are no text.
-_BYTES = ("utf-8", "surrogatepass")
+        yield repr((problem.path, problem.message)).encode(*BYTES)
 
 
 def _content(found: FoundFile) -> bytes:
     try:
         return digest(read_bytes(found.path))
     except ReadProblem as problem:
-        return problem.message.encode(*_BYTES)
+        return problem.message.encode(*BYTES)

@@ -19,28 +19,29 @@ import msgspec
 
 from locklint.core.config import Config
 from locklint.core.source import PlaceOrZero
-from locklint.engine.cache_store import UNDECODABLE, digest, unpacked
 from locklint.engine.discover import Discovery, FoundFile, Problem
-from locklint.engine.facts import FactSettings, FileFacts, FileInput
-from locklint.engine.facts_store import NoStore, facts_from, facts_key
+from locklint.engine.facts_store import FactsStore
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import Read
 from locklint.engine.program_files import FileBytes, ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.read import MOST_BYTES, ReadProblem, read_file, read_settings
 from locklint.engine.settings import Settings
+from locklint.engine.store import UNDECODABLE, MemoryStore, digest, unpacked
 from locklint.engine.workers import Workers
 from locklint.engine.write_file import replace_file
 
 _MAGIC = b"locklint index 2\n"
 _ANY_MAGIC = b"locklint index "
 _DIGEST_BYTES = 16
+_EFFORT = 6
+"""The effort of packing: an index is written once and carried."""
+
 _MOST_INDEX_BYTES = 1 << 30
 _MOST_SOURCE_BYTES = 2 << 30
 """The largest number of bytes of all files of an index together, unpacked."""
 
 _Some = msgspec.Meta(max_length=1_000_000)
-_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
 class IndexedFile(msgspec.Struct, frozen=True, array_like=True):
@@ -122,39 +123,28 @@ def make_index(
     )
 
 
-class _MadeIndex(NoStore):
-    """Listens to what is found out about files."""
+class _MadeIndex:
+    """The files of an index, with the bytes and the facts that are found."""
 
     def __init__(self, config: Config, workers: Workers | None) -> None:
         self._bytes = _Recorded.of_disk(config)
-        self._facts: dict[str, tuple[bytes, bytes]] = {}
-        self._keys: dict[bytes, str] = {}
-        self.files = ProgramFiles(config, self._bytes, workers, self)
-
-    def key(self, file: FileInput, settings: FactSettings | None) -> bytes:
-        """The key of `facts_key`."""
-        key = facts_key(file, settings)
-        self._keys[key] = file.shown
-        return key
-
-    def keep_facts(self, key: bytes, facts: FileFacts) -> None:
-        """Keep the facts as bytes."""
-        try:
-            data = zlib.compress(_encoded(facts), 6)
-        except (OverflowError, UnicodeEncodeError, RecursionError):
-            return  # The reader of the index computes them again.
-        self._facts[self._keys[key]] = (key, data)
+        self._store = MemoryStore({}, is_written=True)
+        facts = FactsStore(self._store, _EFFORT)
+        self.files = ProgramFiles(config, self._bytes, workers, facts)
 
     def indexed(self, found: FoundFile) -> IndexedFile:
         """Return the index's entry of a file."""
         module, is_package = self._bytes.module_name(found.path)
-        key, facts = self._facts.get(found.shown, (b"", b""))
         path = _stored(found.path)
         known = self._bytes.known[found.path]
         if isinstance(known, ReadProblem):
             return IndexedFile(path, 0, module, is_package, problem=known.message, line=known.line)
         data, size = known
-        return IndexedFile(path, size, module, is_package, data, key=key, facts=facts)
+        key = self.files.key(found.shown)
+        facts = self._store.get(key) or b""
+        return IndexedFile(
+            path, size, module, is_package, data, key=key if facts else b"", facts=facts
+        )
 
 
 class _Recorded(FileBytes):
@@ -173,7 +163,7 @@ class _Recorded(FileBytes):
         except ReadProblem as problem:
             self.known[path] = problem
             raise
-        self.known[path] = (zlib.compress(data, 6), len(data))
+        self.known[path] = (zlib.compress(data, _EFFORT), len(data))
         return data
 
 
@@ -297,32 +287,10 @@ class IndexedProgram(FileBytes):
         return read_settings(path)
 
 
-class IndexedFacts(NoStore):
-    """The facts that are in indexes, for those files of which they still hold."""
-
-    is_used = True
-
-    def __init__(self, indexes: Iterable[Index]) -> None:
-        self._facts = {file.key: file.facts for index in indexes for file in index.files}
-
-    def key(self, file: FileInput, settings: FactSettings | None) -> bytes:
-        """The key of `facts_key`."""
-        return facts_key(file, settings)
-
-    def facts(self, key: bytes, file: FileInput) -> FileFacts | None:
-        """The facts of a file, if an index holds them."""
-        data = self._facts.get(key)
-        return facts_from(data, file) if data else None
-
-
-def _encoded(facts: FileFacts) -> bytes:
-    """Facts as bytes that are the same on every run, so that build systems see no change.
-
-    Of all that is in them only declarations hold sets, and only graphs numbers as keys, which the
-    encoder cannot sort.
-    """
-    index = msgspec.Raw(_ENCODER.encode(facts.index))
-    return msgspec.msgpack.encode((index, facts.lowered, facts.cells, facts.is_newer))
+def indexed_facts(indexes: Iterable[Index]) -> FactsStore:
+    """Return the facts that are in indexes, for those files of which they still hold."""
+    blobs = {file.key: file.facts for index in indexes for file in index.files if file.facts}
+    return FactsStore(MemoryStore(blobs, is_written=False))
 
 
 def _stored(path: str) -> bytes:

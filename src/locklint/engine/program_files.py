@@ -22,7 +22,7 @@ from locklint.engine.facts import (
     problem_at,
     source_of,
 )
-from locklint.engine.facts_store import FactsStore, NoStore
+from locklint.engine.facts_store import FactsStore
 from locklint.engine.module_names import ModuleNames
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.read import ReadProblem, read_bytes
@@ -148,7 +148,7 @@ class ProgramFiles:
         self._oldest = config.oldest_minor
         self._settings = FactSettings.of(config, compiles=compiles)
         self._workers = workers or Here()
-        self._store = store or NoStore()
+        self._store = store or FactsStore()
         # Under which keys the store keeps the files, the graphs that it knows of each beyond its
         # facts, and those that it does not know yet; by path.
         self._known: dict[str, dict[str, tuple[Function, ...]]] = {}
@@ -381,6 +381,10 @@ class ProgramFiles:
             self._store.keep_graphs(self._keys[path], graphs)
         self._new.clear()
         self._store.flush()
+
+    def key(self, shown: str) -> bytes:
+        """Return the key under which the store keeps a file's facts; empty if there are none."""
+        return self._keys.get(shown, b"")
 
     # -- problems ---------------------------------------------------------------------------
 

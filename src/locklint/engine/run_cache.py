@@ -14,42 +14,26 @@ from __future__ import annotations
 
 import os
 import sys
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 
-from locklint import __version__
 from locklint.core.diagnostic import Anchor, Diagnostic, Step
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
-from locklint.engine.cache_store import (
-    FOLDER,
-    FORMAT,
-    UNDECODABLE,
-    CacheStore,
-    clean,
-    digest,
-    joined,
-    most_bytes,
-    unpacked,
-)
 from locklint.engine.report import Report, Silenced, Statistics, UnknownName
+from locklint.engine.store import UNDECODABLE, Store, code, joined, most_bytes, packed, unpacked
 from locklint.index.lock_holders import LockHolders
 
-__all__ = ["FOLDER", "RunCache", "RunKeys", "clean", "digest", "marks"]
-
-MAX_BYTES = 64_000_000
-MAX_ENTRIES = 600
-_STORE = "runs.sqlite"
 _SILENT = b"silent"
 _HOLDERS = b"holders"
 _DIGEST_BYTES = 16
 _LEAST_BYTES = 1_000_000
+
+# Paths may hold bytes that are no text.
+BYTES = ("utf-8", "surrogatepass")
 
 FileMark: TypeAlias = tuple[str, int, int]
 """A file outside of the analysed code: its path, its size, and when it was changed, in ns."""
@@ -100,12 +84,12 @@ class RunKeys:
     @classmethod
     def of(cls, parts: Iterable[bytes], contents: Mapping[str, bytes], size: int) -> RunKeys:
         """The keys of a run that these parts, besides the texts, decide in that order."""
-        return cls(joined((_code(), _installed(), *parts)), contents, size)
+        return cls(joined((code(), _environment(), *parts)), contents, size)
 
 
 def _pairs(contents: Mapping[str, bytes]) -> Iterator[bytes]:
     for path, content in contents.items():
-        yield path.encode("utf-8", "surrogatepass")
+        yield path.encode(*BYTES)
         yield content
 
 
@@ -115,21 +99,10 @@ def marks(paths: Iterable[str]) -> tuple[FileMark, ...]:
 
 
 class RunCache:
-    """The reports in a folder. No method raises; ``trouble`` says why it cannot be used."""
+    """The reports in a store. No method raises."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._store = CacheStore(folder / _STORE, MAX_BYTES, MAX_ENTRIES)
-
-    @property
-    def trouble(self) -> str:
-        """Return why the cache cannot be used; empty if nothing is wrong."""
-        return self._store.trouble
-
-    @property
-    def is_refused(self) -> bool:
-        """Return whether the folder is one that must not be written to: that deserves a message."""
-        return self._store.is_refused
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def get(self, keys: RunKeys) -> Report | None:
         """The report of a run with these texts, if it is kept and what it was made from is there.
@@ -137,7 +110,7 @@ class RunCache:
         Such a report says nothing of what was loaded, consulted and silent.
         """
         loose = self._store.get(keys.exact)
-        return None if loose is None else self._entry(loose, keys, keys.exact)
+        return None if loose is None else self._entry(loose, keys)
 
     def get_changed(self, keys: RunKeys, silent: Iterable[str]) -> Report | None:
         """Return the report for any texts of the files ``silent`` that mention no lock."""
@@ -162,7 +135,7 @@ class RunCache:
         except UNDECODABLE:
             return None
 
-    def _entry(self, loose: bytes, keys: RunKeys, *used: bytes) -> Report | None:
+    def _entry(self, loose: bytes, keys: RunKeys) -> Report | None:
         data = self._store.get(loose)
         if data is None:
             return None
@@ -176,8 +149,7 @@ class RunCache:
             return None
         if any(keys.contents.get(path) != content for path, content in entry.loaded):
             return None
-        names = [joined((kind, keys.shape)) for kind in (_SILENT, _HOLDERS)]
-        self._store.touch((loose, *names, *used))
+        self._store.flush()
         return Report(
             diagnostics=entry.diagnostics,
             statistics=entry.statistics,
@@ -203,30 +175,22 @@ class RunCache:
             tuple(outside),
             tuple((path, keys.contents[path]) for path in sorted(report.loaded)),
         )
-        try:
-            data = msgspec.msgpack.encode(entry)
-        except (OverflowError, UnicodeEncodeError, RecursionError):
-            return  # A text that is no text, such as a lone surrogate, is not worth keeping.
-        if len(data) > keys.most_bytes:
+        data = packed(entry, most=keys.most_bytes)
+        if data is None:
             return
-        data = zlib.compress(data, 1)
         loose = keys.without(report.silent)
-        holders = {joined((_HOLDERS, keys.shape)): msgspec.msgpack.encode(report.holders)}
-        self._store.put_all({loose: data, **holders, **self._names(keys, loose, report.silent)})
+        self._store.put(loose, data)
+        self._store.put(joined((_HOLDERS, keys.shape)), msgspec.msgpack.encode(report.holders))
+        self.put_name(keys, report.silent)
 
     def put_name(self, keys: RunKeys, silent: Iterable[str]) -> None:
         """Note that a report found by `get_changed` is that of a run with these very texts."""
         silent = frozenset(silent)
-        self._store.put_all(self._names(keys, keys.without(silent), silent))
-
-    def _names(self, keys: RunKeys, loose: bytes, silent: Iterable[str]) -> dict[bytes, bytes]:
         contents = (keys.contents[path] for path in sorted(silent))
         digests = b"".join(each for each in contents if len(each) == _DIGEST_BYTES)
-        return {keys.exact: loose, joined((_SILENT, keys.shape)): digests}
-
-    def prepare(self) -> bool:
-        """Make the folder, marked as a cache, where it is not there yet; whether it is there."""
-        return self._store.prepare()
+        self._store.put(keys.exact, keys.without(silent))
+        self._store.put(joined((_SILENT, keys.shape)), digests)
+        self._store.flush()
 
 
 _DECODER = msgspec.msgpack.Decoder(_Entry)
@@ -252,22 +216,10 @@ def _mark(path: str) -> FileMark:
     return (path, status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=1)
-def _code() -> bytes:
-    """Return a digest of the interpreter and locklint's own code.
-
-    A changed rule must take effect at once: so all modules are looked at.
-    """
-    package = Path(__file__).parent.parent
-    own = list(marks(str(path) for path in package.rglob("*.py")))
-    interpreter = f"{FORMAT} {__version__} {sys.version} {sys.platform}"
-    return joined((interpreter.encode(), repr(own).encode()))
-
-
-def _installed() -> bytes:
-    """Return a digest of the interpreter's packages: names in them may lead to kinds of locks."""
+def _environment() -> bytes:
+    """Return the system and the installed packages: names in these may lead to kinds of locks."""
     places = [mark for mark in marks(filter(os.path.isdir, sys.path)) if _is_installed(mark[0])]
-    return repr(places).encode()
+    return repr((sys.version, sys.platform, places)).encode(*BYTES)
 
 
 def _is_installed(path: str) -> bool:
