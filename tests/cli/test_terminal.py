@@ -105,6 +105,9 @@ def test_progress_on_standard_error(folder: Path) -> None:
     for number in range(3):
         (folder / f"plain{number}.py").write_text("x = 1\n")
     command = [sys.executable, "-c", AT_ONCE]
+    # Files are compared with those of a former run.
+    assert "comparing" not in shown_on_terminal(folder, 70, command, "stderr", {})
+    (folder / "port.py").write_text(LEAK + "\n")
     shown = shown_on_terminal(folder, 70, command, "stderr", {})
     *drawn, last = ESCAPE.sub("", shown).split("\r")
     phases = ["finding files", "comparing files", "reading files", "resolving names"]

@@ -338,7 +338,7 @@ def test_an_installed_package_that_was_exchanged_is_noticed(tmp_path: Path) -> N
     module = tmp_path / "installed.py"
     module.write_text("a = 1\n")
     cache = RunCache(CacheStore(CacheFile(tmp_path / "cache"), REPORTS))
-    key = RunKeys.of([b""], {}, 0)
+    key = RunKeys(b"", {})
     cache.put(key, Report(), marks([str(module), str(tmp_path / "missing.py")]))
     assert cache.get(key) is not None
     module.write_text("from threading import Lock as a\n")

@@ -16,16 +16,16 @@ from msgspec.structs import replace
 from locklint.core.config import Config
 from locklint.engine.broken_file import is_broken
 from locklint.engine.cache_store import FACTS, REPORTS, CacheFile, CacheStore
-from locklint.engine.discover import Discovery, FoundFile
+from locklint.engine.discover import Discovery
+from locklint.engine.file_bytes import FileBytes
 from locklint.engine.find_files import UsageError, find_files
-from locklint.engine.module_names import ModuleNames
 from locklint.engine.progress import NoProgress, Progress, tracked
-from locklint.engine.read import ReadProblem, read_bytes
+from locklint.engine.read import ReadProblem
 from locklint.engine.report import Report
-from locklint.engine.run_cache import BYTES, RunCache, RunKeys, marks
+from locklint.engine.run_cache import RunCache, RunKeys, marks, shape_of
 from locklint.engine.settings import Settings
 from locklint.engine.stdin import StdinText
-from locklint.engine.store import digest
+from locklint.engine.store import BYTES
 from locklint.index.lock_holders import LockHolders
 from locklint.index.screen import configured_words, mentions_lock
 
@@ -60,12 +60,13 @@ def cached_check(
     except UsageError:
         before()  # Which may have something more important to say.
         raise
-    keys = None
-    is_used = cache is not None and cache.prepare()
-    reports = RunCache(CacheStore(cache, REPORTS)) if cache and is_used and stdin is None else None
-    if reports is not None:
-        keys = _keys(paths, settings, discovery, compiles, progress)
-        known = _known(reports, keys, discovery, settings.config, compiles)
+    contents = FileBytes.of_disk(settings.config, stdin)
+    store = cache if cache is not None and cache.prepare() else None
+    run = None
+    if store is not None and stdin is None:
+        reports = RunCache(CacheStore(store, REPORTS))
+        run = _Run(reports, paths, settings, discovery, contents, compiles)
+        known = run.known(progress or NoProgress())
         if known is not None:
             return replace(known, passed_over=discovery.passed_over)
     before()
@@ -80,87 +81,99 @@ def cached_check(
         stdin=stdin,
         discovery=discovery,
         means=Means(
-            workers=workers(sum(found.size for found in discovery.files)),
-            store=FactsStore(CacheStore(cache, FACTS)) if cache and is_used else None,
-            compiles=compiles,
+            contents,
+            workers(sum(found.size for found in discovery.files)),
+            FactsStore(CacheStore(store, FACTS)) if store is not None else None,
+            compiles,
         ),
     )
-    # A file that was changed meanwhile would be cached with the findings of the old text.
-    if reports is not None and keys is not None and not report.errors and is_whole():
-        if _keys(paths, settings, discovery, compiles) == keys:
-            reports.put(keys, report, marks(report.consulted))
+    if run is not None and not report.errors and is_whole():
+        run.keep(report)
     return report
 
 
-def _known(
-    cache: RunCache, keys: RunKeys, discovery: Discovery, config: Config, compiles: bool
-) -> Report | None:
-    """Return a cached report that is valid for these texts."""
-    known = cache.get(keys)
-    if known is not None:
+class _Run:
+    """A run whose report may be cached."""
+
+    def __init__(
+        self,
+        reports: RunCache,
+        paths: Sequence[str],
+        settings: Settings,
+        discovery: Discovery,
+        contents: FileBytes,
+        compiles: bool,
+    ) -> None:
+        self._reports = reports
+        self._config = settings.config
+        self._files = discovery.files
+        self._contents = contents
+        self._compiles = compiles
+        self._shape = shape_of(_parts(paths, settings, discovery, contents, compiles))
+
+    def known(self, progress: Progress) -> Report | None:
+        """Return a cached report that is valid for these texts.
+
+        The files are not read for it if no run of the same shape is known.
+        """
+        silent_contents = self._reports.silent_contents(self._shape)
+        if silent_contents is None:
+            return None
+        progress.begin("comparing files", len(self._files))
+        for found in tracked(self._files, progress):
+            self._contents.digest(found.path)
+        keys = self._keys()
+        known = self._reports.get(keys)
+        if known is not None:
+            return known
+        holders = self._reports.holders(self._shape)
+        if holders is None:
+            return None
+        words = configured_words(self._config)
+        silent = {
+            path
+            for path, content in keys.contents.items()
+            if content in silent_contents or self._is_silent(path, words, holders)
+        }
+        known = None if self._contents.has_changed else self._reports.get_changed(keys, silent)
+        if known is not None:
+            self._reports.put_name(keys, silent)
         return known
-    silent_contents = cache.silent_contents(keys)
-    holders = cache.holders(keys)
-    if silent_contents is None or holders is None:
-        return None
-    words = configured_words(config)
-    silent: set[str] = set()
-    for found in discovery.files:
-        content = keys.contents[found.path]
-        if content in silent_contents or _is_silent(found, content, words, holders, compiles):
-            silent.add(found.path)
-    known = cache.get_changed(keys, silent)
-    if known is not None:
-        cache.put_name(keys, silent)
-    return known
 
+    def _is_silent(self, path: str, words: Sequence[bytes], holders: LockHolders) -> bool:
+        """Return whether a file mentions no lock, uses nothing that has one, and is not broken."""
+        try:
+            data = self._contents.read(path)
+        except ReadProblem:
+            return False
+        return (
+            not mentions_lock(data, words)
+            and not holders.are_used(data)
+            and not is_broken(path, data, self._compiles)
+        )
 
-def _is_silent(
-    found: FoundFile,
-    content: bytes,
-    words: Sequence[bytes],
-    holders: LockHolders,
-    compiles: bool,
-) -> bool:
-    """Return whether a file, if it still has that content, says nothing about locks.
+    def keep(self, report: Report) -> None:
+        """Cache the report, unless a file was read twice and had changed meanwhile."""
+        if not self._contents.has_changed:
+            self._reports.put(self._keys(), report, marks(report.consulted))
 
-    It mentions none, uses nothing that has one, and is not broken.
-    """
-    try:
-        data = read_bytes(found.path)
-    except ReadProblem:
-        return False
-    return (
-        digest(data) == content
-        and not mentions_lock(data, words)
-        and not holders.are_used(data)
-        and not is_broken(found.path, data, compiles)
-    )
-
-
-def _keys(
-    paths: Sequence[str],
-    settings: Settings,
-    discovery: Discovery,
-    compiles: bool,
-    progress: Progress | None = None,
-) -> RunKeys:
-    progress = progress or NoProgress()
-    progress.begin("comparing files", len(discovery.files))
-    contents = {found.path: _content(found) for found in tracked(discovery.files, progress)}
-    size = sum(found.size for found in discovery.files)
-    return RunKeys.of(_parts(paths, settings, discovery, compiles), contents, size)
+    def _keys(self) -> RunKeys:
+        contents = {found.path: self._contents.digest(found.path) for found in self._files}
+        return RunKeys(self._shape, contents, sum(found.size for found in self._files))
 
 
 def _parts(
-    paths: Sequence[str], settings: Settings, discovery: Discovery, compiles: bool
+    paths: Sequence[str],
+    settings: Settings,
+    discovery: Discovery,
+    contents: FileBytes,
+    compiles: bool,
 ) -> Iterator[bytes]:
     """Everything that decides the report of a run but the texts of the files."""
     here = os.path.realpath(os.curdir)
     yield repr(
         (here, compiles, [os.path.normpath(path) for path in paths], settings.folder)
     ).encode(*BYTES)
-    names = ModuleNames(settings.config.source_roots)
     real_folders: dict[str, str] = {}
     configs: list[Config] = []
     by_folder: dict[str, int] = {}
@@ -179,14 +192,7 @@ def _parts(
             if not known:
                 configs.append(config)
                 yield msgspec.json.encode(config) + str(place).encode(*BYTES)
-        module = names.name(found.path)
+        module = contents.module_name(found.path)
         yield repr((found.path, real, by_folder[real_folder], *module)).encode(*BYTES)
     for problem in discovery.problems:
         yield repr((problem.path, problem.message)).encode(*BYTES)
-
-
-def _content(found: FoundFile) -> bytes:
-    try:
-        return digest(read_bytes(found.path))
-    except ReadProblem as problem:
-        return problem.message.encode(*BYTES)

@@ -21,9 +21,10 @@ from locklint.core.config import Config
 from locklint.core.source import PlaceOrZero
 from locklint.engine.discover import Discovery, FoundFile, Problem
 from locklint.engine.facts_store import FactsStore
+from locklint.engine.file_bytes import FileBytes
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import Read
-from locklint.engine.program_files import FileBytes, ProgramFiles
+from locklint.engine.program_files import ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.read import MOST_BYTES, ReadProblem, read_file, read_settings
 from locklint.engine.settings import Settings
@@ -156,10 +157,13 @@ class _Recorded(FileBytes):
         super().__init__(source_roots, overlay)
         self.known: dict[str, tuple[bytes, int] | ReadProblem] = {}
 
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file. Raise `ReadProblem` if it cannot be read."""
+    def fetch(self, path: str) -> bytes:
+        """Return the bytes of a file, from the disk only once. Raise `ReadProblem`."""
+        known = self.known.get(path)
+        if isinstance(known, tuple):
+            return unpacked(*known)
         try:
-            data = super().read(path)
+            data = super().fetch(path)
         except ReadProblem as problem:
             self.known[path] = problem
             raise
@@ -210,6 +214,8 @@ class _Known:
 class IndexedProgram(FileBytes):
     """The files of several indexes together, in the place of those of the disk."""
 
+    is_disk = False
+
     def __init__(self, indexes: Mapping[str, Index]) -> None:
         """Add indexes, by the names of their files.
 
@@ -257,8 +263,8 @@ class IndexedProgram(FileBytes):
         files = sorted(FoundFile(path, known.file.size) for path, known in self._files.items())
         return Discovery(tuple(files), tuple(sorted(problems)))
 
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file. Raise `ReadProblem` if it cannot be read."""
+    def fetch(self, path: str) -> bytes:
+        """Return the bytes of a file from the indexes. Raise `ReadProblem`."""
         known = self._files.get(path)
         if known is None:
             raise ReadProblem("the file is not in the indexes")

@@ -27,11 +27,12 @@ from locklint.engine.declared_names import (
 )
 from locklint.engine.discover import Discovery, FoundFile
 from locklint.engine.facts_store import FactsStore
+from locklint.engine.file_bytes import FileBytes
 from locklint.engine.find_files import UsageError, find_files
 from locklint.engine.load_config import LoadedConfig
 from locklint.engine.lock_places import LockPlaces
 from locklint.engine.parsing import undisturbed_parsing
-from locklint.engine.program_files import FileBytes, ProgramFiles
+from locklint.engine.program_files import ProgramFiles
 from locklint.engine.progress import NoProgress, Progress
 from locklint.engine.report import InternalError, Report, Statistics, UnknownName
 from locklint.engine.run_rules import run_rules, visible
@@ -206,9 +207,7 @@ def solve(
         files.problem(problem.path, problem.message)
     try:
         with _undisturbed():
-            analysed = (
-                Analysed(paths, folder, config.source_roots) if means.contents is None else None
-            )
+            analysed = Analysed(paths, folder, config.source_roots) if contents.is_disk else None
             program, errors, unknown = analyse(
                 files, discovery.files, config, progress, analysed, wants()
             )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
 
 from locklint.core.config import Config
 from locklint.core.not_analysed import NotAnalysed, Reason
@@ -23,11 +21,10 @@ from locklint.engine.facts import (
     source_of,
 )
 from locklint.engine.facts_store import FactsStore
-from locklint.engine.module_names import ModuleNames
+from locklint.engine.file_bytes import FileBytes, ModuleFile
 from locklint.engine.progress import NoProgress, Progress, tracked
-from locklint.engine.read import ReadProblem, read_bytes
+from locklint.engine.read import ReadProblem
 from locklint.engine.report import InternalError
-from locklint.engine.stdin import StdinText
 from locklint.engine.workers import Here, LowerRequest, Workers
 from locklint.index.declarations import ModuleIndex
 from locklint.index.implicit_names import ImplicitNames
@@ -35,22 +32,7 @@ from locklint.index.lock_holders import LockHolders, imported_names
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
 
-__all__ = ["AnalysedFile", "FileBytes", "ModuleFile", "ProgramFiles", "outermost"]
-
-
-@dataclass(frozen=True)
-class ModuleFile:
-    """A file of a run and the name by which others import it.
-
-    ``path`` opens it, ``shown`` is what users see. ``unique`` is set where an earlier file of the
-    run has the same module name.
-    """
-
-    path: str
-    shown: str
-    module: str
-    is_package: bool
-    unique: str = ""
+__all__ = ["AnalysedFile", "ProgramFiles", "outermost"]
 
 
 @dataclass
@@ -65,50 +47,6 @@ class AnalysedFile:
     is_newer: bool = False
     lowered: set[str] = field(default_factory=set)
     mentions_locks: bool = True
-
-
-class FileBytes:
-    """The source of the bytes and names of files: the file system, and an overlay.
-
-    ``overlay`` holds bytes by real path. Names of modules follow from ``source_roots``.
-    """
-
-    def __init__(
-        self, source_roots: Sequence[str] = (), overlay: Mapping[str, bytes] | None = None
-    ) -> None:
-        self._overlay = dict(overlay or {})
-        self._names = ModuleNames(source_roots)
-
-    @classmethod
-    def of_disk(cls, config: Config, stdin: StdinText | None = None) -> Self:
-        """The files of the disk, with ``stdin`` in the place of one."""
-        overlay = {os.path.realpath(stdin.path): stdin.data} if stdin else {}
-        return cls(config.source_roots, overlay)
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file. Raise `ReadProblem` if it cannot be read."""
-        if self._overlay:
-            data = self._overlay.get(os.path.realpath(path))
-            if data is not None:
-                return data
-        return read_bytes(path)
-
-    def module_name(self, path: str) -> tuple[str, bool]:
-        """The dotted name of a file's module, and whether it is a package."""
-        return self._names.name(path)
-
-    def named(self, found: Iterable[FoundFile]) -> list[ModuleFile]:
-        """Return the files with their modules, each distinguished from those before it."""
-        taken: dict[str, str] = {}
-        files: list[ModuleFile] = []
-        for each in found:
-            shown = each.shown
-            module, is_package = self.module_name(each.path)
-            # Two scripts of one name are still different files.
-            is_taken = taken.setdefault(module, shown) != shown
-            unique = f"{module}@{shown}" if is_taken else ""
-            files.append(ModuleFile(each.path, shown, module, is_package, unique))
-        return files
 
 
 class ProgramFiles:
@@ -227,6 +165,7 @@ class ProgramFiles:
             if not mentions or data is None:
                 progress.advance()
             else:
+                self._contents.forget(each.path)
                 yield self._input(each, data)
 
     def _input(self, file: ModuleFile, data: bytes) -> FileInput:

@@ -24,16 +24,22 @@ from locklint.core.diagnostic import Anchor, Diagnostic, Step
 from locklint.core.not_analysed import NotAnalysed
 from locklint.core.source import SourceFile
 from locklint.engine.report import Report, Silenced, Statistics, UnknownName
-from locklint.engine.store import UNDECODABLE, Store, code, joined, most_bytes, packed, unpacked
+from locklint.engine.store import (
+    BYTES,
+    UNDECODABLE,
+    Store,
+    code,
+    joined,
+    most_bytes,
+    packed,
+    unpacked,
+)
 from locklint.index.lock_holders import LockHolders
 
 _SILENT = b"silent"
 _HOLDERS = b"holders"
 _DIGEST_BYTES = 16
 _LEAST_BYTES = 1_000_000
-
-# Paths may hold bytes that are no text.
-BYTES = ("utf-8", "surrogatepass")
 
 FileMark: TypeAlias = tuple[str, int, int]
 """A file outside of the analysed code: its path, its size, and when it was changed, in ns."""
@@ -81,10 +87,10 @@ class RunKeys:
         passed = {**self.contents, **dict.fromkeys(silent, _SILENT)}
         return joined((b"loose", self.shape, *_pairs(passed)))
 
-    @classmethod
-    def of(cls, parts: Iterable[bytes], contents: Mapping[str, bytes], size: int) -> RunKeys:
-        """The keys of a run that these parts, besides the texts, decide in that order."""
-        return cls(joined((code(), _environment(), *parts)), contents, size)
+
+def shape_of(parts: Iterable[bytes]) -> bytes:
+    """Return the shape of a run that these parts, besides the texts, decide in that order."""
+    return joined((code(), _environment(), *parts))
 
 
 def _pairs(contents: Mapping[str, bytes]) -> Iterator[bytes]:
@@ -116,18 +122,18 @@ class RunCache:
         """Return the report for any texts of the files ``silent`` that mention no lock."""
         return self._entry(keys.without(silent), keys)
 
-    def silent_contents(self, keys: RunKeys) -> frozenset[bytes] | None:
-        """The digests of files that mention no lock, from the last run of this shape."""
-        data = self._store.get(joined((_SILENT, keys.shape)))
+    def silent_contents(self, shape: bytes) -> frozenset[bytes] | None:
+        """The digests of files that mention no lock, from the last run; None if there was none."""
+        data = self._store.get(joined((_SILENT, shape)))
         if data is None:
             return None
         return frozenset(
             data[start : start + _DIGEST_BYTES] for start in range(0, len(data), _DIGEST_BYTES)
         )
 
-    def holders(self, keys: RunKeys) -> LockHolders | None:
-        """The names by which files that mention no lock use one, from the last such run."""
-        data = self._store.get(joined((_HOLDERS, keys.shape)))
+    def holders(self, shape: bytes) -> LockHolders | None:
+        """The names by which files that mention no lock use one, from the last run."""
+        data = self._store.get(joined((_HOLDERS, shape)))
         if data is None:
             return None
         try:

@@ -21,6 +21,9 @@ from locklint import __version__
 
 T = TypeVar("T")
 
+BYTES = ("utf-8", "surrogatepass")
+"""The encoding of texts in keys: paths may hold bytes that are no text."""
+
 FORMAT = 4
 """The version of what is stored."""
 
