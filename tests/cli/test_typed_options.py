@@ -6,9 +6,17 @@ import click
 import msgspec
 import pytest
 
-from locklint.cli.check_options import CHECK_OPTIONS, check_options
+from locklint.cli.check_options import (
+    CHECK_OPTIONS,
+    CONFIDENCES,
+    PROFILES,
+    SEVERITIES,
+    check_options,
+)
 from locklint.cli.request import Request
 from locklint.core.config import Config
+from locklint.core.diagnostic import Confidence, Severity
+from locklint.engine.settings_table import json_schema
 
 NO_OPTIONS = {"extend", "source_roots", "lock_types", "immediate_callers", "docs_url", "lock_order"}
 
@@ -34,6 +42,12 @@ def test_an_option_with_the_name_of_a_setting_decides_it() -> None:
     assert settings - options == NO_OPTIONS
     for name in settings & options:
         assert getattr(Request(()), name) is None, name
+
+
+def test_an_option_takes_the_values_of_its_setting() -> None:
+    assert list(SEVERITIES) == [each.label for each in Severity]
+    assert list(CONFIDENCES) == [each.label for each in Confidence]
+    assert list(PROFILES) == json_schema()["properties"]["profile"]["enum"]
 
 
 def test_a_request_cannot_be_changed_and_knows_its_options() -> None:

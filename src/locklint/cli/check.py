@@ -42,40 +42,28 @@ def check(paths: tuple[str, ...], nothing_named: bool = False, **flags: Any) -> 
     return run(paths, nothing_named, **flags)
 
 
-def run(
-    paths: tuple[str, ...],
-    nothing_named: bool,
-    report_only_for: bool = False,
-    stdin_filename: str | None = None,
-    **flags: Any,
-) -> int:
+def run(paths: tuple[str, ...], nothing_named: bool, **flags: Any) -> int:
     """Run ``check`` with these options, and return the exit status.
 
     Without paths it analyses the current folder, unless it was given an empty list.
     """
     from locklint.cli.request import Request
 
-    if flags["from_index"]:
-        return _run_indexed(Request(paths=paths, **flags), stdin_filename, report_only_for)
-    where = scope(
-        paths,
-        nothing_named=nothing_named,
-        only_for=report_only_for,
-        stdin_filename=stdin_filename,
-        isolated=flags["isolated"],
-        quiet=flags["quiet"],
-    )
-    request = Request(paths=where.paths, **flags)
+    request = Request(paths, **flags)
+    if request.from_index:
+        return _run_indexed(request)
+    where = scope(request, nothing_named=nothing_named)
+    request = request.with_paths(where.paths)
     if request.watch:
         return _watch(request, where)
     return _run_once(request, where)
 
 
-def _run_indexed(request: Request, stdin_filename: str | None, report_only_for: bool) -> int:
+def _run_indexed(request: Request) -> int:
     from locklint.engine.find_files import UsageError
     from locklint.engine.index_file import IndexedProgram, read_index
 
-    if request.paths or stdin_filename is not None or report_only_for:
+    if request.paths or request.stdin_filename is not None or request.report_only_for:
         raise click.UsageError("--from-index takes the place of PATHS: give one or the other")
     if request.watch:
         raise click.UsageError("--watch cannot be combined with --from-index")

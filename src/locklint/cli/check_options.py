@@ -65,22 +65,14 @@ class CheckOptions(Options):
         PROFILES,
         "With strict, also run info rules, and treat test code like any other.",
     )
-    preview = switch(_RULES, "--preview/--no-preview", "Run rules that are not stable yet.")
+    preview = switch(_RULES, "Run rules that are not stable yet.")
 
     exclude = listed(_FILES, "PATTERNS", "Leave out these paths instead of the default ones.")
     extend_exclude = listed(
         _FILES, "PATTERNS", "Leave out these paths in addition to the excluded ones."
     )
-    force_exclude = switch(
-        _FILES,
-        "--force-exclude/--no-force-exclude",
-        "Leave out excluded paths even if PATHS name them.",
-    )
-    respect_gitignore = switch(
-        _FILES,
-        "--respect-gitignore/--no-respect-gitignore",
-        "Leave out files that git ignores (the default).",
-    )
+    force_exclude = switch(_FILES, "Leave out excluded paths even if PATHS name them.")
+    respect_gitignore = switch(_FILES, "Leave out files that git ignores (the default).")
     report_only_for = flag(
         _FILES,
         help="Analyse the whole project, but report only findings that involve PATHS: their own"
@@ -202,6 +194,22 @@ class CheckOptions(Options):
 
 
 CHECK_OPTIONS = options_of(CheckOptions)
+
+PROGRAM_OPTIONS = (
+    "exclude",
+    "extend_exclude",
+    "force_exclude",
+    "respect_gitignore",
+    "target_version",
+    "isolated",
+    "config_words",
+    "jobs",
+    "executor",
+    "scheduler",
+    "quiet",
+    "verbose",
+)
+"""The options that choose files, settings and processes, for other commands."""
 
 
 def check_options(command: Command) -> Command:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locklint.cli.check import name_not_analysed, progress_for, tell_errors
-from locklint.cli.check_options import with_options_of_check
+from locklint.cli.check_options import PROGRAM_OPTIONS, with_options_of_check
 from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted
@@ -32,23 +32,7 @@ if TYPE_CHECKING:
     from locklint.engine.settings import Settings
 
 # The options of `check` that choose files and settings.
-_SHARED = (
-    "exclude",
-    "extend_exclude",
-    "force_exclude",
-    "respect_gitignore",
-    "target_version",
-    "isolated",
-    "config_words",
-    "no_cache",
-    "cache_dir",
-    "jobs",
-    "executor",
-    "scheduler",
-    "quiet",
-    "verbose",
-    "color",
-)
+_SHARED = ("no_cache", "cache_dir", *PROGRAM_OPTIONS, "color")
 
 
 class GraphFormat(click.Choice[str]):

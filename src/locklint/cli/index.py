@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from locklint.cli.check import progress_for
-from locklint.cli.check_options import with_options_of_check
+from locklint.cli.check_options import PROGRAM_OPTIONS, with_options_of_check
 from locklint.cli.destinations import reject_unwritable
 from locklint.cli.exit_status import ExitStatus
 from locklint.cli.interrupt import stop_if_interrupted
@@ -20,24 +20,10 @@ if TYPE_CHECKING:
     from locklint.cli.request import Request
     from locklint.engine.index_file import Index
 
-# The options of `check` that choose files, settings and processes.
-_SHARED = (
-    "exclude",
-    "extend_exclude",
-    "force_exclude",
-    "respect_gitignore",
-    "target_version",
-    "isolated",
-    "config_words",
-    "jobs",
-    "executor",
-    "scheduler",
-    "quiet",
-    "verbose",
+
+@with_options_of_check(
+    *PROGRAM_OPTIONS, short_help="Write an index file, for `check --from-index`."
 )
-
-
-@with_options_of_check(*_SHARED, short_help="Write an index file, for `check --from-index`.")
 @click.argument("paths", nargs=-1, metavar="[PATHS]...", type=click.Path())
 @option(
     OptionGroup.OUTPUT,

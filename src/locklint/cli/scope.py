@@ -11,6 +11,7 @@ from locklint.cli.output import Failure, reason, write_note
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from locklint.cli.check_options import CheckOptions
     from locklint.core.diagnostic import Diagnostic
     from locklint.engine.stdin import StdinText
 
@@ -39,25 +40,17 @@ class Scope(NamedTuple):
         return touching(diagnostics, self.named)
 
 
-def scope(
-    paths: Sequence[str],
-    *,
-    nothing_named: bool,
-    only_for: bool,
-    stdin_filename: str | None,
-    isolated: bool,
-    quiet: bool = False,
-) -> Scope:
+def scope(options: CheckOptions, *, nothing_named: bool = False) -> Scope:
     """Return the files to analyse and to report on; read standard input if it is among them.
 
     Without paths the current folder is meant, unless a list was given in which nothing is named.
-    Files to report on that are not Python are passed over, with a note unless it is ``quiet``.
+    Files to report on that are not Python are passed over, with a note unless the run is quiet.
     Raise `Failure` for a name that does not exist, and for settings that cannot be used.
     """
-    from_stdin = STDIN in paths or stdin_filename is not None
-    named = tuple(path for path in paths if path != STDIN)
-    stdin = _read(stdin_filename) if from_stdin else None
-    if not only_for:
+    from_stdin = STDIN in options.paths or options.stdin_filename is not None
+    named = tuple(path for path in options.paths if path != STDIN)
+    stdin = _read(options.stdin_filename) if from_stdin else None
+    if not options.report_only_for:
         everything = not (named or from_stdin or nothing_named)
         return Scope((os.curdir,) if everything else named, stdin)
     from locklint.engine.is_python import is_python
@@ -68,7 +61,7 @@ def scope(
     if missing:
         raise Failure("\n".join(f"{path}: does not exist" for path in missing))
     passed_over = [path for path in named if os.path.isfile(path) and not is_python(path)]
-    if not quiet:
+    if not options.quiet:
         tell_passed_over(passed_over)
     named = tuple(path for path in named if path not in passed_over)
     if stdin is not None:
@@ -77,7 +70,7 @@ def scope(
         write_note("no files named: nothing to report")
         return Scope((), None, ())
     try:
-        folder = project_folder(os.curdir, isolated=isolated)
+        folder = project_folder(os.curdir, isolated=options.isolated)
     except SettingsError as error:
         raise Failure(str(error)) from None
     return Scope((folder,), stdin, named)

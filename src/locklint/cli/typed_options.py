@@ -44,7 +44,9 @@ class Option(Generic[T]):
         """Give a command the option."""
         names = [*self._names, self.name]
         if not any(name.startswith("--") for name in names):
-            names.insert(0, f"--{self.name.replace('_', '-')}")
+            long = self.name.replace("_", "-")
+            is_switch = self._attributes.get("is_flag") and self.default is None
+            names.insert(0, f"--{long}/--no-{long}" if is_switch else f"--{long}")
         # A list that is not given is empty for click, and None only afterwards.
         given = {} if self._attributes.get("multiple") else {"default": self.default}
         return option(self._group, *names, **given, **self._attributes)(command)
@@ -86,9 +88,9 @@ def flag(group: OptionGroup, *names: str, **attributes: Any) -> Option[bool]:
     return Option(group, *names, default=False, is_flag=True, **attributes)
 
 
-def switch(group: OptionGroup, names: str, help: str) -> Option[bool | None]:
+def switch(group: OptionGroup, help: str) -> Option[bool | None]:
     """Define an option that a setting decides if neither it nor its opposite is given."""
-    return Option[bool | None](group, names, default=None, help=help)
+    return Option[bool | None](group, default=None, is_flag=True, help=help)
 
 
 def text(group: OptionGroup, *names: str, **attributes: Any) -> Option[str | None]:
