@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from locklint.engine import store, workers
+from locklint.engine.facts import FileFacts
 from locklint.engine.index_file import _DIGEST_BYTES, _MAGIC, Index, read_index, write_index
 from locklint.engine.store import digest
 from tests.engine.conftest import Say
@@ -100,6 +102,16 @@ def test_facts_are_taken_from_the_index_and_worked_out_where_they_do_not_fit(
     assert say("check", "--from-index=m.lki", "--jobs=1")[:2] == expected[:2]
     assert worked == ["m.py", "m.py"]
     store.code.cache_clear()
+
+
+def test_declarations_keep_their_order(project: Path, say: Say) -> None:
+    (project / "m.py").write_text(LEAK + "".join(f"def {name}(): lock\n" for name in "zay"))
+    say("index", "m.py", "-o", "m.lki")
+    facts = msgspec.msgpack.decode(
+        zlib.decompress(read_index("m.lki").files[0].facts), type=FileFacts
+    )
+    assert facts.index is not None
+    assert list(facts.index.functions) == ["leak", *"zay"]
 
 
 def test_the_same_module_name_in_two_indexes(project: Path, say: Say) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.core.source import SourceFile
 from locklint.engine.facts import FactSettings, FileFacts, FileInput
@@ -23,10 +22,6 @@ from locklint.engine.store import (
 )
 from locklint.index.declarations import ModuleIndex
 from locklint.ir.cfg import Function
-
-T = TypeVar("T")
-
-_SORTED = msgspec.msgpack.Encoder(order="deterministic")
 
 Graphs = dict[str, tuple[Function, ...]]
 
@@ -61,7 +56,7 @@ class FactsStore:
     def keep_facts(self, key: bytes, facts: FileFacts) -> None:
         """Keep what was found, unless something in locklint went wrong with it."""
         if not facts.lowered.errors:
-            self._keep(key, facts, _encoded)
+            self._keep(key, _in_order(facts))
 
     def graphs(self, key: bytes, source: SourceFile, index: ModuleIndex) -> Graphs:
         """Return the graphs of further functions of a file that a former run made."""
@@ -76,16 +71,16 @@ class FactsStore:
 
     def keep_graphs(self, key: bytes, graphs: Graphs) -> None:
         """Keep all such graphs of a file."""
-        self._keep(_more(key), graphs, msgspec.msgpack.encode)
+        self._keep(_more(key), graphs)
 
     def flush(self) -> None:
         """Write what was kept so far."""
         if self._store is not None:
             self._store.flush()
 
-    def _keep(self, key: bytes, value: T, encode: Callable[[T], bytes]) -> None:
+    def _keep(self, key: bytes, value: FileFacts | Graphs) -> None:
         if self._store is not None and self._store.is_written:
-            data = packed(value, encode, effort=self._effort)
+            data = packed(value, effort=self._effort)
             if data is not None:
                 self._store.put(key, data)
 
@@ -94,14 +89,14 @@ def _more(key: bytes) -> bytes:
     return joined((b"more", key))
 
 
-def _encoded(facts: FileFacts) -> bytes:
-    """Facts as bytes that are the same on every run, so that build systems see no change.
+def _in_order(facts: FileFacts) -> FileFacts:
+    """Return facts that are encoded alike on every run, so that build systems see no change.
 
-    Of all that is in them only declarations hold sets, and only graphs numbers as keys, which the
-    encoder cannot sort.
+    One set is all in them that has no order. The order of declarations is a fact, and is kept.
     """
-    index = msgspec.Raw(_SORTED.encode(facts.index))
-    return msgspec.msgpack.encode((index, facts.lowered, facts.cells, facts.is_newer))
+    if facts.index is None:
+        return facts
+    return replace(facts, index=replace(facts.index, called=sorted(facts.index.called)))
 
 
 def facts_from(data: bytes, file: FileInput) -> FileFacts | None:

@@ -10,16 +10,14 @@ import hashlib
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.machinery import PathFinder
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
 from locklint import __version__
-
-T = TypeVar("T")
 
 BYTES = ("utf-8", "surrogatepass")
 """The encoding of texts in keys: paths may hold bytes that are no text."""
@@ -107,20 +105,14 @@ def most_bytes(size: int) -> int:
     return _LEAST_BYTES + _RATIO * size
 
 
-def packed(
-    value: T,
-    encode: Callable[[T], bytes] = msgspec.msgpack.encode,
-    *,
-    effort: int = 1,
-    most: int | None = None,
-) -> bytes | None:
+def packed(value: object, *, effort: int = 1, most: int | None = None) -> bytes | None:
     """Return a value as packed bytes. Return None for one that is not worth keeping.
 
     Such is one of more than ``most`` bytes, and one with numbers or texts that the encoding does
     not know.
     """
     try:
-        data = encode(value)
+        data = msgspec.msgpack.encode(value)
     except (OverflowError, UnicodeEncodeError, RecursionError):
         return None
     return None if most is not None and len(data) > most else zlib.compress(data, effort)
