@@ -246,8 +246,8 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
             self.span if named or self.is_concurrent else None,
             self.is_concurrent,
             tuple([each for each in self.requires if each.kind is RequirementKind.CALLS]),
-            self.classes,
-            event.holder and event.holder.classes,
+            _in_order(self.classes),
+            event.holder and _in_order(event.holder.classes),
         )
 
     def _named_here(self) -> Iterator[Held]:
@@ -332,3 +332,8 @@ def is_open(lock: LockRef) -> bool:
 def nameless(lock: LockRef) -> AccessPath:
     """The path of a lock that the function at hand has no name for."""
     return AccessPath(UNKNOWN_ROOT, (lock.path.last,), Root.TEMP)
+
+
+def _in_order(classes: Classes | None) -> tuple[str, ...] | None:
+    """Return classes sorted: pairs are sorted by the text of what they are identified by."""
+    return None if classes is None else tuple(sorted(classes))
