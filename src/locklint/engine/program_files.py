@@ -58,8 +58,8 @@ class ProgramFiles:
     meanwhile; ``silent`` and ``loaded`` are the files that mention no lock, and those among them
     that were needed nevertheless, by their paths; ``holders`` decide which of them use locks, and
     ``names`` are of their methods. ``searched`` are the files that were read before the first
-    question about a name. A file that a name has led to is looked up in ``files``, but no search
-    goes through it: so no result depends on what was looked up before.
+    question about a name, with what they import. A file that a name has led to is looked up in
+    ``files``, but no search goes through it: so no result depends on what was looked up before.
     """
 
     def __init__(

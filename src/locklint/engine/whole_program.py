@@ -84,7 +84,9 @@ class WholeProgram:
         self._wanted = wanted
         self._progress = progress or NoProgress()
         self.interprocedural = Interprocedural(self._progress.advance, wanted)
-        self.project = Project([file.index for file in files.searched.values()], files)
+        indexes = [file.index for file in files.searched.values()]
+        self.project = Project(indexes, files).with_imports()
+        files.searched.update(files.files)
         self.project.trace.is_on = traced
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)

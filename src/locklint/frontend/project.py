@@ -184,6 +184,18 @@ class Project:
             self._put(loaded)
         return loaded
 
+    def with_imports(self) -> Project:
+        """Return the same project with what its files import read, and searched as well."""
+        for index in self.searched:
+            targets = {*index.imports.values(), *index.star_imports}
+            for function in index.functions.values():
+                targets.update(function.imports.values())
+            for target in sorted(targets):
+                parts = target.split(".")
+                names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+                next((found for name in names if (found := self.module(name, index))), None)
+        return Project(self.modules(), self._shelf)
+
     def resolve(self, dotted: str, near: ModuleIndex | None = None) -> Found | None:
         """Return the target of an absolute dotted name, or None if it is outside the project."""
         return self._resolve(tuple(dotted.split(".")), near, None)

@@ -1,7 +1,7 @@
 """Records what results about names rest on, so that it is known which of them an edit may change.
 
 A result rests on declarations of files, and on what searches through all files give, absences
-included. Results are remembered and used for others, so each refers to the results that it used,
+included. Results are cached and used for others, so each refers to the results that it used,
 and its own list is short. Nothing is recorded unless that is turned on.
 """
 
@@ -39,7 +39,7 @@ class Interface(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Frame:
-    """What a running computation has used: facts, and other results."""
+    """The facts and the other results that a running computation has used."""
 
     __slots__ = ("interfaces", "others")
 
@@ -49,7 +49,7 @@ class _Frame:
 
 
 class Trace:
-    """What results rest on, by the keys under which they are remembered."""
+    """The facts that results rest on, by the keys under which these are cached."""
 
     def __init__(self) -> None:
         self.is_on = False
@@ -69,7 +69,7 @@ class Trace:
         return depth
 
     def end(self, depth: int, key: Hashable) -> None:
-        """End the computation of the result that is remembered under a key."""
+        """End the computation of the result that is cached under a key."""
         if len(self._running) <= depth:
             return
         frame = self._results[key] = self._running[depth]
