@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from locklint.engine.debug import print_stage, print_traces
+from locklint.engine.debug import print_program_stage, print_stage, print_traces
 
 _TEXT = """
 class A:
@@ -48,3 +48,50 @@ def test_traces(tmp_path: Path) -> None:
     assert found.text == "\n  ".join(("function two:use", *facts))
     with pytest.raises(LookupError, match="no function named other touches a lock here"):
         print_traces([str(tmp_path)], "other")
+
+
+_DATA = """\
+import threading
+
+
+class Box:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._items = []
+        self._count = 0
+
+    def add(self, item):
+        with self._lock:
+            self._put(item)
+
+    def _put(self, item):
+        self._items.append(item)
+        self._count += 1
+
+    def show(self):
+        for item in self._items:
+            print(item)
+"""
+
+
+def test_accesses(tmp_path: Path) -> None:
+    path = tmp_path / "box.py"
+    path.write_text(_DATA)
+    lines = print_program_stage("accesses", [str(path)]).text.splitlines()
+    assert lines == [
+        "data box.Box._count",
+        "  8:9  bind a constant in Box.__init__ holding nothing, before it is shared",
+        "  16:9  read in Box._put holding box.Box._lock",
+        "  16:9  update in Box._put holding box.Box._lock",
+        "",
+        "data box.Box._items",
+        "  7:9  bind in Box.__init__ holding nothing, before it is shared",
+        "  15:9  read in Box._put holding box.Box._lock",
+        "  15:9  change in Box._put holding box.Box._lock",
+        "  19:21  iterate in Box.show holding nothing",
+        "  19:21  read in Box.show holding nothing",
+        "",
+        "data box.Box._lock",
+        "  6:9  bind in Box.__init__ holding nothing, before it is shared",
+        "  11:14  read in Box.add holding nothing",
+    ]

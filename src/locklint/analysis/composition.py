@@ -207,7 +207,7 @@ class Composition:
         That of a callee is found through its call.
         """
         match one.event.kind:
-            case EventKind.GAIN | EventKind.SIGNAL:
+            case EventKind.GAIN | EventKind.SIGNAL | EventKind.READ | EventKind.WRITE:
                 return False
             case EventKind.AWAIT:
                 under_lock = any(held.blocks_threads for held in one.held)

@@ -26,6 +26,8 @@ from locklint.ir.instruction import (
     Exit,
     FunctionRef,
     Operand,
+    Operate,
+    Read,
     Release,
     Spawn,
     TryAcquire,
@@ -86,6 +88,9 @@ class Observer:
 
     def yields(self, yield_: Yield, disjunct: Disjunct) -> None:
         """Hear of a yield."""
+
+    def accesses(self, access: Assign | Read | Operate, disjunct: Disjunct) -> None:
+        """Hear of what may read or write an attribute."""
 
 
 class FunctionContext:

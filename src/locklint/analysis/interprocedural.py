@@ -32,7 +32,7 @@ from locklint.analysis.turns import find_turns
 from locklint.core.not_analysed import Reason
 from locklint.dataflow.solver import Forward, GivenUp
 from locklint.ir.cfg import Function
-from locklint.ir.event import ALL_EVENTS, EventKind
+from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -339,7 +339,8 @@ class _Attempt(NamedTuple):
         recorder.states.shared = shared
         recorder.states.deciding = relevance.deciding
         recorder.states.sets_flags = self.sets_flags
-        steps = FunctionSteps(function, lookup)
+        with_accesses = not self.wanted.isdisjoint(ACCESSES)
+        steps = FunctionSteps(function, lookup, with_accesses=with_accesses)
         context = FunctionContext(function, relevance, lookup, steps, shared)
         lockless = None if self.changes else Lockless(context)
         transfer = partial(flow, context) if lockless is None else lockless.flow

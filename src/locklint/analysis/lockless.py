@@ -25,7 +25,18 @@ from locklint.analysis.recorder import Recorder
 from locklint.analysis.state import State
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock
-from locklint.ir.instruction import Assign, Await, BlockId, Call, Enter, Exit, Instruction, Spawn
+from locklint.ir.instruction import (
+    Assign,
+    Await,
+    BlockId,
+    Call,
+    Enter,
+    Exit,
+    Instruction,
+    Operate,
+    Read,
+    Spawn,
+)
 from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return, Terminator
 from locklint.models.calls import ends_by_raising, ends_process
 
@@ -113,6 +124,11 @@ class Lockless:
             return
         block = self._context.function.blocks[block_id]
         plan = self._plan(block)
+        if recorder.notes_accesses:
+            for each in block.instructions:
+                if isinstance(each, (Assign, Read, Operate)):
+                    for disjunct in current:
+                        recorder.accesses(each, disjunct)
         for instruction in plan.noted:
             for disjunct in current:
                 _note(self._context, recorder, instruction, disjunct)

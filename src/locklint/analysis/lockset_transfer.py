@@ -33,6 +33,7 @@ from locklint.ir.instruction import (
     Exit,
     HandOver,
     Instruction,
+    Operate,
     Read,
     Release,
     Spawn,
@@ -157,6 +158,7 @@ def _execute(
         case Release(span=span, lock=lock, mode=mode, how=how):
             return release(context, span, lock, mode, how, disjunct, raised)
         case Assign(target=target, value=value):
+            context.observer.accesses(instruction, disjunct)
             if not disjunct.values:
                 return [assign(context, target, value, disjunct)]
             return [assign(context, target, value, one) for one in split((value,), disjunct)]
@@ -182,6 +184,8 @@ def _execute(
             context.observer.awaits(context, instruction, disjunct)
         case Yield():
             context.observer.yields(instruction, disjunct)
+        case Read() | Operate():
+            context.observer.accesses(instruction, disjunct)
     return [disjunct]
 
 

@@ -14,6 +14,7 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import is_known
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.events import LockStates
+from locklint.analysis.guarded_data import DataAccess, DataKey, guarded_data
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
 from locklint.analysis.leftover_releases import Leftover, leftover_releases
@@ -86,6 +87,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return Composition(
             self.call_graph, self.log_handlers.functions, self.hierarchy, self.fields
         )
+
+    @cached_property
+    def data(self) -> dict[DataKey, tuple[DataAccess, ...]]:
+        """Return the accesses to attributes, if a rule wants them."""
+        return guarded_data(self.states, self.unseen_callers)
 
     @cached_property
     def threads(self) -> Threads:

@@ -35,7 +35,7 @@ from locklint.analysis.hold import (
     key_of,
 )
 from locklint.analysis.lockset import Disjunct
-from locklint.analysis.lockset_names import canonical_lock, split
+from locklint.analysis.lockset_names import canonical, canonical_lock, split
 from locklint.analysis.lockset_notes import (
     event_of_call,
     event_of_exit,
@@ -46,14 +46,19 @@ from locklint.analysis.lockset_notes import (
 )
 from locklint.analysis.raising import Refusal, refusals
 from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.cfg import Function
-from locklint.ir.event import ALL_EVENTS, Event, EventKind
+from locklint.ir.event import ACCESSES, ALL_EVENTS, Access, Event, EventKind
 from locklint.ir.instruction import (
     Acquire,
+    Assign,
     Await,
     Call,
+    Constant,
     Enter,
     Operand,
+    Operate,
+    Read,
     Spawn,
     TryAcquire,
     Wait,
@@ -61,7 +66,9 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.instruction import Exit as Leave
 from locklint.ir.lock import LockRef, LockRole
-from locklint.ir.means import How
+from locklint.ir.means import How, OperateKind
+from locklint.ir.operands import operand_paths
+from locklint.models.changes import changes_container
 
 _Locks: TypeAlias = "tuple[tuple[Held, ...], tuple[LockKey, ...], tuple[LockKey, ...]]"
 
@@ -73,6 +80,7 @@ class Recorder(Observer):
         """``wanted``: the kinds of events that are noted."""
         self.states = LockStates(function)
         self._wanted = wanted
+        self.notes_accesses = not wanted.isdisjoint(ACCESSES)
         self._seen: set[tuple[object, ...]] = set()
 
     def _locks(self, disjunct: Disjunct) -> _Locks:
@@ -154,6 +162,9 @@ class Recorder(Observer):
 
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
         """Note a call, as an event or of functions of the program."""
+        if self.notes_accesses and call.external is not None and changes_container(call.external):
+            assert call.callee is not None
+            self._access(EventKind.WRITE, Access.CHANGE, call.callee.parent(), call.span, disjunct)
         for one in split((each.value for each in call.arguments), disjunct):
             self._happens(event_of_call(context, call, one), call.span, one)
             self._runs(run_by_call(context, call, one), one)
@@ -206,6 +217,45 @@ class Recorder(Observer):
     def yields(self, yield_: Yield, disjunct: Disjunct) -> None:
         """Note a yield."""
         self.states.yields.append(Exit(yield_.span, None, None, dict(disjunct.holds)))
+
+    def accesses(self, access: Assign | Read | Operate, disjunct: Disjunct) -> None:
+        """Note a read or a write of an attribute."""
+        if not self.notes_accesses:
+            return
+        span = access.span
+        match access:
+            case Read(path=path):
+                self._access(EventKind.READ, Access.READ, path, span, disjunct)
+            case Assign(target=target, value=value):
+                self._access(EventKind.WRITE, _binding(target, value), target, span, disjunct)
+            case Operate(kind=OperateKind.DELETE | OperateKind.DELETE_SLICE, operands=(path, *_)):
+                self._access(EventKind.WRITE, Access.DELETE, path, span, disjunct)
+            case Operate(kind=OperateKind.ITERATE, operands=(path,)):
+                self._access(EventKind.READ, Access.ITERATE, path, span, disjunct)
+
+    def _access(
+        self, kind: EventKind, how: Access, path: AccessPath, span: Span, disjunct: Disjunct
+    ) -> None:
+        """Note an access to an attribute of the method's own object, or to an element of it."""
+        path = canonical(path, disjunct)
+        if path.root is not Root.SELF or not path.fields:
+            return
+        own, rest = path.fields[0], path.fields[1:]
+        if (
+            not isinstance(own, str)
+            or len(rest) > 1
+            or not all(isinstance(field, ElementField) for field in rest)
+        ):
+            return  # What the attribute refers to is an object of its own.
+        if rest and kind is EventKind.WRITE and how is not Access.DELETE:
+            how = Access.PUT
+        attribute = AccessPath(path.root_name, (own,), Root.SELF)
+        locks = self._locks(disjunct)
+        seen = (span, how, attribute, tuple(each.key for each in locks[0]), *locks[1:])
+        if seen not in self._seen:
+            self._seen.add(seen)
+            event = Event(kind, name=how.value, path=attribute)
+            self.states.events.append(Occurrence(event, span, *locks))
 
     def _happens(self, event: Event | None, span: Span, disjunct: Disjunct) -> None:
         if event is not None:
@@ -285,6 +335,12 @@ class Recorder(Observer):
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
         self.states.exits.append(Exit(exception.cause.span, None, exception, self._left(disjunct)))
         self.lets_out(exception)
+
+
+def _binding(target: AccessPath, value: Operand) -> Access:
+    if isinstance(value, Constant):
+        return Access.BIND_CONSTANT
+    return Access.UPDATE if target in operand_paths(value) else Access.BIND
 
 
 def _kind(instruction: Acquire | TryAcquire | None) -> EventKind:

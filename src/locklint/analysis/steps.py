@@ -79,7 +79,9 @@ class FunctionSteps:
     Both are the same in all states, so that they are computed once for all visits of a block.
     """
 
-    def __init__(self, function: Function, lookup: Lookup) -> None:
+    def __init__(self, function: Function, lookup: Lookup, *, with_accesses: bool = False) -> None:
+        """``with_accesses``: what may read or write an attribute is noted too."""
+        self._acting = (*_ACTING, Read, Operate) if with_accesses else _ACTING
         self._function = function
         self._lookup = lookup
         self._own_awaited = frozenset(self._find_own_awaited())
@@ -112,7 +114,7 @@ class FunctionSteps:
                 [
                     Step(each, self._hazard(each, likely, block), acts)
                     for each, likely in self.graded(block)
-                    if (acts := isinstance(each, _ACTING)) or likely is not Grade.NEVER
+                    if (acts := isinstance(each, self._acting)) or likely is not Grade.NEVER
                 ]
             )
         return steps

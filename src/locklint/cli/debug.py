@@ -15,7 +15,7 @@ from locklint.cli.output import Failure, reason, write_error, write_result
 FILE_STAGES = ("ir", "locks")
 """The stages of a single file."""
 
-PROGRAM_STAGES = ("summary", "calls", "graph")
+PROGRAM_STAGES = ("summary", "calls", "graph", "accesses")
 """The stages of all files together."""
 
 TRACES = "traces"
@@ -58,7 +58,8 @@ def debug(
 
     For files and folders together: the waits of each function and the locks held there (summary),
     the calls and the starts of threads (calls), or the lock-order graph with its cycles, and why
-    other loops in it are no deadlocks (graph), or the facts about other files that the graph of
+    other loops in it are no deadlocks (graph), the accesses to attributes of classes with locks
+    and the locks held there (accesses), or the facts about other files that the graph of
     each function rests on (traces).
 
     For files and folders, with the settings of `check`: each place that looks like an acquire,
@@ -80,8 +81,8 @@ def debug(
         if len(files) > 1:
             raise Failure(f"the stage {stage} takes one file, not {len(files)}")
         return _print_file(stage, files[0], function)
-    if stage == "graph" and function is not None:
-        raise Failure("the lock-order graph is about the whole program: leave out --function")
+    if stage in ("graph", "accesses") and function is not None:
+        raise Failure(f"the stage {stage} is about the whole program: leave out --function")
     return _print_program(stage, files, function)
 
 

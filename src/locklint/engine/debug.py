@@ -10,6 +10,7 @@ from locklint.core.config import Config
 from locklint.engine.discover import FoundFile
 from locklint.engine.program_files import ProgramFiles, outermost
 from locklint.engine.whole_program import WholeProgram
+from locklint.ir.event import ACCESSES, ALL_EVENTS
 
 
 def print_stage(stage: str, path: str, function: str | None = None) -> str:
@@ -50,18 +51,21 @@ class ProgramText:
 def print_program_stage(
     stage: str, paths: Sequence[str], function: str | None = None
 ) -> ProgramText:
-    """The text of one stage (``summary``, ``calls`` or ``graph``) of all files under some paths.
+    """The text of one stage (``summary``, ``calls``, ``graph`` or ``accesses``) of all files.
 
-    Of the stages that go by function, ``function`` chooses one by its name; the graph has none.
+    Of the stages that go by function, ``function`` chooses one by its name; the last two have none.
     Raise `locklint.engine.pipeline.UsageError` for a path that does not exist or holds no Python
     file, and `LookupError` where there is no such function.
     """
     from locklint.analysis.call_graph_printer import print_calls
     from locklint.analysis.composition_printer import print_summaries
+    from locklint.analysis.guarded_data import print_data
     from locklint.analysis.lock_order_printer import print_lock_order
     from locklint.engine.pipeline import solve
 
-    solved = solve(paths, Config())
+    is_of_data = stage == "accesses"
+    wanted = ALL_EVENTS | ACCESSES if is_of_data else ALL_EVENTS
+    solved = solve(paths, Config(), wants=lambda: wanted)
     program = solved.program
     problems = (
         *(f"{each.path}:{each.span.line}: {each.message}" for each in program.problems),
@@ -69,6 +73,8 @@ def print_program_stage(
     )
     if stage == "graph":
         return ProgramText(print_lock_order(program), problems)
+    if is_of_data:
+        return ProgramText(print_data(program.data), problems)
     chosen = [
         each
         for each in program.ordered_functions

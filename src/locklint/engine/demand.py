@@ -21,6 +21,7 @@ from locklint.ir.operands import bound_temporaries, receivers, returned_temporar
 if TYPE_CHECKING:
     from locklint.analysis.events import Called, LockStates
     from locklint.core.source import Span
+    from locklint.engine.program_files import AnalysedFile
     from locklint.ir.cfg import Function
 
 
@@ -312,3 +313,21 @@ __all__ = [
     "takes_what_is_passed",
     "waited_for",
 ]
+
+
+def methods_beside_locks(
+    states: Mapping[str, LockStates], files: Mapping[str, AnalysedFile]
+) -> dict[str, set[str]]:
+    """Return, by path, all methods of the classes whose own locks some method acquires."""
+    owners = {
+        (one.function.path, one.function.class_name)
+        for one in states.values()
+        if any(taken.lock.path.is_own_attribute for taken in one.taken)
+    }
+    wanted: dict[str, set[str]] = {}
+    for path, owner in owners:
+        if path in files and owner is not None:
+            decls = files[path].index.functions.values()
+            own = {decl.qualname for decl in decls if decl.class_name == owner and not decl.parent}
+            wanted.setdefault(path, set()).update(own)
+    return wanted

@@ -17,6 +17,7 @@ from locklint.engine.demand import (
     holds_by_hand,
     is_called_by_name,
     makers,
+    methods_beside_locks,
     takes_what_is_passed,
     waited_for,
 )
@@ -25,7 +26,7 @@ from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
 from locklint.ir.cfg import Function, split_key
-from locklint.ir.event import ALL_EVENTS, EventKind
+from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import SIGNALS_FOR
@@ -132,6 +133,8 @@ class WholeProgram:
         self._add(self._on_demand(sorted(self._spawned() | entered_by(states)), None))
         self._follow_calls()
         self._add(self._signalling())
+        if not self._wanted.isdisjoint(ACCESSES):
+            self._add(self._lowered(methods_beside_locks(states, self.files.searched)))
         self._look_for_callers()
         self.interprocedural.settle()
 

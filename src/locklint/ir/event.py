@@ -23,17 +23,37 @@ class EventKind(IdentityEnum):
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
     AWAIT = "await"  # suspends the task, and lets others run
+    READ = "read"  # of an attribute of the object whose method it is
+    WRITE = "write"  # of such an attribute, or of what it holds
 
 
-ALL_EVENTS = frozenset(EventKind)
+class Access(IdentityEnum):
+    """Kinds of accesses to an attribute: the names of these events."""
+
+    READ = "read"
+    ITERATE = "iterate"
+    BIND = "bind"
+    UPDATE = "update"  # binds what was calculated from the old value
+    BIND_CONSTANT = "bind a constant"
+    PUT = "put an element"
+    DELETE = "delete"
+    CHANGE = "change"  # by a method of the container
+
+
+ACCESSES = frozenset((EventKind.READ, EventKind.WRITE))
+"""The kinds that are about data. There are many of each: only rules about data want them."""
+
+ALL_EVENTS = frozenset(EventKind) - ACCESSES
+"""The kinds that are about locks and waiting."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """An event that may wait, or that acquires a lock.
+    """An event: it may wait, acquire a lock, or access data.
 
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
-    the program, and on what. ``holder`` is what a callee knows about the object whose attribute the
-    lock is. ``awaited`` are the functions that run in what is waited for, as far as is known.
+    the program, and on what; or how an attribute is accessed, and which. ``holder`` is what a
+    callee knows about the object whose attribute the lock is. ``awaited`` are the functions that
+    run in what is waited for, as far as is known.
     """
 
     kind: EventKind

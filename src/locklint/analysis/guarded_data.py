@@ -1,0 +1,195 @@
+"""The accesses to the attributes of objects, and the locks that are held there.
+
+A method that only its own class calls, with a lock of the object held, holds it too. So the locks
+at the entry of private methods are computed first: those that all calls hold, callers of callers
+included. It is a greatest fixpoint; intersecting lock sets is the idea of "Eraser: A Dynamic Data
+Race Detector for Multithreaded Programs" (Savage et al., 1997), which does so in running programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from locklint.analysis.events import Called, LockStates, Manner, Occurrence
+from locklint.core.source import Span
+from locklint.ir.access_path import Root
+from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.event import ACCESSES, Access, EventKind
+from locklint.ir.lock import Exactness, LockRef
+
+CONSTRUCTION = frozenset(
+    "__init__ __new__ __post_init__ __attrs_post_init__ __setstate__ __getstate__ __del__ __copy__"
+    " __deepcopy__ __reduce__".split()
+)
+"""Methods that run while no other thread has the object, as a rule."""
+
+
+class DataKey(msgspec.Struct, frozen=True, order=True):
+    """An attribute of the objects of a class, which is named by its module and qualified name."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}.{self.name}"
+
+
+class DataAccess(msgspec.Struct, frozen=True):
+    """An access to an attribute; ``held`` are the locks that every execution holds there.
+
+    They are known by their identities; ``locks`` are those that the function itself holds.
+    ``builds``: only the object's construction runs it.
+    """
+
+    function: Function
+    span: Span
+    kind: EventKind
+    how: Access
+    held: frozenset[str]
+    builds: bool
+    locks: tuple[LockRef, ...] = ()
+
+    @property
+    def is_write(self) -> bool:
+        """Return whether it changes the attribute, or the container that it holds."""
+        return self.kind is EventKind.WRITE
+
+
+def guarded_data(
+    states: Mapping[str, LockStates], unseen_callers: frozenset[str]
+) -> dict[DataKey, tuple[DataAccess, ...]]:
+    """Return the accesses to each attribute, by place.
+
+    ``unseen_callers`` are the functions that something may call which was not analysed.
+    """
+    entries = _Entries(states, unseen_callers)
+    found: dict[DataKey, dict[tuple[str, Span, Access], DataAccess]] = {}
+    for key, one in sorted(states.items()):
+        function = one.function
+        if function.kind is not FunctionKind.METHOD or function.class_name is None:
+            continue
+        if not one.complete:
+            continue
+        for each in one.events:
+            if each.event.kind not in ACCESSES or each.event.path is None:
+                continue
+            data = DataKey(f"{function.module}.{function.class_name}", each.event.path.name)
+            held = _own(each) | entries.held(key)
+            how = Access(each.event.name)
+            place = (key, each.span, how)
+            known = found.setdefault(data, {})
+            if place in known:
+                held &= known[place].held
+            locks = tuple([one.lock for one in each.held if one.lock.identity in held])
+            builds = entries.builds(key)
+            kind = each.event.kind
+            known[place] = DataAccess(function, each.span, kind, how, held, builds, locks)
+    return {
+        data: tuple(
+            sorted(places.values(), key=lambda one: (one.function.path, one.span, one.how.value))
+        )
+        for data, places in sorted(found.items())
+    }
+
+
+def _own(one: Occurrence | Called) -> frozenset[str]:
+    """Return the identities of the held locks of the method's object, or of the whole program."""
+    released = {key.path for key in one.released}
+    return frozenset(
+        held.lock.identity
+        for held in one.held
+        if _is_own(held.lock) and held.lock.path not in released
+    )
+
+
+def _is_own(lock: LockRef) -> bool:
+    return lock.exactness is Exactness.ONE or lock.path.is_own_attribute
+
+
+class _Entries:
+    """The locks that are held whenever a private method begins."""
+
+    def __init__(self, states: Mapping[str, LockStates], unseen_callers: frozenset[str]) -> None:
+        self._states = states
+        self._calls: dict[str, list[tuple[str, Called]]] = {}
+        for caller, one in states.items():
+            for called in one.calls:
+                self._calls.setdefault(called.target, []).append((caller, called))
+        private = {
+            key
+            for key, one in states.items()
+            if _is_private(one.function) and key in self._calls and key not in unseen_callers
+        }
+        self._held: dict[str, frozenset[str] | None] = dict.fromkeys(private)
+        self._builds: dict[str, bool] = dict.fromkeys(private, True)
+        self._solve()
+
+    def held(self, key: str) -> frozenset[str]:
+        """Return the identities of the locks that all callers hold."""
+        return self._held.get(key) or frozenset()
+
+    def builds(self, key: str) -> bool:
+        """Return whether only the construction of the object runs a method."""
+        return self._states[key].function.name in CONSTRUCTION or self._builds.get(key, False)
+
+    def _solve(self) -> None:
+        changed = True
+        while changed:
+            changed = False
+            for key in sorted(self._held):
+                held = self._at_calls(key)
+                builds = all(self.builds(caller) for caller, _ in self._calls[key])
+                if held != self._held[key] or builds != self._builds[key]:
+                    self._held[key], self._builds[key] = held, builds
+                    changed = True
+
+    def _at_calls(self, key: str) -> frozenset[str] | None:
+        """Return what all calls hold; None while nothing is known of any."""
+        found: frozenset[str] | None = None
+        for caller, called in self._calls[key]:
+            if self.builds(caller):
+                continue
+            own = (
+                frozenset() if called.manner is Manner.CONCURRENT else self._held_at(caller, called)
+            )
+            if own is not None:
+                found = own if found is None else found & own
+        return found
+
+    def _held_at(self, caller: str, called: Called) -> frozenset[str] | None:
+        if not _is_of_self(called):
+            return frozenset(
+                held.lock.identity for held in called.held if held.lock.exactness is Exactness.ONE
+            )
+        own = _own(called)
+        if caller not in self._held:
+            return own
+        before = self._held[caller]
+        return None if before is None else own | before
+
+
+def _is_private(function: Function) -> bool:
+    return function.name.startswith("_") and not function.name.endswith("__")
+
+
+def _is_of_self(called: Called) -> bool:
+    """Return whether a call is of a method of the caller's own object."""
+    path = called.receiver if called.call is None else called.call.callee
+    return path is not None and path.root is Root.SELF and len(path.fields) <= 1
+
+
+def print_data(data: Mapping[DataKey, tuple[DataAccess, ...]]) -> str:
+    """Return the accesses as text: what `locklint debug accesses` shows."""
+    blocks: list[str] = []
+    for key, accesses in data.items():
+        lines = [f"data {key}"]
+        for one in accesses:
+            held = ", ".join(sorted(one.held)) or "nothing"
+            when = ", before it is shared" if one.builds else ""
+            lines.append(
+                f"  {one.span}  {one.how.value} in {one.function.qualname} holding {held}{when}"
+            )
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
