@@ -28,6 +28,8 @@ def _lines(program: Program, function: Function) -> Iterator[str]:
         return
     for root in sorted(program.threads.roots(key), key=str):
         yield f"  root {root}"
+    for entry in sorted(program.interruptions.roots(key), key=str):
+        yield f"  root {entry}"
     held = program.threads.held_on_entry(key)
     if held:
         yield f"  held on entry {', '.join(sorted(held))}"

@@ -65,7 +65,7 @@ class Composition:
     ``pairs`` gives those of each function: its own events, those of its calls while it holds
     something, and, where ``exports`` has it, everything that its callers need. ``cut`` are
     functions some of whose pairs are left out, because there are too many. ``asked`` are functions
-    that code outside the program calls with a lock held.
+    that code outside the program calls with a lock held, or that interrupt code that holds one.
     """
 
     def __init__(

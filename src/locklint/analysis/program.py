@@ -17,6 +17,12 @@ from locklint.analysis.events import LockStates
 from locklint.analysis.guarded_data import DataAccess, DataKey, guarded_data
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
+from locklint.analysis.interrupted import (
+    Interrupted,
+    locked_in_finalizers,
+    locked_in_handlers,
+)
+from locklint.analysis.interruptions import Interruptions
 from locklint.analysis.leftover_releases import Leftover, leftover_releases
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
@@ -38,9 +44,10 @@ from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
-from locklint.ir.hierarchy import Fields, Hierarchy, LogHandlers
+from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.instruction import Spawn
 from locklint.ir.lock import LockRef, LockRole
+from locklint.ir.registration import Entry
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -56,7 +63,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
     callers which were not lowered. ``unseen_releases`` are the paths whose unknown object is
     released in functions that were not lowered, after their files. ``rule_names`` are the names of
-    all rules, which comments may contain.
+    all rules, which comments may contain. ``interrupting`` are the entries of what the
+    interpreter runs in between, if some rule needs them, ``shared_fields`` the attributes of
+    classes with finalizers that lead to objects that other code knows, too.
     """
 
     functions: Mapping[str, Function]
@@ -75,6 +84,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     unseen_callers: frozenset[str] = frozenset()
     unseen_releases: frozenset[tuple[str, AccessPath]] = frozenset()
     rule_names: frozenset[str] = frozenset()
+    interrupting: tuple[Entry, ...] = ()
+    shared_fields: frozenset[Field] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -85,7 +96,10 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
         return Composition(
-            self.call_graph, self.log_handlers.functions, self.hierarchy, self.fields
+            self.call_graph,
+            self.log_handlers.functions | {each.function for each in self.interrupting},
+            self.hierarchy,
+            self.fields,
         )
 
     @cached_property
@@ -172,6 +186,25 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         """Return the waits, with a lock held, for an event that is set only with the lock."""
         return tuple(
             waiting_for_signals(self.composition, self.call_graph, self.threads, self.sources)
+        )
+
+    @cached_property
+    def interruptions(self) -> Interruptions:
+        """Return what the interpreter runs in between, such as signal handlers."""
+        return Interruptions(self.call_graph, self.threads, self.interrupting)
+
+    @cached_property
+    def locked_in_handlers(self) -> tuple[Interrupted, ...]:
+        """Return the waits of signal handlers for locks that the main thread may hold."""
+        return tuple(locked_in_handlers(self.composition, self.call_graph, self.interruptions))
+
+    @cached_property
+    def locked_in_finalizers(self) -> tuple[Interrupted, ...]:
+        """Return the waits of finalizers for locks that are held where objects are freed."""
+        return tuple(
+            locked_in_finalizers(
+                self.composition, self.call_graph, self.interruptions, self.shared_fields
+            )
         )
 
     @cached_property

@@ -41,6 +41,12 @@ def program_facts(paths: Sequence[str], config: Config, folder: str | None = Non
         ),
         "taken": _sorted(_taken(program)),
         "calls": _sorted(_calls(solved)),
+        "interruptions": _sorted(
+            (each.context.value, each.function, each.path, each.registration.span.line)
+            if each.registration is not None
+            else (each.context.value, each.function, program.functions[each.function].path, 0)
+            for each in program.interruptions.entries
+        ),
         "cycles": [list(cycle.locks) for cycle in program.lock_cycles],
         "errors": [f"{error.path}: {error.message}" for error in solved.errors],
         "incomplete": [

@@ -8,7 +8,7 @@ uses locks (`engine.call_reach`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl
@@ -45,8 +45,13 @@ def is_called_by_name(function: Function) -> bool:
 
 def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions, lowered or not, that calls with a lock held reach."""
+    return reached({c.target for one in states.values() for c in one.calls if c.held}, states)
+
+
+def reached(keys: Iterable[str], states: Mapping[str, LockStates]) -> set[str]:
+    """Return some functions, lowered or not, and those that they lead to."""
     found: set[str] = set()
-    work = [c.target for one in states.values() for c in one.calls if c.held]
+    work = [*keys]
     while work:
         key = work.pop()
         if key in found:
@@ -310,6 +315,7 @@ __all__ = [
     "holds_by_hand",
     "is_called_by_name",
     "makers",
+    "reached",
     "takes_what_is_passed",
     "waited_for",
 ]

@@ -8,7 +8,7 @@ from index files.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from locklint.engine.broken_file import compile_error
 from locklint.engine.read import ReadProblem, decode
 from locklint.engine.report import InternalError
 from locklint.index.build_lock_use import names_of_made_locks
+from locklint.index.build_scopes import span_of
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import Function
 from locklint.models.spawns import DRIVERS, PROCESS_MAKERS, THREAD_MAKERS
@@ -169,6 +170,20 @@ class OpenFile:
                 graphs[qualname] = lowered
         return Lowered(graphs, tuple(problems), tuple(errors))
 
+    def module_code_calling(self, names: Collection[str]) -> tuple[Function, ...]:
+        """Return the graph of those statements of the module that call something of these names."""
+        from locklint.frontend.parse import LoweringProblem
+
+        tree = self.parsed()
+        statements = [
+            each
+            for each in (tree.body if tree is not None else ())
+            if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            and any(_called_name(node) in names for node in ast.walk(each))
+        ]
+        found = _Lowering(self, []).module_code([span_of(s, self.source) for s in statements])
+        return () if isinstance(found, LoweringProblem) else found
+
     def parsed(self) -> ast.Module | None:
         """Return the syntax tree of the file. Return None if it lacks the places of the text."""
         if self.is_newer:
@@ -193,7 +208,7 @@ class _Lowering:
         from locklint.frontend.lower_module import FunctionSource, lower_function
 
         if qualname == MODULE_CODE:
-            return self._module_code()
+            return self.module_code(self._file.index.module_statements)
         declaration = self._file.index.functions[qualname]
         return lower_function(
             FunctionSource(
@@ -208,12 +223,12 @@ class _Lowering:
             )
         )
 
-    def _module_code(self) -> tuple[Function, ...] | LoweringProblem:
+    def module_code(self, spans: Sequence[Span]) -> tuple[Function, ...] | LoweringProblem:
+        """Return the graph of some statements of the module, and those of nested functions."""
         from locklint.frontend.lower_module import lower_module_code
 
         tree = self._file.parsed()
         by_line = {statement.lineno: statement for statement in tree.body} if tree else {}
-        spans = self._file.index.module_statements
         nodes = [by_line[span.line] for span in spans if span.line in by_line]
         return lower_module_code(
             self._file.source, spans, nodes if len(nodes) == len(spans) else None, self._names
@@ -395,6 +410,15 @@ _BLOCKS: dict[type[ast.AST], list[str]] = {
     if (fields := [each for each in kind._fields if each in _BLOCK_FIELDS])
 }
 """The fields that hold statements, by the kind of node."""
+
+
+def _called_name(node: ast.AST) -> str:
+    """Return the last name of what a node calls, or an empty string."""
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name
+        case _:
+            return ""
 
 
 def _definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -310,6 +310,8 @@ def analyse(
         module_calls=inputs.module_calls(),
         unseen_callers=inputs.unseen_callers(),
         unseen_releases=inputs.unseen_releases(),
+        interrupting=analysis.interrupting,
+        shared_fields=inputs.shared_fields(analysis.interrupting),
         declared_orders=orders,
     )
     indexes = [file.index for file in files.files.values()]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from locklint.engine.demand import called_as
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.context import Context
 from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
+from locklint.ir.registration import Entry
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -90,6 +92,31 @@ class ProgramInputs:
             classes_of_new_objects(inference, self._constructed()),
             given_locks(self._resolver, {**asked, **made, **variables}),
         )
+
+    def shared_fields(self, entries: Iterable[Entry]) -> frozenset[Field]:
+        """Return the attributes of finalized objects that lead to objects that others know, too.
+
+        They are those on which methods of their classes call something, or that hold its lock.
+        """
+        from locklint.frontend.fields import shared_fields
+
+        functions = self._solved.functions
+        classes = {
+            functions[each.function].class_key
+            for each in entries
+            if each.context is Context.FINALIZER and each.function in functions
+        }
+        asked: dict[Field, None] = {}
+        for states in self._solved.states.values():
+            key = states.function.class_key
+            for called in states.calls if key in classes else ():
+                path = called.call.written_receiver if called.call else called.receiver
+                if path is not None and path.root is Root.SELF and path.fields:
+                    asked[key, path.fields[0]] = None
+            for lock in states.locks.values() if key in classes else ():
+                if lock.path.root is Root.SELF and len(lock.path.fields) > 1:
+                    asked[key, lock.path.fields[0]] = None
+        return shared_fields(self._resolver.inference, asked)
 
     def _constructed(self) -> set[str]:
         """The classes of the objects that are made in functions that were analysed."""

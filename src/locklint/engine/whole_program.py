@@ -18,18 +18,23 @@ from locklint.engine.demand import (
     is_called_by_name,
     makers,
     methods_beside_locks,
+    reached,
     takes_what_is_passed,
     waited_for,
 )
+from locklint.engine.facts import OpenFile
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
-from locklint.ir.cfg import Function, split_key
+from locklint.ir.cfg import Function, FunctionKind, split_key
+from locklint.ir.context import Context
 from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
+from locklint.ir.registration import Entry
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import SIGNALS_FOR
+from locklint.models.registrations import FINALIZER, registering_names
 
 if TYPE_CHECKING:
     from locklint.engine.call_reach import CallReach
@@ -110,6 +115,7 @@ class WholeProgram:
         self._used: set[str] = set()
         self._judged = JudgedByRaising(self.interprocedural.states)
         self._marked: set[str] = set()
+        self.interrupting: tuple[Entry, ...] = ()
 
     def solve(self, lowered: Sequence[tuple[AnalysedFile, list[Function]]]) -> None:
         """Solve the functions, and all others that turn out to matter to them."""
@@ -135,6 +141,7 @@ class WholeProgram:
         self._add(self._signalling())
         if not self._wanted.isdisjoint(ACCESSES):
             self._add(self._lowered(methods_beside_locks(states, self.files.searched)))
+        self._interruptions()
         self._look_for_callers()
         self.interprocedural.settle()
 
@@ -390,6 +397,47 @@ class WholeProgram:
                     wanted.setdefault(path, set()).add(outermost(file.index, decl).qualname)
         return self._lowered(wanted)
 
+    def _interruptions(self) -> None:
+        """Find what the interpreter runs in between, such as signal handlers (LCK701, LCK702).
+
+        It is lowered as far as it may reach a lock.
+        """
+        states = self.interprocedural.states
+        if EventKind.INTERRUPT not in self._wanted or not any(e.taken for e in states.values()):
+            return
+        from locklint.engine.call_reach import CallReach
+
+        wanted: dict[str, set[str]] = {}
+        found: dict[Entry, None] = {}
+        for path, file in list(self.files.files.items()):
+            found |= dict.fromkeys(_finalizers(file.index))
+            names = registering_names(file.source.text)
+            wanted[path] = {
+                outermost(file.index, decl).qualname
+                for decl in file.index.functions.values()
+                if not names.isdisjoint(decl.called)
+            }
+            if not names.isdisjoint(file.index.called):
+                asked = partial(OpenFile(file.source, file.index).module_code_calling, names)
+                code = self.with_effects(file, self._answer(file, asked, ()))
+                found |= dict.fromkeys(entry for each in code for entry in _entries(each))
+                others = [each for each in code if each.kind is not FunctionKind.MODULE]
+                self._add([e for e in others if e.key not in self.interprocedural.functions])
+        self._add(self._lowered(wanted))
+        for function in self.interprocedural.functions.values():
+            found |= dict.fromkeys(_entries(function))
+        self.interrupting = tuple(found)
+        keys = {each.function for each in found}
+        uses = self._resolver.dispatch.decorations.uses
+        calls = CallReach(self.written_calls(), self.project, states, uses, frozenset())
+        for _ in range(_MAX_DEPTH):
+            known = self.interprocedural.functions.keys()
+            fresh = self._on_demand(sorted(reached(keys, states) - known), calls)
+            if not fresh:
+                break
+            self._add(fresh)
+            calls.renew()
+
     def _on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
         """Return functions by their keys, and those nested in them, if they may reach a lock.
 
@@ -570,3 +618,16 @@ class WholeProgram:
 
     def _internal(self, path: str, error: Exception) -> None:
         self.errors.append(InternalError.of(path, error))
+
+
+def _finalizers(index: ModuleIndex) -> Iterator[Entry]:
+    for decl in index.functions.values():
+        if decl.name == FINALIZER and decl.class_name is not None:
+            yield Entry(f"{index.key}:{decl.qualname}", Context.FINALIZER)
+
+
+def _entries(function: Function) -> Iterator[Entry]:
+    """Return the entries of what a function gives to the interpreter."""
+    for each in function.registers:
+        for target in each.targets:
+            yield Entry(target, each.context, function.key, function.path, each)

@@ -16,7 +16,7 @@ from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Callee, Resolver
-from locklint.frontend.spawning import spawns
+from locklint.frontend.spawning import registrations, spawns
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import ApiUse, UseKind
@@ -46,6 +46,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
 from locklint.ir.means import BY_WITH, How, Means, Use
+from locklint.ir.registration import Registration
 from locklint.ir.terminator import Branch, Catch, Handler, Jump, Return, Swallows, Terminator, Truth
 from locklint.models.calls import EXPECTING_MANAGER
 from locklint.models.table import LockTable
@@ -101,6 +102,7 @@ class EffectPass:
         self._implicit = ImplicitCalls(function.key, resolver, self._definitions, immediate)
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
+        self._registers: list[Registration] = []
         self._mentions: set[str] = set()
         self._given_away: set[str] = set()
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
@@ -134,6 +136,7 @@ class EffectPass:
             api_uses=tuple(sorted(set(self._uses), key=lambda use: (use.span, use.kind.value))),
             mentions=frozenset(self._mentions),
             given_away=frozenset(self._given_away),
+            registers=tuple(self._registers),
         )
 
     # -- instructions -----------------------------------------------------------------------
@@ -218,6 +221,7 @@ class EffectPass:
         yield from spawns(
             call, callee, module, self._definitions, self._operands.callee, self._operands.lock
         )
+        self._registers += registrations(call, module, self._definitions, self._operands.callee)
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""

@@ -32,6 +32,21 @@ def older_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Fiel
     return _bound_only_as(inference, asked, _is_parameter)
 
 
+def shared_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
+    """Return those of the attributes that lead to objects that other code knows, too.
+
+    They were passed to the constructor, or are attributes of the class itself.
+    """
+    asked = tuple(asked)
+    found = set(older_fields(inference, asked))
+    for key, name in asked:
+        cls = class_of(inference, key)
+        places = inference.attributes.slot(cls, name).places if cls is not None else ()
+        if places and all(place.on_class for place in places):
+            found.add((key, name))
+    return frozenset(found)
+
+
 def own_fields(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
     """Return those of the attributes, each with its class's key, that lead to objects of their own.
 

@@ -1,8 +1,9 @@
-"""Translation of calls that make threads, tasks and processes to `Spawn`."""
+"""Translation of calls that let a function run beside the caller, or in between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,6 +12,8 @@ from locklint.frontend.resolver import Callee
 from locklint.ir.access_path import AccessPath
 from locklint.ir.instruction import Call, CallArgument, Display, FunctionRef, Operand, Spawn
 from locklint.ir.lock import LockRef
+from locklint.ir.registration import Registration
+from locklint.models.registrations import registrars
 from locklint.models.spawns import Spawner, spawner
 
 
@@ -35,29 +38,63 @@ def spawns(
     function = _argument(call, known.position, known.name)
     if function is None:
         return
-    receiver: AccessPath | None = None
-    targets: tuple[str, ...] = ()
     passed = _passed(call, known, definitions)
-    if isinstance(function.value, AccessPath):
-        path = function.value
-        made = definitions.call(path)
-        if made is not None and made.callee is not None and made.callee.name == "partial":
-            first, *bound = made.arguments or (None,)
-            if first is None or not isinstance(first.value, AccessPath):
-                return
-            path, passed = first.value, (*[b for b in bound if b is not None], *passed)
-        found = resolve(path)
-        targets = found.targets
-        if found.bound and path.fields:
-            receiver = found.receiver or path.parent()
-        reference = definitions.function(path)
-        if not targets and reference is not None:
-            targets = (f"{module}:{reference.qualname}",)
-    elif isinstance(function.value, FunctionRef):
-        targets = (f"{module}:{function.value.qualname}",)
+    targets, receiver, bound = _resolved(function.value, module, definitions, resolve)
+    passed = (*bound, *passed)
     if targets:
         passed = tuple([msgspec.structs.replace(each, lock=lock(each.value)) for each in passed])
         yield Spawn(call.span, targets, known.context, passed, receiver, call.result)
+
+
+def registrations(
+    call: Call,
+    module: str,
+    definitions: Definitions,
+    resolve: Callable[[AccessPath | None], Callee],
+) -> Iterator[Registration]:
+    """Return the functions that a resolved call gives to the interpreter, to run in between."""
+    for known in registrars(call.external) if call.external is not None else ():
+        function = _argument(call, known.position, known.name)
+        if function is None or call.external is None:
+            continue
+        targets, receiver, _ = _resolved(function.value, module, definitions, resolve)
+        of = None if known.of is None else _argument(call, known.of, None)
+        owner = of.value if of is not None and isinstance(of.value, AccessPath) else None
+        if targets:
+            yield Registration(call.span, known.context, call.external, targets, receiver, owner)
+
+
+_Resolved: TypeAlias = "tuple[tuple[str, ...], AccessPath | None, tuple[CallArgument, ...]]"
+
+
+def _resolved(
+    value: Operand,
+    module: str,
+    definitions: Definitions,
+    resolve: Callable[[AccessPath | None], Callee],
+) -> _Resolved:
+    """Return the keys of a function that is passed, its receiver, and the arguments of a partial.
+
+    There are no keys if nothing is known about it.
+    """
+    if isinstance(value, FunctionRef):
+        return (f"{module}:{value.qualname}",), None, ()
+    if not isinstance(value, AccessPath):
+        return (), None, ()
+    path, bound = value, tuple[CallArgument, ...]()
+    made = definitions.call(path)
+    if made is not None and made.callee is not None and made.callee.name == "partial":
+        first, *rest = made.arguments or (None,)
+        if first is None or not isinstance(first.value, AccessPath):
+            return (), None, ()
+        path, bound = first.value, tuple([each for each in rest if each is not None])
+    found = resolve(path)
+    targets = found.targets
+    receiver = (found.receiver or path.parent()) if found.bound and path.fields else None
+    reference = definitions.function(path)
+    if not targets and reference is not None:
+        targets = (f"{module}:{reference.qualname}",)
+    return targets, receiver, bound
 
 
 def _argument(call: Call, position: int | None, name: str | None) -> CallArgument | None:

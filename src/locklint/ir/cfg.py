@@ -14,6 +14,7 @@ from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.api_use import ApiUse
 from locklint.ir.instruction import BlockId, Call, Constant, Instruction
 from locklint.ir.parameter import Parameter, Star, element_of
+from locklint.ir.registration import Registration
 from locklint.ir.terminator import Branch, Catch, Jump, Terminator
 
 # Names of lambdas hold a line and a column, with a colon in between.
@@ -88,6 +89,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     names. ``entry`` is the id of the first block. ``defaults`` are the parameters' defaults that
     are literals. ``wrapper`` is set for the use of a decorator's wrapper in front of one function,
     which is named after that function: it is the qualified name of the code that runs.
+    ``registers`` are the functions that it gives to the interpreter.
     """
 
     key: str
@@ -113,6 +115,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     given_away: frozenset[str] = frozenset()  # parameters that are stored, or that others may keep
     defaults: tuple[tuple[str, Constant], ...] = ()
     wrapper: str = ""
+    registers: tuple[Registration, ...] = ()
 
     @property
     def class_key(self) -> str:

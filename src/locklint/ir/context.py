@@ -8,8 +8,9 @@ from locklint.core.identity_enum import IdentityEnum
 class Context(IdentityEnum):
     """Contexts that run a function.
 
-    The tables in `locklint.models.spawns` say which call starts which context. Nothing starts the
-    contexts from FINALIZER on yet.
+    The tables in `locklint.models.spawns` say which call starts which context. The contexts from
+    FINALIZER on are those of `locklint.models.registrations`: what runs in them interrupts other
+    code, rather than running beside it.
     """
 
     MAIN = "main"  # the code of modules, and what it calls

@@ -25,6 +25,7 @@ class EventKind(IdentityEnum):
     AWAIT = "await"  # suspends the task, and lets others run
     READ = "read"  # of an attribute of the object whose method it is
     WRITE = "write"  # of such an attribute, or of what it holds
+    INTERRUPT = "interrupt"  # lets the interpreter run a function in between
 
 
 class Access(IdentityEnum):

@@ -55,6 +55,7 @@ _METHODS: dict[str, Spawner] = {
     "call_soon_threadsafe": Spawner(Context.TASK, 0, rest=True),
     "call_soon": Spawner(Context.TASK, 0, rest=True),
     "call_later": Spawner(Context.TASK, 1, rest=True),
+    "add_signal_handler": Spawner(Context.TASK, 1, rest=True),
 }
 
 _EXECUTORS = (

@@ -1,0 +1,278 @@
+"""Locks for which a signal handler or a finalizer waits, and that what it interrupts may hold."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.composition import Composition
+from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.events import Manner
+from locklint.analysis.interruptions import Holder, Interruptions
+from locklint.analysis.paths import Paths
+from locklint.analysis.self_deadlock import held_again, waits_for_itself
+from locklint.core.diagnostic import Confidence
+from locklint.core.source import Span
+from locklint.dataflow.order import all_successors
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.context import Context
+from locklint.ir.event import EventKind
+from locklint.ir.hierarchy import Field
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    BlockId,
+    Call,
+    CallArgument,
+    Constant,
+    Instruction,
+    Operate,
+    Read,
+    Release,
+    TryAcquire,
+    Unknown,
+)
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
+from locklint.ir.means import OperateKind
+from locklint.ir.registration import Entry
+from locklint.ir.terminator import Equals, IsNone, Opaque, Truth
+from locklint.models.registrations import IGNORING
+
+
+class Interrupted(msgspec.Struct, frozen=True, eq=False):
+    """A wait for a lock, in code that ``entry`` lets run while ``holder`` holds the lock.
+
+    ``proven``: it is one object, the wait is certain, and so is the thread of the holder.
+    """
+
+    entry: Entry
+    pair: CriticalPair
+    lock: LockRef
+    holder: Holder
+    proven: bool
+
+
+def locked_in_handlers(
+    composition: Composition, graph: CallGraph, interruptions: Interruptions
+) -> Iterator[Interrupted]:
+    """Return the waits of signal handlers for locks that the main thread may hold."""
+    for entry, pair, lock in _waits(composition, interruptions, Context.SIGNAL):
+        holders = sorted(
+            (
+                each
+                for each in interruptions.holders(lock)
+                if _excludes(each, pair) and _may_be_in_main_thread(each, pair, graph)
+            ),
+            key=lambda each: (_RANKS[each.context], *interruptions.rank(each, entry)),
+        )
+        best = next(iter(holders), None)
+        if best is not None:
+            # What a lambda of a module calls looks like what the module calls itself.
+            is_lambda = graph.function(entry.function).kind is FunctionKind.LAMBDA
+            proven = best.context is Context.MAIN and not is_lambda and _is_sure(pair, lock)
+            yield Interrupted(entry, pair, lock, best, proven)
+
+
+_RANKS = {Context.MAIN: 0, Context.UNKNOWN: 1, Context.SIGNAL: 2}
+
+
+def locked_in_finalizers(
+    composition: Composition,
+    graph: CallGraph,
+    interruptions: Interruptions,
+    shared: frozenset[Field],
+) -> Iterator[Interrupted]:
+    """Return the waits of finalizers for locks that other code holds where objects are freed."""
+    for entry, pair, lock in _waits(composition, interruptions, Context.FINALIZER):
+        if not _outlives(lock, entry, graph.function(entry.function), shared):
+            continue
+        holders = interruptions.holders(lock)
+        for holder in sorted(holders, key=lambda each: interruptions.rank(each, entry)):
+            if holder.context is Context.SIGNAL or not _excludes(holder, pair):
+                continue
+            if _may_free(holder.function, holder.span, lock):
+                always = entry.registration is not None and entry.registration.of is None
+                yield Interrupted(entry, pair, lock, holder, always and _is_sure(pair, lock))
+                break
+
+
+def _waits(
+    composition: Composition, interruptions: Interruptions, context: Context
+) -> Iterator[tuple[Entry, CriticalPair, LockRef]]:
+    """Return the waits for locks in what interrupts; the best of each function, place and lock."""
+    found: dict[tuple[str, Span, str], tuple[Entry, CriticalPair, LockRef]] = {}
+    for entry in interruptions.entries:
+        if entry.context is not context:
+            continue
+        for pair in composition.pairs.get(entry.function, ()):
+            lock = pair.event.lock
+            if lock is None or pair.event.kind is not EventKind.ACQUIRE or pair.is_concurrent:
+                continue
+            if not _blocks(lock) or pair.released or held_again(pair) is not None:
+                continue
+            place = (entry.function, pair.span, lock.identity)
+            old = found.get(place)
+            if old is None or pair.rank() < old[1].rank():
+                found[place] = (entry, pair, lock)
+    yield from found.values()
+
+
+def _blocks(lock: LockRef) -> bool:
+    """Return whether a thread that holds the lock, a known one, would wait for itself."""
+    if lock.exactness not in (Exactness.ONE, Exactness.PER_INSTANCE) or lock.kind.is_async:
+        return False
+    return lock.kind.role is not LockRole.SEMAPHORE and waits_for_itself(lock)
+
+
+def _excludes(holder: Holder, pair: CriticalPair) -> bool:
+    """Return whether the wait does not end while the lock is held: not both only read."""
+    return not holder.taken.key.mode is pair.event.mode is Mode.SHARED
+
+
+def _is_sure(pair: CriticalPair, lock: LockRef) -> bool:
+    return (
+        pair.certain
+        and pair.manner is Manner.DIRECT
+        and not pair.state
+        and lock.exactness is Exactness.ONE
+        and lock.confidence is Confidence.HIGH
+    )
+
+
+# -- signals --------------------------------------------------------------------------------
+
+
+def _may_be_in_main_thread(holder: Holder, pair: CriticalPair, graph: CallGraph) -> bool:
+    """Return whether a signal may interrupt a holder, and the handler then waits all the same."""
+    if holder.context is Context.THREAD:
+        return False
+    chain = [(graph.function(link.function), link.span) for link in pair.chain()]
+    tested = {name for function, span in chain for name in _tested(function, span)}
+    if _sets(tested, holder.function, holder.span):
+        return False  # So what the handler tests may say not to wait.
+    if holder.context is not Context.SIGNAL:
+        return True
+    return not any(
+        _ignores_signals(function) or _sets(tested, function, span) for function, span in chain
+    )
+
+
+def _tested(function: Function, place: Span) -> Iterator[str]:
+    """Return the names of what is tested before a place."""
+    for test in Paths(function).tests_before(place):
+        match test.condition:
+            case Opaque(mentions=mentions):
+                yield from map(_name, mentions)
+            case Truth(value=AccessPath() as path) | IsNone(value=AccessPath() as path):
+                yield _name(path)
+            case Equals(value=AccessPath() as path):
+                yield _name(path)
+
+
+def _sets(names: Collection[str], function: Function, before: Span) -> bool:
+    """Return whether a function sets something of these names before a place."""
+    return bool(names) and any(
+        isinstance(each, Assign) and each.span < before and _name(each.target) in names
+        for each in _instructions(function)
+    )
+
+
+def _name(path: AccessPath) -> str:
+    return path.last if path.fields else path.root_name
+
+
+def _ignores_signals(function: Function) -> bool:
+    """Return whether a handler exchanges or blocks handlers, so that it runs only once."""
+    return any(
+        isinstance(each, Call)
+        and (
+            each.external == "signal.pthread_sigmask"
+            or (
+                each.external == "signal.signal"
+                and any(_name_of(one) in IGNORING for one in each.arguments)
+            )
+        )
+        for each in _instructions(function)
+    )
+
+
+def _name_of(argument: CallArgument) -> str:
+    return _name(argument.value) if isinstance(argument.value, AccessPath) else ""
+
+
+# -- finalizers -----------------------------------------------------------------------------
+
+
+def _outlives(lock: LockRef, entry: Entry, function: Function, shared: frozenset[Field]) -> bool:
+    """Return whether a lock may be held by code that does not keep the freed object alive.
+
+    The lock of the freed object itself, or of one that it has made, is held only by methods that
+    run on the object, or that other code has a reference for. Attributes in ``shared`` lead to
+    other objects.
+    """
+    if lock.exactness is Exactness.ONE:
+        return True
+    path, registered = lock.path, entry.registration
+    if path.root is not Root.SELF:
+        return False
+    if registered is not None:
+        freed = registered.of
+        return (
+            registered.receiver is not None
+            and freed is not None
+            and not (registered.receiver.starts_with(freed) or freed == registered.receiver)
+        )
+    return len(path.fields) > 1 and (function.class_key, path.fields[0]) in shared
+
+
+def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
+    """Return whether objects may be freed in a section: it does more than count."""
+    work: deque[tuple[BlockId, int]] = deque()
+    for block in function.blocks.values():
+        for index, each in enumerate(block.instructions):
+            if each.span == acquire and isinstance(each, Acquire | TryAcquire):
+                work.append((block.id, index + 1))
+    if not work:
+        return True  # A callee has acquired the lock.
+    entered: set[BlockId] = set()
+    while work:
+        block_id, index = work.popleft()
+        if index == 0:
+            if block_id in entered:
+                continue
+            entered.add(block_id)
+        block = function.blocks[block_id]
+        for each in block.instructions[index:]:
+            if isinstance(each, Release) and each.lock.identity == lock.identity:
+                break
+            if not _only_counts(each):
+                return True
+        else:
+            work.extend((successor, 0) for successor in all_successors(block))
+    return False
+
+
+def _only_counts(instruction: Instruction) -> bool:
+    """Return whether an instruction makes no object that is tracked, and drops none."""
+    match instruction:
+        case Read() | Acquire() | TryAcquire() | Release():
+            return True
+        case Operate(kind=OperateKind.OPERATOR):
+            return True
+        case Assign(target=target, value=value):
+            if target.is_variable and target.root is Root.LOCAL:
+                return True
+            if isinstance(value, Unknown):
+                return value.is_number
+            return isinstance(value, Constant) and isinstance(value.value, int | float)
+        case _:
+            return False
+
+
+def _instructions(function: Function) -> Iterator[Instruction]:
+    for block in function.blocks.values():
+        yield from block.instructions

@@ -1,0 +1,102 @@
+"""Functions that the interpreter runs in between, and the code that they interrupt.
+
+A signal handler runs in the main thread, between any two of its instructions. A finalizer runs in
+any thread, where the last reference to an object is dropped, or where the collector runs. What they
+interrupt keeps its locks, and cannot go on before they have ended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+import msgspec
+
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.events import LockStates, Taken
+from locklint.analysis.threads import Threads
+from locklint.core.source import Span
+from locklint.ir.cfg import Function
+from locklint.ir.context import Context
+from locklint.ir.lock import LockRef
+from locklint.ir.registration import Entry
+
+
+class Holder(msgspec.Struct, frozen=True, eq=False):
+    """A function that may be interrupted while it holds a lock, and its acquire.
+
+    ``context`` MAIN: in the main thread, UNKNOWN: in any; SIGNAL: it is run by the interruption.
+    """
+
+    states: LockStates
+    taken: Taken
+    context: Context
+
+    @property
+    def function(self) -> Function:
+        """Return the function itself."""
+        return self.states.function
+
+    @property
+    def span(self) -> Span:
+        """Return the place of the acquire."""
+        return self.taken.acquisition.span
+
+
+class Interruptions:
+    """The interruptions of a program, by the entries that were found in it."""
+
+    def __init__(self, graph: CallGraph, threads: Threads, entries: Iterable[Entry]) -> None:
+        self._graph = graph
+        self._threads = threads
+        self.entries = tuple([each for each in entries if each.function in graph.states])
+        self._keys = frozenset(each.function for each in self.entries)
+
+    @cached_property
+    def _reaching(self) -> Mapping[str, Sequence[Entry]]:
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            for key in self._threads.reached_from(entry.function):
+                found[key].append(entry)
+        return found
+
+    def roots(self, key: str) -> Sequence[Entry]:
+        """The entries from which a function is reached."""
+        return self._reaching.get(key, ())
+
+    def holders(self, lock: LockRef) -> Iterator[Holder]:
+        """Return the functions that acquire a lock, by its identity; one for each acquire."""
+        for states, taken in self._takers.get(lock.identity, ()):
+            yield Holder(states, taken, self._context(states.function.key))
+
+    def rank(self, holder: Holder, entry: Entry) -> tuple[object, ...]:
+        """The smaller, the better an example: one that the interruption does not run itself."""
+        key = holder.function.key
+        return key in self._threads.reached_from(entry.function), key, holder.span
+
+    @cached_property
+    def _takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:
+        found: dict[str, list[tuple[LockStates, Taken]]] = defaultdict(list)
+        for states in self._graph.states.values():
+            for taken in states.taken:
+                # If another function releases the lock, it is a signal.
+                if taken.lock.identity not in states.shared.released:
+                    lock = self._graph.named(states.function, taken.lock)
+                    found[lock.identity].append((states, taken))
+        return found
+
+    def _context(self, key: str) -> Context:
+        """Return the context in which a function runs, but for its interruptions."""
+        roots = [each for each in self._threads.roots(key) if each.function not in self._keys]
+        contexts = {each.context for each in roots}
+        if Context.MAIN in contexts:
+            return Context.MAIN
+        if Context.TASK in contexts or Context.TEST in contexts:
+            return Context.UNKNOWN
+        is_started = any(each.is_started for each in contexts)
+        for each in roots:
+            # A public method with known callers has no others, as far as anyone knows.
+            if each.context is Context.UNKNOWN and not (is_started and each.function == key):
+                return Context.UNKNOWN
+        return Context.THREAD if is_started else Context.SIGNAL

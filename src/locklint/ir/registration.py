@@ -1,0 +1,43 @@
+"""Functions that are given to the interpreter, to run in between or at the end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath
+from locklint.ir.context import Context
+
+
+class Registration(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A call, of an external name ``by``, that gives functions to the interpreter.
+
+    ``targets`` are the keys of what it may run, ``receiver`` what that is bound to. ``of`` is the
+    object after whose end it runs.
+    """
+
+    span: Span
+    context: Context
+    by: str
+    targets: tuple[str, ...]
+    receiver: AccessPath | None = None
+    of: AccessPath | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The start of an interruption, in ``function``.
+
+    ``registrar`` is the key of the function that has registered it, in the file ``path``. Without a
+    ``registration`` it is the method that runs before an object is freed.
+    """
+
+    function: str
+    context: Context
+    registrar: str = ""
+    path: str = ""
+    registration: Registration | None = None
+
+    def __str__(self) -> str:
+        registered = self.registration
+        where = f" registered at {self.registrar} {registered.span}" if registered else ""
+        return f"{self.context.value} {self.function}{where}"
