@@ -217,16 +217,15 @@ def _outlives(lock: LockRef, entry: Entry, function: Function, shared: frozenset
     if lock.exactness is Exactness.ONE:
         return True
     path, registered = lock.path, entry.registration
-    if path.root is not Root.SELF:
-        return False
-    if registered is not None:
-        freed = registered.of
-        return (
-            registered.receiver is not None
-            and freed is not None
-            and not (registered.receiver.starts_with(freed) or freed == registered.receiver)
-        )
-    return len(path.fields) > 1 and (function.class_key, path.fields[0]) in shared
+    if registered is None:
+        is_shared = (function.class_key, next(iter(path.fields[:-1]), "")) in shared
+        return path.root is Root.SELF and is_shared
+    freed, receiver = registered.of, registered.receiver
+    if freed is None:
+        return True
+    if path.root is Root.CLOSURE:
+        return path.root_name != freed.root_name  # Else it keeps the object alive.
+    return path.root is Root.SELF and receiver is not None and not receiver.starts_with(freed)
 
 
 def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
