@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -14,11 +15,11 @@ from locklint.analysis.events import Manner
 from locklint.analysis.interruptions import Holder, Interruptions
 from locklint.analysis.paths import Paths
 from locklint.analysis.self_deadlock import held_again, waits_for_itself
-from locklint.core.diagnostic import Confidence
+from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.cfg import Function, FunctionKind, split_key
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field
@@ -41,6 +42,10 @@ from locklint.ir.means import OperateKind
 from locklint.ir.registration import Entry
 from locklint.ir.terminator import Equals, IsNone, Opaque, Truth
 from locklint.models.registrations import IGNORING
+from locklint.models.spawns import is_of_tests
+
+_MOST_CALLS = 6
+"""The largest number of calls that a warning rests on."""
 
 
 class Interrupted(msgspec.Struct, frozen=True, eq=False):
@@ -55,29 +60,32 @@ class Interrupted(msgspec.Struct, frozen=True, eq=False):
     holder: Holder
     proven: bool
 
+    @property
+    def severity(self) -> Severity:
+        """Return the severity of a finding; each call on the way adds a doubt (ADR 103)."""
+        if self.proven:
+            return Severity.ERROR
+        return Severity.INFO if self.pair.depth > _MOST_CALLS else Severity.WARNING
+
+
+_Verdict: TypeAlias = Callable[[Entry, CriticalPair, LockRef], "Interrupted | None"]
+
 
 def locked_in_handlers(
     composition: Composition, graph: CallGraph, interruptions: Interruptions
 ) -> Iterator[Interrupted]:
     """Return the waits of signal handlers for locks that the main thread may hold."""
-    for entry, pair, lock in _waits(composition, interruptions, Context.SIGNAL):
-        holders = sorted(
-            (
-                each
-                for each in interruptions.holders(lock)
-                if _excludes(each, pair) and _may_be_in_main_thread(each, pair, graph)
-            ),
-            key=lambda each: (_RANKS[each.context], *interruptions.rank(each, entry)),
-        )
-        best = next(iter(holders), None)
-        if best is not None:
-            # What a lambda of a module calls looks like what the module calls itself.
-            is_lambda = graph.function(entry.function).kind is FunctionKind.LAMBDA
-            proven = best.context is Context.MAIN and not is_lambda and _is_sure(pair, lock)
-            yield Interrupted(entry, pair, lock, best, proven)
 
+    def verdict(entry: Entry, pair: CriticalPair, lock: LockRef) -> Interrupted | None:
+        for holder in interruptions.holders(lock, entry):
+            if _excludes(holder, pair) and _may_be_in_main_thread(holder, pair, graph):
+                # What a lambda of a module calls looks like what the module calls itself.
+                is_lambda = graph.function(entry.function).kind is FunctionKind.LAMBDA
+                is_main = holder.context is Context.MAIN and not is_lambda
+                return Interrupted(entry, pair, lock, holder, is_main and _is_sure(pair, lock))
+        return None
 
-_RANKS = {Context.MAIN: 0, Context.UNKNOWN: 1, Context.SIGNAL: 2}
+    return _best(composition, interruptions, Context.SIGNAL, verdict)
 
 
 def locked_in_finalizers(
@@ -87,38 +95,60 @@ def locked_in_finalizers(
     shared: frozenset[Field],
 ) -> Iterator[Interrupted]:
     """Return the waits of finalizers for locks that other code holds where objects are freed."""
-    for entry, pair, lock in _waits(composition, interruptions, Context.FINALIZER):
+
+    def verdict(entry: Entry, pair: CriticalPair, lock: LockRef) -> Interrupted | None:
         if not _outlives(lock, entry, graph.function(entry.function), shared):
-            continue
-        holders = interruptions.holders(lock)
-        for holder in sorted(holders, key=lambda each: interruptions.rank(each, entry)):
+            return None
+        for holder in interruptions.holders(lock, entry):
             if holder.context is Context.SIGNAL or not _excludes(holder, pair):
                 continue
             if _may_free(holder.function, holder.span, lock):
                 always = entry.registration is not None and entry.registration.of is None
-                yield Interrupted(entry, pair, lock, holder, always and _is_sure(pair, lock))
-                break
+                return Interrupted(entry, pair, lock, holder, always and _is_sure(pair, lock))
+        return None
+
+    return _best(composition, interruptions, Context.FINALIZER, verdict)
 
 
-def _waits(
-    composition: Composition, interruptions: Interruptions, context: Context
-) -> Iterator[tuple[Entry, CriticalPair, LockRef]]:
-    """Return the waits for locks in what interrupts; the best of each function, place and lock."""
-    found: dict[tuple[str, Span, str], tuple[Entry, CriticalPair, LockRef]] = {}
+def _best(
+    composition: Composition, interruptions: Interruptions, context: Context, verdict: _Verdict
+) -> Iterator[Interrupted]:
+    """Return the best of each entry and place.
+
+    What an entry reaches through another one is reported there.
+    """
+    entries = {each.function for each in interruptions.entries if each.context is context}
+    found: dict[tuple[str, Span], Interrupted] = {}
     for entry in interruptions.entries:
         if entry.context is not context:
             continue
-        for pair in composition.pairs.get(entry.function, ()):
-            lock = pair.event.lock
-            if lock is None or pair.event.kind is not EventKind.ACQUIRE or pair.is_concurrent:
+        pairs = composition.pairs.get(entry.function, ())
+        for pair in sorted(pairs, key=lambda each: (each.depth, each.rank())):
+            place = (entry.function, pair.span)
+            inner = [link.function for link in pair.chain()][1:]
+            if place in found or not entries.isdisjoint(inner) or _leaves_program(entry, inner):
                 continue
-            if not _blocks(lock) or pair.released or held_again(pair) is not None:
-                continue
-            place = (entry.function, pair.span, lock.identity)
-            old = found.get(place)
-            if old is None or pair.rank() < old[1].rank():
-                found[place] = (entry, pair, lock)
+            lock = _awaited(pair)
+            one = None if lock is None else verdict(entry, pair, lock)
+            if one is not None:
+                found[place] = one
     yield from found.values()
+
+
+def _leaves_program(entry: Entry, functions: Sequence[str]) -> bool:
+    """Return whether code that is no test runs a method of a test, as that overrides another."""
+    modules = [split_key(key)[0] for key in (entry.function, *functions)]
+    return not is_of_tests(modules[0]) and any(map(is_of_tests, modules))
+
+
+def _awaited(pair: CriticalPair) -> LockRef | None:
+    """Return the lock for which the thread waits, if it would wait for itself."""
+    lock = pair.event.lock
+    if lock is None or pair.event.kind is not EventKind.ACQUIRE or pair.is_concurrent:
+        return None
+    if not _blocks(lock) or pair.released or held_again(pair) is not None:
+        return None
+    return lock
 
 
 def _blocks(lock: LockRef) -> bool:

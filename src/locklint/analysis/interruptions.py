@@ -8,7 +8,7 @@ interrupt keeps its locks, and cannot go on before they have ended.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -17,10 +17,13 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import LockStates, Taken
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.context import Context
 from locklint.ir.lock import LockRef
 from locklint.ir.registration import Entry
+
+_RANKS = {Context.MAIN: 0, Context.UNKNOWN: 1, Context.THREAD: 2, Context.SIGNAL: 3}
 
 
 class Holder(msgspec.Struct, frozen=True, eq=False):
@@ -65,15 +68,24 @@ class Interruptions:
         """The entries from which a function is reached."""
         return self._reaching.get(key, ())
 
-    def holders(self, lock: LockRef) -> Iterator[Holder]:
-        """Return the functions that acquire a lock, by its identity; one for each acquire."""
-        for states, taken in self._takers.get(lock.identity, ()):
-            yield Holder(states, taken, self._context(states.function.key))
+    def holders(self, lock: LockRef, entry: Entry) -> list[Holder]:
+        """Return the functions that acquire a lock, by its identity, once for each acquire.
 
-    def rank(self, holder: Holder, entry: Entry) -> tuple[object, ...]:
-        """The smaller, the better an example: one that the interruption does not run itself."""
-        key = holder.function.key
-        return key in self._threads.reached_from(entry.function), key, holder.span
+        The best examples come first: those that the entry does not run itself.
+        """
+        own = self._threads.reached_from(entry.function)
+        found = [
+            Holder(states, taken, self._context(states.function.key))
+            for states, taken in self._takers.get(lock.identity, ())
+        ]
+
+        def rank(holder: Holder) -> tuple[object, ...]:
+            key = holder.function.key
+            # A method that acquires the lock of its own object is the easiest to believe.
+            is_other = holder.taken.lock.path.root not in (Root.SELF, Root.GLOBAL)
+            return _RANKS[holder.context], is_other, key in own, key, holder.span
+
+        return sorted(found, key=rank)
 
     @cached_property
     def _takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:

@@ -83,6 +83,8 @@ PROCESS_MAKERS = _makers(Context.PROCESS)
 DRIVERS = frozenset(("main", "_main", "run_main", "__main__"))
 """Functions of modules that only one thread runs, by their names, if nothing calls them."""
 
+_TESTS = frozenset(("conftest", "test", "testing", "tests"))
+
 THREAD_CLASSES = frozenset({"threading.Thread", "threading.Timer", "multiprocessing.dummy.Process"})
 """Classes whose subclasses run their method ``run`` in a thread of its own."""
 
@@ -94,6 +96,14 @@ def is_test(module: str, name: str) -> bool:
     """
     file = module.rpartition(".")[2]
     return name.startswith("test") and (file.startswith("test") or file.endswith("_test"))
+
+
+def is_of_tests(module: str) -> bool:
+    """Return whether a module belongs to tests, by the names of it and of its packages."""
+    return any(
+        part in _TESTS or part.startswith("test_") or part.endswith("_test")
+        for part in module.split(".")
+    )
 
 
 def spawner(dotted: str) -> Spawner | None:

@@ -62,7 +62,8 @@ has changed only in part.
 ## Known limits
 
 Whether objects of the class are ever part of a cycle, or are freed by the code that holds the lock,
-is not known. So the finding is a warning, except for a function in `gc.callbacks`. The lock of the
+is not known. So the finding is a warning, except for a function in `gc.callbacks`, and info if more
+than six calls lead to the lock. The lock of the
 freed object itself is not reported, nor is that of an object that it has made: code that holds it
 has a reference to the object. Locks inside a `queue.Queue` are not looked at.
 
@@ -96,7 +97,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             found.pair.span,
             f"`{finalizer}` runs {when}, and {waiting(program, found)}: if it interrupts"
             f" `{holder}`, which holds the lock, the thread blocks indefinitely",
-            severity=Severity.ERROR if found.proven else Severity.WARNING,
+            severity=found.severity,
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(found.lock,),
             steps=interruption_steps(program, found, f"lets the interpreter run, {when},"),

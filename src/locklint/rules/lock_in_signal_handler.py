@@ -65,7 +65,9 @@ interrupted code has changed only in part.
 ## Known limits
 
 The finding is a warning if only the handler itself acquires the lock, if the lock stands for the
-locks of all instances of a class, or if it is not known which thread runs the code that holds it.
+locks of all instances of a class, or if it is not known which thread runs the code that holds it;
+it is info if more than six calls lead to the lock. A handler is not seen in a file that neither
+mentions a lock nor uses a class that has one.
 Locks inside an event or a queue are not looked at. A handler that lets signals be ignored, or
 blocks them, is taken to run only once.
 
@@ -96,7 +98,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             found.pair.span,
             f"the signal handler {waiting(program, found)}: if {_interrupted(found)}, the main"
             " thread blocks indefinitely",
-            severity=Severity.ERROR if found.proven else Severity.WARNING,
+            severity=found.severity,
             confidence=Confidence.HIGH if found.proven else Confidence.MEDIUM,
             locks=(found.lock,),
             steps=interruption_steps(program, found, "registers the signal handler"),
