@@ -10,7 +10,7 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.critical_pair import CriticalPair, is_vague
 from locklint.analysis.events import Manner
 from locklint.analysis.interruptions import Holder, Interruptions
 from locklint.analysis.paths import Paths
@@ -152,10 +152,20 @@ def _awaited(pair: CriticalPair) -> LockRef | None:
 
 
 def _blocks(lock: LockRef) -> bool:
-    """Return whether a thread that holds the lock, a known one, would wait for itself."""
-    if lock.exactness not in (Exactness.ONE, Exactness.PER_INSTANCE) or lock.kind.is_async:
+    """Return whether a thread that holds the lock, a known one, would wait for itself.
+
+    An object that is found, or made, only while the interruption runs may be a new one.
+    """
+    if lock.exactness is not Exactness.ONE:
+        is_older = lock.path.root in _OLDER_ROOTS and not is_vague(lock)
+        if lock.exactness is not Exactness.PER_INSTANCE or not is_older:
+            return False
+    if lock.kind.is_async or lock.kind.role is LockRole.SEMAPHORE:
         return False
-    return lock.kind.role is not LockRole.SEMAPHORE and waits_for_itself(lock)
+    return waits_for_itself(lock)
+
+
+_OLDER_ROOTS = (Root.SELF, Root.GLOBAL, Root.CLOSURE, Root.PARAMETER)
 
 
 def _excludes(holder: Holder, pair: CriticalPair) -> bool:
