@@ -429,6 +429,7 @@ def test_debug_facts_are_data(project: Path, capsys: pytest.CaptureFixture[str])
     assert ["bank.accounts", "bank.ledger"] in facts["edges"]
     assert ["bank.accounts", "bank.ledger", "bank.py", 20, "journal.py", 5] in facts["taken"]
     assert ["bank.py", 32, "bank.accounts", "TryAcquire", "tidy"] in facts["acquires"]
+    assert facts["interruptions"] == []
     assert ["bank.py", 21, "journal.py", "append", True] in facts["calls"]
     assert facts["cycles"] == [["bank.accounts", "bank.ledger"]]
     assert facts["errors"] == []

@@ -19,7 +19,7 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function, FunctionKind, split_key
+from locklint.ir.cfg import Function, split_key
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field
@@ -79,10 +79,8 @@ def locked_in_handlers(
     def verdict(entry: Entry, pair: CriticalPair, lock: LockRef) -> Interrupted | None:
         for holder in interruptions.holders(lock, entry):
             if _excludes(holder, pair) and _may_be_in_main_thread(holder, pair, graph):
-                # What a lambda of a module calls looks like what the module calls itself.
-                is_lambda = graph.function(entry.function).kind is FunctionKind.LAMBDA
-                is_main = holder.context is Context.MAIN and not is_lambda
-                return Interrupted(entry, pair, lock, holder, is_main and _is_sure(pair, lock))
+                proven = interruptions.is_certain(entry, holder) and _is_sure(pair, lock)
+                return Interrupted(entry, pair, lock, holder, proven)
         return None
 
     return _best(composition, interruptions, Context.SIGNAL, verdict)
@@ -178,6 +176,7 @@ def _is_sure(pair: CriticalPair, lock: LockRef) -> bool:
         pair.certain
         and pair.manner is Manner.DIRECT
         and not pair.state
+        and not pair.requires
         and lock.exactness is Exactness.ONE
         and lock.confidence is Confidence.HIGH
     )

@@ -18,10 +18,14 @@ from locklint.analysis.events import LockStates, Taken
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import Function, FunctionKind
 from locklint.ir.context import Context
 from locklint.ir.lock import LockRef
 from locklint.ir.registration import Entry
+from locklint.models.spawns import DRIVERS
+
+_MODULE_CODE = ":<module>"
+"""The end of the key of a module's own code."""
 
 _RANKS = {Context.MAIN: 0, Context.UNKNOWN: 1, Context.THREAD: 2, Context.SIGNAL: 3}
 
@@ -86,6 +90,31 @@ class Interruptions:
             return _RANKS[holder.context], is_other, key in own, key, holder.span
 
         return sorted(found, key=rank)
+
+    def is_certain(self, entry: Entry, holder: Holder) -> bool:
+        """Return whether a program that begins as usual runs the holder after the registration."""
+        registered = entry.registration
+        if registered is None or holder.context is not Context.MAIN:
+            return False
+        for root in self._threads.roots(holder.function.key):
+            first = self._graph.function(root.function)
+            is_module = first.kind is FunctionKind.MODULE
+            if root.context is not Context.MAIN or not (is_module or first.name in DRIVERS):
+                continue
+            if not is_module and entry.registrar.endswith(_MODULE_CODE):
+                return True
+            before = self._places(root.function, entry.registrar, registered.span)
+            after = self._places(root.function, holder.function.key, holder.span)
+            if before and after and min(before) < max(after):
+                return True
+        return False
+
+    def _places(self, caller: str, key: str, place: Span) -> list[Span]:
+        """Return where a function comes to a place: in itself, or by its calls."""
+        if caller == key:
+            return [place]
+        calls = self._graph.calls[caller]
+        return [e.span for e in calls if key in self._threads.reached_from(e.callee)]
 
     @cached_property
     def _takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:
