@@ -40,7 +40,7 @@ from locklint.ir.instruction import (
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import OperateKind
 from locklint.ir.registration import Entry
-from locklint.ir.terminator import Equals, IsNone, Opaque, Truth
+from locklint.ir.terminator import Branch, Equals, IsNone, Opaque, Terminator, Truth
 from locklint.models.registrations import IGNORING
 from locklint.models.spawns import is_of_tests
 
@@ -268,7 +268,10 @@ def _outlives(lock: LockRef, entry: Entry, function: Function, shared: frozenset
 
 
 def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
-    """Return whether objects may be freed in a section: it does more than count."""
+    """Return whether objects may be freed in a section: it does more than count.
+
+    What it makes only the first time is left out: there is hardly an object to free by then.
+    """
     work: deque[tuple[BlockId, int]] = deque()
     for block in function.blocks.values():
         for index, each in enumerate(block.instructions):
@@ -276,6 +279,7 @@ def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
                 work.append((block.id, index + 1))
     if not work:
         return True  # A callee has acquired the lock.
+    bound = {each.target for each in _instructions(function) if isinstance(each, Assign)}
     entered: set[BlockId] = set()
     while work:
         block_id, index = work.popleft()
@@ -290,8 +294,21 @@ def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
             if not _only_counts(each):
                 return True
         else:
-            work.extend((successor, 0) for successor in all_successors(block))
+            once = _first_time(block.terminator, bound)
+            successors = (each for each in all_successors(block) if each != once)
+            work.extend((successor, 0) for successor in successors)
     return False
+
+
+def _first_time(terminator: Terminator, bound: set[AccessPath]) -> BlockId | None:
+    """Return the block that is for the case that something is not made yet, and makes it."""
+    match terminator:
+        case Branch(condition=IsNone(value=AccessPath() as path), then=then) if path in bound:
+            return then
+        case Branch(condition=Truth(value=AccessPath() as path), otherwise=no) if path in bound:
+            return no
+        case _:
+            return None
 
 
 def _only_counts(instruction: Instruction) -> bool:
