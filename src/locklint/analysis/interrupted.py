@@ -62,7 +62,7 @@ class Interrupted(msgspec.Struct, frozen=True, eq=False):
 
     @property
     def severity(self) -> Severity:
-        """Return the severity of a finding; each call on the way adds a doubt (ADR 103)."""
+        """Return the severity of a finding; each call that leads to it adds a doubt (ADR 103)."""
         if self.proven:
             return Severity.ERROR
         return Severity.INFO if self.pair.depth > _MOST_CALLS else Severity.WARNING

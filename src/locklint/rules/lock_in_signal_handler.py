@@ -67,9 +67,8 @@ interrupted code has changed only in part.
 The finding is a warning if only the handler itself acquires the lock, if the lock stands for the
 locks of all instances of a class, if it is not known which thread runs the code that holds it, or
 if that may come before the registration of the handler. It is info if more than six calls lead to
-the lock. A handler is not seen in a file that neither
-mentions a lock nor uses a class that has one.
-Locks inside an event or a queue are not looked at. A handler that lets signals be ignored, or
+the lock. A handler is not seen in a file that neither mentions a lock nor uses a class that has
+one. Locks inside an event or a queue are not looked at. A handler that lets signals be ignored, or
 blocks them, is taken to run only once.
 
 ## References
