@@ -18,7 +18,7 @@ from locklint.analysis.self_deadlock import held_again, waits_for_itself
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, Root, parted_closure, parted_global
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
@@ -190,7 +190,7 @@ def _may_be_in_main_thread(holder: Holder, pair: CriticalPair, graph: CallGraph)
     if holder.context is Context.THREAD:
         return False
     chain = [(graph.function(link.function), link.span) for link in pair.chain()]
-    tested = {name for function, span in chain for name in _tested(function, span)}
+    tested = {name for function, span in chain for name in _tested(function, span)} - {""}
     if _sets(tested, holder.function, holder.span):
         return False  # So what the handler tests may say not to wait.
     if holder.context is not Context.SIGNAL:
@@ -221,7 +221,8 @@ def _sets(names: Collection[str], function: Function, before: Span) -> bool:
 
 
 def _name(path: AccessPath) -> str:
-    return path.last if path.fields else path.root_name
+    """Return the name of an attribute or a variable, by which all functions know it, or nothing."""
+    return path.name if path.fields else parted_closure(parted_global(path.root_name)[1])[1]
 
 
 def _ignores_signals(function: Function) -> bool:
@@ -263,7 +264,7 @@ def _outlives(lock: LockRef, entry: Entry, function: Function, shared: frozenset
     if freed is None:
         return True
     if path.root is Root.CLOSURE:
-        return path.root_name != freed.root_name  # Else it keeps the object alive.
+        return parted_closure(path.root_name)[1] != freed.root_name  # Else it keeps that alive.
     return path.root is Root.SELF and receiver is not None and not receiver.starts_with(freed)
 
 

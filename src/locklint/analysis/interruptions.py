@@ -18,14 +18,11 @@ from locklint.analysis.events import LockStates, Taken
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
-from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.cfg import MODULE_QUALNAME, Function, FunctionKind, split_key
 from locklint.ir.context import Context
 from locklint.ir.lock import LockRef
 from locklint.ir.registration import Entry
 from locklint.models.spawns import DRIVERS
-
-_MODULE_CODE = ":<module>"
-"""The end of the key of a module's own code."""
 
 _RANKS = {Context.MAIN: 0, Context.UNKNOWN: 1, Context.THREAD: 2, Context.SIGNAL: 3}
 
@@ -101,7 +98,7 @@ class Interruptions:
             is_module = first.kind is FunctionKind.MODULE
             if root.context is not Context.MAIN or not (is_module or first.name in DRIVERS):
                 continue
-            if not is_module and entry.registrar.endswith(_MODULE_CODE):
+            if not is_module and split_key(entry.registrar)[1] == MODULE_QUALNAME:
                 return True
             before = self._places(root.function, entry.registrar, registered.span)
             after = self._places(root.function, holder.function.key, holder.span)

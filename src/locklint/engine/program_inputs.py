@@ -109,13 +109,15 @@ class ProgramInputs:
         asked: dict[Field, None] = {}
         for states in self._solved.states.values():
             key = states.function.class_key
-            for called in states.calls if key in classes else ():
-                path = called.call.written_receiver if called.call else called.receiver
+            if key not in classes:
+                continue
+            receivers = [c.call.written_receiver if c.call else c.receiver for c in states.calls]
+            holders = [each.path.parent() for each in states.locks.values() if each.path.fields]
+            for path in (*receivers, *holders):
                 if path is not None and path.root is Root.SELF and path.fields:
-                    asked[key, path.fields[0]] = None
-            for lock in states.locks.values() if key in classes else ():
-                if lock.path.root is Root.SELF and len(lock.path.fields) > 1:
-                    asked[key, lock.path.fields[0]] = None
+                    first = path.fields[0]
+                    if isinstance(first, str):
+                        asked[key, first] = None
         return shared_fields(self._resolver.inference, asked)
 
     def _constructed(self) -> set[str]:
