@@ -183,7 +183,10 @@ def _blocks(path: Path, lines: Sequence[str]) -> Iterator[tuple[_Fence | tuple[i
             continue
         if line.startswith(("```", "~~~")):
             # A fence that is passed over would take its expectations with it.
-            raise SuiteError(f"{path.name}:{index + 1}: a fence opens with one word at most")
+            raise SuiteError(
+                f"{path.name}:{index + 1}: a fence opens with one word at most;"
+                " a file name is in backticks on the line above"
+            )
         heading = _HEADING.fullmatch(line)
         if heading is not None:
             yield (len(heading.group(1)), heading.group(2)), index + 1

@@ -21,8 +21,8 @@ GATES = Library(
         LockKind(
             name="gates.Gate",
             constructors=("gates.Gate", "gates.NarrowGate"),
-            acquire_forms=(AcquireForm("take"),),
-            release_forms=(ReleaseForm("give"),),
+            acquire_forms=(AcquireForm("heave"),),
+            release_forms=(ReleaseForm("loosen"),),
             context_forms=(ContextForm("passing"), ContextForm("inner", is_attribute=True)),
         ),
         LockKind("gates.Bell", role=LockRole.EVENT, constructors=("gates.Bell",), waits=("hear",)),
@@ -105,12 +105,12 @@ table.LIBRARIES += (
                 constructors=("gates.Gate",),
                 acquire_forms=(
                     AcquireForm(
-                        "take",
+                        "heave",
                         blocking=Argument("blocking", 0, True),
                         timeout=Argument("timeout", 1, -1),
                     ),
                 ),
-                release_forms=(ReleaseForm("give"),),
+                release_forms=(ReleaseForm("loosen"),),
             ),
         )
     ),
@@ -128,7 +128,7 @@ def test_words_of_a_library() -> None:
     assert words.thread_locks == {"Gate", "NarrowGate"}
     assert {"Lock", "RLock", "allocate_lock"} <= WORDS.thread_locks
     assert not WORDS.thread_locks & {"lock", "allocate", "FileLock", "Semaphore"}
-    assert words.methods == {"take", "give", "passing"}
+    assert words.methods == {"heave", "loosen", "passing"}
 
 
 @pytest.mark.parametrize(
@@ -139,11 +139,11 @@ def test_words_of_a_library() -> None:
         ("field(default_factory=Gate)", True),
         ("x: NarrowGate", True),
         ("garden.fence('north')", True),
-        ("x.take()", True),
-        ("stack.callback(x.give)", True),
+        ("x.heave()", True),
+        ("stack.callback(x.loosen)", True),
         ("with x.passing():", True),
         ("the Gateway and the Gate", False),
-        ("x.take_off(); x.mistake(); take()", False),
+        ("x.heave_off(); x.mistake(); heave()", False),
         ("with x.inner:", False),
         ("Bell(); x.hear()", False),
     ],
@@ -167,7 +167,7 @@ def test_the_words_of_all_libraries_are_found() -> None:
 
 def test_a_library_with_words_of_its_own_is_analysed_like_any_other(tmp_path: Path) -> None:
     lock = _findings(tmp_path, "lock", ("-m", "locklint"), "threading", "Lock", "acquire release")
-    gate = _findings(tmp_path, "gate", ("-c", WITH_GATES), "gates", "Gate", "take give")
+    gate = _findings(tmp_path, "gate", ("-c", WITH_GATES), "gates", "Gate", "heave loosen")
     assert {code for code, _ in gate} >= {"LCK101", "LCK102", "LCK103", "LCK107", "LCK301"}
     assert gate == lock
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from locklint.frontend.resolver import Callee
     from locklint.frontend.written_calls import WrittenCalls
 
+_WAITS = frozenset((EventKind.WAIT, EventKind.JOIN, EventKind.LISTEN, EventKind.BLOCK))
+"""The kinds of events for which a function is like one that acquires a lock."""
+
 
 class CallReach:
     """Functions that reach a lock, given the functions that are known to acquire one.
@@ -41,6 +44,7 @@ class CallReach:
         wanted: frozenset[EventKind],
     ) -> None:
         self._wanted = wanted
+        self._waits = wanted & _WAITS
         self._names = event_names(wanted)
         self._written = written
         self._project = project
@@ -56,7 +60,7 @@ class CallReach:
 
     def renew(self) -> None:
         """Update the results: more functions have states than before."""
-        self._surely = {key for key, one in self._states.items() if one.taken}
+        self._surely = {key for key, one in self._states.items() if self._matters(one)}
         doubtful: list[str] = []
         for key, one in self._states.items():
             if self._looked_at.get(key) is not one:
@@ -74,7 +78,11 @@ class CallReach:
         """Return whether a function acquires a lock, or calls what has not been looked at."""
         for called in one.calls:
             self._callers[called.target].append(key)
-        return bool(one.taken) or any(called.target not in self._never for called in one.calls)
+        return self._matters(one) or any(called.target not in self._never for called in one.calls)
+
+    def _matters(self, one: LockStates) -> bool:
+        """Return whether a function acquires a lock or waits for something else."""
+        return bool(one.taken) or any(each.event.kind in self._waits for each in one.events)
 
     def reaches(self, key: str) -> bool:
         """Return whether the function of a key may reach a lock."""

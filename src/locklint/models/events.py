@@ -115,11 +115,13 @@ def waits_for(dotted: str) -> bool:
 
 
 def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
-    """Return the last names of all calls that are events of some kinds, but for log records.
+    """Return the last names of calls that are events of some kinds and are looked for in callees.
 
-    Log records are looked for where locks are held, never in callees.
+    Log records are looked for where locks are held only. Names such as `get` and `set` are those of
+    too many other methods.
     """
-    known = {**_JOINS, **_BLOCKS}
+    asked = kinds - {EventKind.LISTEN, EventKind.SIGNAL}
+    known = {**_JOINS, **_NAMED}
     return frozenset(
-        name.rpartition(".")[2] for name, event in known.items() if event.kind in kinds
+        name.rpartition(".")[2] for name, event in known.items() if event.kind in asked
     )
