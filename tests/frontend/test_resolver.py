@@ -10,7 +10,6 @@ from locklint.frontend.project import Project
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import UNKNOWN, LockValue, scope_of
 from locklint.index.declarations import ModuleIndex
-from locklint.index.implicit_names import ImplicitNames
 from locklint.ir.access_path import AccessPath
 from locklint.models.table import default_table
 from tests.frontend.resolving import check, index_files
@@ -986,7 +985,6 @@ class _Shelf:
     def __init__(self, *indexes: ModuleIndex) -> None:
         self._indexes = list(indexes)
         self.loads: list[str] = []
-        self.names = ImplicitNames()
 
     def unread(self, module: str) -> list[_Spine]:
         return [_Spine(i.path, i.module, i.is_package) for i in self._indexes if i.module == module]

@@ -27,7 +27,6 @@ from locklint.engine.read import ReadProblem
 from locklint.engine.report import InternalError
 from locklint.engine.workers import Here, LowerRequest, Workers
 from locklint.index.declarations import ModuleIndex
-from locklint.index.implicit_names import ImplicitNames
 from locklint.index.lock_holders import LockHolders, imported_names
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
@@ -56,10 +55,10 @@ class ProgramFiles:
     defect of locklint, in ``errors``; the run continues. ``unparsed`` are notebooks that could not
     be parsed; ``consulted`` are files and folders of installed packages that were looked at
     meanwhile; ``silent`` and ``loaded`` are the files that mention no lock, and those among them
-    that were needed nevertheless, by their paths; ``holders`` decide which of them use locks, and
-    ``names`` are of their methods. ``searched`` are the files that were read before the first
-    question about a name, with what they import. A file that a name has led to is looked up in
-    ``files``, but no search goes through it: so no result depends on what was looked up before.
+    that were needed nevertheless, by their paths; ``holders`` decide which of them use locks.
+    ``searched`` are the files that were read before the first question about a name, with what they
+    import. A file that a name has led to is looked up in ``files``, but no search goes through it:
+    so no result depends on what was looked up before.
     """
 
     def __init__(
@@ -96,7 +95,6 @@ class ProgramFiles:
         # What the unread files import, by the paths that are shown.
         self._imports: dict[str, frozenset[bytes]] = {}
         self.holders = LockHolders({})
-        self.names = ImplicitNames()
 
     # -- files that mention locks -----------------------------------------------------------
 
@@ -161,7 +159,6 @@ class ProgramFiles:
                 self.silent.add(each.path)
                 self._unread.setdefault(each.module, []).append(each)
                 self._imports[each.shown] = imported_names(data or b"")
-                self.names.add(data or b"")
             if not mentions or data is None:
                 progress.advance()
             else:

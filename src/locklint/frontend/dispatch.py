@@ -65,7 +65,7 @@ class Dispatch:
             for cls in index.classes.values()
             if not cls.methods.keys().isdisjoint(DESCRIPTOR_METHODS)
         }
-        found = set(project.unread_names.properties)
+        found: set[str] = set()
         for index in project.searched:
             for function in index.functions.values():
                 if any(
@@ -103,7 +103,7 @@ class Dispatch:
     def special_names(self) -> Set[str]:
         """The names of the special methods that some class of the project has."""
         project = self.inference.project
-        return project.unread_names.special.union(
+        return frozenset(
             name
             for index in project.searched
             for cls in index.classes.values()

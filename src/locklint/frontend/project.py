@@ -26,7 +26,6 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
-from locklint.index.implicit_names import ImplicitNames
 from locklint.index.interface import digest_of
 
 MAX_HOPS = 25
@@ -89,9 +88,7 @@ class Unread(Protocol):
 
 
 class Shelf(Protocol):
-    """The files of a run that were not read yet; ``names`` are of their methods."""
-
-    names: ImplicitNames
+    """The files of a run that were not read yet."""
 
     def unread(self, module: str) -> Sequence[Unread]:
         """Return the files of that module name."""
@@ -122,7 +119,6 @@ class Project:
         self._modules: dict[str, list[ModuleIndex]] = {}
         self._by_key: dict[str, ModuleIndex] = {}
         self._shelf = shelf
-        self.unread_names = ImplicitNames() if shelf is None else shelf.names
         self._packages: set[str] = set()
         self._mro: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._in_progress: set[ClassRef] = set()

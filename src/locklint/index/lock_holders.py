@@ -63,12 +63,17 @@ class LockHolders(msgspec.Struct, frozen=True, dict=True):
         """Return whether a file of these bytes imports one, and calls it or derives from it."""
         imported = imported_names(data)
         named = [name for name in imported if name in self.modules]
-        if any(_uses(data, each) for name in named for each in (name, *_aliases(data, name))):
-            return True
+        names = {each for name in named for each in (name, *_aliases(data, name))}
         in_modules = {name for each in imported for name in self._by_module.get(each, ())}
+        if any(_calls(data, name) for name in names):
+            return True
         if any(b"." + name + b"(" in data for name in in_modules):
             return True
-        return any(base.rpartition(b".")[2] in in_modules for base in _dotted_bases(data))
+        for base in _DOTTED.findall(b" ".join(_BASES.findall(data))):
+            owner, _, name = base.rpartition(b".")
+            if name in (in_modules if owner else names):
+                return True
+        return False
 
     @cached_property
     def _by_module(self) -> dict[bytes, list[bytes]]:
@@ -83,17 +88,6 @@ class LockHolders(msgspec.Struct, frozen=True, dict=True):
 def _aliases(data: bytes, name: bytes) -> list[bytes]:
     """Return the other names that a file imports something by: ``import Core as _Core``."""
     return re.findall(rb"\b" + name + rb"\s+as\s+(\w+)", data)
-
-
-def _dotted_bases(data: bytes) -> Iterable[bytes]:
-    for bases in _BASES.findall(data):
-        yield from (each for each in _DOTTED.findall(bases) if b"." in each)
-
-
-def _uses(data: bytes, name: bytes) -> bool:
-    return _calls(data, name) or any(
-        name in _WORD.findall(bases) for bases in _BASES.findall(data) if name in bases
-    )
 
 
 def _calls(data: bytes, name: bytes) -> bool:
