@@ -95,3 +95,22 @@ def test_accesses(tmp_path: Path) -> None:
         "  6:9  bind in Box.__init__ holding nothing, before it is shared",
         "  11:14  read in Box.add holding nothing",
     ]
+
+
+def test_accesses_to_globals(tmp_path: Path) -> None:
+    path = tmp_path / "pool.py"
+    path.write_text(
+        "import threading\n\nlock = threading.Lock()\nitems = {}\ncount = 0\n\n\n"
+        "def put(key, item):\n    global count\n    with lock:\n"
+        "        items[key] = item\n        count += 1\n\n\n"
+        "def clear():\n    items.clear()\n"
+    )
+    lines = print_program_stage("accesses", [str(path)]).text.splitlines()
+    assert lines == [
+        "data pool.count",
+        "  12:9  update in put holding pool.lock",
+        "",
+        "data pool.items",
+        "  11:9  put an element in put holding pool.lock",
+        "  16:5  change in clear holding nothing",
+    ]

@@ -1,4 +1,4 @@
-"""The accesses to the attributes of objects, and the locks that are held there.
+"""The accesses to attributes of objects and to globals, and the locks that are held there.
 
 A method that only its own class calls, with a lock of the object held, holds it too. So the locks
 at the entry of private methods are computed first: those that all calls hold, callers of callers
@@ -16,7 +16,7 @@ from locklint.analysis.events import Called, LockStates, Manner, Occurrence
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function, FunctionKind
-from locklint.ir.event import ACCESSES, Access, EventKind
+from locklint.ir.event import ACCESSES, Access, Event, EventKind
 from locklint.ir.lock import Exactness, LockRef
 
 CONSTRUCTION = frozenset(
@@ -27,10 +27,11 @@ CONSTRUCTION = frozenset(
 
 
 class DataKey(msgspec.Struct, frozen=True, order=True):
-    """An attribute of the objects of a class, which is named by its module and qualified name."""
+    """An attribute of the objects of a class, by its module and qualified name; or a global."""
 
     owner: str
     name: str
+    is_global: bool = False
 
     def __str__(self) -> str:
         return f"{self.owner}.{self.name}"
@@ -60,7 +61,7 @@ class DataAccess(msgspec.Struct, frozen=True):
 def guarded_data(
     states: Mapping[str, LockStates], unseen_callers: frozenset[str]
 ) -> dict[DataKey, tuple[DataAccess, ...]]:
-    """Return the accesses to each attribute, by place.
+    """Return the accesses to each attribute and global, by place.
 
     ``unseen_callers`` are the functions that something may call which was not analysed.
     """
@@ -68,14 +69,10 @@ def guarded_data(
     found: dict[DataKey, dict[tuple[str, Span, Access], DataAccess]] = {}
     for key, one in sorted(states.items()):
         function = one.function
-        if function.kind is not FunctionKind.METHOD or function.class_name is None:
-            continue
-        if not one.complete:
-            continue
-        for each in one.events:
-            if each.event.kind not in ACCESSES or each.event.path is None:
+        for each in one.events if one.complete else ():
+            data = _key(function, each.event) if each.event.kind in ACCESSES else None
+            if data is None:
                 continue
-            data = DataKey(f"{function.module}.{function.class_name}", each.event.path.name)
             held = _own(each) | entries.held(key)
             how = Access(each.event.name)
             place = (key, each.span, how)
@@ -92,6 +89,16 @@ def guarded_data(
         )
         for data, places in sorted(found.items())
     }
+
+
+def _key(function: Function, event: Event) -> DataKey | None:
+    if event.path is None:
+        return None
+    if event.path.root is Root.GLOBAL:
+        return DataKey(function.module, event.path.name, is_global=True)
+    if function.kind is FunctionKind.METHOD and function.class_name is not None:
+        return DataKey(f"{function.module}.{function.class_name}", event.path.name)
+    return None
 
 
 def _own(one: Occurrence | Called) -> frozenset[str]:
@@ -132,7 +139,10 @@ class _Entries:
 
     def builds(self, key: str) -> bool:
         """Return whether only the construction of the object runs a method."""
-        return self._states[key].function.name in CONSTRUCTION or self._builds.get(key, False)
+        function = self._states[key].function
+        if function.kind is FunctionKind.MODULE:
+            return True
+        return function.name in CONSTRUCTION or self._builds.get(key, False)
 
     def _solve(self) -> None:
         changed = True

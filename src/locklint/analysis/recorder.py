@@ -163,8 +163,9 @@ class Recorder(Observer):
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
         """Note a call, as an event or of functions of the program."""
         if self.notes_accesses and call.external is not None and changes_container(call.external):
-            assert call.callee is not None
-            self._access(EventKind.WRITE, Access.CHANGE, call.callee.parent(), call.span, disjunct)
+            if call.callee is not None and call.callee.fields:
+                container = call.callee.parent()
+                self._access(EventKind.WRITE, Access.CHANGE, container, call.span, disjunct)
         for one in split((each.value for each in call.arguments), disjunct):
             self._happens(event_of_call(context, call, one), call.span, one)
             self._runs(run_by_call(context, call, one), one)
@@ -236,25 +237,18 @@ class Recorder(Observer):
     def _access(
         self, kind: EventKind, how: Access, path: AccessPath, span: Span, disjunct: Disjunct
     ) -> None:
-        """Note an access to an attribute of the method's own object, or to an element of it."""
+        """Note an access to an attribute of the method's own object, to a global, or an element."""
         path = canonical(path, disjunct)
-        if path.root is not Root.SELF or not path.fields:
+        data = _data_of(path)
+        if data is None:
             return
-        own, rest = path.fields[0], path.fields[1:]
-        if (
-            not isinstance(own, str)
-            or len(rest) > 1
-            or not all(isinstance(field, ElementField) for field in rest)
-        ):
-            return  # What the attribute refers to is an object of its own.
-        if rest and kind is EventKind.WRITE and how is not Access.DELETE:
+        if data != path and kind is EventKind.WRITE and how is not Access.DELETE:
             how = Access.PUT
-        attribute = AccessPath(path.root_name, (own,), Root.SELF)
         locks = self._locks(disjunct)
-        seen = (span, how, attribute, tuple(each.key for each in locks[0]), *locks[1:])
+        seen = (span, how, data, tuple(each.key for each in locks[0]), *locks[1:])
         if seen not in self._seen:
             self._seen.add(seen)
-            event = Event(kind, name=how.value, path=attribute)
+            event = Event(kind, name=how.value, path=data)
             self.states.events.append(Occurrence(event, span, *locks))
 
     def _happens(self, event: Event | None, span: Span, disjunct: Disjunct) -> None:
@@ -335,6 +329,20 @@ class Recorder(Observer):
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
         self.states.exits.append(Exit(exception.cause.span, None, exception, self._left(disjunct)))
         self.lets_out(exception)
+
+
+def _data_of(path: AccessPath) -> AccessPath | None:
+    """Return the attribute or global that a path names, or of which it names an element.
+
+    What it refers to otherwise is an object of its own.
+    """
+    match path.root, path.fields:
+        case Root.SELF, (str() as name,) | (str() as name, ElementField()):
+            return AccessPath(path.root_name, (name,), Root.SELF)
+        case Root.GLOBAL, () | (ElementField(),):
+            return AccessPath(path.root_name, (), Root.GLOBAL)
+        case _:
+            return None
 
 
 def _binding(target: AccessPath, value: Operand) -> Access:

@@ -324,7 +324,10 @@ __all__ = [
 def methods_beside_locks(
     states: Mapping[str, LockStates], files: Mapping[str, AnalysedFile]
 ) -> dict[str, set[str]]:
-    """Return, by path, all methods of the classes whose own locks some method acquires."""
+    """Return, by path, all methods of the classes whose own locks some method acquires.
+
+    Of a file that acquires a global lock, all functions.
+    """
     owners = {
         (one.function.path, one.function.class_name)
         for one in states.values()
@@ -336,4 +339,11 @@ def methods_beside_locks(
             decls = files[path].index.functions.values()
             own = {decl.qualname for decl in decls if decl.class_name == owner and not decl.parent}
             wanted.setdefault(path, set()).update(own)
+    for one in states.values():
+        path = one.function.path
+        if path in files and any(taken.lock.path.root is Root.GLOBAL for taken in one.taken):
+            index = files[path].index
+            wanted.setdefault(path, set()).update(
+                decl.qualname for decl in index.functions.values() if not decl.parent
+            )
     return wanted

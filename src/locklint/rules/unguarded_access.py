@@ -76,8 +76,8 @@ An attribute is judged if a lock of the object, or of the program, is held at fo
 to it, and at two writes or more. The constructor, and private methods that only it calls, do not
 count. A private method holds what all calls of it hold. Not reported are binding a constant, such
 as `self.closed = True`, methods whose names or docstrings say that the caller holds the lock,
-accesses with another lock held, and attributes of other objects than the method's own. Binding a
-new object is info: most such methods prepare what other threads use later.
+accesses with another lock held, attributes of other objects than the method's own, and globals.
+Binding a new object is info: most such methods prepare what other threads use later.
 
 ## References
 
@@ -113,6 +113,8 @@ _DOCUMENTED_LINES = 8
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report writes to guarded attributes without the guard."""
     for key, accesses in program.data.items():
+        if key.is_global:
+            continue  # Its plain reads are no accesses, so that too little is known of it.
         shared = _by_line(one for one in accesses if not one.builds)
         guard = _guard(shared)
         if guard is None:
