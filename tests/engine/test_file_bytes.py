@@ -94,12 +94,12 @@ def test_without_room_a_file_is_read_again_if_it_is_needed_again(
         assert say("check", "--jobs=1") == expected
         return Counter(reads)
 
-    # Those that mention no lock and use one: to see whether they do, and to index them.
+    # Files that mention no lock and use one: to see whether they do, and to index them.
     again = Counter({**ALL, "user.py": 3, "between.py": 3})
     assert counted() == again
     assert counted() == ALL
     (project / "box.py").write_text(BOX + "\n")
-    # Those that are not known to mention no lock are searched before the analysis.
+    # Files that are not known to mention no lock are searched before the analysis.
     mentions = dict.fromkeys(("box.py", "reached.py", "broken.py", "text.py"), 1)
     assert counted() == again + Counter(ALL) + Counter(mentions)
     reads.clear()

@@ -1,4 +1,4 @@
-"""What is known about a function does not depend on which questions were asked before."""
+"""The facts about a function do not depend on which questions were asked before."""
 
 from __future__ import annotations
 

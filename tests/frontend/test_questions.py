@@ -74,7 +74,7 @@ def test_a_new_fact_drops_what_was_too_deep() -> None:
 def test_a_question_has_no_answer_within_its_own() -> None:
     chain = Chain(3, {0: (1,), 1: (0, 2)})
     assert chain.asked(0) == NONE
-    # What 1 gives within 0 rests on the cut, and is not kept.
+    # The result of 1 within 0 rests on the cut, and is not kept.
     assert chain.asked(1) == NONE + NONE
     assert chain.computed == [1]
     assert chain.asked(1) == NONE + NONE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeAlias
 
@@ -17,9 +16,9 @@ from locklint.analysis.paths import Paths
 from locklint.analysis.self_deadlock import held_again, waits_for_itself
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors
+from locklint.dataflow.order import all_successors, instructions_after
 from locklint.ir.access_path import AccessPath, Root, parted_closure, parted_global
-from locklint.ir.cfg import Function, split_key
+from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field
@@ -273,32 +272,22 @@ def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
 
     What it makes only the first time is left out: there is hardly an object to free by then.
     """
-    work: deque[tuple[BlockId, int]] = deque()
-    for block in function.blocks.values():
-        for index, each in enumerate(block.instructions):
-            if each.span == acquire and isinstance(each, Acquire | TryAcquire):
-                work.append((block.id, index + 1))
-    if not work:
+
+    def is_start(each: Instruction) -> bool:
+        return each.span == acquire and isinstance(each, Acquire | TryAcquire)
+
+    def is_end(each: Instruction) -> bool:
+        return isinstance(each, Release) and each.lock.identity == lock.identity
+
+    def successors(block: BasicBlock) -> list[BlockId]:
+        once = _first_time(block.terminator, bound)
+        return [each for each in all_successors(block) if each != once]
+
+    if not any(map(is_start, _instructions(function))):
         return True  # A callee has acquired the lock.
     bound = {each.target for each in _instructions(function) if isinstance(each, Assign)}
-    entered: set[BlockId] = set()
-    while work:
-        block_id, index = work.popleft()
-        if index == 0:
-            if block_id in entered:
-                continue
-            entered.add(block_id)
-        block = function.blocks[block_id]
-        for each in block.instructions[index:]:
-            if isinstance(each, Release) and each.lock.identity == lock.identity:
-                break
-            if not _only_counts(each):
-                return True
-        else:
-            once = _first_time(block.terminator, bound)
-            successors = (each for each in all_successors(block) if each != once)
-            work.extend((successor, 0) for successor in successors)
-    return False
+    section = instructions_after(function, is_start, is_end, successors)
+    return not all(map(_only_counts, section))
 
 
 def _first_time(terminator: Terminator, bound: set[AccessPath]) -> BlockId | None:

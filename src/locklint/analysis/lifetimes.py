@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors
+from locklint.dataflow.order import all_successors, instructions_after
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.context import Context
@@ -115,27 +113,9 @@ class Lifetimes:
         joins = {s for path in self._paths_of(spawn) for s in self._joins.get(path, ())}
         if spawn in starts or not joins:
             joins |= self._loose_joins
-        blocks = self._function.blocks
-        work: deque[tuple[BlockId, int]] = deque()
-        for block in blocks.values():
-            for index, instruction in enumerate(block.instructions):
-                if instruction.span in starts and isinstance(instruction, (Call, Spawn)):
-                    work.append((block.id, index + 1))
-        found: set[Span] = set()
-        entered: set[BlockId] = set()
-        while work:
-            block_id, index = work.popleft()
-            if index == 0:
-                if block_id in entered:
-                    continue
-                entered.add(block_id)
-            block = blocks[block_id]
-            joined = False
-            for instruction in block.instructions[index:]:
-                if instruction.span in joins and isinstance(instruction, Call):
-                    joined = True
-                    break
-                found.add(instruction.span)
-            if not joined:
-                work.extend((successor, 0) for successor in all_successors(block))
-        return frozenset(found)
+        after = instructions_after(
+            self._function,
+            lambda each: each.span in starts and isinstance(each, Call | Spawn),
+            lambda each: each.span in joins and isinstance(each, Call),
+        )
+        return frozenset(each.span for each in after)

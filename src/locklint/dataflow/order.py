@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import BlockId
+from locklint.ir.instruction import BlockId, Instruction
 
 
 def all_successors(block: BasicBlock) -> tuple[BlockId, ...]:
@@ -38,6 +39,38 @@ def reverse_postorder(
             stack.pop()
     postorder.reverse()
     return postorder
+
+
+def instructions_after(
+    function: Function,
+    starts: Callable[[Instruction], bool],
+    stops: Callable[[Instruction], bool],
+    successors: Callable[[BasicBlock], Iterable[BlockId]] = all_successors,
+) -> Iterator[Instruction]:
+    """Yield the instructions on all paths from those that ``starts`` is true of.
+
+    A path ends before the first instruction that ``stops`` is true of.
+    """
+    work = deque(
+        (block.id, index + 1)
+        for block in function.blocks.values()
+        for index, each in enumerate(block.instructions)
+        if starts(each)
+    )
+    entered: set[BlockId] = set()
+    while work:
+        block_id, index = work.popleft()
+        if index == 0:
+            if block_id in entered:
+                continue
+            entered.add(block_id)
+        block = function.blocks[block_id]
+        for each in block.instructions[index:]:
+            if stops(each):
+                break
+            yield each
+        else:
+            work.extend((successor, 0) for successor in successors(block))
 
 
 def predecessors(

@@ -73,7 +73,7 @@ class Trace:
         if len(self._running) <= depth:
             return
         frame = self._results[key] = self._running[depth]
-        # Those above it were ended by an exception.
+        # An exception has ended the frames above it.
         del self._running[depth:]
         self._add(frame)
 

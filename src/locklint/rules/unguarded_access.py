@@ -162,14 +162,14 @@ def _by_line(accesses: Iterator[DataAccess]) -> list[DataAccess]:
 def _guard(accesses: list[DataAccess]) -> LockRef | None:
     """Return the lock that guards an attribute with these accesses, if there is one."""
     counts = Counter(identity for one in accesses for identity in sorted(one.held))
-    for identity, count in counts.most_common(1):
-        inside = [one for one in accesses if identity in one.held]
-        writes = sum(one.is_write for one in inside)
-        if count < _SHARE * len(accesses) or writes < _LEAST_WRITES:
-            return None
-        locks = (lock for one in inside for lock in one.locks if lock.identity == identity)
-        return next(locks, None)
-    return None
+    if not counts:
+        return None
+    ((identity, count),) = counts.most_common(1)
+    inside = [one for one in accesses if identity in one.held]
+    if count < _SHARE * len(accesses) or sum(one.is_write for one in inside) < _LEAST_WRITES:
+        return None
+    locks = (lock for one in inside for lock in one.locks if lock.identity == identity)
+    return next(locks, None)
 
 
 def _is_judged(access: DataAccess) -> bool:
