@@ -151,7 +151,9 @@ class WholeProgram:
 
     def digest(self, fact: Interface) -> str:
         """Return a digest of a fact; lines and columns have no part."""
-        return self._resolver.dispatch.fact(fact)
+        from locklint.frontend.interfaces import digest_of_fact
+
+        return digest_of_fact(self._resolver.dispatch, fact)
 
     def forget(self) -> None:
         """Drop the results about names, which only solving needs: a tenth of the memory."""

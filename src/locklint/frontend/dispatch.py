@@ -15,7 +15,7 @@ from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
 from locklint.frontend.decorations import Decorations
 from locklint.frontend.inference import Inference
 from locklint.frontend.resolver import Callee, Question
-from locklint.frontend.trace import Interface, InterfaceKind
+from locklint.frontend.trace import InterfaceKind
 from locklint.frontend.value_types import (
     ClassRef,
     ClassType,
@@ -80,14 +80,6 @@ class Dispatch:
                     if any(_last_name(each.value) in descriptors for each in bindings):
                         found.add(name)
         return found
-
-    def fact(self, interface: Interface) -> str:
-        """Return a digest of any fact that a result may rest on."""
-        if interface.kind is InterfaceKind.PROPERTY:
-            return str(interface.name in self.property_names)
-        if interface.kind is InterfaceKind.SPECIAL:
-            return str(interface.name in self.special_names)
-        return self.inference.project.fact(interface)
 
     def may_be_property(self, name: str) -> bool:
         """Return whether some class of the project computes an attribute of that name."""

@@ -14,7 +14,7 @@ import msgspec
 from locklint.frontend.call_sites import CallSites
 from locklint.frontend.name_table import NameTable
 from locklint.frontend.other_names import OtherNames
-from locklint.frontend.trace import Interface, InterfaceKind, Trace
+from locklint.frontend.trace import InterfaceKind, Trace
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
     Binding,
@@ -26,7 +26,6 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
-from locklint.index.interface import digest_of
 
 MAX_HOPS = 25
 """The largest number of imports, re-exports and aliases that are followed for one name."""
@@ -125,9 +124,9 @@ class Project:
         # Valid for as long as something is in progress: a cycle may have cut them short.
         self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
-        self._heirs = NameTable(_named_bases, self.searched)
+        self.heirs = NameTable(_named_bases, self.searched)
         self.call_sites = CallSites(self.searched, self.trace)
-        self._stores = NameTable(_stores, self.searched)
+        self.stores = NameTable(_stores, self.searched)
         self._others = OtherNames(self.searched)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in self.searched:
@@ -457,13 +456,19 @@ class Project:
             while work and len(found) < MAX_SUBCLASSES:
                 name = work.pop().decl.name
                 self.trace.note(InterfaceKind.DERIVED, name)
-                for other in self._heirs.named(name):
+                for other in self.heirs.named(name):
                     if other not in found and other != cls and cls in self.mro(other):
                         found[other] = None
                         work.append(other)
             known = self._subclasses[cls] = tuple(found)
             self.trace.end(depth, ("subclasses", cls))
         return known
+
+    def files_of(self, module: str) -> list[str]:
+        """Return the paths of the files of a module name, read or not, sorted."""
+        unread = self._shelf.unread(module) if self._shelf is not None else ()
+        known = self._modules.get(module, ())
+        return sorted([*(each.path for each in known), *(each.shown for each in unread)])
 
     def other_names(self, name: str) -> tuple[str, ...]:
         """The names, besides its own, by which what has that bare name is called; bounded."""
@@ -473,43 +478,7 @@ class Project:
     def attribute_stores(self, name: str) -> Iterator[tuple[ModuleIndex, Binding]]:
         """The bindings of an attribute through names other than `self`, by module, bounded."""
         self.trace.note(InterfaceKind.BINDINGS, name)
-        return islice(self._stores.named(name), MAX_STORES)
-
-    def fact(self, interface: Interface) -> str:
-        """Return a digest of a fact that a result may rest on; lines and columns have no part.
-
-        Raise `ValueError` for the names of implicit methods, which `Dispatch.fact` knows.
-        """
-        name = interface.name
-        match interface.kind:
-            case InterfaceKind.FILE:
-                files = [each for each in self.modules() if each.path == name]
-                return digest_of(files)
-            case InterfaceKind.MODULE:
-                known = [each.path for each in self._modules.get(name, ())]
-                unread = self._shelf.unread(name) if self._shelf is not None else ()
-                return digest_of(sorted([*known, *(each.shown for each in unread)]))
-            case InterfaceKind.DERIVED:
-                return digest_of([str(each) for each in self._heirs.named(name)])
-            case InterfaceKind.CALLS:
-                sites = self.call_sites.named(name)
-                return digest_of([(index.path, site) for index, site in sites])
-            case InterfaceKind.BINDINGS:
-                stores = self._stores.named(name)
-                return digest_of([(index.path, binding) for index, binding in stores])
-            case InterfaceKind.NAMES:
-                return digest_of(self._others.of(name))
-            case InterfaceKind.METACLASS:
-                return digest_of(
-                    [
-                        (index.path, qualname, decl.keywords)
-                        for index in self.searched
-                        for qualname, decl in index.classes.items()
-                        if decl.keywords
-                    ]
-                )
-            case InterfaceKind.PROPERTY | InterfaceKind.SPECIAL:
-                raise ValueError(f"{interface} is no fact about declarations alone")
+        return islice(self.stores.named(name), MAX_STORES)
 
 
 def hides_submodule(package: ModuleIndex, name: str) -> bool:
