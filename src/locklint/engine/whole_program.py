@@ -23,18 +23,18 @@ from locklint.engine.demand import (
     waited_for,
 )
 from locklint.engine.facts import OpenFile
+from locklint.engine.interrupting import entries, finalizers
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
 from locklint.ir.cfg import Function, FunctionKind, split_key
-from locklint.ir.context import Context
 from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
 from locklint.ir.registration import Entry
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import SIGNALS_FOR
-from locklint.models.registrations import FINALIZER, registering_names
+from locklint.models.registrations import registering_names
 
 if TYPE_CHECKING:
     from locklint.engine.call_reach import CallReach
@@ -411,8 +411,8 @@ class WholeProgram:
 
         wanted: dict[str, set[str]] = {}
         found: dict[Entry, None] = {}
-        for path, file in list(self.files.files.items()):
-            found |= dict.fromkeys(_finalizers(file.index))
+        for path, file in self.files.searched.items():
+            found |= dict.fromkeys(finalizers(file.index))
             names = registering_names(file.source.text)
             wanted[path] = {
                 outermost(file.index, decl).qualname
@@ -422,12 +422,12 @@ class WholeProgram:
             if not names.isdisjoint(file.index.called):
                 asked = partial(OpenFile(file.source, file.index).module_code_calling, names)
                 code = self.with_effects(file, self._answer(file, asked, ()))
-                found |= dict.fromkeys(entry for each in code for entry in _entries(each))
+                found |= dict.fromkeys(entry for each in code for entry in entries(each))
                 others = [each for each in code if each.kind is not FunctionKind.MODULE]
                 self._add([e for e in others if e.key not in self.interprocedural.functions])
         self._add(self._lowered(wanted))
         for function in self.interprocedural.functions.values():
-            found |= dict.fromkeys(_entries(function))
+            found |= dict.fromkeys(entries(function))
         self.interrupting = tuple(found)
         keys = {each.function for each in found}
         uses = self._resolver.dispatch.decorations.uses
@@ -620,16 +620,3 @@ class WholeProgram:
 
     def _internal(self, path: str, error: Exception) -> None:
         self.errors.append(InternalError.of(path, error))
-
-
-def _finalizers(index: ModuleIndex) -> Iterator[Entry]:
-    for decl in index.functions.values():
-        if decl.name == FINALIZER and decl.class_name is not None:
-            yield Entry(f"{index.key}:{decl.qualname}", Context.FINALIZER)
-
-
-def _entries(function: Function) -> Iterator[Entry]:
-    """Return the entries of what a function gives to the interpreter."""
-    for each in function.registers:
-        for target in each.targets:
-            yield Entry(target, each.context, function.key, function.path, each)
