@@ -37,6 +37,7 @@ from locklint.ir.instruction import (
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import How
 from locklint.ir.operands import bound_temporaries
+from locklint.models.plain_values import is_never_none, is_true
 
 _NOTHING = "contextlib.nullcontext"
 
@@ -150,6 +151,34 @@ class FunctionContext:
                     case Assign(target=target, value=value) if target.root is Root.LOCAL:
                         values.setdefault(target, set()).add(value)
         return made | {target for target, bound in values.items() if bound <= made}
+
+    @cached_property
+    def never_none(self) -> Set[AccessPath]:
+        """The results of calls that are objects: of constructors, and of some library functions."""
+        return self.always_true | {
+            call.result
+            for call in self._calls_with_results
+            if call.result is not None
+            and (call.constructs is not None or is_never_none(call.external or ""))
+        }
+
+    @cached_property
+    def always_true(self) -> Set[AccessPath]:
+        """The results of calls that are true, such as open files; objects of classes may not be."""
+        return {
+            call.result
+            for call in self._calls_with_results
+            if call.result is not None and is_true(call.external or "")
+        }
+
+    @cached_property
+    def _calls_with_results(self) -> tuple[Call, ...]:
+        return tuple(
+            each
+            for block in self.function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Call) and each.result is not None
+        )
 
     @cached_property
     def flagged_releases(self) -> frozenset[Span]:

@@ -20,6 +20,8 @@ def assume(
 ) -> Disjunct | None:
     """Return the executions in which ``condition`` is ``outcome``, or None if none are."""
     known = evaluate(condition, disjunct)
+    if known is None:
+        known = _of_result(context, condition, disjunct)
     if known is not None:
         return disjunct if known is outcome else None
     narrowed = _narrowed(condition, outcome, disjunct)
@@ -48,6 +50,17 @@ def _with_outcomes(
     if facts == disjunct.facts:
         return disjunct
     return disjunct.with_values(disjunct.values, facts)
+
+
+def _of_result(context: FunctionContext, condition: Condition, disjunct: Disjunct) -> bool | None:
+    """Return the outcome of a test of what a call has given. Return None if it is not known."""
+    match condition:
+        case IsNone(value=AccessPath() as path) if value_of(path, disjunct) in context.never_none:
+            return False
+        case Truth(value=AccessPath() as path) if value_of(path, disjunct) in context.always_true:
+            return True
+        case _:
+            return None
 
 
 def evaluate(condition: Condition, disjunct: Disjunct) -> bool | None:

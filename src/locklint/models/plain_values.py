@@ -113,6 +113,27 @@ RESULTS: dict[str, str] = {
 }
 """The types of what calls give, where it depends on nothing else."""
 
+_OBJECTS = frozenset(
+    "builtins.open io.open os.fdopen os.pipe socket.socket socket.create_connection"
+    " socket.create_server subprocess.Popen tempfile.mkdtemp tempfile.mkstemp"
+    " tempfile.NamedTemporaryFile tempfile.TemporaryDirectory tempfile.TemporaryFile"
+    " threading.Thread threading.Timer threading.Event sqlite3.connect tarfile.open"
+    " zipfile.ZipFile http.client.HTTPConnection http.client.HTTPSConnection".split()
+)
+"""Calls that give an object, or raise; no such object is false."""
+
+_NOT_NONE = _OBJECTS | RESULTS.keys() | {"os.dup", "os.open"}
+
+
+def is_true(name: str) -> bool:
+    """Return whether what a call of a library function gives is always true."""
+    return name in _OBJECTS
+
+
+def is_never_none(name: str) -> bool:
+    """Return whether what a call of a library function gives is never None; it may be zero."""
+    return name in _NOT_NONE
+
 
 def operator_is_safe(kind: OperateKind, what: str, operands: Sequence[Types]) -> bool:
     """Return whether code cannot raise on operands of those types, in evaluation order.
