@@ -10,7 +10,13 @@ from locklint.frontend.evaluator import Key
 from locklint.frontend.trace import Trace
 from locklint.frontend.value_types import UNKNOWN, Types
 
-MAX_STEPS = 4_000
+MAX_STEPS = 1_000
+"""The largest number of steps of one question.
+
+Of 300,000 questions about 26 packages, twelve need more than this and less than four times as many.
+Those that are given up take most of all steps.
+"""
+
 MAX_DEPTH = 45
 
 
