@@ -9,7 +9,9 @@ They only say where to look: what a call really calls is inferred in its place.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
+from sys import intern
 
 from locklint.frontend.name_table import NameTable
 from locklint.frontend.receivers import is_method
@@ -31,6 +33,12 @@ from locklint.index.declarations import (
 MAX_NAMES = 12
 """The largest number of other names of one function or class."""
 
+_MOST_HOLDERS = 2 * MAX_NAMES + 2
+"""The largest number of holders of one name that are kept.
+
+A search stops at one name more than `MAX_NAMES`, and as many may be found before it looks here.
+"""
+
 _ROUNDS = 3
 _MOST_FUNCTIONS = 4
 """The largest number of functions of one name whose parameters are looked at."""
@@ -42,7 +50,7 @@ class OtherNames:
     """The names that hold functions and classes of the project."""
 
     def __init__(self, modules: Sequence[ModuleIndex]) -> None:
-        self._held = NameTable(_held, modules)
+        self._modules = modules
         self._passed = NameTable(_passed, modules)
         self._functions = NameTable(_functions, modules)
         self._known: dict[str, tuple[str, ...]] = {}
@@ -62,8 +70,19 @@ class OtherNames:
             self._known[name] = tuple(found)[1:]
         return self._known[name]
 
+    @cached_property
+    def _held(self) -> dict[str, tuple[str, ...]]:
+        """The names that hold what has a name, each once, in the order of the files."""
+        held: dict[str, tuple[str, ...]] = {}
+        for index in self._modules:
+            for name, holder in dict.fromkeys(_held(index)):
+                known = held.get(name, ())
+                if holder not in known and len(known) < _MOST_HOLDERS:
+                    held[name] = (*known, intern(holder))
+        return held
+
     def _next(self, name: str) -> Iterator[str]:
-        yield from self._held.named(name)
+        yield from self._held.get(name, ())
         for callee, place in self._passed.named(name):
             for decl in self._functions.named(callee)[:_MOST_FUNCTIONS]:
                 parameter = _parameter(decl, place)

@@ -91,6 +91,8 @@ class StaticResolver:
         self.dispatch = Dispatch(self.inference)
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
         self._callees: dict[tuple[Asked, Scope, AccessPath], Callee] = {}
+        # Most questions have one of a few answers: each of them is one object.
+        self._shared: dict[Callee, Callee] = {}
         self._scopes: dict[str, Scope] = {}
         self._narrowed: dict[str, Scope] = {}
 
@@ -106,6 +108,7 @@ class StaticResolver:
         """Drop all cached results, of this resolver and of those for single files."""
         self._locks.clear()
         self._callees.clear()
+        self._shared.clear()
         self._narrowed.clear()
         self.walker.forget()
         self.inference.forget()
@@ -230,7 +233,8 @@ class StaticResolver:
             self.project.trace.use(("callee", key))
         else:
             begun = self.project.trace.begin()
-            self._callees[key] = self._find_callee(question, scope, path)
+            found = self._find_callee(question, scope, path)
+            self._callees[key] = self._shared.setdefault(found, found)
             self.project.trace.end(begun, ("callee", key))
         return self._callees[key]
 
