@@ -69,6 +69,11 @@ class FactsStore:
             return {}
         return graphs if are_graphs_of(graphs, source, index) else {}
 
+    @property
+    def keeps(self) -> bool:
+        """Return whether anything that is found is kept."""
+        return self._store is not None and self._store.is_written
+
     def keep_graphs(self, key: bytes, graphs: Graphs) -> None:
         """Keep all such graphs of a file."""
         self._keep(_more(key), graphs)
@@ -79,7 +84,7 @@ class FactsStore:
             self._store.flush()
 
     def _keep(self, key: bytes, value: FileFacts | Graphs) -> None:
-        if self._store is not None and self._store.is_written:
+        if self._store is not None and self.keeps:
             data = packed(value, effort=self._effort)
             if data is not None:
                 self._store.put(key, data)

@@ -296,7 +296,7 @@ class ProgramFiles:
             self._note(lowered)
             path = request.source.path
             found[path].update(lowered.graphs)
-            if not lowered.not_analysed and not lowered.errors:
+            if self._store.keeps and not lowered.not_analysed and not lowered.errors:
                 self._new.setdefault(path, {}).update(lowered.graphs)
         return {
             path: [each for name in names for each in found[path].get(name, ())]

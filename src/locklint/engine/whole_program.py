@@ -117,14 +117,18 @@ class WholeProgram:
         self._marked: set[str] = set()
         self.interrupting: tuple[Entry, ...] = ()
 
-    def solve(self, lowered: Sequence[tuple[AnalysedFile, list[Function]]]) -> None:
-        """Solve the functions, and all others that turn out to matter to them."""
+    def solve(self, lowered: list[tuple[AnalysedFile, list[Function]]]) -> None:
+        """Solve the functions, and all others that turn out to matter to them.
+
+        ``lowered`` is emptied: graphs without effects are not needed any more.
+        """
         self._progress.begin("resolving names", len(lowered))
         ready: list[Function] = []
         # Decorators may be in a file that comes later.
         self._keep_nested(each for _, functions in lowered for each in functions)
         for file, functions in tracked(lowered, self._progress):
             ready += self.with_effects(file, functions)
+        lowered.clear()
         self._progress.begin("analysing functions")
         ready += self._lowered(self._touching())
         ready += self._lowered(self._behind_locking_decorators())
