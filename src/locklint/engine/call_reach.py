@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.cfg import split_key
 from locklint.ir.event import EventKind
-from locklint.models.events import event_names, event_of
+from locklint.models.events import event_names, event_of, sought_in_callees
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -46,6 +46,7 @@ class CallReach:
         self._wanted = wanted
         self._waits = wanted & _WAITS
         self._names = event_names(wanted)
+        self._sought = sought_in_callees(wanted)
         self._written = written
         self._project = project
         self._states = states
@@ -160,9 +161,7 @@ class CallReach:
             yield from found.runs
 
     def _is_event(self, name: str, found: Callee) -> bool:
-        if name not in self._names:
-            return False
         if found.external is None:
-            return not found.targets
+            return name in self._names and not found.targets
         event = event_of(found.external)
-        return event is not None and event.kind in self._wanted
+        return event is not None and event.kind in self._sought

@@ -20,15 +20,22 @@ _PROCESSES = ("multiprocessing.Process", "multiprocessing.process.", "multiproce
 PROCESS_JOIN = "process join"
 """The name of the event that waits for a process."""
 
+SLEEP = "time.sleep"
+"""The call whose first argument says how long it blocks."""
+
 _LONG = 1.0
 """The number of seconds of sleep that is worth a finding."""
 
 
 class CallEvent(msgspec.Struct, frozen=True):
-    """The event of a call outside the program, and its name in messages."""
+    """The event of a call outside the program, and its name in messages.
+
+    ``timeout`` is the position of the argument of that name, of a call that blocks.
+    """
 
     kind: EventKind
     name: str
+    timeout: int | None = None
 
     def ends_soon(self, arguments: tuple[CallArgument, ...]) -> bool:
         """Return whether a call with these arguments may end soon.
@@ -39,6 +46,8 @@ class CallEvent(msgspec.Struct, frozen=True):
         match self.kind:
             case EventKind.JOIN | EventKind.LISTEN:
                 return any(not self._waits_with(argument) for argument in arguments)
+            case EventKind.BLOCK if self.name != SLEEP:
+                return any(self._limits(*each) for each in enumerate(arguments))
             case EventKind.BLOCK if arguments:
                 value = arguments[0].value
                 if isinstance(value, Constant) and isinstance(value.value, int | float):
@@ -46,6 +55,17 @@ class CallEvent(msgspec.Struct, frozen=True):
                 return not isinstance(value, AccessPath) or value.root is not Root.TEMP
             case _:
                 return False
+
+    def _limits(self, position: int, argument: CallArgument) -> bool:
+        """Return whether an argument is a timeout, or may contain one."""
+        if argument.star is not None:
+            return True
+        is_timeout = argument.name == "timeout" or (
+            argument.name is None and position == self.timeout
+        )
+        return is_timeout and not (
+            isinstance(argument.value, Constant) and argument.value.value is None
+        )
 
     def _waits_with(self, argument: CallArgument) -> bool:
         """Return whether a wait with this argument is without limit.
@@ -89,7 +109,24 @@ METHODS_OF_SIGNALS = frozenset(
 
 _PROCESS_JOIN = CallEvent(EventKind.JOIN, PROCESS_JOIN)
 _LOGS = CallEvent(EventKind.LOG, "logging")
-_BLOCKS = {name: CallEvent(EventKind.BLOCK, name) for name in ("time.sleep",)}
+_BLOCKS = {
+    name: CallEvent(EventKind.BLOCK, name, timeout)
+    for name, timeout in (
+        (SLEEP, None),
+        ("os.system", None),
+        ("os.wait", None),
+        ("subprocess.call", None),
+        ("subprocess.check_call", None),
+        ("subprocess.check_output", None),
+        ("subprocess.run", None),
+        ("subprocess.Popen.communicate", 1),
+        ("subprocess.Popen.wait", 0),
+        ("builtins.input", None),
+    )
+}
+
+_COMMON_NAMES = frozenset(("call", "input", "run", "system", "wait"))
+"""Last names of calls that block which many other functions have."""
 
 _NAMED = {**_BLOCKS, **_LISTENS, **_SIGNALS}
 
@@ -114,14 +151,20 @@ def waits_for(dotted: str) -> bool:
     return event is not None and event.kind is EventKind.JOIN
 
 
-def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
-    """Return the last names of calls that are events of some kinds and are looked for in callees.
+def sought_in_callees(kinds: frozenset[EventKind]) -> frozenset[EventKind]:
+    """Return the kinds of calls, of those that are wanted, that are looked for in callees.
 
-    Log records are looked for where locks are held only. Names such as `get` and `set` are those of
-    too many other methods.
+    Log records, waits for events and what ends these are looked for where locks are held only.
     """
-    asked = kinds - {EventKind.LISTEN, EventKind.SIGNAL}
+    return kinds - {EventKind.LISTEN, EventKind.SIGNAL, EventKind.LOG}
+
+
+def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
+    """Return the last names of calls, of what is not known, that may be events of some kinds.
+
+    Names such as `get` and `run` are those of too many other methods.
+    """
+    asked = sought_in_callees(kinds)
     known = {**_JOINS, **_NAMED}
-    return frozenset(
-        name.rpartition(".")[2] for name, event in known.items() if event.kind in asked
-    )
+    names = {name.rpartition(".")[2] for name, event in known.items() if event.kind in asked}
+    return frozenset(names - _COMMON_NAMES)

@@ -1,12 +1,13 @@
 """## What it does
 
-Finds a call of `time.sleep` while a lock is held, in the function that holds it or in one that it
-calls. More calls that block will follow.
+Finds calls that may block for long while a lock is held, in the function that holds it or in one
+that it calls: a sleep, a wait for a child process, a thread, an event or an item of a queue, and
+reading what a user types.
 
 ## Why is this bad?
 
-All threads that need the lock wait as long as the sleep, although nothing happens that the lock
-protects. Under load they queue up.
+All threads that need the lock wait as long as this one, although nothing happens that the lock
+protects. Under load they queue up. If what is waited for never comes, they wait forever.
 
 ## Example
 
@@ -23,11 +24,16 @@ def refresh(load):
         while not state:
             state.update(load())
             time.sleep(5)
+
+
+def read(name):
+    with lock:
+        return state.get(name)
 ```
 
 ## Use instead
 
-Release the lock before the sleep:
+Release the lock before the call that blocks:
 
 ```python
 import threading
@@ -44,39 +50,62 @@ def refresh(load):
             if state:
                 return
         time.sleep(5)
+
+
+def read(name):
+    with lock:
+        return state.get(name)
 ```
 
 ## Known limits
 
-A sleep of less than a second is not reported, and neither is one whose duration is a variable or an
-attribute. A lock that exists to let one thread at a time sleep, such as that of a rate limit, is
-reported.
+A finding is a warning if the lock is also acquired where nothing blocks: the threads that do so
+wait for nothing of theirs. If something blocks wherever the lock is held, the lock may be there to
+let one thread at a time do that, and the finding is info.
+
+A call with a timeout is not reported, and neither is a sleep of less than a second, or one whose
+duration is a variable or an attribute. Results of futures are not reported, because most are there
+by then. Waiting for what needs the lock is [LCK307](LCK307.md).
 
 ## References
 
 - [time.sleep](https://docs.python.org/3/library/time.html#time.sleep)
+- [subprocess](https://docs.python.org/3/library/subprocess.html)
+- [queue.Queue.get](https://docs.python.org/3/library/queue.html#queue.Queue.get)
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from locklint.analysis.critical_pair import CriticalPair
 from locklint.analysis.deadlock_story import Story
+from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.core.source import Span
-from locklint.ir.event import EventKind
+from locklint.ir.access_path import Root
+from locklint.ir.event import Event, EventKind
 from locklint.rule import Rule
+
+_KINDS = (EventKind.BLOCK, EventKind.JOIN, EventKind.LISTEN)
+_MOSTLY_DONE = ("result", "exception")
+_Section = tuple[str, Span]
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each call that blocks under a lock, or leads to one that does."""
+    pairs = [each.pair for each in program.waiting_for_holders]
+    pairs += [each.pair for each in program.waiting_for_signals]
+    deadlocks = {(pair.function, pair.span) for pair in pairs}
+    sections = _sections(program)
+    blocking = _sections_that_block(program)
     for key in sorted(program.composition.pairs):
         found: dict[Span, CriticalPair] = {}
         for pair in program.composition.pairs[key]:
-            if pair.event.kind is EventKind.BLOCK and _is_innermost(pair):
+            if _blocks(pair) and _is_innermost(pair) and (key, pair.span) not in deadlocks:
                 old = found.get(pair.span)
                 if old is None or pair.rank() < old.rank():
                     found[pair.span] = pair
@@ -84,14 +113,22 @@ def check(program: Program) -> Iterator[Diagnostic]:
             lock = pair.held[-1].lock
             story = Story(program, pair)
             *_, last = pair.chain()
+            # Other threads need the lock for something short.
+            serves_others = sections[lock_name(lock)] - blocking[lock_name(lock)]
             yield RULE.finding(
                 program.functions[key],
                 pair.span,
-                f"`{last.event.name}()` is called while `{display_name(lock)}` is held",
+                f"{_described(last.event)} while `{display_name(lock)}` is held",
+                severity=Severity.WARNING if serves_others else Severity.INFO,
                 locks=(lock,),
                 steps=[*story.steps("blocks"), *story.made(lock)],
                 help="release the lock before this",
             )
+
+
+def _blocks(pair: CriticalPair) -> bool:
+    """Return whether the event of a pair may take long. The result of a future is mostly there."""
+    return pair.event.kind in _KINDS and pair.event.name not in _MOSTLY_DONE
 
 
 def _is_innermost(pair: CriticalPair) -> bool:
@@ -99,13 +136,47 @@ def _is_innermost(pair: CriticalPair) -> bool:
     return bool(pair.held) and not pair.inside and not pair.is_concurrent
 
 
+def _sections(program: Program) -> defaultdict[str, set[_Section]]:
+    """Return the places where each lock is acquired, by its name."""
+    found: defaultdict[str, set[_Section]] = defaultdict(set)
+    for key, states in program.states.items():
+        for taken in states.taken:
+            if taken.waits:
+                found[lock_name(taken.lock)].add((key, taken.acquisition.span))
+    return found
+
+
+def _sections_that_block(program: Program) -> defaultdict[str, set[_Section]]:
+    """Return those of these places after which something blocks while the lock is held."""
+    found: defaultdict[str, set[_Section]] = defaultdict(set)
+    for key, pairs in program.composition.pairs.items():
+        for pair in pairs:
+            if _blocks(pair):
+                for held in pair.held:
+                    if held.since is not None:
+                        found[lock_name(held.lock)].add((key, held.since.span))
+    return found
+
+
+def _described(event: Event) -> str:
+    """Return, for example, ``"`jobs.get()` is called"``."""
+    if event.name == "__exit__":
+        return "the end of this `with` waits for an executor"
+    owner = ""
+    if event.lock is not None:
+        owner = f"{display_name(event.lock)}."
+    elif event.path is not None and event.path.root is not Root.TEMP:
+        owner = f"{event.path}."
+    return f"`{owner}{event.name}()` is called"
+
+
 RULE = Rule(
     code="LCK401",
     name="blocking-under-lock",
     severity=Severity.WARNING,
-    summary="a thread sleeps while it holds a lock",
+    summary="a thread blocks while it holds a lock that others need",
     page=__doc__,
     preview=True,
-    wants=frozenset({EventKind.BLOCK}),
+    wants=frozenset((*_KINDS, EventKind.SIGNAL)),
     check=check,
 )
