@@ -20,7 +20,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import Call, Enter, Exit, Manager, Spawn
 from locklint.ir.lock import LockRef
-from locklint.ir.means import BY_MANAGER
+from locklint.ir.means import BY_MANAGER, Use
 from locklint.models.events import CallEvent, event_of
 
 
@@ -123,6 +123,8 @@ def _closure(context: FunctionContext, disjunct: Disjunct) -> Closure:
 
 def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Event | None:
     """Return what a call is as an event. Return None if it is none."""
+    if call.kept_in is not None and call.use is Use.DISCARDED:
+        return Event(EventKind.CALLBACK, name=str(call.callee), path=call.kept_in)
     called = event_of(call.external) if call.external is not None else None
     if called is None or called.ends_soon(call.arguments):
         return None
@@ -152,7 +154,7 @@ def _event(
         if lock is None:
             return None
         return Event(called.kind, canonical_lock(context, lock, disjunct), name=called.name)
-    if called.kind is not EventKind.JOIN:
+    if called.kind not in (EventKind.JOIN, EventKind.CALLBACK):
         path = None  # A log is one for all.
     # The variable of a thread or future shows which one it is.
     return Event(called.kind, name=called.name, path=_known(path, disjunct))

@@ -65,7 +65,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     released in functions that were not lowered, after their files. ``rule_names`` are the names of
     all rules, which comments may contain. ``interrupting`` are the entries of what the
     interpreter runs in between, if some rule needs them, ``shared_fields`` the attributes of
-    classes with finalizers that lead to objects that other code knows, too.
+    classes with finalizers that lead to objects that other code knows, too. ``user_callbacks`` are
+    those that keep callables which users of their classes pass.
     """
 
     functions: Mapping[str, Function]
@@ -86,6 +87,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     rule_names: frozenset[str] = frozenset()
     interrupting: tuple[Entry, ...] = ()
     shared_fields: frozenset[Field] = frozenset()
+    user_callbacks: frozenset[Field] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:

@@ -11,7 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from locklint.frontend.resolver import Question
 from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import split_key
 from locklint.ir.event import EventKind
 from locklint.models.events import event_names, event_of, sought_in_callees
@@ -21,9 +23,17 @@ if TYPE_CHECKING:
     from locklint.frontend.decorations import WrapperUse
     from locklint.frontend.project import Project
     from locklint.frontend.resolver import Callee
-    from locklint.frontend.written_calls import WrittenCalls
+    from locklint.frontend.written_calls import WrittenCalls, WrittenUse
 
-_WAITS = frozenset((EventKind.WAIT, EventKind.JOIN, EventKind.LISTEN, EventKind.BLOCK))
+_WAITS = frozenset(
+    (
+        EventKind.WAIT,
+        EventKind.JOIN,
+        EventKind.LISTEN,
+        EventKind.BLOCK,
+        EventKind.CALLBACK,
+    )
+)
 """The kinds of events for which a function is like one that acquires a lock."""
 
 
@@ -154,14 +164,20 @@ class CallReach:
             return
         for use in uses:
             found = self._written.runs(index, use)
-            if self._is_event(use.name, found):
+            if self._is_event(use, found):
                 yield None
             yield from found.targets
             yield from found.overrides
             yield from found.runs
 
-    def _is_event(self, name: str, found: Callee) -> bool:
+    def _is_event(self, use: WrittenUse, found: Callee) -> bool:
+        if found.targets:
+            return False
         if found.external is None:
-            return name in self._names and not found.targets
+            return use.name in self._names or (
+                EventKind.CALLBACK in self._wanted
+                and use.question is Question.CALL
+                and (use.path.root is Root.SELF or not use.path.fields)
+            )
         event = event_of(found.external)
         return event is not None and event.kind in self._sought

@@ -312,6 +312,7 @@ def analyse(
         unseen_releases=inputs.unseen_releases(),
         interrupting=analysis.interrupting,
         shared_fields=inputs.shared_fields(analysis.interrupting),
+        user_callbacks=inputs.user_callbacks(),
         declared_orders=orders,
     )
     indexes = [file.index for file in files.files.values()]

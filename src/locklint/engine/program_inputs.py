@@ -10,6 +10,7 @@ from locklint.engine.demand import called_as
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.context import Context
+from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.registration import Entry
 
@@ -119,6 +120,20 @@ class ProgramInputs:
                     if isinstance(first, str):
                         asked[key, first] = None
         return shared_fields(self._resolver.inference, asked)
+
+    def user_callbacks(self) -> frozenset[Field]:
+        """Return the attributes from which functions call what users of their classes passed."""
+        from locklint.frontend.callbacks import user_callbacks
+
+        asked = {
+            (states.function.class_key, occurrence.event.path.name): None
+            for states in self._solved.states.values()
+            for occurrence in states.events
+            if occurrence.event.kind is EventKind.CALLBACK
+            and occurrence.event.path is not None
+            and states.function.class_key
+        }
+        return user_callbacks(self._resolver.inference, asked)
 
     def _constructed(self) -> set[str]:
         """The classes of the objects that are made in functions that were analysed."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from locklint.core.source import Span
+from locklint.frontend.callbacks import kept_in
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.operands import Operands
@@ -251,7 +252,14 @@ class EffectPass:
             receiver=callee.receiver,
             receiver_classes=callee.receiver_classes,
             awaited=callee.awaited,
+            kept_in=self._kept_in(path, callee),
         )
+
+    def _kept_in(self, path: AccessPath | None, callee: Callee) -> AccessPath | None:
+        """Return the attribute that keeps what is called, unless that is a known function."""
+        if path is None or callee.targets or callee.external is not None:
+            return None
+        return kept_in(path, self._definitions)
 
     def _is_harmless(self, call: Call) -> bool:
         """Return whether what is passed to the call does not outlive it, and cannot be released."""

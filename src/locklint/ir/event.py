@@ -22,6 +22,7 @@ class EventKind(IdentityEnum):
     SIGNAL = "signal"  # lets those that listen go on
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
+    CALLBACK = "callback"  # calls what others have passed in
     AWAIT = "await"  # suspends the task, and lets others run
     READ = "read"  # of an attribute of the object whose method it is
     WRITE = "write"  # of such an attribute, or of what it holds

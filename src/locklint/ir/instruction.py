@@ -124,7 +124,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     ``implicit`` says what calls where no call is written. ``safe``: with values of the types that
     it is known to have, it cannot raise in practice. ``receiver`` is the receiver of a callee that
     is a bound method, where it is not before the last dot; ``receiver_classes`` are the keys of
-    classes of one of which it is an instance. ``awaited``: see `resolver.Callee`.
+    classes of one of which it is an instance. ``awaited``: see `resolver.Callee`. ``kept_in`` is
+    the attribute of `self` that keeps what is called, if that is not known otherwise.
     """
 
     span: Span
@@ -145,6 +146,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     receiver: AccessPath | None = None
     receiver_classes: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
+    kept_in: AccessPath | None = None
 
     @property
     def written_receiver(self) -> AccessPath | None:

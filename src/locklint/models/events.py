@@ -125,10 +125,17 @@ _BLOCKS = {
     )
 }
 
-_COMMON_NAMES = frozenset(("call", "input", "run", "system", "wait"))
+_RESULTS = {
+    f"concurrent.futures.{module}Future.{method}": CallEvent(EventKind.CALLBACK, method)
+    for module in ("", "_base.")
+    for method in ("set_result", "set_exception", "cancel")
+}
+"""Calls that run the callbacks of a future at once."""
+
+_COMMON_NAMES = frozenset(("call", "cancel", "input", "run", "system", "wait"))
 """Last names of calls that block which many other functions have."""
 
-_NAMED = {**_BLOCKS, **_LISTENS, **_SIGNALS}
+_NAMED = {**_BLOCKS, **_LISTENS, **_RESULTS, **_SIGNALS}
 
 
 def event_of(dotted: str) -> CallEvent | None:

@@ -27,8 +27,9 @@ def stop(number, frame):
 def main():
     signal.signal(signal.SIGTERM, stop)
     while True:
+        job = input()
         with lock:
-            jobs.append(input())
+            jobs.append(job)
 ```
 
 ## Use instead
@@ -52,8 +53,9 @@ def stop(number, frame):
 def main():
     signal.signal(signal.SIGTERM, stop)
     while not stopping:
+        job = input()
         with lock:
-            jobs.append(input())
+            jobs.append(job)
     with lock:
         jobs.clear()
 ```

@@ -1,0 +1,125 @@
+"""Callables that attributes keep: the attribute from which a call gets what it calls.
+
+``self.on_done(x)`` calls what `self.on_done` keeps, and so does ``callback(x)`` in a loop over
+``list(self.callbacks.values())``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from locklint.frontend.definitions import Definitions
+from locklint.frontend.fields import class_of
+from locklint.frontend.inference import Inference
+from locklint.frontend.value_types import ClassRef
+from locklint.index.declarations import Binding, Choice, Literal, Ref, Value
+from locklint.ir.access_path import AccessPath, ElementField, ResultField, Root
+from locklint.ir.hierarchy import Field
+from locklint.ir.instruction import Constant
+
+_HOPS = 6
+"""The largest number of variables and calls that are followed."""
+
+_COPIES = frozenset("enumerate frozenset iter list reversed set sorted tuple".split())
+"""Functions, as they are written, that give the elements of their first argument."""
+
+_LOOKUPS = frozenset("copy get items pop popitem popleft setdefault values".split())
+"""Methods of containers that give elements of them."""
+
+
+def kept_in(path: AccessPath, definitions: Definitions, hops: int = _HOPS) -> AccessPath | None:
+    """Return the attribute of `self` that keeps what is called, as a container or directly.
+
+    ``path`` is the callee, of which no function is known. A variable with several values has the
+    first of them, if all come from attributes. Return None if nothing says so.
+    """
+    if path.root is Root.SELF:
+        return _attribute(path)
+    if not hops or not all(isinstance(field, ElementField) for field in path.fields):
+        return None
+    root = AccessPath(path.root_name, (), path.root)
+    found = [
+        None
+        if source is None
+        else kept_in(path.replace_prefix(root, source), definitions, hops - 1)
+        for source in _sources(root, definitions)
+    ]
+    return found[0] if found and None not in found else None
+
+
+def _attribute(path: AccessPath) -> AccessPath | None:
+    """Return the first attribute of a path along which only elements of containers follow."""
+    if not path.fields or not isinstance(path.fields[0], str):
+        return None
+    is_lookup = False
+    for field in path.fields[1:]:
+        if isinstance(field, str):
+            if field not in _LOOKUPS:
+                return None
+            is_lookup = True
+        elif isinstance(field, ResultField):
+            if not is_lookup:
+                return None
+            is_lookup = False
+    return None if is_lookup else AccessPath(path.root_name, path.fields[:1], path.root)
+
+
+def _sources(variable: AccessPath, definitions: Definitions) -> list[AccessPath | None]:
+    """Return the paths of which a variable has the value, or elements; None for anything else."""
+    call = definitions.call(variable)
+    if call is not None:
+        first = call.arguments[0].value if call.arguments else None
+        if call.callee is not None and str(call.callee) in _COPIES:
+            return [first if isinstance(first, AccessPath) else None]
+        if call.callee is not None and call.callee.name in _LOOKUPS:
+            return [call.callee.parent()]
+        return [None]
+    if variable.root not in (Root.LOCAL, Root.TEMP):
+        return []
+    values = [each for each in definitions.values(variable) if each != Constant(None)]
+    return [each if isinstance(each, AccessPath) else None for each in values]
+
+
+def user_callbacks(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
+    """Return those of the attributes that keep callables which users of the class pass.
+
+    A public method binds them to a parameter, or puts it into their container; or a public
+    attribute is only ever bound to None, so that users bind it.
+    """
+    found: set[Field] = set()
+    for key, name in asked:
+        cls = class_of(inference, key)
+        if cls is not None and _is_given(inference, cls, name):
+            found.add((key, name))
+    return frozenset(found)
+
+
+def _is_given(inference: Inference, cls: ClassRef, name: str, hops: int = 1) -> bool:
+    slot = inference.attributes.slot(cls, name)
+    if slot.method is not None and hops:
+        # A property: what it returns.
+        return any(
+            isinstance(value, Ref) and len(value.names) == 2 and value.names[0] == "self"
+            for value in slot.method.decl.returns
+            if isinstance(value, Ref) and _is_given(inference, cls, value.names[-1], hops - 1)
+        )
+    if any(_is_parameter(place.owner, place.binding) for place in slot.places):
+        return True
+    values = [place.binding.value for place in slot.places]
+    return bool(values) and not name.startswith("_") and set(values) == {Literal("None")}
+
+
+def _is_parameter(owner: ClassRef, binding: Binding) -> bool:
+    """Return whether a public method binds the attribute to one of its parameters."""
+    decl = owner.index.functions.get(binding.function)
+    if decl is None or (decl.name.startswith("_") and decl.name != "__init__"):
+        return False
+    names = {parameter.name for parameter in decl.parameters[1:]}
+    return any(
+        isinstance(value, Ref) and len(value.names) == 1 and value.names[0] in names
+        for value in _options(binding.value)
+    )
+
+
+def _options(value: Value) -> Iterable[Value]:
+    return value.options if isinstance(value, Choice) else (value,)
