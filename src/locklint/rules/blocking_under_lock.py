@@ -63,9 +63,10 @@ A finding is a warning if the lock is also acquired where nothing blocks: the th
 wait for nothing of theirs. If something blocks wherever the lock is held, the lock may be there to
 let one thread at a time do that, and the finding is info.
 
-A call with a timeout is not reported, and neither is a sleep of less than a second, or one whose
-duration is a variable or an attribute. Results of futures are not reported, because most are there
-by then. Waiting for what needs the lock is [LCK307](LCK307.md).
+Semaphores with several permits are left out. A call with a timeout is not reported, and neither is
+a sleep of less than a second, or one whose duration is a variable or an attribute. Results of
+futures are not reported, because most are there by then. Waiting for what needs the lock is
+[LCK307](LCK307.md).
 
 ## References
 
@@ -88,6 +89,7 @@ from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.event import Event, EventKind
+from locklint.ir.lock import LockRole
 from locklint.rule import Rule
 
 _KINDS = (EventKind.BLOCK, EventKind.JOIN, EventKind.LISTEN)
@@ -132,8 +134,13 @@ def _blocks(pair: CriticalPair) -> bool:
 
 
 def _is_innermost(pair: CriticalPair) -> bool:
-    """Return whether the function itself holds a lock there, and none of its callees does."""
-    return bool(pair.held) and not pair.inside and not pair.is_concurrent
+    """Return whether the function itself holds a lock there, and none of its callees does.
+
+    A permit of a semaphore is there to be held for long.
+    """
+    if not pair.held or pair.inside or pair.is_concurrent:
+        return False
+    return pair.held[-1].lock.kind.role is not LockRole.SEMAPHORE
 
 
 def _sections(program: Program) -> defaultdict[str, set[_Section]]:

@@ -63,10 +63,10 @@ A finding is a warning if a public method binds the attribute to a parameter or 
 attribute's container, or if a public attribute is only ever bound to None; the lock is not
 re-entrant; and a public function acquires it. Other findings are info.
 
-A call whose result is used is not reported, because that is no notification: `self._clock()`. What a
-parameter holds is not reported, because most are called by design (`key`, `factory`), and neither
-are methods of objects that are passed in. Functions of the program that are passed are followed by
-the rules for deadlocks.
+A call whose result is used is not reported, because that is no notification: `self._clock()`. Calls
+of parameters are not reported, because most are made by design (`key`, `factory`), and neither are
+methods of objects that are passed in. Functions of the program that are passed are followed by the
+rules for deadlocks.
 
 ## References
 
