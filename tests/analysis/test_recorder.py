@@ -56,6 +56,7 @@ def test_acquisitions_are_events_among_others() -> None:
         (EventKind.GAIN, 0),
         (EventKind.TRY, 1),
         (EventKind.WAIT, 1),
+        (EventKind.PARK, 1),
         (EventKind.BLOCK, 2),
     ]
     assert [one.waits for one in work.taken] == [False, True]

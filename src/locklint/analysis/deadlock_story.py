@@ -114,6 +114,8 @@ class Story:
                 if event.kind is EventKind.WAIT:
                     doing = "waits on a condition, and then for its lock"
                 message = f"{doing} `{waits_for}`{self._holders(lock_name(event.lock), thread)}"
+                if event.kind is EventKind.PARK:
+                    message = f"waits on a condition, and releases `{waits_for}` alone"
                 add(StepRole.WAIT, link, link.span, message, event.lock.identity)
             else:
                 add(StepRole.WAIT, link, link.span, waits)

@@ -24,9 +24,11 @@ from locklint.ir.instruction import (
     Exit,
     HandOver,
     Instruction,
+    Notify,
     Release,
     TryAcquire,
     Unwind,
+    Wait,
     Yield,
 )
 from locklint.ir.operands import condition_paths
@@ -64,6 +66,8 @@ class Deciding:
         """Return whether an instruction changes what is held, or ends the path."""
         match instruction:
             case Acquire() | TryAcquire() | Release() | HandOver() | Defer() | Unwind() | Yield():
+                return True
+            case Wait() | Notify():  # What is held there is noted.
                 return True
             case Call(external=str() as name) if ends_process(name):
                 return True

@@ -28,8 +28,10 @@ from locklint.ir.instruction import (
     Call,
     CallArgument,
     Constant,
+    Notify,
     Operand,
     TryAcquire,
+    Wait,
 )
 from locklint.ir.lock import LockRef, Mode
 from locklint.ir.means import How, Implicit, Means
@@ -177,6 +179,26 @@ class Given(msgspec.Struct, frozen=True):
     exception: InFlight | None
 
 
+class Used(msgspec.Struct, frozen=True):
+    """An execution of a wait or notification: the state of the condition's lock before it.
+
+    ``held`` are the other locks that are held there, outermost first; ``free``: see `Occurrence`.
+    """
+
+    instruction: Wait | Notify
+    key: LockKey
+    lock: LockRef
+    before: Hold
+    held: tuple[Held, ...]
+    free: tuple[LockKey, ...]
+    exception: InFlight | None
+
+    @property
+    def span(self) -> Span:
+        """Return the place of the call."""
+        return self.instruction.span
+
+
 class Shared(msgspec.Struct, frozen=True):
     """Effects of other functions, on their own, on the locks of one function, by identity.
 
@@ -224,6 +246,7 @@ class LockStates(msgspec.Struct):
     events: list[Occurrence] = msgspec.field(default_factory=list)
     exits: list[Exit] = msgspec.field(default_factory=list)
     given: list[Given] = msgspec.field(default_factory=list)
+    used: list[Used] = msgspec.field(default_factory=list)
     tried: dict[Span, TriedByCallee] = msgspec.field(default_factory=dict)
     yields: list[Exit] = msgspec.field(default_factory=list)
     locks: dict[LockKey, LockRef] = msgspec.field(default_factory=dict)

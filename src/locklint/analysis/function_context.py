@@ -25,6 +25,7 @@ from locklint.ir.instruction import (
     Enter,
     Exit,
     FunctionRef,
+    Notify,
     Operand,
     Operate,
     Read,
@@ -84,8 +85,8 @@ class Observer:
     def awaits(self, context: FunctionContext, await_: Await, disjunct: Disjunct) -> None:
         """Hear of an `await`."""
 
-    def waits(self, context: FunctionContext, wait: Wait, disjunct: Disjunct) -> None:
-        """Hear of a wait on a condition, event or barrier."""
+    def uses(self, context: FunctionContext, use: Wait | Notify, disjunct: Disjunct) -> None:
+        """Hear of a wait on a condition, or a notification."""
 
     def yields(self, yield_: Yield, disjunct: Disjunct) -> None:
         """Hear of a yield."""

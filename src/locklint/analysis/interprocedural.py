@@ -42,6 +42,7 @@ from locklint.ir.instruction import (
     Defer,
     Enter,
     Exit,
+    Notify,
     Release,
     TryAcquire,
     Unwind,
@@ -61,7 +62,7 @@ MAX_PASSED = 8
 
 _WORK_OF_BLOCK = 50
 
-_LOCK_INSTRUCTIONS = (Acquire, TryAcquire, Release, Wait, Defer, Unwind)
+_LOCK_INSTRUCTIONS = (Acquire, TryAcquire, Release, Wait, Notify, Defer, Unwind)
 
 
 def callees(function: Function) -> Iterator[str]:

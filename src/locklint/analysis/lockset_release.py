@@ -52,7 +52,7 @@ def release(
         if disjunct.hold(shared).count > 0 and disjunct.hold(key).count <= 0:
             key = shared
     hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
-    other = _as_others_left_it(context, span, key, lock, hold)
+    other = as_others_left_it(context, span, key, lock, hold)
     if other is not None:
         hold, disjunct = other, disjunct.with_hold(key, other)
     context.identities[key] = lock.identity
@@ -60,10 +60,10 @@ def release(
     return _released(context, span, key, lock, hold, disjunct, raised)
 
 
-def _as_others_left_it(
+def as_others_left_it(
     context: FunctionContext, span: Span, key: LockKey, lock: LockRef, hold: Hold
 ) -> Hold | None:
-    """Return the state before a release of a lock that other code may have acquired, or cannot.
+    """Return the state before a use of a lock that other code may have acquired, or cannot.
 
     Return None if nothing more is known than ``hold``.
     """

@@ -33,6 +33,7 @@ from locklint.ir.instruction import (
     Exit,
     HandOver,
     Instruction,
+    Notify,
     Operate,
     Read,
     Release,
@@ -178,8 +179,8 @@ def _execute(
             return [hand_over(context, (lock,), disjunct)]
         case Spawn():
             context.observer.spawns(context, instruction, disjunct)
-        case Wait():
-            context.observer.waits(context, instruction, disjunct)
+        case Wait() | Notify():
+            context.observer.uses(context, instruction, disjunct)
         case Await():
             context.observer.awaits(context, instruction, disjunct)
         case Yield():

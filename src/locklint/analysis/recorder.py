@@ -19,6 +19,7 @@ from locklint.analysis.events import (
     Occurrence,
     Taken,
     TriedByCallee,
+    Used,
 )
 from locklint.analysis.function_context import FunctionContext, Observer
 from locklint.analysis.hold import (
@@ -44,6 +45,7 @@ from locklint.analysis.lockset_notes import (
     run_by_exit,
     run_by_spawn,
 )
+from locklint.analysis.lockset_release import as_others_left_it
 from locklint.analysis.raising import Refusal, refusals
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, ElementField, Root
@@ -56,6 +58,7 @@ from locklint.ir.instruction import (
     Call,
     Constant,
     Enter,
+    Notify,
     Operand,
     Operate,
     Read,
@@ -65,7 +68,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.instruction import Exit as Leave
-from locklint.ir.lock import LockRef, LockRole
+from locklint.ir.lock import LockRef
 from locklint.ir.means import How, OperateKind
 from locklint.ir.operands import operand_paths
 from locklint.models.changes import changes_container
@@ -203,17 +206,25 @@ class Recorder(Observer):
         if EventKind.AWAIT in self._wanted and context.steps.suspends(await_):
             self._happens(Event(EventKind.AWAIT, name=await_.form.value), await_.span, disjunct)
 
-    def waits(self, context: FunctionContext, wait: Wait, disjunct: Disjunct) -> None:
-        """Note a wait on a condition: it holds all other locks when it re-acquires its own."""
-        if (wait.lock.view_kind or wait.lock.kind).role is not LockRole.CONDITION:
-            return
-        lock = canonical_lock(context, wait.lock, disjunct)
+    def uses(self, context: FunctionContext, use: Wait | Notify, disjunct: Disjunct) -> None:
+        """Note a wait or a notification.
+
+        A wait is an event, too: it holds all other locks when it re-acquires its own.
+        """
+        lock = canonical_lock(context, use.lock, disjunct)
         key = key_of(lock)
-        held, released, _ = self._locks(disjunct)
+        held, released, free = self._locks(disjunct)
         held = tuple([one for one in held if one.key != key])
+        before = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
+        before = as_others_left_it(context, use.span, key, lock, before) or before
+        self.states.used.append(Used(use, key, lock, before, held, free, disjunct.exception))
+        if not isinstance(use, Wait):
+            return
+        released = (*released, key)
         if held or not disjunct.hold(key).count:
-            event = Event(EventKind.WAIT, lock)
-            self._note(Occurrence(event, wait.span, held, (*released, key), ()))
+            self._note(Occurrence(Event(EventKind.WAIT, lock), use.span, held, released, ()))
+        if not use.timed:
+            self._note(Occurrence(Event(EventKind.PARK, lock), use.span, held, released, ()))
 
     def yields(self, yield_: Yield, disjunct: Disjunct) -> None:
         """Note a yield."""
@@ -259,7 +270,7 @@ class Recorder(Observer):
         if one.event.kind not in self._wanted:
             return
         held = tuple((each.key, each.since) for each in one.held)
-        seen = (one.span, one.event.name, held, one.released, one.free)
+        seen = (one.span, one.event.kind, one.event.name, held, one.released, one.free)
         if seen not in self._seen:
             self._seen.add(seen)
             self.states.events.append(one)

@@ -28,9 +28,11 @@ from locklint.ir.instruction import (
     Exit,
     HandOver,
     Manager,
+    Notify,
     Release,
     TryAcquire,
     Unwind,
+    Wait,
     acquired_names,
 )
 from locklint.ir.terminator import (
@@ -135,6 +137,8 @@ class Relevance:
                     Acquire(lock=lock)
                     | TryAcquire(lock=lock)
                     | Release(lock=lock)
+                    | Wait(lock=lock)
+                    | Notify(lock=lock)
                     | HandOver(lock=lock)
                 ):
                     if isinstance(instruction, Acquire | TryAcquire):

@@ -32,6 +32,7 @@ from locklint.ir.instruction import (
     Exit,
     HandOver,
     Instruction,
+    Notify,
     Operand,
     Operate,
     Read,
@@ -59,7 +60,7 @@ _CHANGING = (
     Unwind,
     Wait,
 )
-_ACTING = (*_CHANGING, Await, Spawn, Yield)
+_ACTING = (*_CHANGING, Await, Notify, Spawn, Yield)
 
 
 class Step(NamedTuple):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _WAITS = frozenset(
     (
         EventKind.WAIT,
+        EventKind.PARK,
         EventKind.JOIN,
         EventKind.LISTEN,
         EventKind.BLOCK,
@@ -92,8 +93,10 @@ class CallReach:
         return self._matters(one) or any(called.target not in self._never for called in one.calls)
 
     def _matters(self, one: LockStates) -> bool:
-        """Return whether a function acquires a lock or waits for something else."""
-        return bool(one.taken) or any(each.event.kind in self._waits for each in one.events)
+        """Return whether a function acquires a lock, needs one, or waits for something else."""
+        if one.taken or one.used:
+            return True
+        return any(each.event.kind in self._waits for each in one.events)
 
     def reaches(self, key: str) -> bool:
         """Return whether the function of a key may reach a lock."""

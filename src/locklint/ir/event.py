@@ -17,6 +17,7 @@ class EventKind(IdentityEnum):
     TRY = "try"  # gives up at once, or after a while
     GAIN = "gain"  # a callee has acquired, and returns with the lock held
     WAIT = "wait"  # waits on a condition: releases its lock, and acquires it again
+    PARK = "park"  # waits on a condition until it is notified, and keeps all other locks
     JOIN = "join"  # waits for a thread, a future or an executor
     LISTEN = "listen"  # waits for an event to be set, or for an item of a queue
     SIGNAL = "signal"  # lets those that listen go on

@@ -329,7 +329,10 @@ class Release(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Wait(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Wait on a condition, event or barrier; a condition releases and re-acquires its lock."""
+    """Wait on a condition, which releases its lock and acquires it again.
+
+    ``timed``: it may end by a timeout.
+    """
 
     span: Span
     lock: LockRef
