@@ -86,10 +86,10 @@ Binding a new object is info: most such methods prepare what other threads use l
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 
+from locklint.analysis.contracts import says_caller_holds
 from locklint.analysis.guarded_data import DataAccess
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, made_step, step
@@ -103,11 +103,6 @@ _SHARE = 0.8
 """The share of the accesses at which a lock is held that makes it the guard of an attribute."""
 
 _LEAST_WRITES = 2
-
-_CALLER_HOLDS = ("_locked", "_unlocked", "_nolock", "_no_lock", "_unsafe")
-_CONTRACT = re.compile(r"\b(hold|holds|holding|held|acquired|taken|under)\b.*\block", re.DOTALL)
-_CONTRACT_TURNED = re.compile(r"\block\w*\b.*\b(hold|held|acquired|taken)\b", re.DOTALL)
-_DOCUMENTED_LINES = 8
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
@@ -179,21 +174,12 @@ def _is_judged(access: DataAccess) -> bool:
 
 def _is_left_to_callers(program: Program, function: Function) -> bool:
     """Return whether a method expects its callers to hold the lock, or may: nothing calls it."""
-    if function.name.endswith(_CALLER_HOLDS):
-        return True
     if function.name.startswith("_") and not function.name.endswith("__"):
         if function.key in program.unseen_callers or not program.call_graph.callers.get(
             function.key
         ):
             return True
-    source = program.sources.get(function.path)
-    if source is None:
-        return False
-    first = function.span.line
-    last = min(function.span.end_line, first + _DOCUMENTED_LINES)
-    text = " ".join(source.line(number) for number in range(first, last + 1)).lower()
-    documented = text.partition('"""')[2].partition('"""')[0]
-    return any(each.search(documented) for each in (_CONTRACT, _CONTRACT_TURNED))
+    return says_caller_holds(function, program.sources)
 
 
 RULE = Rule(
