@@ -21,7 +21,7 @@ class Mention(NamedTuple):
     ``owner`` ends what is before its dot, and is ``self`` where that is all; empty for a variable.
     ``member`` is the attribute or method that is read. ``is_called``: the member is called, or
     without one the name. ``is_bound``: the name is bound to the result of a call. ``is_entered``:
-    its line is that of a `with`, a `global` or an import.
+    its line is that of a `with`, a `global` or an import. ``line`` is its number.
     """
 
     owner: str
@@ -29,6 +29,7 @@ class Mention(NamedTuple):
     is_called: bool
     is_bound: bool
     is_entered: bool
+    line: int
 
 
 def mentions(name: str, text: str) -> Iterator[Mention]:
@@ -49,7 +50,22 @@ def mentions(name: str, text: str) -> Iterator[Mention]:
             bool(found["called"] or found["itself"]),
             found["bound"] is not None,
             _STATEMENT.match(code, line) is not None,
+            code.count("\n", 0, found.start()) + 1,
         )
+
+
+def attributes_of_self(method: str, text: str) -> frozenset[str]:
+    """Return the attributes that a method reads, if a file has only one function of that name."""
+    code = without_comments(text)
+    found = re.findall(
+        rf"^([ \t]*)def {re.escape(method)}\(self\b(.*\n(?:(?:\1[ \t]+\S.*)?\n)*)",
+        f"{code}\n",
+        re.MULTILINE,
+    )
+    if len(found) != 1:
+        return frozenset()
+    ((_, body),) = found
+    return frozenset(re.findall(r"(?<![\w.])self\.(\w+)\b(?!\s*\()", body))
 
 
 def declares_class(name: str, text: str) -> bool:

@@ -39,6 +39,7 @@ from locklint.analysis.signals import WaitingForSignal, waiting_for_signals
 from locklint.analysis.summary import Summary
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
+from locklint.analysis.unheld_conditions import UnheldUse, unheld_uses
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
@@ -248,6 +249,20 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         ):
             found[each.states.function.key].append(each)
         return found
+
+    @cached_property
+    def unheld_uses(self) -> tuple[UnheldUse, ...]:
+        """Return the waits and notifications where the condition's lock is certainly not held."""
+        every = [self.states[function.key] for function in self.ordered_functions]
+        return tuple(
+            unheld_uses(
+                every,
+                self.call_graph,
+                self.released_elsewhere,
+                self.sources,
+                self.unseen_callers,
+            )
+        )
 
     def has_other_slots(self, lock: LockRef, function: Function) -> bool:
         """Return whether a function may release slots of a semaphore that it has not acquired."""
