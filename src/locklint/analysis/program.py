@@ -11,6 +11,7 @@ import msgspec
 from locklint.analysis.acquisitions import Fate, fates, result_tells
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
+from locklint.analysis.condition_waits import ConditionWaits, FaultyWait
 from locklint.analysis.critical_pair import is_known
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.events import LockStates
@@ -263,6 +264,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
                 self.unseen_callers,
             )
         )
+
+    @cached_property
+    def faulty_waits(self) -> tuple[FaultyWait, ...]:
+        """Return the waits on conditions after which nothing tests again what they waited for."""
+        return tuple(ConditionWaits(self.call_graph, self.functions, self.sources).faults())
 
     def has_other_slots(self, lock: LockRef, function: Function) -> bool:
         """Return whether a function may release slots of a semaphore that it has not acquired."""
