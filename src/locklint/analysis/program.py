@@ -42,6 +42,7 @@ from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.unheld_conditions import UnheldUse, unheld_uses
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
+from locklint.analysis.waits_with_locks import WaitWithLock, waits_with_locks
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span
 from locklint.ir.access_path import AccessPath, Root
@@ -269,6 +270,15 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def faulty_waits(self) -> tuple[FaultyWait, ...]:
         """Return the waits on conditions after which nothing tests again what they waited for."""
         return tuple(ConditionWaits(self.call_graph, self.functions, self.sources).faults())
+
+    @cached_property
+    def waits_with_locks(self) -> tuple[WaitWithLock, ...]:
+        """Return the waits on conditions with another lock held."""
+        return tuple(
+            waits_with_locks(
+                self.composition, self.call_graph, self.threads, self.released_elsewhere
+            )
+        )
 
     def has_other_slots(self, lock: LockRef, function: Function) -> bool:
         """Return whether a function may release slots of a semaphore that it has not acquired."""

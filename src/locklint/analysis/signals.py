@@ -14,7 +14,8 @@ import msgspec
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair
-from locklint.analysis.events import Held, LockStates, Occurrence
+from locklint.analysis.events import Held, LockStates
+from locklint.analysis.hold import LockKey
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.mentions import binds_variable, declares_class, mentions
 from locklint.analysis.threads import Threads
@@ -31,7 +32,8 @@ _KNOWN = (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.FRESH)
 class Signal(msgspec.Struct, frozen=True, eq=False):
     """A call that lets a wait for an event or a queue end, and the locks that it needs.
 
-    ``needs`` are the paths of locks that its function holds there, or has acquired before, by name.
+    ``needs`` are the paths of locks that its function holds there, or has acquired before, by name;
+    ``holds`` names those that are still held.
     """
 
     function: str
@@ -39,6 +41,7 @@ class Signal(msgspec.Struct, frozen=True, eq=False):
     name: str
     path: AccessPath
     needs: Mapping[str, AccessPath | None]
+    holds: frozenset[str] = frozenset()
 
 
 class WaitingForSignal(msgspec.Struct, frozen=True, eq=False):
@@ -79,7 +82,7 @@ def waiting_for_signals(
         if any(sets_what_was_tested(graph.function(each.function), pair) for each in found):
             continue  # So `self._count` may say that an item is there.
         for held in pair.held:
-            if all(_needs(each, held, lock) for each in found) and _are_all(
+            if all(needs(each, held, lock) for each in found) and _are_all(
                 lock,
                 methods,
                 len({(each.function, each.span) for each in found}),
@@ -97,20 +100,23 @@ def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[Signal
         for one in states.events:
             event = one.event
             if event.kind is EventKind.SIGNAL and event.lock is not None:
-                needs: dict[str, AccessPath | None] = dict.fromkeys(threads.held_on_entry(key))
-                needs |= _needed(states, one)
+                names: dict[str, AccessPath | None] = dict.fromkeys(threads.held_on_entry(key))
+                names |= needed(states, one.held, one.free)
                 lock = event.lock
-                found[lock.identity].append(Signal(key, one.span, event.name, lock.path, needs))
+                found[lock.identity].append(Signal(key, one.span, event.name, lock.path, names))
     return found
 
 
-def _needed(states: LockStates, one: Occurrence) -> dict[str, AccessPath | None]:
-    locks = [held.lock for held in one.held]
-    locks += [states.locks[key] for key in one.free if key in states.locks]
+def needed(
+    states: LockStates, held: tuple[Held, ...], free: tuple[LockKey, ...]
+) -> dict[str, AccessPath | None]:
+    """Return the paths of locks that a function holds at a place, or has acquired before."""
+    locks = [one.lock for one in held]
+    locks += [states.locks[key] for key in free if key in states.locks]
     return {lock_name(lock): lock.path for lock in locks}
 
 
-def _needs(signal: Signal, held: Held, waited: LockRef) -> bool:
+def needs(signal: Signal, held: Held, waited: LockRef) -> bool:
     """Return whether a signal needs the held lock, if both are attributes, of the same object."""
     lock = held.lock
     name = lock_name(lock)
