@@ -38,6 +38,7 @@ from locklint.analysis.self_deadlock import (
 )
 from locklint.analysis.signals import WaitingForSignal, waiting_for_signals
 from locklint.analysis.summary import Summary
+from locklint.analysis.suspended import Suspended, suspended
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.unheld_conditions import UnheldUse, unheld_uses
@@ -192,6 +193,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         return tuple(
             waiting_for_signals(self.composition, self.call_graph, self.threads, self.sources)
         )
+
+    @cached_property
+    def suspended(self) -> tuple[Suspended, ...]:
+        """Return the locks that generators hold at a yield, for as long as a consumer likes."""
+        return tuple(suspended(self.call_graph, self.unseen_callers))
 
     @cached_property
     def interruptions(self) -> Interruptions:

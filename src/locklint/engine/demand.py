@@ -8,7 +8,7 @@ uses locks (`engine.call_reach`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from locklint.index.declarations import FunctionDecl
@@ -109,6 +109,16 @@ def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
         for called in one.calls
         if called.call is not None and called.call.use is Use.AWAITED
         if any(held.blocks_threads for held in called.held)
+    }
+
+
+def passing_on(keys: Collection[str], states: Mapping[str, LockStates]) -> set[str]:
+    """Return the functions that call one of some generators, and return it or yield from it."""
+    return {
+        key
+        for key, one in states.items()
+        if key not in keys and any(called.target in keys for called in one.calls)
+        if one.function.is_generator or returned_temporaries(one.function)
     }
 
 
@@ -315,6 +325,7 @@ __all__ = [
     "holds_by_hand",
     "is_called_by_name",
     "makers",
+    "passing_on",
     "reached",
     "takes_what_is_passed",
     "waited_for",

@@ -18,6 +18,7 @@ from locklint.engine.demand import (
     is_called_by_name,
     makers,
     methods_beside_locks,
+    passing_on,
     reached,
     takes_what_is_passed,
     waited_for,
@@ -143,6 +144,7 @@ class WholeProgram:
         self._add(self._on_demand(sorted(self._spawned() | entered_by(states)), None))
         self._follow_calls()
         self._add(self._signalling())
+        self._look_for_consumers()
         if not self._wanted.isdisjoint(ACCESSES):
             self._add(self._lowered(methods_beside_locks(states, self.files.searched)))
         self._interruptions()
@@ -188,6 +190,22 @@ class WholeProgram:
                 return
             self._add(found)
             asked = {function.key for function in found}
+
+    def _look_for_consumers(self) -> None:
+        """Lower what calls a generator that yields with a lock held (LCK705), and passes it on."""
+        if EventKind.YIELD not in self._wanted:
+            return
+        from locklint.analysis.suspended import held_at_yields
+
+        states = self.interprocedural.states
+        asked = {key for key, one in states.items() if any(held_at_yields(one))}
+        for _ in range(_MAX_ROUNDS):
+            names = {states[key].function.name for key in asked} - {"__iter__", "__aiter__"}
+            found = self._lowered(self._unlowered_callers(names))
+            self._add(found)
+            asked = passing_on(asked, states)
+            if not asked:
+                return
 
     def _unlowered_callers(self, names: set[str]) -> dict[str, set[str]]:
         """Return, by path, the functions that call one of those names, if only a few call it."""

@@ -27,6 +27,7 @@ class EventKind(IdentityEnum):
     AWAIT = "await"  # suspends the task, and lets others run
     READ = "read"  # of an attribute of the object whose method it is
     WRITE = "write"  # of such an attribute, or of what it holds
+    YIELD = "yield"  # suspends a generator; never recorded, for it is an exit
     INTERRUPT = "interrupt"  # lets the interpreter run a function in between
 
 

@@ -44,6 +44,8 @@ from locklint.rules import (
     waiting_for_thread_that_needs_lock,
     with_acquire_call,
     wrong_with,
+    yield_under_async_lock,
+    yield_under_lock,
 )
 
 ALL_RULES: tuple[Rule, ...] = (
@@ -81,8 +83,10 @@ ALL_RULES: tuple[Rule, ...] = (
     condition_lock_mismatch.RULE,
     wait_result_ignored.RULE,
     await_under_lock.RULE,
+    yield_under_async_lock.RULE,
     lock_in_finalizer.RULE,
     lock_in_signal_handler.RULE,
+    yield_under_lock.RULE,
     unguarded_access.RULE,
     syntax_error.RULE,
     unused_suppression.RULE,

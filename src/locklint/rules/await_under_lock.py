@@ -1,7 +1,7 @@
 """## What it does
 
 Finds an `await`, `async for` or `async with` in a coroutine while a lock of threads or processes is
-held.
+held. A `yield` in an asynchronous generator is one as well, and so is one in `__await__`.
 
 ## Why is this bad?
 
@@ -47,7 +47,9 @@ If threads need the lock, too, release it before the `await`.
 
 Each lock makes one finding in a function, at the first `await`. It is an error if a coroutine of
 another task acquires the same lock, and it is not reentrant; else a warning. An `await` of a
-coroutine of the program that never suspends is not reported, nor is a lock that is only tried.
+coroutine of the program that never suspends is not reported, nor is a lock that is only tried. The
+`yield` of an asynchronous generator makes a warning, unless all of its consumers in the program run
+it to its end without an `await` in between, or a decorator decides who consumes it.
 
 ## References
 
@@ -63,6 +65,7 @@ from locklint.analysis.deadlock_story import Story
 from locklint.analysis.events import Held
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
+from locklint.analysis.suspension_story import suspension_steps
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef
@@ -72,6 +75,7 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report the first `await` under each lock of threads or processes in a function."""
     waiting = program.waiting_functions
+    reported: set[tuple[str, str]] = set()
     for key in sorted(program.composition.pairs):
         first: dict[str, tuple[CriticalPair, Held]] = {}
         for pair in program.composition.pairs[key]:
@@ -80,6 +84,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 old = first.get(held.lock.identity)
                 if old is None or (pair.span, pair.rank()) < (old[0].span, old[0].rank()):
                     first[held.lock.identity] = pair, held
+        reported.update((key, identity) for identity in first)
         for pair, held in sorted(first.values(), key=lambda each: each[0].span):
             story = Story(program, pair)
             lock = held.lock
@@ -95,6 +100,26 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=[*story.steps("other tasks run here"), *story.made(lock)],
                 help="use a lock of asyncio, or release the lock before this",
             )
+    yield from _at_yields(program, reported)
+
+
+def _at_yields(program: Program, reported: set[tuple[str, str]]) -> Iterator[Diagnostic]:
+    """Report each lock of threads that a generator holds while its task is suspended at a yield."""
+    for found in program.suspended:
+        function, lock = program.functions[found.function], found.held.lock
+        if (function.key, lock.identity) in reported:
+            continue
+        if not found.held.blocks_threads or not (function.is_async or found.is_awaited):
+            continue
+        yield RULE.finding(
+            function,
+            found.span,
+            f"`{display_name(lock)}` is held at this `yield`: {_effect(lock)}",
+            severity=Severity.WARNING,
+            locks=(lock,),
+            steps=suspension_steps(program, found, "other tasks run here"),
+            help="use a lock of asyncio, or release the lock before this",
+        )
 
 
 def _effect(lock: LockRef) -> str:
@@ -135,6 +160,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a coroutine awaits while it holds a lock of threads",
     page=__doc__,
-    wants=frozenset({EventKind.AWAIT}),
+    wants=frozenset({EventKind.AWAIT, EventKind.YIELD}),
     check=check,
 )

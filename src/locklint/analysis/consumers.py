@@ -1,0 +1,285 @@
+"""Consumers of generators: the code that makes one, and how it goes through the items.
+
+A generator that yields with a lock held keeps it until its consumer wants the next item, or
+closes it. CPython closes a plain generator as soon as nothing refers to it, so that a loop that
+ends early closes one that only the loop knows. No `async for` closes its generator.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+
+import msgspec
+
+from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.events import Called
+from locklint.analysis.raising import run_by
+from locklint.core.identity_enum import IdentityEnum
+from locklint.core.source import Span
+from locklint.dataflow.order import reached
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import BasicBlock, Function, FunctionKind, split_key
+from locklint.ir.instruction import (
+    Assign,
+    Await,
+    Call,
+    Display,
+    FunctionRef,
+    Instruction,
+    Operand,
+    Operate,
+    Yield,
+)
+from locklint.ir.means import AwaitForm, OperateKind
+from locklint.ir.terminator import Branch, Return
+from locklint.models.iterators import Taking, taking
+
+PLAIN_DECORATORS = frozenset(
+    "staticmethod classmethod override final abstractmethod overload typechecked".split()
+)
+"""The decorators that leave a generator what it is, and its calls what they are."""
+
+
+class Consuming(IdentityEnum):
+    """Ways to consume a generator."""
+
+    FINISHES = "finishes"  # runs it to its end, or closes it, and does nothing but that meanwhile
+    AWAITS = "awaits"  # a task suspends between two items
+    LEAVES = "leaves"  # an `async for` may end before the generator does
+    KEEPS = "keeps"  # stores it, or takes some of its items only
+    PASSES = "passes"  # goes on with it for consumers that are not known
+
+
+class Consumer(msgspec.Struct, frozen=True, order=True):
+    """A place that consumes a generator: in a function, by its key."""
+
+    function: str
+    span: Span
+    consuming: Consuming
+
+
+class Consumers:
+    """The consumers of the generators of a program, as far as its functions were analysed."""
+
+    def __init__(self, graph: CallGraph) -> None:
+        self._graph = graph
+
+    def of(self, key: str) -> tuple[Consumer, ...]:
+        """Return the places that consume a generator, or pass it to code that is not known."""
+        found: set[Consumer] = set()
+        seen = {key}
+        work = [key]
+        while work:
+            maker = work.pop()
+            for called in self._made[maker]:
+                caller = self._graph.states[called[0]].function
+                uses = _Uses(caller, self._graph)
+                for use in uses.of_call(called[1]):
+                    if isinstance(use, Consumer):
+                        found.add(use)
+                    elif caller.is_generator and is_managed(caller):
+                        found.add(Consumer(caller.key, called[1].span, Consuming.FINISHES))
+                    elif caller.key not in seen:
+                        seen.add(caller.key)
+                        work.append(caller.key)
+                        if not self._made[caller.key]:
+                            found.add(Consumer(caller.key, called[1].span, Consuming.PASSES))
+        return tuple(sorted(found, key=lambda each: (each.function, each.span, str(each))))
+
+    @cached_property
+    def _made(self) -> dict[str, list[tuple[str, Called]]]:
+        """Return the calls that make each generator, or an object that gives one, by callers.
+
+        Where the receiver of a method is not known, its name has to be enough.
+        """
+        found: dict[str, list[tuple[str, Called]]] = defaultdict(list)
+        for key, states in self._graph.states.items():
+            for called in states.calls:
+                found[called.target].append((key, called))
+        names: dict[str, list[str]] = defaultdict(list)
+        for key, states in self._graph.states.items():
+            if states.function.is_generator and not states.function.is_anonymous:
+                names[states.function.name].append(key)
+        for key, states in self._graph.states.items():
+            for call in _calls(states.function):
+                path = call.callee
+                if call.targets or call.external or path is None or not path.fields:
+                    continue
+                for target in names.get(path.name, ()):
+                    found[target].append((key, Called(call.span, target, call=call)))
+        return found
+
+
+def is_managed(function: Function) -> bool:
+    """Return whether a decorator decides who consumes a generator: it is no plain one."""
+    return any(
+        each.path is None or each.path.name not in PLAIN_DECORATORS for each in function.decorators
+    )
+
+
+class _PassedOn(msgspec.Struct, frozen=True):
+    """The function returns the generator, or goes on with it in one of its own."""
+
+
+class _Uses:
+    """The uses of generators in one function."""
+
+    def __init__(self, function: Function, graph: CallGraph) -> None:
+        self._function = function
+        self._graph = graph
+
+    def of_call(self, called: Called) -> Iterator[Consumer | _PassedOn]:
+        """Yield what is done with what a call gives, or an implicit call iterates over."""
+        call = called.call
+        if call is None:
+            return
+        if called.implicit is not None:
+            for block in self._function.blocks.values():
+                for each in block.instructions:
+                    if isinstance(each, Operate) and each.span == called.span:
+                        if each.kind is OperateKind.ITERATE:
+                            yield from self._iterated(block, each.span, is_kept=False)
+                            return
+            keeps = called.implicit.text == "iter()"
+            yield self._at(called.span, Consuming.KEEPS if keeps else Consuming.FINISHES)
+            return
+        if call.result is not None:
+            yield from self._uses(call.result, {call.result}, is_kept=False)
+
+    def _at(self, span: Span, consuming: Consuming) -> Consumer:
+        return Consumer(self._function.key, span, consuming)
+
+    def _uses(
+        self, path: AccessPath, seen: set[AccessPath], *, is_kept: bool
+    ) -> Iterator[Consumer | _PassedOn]:
+        """Yield the uses of a value; ``is_kept``: a variable refers to it after each of them."""
+        for block in self._function.blocks.values():
+            for each in block.instructions:
+                yield from self._use(block, each, path, seen, is_kept=is_kept)
+            if isinstance(block.terminator, Return) and block.terminator.value == path:
+                yield _PassedOn()
+
+    def _use(
+        self,
+        block: BasicBlock,
+        each: Instruction,
+        path: AccessPath,
+        seen: set[AccessPath],
+        *,
+        is_kept: bool,
+    ) -> Iterator[Consumer | _PassedOn]:
+        match each:
+            case Operate(kind=OperateKind.ITERATE, values=values) if path in values:
+                yield from self._iterated(block, each.span, is_kept=is_kept)
+            case Operate(values=values) if path in values:
+                yield self._at(each.span, Consuming.FINISHES)
+            case Await(form=AwaitForm.FOR, value=value) if value == path:
+                yield from self._iterated(block, each.span, is_kept=is_kept)
+            case Yield(value=value, is_from=True) if value == path:
+                yield _PassedOn()
+            case Yield(value=value) if _holds(value, path):
+                yield self._at(each.span, Consuming.KEEPS)
+            case Assign(target=target, value=value) if value == path:
+                if target.root is Root.LOCAL and target.is_variable:
+                    if target not in seen:
+                        yield from self._uses(target, seen | {target}, is_kept=True)
+                else:
+                    yield self._at(each.span, Consuming.KEEPS)
+            case Assign(value=value) if _holds(value, path):
+                yield self._at(each.span, Consuming.KEEPS)
+            case Call(arguments=arguments, callee=callee):
+                if any(_holds(argument.value, path) for argument in arguments):
+                    yield from self._passed(each, path, seen, is_kept=is_kept)
+                elif callee is not None and callee.fields and callee.starts_with(path):
+                    yield self._by_method(each, callee)
+
+    def _by_method(self, call: Call, callee: AccessPath) -> Consumer:
+        closes = callee.name in ("close", "aclose")
+        return self._at(call.span, Consuming.FINISHES if closes else Consuming.KEEPS)
+
+    def _passed(
+        self, call: Call, path: AccessPath, seen: set[AccessPath], *, is_kept: bool
+    ) -> Iterator[Consumer | _PassedOn]:
+        """Yield what a call does that gets the generator."""
+        if any(each.star is not None and each.value == path for each in call.arguments):
+            yield self._at(call.span, Consuming.FINISHES)
+            return
+        does = Taking.UNKNOWN if call.targets else taking(call.external, call.callee)
+        match does:
+            case Taking.ALL:
+                yield self._at(call.span, Consuming.FINISHES)
+            case Taking.SOME:
+                yield self._at(call.span, Consuming.KEEPS if is_kept else Consuming.FINISHES)
+            case Taking.LATER if call.result is not None:
+                if call.result not in seen:
+                    yield from self._uses(call.result, seen | {call.result}, is_kept=is_kept)
+            case _:
+                yield self._at(call.span, Consuming.PASSES)
+
+    def _iterated(
+        self, block: BasicBlock, span: Span, *, is_kept: bool
+    ) -> Iterator[Consumer | _PassedOn]:
+        """Yield what a loop or generator expression does that iterates over it."""
+        end = block.terminator
+        if not isinstance(end, Branch) or end.span != span:
+            yield self._at(span, self._in_expression(span))
+            return
+        function = self._function
+        head = block.id
+        body = reached(function, [end.then], lambda _, to: to != head, BasicBlock.successors)
+        ends_early = any(isinstance(function.blocks[each].terminator, Return) for each in body)
+        # What only follows an early end is no part of the loop.
+        inside = {
+            each
+            for each in body
+            if head in reached(function, [each], successors=BasicBlock.successors)
+        }
+        instructions = [i for each in inside for i in function.blocks[each].instructions]
+        is_async = any(isinstance(i, Await) and i.span == span for i in block.instructions)
+        awaits = any(isinstance(i, Await) for i in instructions)
+        if awaits:
+            yield self._at(span, Consuming.AWAITS)
+        if ends_early and is_async:
+            yield self._at(span, Consuming.LEAVES)
+        elif ends_early and is_kept:
+            yield self._at(span, Consuming.KEEPS)
+        elif any(isinstance(i, Yield) for i in instructions):
+            yield _PassedOn()
+        elif not awaits:
+            yield self._at(span, Consuming.FINISHES)
+
+    def _in_expression(self, span: Span) -> Consuming:
+        """Return what a display with a star does, or a generator expression.
+
+        A call may run the latter to its end at once.
+        """
+        at_once = {key for call in _calls(self._function) for key in run_by(call)}
+        module = split_key(self._function.key)[0]
+        for key, states in self._graph.states.items():
+            if split_key(key)[0] == module and _contains(states.function, span):
+                return Consuming.FINISHES if key in at_once else Consuming.KEEPS
+        return Consuming.FINISHES
+
+
+def _contains(function: Function, span: Span) -> bool:
+    return function.kind is FunctionKind.GENERATOR_EXPRESSION and function.span.contains(span)
+
+
+def _holds(value: Operand, path: AccessPath) -> bool:
+    """Return whether a value is what a path leads to, or has it as an item."""
+    match value:
+        case Display(items=items):
+            return any(_holds(item, path) for item in items)
+        case FunctionRef(captures=captures):
+            return path in captures
+        case _:
+            return value == path
+
+
+def _calls(function: Function) -> Iterator[Call]:
+    for block in function.blocks.values():
+        for each in block.instructions:
+            if isinstance(each, Call) and each.implicit is None:
+                yield each

@@ -1,0 +1,92 @@
+"""Generators that are suspended with a lock held: the lock stays held until they go on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from locklint.analysis.call_graph import CallGraph, doubtful_holds
+from locklint.analysis.consumers import Consumer, Consumers, Consuming, is_managed
+from locklint.analysis.events import Held, LockStates
+from locklint.analysis.hold import LockKey
+from locklint.core.source import Span
+from locklint.ir.lock import Exactness, LockRole
+
+
+class Suspended(msgspec.Struct, frozen=True):
+    """A lock that a generator holds at a yield, with those consumers that do not run to its end.
+
+    ``is_unknown``: there may be consumers that are not known. ``is_awaited``: it is the `__await__`
+    of an object, so that a task is suspended.
+    """
+
+    function: str
+    span: Span
+    held: Held
+    consumers: tuple[Consumer, ...]
+    is_unknown: bool
+    is_awaited: bool
+
+
+def suspended(graph: CallGraph, unseen_callers: Collection[str]) -> Iterator[Suspended]:
+    """Yield the first yield under each lock in a generator that nothing is known to finish."""
+    consumers = Consumers(graph)
+    for key, one in sorted(graph.states.items()):
+        first: dict[LockKey, tuple[Span, Held]] = {}
+        for span, held in sorted(held_at_yields(one), key=lambda each: each[0]):
+            first.setdefault(held.key, (span, held))
+        if not first:
+            continue
+        is_awaited = one.function.name == "__await__"
+        every = () if is_awaited else consumers.of(key)
+        is_unknown = not every or key in unseen_callers
+        for span, held in first.values():
+            open_ = tuple(each for each in every if keeps_held(each, held))
+            if is_unknown or open_:
+                yield Suspended(key, span, held, open_, is_unknown, is_awaited)
+
+
+def keeps_held(consumer: Consumer, held: Held) -> bool:
+    """Return whether a consumer keeps a lock held for longer than its items need.
+
+    A lock of tasks may be held while its task awaits.
+    """
+    match consumer.consuming:
+        case Consuming.FINISHES:
+            return False
+        case Consuming.AWAITS:
+            return held.blocks_threads
+        case _:
+            return True
+
+
+def held_at_yields(states: LockStates) -> Iterator[tuple[Span, Held]]:
+    """Yield each lock that a generator holds whenever it is at a yield.
+
+    A decorator that is not known, such as that of a context manager, decides what follows.
+    """
+    function = states.function
+    if not function.is_generator or function.is_anonymous or is_managed(function):
+        return
+    at: dict[Span, list[dict[LockKey, Held]]] = defaultdict(list)
+    doubtful = doubtful_holds(states)
+    for exit_ in states.yields:
+        found: dict[LockKey, Held] = {}
+        for key, hold in exit_.holds.items():
+            lock = states.locks.get(key)
+            if lock is None or hold.count <= 0 or hold.forgotten or hold.handed_over:
+                continue
+            since = min(hold.levels[0], default=None) if hold.levels else None
+            if since is None or since in doubtful or since.failed:
+                continue
+            if key in states.handed_on or lock.exactness is Exactness.FRESH:
+                continue
+            if lock.kind.role is not LockRole.SEMAPHORE or lock.has_one_slot:
+                found[key] = Held(lock, key.mode, since)
+        at[exit_.span].append(found)
+    for span, each in at.items():
+        for key, held in each[0].items():
+            if all(key in other for other in each):
+                yield span, held

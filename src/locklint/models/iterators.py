@@ -1,0 +1,49 @@
+"""Tables of what calls outside the program do with an iterator that they are given.
+
+Facts are those of CPython 3.11 to 3.13.
+"""
+
+from __future__ import annotations
+
+from locklint.core.identity_enum import IdentityEnum
+from locklint.ir.access_path import AccessPath
+from locklint.models.calls import runs_at_once
+
+
+class Taking(IdentityEnum):
+    """Ways to take the items of an iterator."""
+
+    ALL = "all"  # before the call returns, or until its `with` ends, which closes the iterator
+    SOME = "some"  # before the call returns
+    LATER = "later"  # the result is an iterator over it
+    UNKNOWN = "unknown"
+
+
+_CLOSING = frozenset(("closing", "aclosing"))
+_SOME = frozenset(
+    f"builtins.{name}" for name in ("next", "anext", "all", "any", "isinstance", "print")
+)
+_LATER = frozenset(
+    f"builtins.{name}" for name in ("iter", "aiter", "enumerate", "map", "filter", "reversed")
+)
+_METHODS = frozenset(("extend", "extendleft", "update", "join", "writelines", "executemany"))
+
+
+def taking(external: str | None, callee: AccessPath | None) -> Taking:
+    """Return what a call does with an iterator among its arguments, as far as it is known.
+
+    A method of an unknown object is known by its name.
+    """
+    name = callee.name if callee is not None else ""
+    if external is None:
+        is_method = callee is not None and bool(callee.fields)
+        return Taking.ALL if is_method and name in _METHODS else Taking.UNKNOWN
+    if external in _LATER or external.startswith("itertools.") or external == "builtins.zip":
+        return Taking.LATER
+    if external in _SOME:
+        return Taking.SOME
+    if external.rpartition(".")[2] in _CLOSING:
+        return Taking.ALL
+    if runs_at_once(external) or external.startswith("builtins."):
+        return Taking.ALL
+    return Taking.UNKNOWN
