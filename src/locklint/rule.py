@@ -25,7 +25,8 @@ class Rule(msgspec.Struct, frozen=True):
 
     ``summary`` is one line; ``page`` the rule's page in Markdown (the module's docstring);
     ``severity`` the highest that it gives. ``subsumed_by`` are the codes of stronger rules: where
-    one of them, selected too, reports the same place, this finding is left out. A rule in
+    one of them, selected too, reports the same place, or has it as an anchor, this finding is left
+    out. A rule in
     ``preview`` runs only where preview is switched on. ``wants`` are the kinds of events that the
     rule needs besides acquires: nothing else is recorded, or searched for in callees.
     """

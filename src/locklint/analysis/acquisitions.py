@@ -214,6 +214,16 @@ class Fate(msgspec.Struct):
         is_unknown = exception.grade is Grade.UNKNOWN
         return is_unknown and self._runs_after_exception((exception.cause.span,))
 
+    @property
+    def is_after_exception(self) -> bool:
+        """Return whether the acquire is in a `finally` or a handler."""
+        return self._runs_after_exception((self.span,))
+
+    def awaits_in_clean_up(self, exception: InFlight) -> bool:
+        """Return whether an `await` in a `finally` or handler raises, before a release there."""
+        is_await = exception.flow is Flow.CANCEL or exception.cause.kind is CauseKind.AWAIT
+        return is_await and self._runs_after_exception((exception.cause.span,))
+
     def _runs_after_exception(self, places: Iterable[Span]) -> bool:
         """Return whether code at one of some places also runs after an exception."""
         function, layout = self.states.function, layout_of(self.states)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Anchor, Diagnostic, Severity
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.engine.selection import is_shown
@@ -58,11 +58,12 @@ def run_rules(
     stronger = {rule.code: rule.subsumed_by for rule in rules}
     places: dict[tuple[str, int, int], dict[str, Severity]] = {}
     for diagnostic in found:
-        place = (diagnostic.path, diagnostic.span.line, diagnostic.span.column)
-        beside = places.setdefault(place, {})
-        beside[diagnostic.code] = max(
-            diagnostic.severity, beside.get(diagnostic.code, Severity.INFO)
-        )
+        own = Anchor(diagnostic.path, diagnostic.span)
+        for each in (own, *diagnostic.anchors):
+            beside = places.setdefault((each.path, each.span.line, each.span.column), {})
+            beside[diagnostic.code] = max(
+                diagnostic.severity, beside.get(diagnostic.code, Severity.INFO)
+            )
     shown: list[Diagnostic] = []
     for diagnostic in found:
         span = diagnostic.span

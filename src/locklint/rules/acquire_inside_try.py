@@ -124,4 +124,5 @@ RULE = Rule(
     summary="the clean-up releases a lock even if acquiring it failed",
     page=__doc__,
     check=check,
+    subsumed_by=("LCK605",),
 )

@@ -102,4 +102,5 @@ RULE = Rule(
     summary="a statement between the acquire and the `try` can raise",
     page=__doc__,
     check=check,
+    subsumed_by=("LCK605",),
 )

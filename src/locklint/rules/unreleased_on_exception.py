@@ -5,8 +5,9 @@ releasing the lock, although the normal path releases it. It is an error if a `r
 a call that fails in ordinary use (`open()`, a callback) or a call of which nothing is known is on
 that path. Where the function releases the lock after some exceptions, a call of which nothing is
 known makes a warning: it stands outside the `try`, or in a `finally` before the release, or a
-handler names what it raises. It is info if only an attribute, a subscript, a division or a missing
-key could raise, or a function of the program that calls nothing likely to fail.
+handler names what it raises. So does an `await` in a `finally` or a handler. It is info if only an
+attribute, a subscript, a division or a missing key could raise, or a function of the program that
+calls nothing likely to fail.
 
 ## Why is this bad?
 
@@ -62,6 +63,7 @@ from collections.abc import Iterator
 from locklint.analysis.acquisitions import Fate, by_cause, fates, severity_of
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.hand_off import is_given_to_others
+from locklint.analysis.late_releases import shielded_awaits
 from locklint.analysis.program import Program
 from locklint.analysis.raising_within import is_found
 from locklint.analysis.story import (
@@ -92,6 +94,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
             severity = severity_of(leak.exception, fate.severity(proven))
             if fate.is_in_clean_up(leak.exception):
                 severity = Severity.INFO
+            elif fate.awaits_in_clean_up(leak.exception):
+                is_shielded = leak.span in shielded_awaits(function)
+                severity = Severity.INFO if is_shielded else min(severity, Severity.WARNING)
             yield RULE.finding(
                 function,
                 fate.span,
@@ -130,5 +135,5 @@ RULE = Rule(
     summary="an exception can leave a function with the lock held",
     page=__doc__,
     check=check,
-    subsumed_by=("LCK108", "LCK206"),
+    subsumed_by=("LCK108", "LCK206", "LCK606"),
 )
