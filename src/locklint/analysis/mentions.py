@@ -68,6 +68,12 @@ def attributes_of_self(method: str, text: str) -> frozenset[str]:
     return frozenset(re.findall(r"(?<![\w.])self\.(\w+)\b(?!\s*\()", body))
 
 
+def passes_on(name: str, text: str) -> bool:
+    """Return whether a file passes a function or method of that name to something, uncalled."""
+    passed = rf"[(,=]\s*(?:\w+\.)*{re.escape(name)}\s*[,)]"
+    return name in text and bool(re.search(passed, without_comments(text)))
+
+
 def declares_class(name: str, text: str) -> bool:
     """Return whether a file has a class of that name itself."""
     return name in text and bool(re.search(rf"^\s*class {re.escape(name)}\b", text, re.MULTILINE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -11,7 +11,8 @@ from locklint.analysis.call_graph import CallGraph, doubtful_holds
 from locklint.analysis.consumers import Consumer, Consumers, Consuming, is_managed
 from locklint.analysis.events import Held, LockStates
 from locklint.analysis.hold import LockKey
-from locklint.core.source import Span
+from locklint.analysis.mentions import passes_on
+from locklint.core.source import SourceFile, Span
 from locklint.ir.lock import Exactness, LockRole
 
 
@@ -30,8 +31,14 @@ class Suspended(msgspec.Struct, frozen=True):
     is_awaited: bool
 
 
-def suspended(graph: CallGraph, unseen_callers: Collection[str]) -> Iterator[Suspended]:
-    """Yield the first yield under each lock in a generator that nothing is known to finish."""
+def suspended(
+    graph: CallGraph, unseen_callers: Collection[str], sources: Mapping[str, SourceFile]
+) -> Iterator[Suspended]:
+    """Yield the first yield under each lock in a generator that nothing is known to finish.
+
+    A generator that is passed to a function, uncalled, is left out: that may make a context manager
+    of it.
+    """
     consumers = Consumers(graph)
     for key, one in sorted(graph.states.items()):
         first: dict[LockKey, tuple[Span, Held]] = {}
@@ -39,7 +46,10 @@ def suspended(graph: CallGraph, unseen_callers: Collection[str]) -> Iterator[Sus
             first.setdefault(held.key, (span, held))
         if not first:
             continue
-        is_awaited = one.function.name == "__await__"
+        name = one.function.name
+        if any(passes_on(name, source.text) for source in sources.values()):
+            continue
+        is_awaited = name == "__await__"
         every = () if is_awaited else consumers.of(key)
         is_unknown = not every or key in unseen_callers
         for span, held in first.values():

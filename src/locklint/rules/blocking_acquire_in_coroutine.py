@@ -64,8 +64,9 @@ class Cache:
 
 A lock that is held for short sections only is right in a coroutine, too, and is not reported. How
 long a section lasts is known only of calls that certainly wait: a sleep of a second or more, a
-thread or future that is waited for, a condition, an `await`. A try, or a wait with a timeout, is
-not reported.
+thread or future that is waited for, a condition, an `await`. Waits for an event or a queue are not
+among them, for it may be set already, or have an item. A try, or a wait with a timeout, is not
+reported.
 
 ## References
 
@@ -87,13 +88,13 @@ from locklint.core.source import Span
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRole
+from locklint.models.spawns import is_of_tests
 from locklint.rule import Rule
 
 _DOES = {
     EventKind.AWAIT: "awaits",
     EventKind.BLOCK: "sleeps",
     EventKind.JOIN: "waits for a thread",
-    EventKind.LISTEN: "waits",
     EventKind.WAIT: "waits on a condition",
 }
 
@@ -168,7 +169,7 @@ def _runs_beside(program: Program, function: Function, taken: Taken, pair: Criti
     A task of the same loop keeps no other one waiting unless it awaits.
     """
     threads, other = program.threads, program.functions[pair.function]
-    if other.key == function.key:
+    if other.key == function.key or is_of_tests(other.module) > is_of_tests(function.module):
         return False
     if other.is_async:
         reached = threads.reached_from

@@ -63,7 +63,8 @@ async def first(feed: Feed):
 A generator is not reported if all of its consumers in the program use `aclosing`, or have no
 `break` and no `return` in the loop. Exceptions in the loop are not looked at. It is an error if a
 consumer may leave the generator early, and the lock belongs to its task. A generator with a
-decorator, such as a context manager, is not reported. Semaphores with several slots are not looked
+decorator, such as a context manager, is not reported, nor is one that is passed on uncalled.
+Semaphores with several slots are not looked
 at.
 
 ## References

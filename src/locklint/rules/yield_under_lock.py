@@ -50,7 +50,8 @@ A generator is not reported if all of its consumers in the program run it to its
 `list()` or a `for` loop does, or close it. CPython closes a generator as soon as nothing refers to
 it, so a loop that ends early is no fault if only the loop has the generator. A generator with a
 decorator is not reported, for the decorator decides who consumes it: a context manager, or a
-fixture of pytest. Semaphores with several slots are not looked at.
+fixture of pytest. Nor is one that is passed on uncalled, as in
+`contextmanager(entries)`. Semaphores with several slots are not looked at.
 
 ## References
 
