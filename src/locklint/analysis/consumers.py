@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import msgspec
 
+from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import Called
 from locklint.analysis.raising import run_by
@@ -40,6 +41,10 @@ PLAIN_DECORATORS = frozenset(
     "staticmethod classmethod override final abstractmethod overload typechecked".split()
 )
 """The decorators that leave a generator what it is, and its calls what they are."""
+
+
+_MOST_NAMES = 6
+"""The largest number of names of a generator that are followed."""
 
 
 class Consuming(IdentityEnum):
@@ -154,7 +159,14 @@ class _Uses:
     def _uses(
         self, path: AccessPath, seen: set[AccessPath], *, is_kept: bool
     ) -> Iterator[Consumer | _PassedOn]:
-        """Yield the uses of a value; ``is_kept``: a variable refers to it after each of them."""
+        """Yield the uses of a value; ``is_kept``: a variable refers to it after each of them.
+
+        A function that closes it somewhere is assumed to close it on all paths.
+        """
+        closing = next(filter(partial(_closes, path), _calls(self._function)), None)
+        if closing is not None:
+            yield self._at(closing.span, Consuming.FINISHES)
+            return
         for block in self._function.blocks.values():
             for each in block.instructions:
                 yield from self._use(block, each, path, seen, is_kept=is_kept)
@@ -193,11 +205,7 @@ class _Uses:
                 if any(_holds(argument.value, path) for argument in arguments):
                     yield from self._passed(each, path, seen, is_kept=is_kept)
                 elif callee is not None and callee.fields and callee.starts_with(path):
-                    yield self._by_method(each, callee)
-
-    def _by_method(self, call: Call, callee: AccessPath) -> Consumer:
-        closes = callee.name in ("close", "aclose")
-        return self._at(call.span, Consuming.FINISHES if closes else Consuming.KEEPS)
+                    yield self._at(each.span, Consuming.KEEPS)
 
     def _passed(
         self, call: Call, path: AccessPath, seen: set[AccessPath], *, is_kept: bool
@@ -205,6 +213,10 @@ class _Uses:
         """Yield what a call does that gets the generator."""
         if any(each.star is not None and each.value == path for each in call.arguments):
             yield self._at(call.span, Consuming.FINISHES)
+            return
+        inside = list(self._in_callees(call, path, seen))
+        if inside:
+            yield from inside
             return
         does = Taking.UNKNOWN if call.targets else taking(call.external, call.callee)
         match does:
@@ -217,6 +229,28 @@ class _Uses:
                     yield from self._uses(call.result, seen | {call.result}, is_kept=is_kept)
             case _:
                 yield self._at(call.span, Consuming.PASSES)
+
+    def _in_callees(
+        self, call: Call, path: AccessPath, seen: set[AccessPath]
+    ) -> Iterator[Consumer | _PassedOn]:
+        """Yield what the functions do that get the generator for a parameter, if all are known."""
+        if len(seen) > _MOST_NAMES or not call.targets or call.constructs is not None:
+            return
+        for key in (*call.targets, *call.overrides):
+            known = self._graph.states.get(key)
+            if known is None or known.function.is_generator or known.function.is_async:
+                return
+        for key in (*call.targets, *call.overrides):
+            callee = self._graph.states[key].function
+            roots = Binding(self._function, callee, call, None).roots
+            for name in [name for name, passed in roots.items() if passed == path]:
+                own = AccessPath(name, (), Root.PARAMETER)
+                for use in _Uses(callee, self._graph)._uses(own, seen | {own}, is_kept=False):
+                    # A callee that gives it back to this function is not followed.
+                    if isinstance(use, Consumer):
+                        yield use
+                    else:
+                        yield self._at(call.span, Consuming.PASSES)
 
     def _iterated(
         self, block: BasicBlock, span: Span, *, is_kept: bool
@@ -261,6 +295,11 @@ class _Uses:
             if split_key(key)[0] == module and _contains(states.function, span):
                 return Consuming.FINISHES if key in at_once else Consuming.KEEPS
         return Consuming.FINISHES
+
+
+def _closes(path: AccessPath, call: Call) -> bool:
+    callee = call.callee
+    return callee is not None and callee in (path.field("close"), path.field("aclose"))
 
 
 def _contains(function: Function, span: Span) -> bool:

@@ -68,9 +68,10 @@ def attributes_of_self(method: str, text: str) -> frozenset[str]:
     return frozenset(re.findall(r"(?<![\w.])self\.(\w+)\b(?!\s*\()", body))
 
 
-def passes_on(name: str, text: str) -> bool:
+def passes_on(name: str, text: str, *, is_method: bool) -> bool:
     """Return whether a file passes a function or method of that name to something, uncalled."""
-    passed = rf"[(,=]\s*(?:\w+\.)*{re.escape(name)}\s*[,)]"
+    owner = r"(?:\w+\.)+" if is_method else r"(?:\w+\.)*"
+    passed = rf"[(,=]\s*{owner}{re.escape(name)}\s*[,)]"
     return name in text and bool(re.search(passed, without_comments(text)))
 
 

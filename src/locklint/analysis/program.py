@@ -197,7 +197,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def suspended(self) -> tuple[Suspended, ...]:
         """Return the locks that generators hold at a yield, for as long as a consumer likes."""
-        return tuple(suspended(self.call_graph, self.unseen_callers, self.sources))
+        return tuple(suspended(self.call_graph, self.sources))
 
     @cached_property
     def interruptions(self) -> Interruptions:

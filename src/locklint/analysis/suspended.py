@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -19,21 +19,18 @@ from locklint.ir.lock import Exactness, LockRole
 class Suspended(msgspec.Struct, frozen=True):
     """A lock that a generator holds at a yield, with those consumers that do not run to its end.
 
-    ``is_unknown``: there may be consumers that are not known. ``is_awaited``: it is the `__await__`
-    of an object, so that a task is suspended.
+    Without them, none is known. ``is_awaited``: it is the `__await__` of an object, so that a task
+    is suspended.
     """
 
     function: str
     span: Span
     held: Held
     consumers: tuple[Consumer, ...]
-    is_unknown: bool
     is_awaited: bool
 
 
-def suspended(
-    graph: CallGraph, unseen_callers: Collection[str], sources: Mapping[str, SourceFile]
-) -> Iterator[Suspended]:
+def suspended(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iterator[Suspended]:
     """Yield the first yield under each lock in a generator that nothing is known to finish.
 
     A generator that is passed to a function, uncalled, is left out: that may make a context manager
@@ -46,16 +43,16 @@ def suspended(
             first.setdefault(held.key, (span, held))
         if not first:
             continue
-        name = one.function.name
-        if any(passes_on(name, source.text) for source in sources.values()):
+        name, is_method = one.function.name, one.function.class_name is not None
+        texts = [source.text for source in sources.values()]
+        if any(passes_on(name, text, is_method=is_method) for text in texts):
             continue
         is_awaited = name == "__await__"
         every = () if is_awaited else consumers.of(key)
-        is_unknown = not every or key in unseen_callers
         for span, held in first.values():
             open_ = tuple(each for each in every if keeps_held(each, held))
-            if is_unknown or open_:
-                yield Suspended(key, span, held, open_, is_unknown, is_awaited)
+            if open_ or not every:
+                yield Suspended(key, span, held, open_, is_awaited)
 
 
 def keeps_held(consumer: Consumer, held: Held) -> bool:

@@ -122,6 +122,25 @@ def passing_on(keys: Collection[str], states: Mapping[str, LockStates]) -> set[s
     }
 
 
+def given_results(keys: Collection[str], states: Mapping[str, LockStates]) -> set[str]:
+    """Return the functions that get the result of a call of some functions for an argument."""
+    found: set[str] = set()
+    for one in states.values():
+        made = {
+            called.call.result
+            for called in one.calls
+            if called.target in keys and called.call is not None and called.call.result is not None
+        }
+        if made:
+            found.update(
+                called.target
+                for called in one.calls
+                if called.call is not None
+                and any(argument.value in made for argument in called.call.arguments)
+            )
+    return found
+
+
 def waited_for(states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions of threads and futures for whose end a function waits.
 
@@ -322,6 +341,7 @@ __all__ = [
     "called_by_hand",
     "called_while_holding",
     "entered_by",
+    "given_results",
     "holds_by_hand",
     "is_called_by_name",
     "makers",

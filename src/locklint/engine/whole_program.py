@@ -14,6 +14,7 @@ from locklint.engine.demand import (
     called_by_hand,
     called_while_holding,
     entered_by,
+    given_results,
     holds_by_hand,
     is_called_by_name,
     makers,
@@ -192,7 +193,7 @@ class WholeProgram:
             asked = {function.key for function in found}
 
     def _look_for_consumers(self) -> None:
-        """Lower what calls a generator that yields with a lock held (LCK705), and passes it on."""
+        """Lower the consumers of generators that yield with a lock held (LCK705)."""
         if EventKind.YIELD not in self._wanted:
             return
         from locklint.analysis.suspended import held_at_yields
@@ -203,6 +204,8 @@ class WholeProgram:
             names = {states[key].function.name for key in asked} - {"__iter__", "__aiter__"}
             found = self._lowered(self._unlowered_callers(names))
             self._add(found)
+            callees = given_results(asked, states) - self.interprocedural.functions.keys()
+            self._add(self._on_demand(sorted(callees), None))
             asked = passing_on(asked, states)
             if not asked:
                 return
