@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
@@ -50,19 +51,26 @@ _MOST_NAMES = 6
 class Consuming(IdentityEnum):
     """Ways to consume a generator."""
 
-    FINISHES = "finishes"  # runs it to its end, or closes it, and does nothing but that meanwhile
+    FINISHES = "finishes"  # runs it to its end, or closes it, at once
+    ACQUIRES = "acquires"  # and acquires the generator's own lock between two items
     AWAITS = "awaits"  # a task suspends between two items
     LEAVES = "leaves"  # an `async for` may end before the generator does
     KEEPS = "keeps"  # stores it, or takes some of its items only
     PASSES = "passes"  # goes on with it for consumers that are not known
 
 
-class Consumer(msgspec.Struct, frozen=True, order=True):
-    """A place that consumes a generator: in a function, by its key."""
+class Consumer(msgspec.Struct, frozen=True):
+    """A place that consumes a generator: in a function, by its key.
+
+    ``between`` are the places that run between two items, ``receiver`` is the object of whose
+    method the generator comes, as the function names it.
+    """
 
     function: str
     span: Span
     consuming: Consuming
+    between: frozenset[Span] = frozenset()
+    receiver: AccessPath | None = None
 
 
 class Consumers:
@@ -83,7 +91,7 @@ class Consumers:
                 uses = _Uses(caller, self._graph)
                 for use in uses.of_call(called[1]):
                     if isinstance(use, Consumer):
-                        found.add(use)
+                        found.add(replace(use, receiver=_receiver(called[1], maker == key)))
                     elif caller.is_generator and is_managed(caller):
                         found.add(Consumer(caller.key, called[1].span, Consuming.FINISHES))
                     elif caller.key not in seen:
@@ -91,7 +99,9 @@ class Consumers:
                         work.append(caller.key)
                         if not self._made[caller.key]:
                             found.add(Consumer(caller.key, called[1].span, Consuming.PASSES))
-        return tuple(sorted(found, key=lambda each: (each.function, each.span, str(each))))
+        return tuple(
+            sorted(found, key=lambda each: (each.function, each.span, each.consuming.value))
+        )
 
     @cached_property
     def _made(self) -> dict[str, list[tuple[str, Called]]]:
@@ -115,6 +125,13 @@ class Consumers:
                 for target in names.get(path.name, ()):
                     found[target].append((key, Called(call.span, target, call=call)))
         return found
+
+
+def _receiver(called: Called, is_direct: bool) -> AccessPath | None:
+    """Return the object of whose method a generator comes, if the call itself makes it."""
+    if called.call is None or not is_direct:
+        return None
+    return called.call.written_receiver
 
 
 def is_managed(function: Function) -> bool:
@@ -246,7 +263,7 @@ class _Uses:
             for name in [name for name, passed in roots.items() if passed == path]:
                 own = AccessPath(name, (), Root.PARAMETER)
                 for use in _Uses(callee, self._graph)._uses(own, seen | {own}, is_kept=False):
-                    # A callee that gives it back to this function is not followed.
+                    # A callee that returns it to this function is not followed.
                     if isinstance(use, Consumer):
                         yield use
                     else:
@@ -282,7 +299,8 @@ class _Uses:
         elif any(isinstance(i, Yield) for i in instructions):
             yield _PassedOn()
         elif not awaits:
-            yield self._at(span, Consuming.FINISHES)
+            between = frozenset([each.span for each in instructions])
+            yield Consumer(function.key, span, Consuming.FINISHES, between)
 
     def _in_expression(self, span: Span) -> Consuming:
         """Return what a display with a star does, or a generator expression.

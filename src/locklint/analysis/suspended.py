@@ -6,14 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.call_graph import CallGraph, doubtful_holds
 from locklint.analysis.consumers import Consumer, Consumers, Consuming, is_managed
-from locklint.analysis.events import Held, LockStates
-from locklint.analysis.hold import LockKey
+from locklint.analysis.events import Held, LockStates, Manner, Taken
+from locklint.analysis.hold import LockKey, is_exclusive
 from locklint.analysis.mentions import passes_on
 from locklint.core.source import SourceFile, Span
-from locklint.ir.lock import Exactness, LockRole
+from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.lock import Exactness, LockRef, LockRole
 
 
 class Suspended(msgspec.Struct, frozen=True):
@@ -50,9 +52,43 @@ def suspended(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iterator[S
         is_awaited = name == "__await__"
         every = () if is_awaited else consumers.of(key)
         for span, held in first.values():
-            open_ = tuple(each for each in every if keeps_held(each, held))
+            judged = [_with_acquires(graph, each, held) for each in every]
+            open_ = tuple(each for each in judged if keeps_held(each, held))
             if open_ or not every:
                 yield Suspended(key, span, held, open_, is_awaited)
+
+
+def _with_acquires(graph: CallGraph, consumer: Consumer, held: Held) -> Consumer:
+    """Return a consumer, with it noted if it waits between two items for the lock that is held."""
+    states, lock, receiver = graph.states[consumer.function], held.lock, consumer.receiver
+    if consumer.consuming is not Consuming.FINISHES or not is_exclusive(lock):
+        return consumer
+    own: AccessPath | None = None
+    if lock.exactness is not Exactness.ONE:
+        if receiver is None or lock.path.root is not Root.SELF:
+            return consumer
+        own = AccessPath(receiver.root_name, receiver.fields + lock.path.fields, receiver.root)
+    for taken in states.taken:
+        is_same = own is None or taken.lock.path == own
+        if taken.span in consumer.between and _waits_for(taken, lock) and is_same:
+            return _acquiring(consumer, taken.span)
+    for edge in graph.calls[consumer.function]:
+        if edge.span not in consumer.between or edge.manner is Manner.CONCURRENT:
+            continue
+        callee = graph.states[edge.callee]
+        receiver_name = callee.function.self_name or ""
+        is_same = own is None or edge.binding.roots.get(receiver_name) == receiver
+        if is_same and any(_waits_for(taken, lock) for taken in callee.taken):
+            return _acquiring(consumer, edge.span)
+    return consumer
+
+
+def _waits_for(taken: Taken, lock: LockRef) -> bool:
+    return taken.waits and taken.lock.identity == lock.identity
+
+
+def _acquiring(consumer: Consumer, span: Span) -> Consumer:
+    return replace(consumer, consuming=Consuming.ACQUIRES, span=span)
 
 
 def keeps_held(consumer: Consumer, held: Held) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _DOES = {
     Consuming.AWAITS: "this awaits between two items, and other tasks run meanwhile",
+    Consuming.ACQUIRES: "between two items this waits for the lock, which the generator holds",
     Consuming.LEAVES: "this may end early, and does not close the generator",
     Consuming.KEEPS: "this keeps the generator, and need not run it to its end",
     Consuming.PASSES: "this passes the generator on to consumers that are not known",

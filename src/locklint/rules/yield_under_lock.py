@@ -48,7 +48,9 @@ class Registry:
 
 A generator is not reported if all of its consumers in the program run it to its end at once, as
 `list()` or a `for` loop does, or close it. CPython closes a generator as soon as nothing refers to
-it, so a loop that ends early is no fault if only the loop has the generator. A generator with a
+it, so a loop that ends early is no fault if only the loop has the generator. A loop that waits for
+the lock itself between two items is reported, as far as it does so in its own code or in a function
+that it calls. A generator with a
 decorator is not reported, for the decorator decides who consumes it: a context manager, or a
 fixture of pytest. Nor is one that is passed on uncalled, as in
 `contextmanager(entries)`. Semaphores with several slots are not looked at.
