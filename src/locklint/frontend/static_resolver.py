@@ -91,7 +91,7 @@ class StaticResolver:
         self.dispatch = Dispatch(self.inference)
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
         self._callees: dict[tuple[Asked, Scope, AccessPath], Callee] = {}
-        # Most questions have one of a few answers: each of them is one object.
+        # Most results are one of a few: each of these is one object.
         self._shared: dict[Callee, Callee] = {}
         self._scopes: dict[str, Scope] = {}
         self._narrowed: dict[str, Scope] = {}
