@@ -52,6 +52,10 @@ NEVER = frozenset(
         "time.time",
         "time.time_ns",
         "timeit.default_timer",
+        "typing.assert_type",
+        "typing.cast",
+        "typing_extensions.assert_type",
+        "typing_extensions.cast",
     }
 )
 
