@@ -7,7 +7,7 @@ that are no locks name what they run. Nothing later needs to know a library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -67,6 +67,8 @@ _LOOKING = frozenset(
 """Functions that look at what they are given, and keep nothing of it."""
 
 _AWAITING = ("wait_for", "shield")
+_TAKING_COROUTINES = (*_AWAITING, "gather", "create_task", "ensure_future")
+"""Functions that raise if they are given anything but something to await."""
 
 
 def lock_method_names(table: LockTable) -> frozenset[str]:
@@ -109,6 +111,7 @@ class EffectPass:
         self._given_away: set[str] = set()
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
+        self._awaited_results: set[Operand] = set()
 
     def apply(self) -> Function:
         """The function with effects; its graph keeps its shape, but for swallowed exceptions."""
@@ -118,6 +121,10 @@ class EffectPass:
             for instruction in block.instructions:
                 if isinstance(instruction, Call):
                     self._note_pending(instruction)
+                    if instruction.callee and instruction.callee.name in _TAKING_COROUTINES:
+                        self._note_awaited(argument.value for argument in instruction.arguments)
+                elif isinstance(instruction, Await):
+                    self._note_awaited([instruction.value])
         blocks: dict[BlockId, BasicBlock] = {}
         for block in function.blocks.values():
             instructions: list[Instruction] = []
@@ -194,6 +201,12 @@ class EffectPass:
             for argument in call.arguments:
                 if isinstance(argument.value, AccessPath) and argument.value in self._pending:
                     self._pending[call.result] = self._pending[argument.value]
+
+    def _note_awaited(self, values: Iterable[Operand]) -> None:
+        for value in values:
+            self._awaited_results.add(value)
+            if isinstance(value, AccessPath) and value.is_variable:
+                self._awaited_results.update(self._definitions.values(value))
 
     def _call(self, call: Call) -> Iterator[Instruction]:
         found = self._operands.method(call.callee)
@@ -305,6 +318,11 @@ class EffectPass:
                 if call.use is Use.PASSED and self._is_collected(call.result):
                     yield HandOver(call.span, lock)  # A task will run it.
                 return
+            if call.result is not None and call.result in self._awaited_results:
+                # To await a boolean raises: the lock is one of another kind here.
+                yield HandOver(call.span, lock)
+                yield call
+                return
             yield self._acquire(call, lock, method, read)
             return
         release = api.release_form(method)
@@ -388,7 +406,9 @@ class EffectPass:
         lock = self._operands.lock(context)
         if lock is None:
             self._note_odd_with(enter)
-            yield msgspec.structs.replace(enter, manager=self._manager(enter.context))
+            yield msgspec.structs.replace(
+                enter, manager=self._manager(enter.context, is_async=enter.is_async)
+            )
             return
         is_usable = lock.api.acquire_forms or lock.api.with_ok or lock.api.async_with_ok
         if not is_usable and lock.mode is None:
@@ -461,7 +481,8 @@ class EffectPass:
         else:
             lock = self._operands.lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
-            yield msgspec.structs.replace(exit_, manager=self._manager(context))
+            manager = self._manager(context, is_async=exit_.is_async)
+            yield msgspec.structs.replace(exit_, manager=manager)
             return
         if not _has_protocol(lock, exit_.is_async):
             yield exit_
@@ -469,7 +490,7 @@ class EffectPass:
         mode = lock.mode or lock.api.with_mode
         yield Release(exit_.span, lock, BY_WITH, mode, None, exit_.exceptional)
 
-    def _manager(self, context: Operand) -> Manager | None:
+    def _manager(self, context: Operand, *, is_async: bool = False) -> Manager | None:
         if not isinstance(context, AccessPath):
             return None
         path = self._definitions.expand(context)
@@ -483,9 +504,12 @@ class EffectPass:
             call = msgspec.structs.replace(
                 call, arguments=self._operands.with_locks(call.arguments)
             )
+        enter, leave = found.enter, found.exit
+        if is_async and (found.async_enter or found.async_exit):
+            enter, leave = found.async_enter, found.async_exit
         return Manager(
-            found.enter,
-            found.exit,
+            enter,
+            leave,
             found.generator,
             found.external,
             call,
