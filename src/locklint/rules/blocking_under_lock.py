@@ -61,7 +61,8 @@ def read(name):
 
 A finding is a warning if the lock is also acquired where nothing blocks: the threads that do so
 wait for nothing of theirs. If something blocks wherever the lock is held, the lock may be there to
-let one thread at a time do that, and the finding is info.
+let one thread at a time do that, and the finding is info. So is one about a thread whose functions
+are known, and do not need the lock: it ends by itself.
 
 Semaphores with several permits are left out. A call with a timeout is not reported, and neither is
 a sleep of less than a second, or one whose duration is a variable or an attribute. Results of
@@ -117,11 +118,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
             *_, last = pair.chain()
             # Other threads need the lock for something short.
             serves_others = sections[lock_name(lock)] - blocking[lock_name(lock)]
+            is_warning = serves_others and not last.event.awaited
             yield RULE.finding(
                 program.functions[key],
                 pair.span,
                 f"{_described(last.event)} while `{display_name(lock)}` is held",
-                severity=Severity.WARNING if serves_others else Severity.INFO,
+                severity=Severity.WARNING if is_warning else Severity.INFO,
                 locks=(lock,),
                 steps=[*story.steps("blocks"), *story.made(lock)],
                 help="release the lock before this",
