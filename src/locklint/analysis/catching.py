@@ -8,7 +8,7 @@ from enum import Enum
 
 from msgspec.structs import replace
 
-from locklint.analysis.hold import Flow, Grade, InFlight
+from locklint.analysis.hold import CauseKind, Flow, Grade, InFlight
 from locklint.ir.terminator import Handler
 
 
@@ -139,6 +139,8 @@ def _takes_one(name: str, exception: InFlight) -> Verdict:
     if name in _CANCELS or name in _EXITS:
         return Verdict.NO
     if exception.type is None:
+        if _is_of_programming(exception) and not _may_be_of_programming(name):
+            return Verdict.NO
         return Verdict.NO if is_excluded(name, exception.excluded) else Verdict.MAYBE
     raised = exception.type.rsplit(".", 1)[-1]
     if raised == name:
@@ -150,3 +152,18 @@ def _takes_one(name: str, exception: InFlight) -> Verdict:
         # A class of the program's own cannot be a base of a builtin one.
         return Verdict.NO
     return Verdict.MAYBE
+
+
+def _is_of_programming(exception: InFlight) -> bool:
+    """Return whether only a programming error makes an exception: a wrong type, a missing name.
+
+    An acquire may have exceptions of its own. What handlers have let through is known by them.
+    """
+    is_unlikely = exception.grade <= Grade.UNLIKELY and not exception.excluded
+    return is_unlikely and exception.cause.kind is not CauseKind.ACQUIRE
+
+
+def _may_be_of_programming(name: str) -> bool:
+    """Return whether a programming error may raise a class: a builtin one, but not of files."""
+    found = _builtin(name)
+    return found is not None and not issubclass(found, OSError)
