@@ -64,10 +64,10 @@ wait for nothing of theirs. If something blocks wherever the lock is held, the l
 let one thread at a time do that, and the finding is info. So is one about a thread whose functions
 are known, and do not need the lock: it ends by itself.
 
-Semaphores with several permits are left out. A call with a timeout is not reported, and neither is
-a sleep of less than a second, or one whose duration is a variable or an attribute. Results of
-futures are not reported, because most are there by then. Waiting for what needs the lock is
-[LCK307](LCK307.md).
+Semaphores with several permits are left out, and so is a wait for an event in a function that
+starts a thread. A call with a timeout is not reported, and neither is a sleep of less than a
+second, or one whose duration is a variable or an attribute. Results of futures are not reported,
+because most are there by then. Waiting for what needs the lock is [LCK307](LCK307.md).
 
 ## References
 
@@ -90,6 +90,7 @@ from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.event import Event, EventKind
+from locklint.ir.instruction import Spawn
 from locklint.ir.lock import LockRole
 from locklint.rule import Rule
 
@@ -108,7 +109,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for key in sorted(program.composition.pairs):
         found: dict[Span, CriticalPair] = {}
         for pair in program.composition.pairs[key]:
-            if _blocks(pair) and _is_innermost(pair) and (key, pair.span) not in deadlocks:
+            if (
+                _blocks(pair)
+                and _is_innermost(pair)
+                and (key, pair.span) not in deadlocks
+                and not _is_start(program, pair)
+            ):
                 old = found.get(pair.span)
                 if old is None or pair.rank() < old.rank():
                     found[pair.span] = pair
@@ -143,6 +149,19 @@ def _is_innermost(pair: CriticalPair) -> bool:
     if not pair.held or pair.inside or pair.is_concurrent:
         return False
     return pair.held[-1].lock.kind.role is not LockRole.SEMAPHORE
+
+
+def _is_start(program: Program, pair: CriticalPair) -> bool:
+    """Return whether a function waits until the thread runs that it has just started.
+
+    The lock is there so that there is one such thread.
+    """
+    *_, last = pair.chain()
+    return last.event.kind is EventKind.LISTEN and any(
+        isinstance(each, Spawn)
+        for block in program.functions[last.function].blocks.values()
+        for each in block.instructions
+    )
 
 
 def _sections(program: Program) -> defaultdict[str, set[_Section]]:
