@@ -281,7 +281,7 @@ class _Uses:
         head = block.id
         body = reached(function, [end.then], lambda _, to: to != head, BasicBlock.successors)
         ends_early = any(isinstance(function.blocks[each].terminator, Return) for each in body)
-        # What only follows an early end is no part of the loop.
+        # Code that only follows an early end is no part of the loop.
         inside = {
             each
             for each in body

@@ -8,7 +8,7 @@ walked when its steps are shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -295,9 +295,24 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
             pair = pair.inner
         return pair
 
+    @property
+    def is_innermost(self) -> bool:
+        """Return whether the function itself holds a lock there, and none of its callees does."""
+        return bool(self.held) and not self.inside and not self.is_concurrent
+
     def all_held(self) -> tuple[Held, ...]:
         """Everything that is held, outermost first."""
         return (*self.held, *self.inside)
+
+
+def best_by_place(pairs: Iterable[CriticalPair]) -> list[CriticalPair]:
+    """Return the best witness of each place of a function, in order."""
+    found: dict[Span, CriticalPair] = {}
+    for pair in pairs:
+        old = found.get(pair.span)
+        if old is None or pair.rank() < old.rank():
+            found[pair.span] = pair
+    return [found[span] for span in sorted(found)]
 
 
 def key_text(lock: LockRef, mode: Mode = Mode.EXCLUSIVE) -> str:

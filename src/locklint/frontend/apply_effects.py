@@ -28,7 +28,6 @@ from locklint.ir.instruction import (
     Await,
     BlockId,
     Call,
-    Constant,
     Defer,
     Display,
     Enter,
@@ -45,6 +44,7 @@ from locklint.ir.instruction import (
     Unknown,
     Unwind,
     Wait,
+    has_timeout,
 )
 from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
 from locklint.ir.means import BY_WITH, How, Means, Use
@@ -348,7 +348,8 @@ class EffectPass:
             return
         if api.role is LockRole.CONDITION and method in (*api.waits, *api.notifies):
             if method in api.waits:
-                yield Wait(call.span, lock, method, _is_timed(call, method), call)
+                place = 1 if method == "wait_for" else 0  # The predicate comes first.
+                yield Wait(call.span, lock, method, has_timeout(call.arguments, place), call)
             else:
                 yield Notify(call.span, lock, method, call)
             return
@@ -661,17 +662,6 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
                 instructions.pop()
             case _:
                 return
-
-
-def _is_timed(call: Call, method: str) -> bool:
-    """Return whether a wait on a condition may end by a timeout; `wait_for` has a predicate."""
-    place = 1 if method == "wait_for" else 0
-    for position, argument in enumerate(call.arguments):
-        if argument.star is not None:
-            return True
-        if argument.name == "timeout" or (argument.name is None and position == place):
-            return argument.value != Constant(None)
-    return False
 
 
 def _misuse_of_result(lock: LockRef, method: str) -> UseKind | None:

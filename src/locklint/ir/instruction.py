@@ -7,6 +7,7 @@ for `Acquire`, `Release`, `Wait` and `Notify`, so that nothing later needs to kn
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -113,6 +114,19 @@ class CallArgument(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def __str__(self) -> str:
         star = self.star.value if self.star else ""
         return f"{star}{self.name + '=' if self.name else ''}{self.value}"
+
+
+def has_timeout(arguments: Iterable[CallArgument], place: int | None) -> bool:
+    """Return whether a call has a timeout, or may have one in a starred argument.
+
+    ``place`` is its position, or None if it has to be named.
+    """
+    for position, argument in enumerate(arguments):
+        if argument.star is not None:
+            return True
+        if argument.name == "timeout" or (argument.name is None and position == place):
+            return argument.value != Constant(None)
+    return False
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -81,7 +81,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.critical_pair import CriticalPair, best_by_place
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
@@ -107,18 +107,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
     sections = _sections(program)
     blocking = _sections_that_block(program)
     for key in sorted(program.composition.pairs):
-        found: dict[Span, CriticalPair] = {}
-        for pair in program.composition.pairs[key]:
-            if (
-                _blocks(pair)
-                and _is_innermost(pair)
-                and (key, pair.span) not in deadlocks
-                and not _is_start(program, pair)
-            ):
-                old = found.get(pair.span)
-                if old is None or pair.rank() < old.rank():
-                    found[pair.span] = pair
-        for _, pair in sorted(found.items()):
+        for pair in best_by_place(
+            pair
+            for pair in program.composition.pairs[key]
+            if _blocks(pair)
+            and _is_under_lock(pair)
+            and (key, pair.span) not in deadlocks
+            and not _is_start(program, pair)
+        ):
             lock = pair.held[-1].lock
             story = Story(program, pair)
             *_, last = pair.chain()
@@ -141,14 +137,9 @@ def _blocks(pair: CriticalPair) -> bool:
     return pair.event.kind in _KINDS and pair.event.name not in _MOSTLY_DONE
 
 
-def _is_innermost(pair: CriticalPair) -> bool:
-    """Return whether the function itself holds a lock there, and none of its callees does.
-
-    A permit of a semaphore is there to be held for long.
-    """
-    if not pair.held or pair.inside or pair.is_concurrent:
-        return False
-    return pair.held[-1].lock.kind.role is not LockRole.SEMAPHORE
+def _is_under_lock(pair: CriticalPair) -> bool:
+    """Return whether a function holds a lock there. A permit of a semaphore is held for long."""
+    return pair.is_innermost and pair.held[-1].lock.kind.role is not LockRole.SEMAPHORE
 
 
 def _is_start(program: Program, pair: CriticalPair) -> bool:
