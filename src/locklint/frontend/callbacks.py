@@ -97,11 +97,13 @@ def user_callbacks(inference: Inference, asked: Iterable[Field]) -> frozenset[Fi
 def _is_given(inference: Inference, cls: ClassRef, name: str, hops: int = 1) -> bool:
     slot = inference.attributes.slot(cls, name)
     if slot.method is not None and hops:
-        # A property: what it returns.
+        own = slot.method.decl.parameters[:1]  # A property returns an attribute of its object.
         return any(
-            isinstance(value, Ref) and len(value.names) == 2 and value.names[0] == "self"
-            for value in slot.method.decl.returns
-            if isinstance(value, Ref) and _is_given(inference, cls, value.names[-1], hops - 1)
+            isinstance(value, Ref)
+            and len(value.names) == 2
+            and value.names[0] == own[0].name
+            and _is_given(inference, cls, value.names[1], hops - 1)
+            for value in (slot.method.decl.returns if own else ())
         )
     if any(_is_parameter(place.owner, place.binding) for place in slot.places):
         return True

@@ -9,7 +9,7 @@ import msgspec
 
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import CallArgument, Constant
+from locklint.ir.instruction import CallArgument, Constant, has_timeout
 from locklint.models.calls import is_logging
 
 # A thread, future or executor is waited for; to leave the ``with`` of one waits too.
@@ -47,7 +47,7 @@ class CallEvent(msgspec.Struct, frozen=True):
             case EventKind.JOIN | EventKind.LISTEN:
                 return any(not self._waits_with(argument) for argument in arguments)
             case EventKind.BLOCK if self.name != SLEEP:
-                return any(self._limits(*each) for each in enumerate(arguments))
+                return has_timeout(arguments, self.timeout)
             case EventKind.BLOCK if arguments:
                 value = arguments[0].value
                 if isinstance(value, Constant) and isinstance(value.value, int | float):
@@ -55,17 +55,6 @@ class CallEvent(msgspec.Struct, frozen=True):
                 return not isinstance(value, AccessPath) or value.root is not Root.TEMP
             case _:
                 return False
-
-    def _limits(self, position: int, argument: CallArgument) -> bool:
-        """Return whether an argument is a timeout, or may contain one."""
-        if argument.star is not None:
-            return True
-        is_timeout = argument.name == "timeout" or (
-            argument.name is None and position == self.timeout
-        )
-        return is_timeout and not (
-            isinstance(argument.value, Constant) and argument.value.value is None
-        )
 
     def _waits_with(self, argument: CallArgument) -> bool:
         """Return whether a wait with this argument is without limit.
@@ -126,11 +115,13 @@ _BLOCKS = {
 }
 
 _RESULTS = {
-    f"concurrent.futures.{module}Future.{method}": CallEvent(EventKind.CALLBACK, method)
+    f"concurrent.futures.{module}Future.{method}": CallEvent(EventKind.CALLBACK, f"Future.{method}")
     for module in ("", "_base.")
     for method in ("set_result", "set_exception", "cancel")
 }
-"""Calls that run the callbacks of a future at once."""
+
+RUNS_CALLBACKS = frozenset(event.name for event in _RESULTS.values())
+"""The names of events that run the callbacks of a future at once; no variable has such a name."""
 
 _COMMON_NAMES = frozenset(("call", "cancel", "input", "run", "system", "wait"))
 """Last names of calls that block which many other functions have."""

@@ -77,32 +77,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.critical_pair import CriticalPair, best_by_place
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef, LockRole
+from locklint.models.events import RUNS_CALLBACKS
 from locklint.rule import Rule
-
-_RUNS = ("set_result", "set_exception", "cancel")
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each call of a callback under a lock, or a call that leads to one."""
     public = _acquired_in_public(program)
     for key in sorted(program.composition.pairs):
-        found: dict[Span, CriticalPair] = {}
-        for pair in program.composition.pairs[key]:
-            if _matters(pair):
-                old = found.get(pair.span)
-                if old is None or pair.rank() < old.rank():
-                    found[pair.span] = pair
-        for _, pair in sorted(found.items()):
+        for pair in best_by_place(filter(_matters, program.composition.pairs[key])):
             lock = pair.held[-1].lock
             story = Story(program, pair)
             *_, last = pair.chain()
@@ -113,7 +105,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 program.functions[key],
                 pair.span,
                 f"`{name}()` runs callbacks while `{display_name(lock)}` is held"
-                if name in _RUNS
+                if name in RUNS_CALLBACKS
                 else f"callback `{name}()` is called while `{display_name(lock)}` is held",
                 severity=Severity.WARNING if is_warning else Severity.INFO,
                 locks=(lock,),
@@ -127,13 +119,13 @@ def _matters(pair: CriticalPair) -> bool:
 
     A future that the function has made itself has no callbacks yet.
     """
-    if pair.event.kind is not EventKind.CALLBACK or not pair.held:
+    if pair.event.kind is not EventKind.CALLBACK or not pair.is_innermost:
         return False
     *_, last = pair.chain()
     path = last.event.path
     if path is None or path.root in (Root.LOCAL, Root.TEMP):
         return False
-    return not pair.inside and not pair.is_concurrent and _excludes_threads(pair.held[-1].lock)
+    return _excludes_threads(pair.held[-1].lock)
 
 
 def _excludes_threads(lock: LockRef) -> bool:
@@ -143,7 +135,7 @@ def _excludes_threads(lock: LockRef) -> bool:
 def _is_of_user(program: Program, last: CriticalPair) -> bool:
     """Return whether users of a class have passed what is called, or wait for the future."""
     path = last.event.path
-    if last.event.name in _RUNS:
+    if last.event.name in RUNS_CALLBACKS:
         return True
     key = program.functions[last.function].class_key
     return path is not None and (key, path.name) in program.user_callbacks
