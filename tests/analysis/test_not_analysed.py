@@ -81,6 +81,24 @@ def test_more_chains_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {each.code for each in cut.diagnostics} <= {each.code for each in whole.diagnostics}
 
 
+def test_other_kinds_take_nothing_from_acquires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many awaits in callees must not displace the acquire in one of them (LCK601, LCK301)."""
+    lines = ["import threading", "", "a = threading.Lock()", "b = threading.Lock()", ""]
+    lines += ["class Hub:", "    def __init__(self):"]
+    lines += [f"        self.lock{number} = threading.Lock()" for number in range(8)]
+    lines += ["", "async def rest(hub: Hub):"]
+    for number in range(8):
+        lines += [f"    with hub.lock{number}:", "        await hub.step()"]
+    lines += ["    with a, b:", "        pass", "", "async def take_both():"]
+    lines += ["    with b:", "        await rest(Hub())"]
+    monkeypatch.setattr(composition, "MAX_PAIRS", 12)
+    report = check_text(tmp_path, "\n".join(lines) + "\n")
+    assert {each.code for each in report.diagnostics} == {"LCK302", "LCK601"}
+    assert report.not_analysed == ()
+
+
 def test_more_locks_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = locks_in_one_function(8)
     whole = check_text(tmp_path, text)

@@ -48,7 +48,10 @@ from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import BY_LOG
 
 MAX_PAIRS = 100
-"""The largest number of pairs of one function, those with the shortest chains first."""
+"""The largest number of pairs of one function and one kind, those with the shortest chains first.
+
+Kinds are apart, so that no rule that asks for more of them takes anything from others.
+"""
 
 MAX_INSIDE = 4
 """With how many locks held by callees a pair is still followed."""
@@ -152,10 +155,17 @@ class Composition:
         """Drop what is beyond the bound, the longest chains; return whether there was such."""
         if len(known) <= MAX_PAIRS:
             return False
-        ranked = sorted(known, key=lambda name: (known[name].depth, str(name)))
-        for identity in ranked[MAX_PAIRS:]:
-            del known[identity]
-        return True
+        by_kind: dict[EventKind, list[tuple[object, ...]]] = {}
+        for identity, pair in known.items():
+            by_kind.setdefault(pair.event.kind, []).append(identity)
+        is_cut = False
+        for identities in by_kind.values():
+            if len(identities) > MAX_PAIRS:
+                is_cut = True
+                ranked = sorted(identities, key=lambda name: (known[name].depth, str(name)))
+                for identity in ranked[MAX_PAIRS:]:
+                    del known[identity]
+        return is_cut
 
     def _own(self, key: str) -> Iterator[CriticalPair]:
         states = self._graph.states[key]
