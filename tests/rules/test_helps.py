@@ -10,6 +10,7 @@ from locklint.core.config import Config
 from locklint.engine.pipeline import check
 
 HEAD = """\
+import asyncio
 import threading
 
 lock = threading.Lock()
@@ -44,6 +45,34 @@ FINALLY = """
             x.go()
         finally:
             lock.release()
+"""
+WORKER = """
+    x.go()
+
+
+class Worker:
+    def __init__(self, queue):
+        self._queue = queue
+        self._slots = asyncio.Semaphore(4)
+
+    async def loop(self):
+        try:
+            while True:
+                await self._slots.acquire()
+                try:
+                    job = await self._queue.get()
+                    asyncio.create_task(self._run(job, self._slots))
+                except CAUGHT:
+                    self._slots.release()
+                    raise
+        except asyncio.CancelledError:
+            self._queue = None
+
+    async def _run(self, job, slots):
+        try:
+            await job()
+        finally:
+            slots.release()
 """
 
 HELPS = {
@@ -192,6 +221,11 @@ def take(any_lock):
     any_lock.acquire()
 """,
         SECTION,
+    ),
+    "a slot that a task gets": (
+        "release it on this path, too, such as in `except BaseException`",
+        WORKER.replace("CAUGHT", "Exception"),
+        WORKER.replace("CAUGHT", "BaseException"),
     ),
 }
 

@@ -109,6 +109,11 @@ class Fate(msgspec.Struct):
         return not self.keys.isdisjoint(self.states.handed_on)
 
     @property
+    def is_handed_over(self) -> bool:
+        """Return whether other code may release the lock after one of the paths."""
+        return not self.keys.isdisjoint(self.states.handed_over)
+
+    @property
     def release_spans(self) -> list[Span]:
         """Return the distinct places that release it, in source order."""
         return sorted({given.span for given in self.releases})

@@ -237,8 +237,9 @@ class LockStates(msgspec.Struct):
     its ``yields`` are not noted either, unless all facts are requested. ``deciding`` are the
     parameters whose values the states have to track. ``sets_flags``: the function, or a callee,
     binds an attribute or element to a literal. ``handed_on`` are the locks that one iteration of a
-    loop acquires and another one releases. ``varied`` are the identities of the locks that a callee
-    acquires or releases on some of its paths only.
+    loop acquires and another one releases. ``handed_over`` are those that were held when other code
+    got what may release them later, such as a task. ``varied`` are the identities of the locks that
+    a callee acquires or releases on some of its paths only.
     """
 
     function: Function
@@ -260,6 +261,7 @@ class LockStates(msgspec.Struct):
     sets_flags: bool = False
     shared: Shared = NOT_SHARED
     handed_on: frozenset[LockKey] = frozenset()
+    handed_over: set[LockKey] = msgspec.field(default_factory=set)
     varied: set[str] = msgspec.field(default_factory=set)
     # Results that are computed once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)

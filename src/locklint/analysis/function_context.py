@@ -67,6 +67,9 @@ class Observer:
     def tries(self, tried: TriedByCallee) -> None:
         """Hear of a call that tries to acquire a lock."""
 
+    def hands_over(self, key: LockKey) -> None:
+        """Hear of a held lock that other code may release from now on."""
+
     def varies(self, lock: LockRef) -> None:
         """Hear of a lock that a callee may acquire or release, or neither."""
 

@@ -129,17 +129,19 @@ def _released(
 def hand_over(context: FunctionContext, locks: Iterable[LockRef], disjunct: Disjunct) -> Disjunct:
     """Return the disjunct after some locks were passed to others, which may release them."""
     for lock in locks:
-        disjunct = _hand_over(key_of(canonical_lock(context, lock, disjunct)), disjunct)
+        key = key_of(canonical_lock(context, lock, disjunct))
+        disjunct = _hand_over(context, key, disjunct)
     return disjunct
 
 
-def _hand_over(key: LockKey, disjunct: Disjunct) -> Disjunct:
+def _hand_over(context: FunctionContext, key: LockKey, disjunct: Disjunct) -> Disjunct:
     hold = disjunct.hold(key)
     if hold.forgotten:
         return disjunct
     if hold.count > 0:
         if all(one.how.means is Means.WITH for one in hold.acquisitions()):
             return disjunct  # The end of the `with` releases it, so that no other code may.
+        context.observer.hands_over(key)
         return disjunct.with_hold(key, FORGOTTEN)
     return disjunct.with_hold(key, replace(hold, handed_over=True, free_at=None))
 
@@ -152,12 +154,12 @@ def defer(
     waiting = disjunct.deferred.get(stack, ())
     if lock is None:
         for key in waiting:
-            disjunct = _hand_over(key, disjunct)
+            disjunct = _hand_over(context, key, disjunct)
         return _without_stack(stack, disjunct)
     key = key_of(canonical_lock(context, lock, disjunct), lock.mode)
     context.deferred[key] = lock
     if len(waiting) > MAX_COUNT:
-        return _hand_over(key, disjunct)
+        return _hand_over(context, key, disjunct)
     return disjunct.with_deferred({**disjunct.deferred, stack: (*waiting, key)})
 
 

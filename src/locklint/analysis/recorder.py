@@ -159,6 +159,10 @@ class Recorder(Observer):
             tried = replace(tried, certain=certain, limited=limited)
         self.states.tried[tried.call.span] = tried
 
+    def hands_over(self, key: LockKey) -> None:
+        """Note a lock that others may release."""
+        self.states.handed_over.add(key)
+
     def varies(self, lock: LockRef) -> None:
         """Note a lock that a callee may acquire or release, or neither."""
         self.states.varied.add(lock.identity)

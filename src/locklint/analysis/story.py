@@ -48,8 +48,11 @@ def with_statement(lock: LockRef) -> str:
 def releasing_help(program: Program, fate: Fate, ending: str = ":") -> str:
     """Return how to release a lock on every exit path; ``ending`` is what follows the `with`.
 
-    A lock that is private to a wrapper does not occur in the function, and is not named.
+    A lock that is private to a wrapper does not occur in the function, and is not named. A `with`
+    would release for the second time what other code releases.
     """
+    if fate.is_handed_over:
+        return "release it on this path, too, such as in `except BaseException`"
     function, source = fate.states.function, program.sources.get(fate.states.function.path)
     lines = source.lines[function.span.line - 1 : function.span.end_line] if source else []
     name = re.escape(display_name(fate.lock))
