@@ -50,7 +50,7 @@ from locklint.ir.means import BY_LOG
 MAX_PAIRS = 100
 """The largest number of pairs of one function and one kind, those with the shortest chains first.
 
-Kinds are apart, so that no rule that asks for more of them takes anything from others.
+Kinds are counted apart: a rule that wants more of them must not displace the pairs of others.
 """
 
 MAX_INSIDE = 4
