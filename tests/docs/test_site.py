@@ -69,10 +69,11 @@ def test_no_generated_page_is_left_of_a_rule_that_is_gone() -> None:
 def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     command += ["-d", str(tmp_path / "doctrees"), str(ROOT / "docs"), str(tmp_path / "html")]
+    command += ["-D", "html_theme=basic"]  # Three times as fast; warnings come from what is read.
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     index = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
-    article = index.partition("<article")[2].partition("</article>")[0]
+    article = index.partition('<div class="body"')[2].partition('<div class="sphinxsidebar"')[0]
     for name in (
         "tutorial",
         "severity",
