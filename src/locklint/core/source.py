@@ -84,7 +84,7 @@ class Lines(Sequence[str]):
     def __init__(self, text: str) -> None:
         self._text = text
         lengths = [len(line) + 1 for line in text.split("\n")]
-        self._starts = array("Q", accumulate(lengths, initial=0))
+        self._starts = array("I", accumulate(lengths, initial=0))
 
     def __len__(self) -> int:
         return len(self._starts) - 1

@@ -15,8 +15,8 @@ from locklint.engine.read import ReadProblem, read_bytes
 from locklint.engine.stdin import StdinText
 from locklint.engine.store import BYTES, digest
 
-MOST_KEPT_BYTES = 16 << 20
-"""The number of bytes that are kept for further questions: 400,000 lines or so."""
+MOST_KEPT_BYTES = 8 << 20
+"""The number of bytes that are kept for further questions: 200,000 lines or so."""
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,7 @@ class ProgramFiles:
             file = self._input(each, self._contents.read(each.path))
         except ReadProblem:
             return None
+        self._contents.forget(each.path)
         self._keys[file.shown] = key = self._store.key(file, None)
         facts = self._store.facts(key, file)
         if facts is None:
