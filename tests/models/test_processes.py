@@ -146,3 +146,123 @@ def test_the_names_of_the_table_exist() -> None:
         assert name in names_about_processes("os.fork()")
         assert event_of(dotted) is not None
     assert "__getstate__" in OWN_COPIES
+
+
+_COPIES = """
+import copy, pickle, threading
+
+class Store:
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def load(self):
+        return 1
+
+class Shared:
+    lock = threading.Lock()
+
+class Careful(Store):
+    def __getstate__(self):
+        return {}
+
+def tried(work):
+    try:
+        work()
+    except TypeError:
+        return "TypeError"
+    return "copied"
+
+if __name__ == "__main__":
+    for work in (
+        lambda: copy.deepcopy(Store()),
+        lambda: pickle.dumps(Store()),
+        lambda: pickle.dumps({"store": Store()}),
+        lambda: pickle.dumps(Store().load),
+        lambda: copy.copy(Store()),
+        lambda: copy.deepcopy(Shared()),
+        lambda: pickle.dumps(Careful()),
+    ):
+        print(tried(work))
+"""
+
+
+def test_an_object_with_a_lock_is_not_copied_deeply() -> None:
+    assert run(_COPIES).split() == ["TypeError"] * 4 + ["copied"] * 3
+
+
+@pytest.mark.parametrize("make", ["Lock", "RLock", "Condition", "Semaphore"])
+def test_a_process_that_is_spawned_gets_no_lock_of_threads(make: str, tmp_path: object) -> None:
+    program = f"""
+import multiprocessing, threading
+
+def work(lock):
+    pass
+
+class Worker(multiprocessing.get_context("spawn").Process):
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.{make}()
+
+def main():
+    context = multiprocessing.get_context("spawn")
+    lock = threading.{make}()
+    for worker in (context.Process(target=work, args=(lock,)), Worker()):
+        try:
+            worker.start()
+        except TypeError:
+            print("TypeError")
+
+if __name__ == "__main__":
+    main()
+"""
+    assert in_file(program, tmp_path).split() == ["TypeError", "TypeError"]
+
+
+@_NEEDS_FORK
+def test_a_forked_process_is_not_excluded_by_a_lock_of_threads() -> None:
+    program = "lock = threading.Lock()\npid = os.fork()\nwith lock:\n    "
+    program += "os._exit(int(child(lambda: 1)) - 1) if pid == 0 else print(os.waitpid(pid, 0)[1])"
+    assert run(_FORK + program) == "0"
+
+
+def test_a_pool_of_processes_pickles_what_it_is_given(tmp_path: object) -> None:
+    program = (
+        _COPIES.partition("if __name__")[0]
+        + """
+from concurrent.futures import ProcessPoolExecutor
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1) as pool:
+        try:
+            pool.submit(Store().load).result()
+        except TypeError:
+            print("TypeError")
+"""
+    )
+    assert in_file(program, tmp_path) == "TypeError"
+
+
+_AT_EXIT = """
+import atexit, os, threading, time
+
+lock = threading.Lock()
+is_held = threading.Event()
+
+def work():
+    with lock:
+        is_held.set()
+        time.sleep({seconds})
+
+def close():
+    print(lock.acquire(timeout=0.3), flush=True)
+    os._exit(0)
+
+atexit.register(close)
+threading.Thread(target=work, daemon={daemon}).start()
+is_held.wait()
+"""
+
+
+@pytest.mark.parametrize(("daemon", "seconds", "got"), [(True, 30, "False"), (False, 1, "True")])
+def test_only_daemon_threads_hold_locks_at_the_end(daemon: bool, seconds: int, got: str) -> None:
+    assert run(_AT_EXIT.format(daemon=daemon, seconds=seconds)) == got

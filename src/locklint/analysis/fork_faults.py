@@ -12,7 +12,7 @@ from locklint.analysis.child_path import ChildPath, child_path
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair
 from locklint.analysis.events import Held, LockStates, Manner, Occurrence, Taken
-from locklint.analysis.forks import Forks, Reach, ends_parent, is_lock_of_threads
+from locklint.analysis.forks import Forks, Reach, ends_parent
 from locklint.analysis.self_deadlock import waits_for_itself
 from locklint.analysis.threads import ThreadRoot, Threads
 from locklint.core.diagnostic import Severity
@@ -25,7 +25,7 @@ from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, BlockId, Call
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.terminator import Branch, Opaque, is_of_process
-from locklint.models.processes import PROCESS_START
+from locklint.models.processes import PROCESS_START, is_lock_of_threads
 
 _MOST_CALLS = 6
 """The largest number of calls that a warning rests on (ADR 103)."""

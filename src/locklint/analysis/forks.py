@@ -24,10 +24,8 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Call, Spawn
-from locklint.ir.lock import Exactness, LockKind, LockRef
-from locklint.models.processes import FORK_METHOD, PROCESS_START
-
-_THREAD_LOCKS = ("threading.", "_thread.")
+from locklint.ir.lock import Exactness, LockRef
+from locklint.models.processes import FORK_METHOD, PROCESS_START, is_lock_of_threads
 
 
 class Reach(msgspec.Struct, frozen=True, eq=False):
@@ -201,11 +199,6 @@ def children(function: Function) -> Iterator[str]:
                 yield from each.targets
             elif isinstance(each, Call) and each.constructs:
                 yield f"{each.constructs}.run"
-
-
-def is_lock_of_threads(kind: LockKind) -> bool:
-    """Return whether a lock excludes the threads of one process only, and fork copies it."""
-    return kind.name.startswith(_THREAD_LOCKS) and bool(kind.acquire_forms)
 
 
 def ends_parent(function: Function, fork: Span) -> bool:

@@ -15,6 +15,7 @@ from locklint.analysis.condition_waits import ConditionWaits, FaultyWait
 from locklint.analysis.critical_pair import is_known
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.events import LockStates
+from locklint.analysis.exits import Exits, LockedAtExit
 from locklint.analysis.fork_faults import ForkFaults
 from locklint.analysis.forks import Forks
 from locklint.analysis.guarded_data import DataAccess, DataKey, guarded_data
@@ -31,6 +32,7 @@ from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
 from locklint.analysis.passed import Passed
+from locklint.analysis.process_locks import ProcessLocks, SharedWithProcess
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.self_deadlock import (
     SelfDeadlock,
@@ -225,6 +227,12 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         )
 
     @cached_property
+    def locked_at_exit(self) -> tuple[LockedAtExit, ...]:
+        """Return the waits at the end of the interpreter for locks that daemon threads keep."""
+        exits = Exits(self.composition, self.call_graph, self.threads, self.interruptions)
+        return tuple(exits.faults())
+
+    @cached_property
     def forks(self) -> Forks:
         """Return what forks, and what the children do."""
         return Forks(self.composition, self.call_graph, self.processes.methods)
@@ -239,6 +247,12 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             self.forks,
             self.processes.handled,
         )
+
+    @cached_property
+    def locks_of_processes(self) -> tuple[SharedWithProcess, ...]:
+        """Return the locks of threads that several processes use as one."""
+        locks = ProcessLocks(self.composition, self.call_graph, self.threads, self.forks)
+        return tuple(locks.faults(self.processes.runs, self.made))
 
     @cached_property
     def solved(self) -> tuple[LockStates, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from locklint.core.config import Config
 from locklint.engine.demand import (
     JudgedByRaising,
@@ -39,7 +41,7 @@ from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import SIGNALS_FOR
 from locklint.models.processes import names_about_processes
 from locklint.models.registrations import registering_names
-from locklint.models.spawns import THREAD_MAKERS
+from locklint.models.spawns import PROCESS_MAKERS, SETTERS_OF_THREADS, THREAD_MAKERS
 
 if TYPE_CHECKING:
     from locklint.engine.call_reach import CallReach
@@ -68,7 +70,12 @@ _METHOD_DECORATORS = frozenset(
 
 def _names_of_threads(text: str) -> frozenset[str]:
     """Return the last names of calls that may start threads in a file of that text."""
-    return THREAD_MAKERS if "threading" in text else frozenset()
+    return THREAD_MAKERS | SETTERS_OF_THREADS if "threading" in text else frozenset()
+
+
+def _found_in(text: str, names: frozenset[str]) -> frozenset[str]:
+    """Return those of some names that a text contains."""
+    return frozenset([name for name in names if name in text])
 
 
 class WholeProgram:
@@ -454,6 +461,8 @@ class WholeProgram:
         self.interrupting = tuple(found)
         if any(each.context is Context.ATEXIT for each in found):
             self._add(self._new(self._calling(_names_of_threads)))
+            makers = {f"{key.removesuffix('.run')}.__init__" for key in self._run_methods()}
+            self._add(self._on_demand(sorted(makers - self.interprocedural.functions.keys()), None))
         self._lower_up_to_locks({each.function for each in found})
 
     def _processes(self) -> None:
@@ -464,14 +473,38 @@ class WholeProgram:
         states = self.interprocedural.states
         if EventKind.FORK not in self._wanted or not any(e.taken for e in states.values()):
             return
-        code = self._calling(names_about_processes)
+        classes = self._classes_of_processes()
+        code = self._calling(lambda text: names_about_processes(text) | _found_in(text, classes))
         self._add(self._new(code))
         found = processes((*self.interprocedural.functions.values(), *code))
-        if found.forking:
+        runs = self._resolver.dispatch.run_in_processes(classes) if classes else frozenset[str]()
+        if found.forking or runs:
             self._add(self._new(self._calling(_names_of_threads)))
             found = processes((*self.interprocedural.functions.values(), *code))
-        self.processes = found
-        self._lower_up_to_locks(found.forking)
+        self.processes = replace(found, forking=found.forking | runs, runs=runs)
+        self._lower_up_to_locks(self.processes.forking)
+
+    def _run_methods(self) -> Iterator[str]:
+        """Yield the methods that objects run which are threads."""
+        from locklint.analysis.events import Manner
+
+        for states in self.interprocedural.states.values():
+            for called in states.calls:
+                if called.target.endswith(".run") and called.manner is Manner.CONCURRENT:
+                    yield called.target
+
+    def _classes_of_processes(self) -> frozenset[str]:
+        """Return the names of classes that may descend from one of processes."""
+        found: set[str] = set(PROCESS_MAKERS)
+        known = 0
+        while known < len(found):
+            known = len(found)
+            for file in self.files.searched.values():
+                for decl in file.index.classes.values():
+                    bases = [base for base in decl.bases if isinstance(base, Ref)]
+                    if any(base.names[-1] in found for base in bases):
+                        found.add(decl.name)
+        return frozenset(found - PROCESS_MAKERS)
 
     def _calling(self, names_in: Callable[[str], frozenset[str]]) -> list[Function]:
         """Lower the functions that call something of the names that matter in a file of a text.

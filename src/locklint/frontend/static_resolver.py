@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.frontend.canonical import Walker
+from locklint.frontend.copied_locks import attribute_with_lock
 from locklint.frontend.dispatch import Dispatch
 from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
@@ -43,6 +44,7 @@ from locklint.ir.cfg import MODULE_QUALNAME, split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode, without_elements
 from locklint.models.events import waits_for
 from locklint.models.plain_values import ATTRIBUTES
+from locklint.models.processes import is_lock_of_threads
 from locklint.models.table import LockTable
 
 
@@ -179,6 +181,22 @@ class StaticResolver:
             return False
         self._narrowed[key] = replace(scope, given=(*scope.given, (name, types)))
         return True
+
+    def copied_lock(self, function: str, path: AccessPath) -> LockRef | None:
+        """Return the lock because of which ``path`` cannot be pickled or copied deeply, or None."""
+        types = self._types(function, path)
+        if len(types) != 1:
+            return None
+        match types[0]:
+            case LockValue(kind=kind) if is_lock_of_threads(kind):
+                return self.lock(function, path)
+            case InstanceType(cls=cls, confidence=Confidence.HIGH):
+                name = attribute_with_lock(self.inference, cls)
+                return None if name is None else self.lock(function, path.field(name))
+            case FunctionType(bound=True) if path.fields:
+                return self.copied_lock(function, path.parent())
+            case _:
+                return None
 
     def lock_of_method(self, function: str, path: AccessPath) -> str | None:
         """The attribute with the lock whose method the method ``path`` of its object is, or None.

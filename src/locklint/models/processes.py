@@ -8,6 +8,9 @@ says so.
 from __future__ import annotations
 
 from locklint.ir.instruction import Call, CallArgument, Constant
+from locklint.ir.lock import LockKind
+
+_OF_THREADS = ("threading.", "_thread.")
 
 FORKS = frozenset(("os.fork", "os.forkpty", "pty.fork"))
 """Calls whose result is 0 in the child, which goes on in the same function."""
@@ -23,13 +26,16 @@ AT_FORK = frozenset(("os.register_at_fork", "multiprocessing.util.register_after
 
 _CHOOSERS = ("multiprocessing.set_start_method", "multiprocessing.get_context")
 
-# The position of the copied object. Copies of deeper objects are made by the same protocol.
-_COPIES: dict[str, int] = {
-    "copy.deepcopy": 0,
-    "pickle.dump": 0,
-    "pickle.dumps": 0,
-    "pickle.Pickler.dump": 0,
-}
+_COPIERS = frozenset(("copy.deepcopy", "pickle.dump", "pickle.dumps"))
+_POOLS = (
+    "concurrent.futures.ProcessPoolExecutor",
+    "concurrent.futures.process.",
+    "multiprocessing.Pool",
+    "multiprocessing.pool.Pool",
+)
+_POOL_METHODS = frozenset(
+    "apply apply_async imap imap_unordered map map_async starmap starmap_async submit".split()
+)
 
 OWN_COPIES = frozenset(
     "__copy__ __deepcopy__ __getnewargs__ __getnewargs_ex__ __getstate__ __reduce__"
@@ -43,6 +49,8 @@ _BY_WORD = {
     "after_fork": frozenset(("register_after_fork",)),
     "multiprocessing": frozenset(("Process", "get_context", "set_start_method")),
     "pickle": frozenset(("dump", "dumps")),
+    "ProcessPoolExecutor": _POOL_METHODS,
+    "Pool": _POOL_METHODS,
     "deepcopy": frozenset(("deepcopy",)),
     "getpid": frozenset(("getpid",)),
     "current_process": frozenset(("current_process",)),
@@ -68,10 +76,22 @@ def chosen_method(call: Call) -> str | None:
     return None
 
 
-def copied_argument(call: Call) -> CallArgument | None:
-    """Return the argument that a call copies or pickles with all that it leads to, or None."""
-    position = _COPIES.get(call.external or "")
-    if position is None or any(argument.star for argument in call.arguments):
-        return None
-    plain = [argument for argument in call.arguments if argument.name in (None, "obj", "x")]
-    return plain[position] if position < len(plain) else None
+def copied_arguments(call: Call) -> tuple[CallArgument, ...]:
+    """Return the arguments that a call copies deeply or pickles."""
+    external = call.external or ""
+    owner, _, method = external.rpartition(".")
+    if external in _COPIERS:
+        return call.arguments[:1]
+    if method in _POOL_METHODS and owner.startswith(_POOLS):
+        return call.arguments
+    return ()
+
+
+def is_deep_copy(dotted: str) -> bool:
+    """Return whether a call of that name copies an object in this process."""
+    return dotted == "copy.deepcopy"
+
+
+def is_lock_of_threads(kind: LockKind) -> bool:
+    """Return whether a lock excludes only the threads of one process."""
+    return kind.name.startswith(_OF_THREADS) and bool(kind.acquire_forms)
