@@ -280,19 +280,35 @@ class ForkFaults:
         """Return the locks of objects that look for a fork, but keep the lock as it was."""
         found: dict[str, ForkedObject] = {}
         for states in self._graph.states.values():
-            test = _test_of_process(states.function)
-            if test is None or states.function.name in _RESTORERS:
+            if states.function.name in _RESTORERS:
                 continue
-            spans = _places_in_child(states.function)
-            for taken in states.taken:
-                if taken.span not in spans or taken.event.kind is not EventKind.ACQUIRE:
-                    continue
+            for taken, test in self._taken_in_child(states):
                 lock = self._graph.named(states.function, taken.lock)
                 one = self._of_object(states, taken, lock, test)
                 old = found.get(lock.identity)
                 if one is not None and (old is None or old.severity < one.severity):
                     found[lock.identity] = one
         return tuple(found.values())
+
+    def _taken_in_child(self, states: LockStates) -> Iterator[tuple[Taken, Span]]:
+        """Yield the acquires that a child reaches, each with the test for the process.
+
+        A callee may test that: then the acquire has to come before the call.
+        """
+        waits = [each for each in states.taken if each.event.kind is EventKind.ACQUIRE]
+        test = _test_of_process(states.function)
+        if test is not None:
+            spans = _places_in_child(states.function)
+            yield from ((each, test) for each in waits if each.span in spans)
+            return
+        for edge in self._graph.calls[states.function.key]:
+            since = {held.since for held in edge.held}
+            inside = [each for each in waits if each.acquisition in since]
+            if inside and edge.manner is Manner.DIRECT and self._tests(edge.callee):
+                yield from ((each, edge.span) for each in inside)
+
+    def _tests(self, key: str) -> bool:
+        return _test_of_process(self._graph.function(key)) is not None
 
     def _of_object(
         self, states: LockStates, taken: Taken, lock: LockRef, test: Span

@@ -20,7 +20,7 @@ from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Spawn
-from locklint.ir.lock import LockRef
+from locklint.ir.lock import Exactness, LockRef
 from locklint.models.processes import is_lock_of_threads
 
 _ACQUIRING = (EventKind.ACQUIRE, EventKind.TRY)
@@ -95,7 +95,7 @@ class ProcessLocks:
             found: SharedWithProcess | None = None
             if lock.path.is_parameter:
                 found = self._passed(states.function, spawn, child, pair, lock)
-            elif lock.path.root in (Root.GLOBAL, Root.CLOSURE):
+            elif lock.path.root is Root.CLOSURE or lock.exactness is Exactness.ONE:
                 found = self._found(states, spawn, child, pair, lock)
             if found is not None:
                 yield found
@@ -156,7 +156,11 @@ class ProcessLocks:
                 continue
             if not is_lock_of_threads(lock.kind) or not lock.path.is_own_attribute:
                 continue
-            if lock.identity in seen or self._makes(in_child, lock):
+            if (
+                lock.exactness is Exactness.ONE
+                or lock.identity in seen
+                or self._makes(in_child, lock)
+            ):
                 continue
             seen.add(lock.identity)
             for states, taken in self._forks.takers.get(lock.identity, ()):
