@@ -43,23 +43,24 @@ OWN_COPIES = frozenset(
 )
 """The methods by which a class says itself how it is copied or pickled."""
 
-_BY_WORD = {
-    "fork": frozenset(("fork", "forkpty")),
-    "at_fork": frozenset(("register_at_fork",)),
-    "after_fork": frozenset(("register_after_fork",)),
-    "multiprocessing": frozenset(("Process", "get_context", "set_start_method")),
-    "pickle": frozenset(("dump", "dumps")),
-    "ProcessPoolExecutor": _POOL_METHODS,
-    "Pool": _POOL_METHODS,
-    "deepcopy": frozenset(("deepcopy",)),
-    "getpid": frozenset(("getpid",)),
-    "current_process": frozenset(("current_process",)),
+_BY_WORDS = {
+    ("fork",): frozenset(("fork", "forkpty")),
+    ("at_fork",): frozenset(("register_at_fork",)),
+    ("after_fork",): frozenset(("register_after_fork",)),
+    ("multiprocessing",): frozenset(("Process", "get_context", "set_start_method")),
+    ("pickle",): frozenset(("dump", "dumps")),
+    ("ProcessPoolExecutor",): _POOL_METHODS,
+    ("multiprocessing", "Pool"): _POOL_METHODS,
+    ("deepcopy",): frozenset(("deepcopy",)),
+    ("getpid",): frozenset(("getpid",)),
+    ("current_process",): frozenset(("current_process",)),
 }
+"""The last names of calls of this table, by words that a file with such a call contains."""
 
 
 def names_about_processes(text: str) -> frozenset[str]:
     """Return the last names of calls, in a file of that text, that this table may know."""
-    found = [names for word, names in _BY_WORD.items() if word in text]
+    found = [names for words, names in _BY_WORDS.items() if all(word in text for word in words)]
     return frozenset().union(*found)
 
 
