@@ -8,7 +8,7 @@ import msgspec
 
 from locklint.core.source import Span
 from locklint.dataflow.order import instructions_after, reached
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, ElementField, Field
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Assign,
@@ -119,9 +119,13 @@ def _results(function: Function, fork: Span) -> frozenset[AccessPath]:
         for each in block.instructions:
             if isinstance(each, Assign) and isinstance(each.value, AccessPath):
                 of_pair = each.value.fields and each.value.parent() in found
-                if each.value in found or (of_pair and str(each.value).endswith("[0]")):
+                if each.value in found or (of_pair and _is_first(each.value.last)):
                     found.add(each.target)
     return frozenset(found)
+
+
+def _is_first(field: Field) -> bool:
+    return isinstance(field, ElementField) and field.literal == "0"
 
 
 def _outcome(block: BasicBlock, branch: Branch, names: frozenset[AccessPath]) -> bool | None:

@@ -251,7 +251,10 @@ class EffectPass:
         for argument in arguments:
             lock = None if argument.star else self._operands.copied_lock(argument.value)
             if lock is not None:
-                self._use(kind, call.span, lock, call.external or "", str(argument.value))
+                value = argument.value
+                is_named = isinstance(value, AccessPath) and value.root is not Root.TEMP
+                detail = str(value) if is_named else ""
+                self._use(kind, call.span, lock, call.external or "", detail)
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""

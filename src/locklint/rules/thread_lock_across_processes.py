@@ -118,7 +118,7 @@ def _copied(program: Program, function: Function, use: ApiUse, lock: LockRef) ->
     doing = "copied deeply" if is_deep_copy(use.method) else "pickled"
     what = kind_phrase(lock.kind)
     if lock.path.fields and str(lock.path) != use.detail:
-        owner = "the object" if "%" in use.detail or "(" in use.detail else f"`{use.detail}`"
+        owner = f"`{use.detail}`" if use.detail else "the object"
         what = f"{owner} holds {what} in `{lock.path.name}`, and"
     made = made_step(program, lock)
     return RULE.finding(
