@@ -154,7 +154,7 @@ def _event(
         if lock is None:
             return None
         return Event(called.kind, canonical_lock(context, lock, disjunct), name=called.name)
-    if called.kind not in (EventKind.JOIN, EventKind.CALLBACK):
+    if called.kind not in (EventKind.JOIN, EventKind.FORK, EventKind.CALLBACK):
         path = None  # A log is one for all.
-    # The variable of a thread or future shows which one it is.
+    # The variable of a thread, process or future shows which one it is.
     return Event(called.kind, name=called.name, path=_known(path, disjunct))

@@ -15,6 +15,9 @@ from locklint.analysis.condition_waits import ConditionWaits, FaultyWait
 from locklint.analysis.critical_pair import is_known
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.events import LockStates
+from locklint.analysis.exits import Exits, LockedAtExit
+from locklint.analysis.fork_faults import ForkFaults
+from locklint.analysis.forks import Forks
 from locklint.analysis.guarded_data import DataAccess, DataKey, guarded_data
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
@@ -29,6 +32,7 @@ from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
 from locklint.analysis.passed import Passed
+from locklint.analysis.process_locks import ProcessLocks, SharedWithProcess
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.self_deadlock import (
     SelfDeadlock,
@@ -51,7 +55,7 @@ from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.instruction import Spawn
 from locklint.ir.lock import LockRef, LockRole
-from locklint.ir.registration import Entry
+from locklint.ir.registration import Entry, Processes
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -69,7 +73,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     released in functions that were not lowered, after their files. ``rule_names`` are the names of
     all rules, which comments may contain. ``interrupting`` are the entries of what the
     interpreter runs in between, if some rule needs them, ``shared_fields`` the attributes of
-    classes with finalizers that lead to objects that other code knows, too. ``user_callbacks`` are
+    classes with finalizers that lead to objects that other code knows, too, ``processes`` what is
+    known about processes, if some rule needs that. ``user_callbacks`` are
     those that keep callables which users of their classes pass.
     """
 
@@ -90,6 +95,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     unseen_releases: frozenset[tuple[str, AccessPath]] = frozenset()
     rule_names: frozenset[str] = frozenset()
     interrupting: tuple[Entry, ...] = ()
+    processes: Processes = Processes()
     shared_fields: frozenset[Field] = frozenset()
     user_callbacks: frozenset[Field] = frozenset()
 
@@ -103,7 +109,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         """The critical pairs of all functions."""
         return Composition(
             self.call_graph,
-            self.log_handlers.functions | {each.function for each in self.interrupting},
+            self.log_handlers.functions
+            | {each.function for each in self.interrupting}
+            | self.processes.forking,
             self.hierarchy,
             self.fields,
         )
@@ -217,6 +225,34 @@ class Program(msgspec.Struct, frozen=True, dict=True):
                 self.composition, self.call_graph, self.interruptions, self.shared_fields
             )
         )
+
+    @cached_property
+    def locked_at_exit(self) -> tuple[LockedAtExit, ...]:
+        """Return the waits at the end of the interpreter for locks that daemon threads keep."""
+        exits = Exits(self.composition, self.call_graph, self.threads, self.interruptions)
+        return tuple(exits.faults())
+
+    @cached_property
+    def forks(self) -> Forks:
+        """Return what forks, and what the children do."""
+        return Forks(self.composition, self.call_graph, self.processes.methods)
+
+    @cached_property
+    def fork_faults(self) -> ForkFaults:
+        """Return the locks that children of forks wait for in vain."""
+        return ForkFaults(
+            self.composition,
+            self.call_graph,
+            self.threads,
+            self.forks,
+            self.processes.handled,
+        )
+
+    @cached_property
+    def locks_of_processes(self) -> tuple[SharedWithProcess, ...]:
+        """Return the locks of threads that several processes use as one."""
+        locks = ProcessLocks(self.composition, self.call_graph, self.threads, self.forks)
+        return tuple(locks.faults(self.processes.runs, self.made))
 
     @cached_property
     def solved(self) -> tuple[LockStates, ...]:

@@ -165,6 +165,10 @@ class Threads:
             return self._beside(left, other, beside)
         return self._beside(right, one, at)
 
+    def lives_at(self, thread: ThreadRoot, key: str, place: Span) -> bool:
+        """Return whether a thread that some function makes may live at a place of a function."""
+        return thread.span is not None and self._beside(thread, key, place)
+
     def _beside(self, thread: ThreadRoot, place: str, span: Span) -> bool:
         """Return whether a place of the main program is reached while the thread lives."""
         assert thread.span is not None

@@ -32,6 +32,7 @@ _WAITS = frozenset(
         EventKind.JOIN,
         EventKind.LISTEN,
         EventKind.BLOCK,
+        EventKind.FORK,
         EventKind.CALLBACK,
     )
 )

@@ -171,7 +171,10 @@ class OpenFile:
         return Lowered(graphs, tuple(problems), tuple(errors))
 
     def module_code_calling(self, names: Collection[str]) -> tuple[Function, ...]:
-        """Return the graph of those statements of the module that call something of these names."""
+        """Return the graph of those statements of the module that call something of these names.
+
+        Those that bind an attribute of such a name are included.
+        """
         from locklint.frontend.parse import LoweringProblem
 
         tree = self.parsed()
@@ -179,7 +182,10 @@ class OpenFile:
             each
             for each in (tree.body if tree is not None else ())
             if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-            and any(_called_name(node) in names for node in ast.walk(each))
+            and any(
+                _called_name(node) in names or _bound_attribute(node) in names
+                for node in ast.walk(each)
+            )
         ]
         found = _Lowering(self, []).module_code([span_of(s, self.source) for s in statements])
         return () if isinstance(found, LoweringProblem) else found
@@ -410,6 +416,14 @@ _BLOCKS: dict[type[ast.AST], list[str]] = {
     if (fields := [each for each in kind._fields if each in _BLOCK_FIELDS])
 }
 """The fields that hold statements, by the kind of node."""
+
+
+def _bound_attribute(node: ast.AST) -> str | None:
+    match node:
+        case ast.Attribute(attr=name, ctx=ast.Store()):
+            return name
+        case _:
+            return None
 
 
 def _called_name(node: ast.AST) -> str:

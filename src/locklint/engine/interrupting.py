@@ -1,14 +1,17 @@
-"""Entries of what the interpreter runs in between, in declarations and in graphs."""
+"""Entries of what the interpreter runs in between, and facts about processes, in graphs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from locklint.index.declarations import ModuleIndex
-from locklint.ir.cfg import Function
+from locklint.index.declarations import ModuleIndex, Ref
+from locklint.ir.cfg import Function, split_key
 from locklint.ir.context import Context
-from locklint.ir.registration import Entry
-from locklint.models.registrations import FINALIZER
+from locklint.ir.instruction import Call, Instruction, Spawn
+from locklint.ir.registration import Entry, Processes
+from locklint.ir.terminator import Branch, Opaque, is_of_process
+from locklint.models.processes import AT_FORK, FORKS, chosen_method
+from locklint.models.registrations import FINALIZER, decorates
 
 
 def finalizers(index: ModuleIndex) -> Iterator[Entry]:
@@ -23,3 +26,51 @@ def entries(function: Function) -> Iterator[Entry]:
     for each in function.registers:
         for target in each.targets:
             yield Entry(target, each.context, function.key, function.path, each)
+
+
+def decorated(index: ModuleIndex) -> Iterator[Entry]:
+    """Yield the entries of the functions of a file that a decorator gives to the interpreter."""
+    for decl in index.functions.values():
+        for each in decl.decorators:
+            if isinstance(each, Ref):
+                first, *rest = each.names
+                context = decorates(".".join((index.imports.get(first, first), *rest)))
+                if context is not None:
+                    yield Entry(f"{index.key}:{decl.qualname}", context)
+
+
+def processes(functions: Iterable[Function]) -> Processes:
+    """Return what some functions say about processes."""
+    methods: set[str] = set()
+    forking: set[str] = set()
+    at_fork: set[str] = set()
+    for function in functions:
+        for each in _instructions(function):
+            if isinstance(each, Call) and each.external is not None:
+                method = chosen_method(each)
+                if method is not None:
+                    methods.add(method)
+                if each.external in AT_FORK:
+                    at_fork.add(split_key(function.key)[0])
+                if each.external in FORKS:
+                    forking.add(function.key)
+            elif isinstance(each, Spawn) and each.is_process:
+                forking |= {function.key, *each.targets}
+        if _looks_for_child(function):
+            forking.add(function.key)
+    return Processes(frozenset(methods), frozenset(forking), frozenset(at_fork))
+
+
+def _looks_for_child(function: Function) -> bool:
+    """Return whether a function tests if it runs in the process that made its object."""
+    return any(
+        isinstance(block.terminator, Branch)
+        and isinstance(test := block.terminator.condition, Opaque)
+        and is_of_process(test.text or "")
+        for block in function.blocks.values()
+    )
+
+
+def _instructions(function: Function) -> Iterator[Instruction]:
+    for block in function.blocks.values():
+        yield from block.instructions

@@ -311,6 +311,7 @@ def analyse(
         unseen_callers=inputs.unseen_callers(),
         unseen_releases=inputs.unseen_releases(),
         interrupting=analysis.interrupting,
+        processes=inputs.processes(analysis.processes),
         shared_fields=inputs.shared_fields(analysis.interrupting),
         user_callbacks=inputs.user_callbacks(),
         declared_orders=orders,

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from msgspec.structs import replace
+
 from locklint.engine.demand import called_as
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
-from locklint.ir.registration import Entry
+from locklint.ir.registration import Entry, Processes
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -55,6 +57,18 @@ class ProgramInputs:
                     if place is not None:
                         found[lock.identity] = place
         return found
+
+    def processes(self, known: Processes) -> Processes:
+        """Return what is known about processes, with the locks that are handled at each fork."""
+        if not known.at_fork:
+            return known
+        handled = frozenset(
+            lock.identity
+            for states in self._solved.states.values()
+            for lock in states.locks.values()
+            if not known.at_fork.isdisjoint(self._resolver.makers(lock.identity))
+        )
+        return replace(known, handled=handled)
 
     def back_references(self) -> frozenset[tuple[str, str]]:
         """Attributes that lead back to the maker of their object, with the maker's class."""

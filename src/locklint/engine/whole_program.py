@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec.structs import replace
+
 from locklint.core.config import Config
 from locklint.engine.demand import (
     JudgedByRaising,
@@ -25,18 +27,21 @@ from locklint.engine.demand import (
     waited_for,
 )
 from locklint.engine.facts import OpenFile
-from locklint.engine.interrupting import entries, finalizers
+from locklint.engine.interrupting import decorated, entries, finalizers, processes
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
 from locklint.ir.cfg import Function, FunctionKind, split_key
+from locklint.ir.context import Context
 from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
-from locklint.ir.registration import Entry
+from locklint.ir.registration import Entry, Processes
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import SIGNALS_FOR
+from locklint.models.processes import names_about_processes
 from locklint.models.registrations import registering_names
+from locklint.models.spawns import PROCESS_MAKERS, SETTERS_OF_THREADS, THREAD_MAKERS
 
 if TYPE_CHECKING:
     from locklint.engine.call_reach import CallReach
@@ -61,6 +66,16 @@ _METHOD_DECORATORS = frozenset(
     "property staticmethod classmethod setter getter deleter overload abstractmethod wraps"
     " contextmanager asynccontextmanager override final cached_property".split()
 )
+
+
+def _names_of_threads(text: str) -> frozenset[str]:
+    """Return the last names of calls that may start threads in a file of that text."""
+    return THREAD_MAKERS | SETTERS_OF_THREADS if "threading" in text else frozenset()
+
+
+def _found_in(text: str, names: frozenset[str]) -> frozenset[str]:
+    """Return those of some names that a text contains."""
+    return frozenset([name for name in names if name in text])
 
 
 class WholeProgram:
@@ -118,6 +133,7 @@ class WholeProgram:
         self._judged = JudgedByRaising(self.interprocedural.states)
         self._marked: set[str] = set()
         self.interrupting: tuple[Entry, ...] = ()
+        self.processes = Processes()
 
     def solve(self, lowered: list[tuple[AnalysedFile, list[Function]]]) -> None:
         """Solve the functions, and all others that turn out to matter to them.
@@ -149,6 +165,7 @@ class WholeProgram:
         if not self._wanted.isdisjoint(ACCESSES):
             self._add(self._lowered(methods_beside_locks(states, self.files.searched)))
         self._interruptions()
+        self._processes()
         self._look_for_callers()
         self.interprocedural.settle()
 
@@ -432,13 +449,72 @@ class WholeProgram:
         states = self.interprocedural.states
         if EventKind.INTERRUPT not in self._wanted or not any(e.taken for e in states.values()):
             return
-        from locklint.engine.call_reach import CallReach
-
-        wanted: dict[str, set[str]] = {}
         found: dict[Entry, None] = {}
-        for path, file in self.files.searched.items():
+        for file in self.files.searched.values():
             found |= dict.fromkeys(finalizers(file.index))
-            names = registering_names(file.source.text)
+            found |= dict.fromkeys(decorated(file.index))
+        code = self._calling(registering_names)
+        found |= dict.fromkeys(entry for each in code for entry in entries(each))
+        self._add(self._new(each for each in code if each.kind is not FunctionKind.MODULE))
+        for function in self.interprocedural.functions.values():
+            found |= dict.fromkeys(entries(function))
+        self.interrupting = tuple(found)
+        if any(each.context is Context.ATEXIT for each in found):
+            self._add(self._new(self._calling(_names_of_threads)))
+            makers = {f"{key.removesuffix('.run')}.__init__" for key in self._run_methods()}
+            self._add(self._on_demand(sorted(makers - self.interprocedural.functions.keys()), None))
+        self._lower_up_to_locks({each.function for each in found})
+
+    def _processes(self) -> None:
+        """Find what forks, and what runs in the child (LCK703, LCK704).
+
+        It is lowered as far as it may reach a lock.
+        """
+        states = self.interprocedural.states
+        if EventKind.FORK not in self._wanted or not any(e.taken for e in states.values()):
+            return
+        classes = self._classes_of_processes()
+        code = self._calling(lambda text: names_about_processes(text) | _found_in(text, classes))
+        self._add(self._new(code))
+        found = processes((*self.interprocedural.functions.values(), *code))
+        runs = self._resolver.dispatch.run_in_processes(classes) if classes else frozenset[str]()
+        if found.forking or runs:
+            self._add(self._new(self._calling(_names_of_threads)))
+            found = processes((*self.interprocedural.functions.values(), *code))
+        self.processes = replace(found, forking=found.forking | runs, runs=runs)
+        self._lower_up_to_locks(self.processes.forking)
+
+    def _run_methods(self) -> Iterator[str]:
+        """Yield the methods that objects run which are threads."""
+        from locklint.analysis.events import Manner
+
+        for states in self.interprocedural.states.values():
+            for called in states.calls:
+                if called.target.endswith(".run") and called.manner is Manner.CONCURRENT:
+                    yield called.target
+
+    def _classes_of_processes(self) -> frozenset[str]:
+        """Return the names of classes that may descend from one of processes."""
+        found: set[str] = set(PROCESS_MAKERS)
+        known = 0
+        while known < len(found):
+            known = len(found)
+            for file in self.files.searched.values():
+                for decl in file.index.classes.values():
+                    bases = [base for base in decl.bases if isinstance(base, Ref)]
+                    if any(base.names[-1] in found for base in bases):
+                        found.add(decl.name)
+        return frozenset(found - PROCESS_MAKERS)
+
+    def _calling(self, names_in: Callable[[str], frozenset[str]]) -> list[Function]:
+        """Lower the functions that call something of the names that matter in a file of a text.
+
+        Return those statements of modules that do, even if all code of the module is lowered.
+        """
+        wanted: dict[str, set[str]] = {}
+        found: list[Function] = []
+        for path, file in self.files.searched.items():
+            names = names_in(file.source.text)
             wanted[path] = {
                 outermost(file.index, decl).qualname
                 for decl in file.index.functions.values()
@@ -446,15 +522,19 @@ class WholeProgram:
             }
             if not names.isdisjoint(file.index.called):
                 asked = partial(OpenFile(file.source, file.index).module_code_calling, names)
-                code = self.with_effects(file, self._answer(file, asked, ()))
-                found |= dict.fromkeys(entry for each in code for entry in entries(each))
-                others = [each for each in code if each.kind is not FunctionKind.MODULE]
-                self._add([e for e in others if e.key not in self.interprocedural.functions])
+                found += self.with_effects(file, self._answer(file, asked, ()))
         self._add(self._lowered(wanted))
-        for function in self.interprocedural.functions.values():
-            found |= dict.fromkeys(entries(function))
-        self.interrupting = tuple(found)
-        keys = {each.function for each in found}
+        return found
+
+    def _new(self, functions: Iterable[Function]) -> list[Function]:
+        """Return those functions that have no graph yet."""
+        return [each for each in functions if each.key not in self.interprocedural.functions]
+
+    def _lower_up_to_locks(self, keys: Collection[str]) -> None:
+        """Lower functions, and those that they lead to, as far as they may reach a lock."""
+        from locklint.engine.call_reach import CallReach
+
+        states = self.interprocedural.states
         uses = self._resolver.dispatch.decorations.uses
         calls = CallReach(self.written_calls(), self.project, states, uses, frozenset())
         for _ in range(_MAX_DEPTH):

@@ -22,6 +22,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import BasicBlock, Function, split_key
+from locklint.ir.context import Context
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -51,6 +52,8 @@ from locklint.ir.means import BY_WITH, How, Means, Use
 from locklint.ir.registration import Registration
 from locklint.ir.terminator import Branch, Catch, Handler, Jump, Return, Swallows, Terminator, Truth
 from locklint.models.calls import EXPECTING_MANAGER
+from locklint.models.processes import copied_arguments
+from locklint.models.spawns import spawner
 from locklint.models.table import LockTable
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
@@ -237,6 +240,21 @@ class EffectPass:
             call, callee, module, self._definitions, self._operands.callee, self._operands.lock
         )
         self._registers += registrations(call, module, self._definitions, self._operands.callee)
+        self._note_copied(call)
+
+    def _note_copied(self, call: Call) -> None:
+        """Note locks that a call would have to copy, or that a new process would have to get."""
+        kind, arguments = UseKind.COPIED, copied_arguments(call)
+        known = spawner(call.external) if call.external is not None else None
+        if known is not None and known.context is Context.PROCESS:
+            kind, arguments = UseKind.COPIED_TO_PROCESS, call.arguments
+        for argument in arguments:
+            lock = None if argument.star else self._operands.copied_lock(argument.value)
+            if lock is not None:
+                value = argument.value
+                is_named = isinstance(value, AccessPath) and value.root is not Root.TEMP
+                detail = str(value) if is_named else ""
+                self._use(kind, call.span, lock, call.external or "", detail)
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""

@@ -7,11 +7,12 @@ method itself: a subclass that overrides it does not reach this call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
+from locklint.frontend.copied_locks import has_own_copies
 from locklint.frontend.decorations import Decorations
 from locklint.frontend.inference import Inference
 from locklint.frontend.resolver import Callee, Question
@@ -36,7 +37,7 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, FunctionDecl, Ref, Value
 from locklint.ir.access_path import AccessPath, Root
-from locklint.models.spawns import THREAD_CLASSES
+from locklint.models.spawns import PROCESS_CLASSES, THREAD_CLASSES
 
 MAX_OVERRIDES = 12
 """The largest number of methods of subclasses that are looked at for one call."""
@@ -108,6 +109,7 @@ class Dispatch:
         targets: dict[str, None] = {}
         overrides: dict[str, None] = {}
         runs: dict[str, None] = {}
+        in_process: dict[str, None] = {}
         external: str | None = None
         constructs: str | None = None
         bound = False
@@ -135,6 +137,7 @@ class Dispatch:
                         overrides.setdefault(self.decorations.called(maker))
                     started = tuple(self._run_methods(cls))
                     runs.update(dict.fromkeys(started))
+                    in_process.update(dict.fromkeys(self._run_methods(cls, PROCESS_CLASSES)))
                     if initialiser is None and not started:
                         external = external or self._initialiser_outside(cls)
                 case LambdaType():
@@ -164,6 +167,7 @@ class Dispatch:
             bound,
             tuple(others)[:MAX_OVERRIDES],
             tuple(runs),
+            tuple(in_process),
             certain=len(known) == 1 and _is_sure(known[0]),
             receiver_classes=_keys(receivers),
         )
@@ -423,9 +427,24 @@ class Dispatch:
         found = {key for subclass in subclasses for key in self._run_methods(subclass)}
         return tuple(found) if len(found) == 1 else ()
 
-    def _run_methods(self, cls: ClassRef) -> Iterator[str]:
+    def run_in_processes(self, names: Collection[str]) -> frozenset[str]:
+        """Return the methods that processes run whose classes have one of some names.
+
+        Those that say themselves how their objects are pickled are left out.
+        """
+        found: set[str] = set()
+        for index in self.inference.project.searched:
+            for qualname, decl in index.classes.items():
+                cls = ClassRef(index.path, qualname, index)
+                if decl.name in names and not has_own_copies(self.inference, cls):
+                    found.update(self._run_methods(cls, PROCESS_CLASSES))
+        return frozenset(found)
+
+    def _run_methods(
+        self, cls: ClassRef, classes: frozenset[str] = THREAD_CLASSES
+    ) -> Iterator[str]:
         ancestors: Iterable[ClassRef | str] = self.inference.project.mro(cls)
-        if any(isinstance(one, str) and one in THREAD_CLASSES for one in ancestors):
+        if any(isinstance(one, str) and one in classes for one in ancestors):
             method = self.inference.attributes.method(cls, "run")
             if method is not None:
                 yield method.key

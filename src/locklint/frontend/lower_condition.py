@@ -21,7 +21,9 @@ from locklint.ir.means import OperateKind, Use
 from locklint.ir.terminator import Condition, Equals, IsNone, Opaque, Truth, of_process
 
 _FALSE_NAMES = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING"})
-_PROCESS_ID_CALLS = frozenset({"os.getpid", "getpid"})
+_PROCESS_ID_CALLS = frozenset(
+    {"os.getpid", "getpid", "multiprocessing.current_process", "current_process"}
+)
 
 
 def lower_condition(
@@ -162,7 +164,7 @@ def _comparison(low: Lowering, node: cst.Comparison, then: BlockId, otherwise: B
 
 
 def is_process_id(low: Lowering, node: cst.BaseExpression) -> bool:
-    """Return whether an expression gives the id of the process that runs the function.
+    """Return whether an expression gives the process that runs the function, or its id.
 
     A call of ``os.getpid``, or a variable that the function has bound to one.
     """

@@ -12,7 +12,15 @@ from locklint.frontend.reaching_values import ReachingValues
 from locklint.frontend.resolver import Callee, ContextManager, Resolver
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
-from locklint.ir.instruction import Assign, BlockId, CallArgument, FunctionRef, Instruction, Operand
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    CallArgument,
+    Display,
+    FunctionRef,
+    Instruction,
+    Operand,
+)
 from locklint.ir.lock import LOCKING, Exactness, LockRef
 
 _NO_MANAGER = ContextManager()
@@ -73,6 +81,17 @@ class Operands:
         if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
             return msgspec.structs.replace(lock, path=operand)
         return lock
+
+    def copied_lock(self, operand: Operand) -> LockRef | None:
+        """Return the lock because of which an operand cannot be pickled or copied deeply, or None.
+
+        A display is copied with its elements.
+        """
+        if isinstance(operand, Display):
+            found = (self.copied_lock(item) for item in operand.items)
+            return next((lock for lock in found if lock is not None), None)
+        path = self._definitions.expand(operand) if isinstance(operand, AccessPath) else None
+        return None if path is None else self._resolver.copied_lock(self._function.key, path)
 
     def _is_something_else(self, path: AccessPath, lock: LockRef) -> bool:
         """Return whether a variable was last bound, on all paths, to objects of other classes."""

@@ -33,7 +33,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     (``os.path.join``; a method of a known external type is ``type.method``). ``bound`` says that
     the receiver is passed as the first argument. ``overrides`` are methods of subclasses of the
     receiver's class that may be called in place of the targets. ``runs`` are the ``run`` methods of
-    a thread's class that the call makes an instance of. ``certain``: nothing else can be called,
+    a thread's class that the call makes an instance of, ``runs_in_process`` those of a process's
+    class. ``certain``: nothing else can be called,
     but for overrides. ``receiver`` is the receiver of a bound method where the path only holds the
     method, so that the receiver is not before the last dot. ``receiver_classes`` are the keys of
     classes of one of which the receiver is an instance; empty where that is not known. ``awaited``
@@ -46,6 +47,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     bound: bool = False
     overrides: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    runs_in_process: tuple[str, ...] = ()
     certain: bool = False
     receiver: AccessPath | None = None
     receiver_classes: tuple[str, ...] = ()
@@ -87,6 +89,12 @@ class Resolver(Protocol):
         self, function: str, variable: AccessPath, classes: tuple[AccessPath, ...]
     ) -> str | None:
         """Return the key under which a variable of a function is an instance of some classes."""
+
+    def copied_lock(self, function: str, path: AccessPath) -> LockRef | None:
+        """Return the lock because of which ``path`` cannot be pickled or copied deeply, or None.
+
+        It is the lock of an attribute of that object, or the object itself.
+        """
 
     def lock_of_method(self, function: str, path: AccessPath) -> str | None:
         """The attribute with the lock whose method the method ``path`` of its object is, or None.

@@ -10,6 +10,7 @@ import msgspec
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.resolver import Callee
 from locklint.ir.access_path import AccessPath
+from locklint.ir.context import Context
 from locklint.ir.instruction import Call, CallArgument, Display, FunctionRef, Operand, Spawn
 from locklint.ir.lock import LockRef
 from locklint.ir.registration import Registration
@@ -32,6 +33,9 @@ def spawns(
     """
     if callee.runs:
         yield Spawn(call.span, callee.runs, receiver=call.result, result=call.result)
+    if callee.runs_in_process:
+        runs = callee.runs_in_process
+        yield Spawn(call.span, runs, Context.PROCESS, receiver=call.result, result=call.result)
     known = spawner(call.external) if call.external is not None else None
     if known is None:
         return

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.frontend.canonical import Walker
+from locklint.frontend.copied_locks import attribute_with_lock
 from locklint.frontend.dispatch import Dispatch
 from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
@@ -20,6 +21,7 @@ from locklint.frontend.value_types import (
     ClassType,
     ContainerType,
     ExternalInstance,
+    FunctionType,
     InstanceType,
     LockValue,
     ManagerType,
@@ -36,12 +38,13 @@ from locklint.frontend.value_types import (
     weaken,
     without_unknown,
 )
-from locklint.index.declarations import CallValue, ModuleIndex
+from locklint.index.declarations import Binding, CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, ElementField, Field, ResultField, Root
 from locklint.ir.cfg import MODULE_QUALNAME, split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode, without_elements
 from locklint.models.events import waits_for
 from locklint.models.plain_values import ATTRIBUTES
+from locklint.models.processes import is_lock_of_threads
 from locklint.models.table import LockTable
 
 
@@ -178,6 +181,22 @@ class StaticResolver:
             return False
         self._narrowed[key] = replace(scope, given=(*scope.given, (name, types)))
         return True
+
+    def copied_lock(self, function: str, path: AccessPath) -> LockRef | None:
+        """Return the lock because of which ``path`` cannot be pickled or copied deeply, or None."""
+        types = self._types(function, path)
+        if len(types) != 1:
+            return None
+        match types[0]:
+            case LockValue(kind=kind) if is_lock_of_threads(kind):
+                return self.lock(function, path)
+            case InstanceType(cls=cls, confidence=Confidence.HIGH):
+                name = attribute_with_lock(self.inference, cls)
+                return None if name is None else self.lock(function, path.field(name))
+            case FunctionType(bound=True) if path.fields:
+                return self.copied_lock(function, path.parent())
+            case _:
+                return None
 
     def lock_of_method(self, function: str, path: AccessPath) -> str | None:
         """The attribute with the lock whose method the method ``path`` of its object is, or None.
@@ -347,27 +366,52 @@ class StaticResolver:
 
         An identity is a module, then a class or function, then a name: ``bank.Account._lock``.
         """
-        identity = without_elements(identity)
-        parts = identity.split(".")
+        bound = self._bound(identity)
+        if bound is None:
+            return None
+        index, binding = bound
+        return index.path, Span(binding.line, 1, binding.line, 1)
+
+    def makers(self, identity: str) -> frozenset[str]:
+        """Return the keys of the files that make a lock: that binds it, and those that it calls."""
+        bound = self._bound(identity)
+        if bound is None:
+            return frozenset()
+        index, binding = bound
+        found = {index.key}
+        if isinstance(binding.value, CallValue):
+            self.inference.begin()
+            scope = scope_of(index, binding.function)
+            for kind in self.inference.value(binding.value.callee, scope):
+                match kind:
+                    case FunctionType(index=other):
+                        found.add(other.key)
+                    case ClassType(cls=cls):
+                        found.add(cls.index.key)
+                    case _:
+                        pass
+        return frozenset(found)
+
+    def _bound(self, identity: str) -> tuple[ModuleIndex, Binding] | None:
+        """Return the binding of a lock, and the file with it."""
+        parts = without_elements(identity).split(".")
         for length in range(len(parts) - 1, 0, -1):
             index = self.project.by_key(".".join(parts[:length]))
-            if index is None:
-                continue
-            binding = self._binding(index, parts[length:])
-            if binding is not None:
-                owner, line = binding
-                return owner, Span(line, 1, line, 1)
+            if index is not None:
+                bound = self._binding(index, parts[length:])
+                if bound is not None:
+                    return bound
         return None
 
-    def _binding(self, index: ModuleIndex, names: list[str]) -> tuple[str, int] | None:
+    def _binding(self, index: ModuleIndex, names: list[str]) -> tuple[ModuleIndex, Binding] | None:
         *holder, name = names
         if not holder:
             bindings = index.bindings.get(name, ())
-            return (index.path, bindings[0].line) if bindings else None
+            return (index, bindings[0]) if bindings else None
         if holder[-1] == "<locals>":
             decl = index.functions.get(".".join(holder[:-1]))
             bindings = decl.locals.get(name, ()) if decl is not None else ()
-            return (index.path, bindings[0].line) if bindings else None
+            return (index, bindings[0]) if bindings else None
         cls = ClassRef(index.path, ".".join(holder), index)
         if cls.qualname not in index.classes:
             return None
@@ -376,7 +420,7 @@ class StaticResolver:
         if len(places) > 1 and (locks := [one for one in places if self._binds_lock(one)]):
             made = locks
         chosen = (made or list(places))[:1]
-        return (chosen[0].owner.path, chosen[0].binding.line) if chosen else None
+        return (chosen[0].owner.index, chosen[0].binding) if chosen else None
 
     def _binds_lock(self, place: Place) -> bool:
         scope = scope_of(place.owner.index, place.binding.function)

@@ -31,6 +31,8 @@ class UseKind(Enum):
     AWAITED_WITH = "with over an awaited asynchronous lock"
     NOT_AWAITED = "a coroutine that is not awaited"
     BAD_ARGUMENTS = "arguments that raise"
+    COPIED = "an object with a lock in it is pickled, or copied deeply"
+    COPIED_TO_PROCESS = "an object with a lock in it is passed to a process"
     LOCKED_TESTED = "a branch on whether the lock is held"
 
 

@@ -23,6 +23,7 @@ class EventKind(IdentityEnum):
     SIGNAL = "signal"  # lets those that listen go on
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
+    FORK = "fork"  # makes a process that is a copy of this one, or may be
     CALLBACK = "callback"  # calls what others have passed in
     AWAIT = "await"  # suspends the task, and lets others run
     READ = "read"  # of an attribute of the object whose method it is

@@ -41,3 +41,19 @@ class Entry(msgspec.Struct, frozen=True):
         registered = self.registration
         where = f" registered at {self.registrar} {registered.span}" if registered else ""
         return f"{self.context.value} {self.function}{where}"
+
+
+class Processes(msgspec.Struct, frozen=True):
+    """The facts that a program states about its processes.
+
+    ``methods`` are those that it chooses for their start, ``forking`` the keys of functions that
+    fork, run in a child, or look whether they do. ``at_fork`` are the keys of files that let the
+    interpreter run something at each fork, ``handled`` the identities of the locks that they make.
+    ``runs`` are the keys of the methods that classes of processes run in a child.
+    """
+
+    methods: frozenset[str] = frozenset()
+    forking: frozenset[str] = frozenset()
+    at_fork: frozenset[str] = frozenset()
+    handled: frozenset[str] = frozenset()
+    runs: frozenset[str] = frozenset()

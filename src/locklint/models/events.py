@@ -11,6 +11,7 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import CallArgument, Constant, has_timeout
 from locklint.models.calls import is_logging
+from locklint.models.processes import FORKS, PROCESS_START
 
 # A thread, future or executor is waited for; to leave the ``with`` of one waits too.
 _WAITS = ("join", "result", "exception", "shutdown", "__exit__")
@@ -97,6 +98,8 @@ METHODS_OF_SIGNALS = frozenset(
 """The methods of events and queues of which all is known. A test that a queue is empty is none."""
 
 _PROCESS_JOIN = CallEvent(EventKind.JOIN, PROCESS_JOIN)
+_PROCESS_START = CallEvent(EventKind.FORK, PROCESS_START)
+_FORKS = {name: CallEvent(EventKind.FORK, name) for name in FORKS}
 _LOGS = CallEvent(EventKind.LOG, "logging")
 _BLOCKS = {
     name: CallEvent(EventKind.BLOCK, name, timeout)
@@ -126,7 +129,7 @@ RUNS_CALLBACKS = frozenset(event.name for event in _RESULTS.values())
 _COMMON_NAMES = frozenset(("call", "cancel", "input", "run", "system", "wait"))
 """Last names of calls that block which many other functions have."""
 
-_NAMED = {**_BLOCKS, **_LISTENS, **_RESULTS, **_SIGNALS}
+_NAMED = {**_BLOCKS, **_FORKS, **_LISTENS, **_RESULTS, **_SIGNALS}
 
 
 def event_of(dotted: str) -> CallEvent | None:
@@ -136,6 +139,8 @@ def event_of(dotted: str) -> CallEvent | None:
         return _JOINS[method]
     if method == "join" and dotted.startswith(_PROCESSES):
         return _PROCESS_JOIN
+    if method == "start" and dotted.startswith(_PROCESSES):
+        return _PROCESS_START
     if dotted in _NAMED:
         return _NAMED[dotted]
     return _LOGS if is_logging(dotted) else None

@@ -77,6 +77,9 @@ def _makers(*contexts: Context) -> frozenset[str]:
 THREAD_MAKERS = _makers(Context.THREAD, Context.EXECUTOR)
 """The last names of what starts threads. They only decide where to look."""
 
+SETTERS_OF_THREADS = frozenset(("daemon", "setDaemon"))
+"""The attribute, and the method, that say whether the interpreter joins a thread at its end."""
+
 PROCESS_MAKERS = _makers(Context.PROCESS)
 """The last names of what starts processes."""
 
@@ -87,6 +90,19 @@ _TESTS = frozenset(("conftest", "test", "testing", "tests"))
 
 THREAD_CLASSES = frozenset({"threading.Thread", "threading.Timer", "multiprocessing.dummy.Process"})
 """Classes whose subclasses run their method ``run`` in a thread of its own."""
+
+PROCESS_CLASSES = frozenset(
+    f"multiprocessing.{name}"
+    for name in (
+        "Process",
+        "process.BaseProcess",
+        "context.Process",
+        "context.ForkProcess",
+        "context.ForkServerProcess",
+        "context.SpawnProcess",
+    )
+)
+"""Classes whose subclasses run their method ``run`` in a process of its own."""
 
 
 def is_test(module: str, name: str) -> bool:
