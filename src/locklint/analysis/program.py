@@ -70,7 +70,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     all rules, which comments may contain. ``interrupting`` are the entries of what the
     interpreter runs in between, if some rule needs them, ``shared_fields`` the attributes of
     classes with finalizers that lead to objects that other code knows, too. ``user_callbacks`` are
-    those that keep callables which users of their classes pass.
+    those that keep callables which users of their classes pass, ``top_imports`` the modules that
+    the modules themselves import, by path.
     """
 
     functions: Mapping[str, Function]
@@ -92,6 +93,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     interrupting: tuple[Entry, ...] = ()
     shared_fields: frozenset[Field] = frozenset()
     user_callbacks: frozenset[Field] = frozenset()
+    top_imports: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
 
     @cached_property
     def call_graph(self) -> CallGraph:

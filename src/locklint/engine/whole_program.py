@@ -25,16 +25,17 @@ from locklint.engine.demand import (
     waited_for,
 )
 from locklint.engine.facts import OpenFile
-from locklint.engine.interrupting import entries, finalizers
+from locklint.engine.interrupting import decorated, entries, finalizers
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
 from locklint.index.declarations import Ref
 from locklint.ir.cfg import Function, FunctionKind, split_key
+from locklint.ir.context import Context
 from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
 from locklint.ir.registration import Entry
-from locklint.models.calls import LOGGING_METHODS
+from locklint.models.calls import LOGGING_METHODS, DeclaredCalls
 from locklint.models.events import SIGNALS_FOR
 from locklint.models.registrations import registering_names
 
@@ -98,8 +99,9 @@ class WholeProgram:
         self.project.trace.is_on = traced
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
-        names = config.immediate_callers
-        self._immediate = frozenset((*names, *map(self.project.defined_as, names)))
+        self._declared = DeclaredCalls(
+            self._defined(config.immediate_callers), self._defined(config.blocking_calls)
+        )
         self._resolver = StaticResolver(
             self.project,
             self._table,
@@ -118,6 +120,10 @@ class WholeProgram:
         self._judged = JudgedByRaising(self.interprocedural.states)
         self._marked: set[str] = set()
         self.interrupting: tuple[Entry, ...] = ()
+
+    def _defined(self, names: Iterable[str]) -> frozenset[str]:
+        """Return dotted names, and those of the definitions to which they lead."""
+        return frozenset((*names, *map(self.project.defined_as, names)))
 
     def solve(self, lowered: list[tuple[AnalysedFile, list[Function]]]) -> None:
         """Solve the functions, and all others that turn out to matter to them.
@@ -352,7 +358,8 @@ class WholeProgram:
 
         self._add(self._logging_of_locked_texts())
         uses = self._resolver.dispatch.decorations.uses
-        calls = CallReach(self.written_calls(), self.project, states, uses, self._wanted)
+        blocking = self._declared.blocking
+        calls = CallReach(self.written_calls(), self.project, states, uses, self._wanted, blocking)
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
@@ -437,7 +444,7 @@ class WholeProgram:
         wanted: dict[str, set[str]] = {}
         found: dict[Entry, None] = {}
         for path, file in self.files.searched.items():
-            found |= dict.fromkeys(finalizers(file.index))
+            found |= dict.fromkeys((*finalizers(file.index), *decorated(file.index)))
             names = registering_names(file.source.text)
             wanted[path] = {
                 outermost(file.index, decl).qualname
@@ -455,15 +462,22 @@ class WholeProgram:
             found |= dict.fromkeys(entries(function))
         self.interrupting = tuple(found)
         keys = {each.function for each in found}
+        at_exit = {each.function for each in found if each.context is Context.ATEXIT}
         uses = self._resolver.dispatch.decorations.uses
-        calls = CallReach(self.written_calls(), self.project, states, uses, frozenset())
-        for _ in range(_MAX_DEPTH):
-            known = self.interprocedural.functions.keys()
-            fresh = self._on_demand(sorted(reached(keys, states) - known), calls)
-            if not fresh:
-                break
-            self._add(fresh)
-            calls.renew()
+        waits = frozenset({EventKind.JOIN}) & self._wanted
+        for begun, sought in ((keys, frozenset[EventKind]()), (at_exit, waits)):
+            calls = CallReach(self.written_calls(), self.project, states, uses, sought)
+            for _ in range(_MAX_DEPTH):
+                known = self.interprocedural.functions.keys()
+                reachable = reached(begun, states)
+                if sought:
+                    ends = waited_for({key: states[key] for key in reachable if key in states})
+                    reachable |= reached(ends, states)
+                fresh = self._on_demand(sorted(reachable - known), calls)
+                if not fresh:
+                    break
+                self._add(fresh)
+                calls.renew()
 
     def _on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
         """Return functions by their keys, and those nested in them, if they may reach a lock.
@@ -570,7 +584,7 @@ class WholeProgram:
             begun = trace.begin()
             trace.note(InterfaceKind.FILE, path)
             try:
-                resolved = apply_effects(function, resolver, self._methods, self._immediate)
+                resolved = apply_effects(function, resolver, self._methods, self._declared)
                 if holds_by_hand(resolved):
                     resolved = mark_safe(resolved, resolver)
                     self._marked.add(resolved.key)

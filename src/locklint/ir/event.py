@@ -23,7 +23,15 @@ class EventKind(IdentityEnum):
     SIGNAL = "signal"  # lets those that listen go on
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
+    TRANSFER = "transfer"  # waits for another computer, or for a database
+    FILE = "file"  # reads or writes a file, or starts a program
     CALLBACK = "callback"  # calls what others have passed in
+    OBSERVER = "observer"  # calls a method of one of the objects that others have passed in
+    ANSWER = (
+        "answer"  # calls one after the other of what others have passed in, and uses what it gives
+    )
+    HOOK = "hook"  # calls a method that does nothing but in subclasses
+    IMPORT = "import"  # runs the code of a module, if that is not loaded yet
     AWAIT = "await"  # suspends the task, and lets others run
     READ = "read"  # of an attribute of the object whose method it is
     WRITE = "write"  # of such an attribute, or of what it holds
@@ -47,6 +55,12 @@ class Access(IdentityEnum):
 ACCESSES = frozenset((EventKind.READ, EventKind.WRITE))
 """The kinds that are about data. There are many of each: only rules about data want them."""
 
+NOT_FOR_CALLERS = frozenset((EventKind.FILE, EventKind.IMPORT))
+"""The kinds that are looked at in the function alone that holds a lock."""
+
+MINOR = frozenset((EventKind.TRANSFER, EventKind.OBSERVER, EventKind.ANSWER, EventKind.HOOK))
+"""The kinds that are of the least concern, where a function has too many events."""
+
 ALL_EVENTS = frozenset(EventKind) - ACCESSES
 """The kinds that are about locks and waiting."""
 
@@ -57,7 +71,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
     the program, and on what; or how an attribute is accessed, and which. ``holder`` is what a
     callee knows about the object whose attribute the lock is. ``awaited`` are the functions that
-    run in what is waited for, as far as is known.
+    run in what is waited for, as far as is known. ``needs`` is a parameter of the function: the
+    event happens only if that is true.
     """
 
     kind: EventKind
@@ -67,3 +82,4 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     path: AccessPath | None = None
     holder: Holder | None = None
     awaited: tuple[str, ...] = ()
+    needs: str = ""
