@@ -73,8 +73,8 @@ them at once. None of these is looked for beyond three calls.
 
 A call whose result is used is not reported, because that is no notification: `self._clock()`. The
 exception is a loop over callbacks that keeps their results. A parameter is reported where a public
-function that holds the lock calls it as a statement, and passes something. Functions of the program that are passed are
-followed by the rules for deadlocks.
+function that holds the lock calls it as a statement, and passes something. Functions of the program
+that are passed are followed by the rules for deadlocks.
 
 ## References
 
