@@ -35,9 +35,13 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_SOCKETS = _words(
-    "socket.socket socket.create_connection socket.create_server ssl.SSLSocket"
-    " ssl.wrap_socket ssl.SSLContext.wrap_socket() ssl.create_default_context.wrap_socket()"
+_SAFE_SOCKETS = _words(
+    "ssl.SSLSocket ssl.wrap_socket ssl.SSLContext.wrap_socket()"
+    " ssl.create_default_context.wrap_socket()"
+)
+_SOCKETS = (
+    *_words("socket.socket socket.create_connection socket.create_server"),
+    *_SAFE_SOCKETS,
 )
 _VERBS = _words("delete get head options patch post put request")
 _SESSIONS = _words("requests.Session requests.session requests.sessions.Session")
@@ -54,10 +58,11 @@ REMOTE = (
         "socket",
         _SOCKETS,
         _words(
-            "accept connect connect_ex do_handshake read recv recv_into recvfrom recvfrom_into"
-            " recvmsg send sendall sendfile sendmsg sendto write"
+            "accept connect connect_ex recv recv_into recvfrom recvfrom_into recvmsg send sendall"
+            " sendfile sendmsg sendto"
         ),
     ),
+    Transfers("ssl", _SAFE_SOCKETS, _words("do_handshake read write")),
     Transfers("select", ("select",), ("select",), timeout=3),
     Transfers("select", _words("select.poll select.epoll"), ("poll",), timeout=0),
     Transfers(
