@@ -124,7 +124,9 @@ def _closure(context: FunctionContext, disjunct: Disjunct) -> Closure:
 def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Event | None:
     """Return what a call is as an event. Return None if it is none."""
     if call.kept_in is not None:
-        kind = EventKind.CALLBACK if call.use is Use.DISCARDED else EventKind.ANSWER
+        # Calls of those functions that are known to be kept there are followed.
+        is_plain = call.use is Use.DISCARDED and not call.targets
+        kind = EventKind.CALLBACK if is_plain else EventKind.ANSWER
         return Event(kind, name=str(call.callee), path=call.kept_in)
     if call.observed_in is not None:
         return Event(EventKind.OBSERVER, name=str(call.callee), path=call.observed_in)

@@ -160,7 +160,10 @@ def _matters(program: Program, pair: CriticalPair) -> bool:
     if path.root is Root.PARAMETER:
         function = program.functions[last.function]
         return pair.inner is None and not function.name.startswith("_")
-    return path.root not in (Root.LOCAL, Root.TEMP) or last.event.name in MAY_RUN_CALLBACKS
+    if last.event.name in MAY_RUN_CALLBACKS:
+        # Calls of a known callback are followed.
+        return all(called.span != last.span for called in program.states[last.function].calls)
+    return path.root not in (Root.LOCAL, Root.TEMP)
 
 
 def _excludes_threads(lock: LockRef) -> bool:
