@@ -68,8 +68,8 @@ let one thread at a time do that, and the finding is info. So is one in these ca
   itself. A process needs no lock of threads.
 - The functions that lead to the call set an attribute that they have tested before it: it is done
   once, as in `start()`, and all others are meant to wait for that.
-- It is not certain that the call is reached: by a method of some subclass, or by more than six
-  calls.
+- It is not certain that the call is reached: by a method of some subclass, by one of several
+  methods that may be meant, or by more than six calls.
 - The lock is one of tasks, which keeps no thread waiting.
 
 Calls that move data are reported if most of the code that acquires the lock does nothing of the
@@ -158,8 +158,8 @@ def _is_doubtful(program: Program, pair: CriticalPair) -> bool:
 
     What is waited for needs no lock of threads, or ends soon. A lock of tasks keeps no thread
     waiting. What is done once, behind a test of an attribute that is set then, is meant to be
-    waited for by all others. It is not sure that a method of some subclass is called, or that a
-    long chain of calls gets that far.
+    waited for by all others. It is not sure that a method of some subclass, or one of several, is
+    called, or that a long chain of calls gets that far.
     """
     *_, last = pair.chain()
     event, lock = last.event, pair.held[-1].lock
@@ -167,7 +167,7 @@ def _is_doubtful(program: Program, pair: CriticalPair) -> bool:
         return True
     if event.name == PROCESS_JOIN and not lock.kind.cross_process:
         return True
-    if pair.depth > _MOST_CALLS or pair.manner is Manner.OVERRIDE:
+    if pair.depth > _MOST_CALLS or pair.manner is Manner.OVERRIDE or not pair.certain:
         return True
     return _is_done_once(program, pair)
 
@@ -261,18 +261,23 @@ def _sections_with(
     """Return those of these places after which an event of some kinds happens under the lock."""
     found: defaultdict[str, set[_Section]] = defaultdict(set)
     for key, pairs in program.composition.pairs.items():
-        callees = {
-            None if pair.inner is None else pair.inner.function
+        found_here = [
+            pair
             for pair in pairs
-            if pair.event.kind in kinds and _blocks(pair)
-        }
-        if not callees:
+            if pair.event.kind in kinds and _blocks(pair) and not pair.is_concurrent
+        ]
+        if not found_here:
             continue
+        callees = {pair.inner.function for pair in found_here if pair.inner is not None}
         # Of several places in a function that lead to one event, there is a pair for one only.
         states = program.states[key]
-        under = [one.held for one in states.calls if one.target in callees]
+        under = [
+            one.held
+            for one in states.calls
+            if one.target in callees and one.manner is not Manner.CONCURRENT
+        ]
         under += [one.held for one in states.events if one.event.kind in kinds]
-        under += [pair.held for pair in pairs if pair.event.kind in kinds and _blocks(pair)]
+        under += [pair.held for pair in found_here]
         for held in (each for holders in under for each in holders):
             if held.since is not None:
                 found[lock_name(held.lock)].add((states.function.path, held.since.span))
