@@ -81,9 +81,7 @@ def test_more_chains_than_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {each.code for each in cut.diagnostics} <= {each.code for each in whole.diagnostics}
 
 
-def test_other_kinds_displace_no_acquires(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_kinds_displace_no_acquires(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many awaits in callees must not displace the acquire in one of them (LCK601, LCK301)."""
     lines = ["import threading", "", "a = threading.Lock()", "b = threading.Lock()", ""]
     lines += ["class Hub:", "    def __init__(self):"]

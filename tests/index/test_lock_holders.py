@@ -20,6 +20,25 @@ class Plain:
 class Shared:
     lock = Lock()
 
+def make():
+    lock = Lock()
+    return lock
+
+def make_other():
+    return make()
+
+def number():
+    return 1
+
+class Made:
+    def __init__(self):
+        self.lock = make_other()
+        self.number = number()
+
+class Numbered:
+    def __init__(self):
+        self.number = number()
+
 def use(box):
     box.lock.acquire()
 
@@ -52,6 +71,8 @@ def test_imported_names(text: str, expected: set[bytes]) -> None:
         ("from pkg import boxes\nboxes.Shared()", True),
         ("import boxes\nboxes.Plain()", False),
         ("import boxes\nboxes.use(1)", True),
+        ("from boxes import Made\nMade()", True),
+        ("from boxes import Numbered\nNumbered()", False),
         ("from boxes import show\nshow(1)", False),
         ("Box()", False),
         ("from boxes import Box\nclass Case(Other, Box):\n    pass", True),

@@ -42,7 +42,7 @@ from locklint.core.source import Span
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.event import Event, EventKind
+from locklint.ir.event import NOT_FOR_CALLERS, Event, EventKind
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import BY_LOG
@@ -178,6 +178,10 @@ class Composition:
                 continue
             requirements = self._requirements_of(key)
             lock = one.event.lock
+            requires = requirements.at(one.span, one.held, None if lock is None else lock.path)
+            if one.event.needs:
+                needed = Requirement(one.event.needs, RequirementKind.TRUTH, True)
+                requires = tuple(dict.fromkeys((*requires, needed)))
             pair = CriticalPair(
                 key,
                 one.span,
@@ -185,7 +189,7 @@ class Composition:
                 self._graph.held(states.function, one.held, doubtful),
                 released=one.released,
                 free=one.free,
-                requires=requirements.at(one.span, one.held, None if lock is None else lock.path),
+                requires=requires,
                 state=requirements.state_at(one.span),
             )
             old = found.get(pair.identity())
@@ -198,7 +202,7 @@ class Composition:
 
         The acquires in ``first`` are of a new lock: none waits.
         """
-        event = one.event
+        event = replace(one.event, needs="") if one.event.needs else one.event
         if event.lock is None:
             return event
         is_new = event.kind is EventKind.ACQUIRE and one.span in first
@@ -246,7 +250,12 @@ class Composition:
         asked = key in self.exports
         unread = log.unread(key, self._graph.callees(key))
         edges = self._graph.calls[key]
-        found = [(edge, entry) for edge in edges for entry in unread[edge.callee]]
+        found = [
+            (edge, entry)
+            for edge in edges
+            for entry in unread[edge.callee]
+            if entry.pair.event.kind not in NOT_FOR_CALLERS
+        ]
         # The best come first, so that most of the others need not be looked at.
         for edge, entry in sorted(found, key=lambda each: each[1].sort_key):
             pair = entry.pair

@@ -12,7 +12,7 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_vague
 from locklint.analysis.events import Manner
 from locklint.analysis.interruptions import Holder, Interruptions
-from locklint.analysis.paths import Paths
+from locklint.analysis.paths import tested_paths
 from locklint.analysis.self_deadlock import held_again, waits_for_itself
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
@@ -39,7 +39,7 @@ from locklint.ir.instruction import (
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import OperateKind
 from locklint.ir.registration import Entry
-from locklint.ir.terminator import Branch, Equals, IsNone, Opaque, Terminator, Truth
+from locklint.ir.terminator import Branch, IsNone, Terminator, Truth
 from locklint.models.registrations import IGNORING
 from locklint.models.spawns import is_of_tests
 
@@ -189,7 +189,8 @@ def _may_be_in_main_thread(holder: Holder, pair: CriticalPair, graph: CallGraph)
     if holder.context is Context.THREAD:
         return False
     chain = [(graph.function(link.function), link.span) for link in pair.chain()]
-    tested = {name for function, span in chain for name in _tested(function, span)} - {""}
+    tested = {_name(path) for function, span in chain for path in tested_paths(function, span)}
+    tested -= {""}
     if _sets(tested, holder.function, holder.span):
         return False  # So what the handler tests may say not to wait.
     if holder.context is not Context.SIGNAL:
@@ -197,18 +198,6 @@ def _may_be_in_main_thread(holder: Holder, pair: CriticalPair, graph: CallGraph)
     return not any(
         _ignores_signals(function) or _sets(tested, function, span) for function, span in chain
     )
-
-
-def _tested(function: Function, place: Span) -> Iterator[str]:
-    """Return the names of what is tested before a place."""
-    for test in Paths(function).tests_before(place):
-        match test.condition:
-            case Opaque(mentions=mentions):
-                yield from map(_name, mentions)
-            case Truth(value=AccessPath() as path) | IsNone(value=AccessPath() as path):
-                yield _name(path)
-            case Equals(value=AccessPath() as path):
-                yield _name(path)
 
 
 def _sets(names: Collection[str], function: Function, before: Span) -> bool:

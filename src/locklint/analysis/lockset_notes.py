@@ -18,7 +18,7 @@ from locklint.analysis.lockset_names import canonical, canonical_lock, known_arg
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import Event, EventKind
-from locklint.ir.instruction import Call, Enter, Exit, Manager, Spawn
+from locklint.ir.instruction import Call, Enter, Exit, Manager, Spawn, has_timeout
 from locklint.ir.lock import LockRef
 from locklint.ir.means import BY_MANAGER, Use
 from locklint.models.events import CallEvent, event_of
@@ -123,14 +123,37 @@ def _closure(context: FunctionContext, disjunct: Disjunct) -> Closure:
 
 def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Event | None:
     """Return what a call is as an event. Return None if it is none."""
-    if call.kept_in is not None and call.use is Use.DISCARDED:
-        return Event(EventKind.CALLBACK, name=str(call.callee), path=call.kept_in)
+    if call.kept_in is not None:
+        # Calls of those functions that are known to be kept there are followed.
+        is_plain = call.use is Use.DISCARDED and not call.targets
+        kind = EventKind.CALLBACK if is_plain else EventKind.ANSWER
+        return Event(kind, name=str(call.callee), path=call.kept_in)
+    if call.observed_in is not None:
+        return Event(EventKind.OBSERVER, name=str(call.callee), path=call.observed_in)
+    if call.is_hook and call.use is Use.DISCARDED:
+        return Event(EventKind.HOOK, name=str(call.callee), path=call.callee)
+    if call.blocks:
+        timed = has_timeout(call.arguments, None)
+        return None if timed else Event(EventKind.BLOCK, name=call.blocks)
     called = event_of(call.external) if call.external is not None else None
-    if called is None or called.ends_soon(call.arguments):
+    if called is None:
         return None
+    needs = called.needed(call.arguments)
+    if needs is None or needs in disjunct.values or not _waits_by_default(context, needs):
+        if called.ends_soon(call.arguments):
+            return None
+        needs = None
     path = call.callee.parent() if call.callee is not None and call.callee.fields else None
     event = _event(context, called, path, call.lock, disjunct)
-    return replace(event, awaited=call.awaited) if event is not None and call.awaited else event
+    if event is None or not (call.awaited or needs):
+        return event
+    return replace(event, awaited=call.awaited, needs="" if needs is None else needs.root_name)
+
+
+def _waits_by_default(context: FunctionContext, parameter: AccessPath) -> bool:
+    """Return whether a parameter is true where a call passes nothing for it."""
+    defaults = context.function.defaults
+    return any(name == parameter.root_name and value.value is True for name, value in defaults)
 
 
 def event_of_exit(context: FunctionContext, exit_: Exit, disjunct: Disjunct) -> Event | None:

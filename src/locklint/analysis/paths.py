@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
     Acquire,
@@ -357,3 +358,15 @@ def said(test: Test, text: str) -> str:
         if found and not any(each in before + after for each in (" and ", " or ", " if ", one)):
             return f"`{before}{other}{after}`"
     return f"not `{text}`"
+
+
+def tested_paths(function: Function, place: Span) -> Iterator[AccessPath]:
+    """Yield what is tested on each path to a place."""
+    for test in Paths(function).tests_before(place):
+        match test.condition:
+            case Opaque(mentions=mentions):
+                yield from mentions
+            case Truth(value=AccessPath() as path) | IsNone(value=AccessPath() as path):
+                yield path
+            case Equals(value=AccessPath() as path):
+                yield path

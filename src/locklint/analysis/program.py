@@ -74,8 +74,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     all rules, which comments may contain. ``interrupting`` are the entries of what the
     interpreter runs in between, if some rule needs them, ``shared_fields`` the attributes of
     classes with finalizers that lead to objects that other code knows, too, ``processes`` what is
-    known about processes, if some rule needs that. ``user_callbacks`` are
-    those that keep callables which users of their classes pass.
+    known about processes, if some rule needs that. ``user_callbacks`` are those that keep callables
+    which users of their classes pass, ``top_imports`` the modules that the modules themselves
+    import, by path.
     """
 
     functions: Mapping[str, Function]
@@ -98,6 +99,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     processes: Processes = Processes()
     shared_fields: frozenset[Field] = frozenset()
     user_callbacks: frozenset[Field] = frozenset()
+    top_imports: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
 
     @cached_property
     def call_graph(self) -> CallGraph:

@@ -235,7 +235,10 @@ class Recorder(Observer):
         self.states.yields.append(Exit(yield_.span, None, None, dict(disjunct.holds)))
 
     def accesses(self, access: Assign | Read | Operate, disjunct: Disjunct) -> None:
-        """Note a read or a write of an attribute."""
+        """Note a read or a write of an attribute, and an import while a lock is held."""
+        if isinstance(access, Operate) and access.kind is OperateKind.IMPORT and disjunct.order:
+            event = Event(EventKind.IMPORT, name=access.what)
+            self._happens(event, access.span, disjunct)
         if not self.notes_accesses:
             return
         span = access.span

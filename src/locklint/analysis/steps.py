@@ -115,7 +115,8 @@ class FunctionSteps:
                 [
                     Step(each, self._hazard(each, likely, block), acts)
                     for each, likely in self.graded(block)
-                    if (acts := isinstance(each, self._acting)) or likely is not Grade.NEVER
+                    if (acts := isinstance(each, self._acting) or _imports(each))
+                    or likely is not Grade.NEVER
                 ]
             )
         return steps
@@ -388,3 +389,7 @@ def _kind(instruction: Instruction) -> CauseKind:
             return CauseKind.OPERATOR
         case _:
             return CauseKind.UNKNOWN
+
+
+def _imports(instruction: Instruction) -> bool:
+    return isinstance(instruction, Operate) and instruction.kind is OperateKind.IMPORT

@@ -193,6 +193,16 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
             extra=ROOT,
         ),
     ] = ()
+    blocking_calls: Annotated[
+        Names,
+        Meta(
+            description="Further functions and methods that may take long, for LCK401. They may"
+            " belong to a library or to the project. A call with an argument `timeout` is left"
+            " out.",
+            examples=[["pkg.Client.fetch"]],
+            extra=ROOT,
+        ),
+    ] = ()
     docs_url: Annotated[
         Annotated[str, Meta(pattern=r"^https?://\S*\{(code|name)\}\S*$")] | None,
         Meta(

@@ -12,10 +12,18 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from locklint.frontend.resolver import Question
-from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.index.declarations import (
+    CallValue,
+    Element,
+    FunctionDecl,
+    ModuleIndex,
+    Ref,
+    Value,
+)
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import split_key
 from locklint.ir.event import EventKind
+from locklint.models.calls import named_in
 from locklint.models.events import event_names, event_of, sought_in_callees
 
 if TYPE_CHECKING:
@@ -33,7 +41,11 @@ _WAITS = frozenset(
         EventKind.LISTEN,
         EventKind.BLOCK,
         EventKind.FORK,
+        EventKind.TRANSFER,
         EventKind.CALLBACK,
+        EventKind.ANSWER,
+        EventKind.HOOK,
+        EventKind.OBSERVER,
     )
 )
 """The kinds of events for which a function is like one that acquires a lock."""
@@ -43,7 +55,8 @@ class CallReach:
     """Functions that reach a lock, given the functions that are known to acquire one.
 
     ``uses`` are the wrappers around functions, by the keys of the calls of them. An event of a kind
-    that is ``wanted`` is treated like a lock. Results are valid as long as ``states`` stay the
+    that is ``wanted`` is treated like a lock. ``blocking`` are the names of further calls that are
+    such events. Results are valid as long as ``states`` stay the
     same; `renew` brings them up to date.
     """
 
@@ -54,8 +67,10 @@ class CallReach:
         states: Mapping[str, LockStates],
         uses: Mapping[str, WrapperUse],
         wanted: frozenset[EventKind],
+        blocking: frozenset[str] = frozenset(),
     ) -> None:
         self._wanted = wanted
+        self._blocking = blocking if EventKind.BLOCK in wanted else frozenset[str]()
         self._waits = wanted & _WAITS
         self._names = event_names(wanted)
         self._sought = sought_in_callees(wanted)
@@ -168,13 +183,17 @@ class CallReach:
             return
         for use in uses:
             found = self._written.runs(index, use)
-            if self._is_event(use, found):
+            if self._is_event(use, found) or self._tells(decl, use, found):
                 yield None
             yield from found.targets
             yield from found.overrides
             yield from found.runs
 
     def _is_event(self, use: WrittenUse, found: Callee) -> bool:
+        if named_in(self._blocking, found.targets, found.external) is not None:
+            return True
+        if found.is_hook and EventKind.HOOK in self._wanted:
+            return True
         if found.targets:
             return False
         if found.external is None:
@@ -185,3 +204,28 @@ class CallReach:
             )
         event = event_of(found.external)
         return event is not None and event.kind in self._sought
+
+    def _tells(self, decl: FunctionDecl, use: WrittenUse, found: Callee) -> bool:
+        """Return whether a use may be a call of a method of what a loop goes over."""
+        if EventKind.OBSERVER not in self._wanted or use.question is not Question.CALL:
+            return False
+        if found.external is not None or (found.targets and found.certain):
+            return False
+        bound = decl.locals.get(use.path.root_name, ())
+        return len(use.path.fields) == 1 and any(
+            isinstance(each.value, Element) and _is_of_self(each.value.of, decl) for each in bound
+        )
+
+
+def _is_of_self(value: Value, decl: FunctionDecl) -> bool:
+    """Return whether a value is an attribute of a method's object, or made from one."""
+    own = decl.parameters[0].name if decl.class_name and decl.parameters else None
+    match value:
+        case Ref(names=(first, _, *_)):
+            return first == own
+        case Element(of=inner):
+            return _is_of_self(inner, decl)
+        case CallValue(callee=callee, arguments=arguments):
+            return any(_is_of_self(each, decl) for each in (callee, *arguments[:1]))
+        case _:
+            return False

@@ -172,6 +172,7 @@ def unknown_in_settings(
     for setting, names in (
         ("lock-types", config.lock_types),
         ("immediate-callers", config.immediate_callers),
+        ("blocking-calls", config.blocking_calls),
     ):
         for name in names:
             # A name that begins like nothing in the project may be that of a library.

@@ -11,7 +11,7 @@ from locklint.ir.instruction import Call, Instruction, Spawn
 from locklint.ir.registration import Entry, Processes
 from locklint.ir.terminator import Branch, Opaque, is_of_process
 from locklint.models.processes import AT_FORK, FORKS, chosen_method
-from locklint.models.registrations import FINALIZER, decorates
+from locklint.models.registrations import FINALIZER, registrars
 
 
 def finalizers(index: ModuleIndex) -> Iterator[Entry]:
@@ -21,22 +21,23 @@ def finalizers(index: ModuleIndex) -> Iterator[Entry]:
             yield Entry(f"{index.key}:{decl.qualname}", Context.FINALIZER)
 
 
+def decorated(index: ModuleIndex) -> Iterator[Entry]:
+    """Yield the entries of the functions of a file that a decorator registers."""
+    for decl in index.functions.values():
+        for decorator in decl.decorators:
+            if isinstance(decorator, Ref):
+                first, *rest = decorator.names
+                dotted = ".".join((index.imports.get(first, first), *rest))
+                for each in registrars(dotted):
+                    if each.position == 0 and each.of is None:
+                        yield Entry(f"{index.key}:{decl.qualname}", each.context)
+
+
 def entries(function: Function) -> Iterator[Entry]:
     """Yield the entries of what a function gives to the interpreter."""
     for each in function.registers:
         for target in each.targets:
             yield Entry(target, each.context, function.key, function.path, each)
-
-
-def decorated(index: ModuleIndex) -> Iterator[Entry]:
-    """Yield the entries of the functions of a file that a decorator gives to the interpreter."""
-    for decl in index.functions.values():
-        for each in decl.decorators:
-            if isinstance(each, Ref):
-                first, *rest = each.names
-                context = decorates(".".join((index.imports.get(first, first), *rest)))
-                if context is not None:
-                    yield Entry(f"{index.key}:{decl.qualname}", context)
 
 
 def processes(functions: Iterable[Function]) -> Processes:

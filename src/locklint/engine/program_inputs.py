@@ -143,8 +143,9 @@ class ProgramInputs:
             (states.function.class_key, occurrence.event.path.name): None
             for states in self._solved.states.values()
             for occurrence in states.events
-            if occurrence.event.kind is EventKind.CALLBACK
+            if occurrence.event.kind in (EventKind.CALLBACK, EventKind.OBSERVER)
             and occurrence.event.path is not None
+            and occurrence.event.path.root is Root.SELF
             and states.function.class_key
         }
         return user_callbacks(self._resolver.inference, asked)

@@ -37,7 +37,7 @@ from locklint.ir.context import Context
 from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
 from locklint.ir.registration import Entry, Processes
-from locklint.models.calls import LOGGING_METHODS
+from locklint.models.calls import LOGGING_METHODS, DeclaredCalls
 from locklint.models.events import SIGNALS_FOR
 from locklint.models.processes import names_about_processes
 from locklint.models.registrations import registering_names
@@ -113,8 +113,9 @@ class WholeProgram:
         self.project.trace.is_on = traced
         self._table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(self._table)
-        names = config.immediate_callers
-        self._immediate = frozenset((*names, *map(self.project.defined_as, names)))
+        self._declared = DeclaredCalls(
+            self._defined(config.immediate_callers), self._defined(config.blocking_calls)
+        )
         self._resolver = StaticResolver(
             self.project,
             self._table,
@@ -134,6 +135,10 @@ class WholeProgram:
         self._marked: set[str] = set()
         self.interrupting: tuple[Entry, ...] = ()
         self.processes = Processes()
+
+    def _defined(self, names: Iterable[str]) -> frozenset[str]:
+        """Return dotted names, and those of the definitions to which they lead."""
+        return frozenset((*names, *map(self.project.defined_as, names)))
 
     def solve(self, lowered: list[tuple[AnalysedFile, list[Function]]]) -> None:
         """Solve the functions, and all others that turn out to matter to them.
@@ -369,7 +374,8 @@ class WholeProgram:
 
         self._add(self._logging_of_locked_texts())
         uses = self._resolver.dispatch.decorations.uses
-        calls = CallReach(self.written_calls(), self.project, states, uses, self._wanted)
+        blocking = self._declared.blocking
+        calls = CallReach(self.written_calls(), self.project, states, uses, self._wanted, blocking)
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
@@ -464,6 +470,8 @@ class WholeProgram:
             makers = {f"{key.removesuffix('.run')}.__init__" for key in self._run_methods()}
             self._add(self._on_demand(sorted(makers - self.interprocedural.functions.keys()), None))
         self._lower_up_to_locks({each.function for each in found})
+        at_exit = {each.function for each in found if each.context is Context.ATEXIT}
+        self._lower_up_to_locks(at_exit, frozenset({EventKind.JOIN}) & self._wanted)
 
     def _processes(self) -> None:
         """Find what forks, and what runs in the child (LCK703, LCK704).
@@ -530,16 +538,25 @@ class WholeProgram:
         """Return those functions that have no graph yet."""
         return [each for each in functions if each.key not in self.interprocedural.functions]
 
-    def _lower_up_to_locks(self, keys: Collection[str]) -> None:
-        """Lower functions, and those that they lead to, as far as they may reach a lock."""
+    def _lower_up_to_locks(
+        self, keys: Collection[str], waits: frozenset[EventKind] = frozenset()
+    ) -> None:
+        """Lower functions, and those that they lead to, as far as they may reach a lock.
+
+        With ``waits``, as far as they may wait like this, and what they wait for as well.
+        """
         from locklint.engine.call_reach import CallReach
 
         states = self.interprocedural.states
         uses = self._resolver.dispatch.decorations.uses
-        calls = CallReach(self.written_calls(), self.project, states, uses, frozenset())
+        calls = CallReach(self.written_calls(), self.project, states, uses, waits)
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
-            fresh = self._on_demand(sorted(reached(keys, states) - known), calls)
+            reachable = reached(keys, states)
+            if waits:
+                ends = waited_for({key: states[key] for key in reachable if key in states})
+                reachable |= reached(ends, states)
+            fresh = self._on_demand(sorted(reachable - known), calls)
             if not fresh:
                 break
             self._add(fresh)
@@ -650,7 +667,7 @@ class WholeProgram:
             begun = trace.begin()
             trace.note(InterfaceKind.FILE, path)
             try:
-                resolved = apply_effects(function, resolver, self._methods, self._immediate)
+                resolved = apply_effects(function, resolver, self._methods, self._declared)
                 if holds_by_hand(resolved):
                     resolved = mark_safe(resolved, resolver)
                     self._marked.add(resolved.key)

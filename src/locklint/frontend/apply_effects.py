@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from locklint.core.source import Span
-from locklint.frontend.callbacks import kept_in
+from locklint.frontend.callbacks import is_of_loop, kept_in, observed_in
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.operands import Operands
@@ -51,7 +51,7 @@ from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
 from locklint.ir.means import BY_WITH, How, Means, Use
 from locklint.ir.registration import Registration
 from locklint.ir.terminator import Branch, Catch, Handler, Jump, Return, Swallows, Terminator, Truth
-from locklint.models.calls import EXPECTING_MANAGER
+from locklint.models.calls import EXPECTING_MANAGER, NOTHING_DECLARED, DeclaredCalls, named_in
 from locklint.models.processes import copied_arguments
 from locklint.models.spawns import spawner
 from locklint.models.table import LockTable
@@ -91,7 +91,7 @@ def lock_method_names(table: LockTable) -> frozenset[str]:
 class EffectPass:
     """Applies the effects of one function; ``methods`` is `lock_method_names` of the table.
 
-    ``immediate`` are the dotted names of further functions that call at once what they are given.
+    ``declared`` are the functions of which the settings say more.
     """
 
     def __init__(
@@ -99,14 +99,17 @@ class EffectPass:
         function: Function,
         resolver: Resolver,
         methods: frozenset[str],
-        immediate: frozenset[str] = frozenset(),
+        declared: DeclaredCalls,
     ) -> None:
         self._function = function
         self._resolver = resolver
         self._methods = methods
         self._definitions = Definitions(function)
         self._operands = Operands(function, resolver, methods, self._definitions)
-        self._implicit = ImplicitCalls(function.key, resolver, self._definitions, immediate)
+        self._implicit = ImplicitCalls(
+            function.key, resolver, self._definitions, declared.immediate
+        )
+        self._declared = declared
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
         self._registers: list[Registration] = []
@@ -284,14 +287,40 @@ class EffectPass:
             receiver=callee.receiver,
             receiver_classes=callee.receiver_classes,
             awaited=callee.awaited,
-            kept_in=self._kept_in(path, callee),
+            kept_in=self._kept_in(call, path, callee),
+            observed_in=self._observed_in(call, path, callee),
+            is_hook=callee.is_hook,
+            blocks=named_in(self._declared.blocking, callee.targets, callee.external) or "",
         )
 
-    def _kept_in(self, path: AccessPath | None, callee: Callee) -> AccessPath | None:
-        """Return the attribute that keeps what is called, unless that is a known function."""
-        if path is None or callee.targets or callee.external is not None:
+    def _kept_in(self, call: Call, path: AccessPath | None, callee: Callee) -> AccessPath | None:
+        """Return the attribute that keeps what is called, or the parameter that is called.
+
+        A result that is used otherwise than by binding that of one of several says that the call
+        is no notification. Known functions are no callbacks.
+        """
+        if path is None or callee.external is not None:
             return None
+        is_one_of_several = not path.fields and is_of_loop(path, self._definitions)
+        is_noted = call.use is Use.BOUND and is_one_of_several and bool(call.arguments)
+        if call.use is not Use.DISCARDED and not is_noted:
+            return None
+        if callee.targets and (callee.certain or not is_one_of_several):
+            return None
+        if path.is_parameter:
+            return path if call.arguments else None  # `def locked(work)` is there to call that.
         return kept_in(path, self._definitions)
+
+    def _observed_in(
+        self, call: Call, path: AccessPath | None, callee: Callee
+    ) -> AccessPath | None:
+        """Return the attribute that keeps the objects whose method is called.
+
+        A function that is found for some of the objects is not that of all.
+        """
+        if path is None or callee.external is not None or (callee.targets and callee.certain):
+            return None
+        return observed_in(call, path, self._definitions)
 
     def _is_harmless(self, call: Call) -> bool:
         """Return whether what is passed to the call does not outlive it, and cannot be released."""
@@ -719,10 +748,10 @@ def apply_effects(
     function: Function,
     resolver: Resolver,
     methods: frozenset[str],
-    immediate: frozenset[str] = frozenset(),
+    declared: DeclaredCalls = NOTHING_DECLARED,
 ) -> Function:
     """The function with library calls exchanged for their effects on locks."""
-    return EffectPass(function, resolver, methods, immediate).apply()
+    return EffectPass(function, resolver, methods, declared).apply()
 
 
 __all__ = ["apply_effects", "lock_method_names"]

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from locklint.frontend.construction import argument_of
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.fields import class_of
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef
-from locklint.index.declarations import Binding, Choice, Literal, Ref, Value
-from locklint.ir.access_path import AccessPath, ElementField, ResultField, Root
+from locklint.index.declarations import Binding, Choice, FunctionDecl, Items, Literal, Ref, Value
+from locklint.ir.access_path import ANY_ELEMENT, AccessPath, ElementField, ResultField, Root
 from locklint.ir.hierarchy import Field
-from locklint.ir.instruction import Constant
+from locklint.ir.instruction import Call, Constant
+from locklint.ir.means import Use
 
 _HOPS = 6
 """The largest number of variables and calls that are followed."""
@@ -27,6 +29,9 @@ _COPIES = frozenset(
 
 _LOOKUPS = frozenset("copy get items pop popitem popleft setdefault values".split())
 """Methods of containers that give elements of them."""
+
+
+_METHODS_OF_CONTAINERS = frozenset(dir(dict)) | frozenset(dir(list)) | frozenset(dir(set))
 
 
 def kept_in(path: AccessPath, definitions: Definitions, hops: int = _HOPS) -> AccessPath | None:
@@ -44,9 +49,32 @@ def kept_in(path: AccessPath, definitions: Definitions, hops: int = _HOPS) -> Ac
         None
         if source is None
         else kept_in(path.replace_prefix(root, source), definitions, hops - 1)
-        for source in _sources(root, definitions)
+        for source in _sources(root, definitions, is_element=bool(path.fields))
     ]
     return found[0] if found and None not in found else None
+
+
+def observed_in(call: Call, path: AccessPath, definitions: Definitions) -> AccessPath | None:
+    """Return the attribute of `self` that keeps objects, to each of which a loop tells the same.
+
+    ``path`` is the method that is called, of which no function is known. To tell is to pass
+    something, and to ignore the result: a loop that closes connections tells them nothing, nor does
+    one that changes containers.
+    """
+    if call.use is not Use.DISCARDED or not call.arguments or len(path.fields) != 1:
+        return None
+    if path.name in _METHODS_OF_CONTAINERS:
+        return None
+    holder = path.parent()
+    return kept_in(holder, definitions) if is_of_loop(holder, definitions) else None
+
+
+def is_of_loop(variable: AccessPath, definitions: Definitions) -> bool:
+    """Return whether a variable has the elements of something, one after the other."""
+    return variable.root is Root.LOCAL and any(
+        isinstance(value, AccessPath) and ANY_ELEMENT in value.fields
+        for value in definitions.values(variable)
+    )
 
 
 def _attribute(path: AccessPath) -> AccessPath | None:
@@ -66,8 +94,13 @@ def _attribute(path: AccessPath) -> AccessPath | None:
     return None if is_lookup else AccessPath(path.root_name, path.fields[:1], path.root)
 
 
-def _sources(variable: AccessPath, definitions: Definitions) -> list[AccessPath | None]:
-    """Return the paths of which a variable has the value, or elements; None for anything else."""
+def _sources(
+    variable: AccessPath, definitions: Definitions, *, is_element: bool
+) -> list[AccessPath | None]:
+    """Return the paths of which a variable has the value, or elements; None for anything else.
+
+    ``is_element``: of its value, an element is meant.
+    """
     call = definitions.call(variable)
     if call is not None:
         first = call.arguments[0].value if call.arguments else None
@@ -75,7 +108,9 @@ def _sources(variable: AccessPath, definitions: Definitions) -> list[AccessPath 
             return [first if isinstance(first, AccessPath) else None]
         if call.callee is not None and call.callee.fields and call.callee.name in _LOOKUPS:
             return [call.callee.parent()]
-        return [None]
+        # Of several things that a method of the object gives, it has kept each.
+        is_own = is_element and call.callee is not None and call.callee.is_own_attribute
+        return [call.callee if is_own else None]
     if variable.root not in (Root.LOCAL, Root.TEMP):
         return []
     values = [each for each in definitions.values(variable) if each != Constant(None)]
@@ -114,16 +149,47 @@ def _is_given(inference: Inference, cls: ClassRef, name: str, hops: int = 1) -> 
 
 
 def _is_parameter(owner: ClassRef, binding: Binding) -> bool:
-    """Return whether a public method binds the attribute to one of its parameters."""
+    """Return whether a public method binds the attribute to one of its parameters.
+
+    It may leave that to a method of its own, to which it passes the parameter.
+    """
     decl = owner.index.functions.get(binding.function)
-    if decl is None or (decl.name.startswith("_") and decl.name != "__init__"):
+    if decl is None:
         return False
-    names = {parameter.name for parameter in decl.parameters[1:]}
-    return any(
-        isinstance(value, Ref) and len(value.names) == 1 and value.names[0] in names
-        for value in _options(binding.value)
-    )
+    bound = [
+        position
+        for position, parameter in enumerate(decl.parameters)
+        if position and any(_is_name(value, parameter.name) for value in _options(binding.value))
+    ]
+    return any(_is_public(decl) or _is_passed_on(owner, decl, position) for position in bound)
 
 
-def _options(value: Value) -> Iterable[Value]:
-    return value.options if isinstance(value, Choice) else (value,)
+def _is_passed_on(owner: ClassRef, decl: FunctionDecl, position: int) -> bool:
+    """Return whether public methods of a class pass a parameter of theirs to a private method."""
+    for site in owner.index.call_sites:
+        caller = owner.index.functions.get(site.function) if site.name == decl.name else None
+        if caller is None or caller.class_name != decl.class_name or not _is_public(caller):
+            continue
+        passed = argument_of(site.call, decl.parameters[position].name, position - 1)
+        if any(_is_name(passed, parameter.name) for parameter in caller.parameters[1:]):
+            return True
+    return False
+
+
+def _is_public(decl: FunctionDecl) -> bool:
+    return not decl.name.startswith("_") or decl.name == "__init__"
+
+
+def _is_name(value: Value | None, name: str) -> bool:
+    return isinstance(value, Ref) and value.names == (name,)
+
+
+def _options(value: Value) -> tuple[Value, ...]:
+    """Return what a value may be, or may hold."""
+    match value:
+        case Choice(options=options):
+            return options
+        case Items(elements=elements):
+            return elements
+        case _:
+            return (value,)

@@ -170,6 +170,7 @@ class Dispatch:
             tuple(in_process),
             certain=len(known) == 1 and _is_sure(known[0]),
             receiver_classes=_keys(receivers),
+            is_hook=bool(others) and path.is_own_attribute and all(map(_is_empty, known)),
         )
 
     def _initialiser(self, cls: ClassRef) -> FunctionType | None:
@@ -470,6 +471,11 @@ def _key(function: Type) -> str | None:
             return _lambda_key(function)
         case _:
             return None
+
+
+def _is_empty(kind: Type) -> bool:
+    """Return whether a callee is a method that does nothing."""
+    return isinstance(kind, FunctionType) and kind.bound and kind.decl.is_empty
 
 
 def _lambda_key(function: LambdaType) -> str:

@@ -28,6 +28,7 @@ from locklint.models.calls import (
     calls_at_once,
     is_logging,
     may_call_at_once,
+    named_in,
 )
 
 FORMAT = ("__format__", "__str__", "__repr__")
@@ -126,7 +127,7 @@ class ImplicitCalls:
             case Operate(span=span, what=what, operands=(operand, *_)) if what in OPERATORS:
                 yield from self._special(span, operand, OPERATORS[what], _by(what))
             case Call(targets=targets, external=external) if self._immediate and (
-                name := self._declared(targets, external)
+                name := named_in(self._immediate, targets, external)
             ):
                 given = [argument for argument in instruction.arguments if not argument.star]
                 yield from self._calls_of(instruction, given, name)
@@ -170,12 +171,6 @@ class ImplicitCalls:
         if position is not None and position < len(plain):
             given.append(plain[position])
         yield from self._calls_of(call, given, external)
-
-    def _declared(self, targets: tuple[str, ...], external: str | None) -> str | None:
-        """The name by which the settings say that a callee calls at once what it is given."""
-        names = [target.replace(":", ".", 1) for target in targets]
-        names += [external] if external is not None else []
-        return next((name for name in names if name in self._immediate), None)
 
     def _calls_of(self, call: Call, given: list[CallArgument], caller: str) -> Iterator[Call]:
         """The calls of those arguments that are functions of the project."""

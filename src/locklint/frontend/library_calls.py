@@ -175,6 +175,13 @@ class LibraryCalls:
     def _map(self, call: CallValue, scope: Scope) -> Types:
         return (ContainerType("list", (self.evaluator.results(self._first(call, scope)),)),)
 
+    def _values(self, call: CallValue, scope: Scope) -> Types:
+        return (ContainerType("list", (self._next(call, scope),)),)
+
+    def _items(self, call: CallValue, scope: Scope) -> Types:
+        pair = ContainerType("tuple", (UNKNOWN, self._next(call, scope)), ("0", "1"))
+        return (ContainerType("list", ((pair,),)),)
+
     def _type(self, call: CallValue, scope: Scope) -> Types | None:
         if len(call.arguments) != 1:
             return None
@@ -238,6 +245,8 @@ _HELPERS: dict[str, Callable[[LibraryCalls, CallValue, Scope], Types | None]] = 
     "builtins.enumerate": LibraryCalls._enumerate,
     "builtins.zip": LibraryCalls._zip,
     "builtins.map": LibraryCalls._map,
+    "six.iteritems": LibraryCalls._items,
+    "six.itervalues": LibraryCalls._values,
     "builtins.type": LibraryCalls._type,
     "builtins.super": LibraryCalls._super,
     "builtins.object.__new__": LibraryCalls._new,

@@ -38,7 +38,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     but for overrides. ``receiver`` is the receiver of a bound method where the path only holds the
     method, so that the receiver is not before the last dot. ``receiver_classes`` are the keys of
     classes of one of which the receiver is an instance; empty where that is not known. ``awaited``
-    are the functions that a thread, task or future runs whose end the call waits for.
+    are the functions that a thread, task or future runs whose end the call waits for. ``is_hook``:
+    it is a method of the caller's own object that does nothing, and that subclasses replace.
     """
 
     targets: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     receiver: AccessPath | None = None
     receiver_classes: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
+    is_hook: bool = False
 
 
 class ContextManager(msgspec.Struct, frozen=True, gc=False):

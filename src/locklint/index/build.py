@@ -38,6 +38,7 @@ from locklint.index.declarations import (
     Ref,
 )
 from locklint.index.shared import import_target
+from locklint.index.top_imports import top_imports
 from locklint.index.versions import version_test
 
 MAX_CALL_SITES = 30
@@ -120,7 +121,7 @@ class _Builder:
                 if is_top:
                     self._note_statement(current)
                 work.pop()
-        found = self._finish()
+        found = self._finish(top_imports(tree))
         self._let_go()
         return found
 
@@ -137,7 +138,7 @@ class _Builder:
         for scope in self.functions:
             scope.function = None
 
-    def _finish(self) -> ModuleIndex:
+    def _finish(self, loaded: frozenset[str]) -> ModuleIndex:
         source = self.source
         functions = {scope.qualname: scope.freeze(source) for scope in self.functions}
         classes = {scope.qualname: scope.freeze(source) for scope in self.classes}
@@ -161,6 +162,7 @@ class _Builder:
             attribute_stores=freeze(self.attribute_stores),
             exports=self.exports,
             unique=source.unique,
+            top_imports=loaded,
         )
 
     def _call_sites(self) -> tuple[CallSite, ...]:
@@ -328,6 +330,8 @@ class _Builder:
     def _test(self, node: ast.If | ast.While, scope: Scope) -> None:
         if is_lock_test(node.test):
             (scope.function or self.module).note_lock_use(tested_path(node.test), "if")
+        if node.__class__ is ast.If and scope.__class__ is FunctionScope:
+            scope.note_branch(node)
         self.scan(node.test, scope)
         outcome = version_test(node.test, self.source.oldest) if node.__class__ is ast.If else None
         if outcome is not True:

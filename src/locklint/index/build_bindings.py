@@ -115,6 +115,8 @@ class TargetBinder:
         if function is not None and isinstance(receiver, ast.Name):
             owner = function.owner_of_self(receiver.id)
             if owner is not None:
+                if annotation is None and type(value) is Ref and len(value.names) == 1:
+                    annotation = function.class_at(value.names[0], line)
                 binding = Binding(value, line_number(line), where, annotation, element, key=key)
                 add_binding(owner.self_bindings, target.attr, binding)
                 return

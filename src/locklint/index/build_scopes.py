@@ -139,6 +139,7 @@ class FunctionScope(Scope):
         "inner",
         "is_generator",
         "lock_uses",
+        "narrowed",
         "node",
         "nonlocals",
         "parameter_fills",
@@ -172,6 +173,7 @@ class FunctionScope(Scope):
         self.is_generator = False
         self.lock_uses: dict[LockUse, None] = {}
         self.tested: dict[str, tuple[Value, ...]] = _NOTHING
+        self.narrowed: dict[str, list[tuple[int, int, ast.expr]]] = _NOTHING
 
     def note_lock_use(self, of: Written | None, word: str) -> None:
         """Note what may touch a lock, as in `locklint.index.declarations.LockUse`."""
@@ -186,6 +188,27 @@ class FunctionScope(Scope):
             found = value.elements if isinstance(value, Items) else (value,)
             known = self.tested.get(subject.id, ())
             self.tested[subject.id] = tuple(dict.fromkeys((*known, *found)))[:MAX_ITEMS]
+
+    def note_branch(self, node: ast.If) -> None:
+        """Note the branch of a test in which a variable is known to be of a class."""
+        match node.test:
+            case ast.Call(
+                func=ast.Name("isinstance"),
+                args=[ast.Name(name), ast.Name() | ast.Attribute() as cls],
+            ):
+                if self.narrowed is _NOTHING:
+                    self.narrowed = {}
+                last = node.body[-1].end_lineno or node.lineno
+                self.narrowed.setdefault(name, []).append((node.body[0].lineno, last, cls))
+
+    def class_at(self, name: str, line: int) -> Value | None:
+        """Return the class that a test says a variable is of, if nothing binds it again there."""
+        for first, last, cls in reversed(self.narrowed.get(name, ())):
+            if first <= line <= last:
+                bound = self.bindings.get(name, ())
+                is_same = not any(binding.line >= first for binding in bound)
+                return value_of(cls) if is_same else None
+        return None
 
     @property
     def enclosing_function(self) -> FunctionScope | None:
@@ -231,6 +254,7 @@ class FunctionScope(Scope):
             callees="\n".join(self.callees),
             lock_uses=tuple(self.lock_uses),
             is_abstract=_is_abstract(node),
+            is_empty=all(_does_nothing(each) for each in node.body),
             comprehensions=freeze(self.comprehensions),
             tested=self.tested,
         )
@@ -348,6 +372,15 @@ def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         isinstance(decorator, ast.Name) and decorator.id == "staticmethod"
         for decorator in node.decorator_list
     )
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Return whether a statement is a text, an ellipsis, `pass`, or returns None."""
+    match statement:
+        case ast.Pass() | ast.Return(None | ast.Constant(None)) | ast.Expr(ast.Constant()):
+            return True
+        case _:
+            return False
 
 
 def _is_abstract(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

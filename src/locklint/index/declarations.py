@@ -209,8 +209,9 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     and what it passes to functions that call it at once; only the last name, after a dot, stands
     for a callee that also has calls or subscripts in it. ``lock_uses`` are what in its own body
     may touch a lock, each once.
-    ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`. ``tested``
-    are the classes that tests with `isinstance` or `match` name, by variable.
+    ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`;
+    ``is_empty``: it does nothing at all. ``tested`` are the classes that tests with `isinstance` or
+    `match` name, by variable.
     """
 
     qualname: str
@@ -236,6 +237,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
     callees: str = ""
     lock_uses: tuple[LockUse, ...] = ()
     is_abstract: bool = False
+    is_empty: bool = False
     comprehensions: dict[str, tuple[Binding, ...]] = {}
     tested: dict[str, tuple[Value, ...]] = {}
 
@@ -294,7 +296,8 @@ class ModuleIndex(msgspec.Struct, frozen=True, array_like=True):
     targets of a name that is imported in several ways; ``star_imports`` are the modules imported
     with ``*``.
     ``module_statements`` are the spans of top-level statements, other than functions and classes,
-    that may touch a lock.
+    that may touch a lock. ``top_imports`` are the modules that the module's own code imports, as it
+    writes them.
     """
 
     module: str
@@ -312,6 +315,7 @@ class ModuleIndex(msgspec.Struct, frozen=True, array_like=True):
     attribute_stores: dict[str, tuple[Binding, ...]] = {}  # `x.attr = value`, x not self, by attr
     exports: tuple[str, ...] = ()
     unique: str = ""  # set where another file of the run has the same module name
+    top_imports: frozenset[str] = frozenset()
 
     def __hash__(self) -> int:
         # Places in a file are looked up often, and a run has one index for a path.

@@ -12,12 +12,14 @@ from functools import cached_property
 
 import msgspec
 
-from locklint.index.declarations import CallValue, ClassDecl, FunctionDecl, ModuleIndex, Ref
+from locklint.index.declarations import CallValue, ClassDecl, FunctionDecl, ModuleIndex, Ref, Value
 
 _WORD = re.compile(rb"\w+")
 _DOTTED = re.compile(rb"[\w.]+")
 _BASES = re.compile(rb"^[ \t]*class[ \t]+\w+[ \t]*\(([^)]+)\)", re.MULTILINE)
 _NOTHING: frozenset[bytes] = frozenset()
+_MOST_MAKERS = 2
+"""The largest number of functions that return one another's lock."""
 
 
 def imported_names(data: bytes) -> frozenset[bytes]:
@@ -45,6 +47,9 @@ class LockHolders(msgspec.Struct, frozen=True, dict=True):
     @classmethod
     def of(cls, indexes: Iterable[ModuleIndex], makers: frozenset[str]) -> LockHolders:
         """Return those of some files; ``makers`` are the names of all that makes a lock."""
+        indexes = list(indexes)
+        for _ in range(_MOST_MAKERS):
+            makers |= _functions_that_make(indexes, makers)
         found: dict[bytes, frozenset[bytes]] = {}
         for index in indexes:
             module = index.module.rpartition(".")[2].encode()
@@ -109,13 +114,39 @@ def _names(index: ModuleIndex, makers: frozenset[str]) -> Iterable[str]:
             yield function.name
 
 
+def _functions_that_make(indexes: Iterable[ModuleIndex], makers: frozenset[str]) -> frozenset[str]:
+    """Return the names of functions that return what one of some makers makes."""
+    return frozenset(
+        function.name
+        for index in indexes
+        for function in index.functions.values()
+        if function.name not in makers
+        and any(_is_made(value, makers) for value in _returned(function))
+    )
+
+
+def _returned(function: FunctionDecl) -> Iterable[Value]:
+    """Yield what a function returns; for a variable, what it is bound to."""
+    for value in function.returns:
+        if isinstance(value, Ref) and len(value.names) == 1:
+            yield from (each.value for each in function.locals.get(value.names[0], ()))
+        else:
+            yield value
+
+
+def _is_made(value: Value, makers: frozenset[str]) -> bool:
+    return (
+        isinstance(value, CallValue)
+        and isinstance(value.callee, Ref)
+        and value.callee.names[-1] in makers
+    )
+
+
 def _has_lock(index: ModuleIndex, cls: ClassDecl, makers: frozenset[str]) -> bool:
     tables = [cls.attributes]
     tables += [index.functions[method].self_bindings for method in cls.methods.values()]
     return any(
-        isinstance(value := binding.value, CallValue)
-        and isinstance(value.callee, Ref)
-        and value.callee.names[-1] in makers
+        _is_made(binding.value, makers)
         for table in tables
         for bindings in table.values()
         for binding in bindings

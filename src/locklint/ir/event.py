@@ -24,7 +24,15 @@ class EventKind(IdentityEnum):
     LOG = "log"  # hands a record to handlers, each of which has a lock
     BLOCK = "block"  # does not come back for long: a sleep
     FORK = "fork"  # makes a process that is a copy of this one, or may be
+    TRANSFER = "transfer"  # waits for another computer, or for a database
+    FILE = "file"  # reads or writes a file, or starts a program
     CALLBACK = "callback"  # calls what others have passed in
+    OBSERVER = "observer"  # calls a method of one of the objects that others have passed in
+    ANSWER = (
+        "answer"  # calls one after the other of what others have passed in, and uses what it gives
+    )
+    HOOK = "hook"  # calls a method that does nothing but in subclasses
+    IMPORT = "import"  # runs the code of a module, if that is not loaded yet
     AWAIT = "await"  # suspends the task, and lets others run
     READ = "read"  # of an attribute of the object whose method it is
     WRITE = "write"  # of such an attribute, or of what it holds
@@ -48,6 +56,9 @@ class Access(IdentityEnum):
 ACCESSES = frozenset((EventKind.READ, EventKind.WRITE))
 """The kinds that are about data. There are many of each: only rules about data want them."""
 
+NOT_FOR_CALLERS = frozenset((EventKind.FILE, EventKind.IMPORT))
+"""The kinds that are looked at in the function alone that holds a lock."""
+
 ALL_EVENTS = frozenset(EventKind) - ACCESSES
 """The kinds that are about locks and waiting."""
 
@@ -58,7 +69,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     ``lock`` and ``mode`` are of an acquisition; ``name`` and ``path`` say what is called outside
     the program, and on what; or how an attribute is accessed, and which. ``holder`` is what a
     callee knows about the object whose attribute the lock is. ``awaited`` are the functions that
-    run in what is waited for, as far as is known.
+    run in what is waited for, as far as is known. ``needs`` is a parameter of the function: the
+    event happens only if that is true.
     """
 
     kind: EventKind
@@ -68,3 +80,4 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     path: AccessPath | None = None
     holder: Holder | None = None
     awaited: tuple[str, ...] = ()
+    needs: str = ""

@@ -139,7 +139,10 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     it is known to have, it cannot raise in practice. ``receiver`` is the receiver of a callee that
     is a bound method, where it is not before the last dot; ``receiver_classes`` are the keys of
     classes of one of which it is an instance. ``awaited``: see `resolver.Callee`. ``kept_in`` is
-    the attribute of `self` that keeps what is called, if that is not known otherwise.
+    the attribute of `self` that keeps what is called, or the parameter that is called, if that is
+    not known otherwise; ``observed_in`` is the one that keeps the objects whose methods a loop
+    calls. ``blocks`` is the name by which the settings say that the call may take long.
+    ``is_hook``: see `resolver.Callee`.
     """
 
     span: Span
@@ -161,6 +164,9 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     receiver_classes: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
     kept_in: AccessPath | None = None
+    observed_in: AccessPath | None = None
+    blocks: str = ""
+    is_hook: bool = False
 
     @property
     def written_receiver(self) -> AccessPath | None:

@@ -28,7 +28,8 @@ class Entry(msgspec.Struct, frozen=True):
     """The start of an interruption, in ``function``.
 
     ``registrar`` is the key of the function that has registered it, in the file ``path``. Without a
-    ``registration`` it is the method that runs before an object is freed.
+    ``registration`` it is the method that runs before an object is freed, or a decorator
+    registers it.
     """
 
     function: str

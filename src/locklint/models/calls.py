@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 EXPECTING_MANAGER = "pytest.raises"
 """The name used for all context managers that expect an exception in a test."""
 
@@ -109,6 +111,30 @@ _MAY_CALL_AT_ONCE = frozenset(
         "concurrent.futures._base.Future.add_done_callback",
     }
 )
+
+
+class DeclaredCalls(NamedTuple):
+    """The dotted names of functions of which the settings say more.
+
+    Those that call at once what they are given, and those that may take long.
+    """
+
+    immediate: frozenset[str] = frozenset()
+    blocking: frozenset[str] = frozenset()
+
+
+NOTHING_DECLARED = DeclaredCalls()
+
+
+def named_in(
+    declared: frozenset[str], targets: tuple[str, ...], external: str | None
+) -> str | None:
+    """Return the declared name of a callee: of functions of the project, or a library's."""
+    if not declared:
+        return None
+    names = [target.replace(":", ".", 1) for target in targets]
+    names += [external] if external is not None else []
+    return next((name for name in names if name in declared), None)
 
 
 def may_call_at_once(dotted: str) -> bool:

@@ -12,6 +12,7 @@ from locklint.ir.event import EventKind
 from locklint.ir.instruction import CallArgument, Constant, has_timeout
 from locklint.models.calls import is_logging
 from locklint.models.processes import FORKS, PROCESS_START
+from locklint.models.transfers import LOCAL, REMOTE
 
 # A thread, future or executor is waited for; to leave the ``with`` of one waits too.
 _WAITS = ("join", "result", "exception", "shutdown", "__exit__")
@@ -23,6 +24,10 @@ PROCESS_JOIN = "process join"
 
 SLEEP = "time.sleep"
 """The call whose first argument says how long it blocks."""
+
+_ADD = "Future.add_done_callback"
+
+_OF_OTHERS = (Root.PARAMETER, Root.SELF)
 
 _LONG = 1.0
 """The number of seconds of sleep that is worth a finding."""
@@ -47,6 +52,13 @@ class CallEvent(msgspec.Struct, frozen=True):
         match self.kind:
             case EventKind.JOIN | EventKind.LISTEN:
                 return any(not self._waits_with(argument) for argument in arguments)
+            case EventKind.CALLBACK if self.name == _ADD:
+                # Calls of a known function are followed.
+                value = arguments[0].value if arguments else None
+                is_unknown = isinstance(value, AccessPath) and value.root in _OF_OTHERS
+                return not is_unknown
+            case EventKind.TRANSFER | EventKind.FILE:
+                return has_timeout(arguments, self.timeout)
             case EventKind.BLOCK if self.name != SLEEP:
                 return has_timeout(arguments, self.timeout)
             case EventKind.BLOCK if arguments:
@@ -56,6 +68,14 @@ class CallEvent(msgspec.Struct, frozen=True):
                 return not isinstance(value, AccessPath) or value.root is not Root.TEMP
             case _:
                 return False
+
+    def needed(self, arguments: tuple[CallArgument, ...]) -> AccessPath | None:
+        """Return the parameter that says whether to wait, where a caller decides that."""
+        if self.name != "shutdown":
+            return None
+        given = [each.value for each in arguments if each.name in (None, "wait")]
+        value = given[0] if given else None
+        return value if isinstance(value, AccessPath) and value.is_parameter else None
 
     def _waits_with(self, argument: CallArgument) -> bool:
         """Return whether a wait with this argument is without limit.
@@ -116,20 +136,47 @@ _BLOCKS = {
         ("builtins.input", None),
     )
 }
+POOL_TERMINATE = "Pool.terminate"
+"""The name of the event that ends a pool of workers, and waits for its own threads."""
+
+_POOLS = {
+    f"{pool}.{method}": CallEvent(EventKind.BLOCK, f"Pool.{method}")
+    for pool in (
+        "multiprocessing.Pool",
+        "multiprocessing.dummy.Pool",
+        "multiprocessing.pool.Pool",
+        "multiprocessing.pool.ThreadPool",
+    )
+    for method in ("apply", "join", "map", "starmap", "terminate")
+}
+_TRANSFERS = {
+    dotted: CallEvent(kind, shown, row.timeout)
+    for kind, rows in ((EventKind.TRANSFER, REMOTE), (EventKind.FILE, LOCAL))
+    for row in rows
+    for dotted, shown in row.dotted()
+}
 
 _RESULTS = {
     f"concurrent.futures.{module}Future.{method}": CallEvent(EventKind.CALLBACK, f"Future.{method}")
     for module in ("", "_base.")
-    for method in ("set_result", "set_exception", "cancel")
+    for method in ("set_result", "set_exception", "cancel", "add_done_callback")
+}
+_SENDS = {
+    f"{owner}.{method}": CallEvent(EventKind.CALLBACK, f"Signal.{method}")
+    for owner in ("blinker.Signal", "blinker.signal", "django.dispatch.Signal")
+    for method in ("send", "send_robust")
 }
 
-RUNS_CALLBACKS = frozenset(event.name for event in _RESULTS.values())
+MAY_RUN_CALLBACKS = frozenset((_ADD, "Signal.send", "Signal.send_robust"))
+"""The names of those that run callbacks if there are any, or if the future is done already."""
+
+RUNS_CALLBACKS = frozenset(event.name for event in (*_RESULTS.values(), *_SENDS.values()))
 """The names of events that run the callbacks of a future at once; no variable has such a name."""
 
-_COMMON_NAMES = frozenset(("call", "cancel", "input", "run", "system", "wait"))
+_COMMON_NAMES = frozenset("apply call cancel input map run system wait".split())
 """Last names of calls that block which many other functions have."""
 
-_NAMED = {**_BLOCKS, **_FORKS, **_LISTENS, **_RESULTS, **_SIGNALS}
+_NAMED = {**_BLOCKS, **_FORKS, **_LISTENS, **_POOLS, **_RESULTS, **_SENDS, **_SIGNALS, **_TRANSFERS}
 
 
 def event_of(dotted: str) -> CallEvent | None:
@@ -157,9 +204,10 @@ def waits_for(dotted: str) -> bool:
 def sought_in_callees(kinds: frozenset[EventKind]) -> frozenset[EventKind]:
     """Return the kinds of calls, of those that are wanted, that are looked for in callees.
 
-    Log records, waits for events and what ends these are looked for where locks are held only.
+    Log records, files, waits for events and what ends these are looked for where locks are held
+    only.
     """
-    return kinds - {EventKind.LISTEN, EventKind.SIGNAL, EventKind.LOG}
+    return kinds - {EventKind.FILE, EventKind.LISTEN, EventKind.SIGNAL, EventKind.LOG}
 
 
 def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
@@ -167,7 +215,7 @@ def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:
 
     Names such as `get` and `run` are those of too many other methods.
     """
-    asked = sought_in_callees(kinds)
+    asked = sought_in_callees(kinds) - {EventKind.TRANSFER}
     known = {**_JOINS, **_NAMED}
     names = {name.rpartition(".")[2] for name, event in known.items() if event.kind in asked}
     return frozenset(names - _COMMON_NAMES)

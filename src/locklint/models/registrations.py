@@ -68,8 +68,3 @@ IGNORING = frozenset({"SIG_IGN", "SIG_DFL"})
 def registrars(dotted: str) -> tuple[Registrar, ...]:
     """Return the functions that a call of an external name registers."""
     return _REGISTRARS.get(dotted, ())
-
-
-def decorates(dotted: str) -> Context | None:
-    """Return the context in which a function runs that a decorator of that name registers."""
-    return Context.ATEXIT if dotted == "atexit.register" else None

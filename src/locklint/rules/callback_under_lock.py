@@ -1,7 +1,9 @@
 """## What it does
 
 Finds calls, with a lock held, of callables that users of a class have passed to it, and calls that
-run the callbacks of a future at once (`set_result`, `set_exception`, `cancel`).
+run the callbacks of a future at once (`set_result`, `set_exception`, `cancel`). It also finds other
+calls of code that the class does not know: of observers in a loop, of hooks that do nothing but in
+subclasses, of a callable that is a parameter, and of the receivers of a signal.
 
 ## Why is this bad?
 
@@ -63,10 +65,16 @@ A finding is a warning if a public method binds the attribute to a parameter or 
 attribute's container, or if a public attribute is only ever bound to None; the lock is not
 re-entrant; and a public function acquires it. Other findings are info.
 
-A call whose result is used is not reported, because that is no notification: `self._clock()`. Calls
-of parameters are not reported, because most are made by design (`key`, `factory`), and neither are
-methods of objects that are passed in. Functions of the program that are passed are followed by the
-rules for deadlocks.
+Observers are objects that users pass in, and that a loop tells something: it calls a method of
+each, passes an argument, and ignores the result. A loop that closes them tells them nothing. A hook
+is a method of the object itself that does nothing, and that a subclass in the program replaces.
+`add_done_callback` is reported for callables that are not known, because a future that is done runs
+them at once. None of these is looked for beyond three calls.
+
+A call whose result is used is not reported, because that is no notification: `self._clock()`. The
+exception is a loop over callbacks that keeps their results. A parameter is reported where a public
+function that holds the lock calls it as a statement, and passes something. Functions of the program
+that are passed are followed by the rules for deadlocks.
 
 ## References
 
@@ -86,27 +94,30 @@ from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef, LockRole
-from locklint.models.events import RUNS_CALLBACKS
+from locklint.models.events import MAY_RUN_CALLBACKS, RUNS_CALLBACKS
 from locklint.rule import Rule
+
+_MOST_CALLS = 3
+"""The largest number of calls that lead to what is no plain callback."""
+
+_KINDS = (EventKind.CALLBACK, EventKind.ANSWER, EventKind.OBSERVER, EventKind.HOOK)
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each call of a callback under a lock, or a call that leads to one."""
     public = _acquired_in_public(program)
     for key in sorted(program.composition.pairs):
-        for pair in best_by_place(filter(_matters, program.composition.pairs[key])):
+        pairs = program.composition.pairs[key]
+        for pair in best_by_place(each for each in pairs if _matters(program, each)):
             lock = pair.held[-1].lock
             story = Story(program, pair)
             *_, last = pair.chain()
-            name = last.event.name
             is_needed_again = not lock.kind.reentrant and lock_name(lock) in public
             is_warning = is_needed_again and _is_of_user(program, last)
             yield RULE.finding(
                 program.functions[key],
                 pair.span,
-                f"`{name}()` runs callbacks while `{display_name(lock)}` is held"
-                if name in RUNS_CALLBACKS
-                else f"callback `{name}()` is called while `{display_name(lock)}` is held",
+                _message(last, display_name(lock)),
                 severity=Severity.WARNING if is_warning else Severity.INFO,
                 locks=(lock,),
                 steps=[*story.steps("runs code of others"), *story.made(lock)],
@@ -114,18 +125,45 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _matters(pair: CriticalPair) -> bool:
+def _message(last: CriticalPair, lock: str) -> str:
+    name = last.event.name
+    match last.event.kind:
+        case EventKind.HOOK:
+            return f"`{name}()`, which subclasses replace, is called while `{lock}` is held"
+        case EventKind.OBSERVER:
+            return f"`{name}()` is called of objects of others while `{lock}` is held"
+        case _ if name in RUNS_CALLBACKS:
+            return f"`{name}()` runs callbacks while `{lock}` is held"
+        case _:
+            return f"callback `{name}()` is called while `{lock}` is held"
+
+
+def _matters(program: Program, pair: CriticalPair) -> bool:
     """Return whether the function itself holds a lock of threads where a callback is called.
 
     A future that the function has made itself has no callbacks yet.
     """
-    if pair.event.kind is not EventKind.CALLBACK or not pair.is_innermost:
+    if pair.event.kind not in _KINDS or not pair.is_innermost:
         return False
     *_, last = pair.chain()
     path = last.event.path
-    if path is None or path.root in (Root.LOCAL, Root.TEMP):
+    if path is None or not _excludes_threads(pair.held[-1].lock):
         return False
-    return _excludes_threads(pair.held[-1].lock)
+    is_plain = last.event.kind is EventKind.CALLBACK and last.event.name not in MAY_RUN_CALLBACKS
+    if not is_plain and pair.depth > _MOST_CALLS:
+        return False
+    if last.event.kind is EventKind.OBSERVER:
+        return _is_given(program, last)
+    if last.event.kind is EventKind.HOOK:
+        # Of another object, the class is mostly known, and with it the method.
+        return pair.event.path is not None and pair.event.path.is_own_attribute
+    if path.root is Root.PARAMETER:
+        function = program.functions[last.function]
+        return pair.inner is None and not function.name.startswith("_")
+    if last.event.name in MAY_RUN_CALLBACKS:
+        # Calls of a known callback are followed.
+        return all(called.span != last.span for called in program.states[last.function].calls)
+    return path.root not in (Root.LOCAL, Root.TEMP)
 
 
 def _excludes_threads(lock: LockRef) -> bool:
@@ -134,11 +172,17 @@ def _excludes_threads(lock: LockRef) -> bool:
 
 def _is_of_user(program: Program, last: CriticalPair) -> bool:
     """Return whether users of a class have passed what is called, or wait for the future."""
-    path = last.event.path
-    if last.event.name in RUNS_CALLBACKS:
-        return True
-    key = program.functions[last.function].class_key
-    return path is not None and (key, path.name) in program.user_callbacks
+    event = last.event
+    if event.kind is not EventKind.CALLBACK or event.name in MAY_RUN_CALLBACKS:
+        return False
+    return event.name in RUNS_CALLBACKS or _is_given(program, last)
+
+
+def _is_given(program: Program, last: CriticalPair) -> bool:
+    """Return whether users of a class have passed what an attribute keeps."""
+    path, key = last.event.path, program.functions[last.function].class_key
+    is_own = path is not None and path.root is Root.SELF
+    return is_own and path is not None and (key, path.name) in program.user_callbacks
 
 
 def _acquired_in_public(program: Program) -> set[str]:
@@ -159,6 +203,6 @@ RULE = Rule(
     summary="a callback of others runs while a lock is held",
     page=__doc__,
     preview=True,
-    wants=frozenset({EventKind.CALLBACK}),
+    wants=frozenset(_KINDS),
     check=check,
 )
