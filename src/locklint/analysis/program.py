@@ -14,6 +14,7 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.condition_waits import ConditionWaits, FaultyWait
 from locklint.analysis.critical_pair import is_known
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
+from locklint.analysis.double_checked import DoubleCheck, DoubleChecks
 from locklint.analysis.events import LockStates
 from locklint.analysis.guarded_data import DataAccess, DataKey, guarded_data
 from locklint.analysis.guards import is_guarded_release
@@ -276,6 +277,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def faulty_waits(self) -> tuple[FaultyWait, ...]:
         """Return the waits on conditions after which nothing tests again what they waited for."""
         return tuple(ConditionWaits(self.call_graph, self.functions, self.sources).faults())
+
+    @cached_property
+    def double_checks(self) -> tuple[DoubleCheck, ...]:
+        """Return the data that is tested without a lock and made with it, in a faulty way."""
+        return tuple(DoubleChecks(self.call_graph, self.functions, self.sources).found())
 
     @cached_property
     def waits_with_locks(self) -> tuple[WaitWithLock, ...]:
