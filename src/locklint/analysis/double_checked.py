@@ -12,7 +12,7 @@ read the datum, and any method of the object that is not known.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ import msgspec
 
 from locklint.analysis.guarded_data import CONSTRUCTION
 from locklint.analysis.presence import Absence, Datum, Presence, is_nothing
+from locklint.analysis.sections import ends_section, held_after
 from locklint.analysis.tested_data import TestedData
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
@@ -38,8 +39,6 @@ from locklint.ir.instruction import (
     Instruction,
     Operand,
     Read,
-    Release,
-    Wait,
 )
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.operands import condition_paths, terminator_paths, used_paths
@@ -180,7 +179,9 @@ class _Sections:
         """Return the blocks that end, or begin, with a lock held."""
         found: set[BlockId] = set()
         for point, acquire in self._acquires:
-            for _, here in self._after(point, acquire, all_successors):
+            for _, here in held_after(
+                self._function, point.block, point.index, acquire.lock, all_successors
+            ):
                 found.add(here)
         return found
 
@@ -237,7 +238,7 @@ class _Sections:
             here, start, again = work.popleft()
             block = self._function.blocks[here]
             for index, each in enumerate(block.instructions[start:], start):
-                if isinstance(each, Release | Wait) and each.lock.path == acquire.lock.path:
+                if ends_section(each, acquire.lock):
                     break
                 if isinstance(each, Assign) and self._binds(each, datum, here):
                     where = _Point(here, index)
@@ -364,7 +365,7 @@ class _Sections:
         is_known = isinstance(assign.value, Display) or (
             maker is not None and (not isinstance(maker[0], Call) or _makes_object(maker[0]))
         )
-        for each, block in self._after(where, acquire):
+        for each, block in held_after(self._function, where.block, where.index, acquire.lock):
             if isinstance(each, Assign):
                 other = self._presence.datum(self._presence.value(each.target, block, each)[0])
                 if other == datum:
@@ -384,28 +385,6 @@ class _Sections:
                 if isinstance(each, Assign) and each.value in names:
                     names.add(each.target)
         return names
-
-    def _after(
-        self,
-        where: _Point,
-        acquire: Acquire,
-        successors: Callable[[BasicBlock], Iterable[BlockId]] = BasicBlock.successors,
-    ) -> Iterator[tuple[Instruction, BlockId]]:
-        """Yield the instructions after a place while the lock is held, and their blocks."""
-        entered: set[BlockId] = set()
-        work = deque([(where.block, where.index + 1)])
-        while work:
-            here, start = work.popleft()
-            block = self._function.blocks[here]
-            for each in block.instructions[start:]:
-                if isinstance(each, Release | Wait) and each.lock.path == acquire.lock.path:
-                    break
-                yield each, here
-            else:
-                for following in successors(block):
-                    if following not in entered:
-                        entered.add(following)
-                        work.append((following, 0))
 
     def _completes(self, each: Instruction, names: set[AccessPath]) -> bool:
         """Return whether an instruction changes the object that has one of some names."""

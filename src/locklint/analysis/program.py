@@ -13,6 +13,7 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.condition_waits import ConditionWaits, FaultyWait
 from locklint.analysis.critical_pair import is_known
+from locklint.analysis.data_guards import DataGuards
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
 from locklint.analysis.double_checked import DoubleCheck, DoubleChecks
 from locklint.analysis.events import LockStates
@@ -113,6 +114,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def data(self) -> dict[DataKey, tuple[DataAccess, ...]]:
         """Return the accesses to attributes, if a rule wants them."""
         return guarded_data(self.states, self.unseen_callers)
+
+    @cached_property
+    def data_guards(self) -> DataGuards:
+        """Return the locks that guard attributes, if a rule wants the accesses."""
+        return DataGuards(self.data, self.call_graph, self.sources, self.unseen_callers)
 
     @cached_property
     def threads(self) -> Threads:

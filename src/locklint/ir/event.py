@@ -42,6 +42,7 @@ class Access(IdentityEnum):
     PUT = "put an element"
     DELETE = "delete"
     CHANGE = "change"  # by a method of the container
+    CLEAR = "clear"  # by the method that needs nothing of what was in it
 
 
 ACCESSES = frozenset((EventKind.READ, EventKind.WRITE))
