@@ -20,7 +20,7 @@ import msgspec
 
 from locklint.analysis.guarded_data import CONSTRUCTION
 from locklint.analysis.presence import Absence, Datum, Presence, is_nothing
-from locklint.analysis.sections import ends_section, held_after
+from locklint.analysis.sections import ends_section, held_after, locked_blocks
 from locklint.analysis.tested_data import TestedData
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
@@ -176,14 +176,7 @@ class _Sections:
 
     @cached_property
     def _locked(self) -> set[BlockId]:
-        """Return the blocks that end, or begin, with a lock held."""
-        found: set[BlockId] = set()
-        for point, acquire in self._acquires:
-            for _, here in held_after(
-                self._function, point.block, point.index, acquire.lock, all_successors
-            ):
-                found.add(here)
-        return found
+        return locked_blocks(self._function)
 
     def _is_not_shared(self, datum: Datum) -> bool:
         """Return whether the object of the method is still being made."""
@@ -257,7 +250,7 @@ class _Sections:
             yield where, assign, again
 
     def _binds(self, assign: Assign, datum: Datum, block: BlockId) -> bool:
-        path, _ = self._presence.value(assign.target, block, assign)
+        path = self._presence.bound_by(assign, block)
         return self._presence.datum(path) == datum and not is_nothing(assign.value)
 
     def _may_test(
@@ -367,7 +360,7 @@ class _Sections:
         )
         for each, block in held_after(self._function, where.block, where.index, acquire.lock):
             if isinstance(each, Assign):
-                other = self._presence.datum(self._presence.value(each.target, block, each)[0])
+                other = self._presence.datum(self._presence.bound_by(each, block))
                 if other == datum:
                     return None
                 if other is not None and other in used:

@@ -175,6 +175,11 @@ class Presence:
             path, block, before = path.replace_prefix(root, bound[0]), *bound[1:]
         return path, block
 
+    def bound_by(self, assign: Assign, block: BlockId) -> AccessPath:
+        """Return the path that an assignment binds, with its holder as what it stands for."""
+        target = assign.target
+        return self.value(target, block, assign)[0] if target.fields else target
+
     def _bound_to(
         self, variable: AccessPath, block: BlockId, before: Instruction | None
     ) -> tuple[AccessPath, BlockId, Instruction] | None:

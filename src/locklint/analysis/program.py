@@ -29,6 +29,7 @@ from locklint.analysis.interruptions import Interruptions
 from locklint.analysis.leftover_releases import Leftover, leftover_releases
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
+from locklint.analysis.lock_registries import RacyInsertion, racy_insertions
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
 from locklint.analysis.passed import Passed
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
@@ -288,6 +289,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def double_checks(self) -> tuple[DoubleCheck, ...]:
         """Return the data that is tested without a lock and made with it, in a faulty way."""
         return tuple(DoubleChecks(self.call_graph, self.functions, self.sources).found())
+
+    @cached_property
+    def racy_insertions(self) -> tuple[RacyInsertion, ...]:
+        """Return the places that store a new lock for a key without a lock."""
+        return tuple(racy_insertions(self.call_graph, self.sources))
 
     @cached_property
     def waits_with_locks(self) -> tuple[WaitWithLock, ...]:

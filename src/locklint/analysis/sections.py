@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
+from locklint.dataflow.order import all_successors
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import BlockId, Instruction, Release, Wait
+from locklint.ir.instruction import Acquire, BlockId, Instruction, Release, Wait
 from locklint.ir.lock import LockRef
 
 
@@ -37,3 +38,14 @@ def held_after(
 def ends_section(instruction: Instruction, lock: LockRef) -> bool:
     """Return whether an instruction releases a lock, if only for a while."""
     return isinstance(instruction, Release | Wait) and instruction.lock.path == lock.path
+
+
+def locked_blocks(function: Function) -> set[BlockId]:
+    """Return the blocks with instructions that run with a lock held that the function acquires."""
+    return {
+        here
+        for block in function.blocks.values()
+        for index, each in enumerate(block.instructions)
+        if isinstance(each, Acquire)
+        for _, here in held_after(function, block.id, index, each.lock, all_successors)
+    }

@@ -73,18 +73,18 @@ class Account:
 ## Known limits
 
 An attribute is judged if a lock of the object, or of the program, is held at half of the accesses
-to it. A write without it is a warning at four of five accesses, with two writes among them, or if it
-calculates the new value from the old one, as another write with the lock does. The constructor, and
-private methods that only it calls, do not count, except for an attribute of the class. A private
-method holds what all calls of it hold. Not reported are methods whose names or docstrings say that
-the caller holds the lock, accesses with another lock held (LCK803), attributes of other objects
-than the method's own, and globals.
+to it. A write without it is a warning at four of five accesses, with two writes among them, or if
+it calculates the new value from the old one, as another write with the lock does. The constructor,
+and private methods that only it calls, do not count, except for an attribute of the class. A
+private method holds what all calls of it hold. Not reported are methods whose names or docstrings
+say that the caller holds the lock, accesses with another lock held (LCK803), attributes of other
+objects than the method's own, and globals.
 
-Info is what is mostly harmless. Binding a new object or a constant, and clearing a container, mostly
-prepare what other threads use later, or come after them; a constant is reported only if it is
+Info is what is mostly harmless. To bind a new object or a constant, or to clear a container, mostly
+prepares what other threads use later, or comes after them; a constant is reported only if it is
 tested and bound with the lock. So do `__enter__`, and what comes after a wait for a thread or an
 executor in the same method. A base class outside the program that is called with the lock held may
-call any method with it. Locks of tasks need no lock where nothing awaits.
+call any method with it. Tasks need no lock where nothing awaits.
 
 ## References
 
