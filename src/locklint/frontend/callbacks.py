@@ -20,7 +20,7 @@ from locklint.ir.instruction import Constant
 _HOPS = 6
 """The largest number of variables and calls that are followed."""
 
-_COPIES = frozenset("enumerate frozenset iter list reversed set sorted tuple".split())
+_COPIES = frozenset("copy enumerate frozenset iter list reversed set sorted tuple".split())
 """Functions, as they are written, that give the elements of their first argument."""
 
 _LOOKUPS = frozenset("copy get items pop popitem popleft setdefault values".split())
@@ -71,7 +71,7 @@ def _sources(variable: AccessPath, definitions: Definitions) -> list[AccessPath 
         first = call.arguments[0].value if call.arguments else None
         if call.callee is not None and str(call.callee) in _COPIES:
             return [first if isinstance(first, AccessPath) else None]
-        if call.callee is not None and call.callee.name in _LOOKUPS:
+        if call.callee is not None and call.callee.fields and call.callee.name in _LOOKUPS:
             return [call.callee.parent()]
         return [None]
     if variable.root not in (Root.LOCAL, Root.TEMP):
