@@ -13,7 +13,7 @@ from locklint.analysis.contracts import says_caller_holds
 from locklint.analysis.guarded_data import DataAccess, DataKey
 from locklint.analysis.sections import held_after
 from locklint.ir.cfg import Function
-from locklint.ir.event import Access, EventKind
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import Acquire, Call
 from locklint.ir.lock import Exactness, LockRef
 
@@ -175,7 +175,7 @@ def _by_line(accesses: Iterable[DataAccess]) -> list[DataAccess]:
 
 
 def _rank(access: DataAccess) -> int:
-    return 2 * access.is_write + (access.how is Access.ITERATE)
+    return 2 * access.is_write + access.iterates
 
 
 def _most_held(accesses: list[DataAccess]) -> LockRef | None:

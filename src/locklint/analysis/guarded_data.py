@@ -71,6 +71,11 @@ class DataAccess(msgspec.Struct, frozen=True):
         """Return whether it changes the attribute, or the container that it holds."""
         return self.kind is EventKind.WRITE
 
+    @property
+    def iterates(self) -> bool:
+        """Return whether it iterates over the container itself, not over a copy."""
+        return self.how in (Access.ITERATE, Access.ITERATE_VIEW)
+
 
 def guarded_data(
     states: Mapping[str, LockStates], unseen_callers: frozenset[str]

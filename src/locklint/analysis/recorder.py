@@ -76,6 +76,8 @@ from locklint.models.changes import changes_container
 _Locks: TypeAlias = "tuple[tuple[Held, ...], tuple[LockKey, ...], tuple[LockKey, ...]]"
 
 
+_VIEWS = frozenset(f"builtins.dict.{name}" for name in ("items", "keys", "values"))
+
 _PUTTING = (Access.BIND, Access.BIND_CONSTANT, Access.UPDATE, Access.CHANGE, Access.CLEAR)
 """Accesses to an element that put something new into its container."""
 
@@ -91,6 +93,7 @@ class Recorder(Observer):
         self._wanted = wanted
         self.notes_accesses = not wanted.isdisjoint(ACCESSES)
         self._seen: set[tuple[object, ...]] = set()
+        self._views: dict[AccessPath, AccessPath] = {}
 
     def _locks(self, disjunct: Disjunct) -> _Locks:
         """Return the locks that are held, those of callers that are released, and the free ones."""
@@ -171,6 +174,9 @@ class Recorder(Observer):
 
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
         """Note a call, as an event or of functions of the program."""
+        if self.notes_accesses and call.result is not None and call.external in _VIEWS:
+            if call.callee is not None and call.callee.fields:
+                self._views[call.result] = call.callee.parent()
         if self.notes_accesses and call.external is not None and changes_container(call.external):
             if call.callee is not None and call.callee.fields:
                 container = call.callee.parent()
@@ -250,7 +256,9 @@ class Recorder(Observer):
             case Operate(kind=OperateKind.DELETE | OperateKind.DELETE_SLICE, operands=(path, *_)):
                 self._access(EventKind.WRITE, Access.DELETE, path, span, disjunct)
             case Operate(kind=OperateKind.ITERATE, operands=(path,)):
-                self._access(EventKind.READ, Access.ITERATE, path, span, disjunct)
+                how = Access.ITERATE_VIEW if path in self._views else Access.ITERATE
+                viewed = self._views.get(path, path)
+                self._access(EventKind.READ, how, viewed, span, disjunct)
 
     def _access(
         self, kind: EventKind, how: Access, path: AccessPath, span: Span, disjunct: Disjunct

@@ -36,6 +36,7 @@ class Access(IdentityEnum):
 
     READ = "read"
     ITERATE = "iterate"
+    ITERATE_VIEW = "iterate over a view"  # of a dictionary: its keys, values or items
     BIND = "bind"
     UPDATE = "update"  # binds what was calculated from the old value
     BIND_CONSTANT = "bind a constant"

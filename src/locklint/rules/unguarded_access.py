@@ -96,7 +96,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.data_guards import GuardedDatum
-from locklint.analysis.guarded_data import DataAccess
+from locklint.analysis.guarded_data import CONSTRUCTION, DataAccess
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, made_step, step
 from locklint.core.diagnostic import Diagnostic, Severity, StepRole
@@ -158,6 +158,8 @@ def _is_judged(datum: GuardedDatum, access: DataAccess) -> bool:
 
 
 def _severity(datum: GuardedDatum, access: DataAccess) -> Severity:
+    if access.how is Access.PUT and access.function.name in CONSTRUCTION:
+        return Severity.INFO  # Mostly under a key of the new object's own.
     if access.how in _RESETTING or datum.lock.api.is_async:
         return Severity.INFO
     if datum.share >= _MOST and len(datum.writes) >= _LEAST_WRITES:
