@@ -423,11 +423,12 @@ class _Sections:
 
     def _leading(self, path: AccessPath, block: BlockId) -> set[Datum]:
         """Return the data that a path is, or leads through."""
-        path, _ = self._presence.value(path, block)
-        found = {self._presence.datum(path)}
-        while path.fields:
-            path = path.parent()
-            found.add(self._presence.datum(path))
+        found: set[Datum | None] = set()
+        for each in self._presence.all_values(path, block):
+            found.add(self._presence.datum(each))
+            while each.fields:
+                each = each.parent()
+                found.add(self._presence.datum(each))
         return {each for each in found if each is not None}
 
 

@@ -198,6 +198,24 @@ class Presence:
         self, variable: AccessPath, block: BlockId, before: Instruction | None = None
     ) -> tuple[Instruction, BlockId] | None:
         """Return the only instruction that may have bound a variable, and its block."""
+        found = self._bindings(variable, block, before)
+        return found[0] if found is not None and len(found) == 1 else None
+
+    def all_values(self, path: AccessPath, block: BlockId) -> Iterator[AccessPath]:
+        """Yield the data that a path may stand for at the end of a block, or the path itself."""
+        found = self._bindings(path, block, None) if path.root in (Root.LOCAL, Root.TEMP) else None
+        for each, where in found or ():
+            match each:
+                case Assign(value=AccessPath() as value):
+                    yield self.value(value, where, each)[0]
+                case Call() if (read := _read_by(each)) is not None:
+                    yield self.value(read, where, each)[0]
+        yield self.value(path, block)[0]
+
+    def _bindings(
+        self, variable: AccessPath, block: BlockId, before: Instruction | None
+    ) -> list[tuple[Instruction, BlockId]] | None:
+        """Return all that may have bound a variable; None if it may have no binding yet."""
         found: dict[int, tuple[Instruction, BlockId]] = {}
         entered: set[BlockId] = set()
         work: deque[tuple[BlockId, Instruction | None]] = deque([(block, before)])
@@ -213,7 +231,7 @@ class Presence:
                 if each not in entered:
                     entered.add(each)
                     work.append((each, None))
-        return next(iter(found.values())) if len(found) == 1 else None
+        return list(found.values())
 
     def _last(
         self, variable: AccessPath, block: BlockId, until: Instruction | None
