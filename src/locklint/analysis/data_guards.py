@@ -98,11 +98,25 @@ class DataGuards:
                 yield GuardedDatum(key, lock, tuple(shared), inside)
 
     def is_left_to_callers(self, function: Function) -> bool:
-        """Return whether callers hold the lock of a method: it says so, or nothing calls it."""
-        if function.name.startswith("_") and not function.name.endswith("__"):
-            if function.key in self._unseen_callers or not self._graph.callers.get(function.key):
+        """Return whether callers hold the lock of a method: it says so, or nothing calls it.
+
+        A private method may also be called by such a method.
+        """
+        seen: set[str] = set()
+        work = [function]
+        while work:
+            one = work.pop()
+            if one.key in seen:
+                continue
+            seen.add(one.key)
+            if says_caller_holds(one, self._sources):
                 return True
-        return says_caller_holds(function, self._sources)
+            if one.name.startswith("_") and not one.name.endswith("__"):
+                callers = self._graph.callers.get(one.key, ())
+                if one.key in self._unseen_callers or not callers:
+                    return True
+                work += [self._graph.states[edge.caller].function for edge in callers]
+        return False
 
     def is_of_one_thread(self, access: DataAccess) -> bool:
         """Return whether no other thread has the object yet, or any more, in all likelihood.
