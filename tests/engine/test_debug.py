@@ -112,5 +112,5 @@ def test_accesses_to_globals(tmp_path: Path) -> None:
         "",
         "data pool.items",
         "  11:9  put an element in put holding pool.lock",
-        "  16:5  change in clear holding nothing",
+        "  16:5  clear in clear holding nothing",
     ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.events import Called, LockStates, Manner, Occurrence
 from locklint.core.source import Span
@@ -25,16 +26,29 @@ CONSTRUCTION = frozenset(
 )
 """Methods that run while no other thread has the object, as a rule."""
 
+_IN_CLASS = (FunctionKind.METHOD, FunctionKind.CLASS_METHOD, FunctionKind.STATIC_METHOD)
+
+_BINDING = (Access.BIND, Access.BIND_CONSTANT, Access.UPDATE)
+
 
 class DataKey(msgspec.Struct, frozen=True, order=True):
-    """An attribute of the objects of a class, by its module and qualified name; or a global."""
+    """An attribute of the objects of a class, by its module and qualified name; or a global.
+
+    ``is_of_class``: all objects of the class share it.
+    """
 
     owner: str
     name: str
     is_global: bool = False
+    is_of_class: bool = False
 
     def __str__(self) -> str:
         return f"{self.owner}.{self.name}"
+
+    @property
+    def shown(self) -> str:
+        """Return the attribute as most methods write it."""
+        return f"{self.owner.rpartition('.')[2] if self.is_of_class else 'self'}.{self.name}"
 
 
 class DataAccess(msgspec.Struct, frozen=True):
@@ -57,6 +71,11 @@ class DataAccess(msgspec.Struct, frozen=True):
         """Return whether it changes the attribute, or the container that it holds."""
         return self.kind is EventKind.WRITE
 
+    @property
+    def iterates(self) -> bool:
+        """Return whether it iterates over the container itself, not over a copy."""
+        return self.how in (Access.ITERATE, Access.ITERATE_VIEW)
+
 
 def guarded_data(
     states: Mapping[str, LockStates], unseen_callers: frozenset[str]
@@ -67,6 +86,8 @@ def guarded_data(
     """
     entries = _Entries(states, unseen_callers)
     found: dict[DataKey, dict[tuple[str, Span, Access], DataAccess]] = {}
+    through_class: set[DataKey] = set()
+    of_objects: set[DataKey] = set()
     for key, one in sorted(states.items()):
         function = one.function
         for each in one.events if one.complete else ():
@@ -75,6 +96,11 @@ def guarded_data(
                 continue
             held = _own(each) | entries.held(key)
             how = Access(each.event.name)
+            if not data.is_global:
+                if _is_through_class(function, each.event):
+                    through_class.add(data)
+                elif how in _BINDING:
+                    of_objects.add(data)
             place = (key, each.span, how)
             known = found.setdefault(data, {})
             if place in known:
@@ -83,6 +109,12 @@ def guarded_data(
             builds = entries.builds(key)
             kind = each.event.kind
             known[place] = DataAccess(function, each.span, kind, how, held, builds, locks)
+    for data in sorted(through_class - of_objects):
+        # It was there before the object, so that its constructor is no exception.
+        found[replace(data, is_of_class=True)] = {
+            place: replace(one, builds=one.builds and one.function.name not in CONSTRUCTION)
+            for place, one in found.pop(data).items()
+        }
     return {
         data: tuple(
             sorted(places.values(), key=lambda one: (one.function.path, one.span, one.how.value))
@@ -96,9 +128,17 @@ def _key(function: Function, event: Event) -> DataKey | None:
         return None
     if event.path.root is Root.GLOBAL:
         return DataKey(function.module, event.path.name, is_global=True)
-    if function.kind is FunctionKind.METHOD and function.class_name is not None:
+    if function.kind in _IN_CLASS and function.class_name is not None:
         return DataKey(f"{function.module}.{function.class_name}", event.path.name)
     return None
+
+
+def _is_through_class(function: Function, event: Event) -> bool:
+    """Return whether an attribute is accessed through its class, not through an object."""
+    assert event.path is not None
+    assert function.class_name is not None
+    through_name = event.path.root_name == function.class_name.rpartition(".")[2]
+    return through_name or function.kind is not FunctionKind.METHOD
 
 
 def _own(one: Occurrence | Called) -> frozenset[str]:

@@ -14,6 +14,11 @@ from locklint.analysis.written import without_comments
 
 _STATEMENT = re.compile(r"\s*(?:(?:async\s+)?with|global|from|import)\b")
 
+_SET_ON_SELF = re.compile(
+    r"(?<![\w.])self\.(\w+)\s*(?:(?:\[[^\]\n]*\]\s*)?=(?!=)"
+    r"|\.(?:add|append|extend|insert|setdefault|update)\()"
+)
+
 
 class Mention(NamedTuple):
     """A mention of a name in code, and what is done to what it names.
@@ -56,16 +61,22 @@ def mentions(name: str, text: str) -> Iterator[Mention]:
 
 def attributes_of_self(method: str, text: str) -> frozenset[str]:
     """Return the attributes that a method reads, if a file has only one function of that name."""
-    code = without_comments(text)
+    return frozenset(re.findall(r"(?<![\w.])self\.(\w+)\b(?!\s*\()", _body(method, text)))
+
+
+def attributes_set_on_self(method: str, text: str) -> frozenset[str]:
+    """Return the attributes that a method binds or fills, if a file has only one of that name."""
+    return frozenset(_SET_ON_SELF.findall(_body(method, text)))
+
+
+def _body(method: str, text: str) -> str:
+    """Return the text of a method, or an empty one if a file has several of that name."""
     found = re.findall(
         rf"^([ \t]*)def {re.escape(method)}\(self\b(.*\n(?:(?:\1[ \t]+\S.*)?\n)*)",
-        f"{code}\n",
+        f"{without_comments(text)}\n",
         re.MULTILINE,
     )
-    if len(found) != 1:
-        return frozenset()
-    ((_, body),) = found
-    return frozenset(re.findall(r"(?<![\w.])self\.(\w+)\b(?!\s*\()", body))
+    return found[0][1] if len(found) == 1 else ""
 
 
 def passes_on(name: str, text: str, *, is_method: bool) -> bool:

@@ -13,7 +13,9 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.condition_waits import ConditionWaits, FaultyWait
 from locklint.analysis.critical_pair import is_known
+from locklint.analysis.data_guards import DataGuards
 from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation, violations
+from locklint.analysis.double_checked import DoubleCheck, DoubleChecks
 from locklint.analysis.events import LockStates
 from locklint.analysis.exits import Exits, LockedAtExit
 from locklint.analysis.fork_faults import ForkFaults
@@ -30,6 +32,7 @@ from locklint.analysis.interruptions import Interruptions
 from locklint.analysis.leftover_releases import Leftover, leftover_releases
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
+from locklint.analysis.lock_registries import RacyInsertion, racy_insertions
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
 from locklint.analysis.passed import Passed
 from locklint.analysis.process_locks import ProcessLocks, SharedWithProcess
@@ -122,6 +125,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def data(self) -> dict[DataKey, tuple[DataAccess, ...]]:
         """Return the accesses to attributes, if a rule wants them."""
         return guarded_data(self.states, self.unseen_callers)
+
+    @cached_property
+    def data_guards(self) -> DataGuards:
+        """Return the locks that guard attributes, if a rule wants the accesses."""
+        return DataGuards(self.data, self.call_graph, self.sources, self.unseen_callers)
 
     @cached_property
     def threads(self) -> Threads:
@@ -314,6 +322,16 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def faulty_waits(self) -> tuple[FaultyWait, ...]:
         """Return the waits on conditions after which nothing tests again what they waited for."""
         return tuple(ConditionWaits(self.call_graph, self.functions, self.sources).faults())
+
+    @cached_property
+    def double_checks(self) -> tuple[DoubleCheck, ...]:
+        """Return the data that is tested without a lock and made with it, in a faulty way."""
+        return tuple(DoubleChecks(self.call_graph, self.functions, self.sources).found())
+
+    @cached_property
+    def racy_insertions(self) -> tuple[RacyInsertion, ...]:
+        """Return the places that store a new lock for a key without a lock."""
+        return tuple(racy_insertions(self.call_graph, self.sources))
 
     @cached_property
     def waits_with_locks(self) -> tuple[WaitWithLock, ...]:

@@ -76,15 +76,24 @@ from locklint.models.changes import changes_container
 _Locks: TypeAlias = "tuple[tuple[Held, ...], tuple[LockKey, ...], tuple[LockKey, ...]]"
 
 
+_VIEWS = frozenset(f"builtins.dict.{name}" for name in ("items", "keys", "values"))
+
+_PUTTING = (Access.BIND, Access.BIND_CONSTANT, Access.UPDATE, Access.CHANGE, Access.CLEAR)
+"""Accesses to an element that put something new into its container."""
+
+
 class Recorder(Observer):
     """Collects the facts of one function while its solved states are walked once more."""
 
     def __init__(self, function: Function, wanted: frozenset[EventKind] = ALL_EVENTS) -> None:
         """``wanted``: the kinds of events that are noted."""
         self.states = LockStates(function)
+        owner = function.class_name
+        self._class = None if owner is None else owner.rpartition(".")[2]
         self._wanted = wanted
         self.notes_accesses = not wanted.isdisjoint(ACCESSES)
         self._seen: set[tuple[object, ...]] = set()
+        self._views: dict[AccessPath, AccessPath] = {}
 
     def _locks(self, disjunct: Disjunct) -> _Locks:
         """Return the locks that are held, those of callers that are released, and the free ones."""
@@ -169,10 +178,14 @@ class Recorder(Observer):
 
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
         """Note a call, as an event or of functions of the program."""
+        if self.notes_accesses and call.result is not None and call.external in _VIEWS:
+            if call.callee is not None and call.callee.fields:
+                self._views[call.result] = call.callee.parent()
         if self.notes_accesses and call.external is not None and changes_container(call.external):
             if call.callee is not None and call.callee.fields:
                 container = call.callee.parent()
-                self._access(EventKind.WRITE, Access.CHANGE, container, call.span, disjunct)
+                how = Access.CLEAR if call.callee.name == "clear" else Access.CHANGE
+                self._access(EventKind.WRITE, how, container, call.span, disjunct)
         for one in split((each.value for each in call.arguments), disjunct):
             self._happens(event_of_call(context, call, one), call.span, one)
             self._runs(run_by_call(context, call, one), one)
@@ -250,17 +263,19 @@ class Recorder(Observer):
             case Operate(kind=OperateKind.DELETE | OperateKind.DELETE_SLICE, operands=(path, *_)):
                 self._access(EventKind.WRITE, Access.DELETE, path, span, disjunct)
             case Operate(kind=OperateKind.ITERATE, operands=(path,)):
-                self._access(EventKind.READ, Access.ITERATE, path, span, disjunct)
+                how = Access.ITERATE_VIEW if path in self._views else Access.ITERATE
+                viewed = self._views.get(path, path)
+                self._access(EventKind.READ, how, viewed, span, disjunct)
 
     def _access(
         self, kind: EventKind, how: Access, path: AccessPath, span: Span, disjunct: Disjunct
     ) -> None:
         """Note an access to an attribute of the method's own object, to a global, or an element."""
-        path = canonical(path, disjunct)
+        path = _of_class(canonical(path, disjunct), self._class)
         data = _data_of(path)
         if data is None:
             return
-        if data != path and kind is EventKind.WRITE and how is not Access.DELETE:
+        if data != path and how in _PUTTING:
             how = Access.PUT
         locks = self._locks(disjunct)
         seen = (span, how, data, tuple(each.key for each in locks[0]), *locks[1:])
@@ -347,6 +362,20 @@ class Recorder(Observer):
             exception = InFlight(Flow.ERROR, None, Grade.UNLIKELY, Cause(CauseKind.UNKNOWN, span))
         self.states.exits.append(Exit(exception.cause.span, None, exception, self._left(disjunct)))
         self.lets_out(exception)
+
+
+def _of_class(path: AccessPath, cls: str | None) -> AccessPath:
+    """Return a path from a class, by its name or by `self.__class__`, as that of its own methods.
+
+    ``cls`` is the name of the class whose method has the path.
+    """
+    if cls is None:
+        return path
+    if path.root is Root.GLOBAL and path.root_name == cls and path.fields:
+        return AccessPath(cls, path.fields, Root.SELF)
+    if path.root is Root.SELF and path.fields[:1] == ("__class__",) and path.fields[1:]:
+        return AccessPath(cls, path.fields[1:], Root.SELF)
+    return path
 
 
 def _data_of(path: AccessPath) -> AccessPath | None:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from locklint.analysis.mentions import attributes_of_self
+from locklint.analysis.mentions import attributes_of_self, attributes_set_on_self
 from locklint.core.source import SourceFile, Span
 from locklint.dataflow.order import predecessors
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function, split_key
-from locklint.ir.instruction import Assign, Call, Constant, Instruction, Operate, Read
+from locklint.ir.instruction import Assign, Call, Constant, Instruction, Operate, Read, Spawn
 from locklint.ir.means import OperateKind
 from locklint.ir.operands import condition_paths, operand_paths, terminator_paths
 from locklint.ir.terminator import Condition
@@ -105,6 +105,19 @@ class TestedData:
             for each in block.instructions
             if isinstance(each, Read)
             for name in names_of(each.path)
+        )
+
+    def sets_attributes(self, key: str) -> bool:
+        """Return whether a method binds or fills attributes of its object, and starts nothing."""
+        function = self._functions.get(key)
+        if function is None:
+            module, qualname = split_key(key)
+            source = self._sources.get(module)
+            name = qualname.rpartition(".")[2]
+            return source is not None and bool(attributes_set_on_self(name, source.text))
+        each = [one for block in function.blocks.values() for one in block.instructions]
+        return not any(isinstance(one, Spawn) for one in each) and any(
+            change.is_certain for change in self.changes(key)
         )
 
     def changes(self, key: str) -> tuple[Change, ...]:

@@ -45,12 +45,14 @@ class Access(IdentityEnum):
 
     READ = "read"
     ITERATE = "iterate"
+    ITERATE_VIEW = "iterate over a view"  # of a dictionary: its keys, values or items
     BIND = "bind"
     UPDATE = "update"  # binds what was calculated from the old value
     BIND_CONSTANT = "bind a constant"
     PUT = "put an element"
     DELETE = "delete"
     CHANGE = "change"  # by a method of the container
+    CLEAR = "clear"  # by the method that needs nothing of what was in it
 
 
 ACCESSES = frozenset((EventKind.READ, EventKind.WRITE))

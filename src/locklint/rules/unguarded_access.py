@@ -72,12 +72,19 @@ class Account:
 
 ## Known limits
 
-An attribute is judged if a lock of the object, or of the program, is held at four of five accesses
-to it, and at two writes or more. The constructor, and private methods that only it calls, do not
-count. A private method holds what all calls of it hold. Not reported are binding a constant, such
-as `self.closed = True`, methods whose names or docstrings say that the caller holds the lock,
-accesses with another lock held, attributes of other objects than the method's own, and globals.
-Binding a new object is info: most such methods prepare what other threads use later.
+An attribute is judged if a lock of the object, or of the program, is held at half of the accesses
+to it. A write without it is a warning at four of five accesses, with two writes among them, or if
+it calculates the new value from the old one, as another write with the lock does. The constructor,
+and private methods that only it calls, do not count, except for an attribute of the class. A
+private method holds what all calls of it hold. Not reported are methods whose names or docstrings
+say that the caller holds the lock, accesses with another lock held (LCK803), attributes of other
+objects than the method's own, and globals.
+
+Info is what is mostly harmless. To bind a new object or a constant, or to clear a container, mostly
+prepares what other threads use later, or comes after them; a constant is reported only if it is
+tested and bound with the lock. So do `__enter__`, and what comes after a wait for a thread or an
+executor in the same method. A base class outside the program that is called with the lock held may
+call any method with it. Tasks need no lock where nothing awaits.
 
 ## References
 
@@ -86,56 +93,58 @@ Binding a new object is info: most such methods prepare what other threads use l
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
-from locklint.analysis.contracts import says_caller_holds
-from locklint.analysis.guarded_data import DataAccess
+from locklint.analysis.data_guards import GuardedDatum
+from locklint.analysis.guarded_data import CONSTRUCTION, DataAccess
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, made_step, step
 from locklint.core.diagnostic import Diagnostic, Severity, StepRole
-from locklint.ir.cfg import Function
 from locklint.ir.event import Access, EventKind
-from locklint.ir.lock import LockRef
 from locklint.rule import Rule
 
-_SHARE = 0.8
+_MOST = 0.8
 """The share of the accesses at which a lock is held that makes it the guard of an attribute."""
 
+_HALF = 0.5
+"""The share at which it may be the guard."""
+
+_RESETTING = (Access.BIND, Access.BIND_CONSTANT, Access.CLEAR)
+"""Writes that do not depend on the old value."""
+
+_LEAST_ACCESSES = 2
 _LEAST_WRITES = 2
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report writes to guarded attributes without the guard."""
-    for key, accesses in program.data.items():
-        if key.is_global:
-            continue  # Its plain reads are no accesses, so that too little is known of it.
-        shared = _by_line(one for one in accesses if not one.builds)
-        guard = _guard(shared)
-        if guard is None:
+    guards = program.data_guards
+    for datum in guards.guarded:
+        if datum.share < _HALF or len(datum.inside) < _LEAST_ACCESSES:
             continue
-        inside = [one for one in shared if guard.identity in one.held]
-        for one in shared:
-            if one.held or not _is_judged(one) or _is_left_to_callers(program, one.function):
+        name, lock = datum.key.shown, display_name(datum.lock)
+        for one in datum.outside:
+            if not _is_judged(datum, one) or guards.is_left_to_callers(one.function):
                 continue
-            name = f"self.{key.name}"
-            lock = display_name(guard)
-            example = next(each for each in inside if each.is_write)
-            made = made_step(program, guard)
+            example = datum.writes[0]
+            made = made_step(program, datum.lock)
+            is_excused = guards.is_of_one_thread(one) or guards.may_be_held_by_base(
+                datum.lock, one.function
+            )
             yield RULE.finding(
                 one.function,
                 one.span,
-                f"`{name}` is written without `{lock}`, which is held at {len(inside)} of"
-                f" {len(shared)} accesses to it",
-                severity=Severity.INFO if one.how is Access.BIND else Severity.WARNING,
-                locks=(guard,),
+                f"`{name}` is written without `{lock}`, which is held at {len(datum.inside)} of"
+                f" {len(datum.accesses)} accesses to it",
+                severity=Severity.INFO if is_excused else _severity(datum, one),
+                locks=(datum.lock,),
                 steps=[
                     step(
                         example.function,
                         StepRole.NOTE,
                         example.span,
                         f"`{name}` is written with `{lock}` held",
-                        guard,
+                        datum.lock,
                     ),
                     *((made,) if made is not None else ()),
                 ],
@@ -143,43 +152,20 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _by_line(accesses: Iterator[DataAccess]) -> list[DataAccess]:
-    """Return one access for each line of a function: a write before a read."""
-    found: dict[tuple[str, int], DataAccess] = {}
-    for one in accesses:
-        # A call of a method of a container reads the container, too.
-        place = (one.function.key, one.span.line)
-        if place not in found or one.is_write:
-            found[place] = one
-    return list(found.values())
+def _is_judged(datum: GuardedDatum, access: DataAccess) -> bool:
+    """Return whether an access may be a fault: of a constant only what decides elsewhere."""
+    return access.is_write and (access.how is not Access.BIND_CONSTANT or datum.is_tested_and_set)
 
 
-def _guard(accesses: list[DataAccess]) -> LockRef | None:
-    """Return the lock that guards an attribute with these accesses, if there is one."""
-    counts = Counter(identity for one in accesses for identity in sorted(one.held))
-    if not counts:
-        return None
-    ((identity, count),) = counts.most_common(1)
-    inside = [one for one in accesses if identity in one.held]
-    if count < _SHARE * len(accesses) or sum(one.is_write for one in inside) < _LEAST_WRITES:
-        return None
-    locks = (lock for one in inside for lock in one.locks if lock.identity == identity)
-    return next(locks, None)
-
-
-def _is_judged(access: DataAccess) -> bool:
-    """Return whether an access without the guard is a fault: a write of more than a constant."""
-    return access.kind is EventKind.WRITE and access.how is not Access.BIND_CONSTANT
-
-
-def _is_left_to_callers(program: Program, function: Function) -> bool:
-    """Return whether a method expects its callers to hold the lock, or may: nothing calls it."""
-    if function.name.startswith("_") and not function.name.endswith("__"):
-        if function.key in program.unseen_callers or not program.call_graph.callers.get(
-            function.key
-        ):
-            return True
-    return says_caller_holds(function, program.sources)
+def _severity(datum: GuardedDatum, access: DataAccess) -> Severity:
+    if access.how is Access.PUT and access.function.name in CONSTRUCTION:
+        return Severity.INFO  # Mostly under a key of the new object's own.
+    if access.how in _RESETTING or datum.lock.api.is_async:
+        return Severity.INFO
+    if datum.share >= _MOST and len(datum.writes) >= _LEAST_WRITES:
+        return Severity.WARNING
+    counts = access.how is Access.UPDATE and any(one.how is Access.UPDATE for one in datum.writes)
+    return Severity.WARNING if counts and datum.share > _HALF else Severity.INFO
 
 
 RULE = Rule(
@@ -189,6 +175,6 @@ RULE = Rule(
     summary="an attribute is written without the lock that guards it",
     page=__doc__,
     preview=True,
-    wants=frozenset({EventKind.READ, EventKind.WRITE}),
+    wants=frozenset({EventKind.READ, EventKind.WRITE, EventKind.JOIN}),
     check=check,
 )

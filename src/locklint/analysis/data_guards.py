@@ -1,0 +1,203 @@
+"""The locks that guard attributes: those that are held at nearly all accesses to one."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from locklint.analysis.contracts import says_caller_holds
+from locklint.analysis.guarded_data import DataAccess, DataKey
+from locklint.analysis.sections import held_after
+from locklint.ir.cfg import Function
+from locklint.ir.event import EventKind
+from locklint.ir.instruction import Acquire, Call
+from locklint.ir.lock import Exactness, LockRef
+
+if TYPE_CHECKING:
+    from locklint.analysis.call_graph import CallGraph
+    from locklint.analysis.events import LockStates
+    from locklint.core.source import SourceFile
+
+_ENTERING = ("__enter__", "__aenter__")
+
+
+class GuardedDatum(msgspec.Struct, frozen=True):
+    """An attribute with a lock that is held at some of its accesses, one access for each line.
+
+    ``accesses`` leaves out those before the object is shared, ``inside`` are those with the lock.
+    """
+
+    key: DataKey
+    lock: LockRef
+    accesses: tuple[DataAccess, ...]
+    inside: tuple[DataAccess, ...]
+
+    @property
+    def share(self) -> float:
+        """Return the share of the accesses at which the lock is held."""
+        return len(self.inside) / len(self.accesses)
+
+    @property
+    def writes(self) -> tuple[DataAccess, ...]:
+        """Return the writes with the lock held."""
+        return tuple(one for one in self.inside if one.is_write)
+
+    @property
+    def is_tested_and_set(self) -> bool:
+        """Return whether a function reads it and writes it with the lock held."""
+        writing = {one.function.key for one in self.writes}
+        return any(not one.is_write and one.function.key in writing for one in self.inside)
+
+    @property
+    def outside(self) -> tuple[DataAccess, ...]:
+        """Return the accesses with no lock held at all."""
+        return tuple(one for one in self.accesses if not one.held)
+
+    @property
+    def elsewhere(self) -> tuple[DataAccess, ...]:
+        """Return the accesses with other locks held."""
+        return tuple(
+            one for one in self.accesses if one.held and self.lock.identity not in one.held
+        )
+
+
+class DataGuards:
+    """The guards of a program's attributes, and the reasons why an access may need none."""
+
+    def __init__(
+        self,
+        data: Mapping[DataKey, tuple[DataAccess, ...]],
+        graph: CallGraph,
+        sources: Mapping[str, SourceFile],
+        unseen_callers: frozenset[str],
+    ) -> None:
+        self._data = data
+        self._graph = graph
+        self._sources = sources
+        self._unseen_callers = unseen_callers
+
+    @cached_property
+    def guarded(self) -> tuple[GuardedDatum, ...]:
+        """Return the attributes that are written with a lock held, each with the likeliest lock."""
+        return tuple(self._guarded())
+
+    def _guarded(self) -> Iterator[GuardedDatum]:
+        for key, accesses in self._data.items():
+            if key.is_global:
+                continue  # Its plain reads are no accesses, so that too little is known of it.
+            shared = _by_line(one for one in accesses if not one.builds)
+            lock = _most_held(shared)
+            if lock is None or (key.is_of_class and lock.exactness is not Exactness.ONE):
+                continue
+            inside = tuple(one for one in shared if lock.identity in one.held)
+            if any(one.is_write for one in inside):
+                yield GuardedDatum(key, lock, tuple(shared), inside)
+
+    def is_left_to_callers(self, function: Function) -> bool:
+        """Return whether callers hold the lock of a method: it says so, or nothing calls it.
+
+        A private method may also be called by such a method.
+        """
+        seen: set[str] = set()
+        work = [function]
+        while work:
+            one = work.pop()
+            if one.key in seen:
+                continue
+            seen.add(one.key)
+            if says_caller_holds(one, self._sources):
+                return True
+            if one.name.startswith("_") and not one.name.endswith("__"):
+                callers = self._graph.callers.get(one.key, ())
+                if one.key in self._unseen_callers or not callers:
+                    return True
+                work += [self._graph.states[edge.caller].function for edge in callers]
+        return False
+
+    def is_of_one_thread(self, access: DataAccess) -> bool:
+        """Return whether no other thread has the object yet, or any more, in all likelihood.
+
+        It is entered, or the threads and executors that it had were waited for.
+        """
+        if access.function.name in _ENTERING:
+            return True
+        states = self._graph.states[access.function.key]
+        joins = [one.span for one in states.events if one.event.kind is EventKind.JOIN]
+        joins += [one.span for one in states.calls if one.target in self._joining]
+        return any(span < access.span for span in joins)
+
+    @cached_property
+    def _joining(self) -> frozenset[str]:
+        """The functions that wait for a thread or executor."""
+        return frozenset(
+            key
+            for key, states in self._graph.states.items()
+            if any(one.event.kind is EventKind.JOIN for one in states.events)
+        )
+
+    def may_be_held_by_base(self, lock: LockRef, function: Function) -> bool:
+        """Return whether code that is not known may call a method with a lock held.
+
+        ``with self._lock: super().run()`` calls a class outside the program, which may call any
+        method of the object.
+        """
+        return lock.identity in self._held_at_unknown.get(function.class_key, ())
+
+    @cached_property
+    def _held_at_unknown(self) -> dict[str, set[str]]:
+        """The locks with which each class, by its key, calls methods that are not known."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for states in self._graph.states.values():
+            if states.function.class_key:
+                found[states.function.class_key].update(_held_at_unknown(states))
+        return found
+
+
+def _held_at_unknown(states: LockStates) -> Iterator[str]:
+    for block in states.function.blocks.values():
+        for index, each in enumerate(block.instructions):
+            if isinstance(each, Acquire) and any(
+                isinstance(one, Call) and _is_unknown(one)
+                for one, _ in held_after(states.function, block.id, index, each.lock)
+            ):
+                yield each.lock.identity
+
+
+def _is_unknown(call: Call) -> bool:
+    """Return whether a call is of a method of the object that the program does not have."""
+    path = call.callee
+    if path is None or call.targets or call.constructs is not None:
+        return False
+    if path.is_of_super_call:
+        return not (call.external or "").startswith("builtins.")
+    return path.is_own_attribute and call.kept_in is None
+
+
+def _by_line(accesses: Iterable[DataAccess]) -> list[DataAccess]:
+    """Return one access for each line of a function: a write before an iteration before a read."""
+    found: dict[tuple[str, int], DataAccess] = {}
+    for one in accesses:
+        # A call of a method of a container reads the container, too.
+        place = (one.function.key, one.span.line)
+        if place not in found or _rank(one) > _rank(found[place]):
+            found[place] = one
+    return list(found.values())
+
+
+def _rank(access: DataAccess) -> int:
+    return 2 * access.is_write + access.iterates
+
+
+def _most_held(accesses: list[DataAccess]) -> LockRef | None:
+    """Return the lock that is held at most of some accesses, if there is one."""
+    counts = Counter(identity for one in accesses for identity in sorted(one.held))
+    for identity, _ in counts.most_common(1):
+        for one in accesses:
+            for lock in one.locks:
+                if lock.identity == identity:
+                    return lock
+    return None
