@@ -18,7 +18,15 @@ from locklint.core.config import Config
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.engine.settings_table import json_schema
 
-NO_OPTIONS = {"extend", "source_roots", "lock_types", "immediate_callers", "docs_url", "lock_order"}
+NO_OPTIONS = {
+    "blocking_calls",
+    "docs_url",
+    "extend",
+    "immediate_callers",
+    "lock_order",
+    "lock_types",
+    "source_roots",
+}
 
 
 def test_a_request_without_options_holds_what_click_gives(

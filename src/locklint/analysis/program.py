@@ -102,7 +102,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     processes: Processes = Processes()
     shared_fields: frozenset[Field] = frozenset()
     user_callbacks: frozenset[Field] = frozenset()
-    top_imports: Mapping[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    top_imports: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
 
     @cached_property
     def call_graph(self) -> CallGraph:

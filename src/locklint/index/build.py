@@ -138,7 +138,7 @@ class _Builder:
         for scope in self.functions:
             scope.function = None
 
-    def _finish(self, loaded: frozenset[str]) -> ModuleIndex:
+    def _finish(self, loaded: tuple[str, ...]) -> ModuleIndex:
         source = self.source
         functions = {scope.qualname: scope.freeze(source) for scope in self.functions}
         classes = {scope.qualname: scope.freeze(source) for scope in self.classes}

@@ -315,7 +315,7 @@ class ModuleIndex(msgspec.Struct, frozen=True, array_like=True):
     attribute_stores: dict[str, tuple[Binding, ...]] = {}  # `x.attr = value`, x not self, by attr
     exports: tuple[str, ...] = ()
     unique: str = ""  # set where another file of the run has the same module name
-    top_imports: frozenset[str] = frozenset()
+    top_imports: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         # Places in a file are looked up often, and a run has one index for a path.

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from locklint.index.build_values import dotted_names
 
 
-def top_imports(tree: ast.Module) -> frozenset[str]:
+def top_imports(tree: ast.Module) -> tuple[str, ...]:
     """Return the modules that the code of a module imports, as imports write them.
 
     ``from a import b`` may import ``a.b``. What is imported for type checkers alone is left out.
     """
-    return frozenset(_imported(tree.body))
+    return tuple(sorted(set(_imported(tree.body))))  # Stored, so in a fixed order.
 
 
 def _imported(body: list[ast.stmt]) -> Iterator[str]:

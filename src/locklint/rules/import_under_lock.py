@@ -77,7 +77,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report each import statement under a lock."""
     for key in sorted(program.composition.pairs):
         function = program.functions[key]
-        loaded = program.top_imports.get(function.path, frozenset())
+        loaded = program.top_imports.get(function.path, ())
         pairs = filter(_is_under_lock, program.composition.pairs[key])
         for pair in best_by_place(pair for pair in pairs if pair.event.name not in loaded):
             lock = pair.held[-1].lock
