@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from locklint.rules import ALL_RULES
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PROGRAMS = sorted(path.name for path in EXAMPLES.glob("*.py"))
 README = (EXAMPLES / "README.md").read_text(encoding="utf-8")
@@ -33,6 +35,8 @@ def test_runs_and_ends(name: str) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_fault_is_found_and_the_cure_is_clean(name: str) -> None:
     command = [sys.executable, "-m", "locklint", "check", "--isolated", "--output-format", "json"]
+    if any(rule.preview for rule in ALL_RULES if rule.code in LISTED[name]):
+        command.append("--preview")
     result = subprocess.run(
         [*command, str(EXAMPLES / name)], capture_output=True, text=True, timeout=60, check=False
     )

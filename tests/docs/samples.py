@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from locklint.rules import ALL_RULES
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
@@ -24,6 +26,7 @@ PAGES = sorted(
     ]
     if not {"adr", "rules", "_build"} & set(path.relative_to(ROOT).parts)
 )
+PREVIEWS = {rule.code for rule in ALL_RULES if rule.preview}
 WIDTH = 100
 """The columns of the terminal for which samples are printed, unless they set COLUMNS."""
 
@@ -64,7 +67,9 @@ def examples_page() -> str:
     ]
     for name, rules in _ROW.findall(listed):
         module = ast.parse((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8"))
-        links = [f"[{code}](rules/{code}.md)" for code in re.findall(r"LCK\d+", rules)]
+        codes = re.findall(r"LCK\d+", rules)
+        links = [f"[{code}](rules/{code}.md)" for code in codes]
+        preview = "" if PREVIEWS.isdisjoint(codes) else " --preview"
         parts += [
             f"## {name.replace('_', ' ').capitalize()}",
             (ast.get_docstring(module) or "").replace("``", "`"),
@@ -72,7 +77,7 @@ def examples_page() -> str:
             # Numbered as in the file, because findings name lines.
             f"```{{literalinclude}} ../examples/{name}.py\n:language: python"
             f"\n:lines: {module.body[1].lineno}-\n:lineno-match:\n```",
-            f"```console\n$ locklint check examples/{name}.py\n…\n```",
+            f"```console\n$ locklint check{preview} examples/{name}.py\n…\n```",
         ]
     return "\n\n".join(parts) + "\n"
 
