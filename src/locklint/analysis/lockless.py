@@ -10,6 +10,7 @@ whether there are any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from operator import is_
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from locklint.analysis.lockset_calls import never_comes_back
 from locklint.analysis.lockset_managers import open_stack, stack_of
 from locklint.analysis.lockset_tests import evaluate
 from locklint.analysis.lockset_transfer import dispatch, forget_dead, raised_at
+from locklint.analysis.raising import decided_by_arguments
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.state import State
 from locklint.core.source import Span
@@ -57,13 +59,15 @@ class _Plan(NamedTuple):
     ``steps`` are the instructions that give a variable another name, each with the exceptions that
     may be raised before it; at the end of the block there may be None instead. ``noted`` are those
     and the calls, as far as they are reached; ``stops`` says that the block's end is not.
-    ``targets`` are where it goes on, but for exceptions.
+    ``targets`` are where it goes on, but for exceptions. ``for_literals`` is ``likeliest`` without
+    what is decided by the arguments.
     """
 
     steps: tuple[tuple[_Hazards, Assign | Enter | None], ...]
     noted: tuple[Instruction, ...]
     stops: bool
     likeliest: Grade
+    for_literals: Grade
     targets: tuple[BlockId, ...]
 
 
@@ -135,7 +139,7 @@ class Lockless:
             if isinstance(instruction, (Assign, Enter)):
                 current = _change(self._context, instruction, current)
         if block.on_exception is None:
-            recorder.may_raise(plan.likeliest)
+            recorder.may_raise(plan.likeliest, plan.for_literals)
         if plan.stops:
             return
         match block.terminator:
@@ -157,7 +161,7 @@ class Lockless:
         steps: list[tuple[_Hazards, Assign | Enter | None]] = []
         noted: list[Instruction] = []
         before: list[tuple[InFlight, ...]] = []
-        likeliest = Grade.NEVER
+        likeliest = for_literals = Grade.NEVER
         stops = False
         for instruction, likely in self._context.steps.graded(block):
             if isinstance(instruction, Call) and instruction.external is not None:
@@ -168,6 +172,8 @@ class Lockless:
                     break
             if likely is not Grade.NEVER:
                 likeliest = max(likeliest, likely)
+                if likely > for_literals and instruction.span not in self._decided:
+                    for_literals = likely
                 error = _HAZARDS[Flow.ERROR, likely]
                 hazards: tuple[InFlight, ...] = (
                     self._context.steps.expected(error, instruction, block),
@@ -193,7 +199,12 @@ class Lockless:
                     noted.append(instruction)
         if before:
             steps.append((_likeliest(before), None))
-        return _Plan(tuple(steps), tuple(noted), stops, likeliest, _targets(block.terminator))
+        targets = _targets(block.terminator)
+        return _Plan(tuple(steps), tuple(noted), stops, likeliest, for_literals, targets)
+
+    @cached_property
+    def _decided(self) -> frozenset[Span]:
+        return decided_by_arguments(self._context.function)
 
 
 def _change(

@@ -6,7 +6,7 @@ raises only by a programming error never makes more than a warning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import Enum, auto
 from typing import TypeAlias
 
@@ -34,6 +34,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import LOCKING, Failure
 from locklint.ir.means import OperateKind, Use
+from locklint.ir.operands import defined_path, used_paths
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
 from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
@@ -220,6 +221,10 @@ def _is_own_attribute(path: AccessPath) -> bool:
     return path.is_variable or path.is_own_attribute
 
 
+_OUTSIDE = frozenset(("open", "input", "next", "__import__", "print", "send"))
+"""Builtin functions and methods whose results depend on more than their arguments."""
+
+
 class Refusal(Enum):
     """The reason why a function raises for a caller's arguments."""
 
@@ -309,6 +314,67 @@ def _is_size(value: AccessPath, block: BasicBlock) -> bool:
 def passes_literals(call: Call) -> bool:
     """Return whether a call passes nothing but literals: no test of an argument surprises."""
     return all(isinstance(each.value, Constant) and not each.star for each in call.arguments)
+
+
+def decided_by_arguments(function: Function) -> frozenset[Span]:
+    """Return the instructions that raise, if at all, because of what callers pass.
+
+    These are operators, look-ups of elements and builtin functions, of parameters, literals and
+    what such instructions gave. With literals alone they raise at each call, or never.
+    """
+    if not function.parameters or function.kind is not FunctionKind.FUNCTION:
+        return frozenset()  # Most methods need their object.
+    instructions = [each for block in function.blocks.values() for each in block.instructions]
+    bound: dict[AccessPath, list[Instruction]] = {}
+    for each in instructions:
+        path = defined_path(each)
+        if path is not None:
+            bound.setdefault(path, []).append(each)
+    derived = {path for path, ways in bound.items() if path.is_variable and _is_local(path)}
+    known = 0
+    while known != len(derived):
+        known = len(derived)
+        derived = {
+            path
+            for path in derived
+            if all(_is_derived(each, derived, bound) for each in bound[path])
+        }
+    return frozenset(each.span for each in instructions if _is_derived(each, derived, bound))
+
+
+def _is_local(path: AccessPath) -> bool:
+    return path.root in (Root.LOCAL, Root.TEMP, Root.PARAMETER)
+
+
+def _is_derived(
+    instruction: Instruction,
+    derived: Collection[AccessPath],
+    bound: Mapping[AccessPath, object],
+) -> bool:
+    """Return whether an instruction uses nothing but literals, parameters and what is derived."""
+    match instruction:
+        case Call(callee=AccessPath() as callee, external=str() as name, targets=()):
+            if not name.startswith("builtins.") or name.rpartition(".")[2] in _OUTSIDE:
+                return False
+            used = list(used_paths(instruction))
+            if not callee.fields:
+                used.remove(callee)  # The function itself.
+        case Assign() | Read() | Operate():
+            used = list(used_paths(instruction))
+            if isinstance(instruction, Operate):
+                used += instruction.operands
+        case _:
+            return False
+    return all(_is_of_arguments(path, derived, bound) for path in used)
+
+
+def _is_of_arguments(
+    path: AccessPath, derived: Collection[AccessPath], bound: Mapping[AccessPath, object]
+) -> bool:
+    holder = path
+    while holder.fields:
+        holder = holder.parent()
+    return holder in derived or (holder.root is Root.PARAMETER and holder not in bound)
 
 
 def is_harmless(manager: Manager | None) -> bool:

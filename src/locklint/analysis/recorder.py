@@ -46,7 +46,7 @@ from locklint.analysis.lockset_notes import (
     run_by_spawn,
 )
 from locklint.analysis.lockset_release import as_others_left_it
-from locklint.analysis.raising import Refusal, refusals
+from locklint.analysis.raising import Refusal, decided_by_arguments, refusals
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.cfg import Function
@@ -301,10 +301,14 @@ class Recorder(Observer):
         """Note that the function may return."""
         self.states.returns = True
 
-    def may_raise(self, likely: Grade) -> None:
-        """Note how likely an exception that does not end the process leaves the function."""
+    def may_raise(self, likely: Grade, for_literals: Grade | None = None) -> None:
+        """Note how likely an exception that does not end the process leaves the function.
+
+        ``for_literals`` is how likely that is if literals alone are passed, None for the same.
+        """
         self.states.raises = max(self.states.raises, likely)
-        self.states.raises_for_literals = max(self.states.raises_for_literals, likely)
+        decided = likely if for_literals is None else for_literals
+        self.states.raises_for_literals = max(self.states.raises_for_literals, decided)
 
     def lets_out(self, exception: InFlight) -> None:
         """Note that an exception leaves the function, which may refuse an argument by it."""
@@ -321,6 +325,8 @@ class Recorder(Observer):
             self.may_raise(Grade.POSSIBLE)  # Its implementation is unknown.
         elif self._waits_for_lock(exception.cause):
             self.may_raise(Grade.POSSIBLE)  # Only if another task holds the lock meanwhile.
+        elif exception.cause.span in self._decided_by_arguments:
+            self.may_raise(exception.grade, Grade.NEVER)
         else:
             self.may_raise(exception.grade)
 
@@ -341,6 +347,10 @@ class Recorder(Observer):
             for each in block.instructions
             if isinstance(each, Acquire)
         )
+
+    @cached_property
+    def _decided_by_arguments(self) -> frozenset[Span]:
+        return decided_by_arguments(self.states.function)
 
     @cached_property
     def _refusals(self) -> dict[Span, Refusal]:
