@@ -47,6 +47,14 @@ class Holder(msgspec.Struct, frozen=True, eq=False):
         """Return the place of the acquire."""
         return self.taken.acquisition.span
 
+    @property
+    def is_short(self) -> bool:
+        """Return whether no function of the program is called while the lock is held."""
+        acquisition = self.taken.acquisition
+        return not any(
+            held.since == acquisition for called in self.states.calls for held in called.held
+        )
+
 
 class Interruptions:
     """The interruptions of a program, by the entries that were found in it."""
@@ -72,7 +80,7 @@ class Interruptions:
     def holders(self, lock: LockRef, entry: Entry) -> list[Holder]:
         """Return the functions that acquire a lock, by its identity, once for each acquire.
 
-        The best examples come first: those that the entry does not run itself.
+        The best examples come first: those that take long, and that the entry does not run itself.
         """
         own = self._threads.reached_from(entry.function)
         found = [
@@ -84,7 +92,8 @@ class Interruptions:
             key = holder.function.key
             # A method that acquires the lock of its own object is the easiest to believe.
             is_other = holder.taken.lock.path.root not in (Root.SELF, Root.GLOBAL)
-            return _RANKS[holder.context], is_other, key in own, key, holder.span
+            likely = (is_other, holder.is_short, key in own)
+            return _RANKS[holder.context], *likely, key, holder.span
 
         return sorted(found, key=rank)
 
