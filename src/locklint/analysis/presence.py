@@ -311,7 +311,9 @@ def _read_by(call: Call) -> AccessPath | None:
             return owner.field(name)
         case Call(external="builtins.type", arguments=(CallArgument(value=AccessPath() as owner),)):
             return owner.field(_OF_CLASS)
-        case Call(callee=AccessPath() as callee, arguments=(first, *rest)) if callee.name == "get":
+        case Call(callee=AccessPath() as callee, arguments=(first, *rest)) if (
+            callee.fields and callee.name == "get"
+        ):
             if rest and rest[0].value != Constant(None):
                 return None
             return callee.parent().field(ElementField(str(first.value)))

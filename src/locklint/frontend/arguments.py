@@ -37,7 +37,9 @@ from locklint.frontend.value_types import (
     without_unknown,
 )
 from locklint.index.declarations import (
+    AttributeValue,
     CallSite,
+    CallValue,
     FunctionDecl,
     Literal,
     ModuleIndex,
@@ -174,7 +176,7 @@ class Arguments:
                     break  # No other call is known to be one of the function.
                 continue
             argument = _argument(site, parameter, position - (1 if bound else 0))
-            if argument is None:
+            if argument is None or _is_handed_on(where, site, decl, argument):
                 continue
             passed = value(argument, scope_of(where, site.function))
             if where.path == index.path or not is_method(decl) or decl.name == "__init__":
@@ -401,6 +403,26 @@ def _argument(site: CallSite, parameter: Parameter, position: int) -> Value | No
     if not parameter.keyword_only and 0 <= position < len(site.call.arguments):
         return site.call.arguments[position]
     return None
+
+
+def _is_handed_on(where: ModuleIndex, site: CallSite, decl: FunctionDecl, argument: Value) -> bool:
+    """Return whether an override hands its own parameter on to the method that it overrides.
+
+    Calls of the override are calls of the method as well, if all that is known of the receiver is
+    the base class. So they say what is passed.
+    """
+    match site.call.callee:
+        case AttributeValue(of=CallValue(callee=Ref(names=("super",)), arguments=()), name=name):
+            caller = where.functions.get(site.function)
+            if caller is None or not (caller.name == name == decl.name) or name == "__init__":
+                return False
+            return (
+                isinstance(argument, Ref)
+                and any(argument.names == (each.name,) for each in caller.parameters)
+                and argument.names[0] not in caller.locals
+            )
+        case _:
+            return False
 
 
 def _is_fixture(decorator: Value) -> bool:
