@@ -412,17 +412,20 @@ def _is_handed_on(where: ModuleIndex, site: CallSite, decl: FunctionDecl, argume
     the base class. So they say what is passed.
     """
     match site.call.callee:
-        case AttributeValue(of=CallValue(callee=Ref(names=("super",)), arguments=()), name=name):
-            caller = where.functions.get(site.function)
-            if caller is None or not (caller.name == name == decl.name) or name == "__init__":
-                return False
-            return (
-                isinstance(argument, Ref)
-                and any(argument.names == (each.name,) for each in caller.parameters)
-                and argument.names[0] not in caller.locals
-            )
+        case AttributeValue(of=CallValue(callee=Ref(names=("super",))), name=name):
+            pass
+        case Ref(names=(*_, owner, name)) if owner == decl.class_name:
+            pass
         case _:
             return False
+    caller = where.functions.get(site.function)
+    if caller is None or not (caller.name == name == decl.name) or name == "__init__":
+        return False
+    return (
+        isinstance(argument, Ref)
+        and any(argument.names == (each.name,) for each in caller.parameters)
+        and argument.names[0] not in caller.locals
+    )
 
 
 def _is_fixture(decorator: Value) -> bool:
