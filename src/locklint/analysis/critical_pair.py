@@ -41,6 +41,9 @@ TEXT_METHODS: dict[str, Callable[[str], str]] = {
 MOST_CALLS = 10
 """The largest number of calls that a warning about a deadlock rests on (ADR 103)."""
 
+FEW_CALLS = 6
+"""The same for faults for which a chain has to be run at an unlucky moment, or takes long."""
+
 
 class RequirementKind(IdentityEnum):
     """The kinds of tests of a parameter."""

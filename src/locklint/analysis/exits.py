@@ -12,7 +12,7 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
+from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_known, is_vague
 from locklint.analysis.events import LockStates, Taken
 from locklint.analysis.interruptions import Interruptions
 from locklint.analysis.threads import ThreadRoot, Threads
@@ -35,9 +35,6 @@ from locklint.ir.instruction import (
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.registration import Entry
 from locklint.models.processes import is_lock_of_threads
-
-_MOST_CALLS = 6
-"""The largest number of calls that a warning rests on (ADR 103)."""
 
 _BLOCKING = (EventKind.BLOCK, EventKind.JOIN, EventKind.LISTEN, EventKind.PARK)
 _TRUE = Constant(True)
@@ -109,7 +106,7 @@ class Exits:
                 continue
             for section in self._sections(states, lock):
                 if section.event is None or not self._is_ended(section.event, pair):
-                    far = pair.depth > _MOST_CALLS
+                    far = pair.depth > FEW_CALLS
                     return LockedAtExit(
                         entry,
                         pair,

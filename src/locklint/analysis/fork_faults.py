@@ -10,7 +10,7 @@ import msgspec
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.child_path import ChildPath, child_path
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair
 from locklint.analysis.events import Held, LockStates, Manner, Occurrence, Taken
 from locklint.analysis.forks import Forks, Reach, ends_parent
 from locklint.analysis.self_deadlock import waits_for_itself
@@ -26,9 +26,6 @@ from locklint.ir.instruction import Assign, BlockId, Call
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.terminator import Branch, Opaque, is_of_process
 from locklint.models.processes import PROCESS_START, is_lock_of_threads
-
-_MOST_CALLS = 6
-"""The largest number of calls that a warning rests on (ADR 103)."""
 
 _MAKERS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
 _RESTORERS = _MAKERS | {"__setstate__"}
@@ -232,7 +229,7 @@ class ForkFaults:
                     continue
                 thread = self._thread_beside(lock, function, fork.span)
                 if thread is not None:
-                    far = reach.depth > _MOST_CALLS
+                    far = reach.depth > FEW_CALLS
                     severity = Severity.INFO if far else Severity.WARNING
                     best[lock.identity] = ThreadFork(states, fork, reach, thread, severity)
             found += best.values()

@@ -9,7 +9,7 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair, is_vague
+from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_vague
 from locklint.analysis.events import Manner
 from locklint.analysis.interruptions import Holder, Interruptions
 from locklint.analysis.paths import tested_paths
@@ -43,9 +43,6 @@ from locklint.ir.terminator import Branch, IsNone, Terminator, Truth
 from locklint.models.registrations import IGNORING
 from locklint.models.spawns import is_of_tests
 
-_MOST_CALLS = 6
-"""The largest number of calls that a warning rests on."""
-
 
 class Interrupted(msgspec.Struct, frozen=True, eq=False):
     """A wait for a lock, in code that ``entry`` lets run while ``holder`` holds the lock.
@@ -64,7 +61,7 @@ class Interrupted(msgspec.Struct, frozen=True, eq=False):
         """Return the severity of a finding; each call that leads to it adds a doubt (ADR 103)."""
         if self.proven:
             return Severity.ERROR
-        return Severity.INFO if self.pair.depth > _MOST_CALLS else Severity.WARNING
+        return Severity.INFO if self.pair.depth > FEW_CALLS else Severity.WARNING
 
 
 _Verdict: TypeAlias = Callable[[Entry, CriticalPair, LockRef], "Interrupted | None"]

@@ -221,7 +221,7 @@ def _is_own_attribute(path: AccessPath) -> bool:
     return path.is_variable or path.is_own_attribute
 
 
-_OUTSIDE = frozenset(("open", "input", "next", "__import__", "print", "send"))
+_OUTSIDE = frozenset("__import__ eval exec globals input next open send".split())
 """Builtin functions and methods whose results depend on more than their arguments."""
 
 

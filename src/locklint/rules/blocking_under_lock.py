@@ -94,7 +94,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Iterator
 
-from locklint.analysis.critical_pair import CriticalPair, best_by_place
+from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, best_by_place
 from locklint.analysis.deadlock_story import Story
 from locklint.analysis.events import Manner
 from locklint.analysis.lock_name import lock_name
@@ -115,8 +115,6 @@ _DATA = (EventKind.TRANSFER, EventKind.FILE)
 _KINDS = (*_WAITS, *_DATA)
 _MOSTLY_DONE = ("result", "exception")
 _SHORT = (POOL_TERMINATE,)
-_MOST_CALLS = 6
-"""The largest number of calls that a warning rests on."""
 
 _Section = tuple[str, Span]
 
@@ -167,7 +165,7 @@ def _is_doubtful(program: Program, pair: CriticalPair) -> bool:
         return True
     if event.name == PROCESS_JOIN and not lock.kind.cross_process:
         return True
-    if pair.depth > _MOST_CALLS or pair.manner is Manner.OVERRIDE or not pair.certain:
+    if pair.depth > FEW_CALLS or pair.manner is Manner.OVERRIDE or not pair.certain:
         return True
     return _is_done_once(program, pair)
 
