@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.catching import is_kind_of
 from locklint.analysis.events import LockStates, Used
 from locklint.analysis.layout import layout_of
 from locklint.analysis.paths import Test
@@ -28,7 +29,7 @@ from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import SourceFile, Span
 from locklint.dataflow.order import all_successors, predecessors, reaching
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function, split_key
+from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -42,7 +43,10 @@ from locklint.ir.instruction import (
     Wait,
 )
 from locklint.ir.means import Use
-from locklint.ir.terminator import Branch, Jump
+from locklint.ir.terminator import Branch, Catch, Jump
+
+_MISSES = ("IndexError", "KeyError")
+"""Exceptions of a look-up that finds nothing."""
 
 _MOST_CALLS = 3
 """The depth of calls to which changes of data by a notifying function are searched for."""
@@ -336,14 +340,44 @@ class _Case:
         return None
 
     def _straight_after(self, block: BlockId, index: int) -> Iterator[Instruction]:
-        """Yield what is executed after the wait, up to the next test."""
+        """Yield what is executed after the wait, up to the next test.
+
+        To catch the failure of a look-up is such a test.
+        """
         here = self._blocks[block]
-        yield from here.instructions[index + 1 :]
+        following = here.instructions[index + 1 :]
         seen = {block}
-        while isinstance(here.terminator, Jump) and here.terminator.target not in seen:
+        while not self._catches_misses(here):
+            yield from following
+            if not isinstance(here.terminator, Jump) or here.terminator.target in seen:
+                return
             seen.add(here.terminator.target)
             here = self._blocks[here.terminator.target]
-            yield from here.instructions
+            following = here.instructions
+
+    def _catches_misses(self, block: BasicBlock) -> bool:
+        """Return whether a handler of a block catches what a failing look-up raises.
+
+        The exception passes the ends of `with` blocks on its way.
+        """
+        target = block.on_exception
+        for _ in self._blocks:
+            if target is None:
+                break
+            here = self._blocks[target]
+            match here.terminator:
+                case Catch(handlers=handlers):
+                    return any(
+                        is_kind_of(miss, kind.rpartition(".")[2])
+                        for handler in handlers
+                        for kind in handler.types
+                        for miss in _MISSES
+                    )
+                case Jump(target=following):
+                    target = following
+                case _:
+                    target = here.on_exception
+        return False
 
     def _tests(self, here: BlockId, index: int) -> tuple[list[Test], list[Test], bool]:
         """Return the tests that lead to the wait, the nearest first.

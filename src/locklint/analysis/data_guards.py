@@ -74,11 +74,13 @@ class DataGuards:
         graph: CallGraph,
         sources: Mapping[str, SourceFile],
         unseen_callers: frozenset[str],
+        called_by_constructors: frozenset[str],
     ) -> None:
         self._data = data
         self._graph = graph
         self._sources = sources
         self._unseen_callers = unseen_callers
+        self._called_by_constructors = called_by_constructors
 
     @cached_property
     def guarded(self) -> tuple[GuardedDatum, ...]:
@@ -121,9 +123,12 @@ class DataGuards:
     def is_of_one_thread(self, access: DataAccess) -> bool:
         """Return whether no other thread has the object yet, or any more, in all likelihood.
 
-        It is entered, or the threads and executors that it had were waited for.
+        It is entered, or only constructors of other objects call the method, or the threads and
+        executors that it had were waited for.
         """
         if access.function.name in _ENTERING:
+            return True
+        if access.function.key in self._called_by_constructors:
             return True
         states = self._graph.states[access.function.key]
         joins = [one.span for one in states.events if one.event.kind is EventKind.JOIN]

@@ -72,7 +72,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     those of the settings and of comments, ``odd_orders`` the comments that declare none although
     they are meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
-    callers which were not lowered. ``unseen_releases`` are the paths whose unknown object is
+    callers which were not lowered, ``called_by_constructors`` those that nothing else calls, by
+    their bare names. ``unseen_releases`` are the paths whose unknown object is
     released in functions that were not lowered, after their files. ``rule_names`` are the names of
     all rules, which comments may contain. ``interrupting`` are the entries of what the
     interpreter runs in between, if some rule needs them, ``shared_fields`` the attributes of
@@ -96,6 +97,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     log_handlers: LogHandlers = LogHandlers()
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
+    called_by_constructors: frozenset[str] = frozenset()
     unseen_releases: frozenset[tuple[str, AccessPath]] = frozenset()
     rule_names: frozenset[str] = frozenset()
     interrupting: tuple[Entry, ...] = ()
@@ -129,7 +131,13 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def data_guards(self) -> DataGuards:
         """Return the locks that guard attributes, if a rule wants the accesses."""
-        return DataGuards(self.data, self.call_graph, self.sources, self.unseen_callers)
+        return DataGuards(
+            self.data,
+            self.call_graph,
+            self.sources,
+            self.unseen_callers,
+            self.called_by_constructors,
+        )
 
     @cached_property
     def threads(self) -> Threads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 
 from locklint.dataflow.order import all_successors
 from locklint.ir.cfg import BasicBlock, Function
@@ -19,20 +20,9 @@ def held_after(
     successors: Callable[[BasicBlock], Iterable[BlockId]] = BasicBlock.successors,
 ) -> Iterator[tuple[Instruction, BlockId]]:
     """Yield what comes after an instruction until a lock is released, and the blocks."""
-    entered: set[BlockId] = set()
-    work = deque([(block, index + 1)])
-    while work:
-        here, start = work.popleft()
-        current = function.blocks[here]
-        for each in current.instructions[start:]:
-            if ends_section(each, lock):
-                break
+    for here, held, _ in _held(function, block, index, lock, successors):
+        for each in held:
             yield each, here
-        else:
-            for following in successors(current):
-                if following not in entered:
-                    entered.add(following)
-                    work.append((following, 0))
 
 
 def ends_section(instruction: Instruction, lock: LockRef) -> bool:
@@ -41,11 +31,42 @@ def ends_section(instruction: Instruction, lock: LockRef) -> bool:
 
 
 def locked_blocks(function: Function) -> set[BlockId]:
-    """Return the blocks with instructions that run with a lock held that the function acquires."""
+    """Return the blocks of which a part runs with a lock held that the function acquires.
+
+    A test at the end of a block is such a part.
+    """
     return {
         here
         for block in function.blocks.values()
         for index, each in enumerate(block.instructions)
         if isinstance(each, Acquire)
-        for _, here in held_after(function, block.id, index, each.lock, all_successors)
+        for here, held, to_end in _held(function, block.id, index, each.lock, all_successors)
+        if held or to_end
     }
+
+
+def _held(
+    function: Function,
+    block: BlockId,
+    index: int,
+    lock: LockRef,
+    successors: Callable[[BasicBlock], Iterable[BlockId]],
+) -> Iterator[tuple[BlockId, list[Instruction], bool]]:
+    """Yield the blocks after an instruction, up to where a lock is released in each.
+
+    With each come the instructions before the release, and whether there is none in the block.
+    """
+    entered: set[BlockId] = set()
+    work = deque([(block, index + 1)])
+    while work:
+        here, start = work.popleft()
+        current = function.blocks[here]
+        following = current.instructions[start:]
+        held = list(takewhile(lambda each: not ends_section(each, lock), following))
+        to_end = len(held) == len(following)
+        yield here, held, to_end
+        if to_end:
+            for successor in successors(current):
+                if successor not in entered:
+                    entered.add(successor)
+                    work.append((successor, 0))

@@ -309,6 +309,7 @@ def analyse(
         log_handlers=inputs.log_handlers(),
         module_calls=inputs.module_calls(),
         unseen_callers=inputs.unseen_callers(),
+        called_by_constructors=inputs.called_by_constructors(),
         unseen_releases=inputs.unseen_releases(),
         interrupting=analysis.interrupting,
         processes=inputs.processes(analysis.processes),

@@ -202,6 +202,21 @@ class ProgramInputs:
             key for key, function in self._solved.functions.items() if called_as(function) in names
         )
 
+    def called_by_constructors(self) -> frozenset[str]:
+        """The functions whose bare names constructors call, and nothing else does."""
+        from locklint.analysis.guarded_data import CONSTRUCTION
+
+        making: set[str] = set()
+        names: set[str] = set()
+        for file in self._files.searched.values():
+            names.update(file.index.called)
+            for decl in file.index.functions.values():
+                (making if decl.name in CONSTRUCTION else names).update(decl.called)
+        making -= names
+        return frozenset(
+            key for key, function in self._solved.functions.items() if called_as(function) in making
+        )
+
     def unseen_releases(self) -> frozenset[tuple[str, AccessPath]]:
         """Return the paths whose unknown object a function releases that was not lowered.
 

@@ -91,7 +91,7 @@ from locklint.analysis.lock_name import lock_name
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef, LockRole
 from locklint.models.events import MAY_RUN_CALLBACKS, RUNS_CALLBACKS
@@ -113,7 +113,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
             story = Story(program, pair)
             *_, last = pair.chain()
             is_needed_again = not lock.kind.reentrant and lock_name(lock) in public
-            is_warning = is_needed_again and _is_of_user(program, last)
+            is_own = pair.event.path is not None and _is_of_holder(pair.event.path)
+            is_warning = is_needed_again and is_own and _is_of_user(program, last)
             yield RULE.finding(
                 program.functions[key],
                 pair.span,
@@ -168,6 +169,15 @@ def _matters(program: Program, pair: CriticalPair) -> bool:
 
 def _excludes_threads(lock: LockRef) -> bool:
     return not lock.kind.is_async and lock.kind.role is not LockRole.SEMAPHORE
+
+
+def _is_of_holder(path: AccessPath) -> bool:
+    """Return whether the object that holds the lock keeps a callback, in the terms of the holder.
+
+    Another object may have none: whether users give it one depends on who has made it.
+    """
+    named = [each for each in path.fields if not isinstance(each, ElementField)]
+    return path.root is Root.SELF and len(named) == 1
 
 
 def _is_of_user(program: Program, last: CriticalPair) -> bool:
