@@ -112,6 +112,5 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="the clean-up of a coroutine awaits before it releases a lock",
     page=__doc__,
-    preview=True,
     check=check,
 )

@@ -189,7 +189,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a coroutine waits for a lock that others hold for long",
     page=__doc__,
-    preview=True,
     wants=frozenset(_DOES),
     check=check,
 )

@@ -300,7 +300,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a thread blocks while it holds a lock that others need",
     page=__doc__,
-    preview=True,
     wants=frozenset((*_KINDS, EventKind.SIGNAL)),
     check=check,
 )

@@ -212,7 +212,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a callback of others runs while a lock is held",
     page=__doc__,
-    preview=True,
     wants=frozenset(_KINDS),
     check=check,
 )

@@ -144,6 +144,5 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a cancelled task leaves a lock in the wrong state",
     page=__doc__,
-    preview=True,
     check=check,
 )

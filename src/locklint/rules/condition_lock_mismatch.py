@@ -113,6 +113,5 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a condition is waited on or notified with another lock held than its own",
     page=__doc__,
-    preview=True,
     check=check,
 )

@@ -112,6 +112,5 @@ RULE = Rule(
     summary="a condition is waited on or notified where its lock is not held",
     page=__doc__,
     subsumed_by=("LCK504",),
-    preview=True,
     check=check,
 )

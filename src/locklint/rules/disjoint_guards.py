@@ -183,7 +183,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="an attribute is written with another lock held than everywhere else",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.READ, EventKind.WRITE, EventKind.JOIN}),
     check=check,
 )

@@ -154,6 +154,5 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="data is made twice, or is seen before it is complete",
     page=__doc__,
-    preview=True,
     check=check,
 )

@@ -171,7 +171,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a process forks while a lock is held that its child waits for",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.FORK}),
     check=check,
 )

@@ -107,7 +107,6 @@ RULE = Rule(
     severity=Severity.INFO,
     summary="an import statement runs while a lock is held",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.IMPORT}),
     check=check,
 )

@@ -218,7 +218,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a function at the end of the interpreter waits for a lock that a daemon thread keeps",
     page=__doc__,
-    preview=True,
     wants=frozenset(
         {
             EventKind.INTERRUPT,

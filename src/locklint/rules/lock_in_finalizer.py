@@ -118,7 +118,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a finalizer waits for a lock that the code which it interrupts may hold",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.INTERRUPT}),
     check=check,
 )

@@ -120,7 +120,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a signal handler waits for a lock that the main thread may hold",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.INTERRUPT}),
     check=check,
 )

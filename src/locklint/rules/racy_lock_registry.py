@@ -84,6 +84,5 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="two threads may make a lock for the same key",
     page=__doc__,
-    preview=True,
     check=check,
 )

@@ -184,7 +184,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a lock of threads is meant to exclude processes, or is copied",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.FORK}),
     check=check,
 )

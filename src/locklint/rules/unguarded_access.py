@@ -174,7 +174,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="an attribute is written without the lock that guards it",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.READ, EventKind.WRITE, EventKind.JOIN}),
     check=check,
 )

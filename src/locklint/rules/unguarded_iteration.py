@@ -165,7 +165,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="an iteration without the lock with which others change the container",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.READ, EventKind.WRITE, EventKind.JOIN}),
     check=check,
 )

@@ -128,7 +128,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a wait on a condition while another lock is held",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.PARK}),
     check=check,
 )

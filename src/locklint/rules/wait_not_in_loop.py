@@ -179,6 +179,5 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a wait on a condition after which nothing tests again what it waited for",
     page=__doc__,
-    preview=True,
     check=check,
 )

@@ -96,6 +96,5 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a wait with a timeout is assumed to have succeeded",
     page=__doc__,
-    preview=True,
     check=check,
 )

@@ -62,7 +62,9 @@ async def first(feed: Feed):
 
 A generator is not reported if all of its consumers in the program use `aclosing`, or have no
 `break` and no `return` in the loop. Exceptions in the loop are not looked at. It is an error if a
-consumer may leave the generator early, and the lock belongs to its task. A generator with a
+consumer may leave the generator early, and the lock belongs to its task. If nothing is known about
+the consumers and the lock has no owner, it is info: a response that is streamed to a client holds
+such a lock by design. A generator with a
 decorator, such as a context manager, is not reported, nor is one that is passed on uncalled.
 Semaphores with several slots are not looked
 at.
@@ -102,11 +104,20 @@ def check(program: Program) -> Iterator[Diagnostic]:
             found.span,
             f"`{display_name(lock)}` is held at this `yield`, and {effect},"
             f" {when} `{function.called_name}`",
-            severity=Severity.ERROR if is_left and is_owned else Severity.WARNING,
+            severity=_severity(is_left, is_owned),
             locks=(lock,),
             steps=suspension_steps(program, found, "here the generator stops, with the lock held"),
             help="yield after the lock is released, or consume it in `async with aclosing(…)`",
         )
+
+
+def _severity(is_left: bool, is_owned: bool) -> Severity:
+    """Return the level of a finding: a lock without owner is held by design as long as no consumer
+    is known to leave early.
+    """
+    if is_left:
+        return Severity.ERROR if is_owned else Severity.WARNING
+    return Severity.WARNING if is_owned else Severity.INFO
 
 
 RULE = Rule(
@@ -115,7 +126,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="an asynchronous generator yields while it holds a lock of tasks",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.YIELD}),
     check=check,
 )

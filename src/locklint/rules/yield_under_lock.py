@@ -95,7 +95,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a generator yields while it holds a lock",
     page=__doc__,
-    preview=True,
     wants=frozenset({EventKind.YIELD}),
     check=check,
 )
