@@ -53,9 +53,15 @@ def prepare(*, tools: bool) -> Path:
 
 
 def environment() -> dict[str, str]:
-    """The variables for programs of the environment: this one's, without other Pythons' paths."""
+    """The variables for programs of the environment: this one's, without other Pythons' paths.
+
+    Where Python is not to write bytecode beside the sources, it goes into the environment: else
+    each process, of which the tests start hundreds, would compile all that it imports.
+    """
     left_out = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"}
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", ""):
+        kept.setdefault("PYTHONPYCACHEPREFIX", str(_VENV / "bytecode"))
     return {**kept, "PATH": os.pathsep.join([str(_BIN), kept.get("PATH", os.defpath)])}
 
 

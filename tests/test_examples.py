@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from locklint.cli import main
 from locklint.rules import ALL_RULES
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -33,14 +34,14 @@ def test_runs_and_ends(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_fault_is_found_and_the_cure_is_clean(name: str) -> None:
-    command = [sys.executable, "-m", "locklint", "check", "--isolated", "--output-format", "json"]
+def test_the_fault_is_found_and_the_cure_is_clean(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "--isolated", "--output-format", "json"]
     if any(rule.preview for rule in ALL_RULES if rule.code in LISTED[name]):
-        command.append("--preview")
-    result = subprocess.run(
-        [*command, str(EXAMPLES / name)], capture_output=True, text=True, timeout=60, check=False
-    )
-    found = json.loads(result.stdout)["diagnostics"]
+        words.append("--preview")
+    main([*words, str(EXAMPLES / name)])
+    found = json.loads(capsys.readouterr().out)["diagnostics"]
     places = {(finding["code"], _function(name, finding["location"]["row"])) for finding in found}
     assert {code for code, _ in places} >= LISTED[name]
     assert [place for place in places if not place[1].startswith("faulty")] == []

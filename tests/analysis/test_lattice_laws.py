@@ -8,7 +8,9 @@ there is one set of acquisitions for each level.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import product
+from functools import cache
+from itertools import combinations, product
+from typing import TypeVar
 
 import pytest
 from hypothesis import Phase, assume, given, settings
@@ -40,6 +42,7 @@ from locklint.core.source import Span
 from locklint.dataflow.solver import GivenUp
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.instruction import Constant
+from locklint.ir.means import How
 
 KEYS = (LockKey(AccessPath("a")), LockKey(AccessPath("b")))
 VARIABLES = (AccessPath("x", (), Root.LOCAL), AccessPath("y", (), Root.LOCAL))
@@ -47,41 +50,65 @@ FACTS = tuple(Fact(FactKind.TRUTH, str(path), (path,)) for path in VARIABLES)
 STACK = AccessPath("stack", (), Root.LOCAL)
 SPANS = tuple(Span(line, 1, line, 9) for line in (1, 2, 3))
 
-LAW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
+LAW = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 spans = st.sampled_from(SPANS)
 grades = st.sampled_from((Grade.ACQUIRE, Grade.UNLIKELY, Grade.LIKELY, Grade.CERTAIN))
-acquisitions = st.builds(Acquisition, spans, st.just("acquire"))
-levels = st.frozensets(acquisitions, min_size=1, max_size=2)
-values: st.SearchStrategy[Value] = st.sampled_from(
-    (
-        Constant(True),
-        Constant(False),
-        Constant(None),
-        frozenset((Constant(True), Constant(False))),
-        frozenset((Constant(True), Constant(None))),
-        VARIABLES[0],
-    )
-)
 kinds = st.sampled_from(((Flow.ERROR, None), (Flow.ERROR, "ValueError"), (Flow.CANCEL, None)))
 
+# Parts of states are listed, so that one draw chooses one: to draw all that is in them takes ten
+# times as long as the laws.
+_PLACES = (*((span, KEYS[0].path) for span in SPANS), (SPANS[0], KEYS[1].path))
+_ACQUISITIONS = tuple(Acquisition(span, How("acquire"), written) for span, written in _PLACES)
+LEVELS = tuple(frozenset(each) for n in (1, 2) for each in combinations(_ACQUISITIONS, n))
+levels = st.sampled_from(LEVELS)
+_KNOWN: tuple[Value, ...] = (
+    Constant(True),
+    Constant(False),
+    Constant(None),
+    frozenset((Constant(True), Constant(False))),
+    frozenset((Constant(True), Constant(None))),
+    VARIABLES[0],
+)
 
-@st.composite
-def held(draw: st.DrawFn) -> Hold:
+
+def held(count: int) -> st.SearchStrategy[Hold]:
     """A lock that this function holds, or has given back, or never had."""
-    count = draw(st.integers(-1, 2))
-    why = draw(st.sampled_from((None, *Why))) if count <= 0 else None
-    return Hold(
-        count=count,
-        levels=tuple(draw(levels) for _ in range(max(count, 0))),
-        free_at=draw(st.sampled_from([None, 0, 1])),
-        why=why,
-        where=draw(spans) if why else None,
-        handed_over=draw(st.booleans()),
+    reasons = [(None, None), *product(Why, SPANS)] if count <= 0 else [(None, None)]
+    return st.sampled_from(
+        [
+            Hold(count=count, levels=on, free_at=free, why=why, where=where, handed_over=handed)
+            for on in product(LEVELS, repeat=max(count, 0))
+            for free in (None, 0, 1)
+            for why, where in reasons
+            for handed in (False, True)
+        ]
     )
 
 
-holds = st.one_of(st.just(FORGOTTEN), held(), held())
+_held = [held(count) for count in (-1, 0, 1, 2)]
+holds = st.one_of(st.just(FORGOTTEN), st.just(FORGOTTEN), *_held)
+
+
+_Key = TypeVar("_Key")
+_Item = TypeVar("_Item")
+
+
+def mappings(
+    keys: Iterable[_Key], items: Iterable[_Item]
+) -> st.SearchStrategy[Mapping[_Key, _Item]]:
+    """Each way to give some of the keys an item."""
+    chosen = [[(key, item) for item in items] + [None] for key in keys]
+    return st.sampled_from([dict(filter(None, each)) for each in product(*chosen)])
+
+
+values = mappings(VARIABLES, _KNOWN)
+facts = mappings(FACTS, (True, False))
+maybe_holds = st.one_of(st.none(), holds)
+usual_values = mappings(VARIABLES[:1], _KNOWN[:2])
+usual_facts = mappings(FACTS[:1], (True, False))
+usual_holds = st.sampled_from((None, *(Hold(1, (level,)) for level in LEVELS[:4])))
+orders = st.sampled_from(((), KEYS[:1], KEYS, KEYS[::-1]))
 
 
 @st.composite
@@ -91,12 +118,15 @@ def disjuncts(draw: st.DrawFn, kind: tuple[Flow, str | None] | None = None) -> D
     if kind is not None:
         cause = Cause(CauseKind.CALL, draw(spans))
         exception = InFlight(kind[0], kind[1], draw(grades), cause)
+    # Half of the disjuncts are of a few kinds, so that many of a state have the same locks.
+    is_usual = draw(st.booleans())
+    found = {key: draw(usual_holds if is_usual else maybe_holds) for key in KEYS}
     return Disjunct(
-        holds=draw(st.dictionaries(st.sampled_from(KEYS), holds)),
-        values=draw(st.dictionaries(st.sampled_from(VARIABLES), values)),
-        facts=draw(st.dictionaries(st.sampled_from(FACTS), st.booleans())),
+        holds={key: hold for key, hold in found.items() if hold is not None},
+        values=draw(usual_values if is_usual else values),
+        facts=draw(usual_facts if is_usual else facts),
         deferred={},
-        order=draw(st.sampled_from(((), KEYS[:1], KEYS, KEYS[::-1]))),
+        order=() if is_usual else draw(orders),
         exception=exception,
     )
 
@@ -149,15 +179,20 @@ WORLDS = tuple(
 """All that variables and tests can be; None is a value that no state knows."""
 
 
-def is_in(
-    world: tuple[Mapping[AccessPath, object], Mapping[Fact, bool]], disjunct: Disjunct
-) -> bool:
-    """Whether a disjunct stands for executions with these values and outcomes."""
-    values, facts = world
-    return all(
-        values[path] in known if isinstance(known, frozenset) else values[path] == known
-        for path, known in disjunct.values.items()
-    ) and all(facts[fact] is known for fact, known in disjunct.facts.items())
+@cache
+def worlds_of(
+    values: frozenset[tuple[AccessPath, Value]], facts: frozenset[tuple[Fact, bool]]
+) -> tuple[int, ...]:
+    """Return the numbers of the worlds with these values and outcomes."""
+    return tuple(
+        number
+        for number, (is_value, outcomes) in enumerate(WORLDS)
+        if all(
+            is_value[path] in known if isinstance(known, frozenset) else is_value[path] == known
+            for path, known in values
+        )
+        and all(outcomes[fact] is known for fact, known in facts)
+    )
 
 
 def meaning(state: State | Iterable[Disjunct]) -> dict[object, tuple[frozenset[object], Grade]]:
@@ -171,11 +206,12 @@ def meaning(state: State | Iterable[Disjunct]) -> dict[object, tuple[frozenset[o
             for acquisition in level
         )
         grade = disjunct.exception.grade if disjunct.exception else Grade.NEVER
-        for number, world in enumerate(WORLDS):
-            if is_in(world, disjunct):
-                name = (number, disjunct.lock_identity())
-                old_witnesses, old_grade = found.get(name, (frozenset(), Grade.NEVER))
-                found[name] = (old_witnesses | witnesses, max(old_grade, grade))
+        identity = disjunct.lock_identity()
+        for number in worlds_of(
+            frozenset(disjunct.values.items()), frozenset(disjunct.facts.items())
+        ):
+            old_witnesses, old_grade = found.get((number, identity), (frozenset(), Grade.NEVER))
+            found[number, identity] = (old_witnesses | witnesses, max(old_grade, grade))
     return found
 
 

@@ -332,6 +332,10 @@ def analyse(
     return program, analysis.errors, names
 
 
+_has_frozen = False
+"""The mark of a process with frozen objects: to count them takes longer than a small run."""
+
+
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Keep the collector away, and parse in peace.
@@ -341,8 +345,9 @@ def _undisturbed() -> Iterator[None]:
     of a reference cycle. The same applies later, while rules work on the result: so the objects
     that exist by then are frozen up to the next run.
     """
+    global _has_frozen
     was_enabled, thresholds = gc.isenabled(), gc.get_threshold()
-    if gc.get_freeze_count():
+    if _has_frozen:
         # Most objects of an earlier run in this process are garbage by now; the collector has to
         # free them, but to run seldom.
         gc.unfreeze()
@@ -354,6 +359,7 @@ def _undisturbed() -> Iterator[None]:
             yield
     finally:
         gc.freeze()
+        _has_frozen = True
         gc.set_threshold(*thresholds)
         if was_enabled:
             gc.enable()
