@@ -36,7 +36,7 @@ def _functions(folder: Path, called: str) -> int:
     """How many functions are analysed, where the first of the callers calls that one."""
     file = folder / "program.py"
     file.write_text(PROGRAM.replace("{called}", called))
-    report = check([str(file)], Config())
+    report = check([str(file)], Config(select=("LCK1",)))
     assert report.errors == ()
     return report.statistics.functions
 
