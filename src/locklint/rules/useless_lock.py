@@ -75,7 +75,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 severity=fresh.severity,
                 locks=(fresh.lock,),
                 steps=steps,
-                help="create the lock once, where all its users can reach it",
+                help="create the lock once, where all its users can reach it, or remove it",
                 anchors=(fresh.made,),
             )
     yield from _not_shared_by_processes(program)
