@@ -21,11 +21,11 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import SourceFile, Span
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Wait
+from locklint.ir.instruction import Call, Wait
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import Use
 from locklint.ir.registration import Entry
-from locklint.models.events import TAKES_ITEM, TELLS_THREAD, WAKES
+from locklint.models.events import TAKES_ITEM, TELLS_THREAD, WAKES, WITH_TIMEOUT
 from locklint.models.stdlib_asyncio import OF_ASYNCIO
 
 _UNBOUNDED = re.compile(r"Queue\((?:maxsize=0|0|)\)")
@@ -35,12 +35,16 @@ _MAX_CALLERS = 40
 
 
 class Waiter(msgspec.Struct, frozen=True, eq=False):
-    """A wait of a task, by a method; ``is_plain``: nothing else, such as a timeout, ends it."""
+    """A wait of a task, by a method.
+
+    ``is_plain``: the coroutine is awaited where it is made; ``is_timed``: a timeout ends it.
+    """
 
     states: LockStates
     span: Span
     method: str
     is_plain: bool
+    is_timed: bool = False
 
 
 class ForeignWake(msgspec.Struct, frozen=True, eq=False):
@@ -149,7 +153,7 @@ class ForeignWakes:
         ]
         if not waiters:
             return
-        waiter = min(waiters, key=lambda each: (not each.is_plain, str(each.states.function.key)))
+        waiter = min(waiters, key=_by_length)
         is_one = _is_one_object(lock) or _is_own(pair.event.lock)
         severity = self._severity(outer, lock, waiter, context, is_one)
         yield ForeignWake(outer, lock, waiter, context, severity, entry)
@@ -157,7 +161,7 @@ class ForeignWakes:
     def _severity(
         self, outer: CriticalPair, lock: LockRef, waiter: Waiter, context: Context, is_one: bool
     ) -> Severity:
-        if outer.depth > FEW_CALLS:
+        if outer.depth > FEW_CALLS or waiter.is_timed:
             return Severity.INFO
         is_sure = (
             context in (Context.THREAD, Context.EXECUTOR)
@@ -234,6 +238,12 @@ class ForeignWakes:
         )
 
 
+def _by_length(waiter: Waiter) -> tuple[object, ...]:
+    """Return a key by which waits that nothing else ends come first."""
+    function = waiter.states.function
+    return waiter.is_timed, not waiter.is_plain, function.key, waiter.span
+
+
 def _waits_in(states: LockStates) -> Iterator[tuple[LockRef, Waiter]]:
     """Yield the waits of a coroutine, each with what it waits for."""
     for each in states.events:
@@ -244,12 +254,19 @@ def _waits_in(states: LockStates) -> Iterator[tuple[LockRef, Waiter]]:
             yield lock, Waiter(states, each.span, "acquire", True)
         elif each.event.kind is EventKind.SUSPEND:
             call = call_at(states.function, each.span)
-            is_plain = call is not None and call.use is Use.AWAITED
-            yield lock, Waiter(states, each.span, each.event.name, is_plain)
+            if call is not None:
+                yield lock, _waiter(states, call, each.event.name)
     for used in states.used:
         if isinstance(used.instruction, Wait):
-            is_plain = used.instruction.call.use is Use.AWAITED
-            yield used.lock, Waiter(states, used.span, used.instruction.method, is_plain)
+            yield used.lock, _waiter(states, used.instruction.call, used.instruction.method)
+
+
+def _waiter(states: LockStates, call: Call, method: str) -> Waiter:
+    is_timed = any(
+        each.external == WITH_TIMEOUT and any(one.value == call.result for one in each.arguments)
+        for each in calls_of(states.function)
+    )
+    return Waiter(states, call.span, method, call.use is Use.AWAITED, is_timed)
 
 
 def _is_one_object(lock: LockRef) -> bool:

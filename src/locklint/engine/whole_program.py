@@ -466,13 +466,16 @@ class WholeProgram:
         if not keys:
             return
         self._add(self._new(self._calling(_names_of_threads)))
+        asked: set[str] = set()
         for _ in range(_MAX_ROUNDS):
-            keys = plain_callers(keys, states)
-            fresh = self._lowered(self._callers(keys))
+            keys = plain_callers(keys, states) - asked
+            asked |= keys
+            fresh = self._lowered(self._callers(self._with_few_callers(keys)))
             fresh += self._lowered(self._unlowered_callers(classes_that_run(keys)))
             if not fresh:
                 break
             self._add(fresh)
+            keys = asked
         self._add(self._on_demand(sorted(self._spawned()), None))
         in_threads = reached(given_to_threads(states), states) & states.keys()
         coroutines = run_in_loops(in_threads, states)
@@ -481,6 +484,16 @@ class WholeProgram:
             self._lower_up_to_locks(coroutines)
         woken = woken_in(in_threads | reached(interrupting(states), states), states)
         self._add(self._lowered(self._naming(woken)))
+
+    def _with_few_callers(self, keys: Collection[str]) -> set[str]:
+        """Return those functions whose bare names only a few others call."""
+        names = {key: split_key(key)[1].rpartition(".")[2] for key in keys}
+        callers = dict.fromkeys(names.values(), 0)
+        for file in self.files.searched.values() if names else ():
+            for decl in file.index.functions.values():
+                for name in callers.keys() & decl.called:
+                    callers[name] += 1
+        return {key for key, name in names.items() if callers[name] <= _MOST_CALLERS}
 
     def _waking(self) -> dict[str, set[str]]:
         """Return, by path, the functions, not lowered yet, that wake tasks or run event loops."""

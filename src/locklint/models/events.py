@@ -162,6 +162,9 @@ WAKES = {
 TAKES_ITEM = "get_nowait"
 """The method that makes room in a queue, if that has a size."""
 
+WITH_TIMEOUT = "asyncio.wait_for"
+"""The call that ends a wait after a while."""
+
 TELLS_THREAD = frozenset(
     (
         "asyncio.current_task",

@@ -72,8 +72,8 @@ what it does. In debug mode (`python -X dev`) asyncio raises `RuntimeError` at m
 if a task waits at that moment.
 
 The finding is an error if a thread certainly runs the use. It is a warning if a coroutine calls the
-function, too, if the wait has a timeout, if the objects may be two, or in a signal handler or
-log handler.
+function, too, if a test decides whether it is reached, if the objects may be two, or in a signal
+handler or a log handler. It is info if `asyncio.wait_for` ends the wait. Futures are not looked at.
 
 ## References
 
