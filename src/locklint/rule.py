@@ -91,6 +91,9 @@ class Rule(msgspec.Struct, frozen=True):
         message: str,
         *,
         severity: Severity | None = None,
+        confidence: Confidence = Confidence.HIGH,
+        locks: Iterable[LockRef] = (),
+        steps: Iterable[Step] = (),
         help: str = "",
     ) -> Diagnostic:
         """A finding of this rule about a place in a file rather than in a function."""
@@ -98,10 +101,12 @@ class Rule(msgspec.Struct, frozen=True):
             code=self.code,
             name=self.name,
             severity=self.severity if severity is None else severity,
-            confidence=Confidence.HIGH,
+            confidence=confidence,
             path=path,
             span=span,
             message=message,
+            locks=tuple(lock.identity for lock in locks),
+            steps=tuple(steps),
             help=help,
         )
 

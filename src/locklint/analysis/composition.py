@@ -223,6 +223,8 @@ class Composition:
         match one.event.kind:
             case EventKind.GAIN | EventKind.SIGNAL | EventKind.READ | EventKind.WRITE:
                 return False
+            case EventKind.WAKE:
+                return not self._graph.function(key).is_async
             case EventKind.AWAIT:
                 under_lock = any(held.blocks_threads for held in one.held)
                 return under_lock or key in self._awaited_under_lock
@@ -338,6 +340,10 @@ class Composition:
         if event.path is not None:
             return replace(event, path=called.binding.path(event.path))
         return event
+
+    def through(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
+        """Return a pair of a callee as its caller sees it. Return None if that rules it out."""
+        return self._compose(called, pair, self.receivers.kin(called, pair))
 
     def as_called(self, called: Edge, lock: LockRef) -> LockRef | None:
         """Return a callee's lock as the caller names it, or None if it does not concern others."""

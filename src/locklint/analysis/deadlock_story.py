@@ -18,6 +18,8 @@ from locklint.ir.means import BY_LOG, BY_MANAGER, BY_PROPERTY
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
 
+_WAKE = EventKind.WAKE
+
 
 class Story:
     """The steps of a finding about several functions, in which each lock has one short name.
@@ -72,7 +74,7 @@ class Story:
 
     def _steps(self, pair: CriticalPair, thread: int, waits: str) -> list[Step]:
         event = pair.event
-        waits_for = self.name(event.lock) if event.lock is not None else ""
+        waits_for = self.name(event.lock) if event.lock and event.kind is not _WAKE else ""
         steps: list[Step] = []
         held: tuple[str, ...] = ()
 
@@ -109,7 +111,7 @@ class Story:
             if link.inner is not None:
                 callee = self._program.functions[link.inner.function].called_name
                 add(StepRole.CALL, link, link.span, _call_phrase(link, callee))
-            elif event.lock is not None:
+            elif event.lock is not None and event.kind is not _WAKE:
                 doing = "waits for"
                 if event.kind is EventKind.WAIT:
                     doing = "waits on a condition, and then for its lock"
@@ -144,7 +146,7 @@ class Story:
 
 def _is_in_task(pair: CriticalPair) -> bool:
     """Return whether it happens in a task of an event loop, for which such locks are made."""
-    return any(lock.kind.is_async for lock in _locks(pair))
+    return pair.event.kind is not _WAKE and any(lock.kind.is_async for lock in _locks(pair))
 
 
 def _locks(pair: CriticalPair) -> Iterator[LockRef]:

@@ -21,7 +21,10 @@ from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import Call, Enter, Exit, Manager, Spawn, has_timeout
 from locklint.ir.lock import LockRef
 from locklint.ir.means import BY_MANAGER, Use
-from locklint.models.events import CallEvent, event_of
+from locklint.models.events import CallEvent, event_of, event_of_method
+
+_OF_LOCKS = (EventKind.LISTEN, EventKind.SIGNAL, EventKind.SUSPEND, EventKind.WAKE)
+_OF_OBJECTS = (EventKind.JOIN, EventKind.FORK, EventKind.CALLBACK, EventKind.RUN_LOOP)
 
 
 def run_by_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Iterator[Called]:
@@ -135,7 +138,7 @@ def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> E
     if call.blocks:
         timed = has_timeout(call.arguments, None)
         return None if timed else Event(EventKind.BLOCK, name=call.blocks)
-    called = event_of(call.external) if call.external is not None else None
+    called = _known_event(call)
     if called is None:
         return None
     needs = called.needed(call.arguments)
@@ -144,10 +147,21 @@ def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> E
             return None
         needs = None
     path = call.callee.parent() if call.callee is not None and call.callee.fields else None
+    if called.kind is EventKind.RUN_LOOP:
+        value = call.arguments[0].value if call.arguments else None
+        path = value if isinstance(value, AccessPath) else None
     event = _event(context, called, path, call.lock, disjunct)
     if event is None or not (call.awaited or needs):
         return event
     return replace(event, awaited=call.awaited, needs="" if needs is None else needs.root_name)
+
+
+def _known_event(call: Call) -> CallEvent | None:
+    """Return the event of a call by the name of what it calls, as far as that is known."""
+    if call.external is not None:
+        return event_of(call.external)
+    is_unknown = call.callee is not None and call.callee.fields and not call.targets
+    return event_of_method(call.callee.name) if call.callee and is_unknown else None
 
 
 def _waits_by_default(context: FunctionContext, parameter: AccessPath) -> bool:
@@ -173,11 +187,11 @@ def _event(
     lock: LockRef | None,
     disjunct: Disjunct,
 ) -> Event | None:
-    if called.kind in (EventKind.LISTEN, EventKind.SIGNAL):
+    if called.kind in _OF_LOCKS:
         if lock is None:
             return None
         return Event(called.kind, canonical_lock(context, lock, disjunct), name=called.name)
-    if called.kind not in (EventKind.JOIN, EventKind.FORK, EventKind.CALLBACK):
+    if called.kind not in _OF_OBJECTS:
         path = None  # A log is one for all.
-    # The variable of a thread, process or future shows which one it is.
+    # The variable of a thread, process, future or coroutine shows which one it is.
     return Event(called.kind, name=called.name, path=_known(path, disjunct))

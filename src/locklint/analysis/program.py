@@ -18,6 +18,7 @@ from locklint.analysis.declared_order import DeclaredOrder, OddOrder, Violation,
 from locklint.analysis.double_checked import DoubleCheck, DoubleChecks
 from locklint.analysis.events import LockStates
 from locklint.analysis.exits import Exits, LockedAtExit
+from locklint.analysis.foreign_wakes import ForeignWake, ForeignWakes
 from locklint.analysis.fork_faults import ForkFaults
 from locklint.analysis.forks import Forks
 from locklint.analysis.guarded_data import DataAccess, DataKey, guarded_data
@@ -33,7 +34,9 @@ from locklint.analysis.leftover_releases import Leftover, leftover_releases
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
 from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.lock_registries import RacyInsertion, racy_insertions
+from locklint.analysis.locks_across_loops import LockAcrossLoops, locks_across_loops
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
+from locklint.analysis.loop_threads import LoopThreads
 from locklint.analysis.passed import Passed
 from locklint.analysis.process_locks import ProcessLocks, SharedWithProcess
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
@@ -118,9 +121,36 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             self.call_graph,
             self.log_handlers.functions
             | {each.function for each in self.interrupting}
-            | self.processes.forking,
+            | self.processes.forking
+            | self.loop_threads.asked,
             self.hierarchy,
             self.fields,
+        )
+
+    @cached_property
+    def loop_threads(self) -> LoopThreads:
+        """Return the threads that wake tasks, or run event loops."""
+        return LoopThreads(self.call_graph, self.threads)
+
+    @cached_property
+    def foreign_wakes(self) -> tuple[ForeignWake, ...]:
+        """Return the places where another thread than that of the loop wakes its tasks."""
+        wakes = ForeignWakes(
+            self.composition,
+            self.call_graph,
+            self.loop_threads,
+            self.interrupting,
+            self.log_handlers.functions,
+            self.made,
+            self.sources,
+        )
+        return tuple(wakes.found())
+
+    @cached_property
+    def locks_across_loops(self) -> tuple[LockAcrossLoops, ...]:
+        """Return the locks of asyncio that several event loops use."""
+        return tuple(
+            locks_across_loops(self.composition, self.call_graph, self.threads, self.loop_threads)
         )
 
     @cached_property

@@ -72,6 +72,7 @@ from locklint.ir.lock import LockRef
 from locklint.ir.means import How, OperateKind
 from locklint.ir.operands import operand_paths
 from locklint.models.changes import changes_container
+from locklint.models.stdlib_asyncio import OF_ASYNCIO
 
 _Locks: TypeAlias = "tuple[tuple[Held, ...], tuple[LockKey, ...], tuple[LockKey, ...]]"
 
@@ -159,6 +160,12 @@ class Recorder(Observer):
         self.states.given.append(
             Given(span, how, key, lock, disjunct.hold(key), last, disjunct.exception)
         )
+        self._wakes(lock, how.name, span, disjunct)
+
+    def _wakes(self, lock: LockRef, method: str, span: Span, disjunct: Disjunct) -> None:
+        """Note that tasks go on which wait for a lock of asyncio."""
+        if lock.api.name.startswith(OF_ASYNCIO):
+            self._happens(Event(EventKind.WAKE, lock, name=method), span, disjunct)
 
     def tries(self, tried: TriedByCallee) -> None:
         """Note a call that tries to acquire a lock."""
@@ -236,6 +243,7 @@ class Recorder(Observer):
         before = as_others_left_it(context, use.span, key, lock, before) or before
         self.states.used.append(Used(use, key, lock, before, held, free, disjunct.exception))
         if not isinstance(use, Wait):
+            self._wakes(lock, use.method, use.span, disjunct)
             return
         released = (*released, key)
         if held or not disjunct.hold(key).count:

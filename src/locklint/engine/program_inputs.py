@@ -51,7 +51,8 @@ class ProgramInputs:
         """Return the places where the locks are made, by identity."""
         found: dict[str, tuple[str, Span]] = {}
         for states in self._solved.states.values():
-            for lock in states.locks.values():
+            noted = [each.event.lock for each in states.events if each.event.lock is not None]
+            for lock in (*states.locks.values(), *noted):
                 if lock.identity not in found:
                     place = self._resolver.made(lock.identity)
                     if place is not None:

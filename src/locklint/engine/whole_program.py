@@ -26,6 +26,16 @@ from locklint.engine.demand import (
     takes_what_is_passed,
     waited_for,
 )
+from locklint.engine.event_loops import (
+    OF_LOOPS,
+    classes_that_run,
+    given_to_threads,
+    interrupting,
+    plain_callers,
+    run_in_loops,
+    wakes_or_runs_loop,
+    woken_in,
+)
 from locklint.engine.facts import OpenFile
 from locklint.engine.interrupting import decorated, entries, finalizers, processes
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
@@ -38,7 +48,7 @@ from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
 from locklint.ir.registration import Entry, Processes
 from locklint.models.calls import LOGGING_METHODS, DeclaredCalls
-from locklint.models.events import SIGNALS_FOR
+from locklint.models.events import SIGNALS_FOR, names_about_loops, names_of_runners
 from locklint.models.processes import names_about_processes
 from locklint.models.registrations import registering_names
 from locklint.models.spawns import PROCESS_MAKERS, SETTERS_OF_THREADS, THREAD_MAKERS
@@ -169,6 +179,7 @@ class WholeProgram:
         self._look_for_consumers()
         if not self._wanted.isdisjoint(ACCESSES):
             self._add(self._lowered(methods_beside_locks(states, self.files.searched)))
+        self._loops()
         self._interruptions()
         self._processes()
         self._look_for_callers()
@@ -439,13 +450,77 @@ class WholeProgram:
             if each.event.lock is not None and (each.held or key in nested)
             for method in SIGNALS_FOR[each.event.name]
         }
+        return self._lowered(self._naming(asked))
+
+    def _loops(self) -> None:
+        """Find what wakes tasks or runs event loops, and who leads there (LCK603, LCK604).
+
+        Coroutines are looked at only if they wait for what a thread wakes, or if a thread runs
+        their loop.
+        """
+        if EventKind.RUN_LOOP not in self._wanted:
+            return
+        states = self.interprocedural.states
+        self._add(self._lowered(self._waking()))
+        keys = {key for key, one in states.items() if wakes_or_runs_loop(one)}
+        if not keys:
+            return
+        self._add(self._new(self._calling(_names_of_threads)))
+        asked: set[str] = set()
+        for _ in range(_MAX_ROUNDS):
+            keys = plain_callers(keys, states) - asked
+            asked |= keys
+            fresh = self._lowered(self._callers(self._with_few_callers(keys)))
+            fresh += self._lowered(self._unlowered_callers(classes_that_run(keys)))
+            if not fresh:
+                break
+            self._add(fresh)
+            keys = asked
+        self._add(self._on_demand(sorted(self._spawned()), None))
+        in_threads = reached(given_to_threads(states), states) & states.keys()
+        coroutines = run_in_loops(in_threads, states)
+        if coroutines:
+            self._add(self._new(self._calling(names_of_runners)))
+            self._lower_up_to_locks(coroutines)
+        woken = woken_in(in_threads | reached(interrupting(states), states), states)
+        self._add(self._lowered(self._naming(woken)))
+
+    def _with_few_callers(self, keys: Collection[str]) -> set[str]:
+        """Return those functions whose bare names only a few others call."""
+        names = {key: split_key(key)[1].rpartition(".")[2] for key in keys}
+        callers = dict.fromkeys(names.values(), 0)
+        for file in self.files.searched.values() if names else ():
+            for decl in file.index.functions.values():
+                for name in callers.keys() & decl.called:
+                    callers[name] += 1
+        return {key for key, name in names.items() if callers[name] <= _MOST_CALLERS}
+
+    def _waking(self) -> dict[str, set[str]]:
+        """Return, by path, the functions, not lowered yet, that wake tasks or run event loops."""
+        happens = self.written_calls().happens
         wanted: dict[str, set[str]] = {}
-        for path, file in self.files.searched.items() if asked else ():
-            methods = {method for name, method in asked if f"{name}.{method}" in file.source.text}
-            for decl in file.index.functions.values() if methods else ():
-                if not methods.isdisjoint(decl.called):
+        for path in self._working(sorted(self.files.searched)):
+            file = self.files.searched[path]
+            names = names_about_loops(file.source.text)
+            for decl in file.index.functions.values() if names else ():
+                if decl.is_async or names.isdisjoint(decl.called):
+                    continue
+                outer = outermost(file.index, decl).qualname
+                asked = partial(happens, file.index, decl, names, OF_LOOPS)
+                if outer not in file.lowered and self._answer(file, asked, False):
+                    wanted.setdefault(path, set()).add(outer)
+        return wanted
+
+    def _naming(self, methods: Collection[tuple[str, str]]) -> dict[str, set[str]]:
+        """Return, by path, the functions that call methods of something, each with its name."""
+        wanted: dict[str, set[str]] = {}
+        for path, file in self.files.searched.items() if methods else ():
+            text = file.source.text
+            found = {method for name, method in methods if f"{name}.{method}" in text}
+            for decl in file.index.functions.values() if found else ():
+                if not found.isdisjoint(decl.called):
                     wanted.setdefault(path, set()).add(outermost(file.index, decl).qualname)
-        return self._lowered(wanted)
+        return wanted
 
     def _interruptions(self) -> None:
         """Find what the interpreter runs in between, such as signal handlers (LCK701, LCK702).
@@ -453,7 +528,9 @@ class WholeProgram:
         It is lowered as far as it may reach a lock.
         """
         states = self.interprocedural.states
-        if EventKind.INTERRUPT not in self._wanted or not any(e.taken for e in states.values()):
+        if EventKind.INTERRUPT not in self._wanted:
+            return
+        if not any(e.taken or wakes_or_runs_loop(e) for e in states.values()):
             return
         found: dict[Entry, None] = {}
         for file in self.files.searched.values():

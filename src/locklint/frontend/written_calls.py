@@ -24,7 +24,9 @@ from locklint.index.build_expressions import NO_EXPRESSIONS, passed_callees
 from locklint.index.build_lock_use import written
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath, ResultField, Root
+from locklint.ir.event import EventKind
 from locklint.models.calls import LOGGING_METHODS
+from locklint.models.events import event_of, event_of_method
 
 _LONGEST = 1000
 """The largest number of characters of written-out arguments, as in `frontend.definitions`."""
@@ -158,6 +160,32 @@ class WrittenCalls(msgspec.Struct):
             and self._runs_one_of(index, use, keys)
             for use in uses
         )
+
+    def happens(
+        self,
+        index: ModuleIndex,
+        decl: FunctionDecl,
+        names: Collection[str],
+        kinds: Collection[EventKind],
+    ) -> bool:
+        """Return whether a function calls something outside the program that is such an event.
+
+        ``names`` are the last names of such calls.
+        """
+        root_of = self.resolver(index).walker.root_of
+        scope = scope_of(index, decl.qualname)
+        for callee in decl.callees.split("\n"):
+            first, *fields = callee.split(".")
+            if not first or (fields or [first])[-1] not in names:
+                continue
+            path = AccessPath(first, tuple(fields), root_of(first, scope))
+            found = self.runs(index, WrittenUse(path.name, Question.CALL, decl.qualname, path))
+            event = event_of(found.external) if found.external is not None else None
+            if event is None and not found.targets:
+                event = event_of_method(path.name)
+            if event is not None and event.kind in kinds:
+                return True
+        return False
 
     def _runs_one_of(self, index: ModuleIndex, use: WrittenUse, keys: Collection[str]) -> bool:
         found = self.runs(index, use)

@@ -34,6 +34,9 @@ class EventKind(IdentityEnum):
     HOOK = "hook"  # calls a method that does nothing but in subclasses
     IMPORT = "import"  # runs the code of a module, if that is not loaded yet
     AWAIT = "await"  # suspends the task, and lets others run
+    WAKE = "wake"  # lets tasks go on that wait for a lock, event or queue of asyncio
+    SUSPEND = "suspend"  # waits in a task for an event or a queue of asyncio
+    RUN_LOOP = "run loop"  # runs an event loop, until a coroutine has ended, or forever
     READ = "read"  # of an attribute of the object whose method it is
     WRITE = "write"  # of such an attribute, or of what it holds
     YIELD = "yield"  # suspends a generator; never recorded, for it is an exit
@@ -58,8 +61,8 @@ class Access(IdentityEnum):
 ACCESSES = frozenset((EventKind.READ, EventKind.WRITE))
 """The kinds that are about data. There are many of each: only rules about data want them."""
 
-NOT_FOR_CALLERS = frozenset((EventKind.FILE, EventKind.IMPORT))
-"""The kinds that are looked at in the function alone that holds a lock."""
+NOT_FOR_CALLERS = frozenset((EventKind.FILE, EventKind.IMPORT, EventKind.RUN_LOOP))
+"""The kinds that are looked at in the function alone in which they happen."""
 
 ALL_EVENTS = frozenset(EventKind) - ACCESSES
 """The kinds that are about locks and waiting."""

@@ -117,6 +117,71 @@ METHODS_OF_SIGNALS = frozenset(
 )
 """The methods of events and queues of which all is known. A test that a queue is empty is none."""
 
+_SUSPENDING = ("asyncio.Event.wait", *(f"asyncio.Queue.{name}" for name in ("get", "put", "join")))
+_WAKING = (
+    "asyncio.Event.set",
+    *(f"asyncio.Queue.{name}" for name in ("put_nowait", "get_nowait", "task_done")),
+)
+_LOOPS = tuple(f"asyncio.{name}_loop" for name in ("get_running", "get_event", "new_event"))
+_RUNNING = (
+    "asyncio.run",
+    "asyncio.Runner.run",
+    *(f"{loop}.{name}" for loop in _LOOPS for name in ("run_until_complete", "run_forever")),
+)
+_TASKS = {
+    name: CallEvent(kind, name.rpartition(".")[2])
+    for kind, names in (
+        (EventKind.SUSPEND, _SUSPENDING),
+        (EventKind.WAKE, _WAKING),
+        (EventKind.RUN_LOOP, _RUNNING),
+    )
+    for name in names
+}
+
+RUNS_NEW_LOOP = "run"
+"""The name of the event that runs a coroutine in a new event loop."""
+
+NEW_LOOP = "asyncio.new_event_loop"
+"""The call that makes an event loop, which its caller runs."""
+
+_RUNS_ANY_LOOP = {
+    name: CallEvent(EventKind.RUN_LOOP, name) for name in ("run_until_complete", "run_forever")
+}
+
+WAKES = {
+    "set": ("wait",),
+    "put_nowait": ("get",),
+    "get_nowait": ("put",),
+    "task_done": ("join",),
+    "release": ("acquire",),
+    "notify": ("wait", "wait_for"),
+    "notify_all": ("wait", "wait_for"),
+}
+"""The methods that let tasks go on, each with those by which they wait."""
+
+TAKES_ITEM = "get_nowait"
+"""The method that makes room in a queue, if that has a size."""
+
+WITH_TIMEOUT = "asyncio.wait_for"
+"""The call that ends a wait after a while."""
+
+TELLS_THREAD = frozenset(
+    (
+        "asyncio.current_task",
+        "asyncio.get_running_loop",
+        "asyncio._get_running_loop",
+        "threading.current_thread",
+        "threading.get_ident",
+        "threading.main_thread",
+        "threading.get_native_id",
+        "_thread.get_ident",
+    )
+)
+"""Calls by which a function finds out in which thread it runs, or if a loop runs there."""
+
+_NAMES_OF_RUNNERS = frozenset((*_RUNS_ANY_LOOP, RUNS_NEW_LOOP))
+_NAMES_ABOUT_LOOPS = _NAMES_OF_RUNNERS | WAKES.keys()
+
 _PROCESS_JOIN = CallEvent(EventKind.JOIN, PROCESS_JOIN)
 _PROCESS_START = CallEvent(EventKind.FORK, PROCESS_START)
 _FORKS = {name: CallEvent(EventKind.FORK, name) for name in FORKS}
@@ -173,10 +238,32 @@ MAY_RUN_CALLBACKS = frozenset((_ADD, "Signal.send", "Signal.send_robust"))
 RUNS_CALLBACKS = frozenset(event.name for event in (*_RESULTS.values(), *_SENDS.values()))
 """The names of events that run the callbacks of a future at once; no variable has such a name."""
 
+_NOT_SOUGHT = frozenset(
+    (
+        EventKind.FILE,
+        EventKind.LISTEN,
+        EventKind.SIGNAL,
+        EventKind.LOG,
+        EventKind.WAKE,
+        EventKind.SUSPEND,
+        EventKind.RUN_LOOP,
+    )
+)
+
 _COMMON_NAMES = frozenset("apply call cancel input map run system wait".split())
 """Last names of calls that block which many other functions have."""
 
-_NAMED = {**_BLOCKS, **_FORKS, **_LISTENS, **_POOLS, **_RESULTS, **_SENDS, **_SIGNALS, **_TRANSFERS}
+_NAMED = {
+    **_BLOCKS,
+    **_FORKS,
+    **_LISTENS,
+    **_POOLS,
+    **_RESULTS,
+    **_SENDS,
+    **_SIGNALS,
+    **_TASKS,
+    **_TRANSFERS,
+}
 
 
 def event_of(dotted: str) -> CallEvent | None:
@@ -193,6 +280,21 @@ def event_of(dotted: str) -> CallEvent | None:
     return _LOGS if is_logging(dotted) else None
 
 
+def event_of_method(name: str) -> CallEvent | None:
+    """Return what a method of that name does, of an object of which nothing else is known."""
+    return _RUNS_ANY_LOOP.get(name)
+
+
+def names_about_loops(text: str) -> frozenset[str]:
+    """Return the last names of calls, in a file of that text, that may wake tasks or run a loop."""
+    return _NAMES_ABOUT_LOOPS if "asyncio" in text else frozenset(_RUNS_ANY_LOOP)
+
+
+def names_of_runners(text: str) -> frozenset[str]:
+    """Return the last names of calls, in a file of that text, that may run an event loop."""
+    return _NAMES_OF_RUNNERS if "asyncio" in text else frozenset(_RUNS_ANY_LOOP)
+
+
 def waits_for(dotted: str) -> bool:
     """Return whether an external name waits for the end of the thread or future that it is of."""
     if dotted.rpartition(".")[2] not in _JOINS:
@@ -205,9 +307,9 @@ def sought_in_callees(kinds: frozenset[EventKind]) -> frozenset[EventKind]:
     """Return the kinds of calls, of those that are wanted, that are looked for in callees.
 
     Log records, files, waits for events and what ends these are looked for where locks are held
-    only.
+    only, and what concerns event loops from where they are run.
     """
-    return kinds - {EventKind.FILE, EventKind.LISTEN, EventKind.SIGNAL, EventKind.LOG}
+    return kinds - _NOT_SOUGHT
 
 
 def event_names(kinds: frozenset[EventKind]) -> frozenset[str]:

@@ -131,3 +131,11 @@ def spawner(dotted: str) -> Spawner | None:
     if method in _METHODS and f"{owner}.".startswith(_EXECUTORS):
         return _METHODS[method]
     return None
+
+
+def runs_elsewhere(dotted: str) -> bool:
+    """Return whether what is given to a call may run in a process, or in the thread of a loop.
+
+    A future of `run_coroutine_threadsafe` runs its callbacks in the loop.
+    """
+    return "ProcessPool" in dotted or dotted.endswith(".add_done_callback")

@@ -78,6 +78,7 @@ EVENT = LockKind(
     constructors=dotted(_MODULES, "Event"),
     with_ok=False,
     waits=("wait",),
+    notifies=("set",),
 )
 
 BARRIER = LockKind(
@@ -88,5 +89,8 @@ BARRIER = LockKind(
     async_with_ok=True,
     waits=("wait",),
 )
+
+OF_ASYNCIO = "asyncio."
+"""The first part of the names of all kinds of asyncio, queues included."""
 
 LIBRARY = Library(kinds=(LOCK, CONDITION, SEMAPHORE, BOUNDED_SEMAPHORE, EVENT, BARRIER))

@@ -17,14 +17,19 @@ _WAITS = ("get", "put", "join")
 _NOTIFIES = ("put_nowait", "task_done")
 
 
-def _queue(name: str, *constructors: str, cross_process: bool = False) -> LockKind:
+def _queue(
+    name: str,
+    *constructors: str,
+    cross_process: bool = False,
+    notifies: tuple[str, ...] = _NOTIFIES,
+) -> LockKind:
     return LockKind(
         name=name,
         role=LockRole.QUEUE,
         constructors=constructors,
         with_ok=False,
         waits=_WAITS,
-        notifies=_NOTIFIES,
+        notifies=notifies,
         cross_process=cross_process,
     )
 
@@ -37,7 +42,11 @@ LIBRARY = Library(
         _queue(
             "queue.SimpleQueue", "queue.SimpleQueue", "_queue.SimpleQueue", "queue._PySimpleQueue"
         ),
-        _queue("asyncio.Queue", *dotted(("asyncio", "asyncio.queues"), *_THREAD_QUEUES)),
+        _queue(
+            "asyncio.Queue",
+            *dotted(("asyncio", "asyncio.queues"), *_THREAD_QUEUES),
+            notifies=(*_NOTIFIES, "get_nowait"),
+        ),
         _queue(
             "multiprocessing.Queue",
             *dotted(_MULTIPROCESSING, "Queue", "JoinableQueue", "SimpleQueue"),
