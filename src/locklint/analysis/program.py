@@ -82,8 +82,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     interpreter runs in between, if some rule needs them, ``shared_fields`` the attributes of
     classes with finalizers that lead to objects that other code knows, too, ``processes`` what is
     known about processes, if some rule needs that. ``user_callbacks`` are those that keep callables
-    which users of their classes pass, ``top_imports`` the modules that the modules themselves
-    import, by path.
+    which users of their classes pass, ``top_imports`` the modules that those modules
+    import at their top, by path, in which something is imported under a lock.
     """
 
     functions: Mapping[str, Function]

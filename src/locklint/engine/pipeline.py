@@ -315,7 +315,7 @@ def analyse(
         processes=inputs.processes(analysis.processes),
         shared_fields=inputs.shared_fields(analysis.interrupting),
         user_callbacks=inputs.user_callbacks(),
-        top_imports={path: file.index.top_imports for path, file in files.files.items()},
+        top_imports=inputs.top_imports(),
         declared_orders=orders,
     )
     indexes = [file.index for file in files.files.values()]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from msgspec.structs import replace
 
 from locklint.engine.demand import called_as
+from locklint.engine.facts import parse
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
+from locklint.index.top_imports import top_imports
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
@@ -46,6 +48,22 @@ class ProgramInputs:
         self._resolver = resolver
         self._resolver_of = resolver_of
         self._ask = ask
+
+    def top_imports(self) -> dict[str, tuple[str, ...]]:
+        """Return what the modules import at their top in which something is imported under a lock.
+
+        There are few: so these files are parsed again.
+        """
+        paths = {
+            one.function.path
+            for one in self._solved.states.values()
+            if any(each.event.kind is EventKind.IMPORT for each in one.events)
+        }
+        found: dict[str, tuple[str, ...]] = {}
+        for path in sorted(paths):
+            tree = parse(self._files.files[path].source).tree
+            found[path] = () if tree is None else top_imports(tree)
+        return found
 
     def made(self) -> dict[str, tuple[str, Span]]:
         """Return the places where the locks are made, by identity."""

@@ -36,9 +36,9 @@ from locklint.index.declarations import (
     Items,
     ModuleIndex,
     Ref,
+    Value,
 )
 from locklint.index.shared import import_target
-from locklint.index.top_imports import top_imports
 from locklint.index.versions import version_test
 
 MAX_CALL_SITES = 30
@@ -59,6 +59,7 @@ class _Builder:
         self.classes: list[ClassScope] = []
         self.functions: list[FunctionScope] = []
         self.calls: list[PendingCall] = []
+        self.bound_calls: dict[ast.expr, Value] = {}
         self.star_imports: list[str] = []
         self.imports: dict[str, str] = {}
         self.other_imports: dict[str, list[str]] = {}
@@ -121,7 +122,7 @@ class _Builder:
                 if is_top:
                     self._note_statement(current)
                 work.pop()
-        found = self._finish(top_imports(tree))
+        found = self._finish()
         self._let_go()
         return found
 
@@ -138,7 +139,7 @@ class _Builder:
         for scope in self.functions:
             scope.function = None
 
-    def _finish(self, loaded: tuple[str, ...]) -> ModuleIndex:
+    def _finish(self) -> ModuleIndex:
         source = self.source
         functions = {scope.qualname: scope.freeze(source) for scope in self.functions}
         classes = {scope.qualname: scope.freeze(source) for scope in self.classes}
@@ -162,7 +163,6 @@ class _Builder:
             attribute_stores=freeze(self.attribute_stores),
             exports=self.exports,
             unique=source.unique,
-            top_imports=loaded,
         )
 
     def _call_sites(self) -> tuple[CallSite, ...]:
@@ -183,6 +183,9 @@ class _Builder:
             if count.get(name, 0) >= MAX_CALL_SITES:
                 continue
             call = pending.synthetic or value_of(pending.node, 3)
+            bound = self.bound_calls.get(pending.node)
+            if call == bound:
+                call = bound  # One of them is enough to keep.
             if isinstance(call, CallValue) and (call.arguments or call.keywords or not is_open):
                 count[name] = count.get(name, 0) + 1
                 sites.append(CallSite(pending.function, call, name))
@@ -212,6 +215,8 @@ class _Builder:
         expression = node.value
         self.scan(expression, scope)
         value = value_of(expression)
+        if expression.__class__ is ast.Call:
+            self.bound_calls[expression] = value
         first: Ref | None = None
         for target in node.targets:
             # In `self.a = self.b = Lock()` both are the same object: the second refers to the
@@ -261,6 +266,8 @@ class _Builder:
         if scope.__class__ is FunctionScope:
             returns = scope.returns
             value = value_of(node.value)
+            if node.value.__class__ is ast.Call:
+                self.bound_calls[node.value] = value
             if len(returns) < 20 and value not in returns:
                 returns.append(value)
 

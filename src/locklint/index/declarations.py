@@ -193,7 +193,7 @@ class LockUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     word: str
 
 
-class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
+class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A function: everything that can be said without lowering it.
 
     ``qualname`` is dotted with ``<locals>`` left out (``Class.method``, ``outer.inner``); a second
@@ -247,7 +247,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True):
         return bool(self.lock_uses)
 
 
-class ClassDecl(msgspec.Struct, frozen=True, array_like=True):
+class ClassDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A class: bases as written, class-level bindings, and its methods by name (qualnames)."""
 
     qualname: str
@@ -269,6 +269,11 @@ def called_element(name: str) -> str:
 def called_result(name: str) -> str:
     """Return the name of calls of what calls return: ``choose()`` for ``choose(kind)(x)``."""
     return f"{name}()"
+
+
+def is_of_call_or_element(name: str) -> bool:
+    """Return whether `called_element` or `called_result` made a name."""
+    return name.endswith(("[]", "()"))
 
 
 class CallSite(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -296,8 +301,7 @@ class ModuleIndex(msgspec.Struct, frozen=True, array_like=True):
     targets of a name that is imported in several ways; ``star_imports`` are the modules imported
     with ``*``.
     ``module_statements`` are the spans of top-level statements, other than functions and classes,
-    that may touch a lock. ``top_imports`` are the modules that the module's own code imports, as it
-    writes them.
+    that may touch a lock.
     """
 
     module: str
@@ -315,7 +319,6 @@ class ModuleIndex(msgspec.Struct, frozen=True, array_like=True):
     attribute_stores: dict[str, tuple[Binding, ...]] = {}  # `x.attr = value`, x not self, by attr
     exports: tuple[str, ...] = ()
     unique: str = ""  # set where another file of the run has the same module name
-    top_imports: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         # Places in a file are looked up often, and a run has one index for a path.
