@@ -7,7 +7,7 @@ next wait, and after a release it may be held again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence
 
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import Given, LockStates, Manner, Shared, Taken
@@ -30,7 +30,7 @@ class HandOffs:
     a release on its own.
     """
 
-    def __init__(self, callers: Mapping[str, Set[str]]) -> None:
+    def __init__(self, callers: Mapping[str, Sequence[str]]) -> None:
         self._callers = callers
         self._spawned: set[str] = set()
         self._released: dict[str, set[str]] = defaultdict(set)
@@ -98,7 +98,7 @@ class HandOffs:
 
     def _is_on_its_own(self, key: str) -> bool:
         """Return whether something else than functions that are known may call a function."""
-        return key in self._spawned or not self._callers.get(key, frozenset()) - {key}
+        return key in self._spawned or all(each == key for each in self._callers.get(key, ()))
 
     def of(self, states: LockStates) -> Shared:
         """Return the effects of others on the locks of a function."""

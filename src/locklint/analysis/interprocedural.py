@@ -117,7 +117,8 @@ class Interprocedural:
         self.states: dict[str, LockStates] = {}
         self.summaries: dict[str, Summary] = {}
         self._callees: dict[str, tuple[str, ...]] = {}
-        self._callers: dict[str, set[str]] = {}
+        # Most functions have one caller or two: a set would take three times the memory.
+        self._callers: dict[str, list[str]] = {}
         self._givers: dict[str, set[str]] = {}  # Those that pass a function to unknown code.
         self._by_passed: dict[str, dict[Passed, Summary]] = {}
         self._errors: list[tuple[Function, Exception]] = []
@@ -132,9 +133,11 @@ class Interprocedural:
         new = {function.key: function for function in functions}
         self.functions.update(new)
         for key, function in new.items():
+            known = self._callees.get(key, ())
             self._callees[key] = tuple(dict.fromkeys(callees(function)))
             for callee in self._callees[key]:
-                self._callers.setdefault(callee, set()).add(key)
+                if callee not in known:
+                    self._callers.setdefault(callee, []).append(key)
             for given in given_to_others(function):
                 self._givers.setdefault(given, set()).add(key)
         return self._solve_all(set(new))
@@ -172,7 +175,7 @@ class Interprocedural:
                 if (before is None or before.is_neutral) and summary.is_neutral:
                     # How likely it raises is new, but callers within this round come later anyhow.
                     again |= {c for c in self._callers.get(key, ()) if c in done and c != key}
-                    others = self._callers.get(key, set()) - dirty
+                    others = [c for c in self._callers.get(key, ()) if c not in dirty]
                     again |= {c for c in others if self._depends_on(c, key)}
                     continue
                 if summary.changes_holds or (before is not None and before.changes_holds):

@@ -136,7 +136,6 @@ class WholeProgram:
             ),
         )
         self._resolvers: dict[str, StaticResolver] = {}
-        self._read_calls: WrittenCalls | None = None
         # Functions that may be wrappers, inside others, before anything in it was resolved; and the
         # uses of wrappers that have graphs.
         self._nested: dict[str, Function] = {}
@@ -755,15 +754,11 @@ class WholeProgram:
         return with_collective_locks(done)
 
     def written_calls(self) -> WrittenCalls:
-        """Return the reader of functions' texts, with the current knowledge of the resolver."""
-        if self._read_calls is None:
-            from locklint.frontend.written_calls import WrittenCalls
+        """Return a reader of functions' texts. It keeps what it has read: each step has its own."""
+        from locklint.frontend.written_calls import WrittenCalls
 
-            files = self.files.files
-            self._read_calls = WrittenCalls(
-                self.resolver_of, lambda index: files[index.path].source
-            )
-        return self._read_calls
+        files = self.files.files
+        return WrittenCalls(self.resolver_of, lambda index: files[index.path].source)
 
     def resolver_of(self, index: ModuleIndex) -> StaticResolver:
         """Return the resolver of the names in one file."""

@@ -86,15 +86,15 @@ class Decorations:
         if known is None:
             self._called[key] = key  # A decorator that is decorated with itself ends here.
             begun = trace.begin()
-            known = self._called[key] = self._wrapped(function)
+            known = self._called[key] = self._wrapped(function, key)
             trace.end(begun, ("called", key))
         else:
             trace.use(("called", key))
         return known
 
-    def _wrapped(self, function: FunctionType) -> str:
+    def _wrapped(self, function: FunctionType, key: str) -> str:
         decl = function.decl
-        inner = msgspec.structs.replace(function, bound=False, receiver=None, through=function.key)
+        inner = msgspec.structs.replace(function, bound=False, receiver=None, through=key)
         scope = scope_of(function.index, decl.parent or "", decl.class_name or "")
         for decorator in reversed(decl.decorators):
             use = self._use(decorator, scope, function, inner)

@@ -28,6 +28,7 @@ from locklint.index.declarations import (
     Value,
     called_element,
     called_result,
+    is_of_call_or_element,
 )
 
 MAX_NAMES = 12
@@ -72,14 +73,23 @@ class OtherNames:
 
     @cached_property
     def _held(self) -> dict[str, tuple[str, ...]]:
-        """The names that hold what has a name, each once, in the order of the files."""
+        """The names that hold what has a name, each once, in the order of the files.
+
+        Results of calls and elements, which are most of what is held, are looked up only where
+        they hold something themselves.
+        """
         held: dict[str, tuple[str, ...]] = {}
         for index in self._modules:
             for name, holder in dict.fromkeys(_held(index)):
                 known = held.get(name, ())
                 if holder not in known and len(known) < _MOST_HOLDERS:
                     held[name] = (*known, intern(holder))
-        return held
+        holders = {holder for found in held.values() for holder in found}
+        return {
+            name: found
+            for name, found in held.items()
+            if name in holders or not is_of_call_or_element(name)
+        }
 
     def _next(self, name: str) -> Iterator[str]:
         yield from self._held.get(name, ())

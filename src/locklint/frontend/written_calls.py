@@ -229,10 +229,12 @@ class WrittenCalls(msgspec.Struct):
                     push((child, function))
 
     def _names_of(self, index: ModuleIndex) -> dict[tuple[int, str], str]:
-        """The qualified names of a file's functions, by the line of the name and the name."""
+        """The qualified names of functions in others, by the line of the name and the name."""
         if index.path not in self._names:
             self._names[index.path] = {
-                (one.name_span.line, one.name): one.qualname for one in index.functions.values()
+                (one.name_span.line, one.name): one.qualname
+                for one in index.functions.values()
+                if one.parent is not None
             }
         return self._names[index.path]
 
