@@ -347,12 +347,13 @@ class Parsed:
 
 def parse(source: SourceFile, *, compiles: bool = False) -> Parsed:
     """Parse a file with the standard `ast`, and compile it if that is wanted."""
-    if sum(map(source.text.count, _SEPARATORS)) > _MOST_SEPARATORS:
+    text = source.text
+    if len(text) > _MOST_SEPARATORS and sum(map(text.count, _SEPARATORS)) > _MOST_SEPARATORS:
         message = "the file is too large to be analysed"
         return Parsed(not_analysed=[problem_at(source.path, Reason.TOO_LARGE, message, 1)])
     try:
-        tree = ast.parse(source.text)
-        error = compile_error(source.text) if compiles else None
+        tree = ast.parse(text)
+        error = compile_error(text) if compiles else None
         if error is None:
             return Parsed(tree)
         return Parsed(not_analysed=[_syntax(source, "compile", error)])

@@ -155,12 +155,13 @@ def bindings_of(*bodies: cst.CSTNode) -> Bindings:
 
 def _bind(node: cst.CSTNode, found: Bindings) -> None:
     match node:
+        # The most frequent one first: each test of another class calls a method of its metaclass.
+        case cst.AssignTarget(target=target):
+            add_target_names(target, found.names)
         case cst.FunctionDef(name=name) | cst.ClassDef(name=name):
             found.names.add(name.value)
             assert isinstance(node, (cst.FunctionDef, cst.ClassDef))
             found.definitions.append(node)
-        case cst.AssignTarget(target=target):
-            add_target_names(target, found.names)
         case cst.AnnAssign(target=target) | cst.AugAssign(target=target) | cst.Del(target=target):
             add_target_names(target, found.names)
         case cst.For(target=target) | cst.NamedExpr(target=target):

@@ -181,14 +181,21 @@ class Project:
 
     def with_imports(self) -> Project:
         """Return the same project with what its files import read, and searched as well."""
+        absent: set[str] = set()  # Most imports are of other packages.
         for index in self.searched:
             targets = {*index.imports.values(), *index.star_imports}
             for function in index.functions.values():
                 targets.update(function.imports.values())
             for target in sorted(targets):
                 parts = target.split(".")
-                names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-                next((found for name in names if (found := self.module(name, index))), None)
+                for length in range(len(parts), 0, -1):
+                    name = ".".join(parts[:length])
+                    if name in absent:
+                        continue
+                    if self.module(name, index) is not None:
+                        break
+                    if not self.files_of(name):
+                        absent.add(name)
         return Project(self.modules(), self._shelf)
 
     def resolve(self, dotted: str, near: ModuleIndex | None = None) -> Found | None:
