@@ -56,6 +56,7 @@ class CallGraph:
     """The calls between those functions of a program that were analysed to their end.
 
     ``given``: see `Fields`.
+    ``with_possible``: the calls that are only guessed are among them.
     """
 
     def __init__(
@@ -63,8 +64,11 @@ class CallGraph:
         states: Mapping[str, LockStates],
         summaries: Mapping[str, Summary],
         given: Mapping[Field, Mapping[str, LockRef]],
+        *,
+        with_possible: bool = False,
     ) -> None:
         self._given = given
+        self._with_possible = with_possible
         self.states = {key: states[key] for key in sorted(states) if states[key].complete}
         self._wrapped = wrapped_locks(self.states, summaries)
         self.calls: dict[str, tuple[Edge, ...]] = {}
@@ -73,7 +77,8 @@ class CallGraph:
 
     def _edges(self, states: LockStates) -> Iterator[Edge]:
         doubtful = doubtful_holds(states)
-        for called in states.calls:
+        possible = states.possible if self._with_possible else ()
+        for called in (*states.calls, *possible):
             callee = self.states.get(called.target)
             if callee is None:
                 continue

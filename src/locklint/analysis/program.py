@@ -112,8 +112,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
+        return self._composed(self.call_graph)
+
+    def _composed(self, graph: CallGraph) -> Composition:
         return Composition(
-            self.call_graph,
+            graph,
             self.log_handlers.functions
             | {each.function for each in self.interrupting}
             | self.processes.forking,
@@ -142,6 +145,21 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def lock_order(self) -> LockOrderGraph:
         """Return the graph of locks that are acquired while others are held."""
         return lock_order(self.composition, self.threads)
+
+    @cached_property
+    def possible_order(self) -> LockOrderGraph:
+        """Return the edges that only calls show whose callees are guessed; empty if none were.
+
+        They say what may be, and are no part of `lock_order`: no finding rests on them.
+        """
+        if not any(states.possible for states in self.states.values()):
+            return LockOrderGraph()
+        graph = CallGraph(self.states, self.summaries, self.fields.given, with_possible=True)
+        found = lock_order(self._composed(graph), self.threads)
+        known = self.lock_order.edges
+        edges = {pair: edge for pair, edge in found.edges.items() if pair not in known}
+        names = {name for pair in edges for name in pair}
+        return LockOrderGraph(edges, {name: found.locks[name] for name in sorted(names)})
 
     @cached_property
     def lock_cycles(self) -> tuple[LockCycle, ...]:

@@ -21,7 +21,7 @@ def program_facts(paths: Sequence[str], config: Config, folder: str | None = Non
     Lines are 1-based, lists sorted. Raise `locklint.engine.pipeline.UsageError` for a path that
     does not exist or holds no Python file.
     """
-    solved = solve(paths, config, folder=folder)
+    solved = solve(paths, config, folder=folder, guesses=True)
     program = solved.program
     places = LockPlaces(file.index for file in solved.files.files.values())
     return {
@@ -36,7 +36,7 @@ def program_facts(paths: Sequence[str], config: Config, folder: str | None = Non
         "acquires": _sorted(_acquires(program)),
         "edges": _sorted(
             (graph.locks[source].identity, graph.locks[target].identity)
-            for graph in (program.lock_order,)
+            for graph in (program.lock_order, program.possible_order)
             for source, target in graph.edges
         ),
         "taken": _sorted(_taken(program)),
@@ -112,7 +112,7 @@ def _calls(solved: Solved) -> Iterator[tuple[str, int, str, str, bool]]:
 
     paths = {file.index.key: path for path, file in solved.files.files.items()}
     for states in solved.program.states.values():
-        for called in states.calls:
+        for called in (*states.calls, *states.possible):
             module, qualname = split_key(called.target)
             name = qualname.rpartition(".")[2].partition("@")[0]
             held = bool(called.held)
