@@ -148,14 +148,15 @@ class Program(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def possible_order(self) -> LockOrderGraph:
-        """Return the edges that only calls show whose callees are guessed; empty if none were.
+        """Return the edges that rest on a guess, at what is called or at which object it is.
 
         They say what may be, and are no part of `lock_order`: no finding rests on them.
         """
-        if not any(states.possible for states in self.states.values()):
-            return LockOrderGraph()
-        graph = CallGraph(self.states, self.summaries, self.fields.given, with_possible=True)
-        found = lock_order(self._composed(graph), self.threads)
+        composition = self.composition
+        if any(states.possible for states in self.states.values()):
+            graph = CallGraph(self.states, self.summaries, self.fields.given, with_possible=True)
+            composition = self._composed(graph)
+        found = lock_order(composition, self.threads, with_possible=True)
         known = self.lock_order.edges
         edges = {pair: edge for pair, edge in found.edges.items() if pair not in known}
         names = {name for pair in edges for name in pair}
