@@ -126,16 +126,21 @@ def _taken(program: Program) -> Iterator[tuple[str, str, str, int, str, int]]:
     """
     from locklint.analysis.lock_order import witnesses
 
-    for pairs in program.composition.pairs.values():
-        for pair in pairs:
-            for each in witnesses(pair, program.threads, program.composition):
-                last = list(each.holder.chain())[-1]
-                since = each.source.since
-                yield (
-                    each.source.lock.identity,
-                    each.target.lock.identity,
-                    program.functions[each.function].path,
-                    since.span.line if since else 0,
-                    program.functions[last.function].path,
-                    last.span.line,
-                )
+    certain = (
+        each
+        for pairs in program.composition.pairs.values()
+        for pair in pairs
+        for each in witnesses(pair, program.threads, program.composition)
+    )
+    possible = (each for edge in program.possible_order.edges.values() for each in edge.witnesses)
+    for each in (*certain, *possible):
+        last = list(each.holder.chain())[-1]
+        since = each.source.since
+        yield (
+            each.source.lock.identity,
+            each.target.lock.identity,
+            program.functions[each.function].path,
+            since.span.line if since else 0,
+            program.functions[last.function].path,
+            last.span.line,
+        )

@@ -106,11 +106,29 @@ class Arguments:
                 passed = without_none(self._from_calls(decl, parameter, position, index))
                 return union(passed if are_known(passed) else without_unknown(passed + said), none)
         passed = self._from_calls(decl, parameter, position, index)
+        if not are_known(passed):
+            passed = union(passed, self._documented(decl, parameter, index))
         default = weaken(default, Confidence.MEDIUM)
         if not passed:
             fixture = self._fixture(decl, parameter, index)
             return union(default, fixture or UNKNOWN)
         return union(default, passed)
+
+    def _documented(self, decl: FunctionDecl, parameter: Parameter, index: ModuleIndex) -> Types:
+        """Return an instance of the class that the docstring names for a parameter, or ().
+
+        That is no more than a guess: no program reads docstrings.
+        """
+        name = decl.documented.get(parameter.name)
+        if name is None or self._families is None:
+            return ()
+        names = tuple(name.split("."))
+        scope = scope_of(index, decl.parent or "")
+        types = self.evaluator.value(Ref(names), scope)
+        if not any(isinstance(kind, ClassType) for kind in types):
+            types = self.evaluator.absolute(name, index)
+        classes = tuple([kind for kind in types if isinstance(kind, ClassType)])
+        return self.annotations.instances(classes, scope) if classes else ()
 
     def locks(self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool) -> Types:
         """Return the lock that all calls of a constructor pass, with the name of its place.
