@@ -14,6 +14,7 @@ from locklint.analysis.binding import Binding
 from locklint.analysis.events import Called, Held, LockStates, Manner
 from locklint.analysis.guards import depends_on_shared, is_guarded_release
 from locklint.analysis.hold import Acquisition, LockKey
+from locklint.analysis.iterated import runs_at_once
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
@@ -55,7 +56,8 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
 class CallGraph:
     """The calls between those functions of a program that were analysed to their end.
 
-    ``given``: see `Fields`.
+    ``kept`` are generators that some call only makes, for others to run. ``given``: see `Fields`.
+    ``with_possible``: the calls that are only guessed are among them.
     """
 
     def __init__(
@@ -63,22 +65,29 @@ class CallGraph:
         states: Mapping[str, LockStates],
         summaries: Mapping[str, Summary],
         given: Mapping[Field, Mapping[str, LockRef]],
+        *,
+        with_possible: bool = False,
     ) -> None:
         self._given = given
+        self._with_possible = with_possible
         self.states = {key: states[key] for key in sorted(states) if states[key].complete}
         self._wrapped = wrapped_locks(self.states, summaries)
+        self.kept: set[str] = set()
         self.calls: dict[str, tuple[Edge, ...]] = {}
         for key, one in self.states.items():
             self.calls[key] = tuple(self._edges(one))
 
     def _edges(self, states: LockStates) -> Iterator[Edge]:
         doubtful = doubtful_holds(states)
-        for called in states.calls:
+        possible = states.possible if self._with_possible else ()
+        for called in (*states.calls, *possible):
             callee = self.states.get(called.target)
             if callee is None:
                 continue
-            manner = _manner(called, callee.function)
+            manner = _manner(states, called, callee.function)
             if manner is None:
+                if not is_context_manager(callee.function):
+                    self.kept.add(called.target)
                 continue
             held = called.held
             if manner is Manner.CONCURRENT or _is_one_of_many(states.function, called):
@@ -178,10 +187,10 @@ class CallGraph:
         return found
 
 
-def _manner(called: Called, callee: Function) -> Manner | None:
+def _manner(states: LockStates, called: Called, callee: Function) -> Manner | None:
     """Return how the callee runs. Return None if the call only makes an object (a generator)."""
     if callee.is_generator and not (called.implicit == BY_MANAGER and is_context_manager(callee)):
-        return None
+        return called.manner if runs_at_once(states, called) else None
     if called.manner is Manner.CONCURRENT or called.implicit == BY_MANAGER:
         return called.manner
     if callee.is_async and called.call is not None and called.call.use is not Use.AWAITED:

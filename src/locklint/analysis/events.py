@@ -125,6 +125,7 @@ class Manner(IdentityEnum):
     DIRECT = "direct"
     OVERRIDE = "override"  # only if the receiver is an instance of a subclass
     CONCURRENT = "concurrent"  # in another thread or task, with nothing held
+    POSSIBLE = "possible"  # perhaps: a guess, from which no finding follows
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -239,11 +240,13 @@ class LockStates(msgspec.Struct):
     binds an attribute or element to a literal. ``handed_on`` are the locks that one iteration of a
     loop acquires and another one releases. ``handed_over`` are those that were held when other code
     got what may release them later, such as a task. ``varied`` are the identities of the locks that
-    a callee acquires or releases on some of its paths only.
+    a callee acquires or releases on some of its paths only. ``possible`` are calls of functions
+    that are only guessed, apart from all others.
     """
 
     function: Function
     calls: list[Called] = msgspec.field(default_factory=list)
+    possible: list[Called] = msgspec.field(default_factory=list)
     events: list[Occurrence] = msgspec.field(default_factory=list)
     exits: list[Exit] = msgspec.field(default_factory=list)
     given: list[Given] = msgspec.field(default_factory=list)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.composition import Composition
-from locklint.analysis.critical_pair import CriticalPair, is_known
+from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
@@ -95,13 +95,15 @@ class LockOrderGraph(msgspec.Struct, frozen=True, dict=True):
         return {source: tuple(targets) for source, targets in found.items()}
 
 
-def lock_order(composition: Composition, threads: Threads) -> LockOrderGraph:
-    """The graph of a program."""
+def lock_order(
+    composition: Composition, threads: Threads, *, with_possible: bool = False
+) -> LockOrderGraph:
+    """The graph of a program; ``with_possible``: see `witnesses`."""
     found: dict[tuple[str, str], dict[tuple[object, ...], Witness]] = defaultdict(dict)
     locks: dict[str, LockRef] = {}
     for key in sorted(composition.pairs):
         for pair in composition.pairs[key]:
-            for witness in witnesses(pair, threads, composition):
+            for witness in witnesses(pair, threads, composition, with_possible=with_possible):
                 source = lock_name(witness.source.lock)
                 target = lock_name(witness.target.lock)
                 locks.setdefault(source, witness.source.lock)
@@ -131,8 +133,14 @@ def _best(every: Iterable[Witness]) -> tuple[Witness, ...]:
 _TAKING = (EventKind.ACQUIRE, EventKind.TRY, EventKind.WAIT)
 
 
-def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) -> Iterator[Witness]:
-    """The edges that a pair shows, as far as no callee's pair has shown them already."""
+def witnesses(
+    pair: CriticalPair, threads: Threads, composition: Composition, *, with_possible: bool = False
+) -> Iterator[Witness]:
+    """The edges that a pair shows, as far as no callee's pair has shown them already.
+
+    ``with_possible``: a re-entrant lock by another path is one of another object. The two may have
+    been given one lock.
+    """
     event = pair.event
     if event.lock is None or event.kind not in _TAKING:
         return
@@ -144,7 +152,8 @@ def witnesses(pair: CriticalPair, threads: Threads, composition: Composition) ->
     told = receivers.holder(pair, event.lock, event.holder)
     target = Held(event.lock, event.mode, holder=told)
     held = pair.all_held()
-    if event.lock.kind.reentrant and any(_is_same(one, target) for one in held):
+    is_same = _is_same_path if with_possible else _is_same
+    if event.lock.kind.reentrant and any(is_same(one, target) for one in held):
         return  # It is held already, and nothing is waited for.
     inner = _inner_held(pair)
     gates = frozenset(lock_name(one.lock) for one in held if one.mode is not Mode.SHARED)
@@ -177,6 +186,14 @@ def _has_name(pair: CriticalPair, lock: LockRef, threads: Threads) -> bool:
 
 def _is_same(one: Held, other: Held) -> bool:
     return lock_name(one.lock) == lock_name(other.lock)
+
+
+def _is_same_path(one: Held, other: Held) -> bool:
+    if not _is_same(one, other):
+        return False
+    locks = (one.lock, other.lock)
+    is_other = one.lock.path != other.lock.path and all(each.path.fields for each in locks)
+    return not is_other or any(is_vague(each) or each.path.is_cut for each in locks)
 
 
 def _inner_held(pair: CriticalPair) -> tuple[Held, ...]:

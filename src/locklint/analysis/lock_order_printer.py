@@ -21,18 +21,23 @@ from locklint.ir.lock import LockRef
 
 
 def print_lock_order(program: Program) -> str:
-    """Return all locks, edges and witnesses, then the cycles, then the excluded ones and why."""
+    """Return all locks, edges and witnesses, then the cycles, then the excluded ones and why.
+
+    Edges that only guesses show are marked as possible.
+    """
     return "".join(f"{line}\n" for line in _lines(program))
 
 
 def _lines(program: Program) -> Iterator[str]:
-    graph = program.lock_order
-    for name, lock in graph.locks.items():
+    graph, possible = program.lock_order, program.possible_order
+    for name, lock in sorted({**possible.locks, **graph.locks}.items()):
         yield f"lock {name}: {_about(program, lock)}"
-    for edge in graph.edges.values():
-        yield f"{edge.source} -> {edge.target}{'' if edge.waits else '  (does not wait)'}"
-        for witness in edge.witnesses:
-            yield f"  {print_witness(witness)}"
+    for prefix, edges in (("", graph.edges), ("possible ", possible.edges)):
+        for edge in edges.values():
+            waits = "" if edge.waits else "  (does not wait)"
+            yield f"{prefix}{edge.source} -> {edge.target}{waits}"
+            for witness in edge.witnesses:
+                yield f"  {print_witness(witness)}"
     found = {cycle.locks for cycle in program.lock_cycles}
     for cycle in program.lock_cycles:
         exact = "" if cycle.is_exact else "  (of classes or by uncertain calls)"

@@ -29,7 +29,7 @@ _OF_OBJECTS = (EventKind.JOIN, EventKind.FORK, EventKind.CALLBACK, EventKind.RUN
 
 def run_by_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Iterator[Called]:
     """Yield the functions that a call may run."""
-    if not call.targets and not call.overrides:
+    if not call.targets and not call.overrides and not call.possible:
         return
     bare = replace(_as_passed(context, call, disjunct), receiver=_known(call.receiver, disjunct))
     closure = _closure(context, disjunct)
@@ -44,6 +44,8 @@ def run_by_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Ite
             receiver_classes=call.receiver_classes,
             closure=closure,
         )
+    for target in call.possible:
+        yield Called(call.span, target, Manner.POSSIBLE, call=bare, closure=closure)
 
 
 def run_by_enter(context: FunctionContext, enter: Enter, disjunct: Disjunct) -> Iterator[Called]:

@@ -117,8 +117,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def composition(self) -> Composition:
         """The critical pairs of all functions."""
+        return self._composed(self.call_graph)
+
+    def _composed(self, graph: CallGraph) -> Composition:
         return Composition(
-            self.call_graph,
+            graph,
             self.log_handlers.functions
             | {each.function for each in self.interrupting}
             | self.processes.forking
@@ -180,6 +183,22 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def lock_order(self) -> LockOrderGraph:
         """Return the graph of locks that are acquired while others are held."""
         return lock_order(self.composition, self.threads)
+
+    @cached_property
+    def possible_order(self) -> LockOrderGraph:
+        """Return the edges that rest on a guess, at what is called or at which object it is.
+
+        They say what may be, and are no part of `lock_order`: no finding rests on them.
+        """
+        composition = self.composition
+        if any(states.possible for states in self.states.values()):
+            graph = CallGraph(self.states, self.summaries, self.fields.given, with_possible=True)
+            composition = self._composed(graph)
+        found = lock_order(composition, self.threads, with_possible=True)
+        known = self.lock_order.edges
+        edges = {pair: edge for pair, edge in found.edges.items() if pair not in known}
+        names = {name for pair in edges for name in pair}
+        return LockOrderGraph(edges, {name: found.locks[name] for name in sorted(names)})
 
     @cached_property
     def lock_cycles(self) -> tuple[LockCycle, ...]:

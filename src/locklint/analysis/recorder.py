@@ -223,7 +223,10 @@ class Recorder(Observer):
             seen = (*what, taken, released, free)
             if seen not in self._seen:
                 self._seen.add(seen)
-                self.states.calls.append(replace(one, held=held, released=released, free=free))
+                calls = self.states.calls
+                if one.manner is Manner.POSSIBLE:
+                    calls = self.states.possible
+                calls.append(replace(one, held=held, released=released, free=free))
 
     def awaits(self, context: FunctionContext, await_: Await, disjunct: Disjunct) -> None:
         """Note an `await` that may suspend by itself."""

@@ -125,6 +125,8 @@ class Threads:
         callers = [edge.caller for edge in self._graph.callers.get(function.key, ())]
         if all(caller == function.key for caller in callers) and not is_spawned:
             return True
+        if function.key in self._graph.kept:
+            return True
         if function.class_name is None or function.kind in (
             FunctionKind.LAMBDA,
             FunctionKind.GENERATOR_EXPRESSION,

@@ -144,7 +144,7 @@ class CallReach:
         """Return the functions that one calls, if they matter, or None if it touches a lock."""
         known = self._states.get(key)
         if known is not None:
-            for called in known.calls:
+            for called in (*known.calls, *known.possible):
                 yield called.target
             return
         use = self._uses.get(key)
@@ -188,6 +188,7 @@ class CallReach:
             yield from found.targets
             yield from found.overrides
             yield from found.runs
+            yield from found.possible
 
     def _is_event(self, use: WrittenUse, found: Callee) -> bool:
         if named_in(self._blocking, found.targets, found.external) is not None:

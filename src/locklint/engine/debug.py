@@ -65,7 +65,7 @@ def print_program_stage(
 
     is_of_data = stage == "accesses"
     wanted = ALL_EVENTS | ACCESSES if is_of_data else ALL_EVENTS
-    solved = solve(paths, Config(), wants=lambda: wanted)
+    solved = solve(paths, Config(), wants=lambda: wanted, guesses=stage == "graph")
     program = solved.program
     problems = (
         *(f"{each.path}:{each.span.line}: {each.message}" for each in program.problems),

@@ -21,7 +21,7 @@ def program_facts(paths: Sequence[str], config: Config, folder: str | None = Non
     Lines are 1-based, lists sorted. Raise `locklint.engine.pipeline.UsageError` for a path that
     does not exist or holds no Python file.
     """
-    solved = solve(paths, config, folder=folder)
+    solved = solve(paths, config, folder=folder, guesses=True)
     program = solved.program
     places = LockPlaces(file.index for file in solved.files.files.values())
     return {
@@ -36,7 +36,7 @@ def program_facts(paths: Sequence[str], config: Config, folder: str | None = Non
         "acquires": _sorted(_acquires(program)),
         "edges": _sorted(
             (graph.locks[source].identity, graph.locks[target].identity)
-            for graph in (program.lock_order,)
+            for graph in (program.lock_order, program.possible_order)
             for source, target in graph.edges
         ),
         "taken": _sorted(_taken(program)),
@@ -112,7 +112,7 @@ def _calls(solved: Solved) -> Iterator[tuple[str, int, str, str, bool]]:
 
     paths = {file.index.key: path for path, file in solved.files.files.items()}
     for states in solved.program.states.values():
-        for called in states.calls:
+        for called in (*states.calls, *states.possible):
             module, qualname = split_key(called.target)
             name = qualname.rpartition(".")[2].partition("@")[0]
             held = bool(called.held)
@@ -126,16 +126,21 @@ def _taken(program: Program) -> Iterator[tuple[str, str, str, int, str, int]]:
     """
     from locklint.analysis.lock_order import witnesses
 
-    for pairs in program.composition.pairs.values():
-        for pair in pairs:
-            for each in witnesses(pair, program.threads, program.composition):
-                last = list(each.holder.chain())[-1]
-                since = each.source.since
-                yield (
-                    each.source.lock.identity,
-                    each.target.lock.identity,
-                    program.functions[each.function].path,
-                    since.span.line if since else 0,
-                    program.functions[last.function].path,
-                    last.span.line,
-                )
+    certain = (
+        each
+        for pairs in program.composition.pairs.values()
+        for pair in pairs
+        for each in witnesses(pair, program.threads, program.composition)
+    )
+    possible = (each for edge in program.possible_order.edges.values() for each in edge.witnesses)
+    for each in (*certain, *possible):
+        last = list(each.holder.chain())[-1]
+        since = each.source.since
+        yield (
+            each.source.lock.identity,
+            each.target.lock.identity,
+            program.functions[each.function].path,
+            since.span.line if since else 0,
+            program.functions[last.function].path,
+            last.span.line,
+        )

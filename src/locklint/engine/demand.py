@@ -48,8 +48,29 @@ def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
     return reached({c.target for one in states.values() for c in one.calls if c.held}, states)
 
 
-def reached(keys: Iterable[str], states: Mapping[str, LockStates]) -> set[str]:
-    """Return some functions, lowered or not, and those that they lead to."""
+def possibly_called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
+    """Return the functions that calls with a lock held reach, if some calls are only guessed.
+
+    Return nothing if no calls are.
+    """
+    if not any(one.possible for one in states.values()):
+        return set()
+    held = {
+        called.target
+        for one in states.values()
+        for called in (*one.calls, *one.possible)
+        if called.held
+    }
+    return reached(held, states, with_possible=True)
+
+
+def reached(
+    keys: Iterable[str], states: Mapping[str, LockStates], *, with_possible: bool = False
+) -> set[str]:
+    """Return some functions, lowered or not, and those that they lead to.
+
+    ``with_possible``: also by calls that are only guessed.
+    """
     found: set[str] = set()
     work = [*keys]
     while work:
@@ -60,6 +81,8 @@ def reached(keys: Iterable[str], states: Mapping[str, LockStates]) -> set[str]:
         known = states.get(key)
         if known is not None:
             work.extend(called.target for called in known.calls)
+            if with_possible:
+                work.extend(called.target for called in known.possible)
     return found
 
 

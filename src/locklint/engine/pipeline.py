@@ -190,12 +190,14 @@ def solve(
     wants: Callable[[], frozenset[EventKind]] = lambda: ALL_EVENTS,
     discovery: Discovery | None = None,
     means: Means | None = None,
+    guesses: bool = False,
 ) -> Solved:
     """Find the Python files under ``paths`` and analyse them as one program.
 
     ``folder`` is that of the project's settings. ``prepare`` is called with the paths of the files
     that were found, so that what is wrong with their settings is said before a long run; then
-    ``wants`` says which events matter. Raise `UsageError` as `check` does.
+    ``wants`` says which events matter. ``guesses``: see `WholeProgram`. Raise `UsageError` as
+    `check` does.
     """
     progress = progress or NoProgress()
     discovery = discovery or find_files(paths, config, folder, stdin, progress)
@@ -209,7 +211,7 @@ def solve(
         with _undisturbed():
             analysed = Analysed(paths, folder, config.source_roots) if contents.is_disk else None
             program, errors, unknown = analyse(
-                files, discovery.files, config, progress, analysed, wants()
+                files, discovery.files, config, progress, analysed, wants(), guesses=guesses
             )
             files.keep_graphs()
     finally:
@@ -271,11 +273,13 @@ def analyse(
     progress: Progress | None = None,
     analysed: Analysed | None = None,
     wanted: frozenset[EventKind] = ALL_EVENTS,
+    *,
+    guesses: bool = False,
 ) -> tuple[Program, list[InternalError], list[UnknownName]]:
     """The program of some files, what went wrong, and names in the settings that nothing has.
 
     ``analysed`` says how much of the project the files are; by default names are not looked at.
-    ``wanted`` are the kinds of events that are recorded.
+    ``wanted`` are the kinds of events that are recorded. ``guesses``: see `WholeProgram`.
     """
     from locklint.analysis.declared_order import DeclaredOrder, OddOrder, orders_in
     from locklint.analysis.program import Program
@@ -287,7 +291,7 @@ def analyse(
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
         return Program({}, {}, {}, sources, tuple(files.not_analysed)), [], []
-    analysis = WholeProgram(files, config, progress, wanted)
+    analysis = WholeProgram(files, config, progress, wanted, guesses=guesses)
     analysis.solve(lowered)
     sources = {**files.unparsed, **{path: file.source for path, file in files.files.items()}}
     comments = list(orders_in(sources))

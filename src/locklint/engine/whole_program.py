@@ -22,6 +22,7 @@ from locklint.engine.demand import (
     makers,
     methods_beside_locks,
     passing_on,
+    possibly_called_while_holding,
     reached,
     takes_what_is_passed,
     waited_for,
@@ -103,11 +104,16 @@ class WholeProgram:
         wanted: frozenset[EventKind] = ALL_EVENTS,
         *,
         traced: bool = False,
+        guesses: bool = False,
     ) -> None:
-        """``traced``: record what the graph of each function rests on."""
+        """``traced``: record what the graph of each function rests on.
+
+        ``guesses``: find also what calls run perhaps.
+        """
         from locklint.analysis.interprocedural import Interprocedural
         from locklint.frontend.apply_effects import lock_method_names
         from locklint.frontend.astroid_resolver import AstroidResolver
+        from locklint.frontend.guesses import Guesses
         from locklint.frontend.project import Project
         from locklint.frontend.static_resolver import StaticResolver
         from locklint.models.table import table_with
@@ -134,6 +140,7 @@ class WholeProgram:
                 consulted=files.consulted,
                 is_ours=files.has_module,
             ),
+            guesses=Guesses(self.project, self._table) if guesses else None,
         )
         self._resolvers: dict[str, StaticResolver] = {}
         # Functions that may be wrappers, inside others, before anything in it was resolved; and the
@@ -182,6 +189,7 @@ class WholeProgram:
         self._interruptions()
         self._processes()
         self._look_for_callers()
+        self._follow_possible_calls()
         self.interprocedural.settle()
 
     def facts_behind(self, key: str) -> tuple[Interface, ...]:
@@ -399,6 +407,26 @@ class WholeProgram:
                 break
             self._add(fresh)
             calls.renew()
+
+    def _follow_possible_calls(self) -> None:
+        """Lower functions that are perhaps called while a lock is held and may reach another."""
+        from locklint.engine.call_reach import CallReach
+
+        states = self.interprocedural.states
+        uses = self._resolver.dispatch.decorations.uses
+        reach: CallReach | None = None
+        for _ in range(_MAX_DEPTH):
+            wanted = possibly_called_while_holding(states)
+            if not wanted:
+                return
+            reach = reach or CallReach(
+                self.written_calls(), self.project, states, uses, frozenset[EventKind]()
+            )
+            reach.renew()
+            fresh = self._on_demand(sorted(wanted - self.interprocedural.functions.keys()), reach)
+            if not fresh:
+                return
+            self._add(fresh)
 
     def _logging_of_locked_texts(self) -> list[Function]:
         """Return the logging calls whose texts acquire a lock under which others log (LCK306)."""

@@ -290,6 +290,7 @@ class EffectPass:
             kept_in=self._kept_in(call, path, callee),
             observed_in=self._observed_in(call, path, callee),
             is_hook=callee.is_hook,
+            possible=callee.possible,
             blocks=named_in(self._declared.blocking, callee.targets, callee.external) or "",
         )
 

@@ -10,6 +10,7 @@ from locklint.frontend.annotations import Annotations
 from locklint.frontend.attributes import Attributes
 from locklint.frontend.call_sites import MAX_CALL_SITES, may_pass
 from locklint.frontend.evaluator import Evaluator
+from locklint.frontend.families import Families
 from locklint.frontend.receivers import declares, is_method, takes_class
 from locklint.frontend.value_types import (
     UNKNOWN,
@@ -58,12 +59,21 @@ _OWN_NAMES = frozenset(("cls", "__class__", "__init__"))
 
 
 class Arguments:
-    """Finds what a parameter may be."""
+    """Finds what a parameter may be.
+
+    With ``families`` it may be what any call passes, and calls of a method are those by its name
+    too, if nothing is known about their receiver: these are guesses (`Guesses`).
+    """
 
     def __init__(
-        self, evaluator: Evaluator, annotations: Annotations, attributes: Attributes
+        self,
+        evaluator: Evaluator,
+        annotations: Annotations,
+        attributes: Attributes,
+        families: Families | None = None,
     ) -> None:
         self.evaluator = evaluator
+        self._families = families
         self.annotations = annotations
         self.attributes = attributes
         self._sites: dict[str, dict[str, list[CallSite]]] = {}
@@ -96,11 +106,29 @@ class Arguments:
                 passed = without_none(self._from_calls(decl, parameter, position, index))
                 return union(passed if are_known(passed) else without_unknown(passed + said), none)
         passed = self._from_calls(decl, parameter, position, index)
+        if not are_known(passed):
+            passed = union(passed, self._documented(decl, parameter, index))
         default = weaken(default, Confidence.MEDIUM)
         if not passed:
             fixture = self._fixture(decl, parameter, index)
             return union(default, fixture or UNKNOWN)
         return union(default, passed)
+
+    def _documented(self, decl: FunctionDecl, parameter: Parameter, index: ModuleIndex) -> Types:
+        """Return an instance of the class that the docstring names for a parameter, or ().
+
+        That is no more than a guess: no program reads docstrings.
+        """
+        name = decl.documented.get(parameter.name)
+        if name is None or self._families is None:
+            return ()
+        names = tuple(name.split("."))
+        scope = scope_of(index, decl.parent or "")
+        types = self.evaluator.value(Ref(names), scope)
+        if not any(isinstance(kind, ClassType) for kind in types):
+            types = self.evaluator.absolute(name, index)
+        classes = tuple([kind for kind in types if isinstance(kind, ClassType)])
+        return self.annotations.instances(classes, scope) if classes else ()
 
     def locks(self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool) -> Types:
         """Return the lock that all calls of a constructor pass, with the name of its place.
@@ -179,7 +207,8 @@ class Arguments:
             if argument is None or _is_handed_on(where, site, decl, argument):
                 continue
             passed = value(argument, scope_of(where, site.function))
-            if where.path == index.path or not is_method(decl) or decl.name == "__init__":
+            is_near = where.path == index.path or not is_method(decl) or decl.name == "__init__"
+            if is_near or self._families is not None:
                 found.append(passed)
             else:
                 elsewhere.append(passed)
@@ -233,7 +262,7 @@ class Arguments:
         What a method keeps is called later, by the object that was given it. Which one that is
         cannot be told where there are several objects.
         """
-        if not decl.class_name or parameter.name in decl.called:
+        if not decl.class_name or parameter.name in decl.called or self._families is not None:
             return types
         kept = [kind for kind in types if not self._is_called(kind)]
         if len(types) - len(kept) < 2:
@@ -310,7 +339,8 @@ class Arguments:
     ) -> bool | None:
         """Return whether a call site calls the function: None if not, else whether it is bound."""
         scope = scope_of(where, site.function)
-        for kind in self.evaluator.value(site.call.callee, scope):
+        types = self.evaluator.value(site.call.callee, scope)
+        for kind in types:
             match kind:
                 case FunctionType(path=path, qualname=qualname, bound=bound):
                     if path == index.path and qualname == decl.qualname:
@@ -324,7 +354,14 @@ class Arguments:
                             return True
                 case _:
                     pass
-        return None
+        return True if UNKNOWN_TYPE in types and self._is_family(site, decl, index) else None
+
+    def _is_family(self, site: CallSite, decl: FunctionDecl, index: ModuleIndex) -> bool:
+        """Return whether a call by a method's name is guessed to be one of the method."""
+        if self._families is None or not decl.class_name or site.name != decl.name:
+            return False
+        own = ClassRef(index.path, decl.class_name, index)
+        return _has_receiver(site) and own in self._families.of(decl.name)
 
     def _replaces(self, decl: FunctionDecl, index: ModuleIndex, called: FunctionType) -> bool:
         """Return whether a method is one of a subclass in the place of the one that is called."""
@@ -374,6 +411,14 @@ class Arguments:
         return weaken(
             union(*[self.evaluator.value(value, scope) for value in values]), Confidence.MEDIUM
         )
+
+
+def _has_receiver(site: CallSite) -> bool:
+    match site.call.callee:
+        case AttributeValue() | Ref(names=(_, _, *_)):
+            return True
+        case _:
+            return False
 
 
 def _is_plain_function(where: ModuleIndex, site: CallSite, decl: FunctionDecl) -> bool:

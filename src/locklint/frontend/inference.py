@@ -16,6 +16,7 @@ from locklint.frontend.arguments import Arguments
 from locklint.frontend.attributes import Attributes
 from locklint.frontend.calls import Calls
 from locklint.frontend.construction import Construction
+from locklint.frontend.families import Families
 from locklint.frontend.project import Found, Project
 from locklint.frontend.questions import MAX_DEPTH, MAX_STEPS, Questions
 from locklint.frontend.receivers import declares
@@ -80,14 +81,17 @@ _OPAQUE = Opaque()
 class Inference(Questions):
     """Types of values; its parts are for attributes, calls, annotations and arguments."""
 
-    def __init__(self, project: Project, table: LockTable) -> None:
+    def __init__(
+        self, project: Project, table: LockTable, families: Families | None = None
+    ) -> None:
+        """``families``: see `Arguments`."""
         super().__init__(project.trace)
         self.project = project
         self.table = table
         self.attributes = Attributes(self)
         self.construction = Construction(self, self.attributes)
         self.annotations = Annotations(self, self.construction)
-        self.arguments = Arguments(self, self.annotations, self.attributes)
+        self.arguments = Arguments(self, self.annotations, self.attributes, families)
         self.calls = Calls(self, self.attributes, self.construction, self.annotations)
         self.learnt: dict[str, LockKind] = {}
         self._again: dict[str, dict[str, list[str]]] = {}

@@ -40,6 +40,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     classes of one of which the receiver is an instance; empty where that is not known. ``awaited``
     are the functions that a thread, task or future runs whose end the call waits for. ``is_hook``:
     it is a method of the caller's own object that does nothing, and that subclasses replace.
+    ``possible`` are further functions that it may call: a guess, from which no finding follows.
     """
 
     targets: tuple[str, ...] = ()
@@ -54,6 +55,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     receiver_classes: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
     is_hook: bool = False
+    possible: tuple[str, ...] = ()
 
 
 class ContextManager(msgspec.Struct, frozen=True, gc=False):

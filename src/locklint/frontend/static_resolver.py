@@ -11,7 +11,8 @@ from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.frontend.canonical import Walker
 from locklint.frontend.copied_locks import attribute_with_lock
-from locklint.frontend.dispatch import Dispatch
+from locklint.frontend.dispatch import MAX_OVERRIDES, Dispatch
+from locklint.frontend.guesses import Guesses, is_open
 from locklint.frontend.inference import Inference
 from locklint.frontend.project import Project
 from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
@@ -75,7 +76,7 @@ class StaticResolver:
     """Implements `locklint.frontend.resolver.Resolver` for all files of a project.
 
     ``file`` is the file whose functions are resolved; needed only where several files have one
-    module name.
+    module name. ``guesses``: those functions, too, are to be found that a call runs perhaps.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class StaticResolver:
         table: LockTable,
         external: ExternalResolver | None = None,
         file: ModuleIndex | None = None,
+        guesses: Guesses | None = None,
     ) -> None:
         self.project = project
         self.table = table
@@ -91,6 +93,7 @@ class StaticResolver:
         self.inference = Inference(project, table)
         self.walker = Walker(self.inference)
         self._file = file
+        self._guesses = guesses
         self.dispatch = Dispatch(self.inference)
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
         self._callees: dict[tuple[Asked, Scope, AccessPath], Callee] = {}
@@ -115,6 +118,8 @@ class StaticResolver:
         self._narrowed.clear()
         self.walker.forget()
         self.inference.forget()
+        if self._guesses is not None:
+            self._guesses.forget()
 
     # The protocol
 
@@ -261,7 +266,10 @@ class StaticResolver:
         self.inference.begin()
         match question:
             case Question.CALL:
-                callee = self.dispatch.call(scope, path, self.walker.types(scope, path))
+                types = self.walker.types(scope, path)
+                callee = self.dispatch.call(scope, path, types)
+                if self._guesses is not None and is_open(types):
+                    callee = replace(callee, possible=self._possible(scope, path, callee))
                 if callee.bound and callee.targets and callee.constructs is None:
                     return replace(callee, receiver=self._receiver(scope, path, callee))
                 if callee.external is not None and path.fields and waits_for(callee.external):
@@ -274,6 +282,15 @@ class StaticResolver:
             case _:
                 receiver = self.walker.types(scope, path.parent())
                 return self.dispatch.attribute(scope, path, receiver, question)
+
+    def _possible(self, scope: Scope, path: AccessPath, callee: Callee) -> tuple[str, ...]:
+        """Return what a call runs perhaps, besides the functions that are known."""
+        if self._guesses is None:
+            return ()
+        guess = self.dispatch.call(scope, path, self._guesses.types(scope, path))
+        known = (*callee.targets, *callee.overrides)
+        found = [key for key in (*guess.targets, *guess.overrides) if key not in known]
+        return tuple(found[:MAX_OVERRIDES])
 
     def _receiver(self, scope: Scope, path: AccessPath, callee: Callee) -> AccessPath | None:
         """Return the receiver of a bound method.

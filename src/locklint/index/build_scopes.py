@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -257,6 +258,7 @@ class FunctionScope(Scope):
             is_empty=all(_does_nothing(each) for each in node.body),
             comprehensions=freeze(self.comprehensions),
             tested=self.tested,
+            documented=_documented(node),
         )
 
     def _with_parameter_fills(self) -> Bindings:
@@ -381,6 +383,20 @@ def _does_nothing(statement: ast.stmt) -> bool:
             return True
         case _:
             return False
+
+
+_TYPE_FIELD = re.compile(r"^\s*:type\s+(\w+)\s*:\s*([A-Za-z_][\w.]*)\s*$", re.MULTILINE)
+
+
+def _documented(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, str]:
+    """Return the classes that a docstring names: ``:type executor: pools.Executor``."""
+    first = node.body[0]
+    if first.__class__ is not ast.Expr or first.value.__class__ is not ast.Constant:
+        return _NOTHING
+    text = first.value.value
+    if text.__class__ is not str or ":type " not in text:
+        return _NOTHING
+    return dict(_TYPE_FIELD.findall(text))
 
 
 def _is_abstract(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -211,7 +211,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     may touch a lock, each once.
     ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`;
     ``is_empty``: it does nothing at all. ``tested`` are the classes that tests with `isinstance` or
-    `match` name, by variable.
+    `match` name, by variable, ``documented`` the classes that the docstring names by parameter.
     """
 
     qualname: str
@@ -240,6 +240,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_empty: bool = False
     comprehensions: dict[str, tuple[Binding, ...]] = {}
     tested: dict[str, tuple[Value, ...]] = {}
+    documented: dict[str, str] = {}  # dotted names
 
     @property
     def mentions_lock(self) -> bool:

@@ -142,7 +142,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     the attribute of `self` that keeps what is called, or the parameter that is called, if that is
     not known otherwise; ``observed_in`` is the one that keeps the objects whose methods a loop
     calls. ``blocks`` is the name by which the settings say that the call may take long.
-    ``is_hook``: see `resolver.Callee`.
+    ``is_hook`` and ``possible``: see `resolver.Callee`.
     """
 
     span: Span
@@ -167,6 +167,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     observed_in: AccessPath | None = None
     blocks: str = ""
     is_hook: bool = False
+    possible: tuple[str, ...] = ()
 
     @property
     def written_receiver(self) -> AccessPath | None:
