@@ -8,10 +8,12 @@ A constructor settles the attributes that it binds to constants, until something
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.critical_pair import StateTest, TestKind
 from locklint.analysis.events import Manner
@@ -31,13 +33,16 @@ _MOST_CALLEES = 200
 _MAY_GIVE_NONE = frozenset("find first get getattr match next pop search".split())
 """Functions and methods that give None on purpose; what others make is meant to be something."""
 
+_Ways: TypeAlias = frozenset[tuple[BlockId, BlockId]]
+"""Branches from one block to another."""
+
 
 class Settled:
     """Values that a function has settled before a call, by binding them or by other calls."""
 
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
-        self._by_function: dict[str, tuple[StateTest, ...]] = {}
+        self._by_function: dict[tuple[str, _Ways], tuple[StateTest, ...]] = {}
         self._before: dict[tuple[str, Span], tuple[StateTest, ...]] = {}
         self._values: dict[str, Values] = {}
         self._constants: dict[str, tuple[StateTest, ...]] = {}
@@ -62,7 +67,7 @@ class Settled:
         for edge in self._graph.calls[called.caller]:
             if edge.span == called.span or edge.manner is not Manner.DIRECT:
                 continue
-            tests = self._of(edge.callee)
+            tests = self._of(edge)
             if self._graph.function(edge.callee).name == "__init__":
                 tests += self._of_constructor(edge, called.caller)
             if tests and comes_first(states, edge.span, called.span):
@@ -71,12 +76,14 @@ class Settled:
                     if path is not None and not any(_bound(states.function, path)):
                         yield replace(test, path=path)
 
-    def _of(self, key: str) -> tuple[StateTest, ...]:
-        known = self._by_function.get(key)
+    def _of(self, edge: Edge) -> tuple[StateTest, ...]:
+        function = self._graph.function(edge.callee)
+        if function.is_generator:
+            return ()
+        place = (edge.callee, frozenset(_closed_by(function, edge.binding)))
+        known = self._by_function.get(place)
         if known is None:
-            function = self._graph.function(key)
-            found = () if function.is_generator else tuple(_settled_by(function))
-            known = self._by_function[key] = found
+            known = self._by_function[place] = tuple(_settled_by(function, place[1]))
         return known
 
     def _of_constructor(self, made: Edge, caller: str) -> tuple[StateTest, ...]:
@@ -235,8 +242,21 @@ def _asked(function: Function) -> dict[AccessPath, list[tuple[BlockId, BlockId, 
     return found
 
 
-def _settled_by(function: Function) -> Iterator[StateTest]:
-    """Yield the tests that have one outcome whenever a function returns."""
+def _closed_by(function: Function, binding: Binding) -> Iterator[tuple[BlockId, BlockId]]:
+    """Yield the branches that a call does not take, because of the literals that it passes."""
+    for path, branches in _asked(function).items():
+        value = binding.constant(path.root_name) if path.is_parameter else None
+        if value is not None and not any(_bound(function, path)):
+            for block, target, test in branches:
+                if test.answers(value.value) is False:
+                    yield block, target
+
+
+def _settled_by(function: Function, closed: _Ways) -> Iterator[StateTest]:
+    """Yield the tests that have one outcome whenever a function returns.
+
+    ``closed`` are branches that it does not take.
+    """
     ways: dict[StateTest, set[tuple[BlockId, BlockId]]] = {}
     for source, target, test in state_tests(function):
         ways.setdefault(test, set()).add((source, target))
@@ -245,7 +265,7 @@ def _settled_by(function: Function) -> Iterator[StateTest]:
     for test, edges in ways.items():
         bound = list(_bound(function, test.path))
         if all(_settles(value, test) for _, value in bound):
-            if not _returns_without(function, edges, {block for block, _ in bound}):
+            if not _returns_without(function, edges | closed, {block for block, _ in bound}):
                 yield test
 
 
@@ -297,7 +317,7 @@ def _settles(value: Operand, test: StateTest) -> bool:
 
 
 def _returns_without(
-    function: Function, edges: set[tuple[BlockId, BlockId]], blocks: set[BlockId]
+    function: Function, edges: Set[tuple[BlockId, BlockId]], blocks: Set[BlockId]
 ) -> bool:
     """Return whether control can return without going along an edge or through a block."""
     seen = reached(
