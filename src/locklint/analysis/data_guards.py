@@ -114,10 +114,15 @@ class DataGuards:
             if says_caller_holds(one, self._sources):
                 return True
             if one.name.startswith("_") and not one.name.endswith("__"):
-                callers = self._graph.callers.get(one.key, ())
+                callers = [
+                    self._graph.states[edge.caller].function
+                    for edge in self._graph.callers.get(one.key, ())
+                ]
                 if one.key in self._unseen_callers or not callers:
                     return True
-                work += [self._graph.states[edge.caller].function for edge in callers]
+                if all(caller.parent is not None for caller in callers):
+                    return True  # They are given to something which may hold the lock.
+                work += callers
         return False
 
     def is_of_one_thread(self, access: DataAccess) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
@@ -13,10 +14,11 @@ from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_vague
 from locklint.analysis.events import Manner
 from locklint.analysis.interruptions import Holder, Interruptions
 from locklint.analysis.paths import tested_paths
+from locklint.analysis.sections import held_after
 from locklint.analysis.self_deadlock import held_again, waits_for_itself
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, instructions_after
+from locklint.dataflow.order import all_successors, instructions_after, predecessors, reaching
 from locklint.ir.access_path import AccessPath, Root, parted_closure, parted_global
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.context import Context
@@ -25,16 +27,21 @@ from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import (
     Acquire,
     Assign,
+    Await,
     BlockId,
     Call,
     CallArgument,
     Constant,
+    Enter,
     Instruction,
     Operate,
     Read,
     Release,
+    Spawn,
     TryAcquire,
     Unknown,
+    Wait,
+    Yield,
 )
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import OperateKind
@@ -48,6 +55,7 @@ class Interrupted(msgspec.Struct, frozen=True, eq=False):
     """A wait for a lock, in code that ``entry`` lets run while ``holder`` holds the lock.
 
     ``proven``: it is one object, the wait is certain, and so is the thread of the holder.
+    ``doubtful``: hardly anything is known about whether the holder can be interrupted there.
     """
 
     entry: Entry
@@ -55,13 +63,15 @@ class Interrupted(msgspec.Struct, frozen=True, eq=False):
     lock: LockRef
     holder: Holder
     proven: bool
+    doubtful: bool = False
 
     @property
     def severity(self) -> Severity:
         """Return the severity of a finding; each call that leads to it adds a doubt (ADR 103)."""
         if self.proven:
             return Severity.ERROR
-        return Severity.INFO if self.pair.depth > FEW_CALLS else Severity.WARNING
+        is_info = self.doubtful or self.pair.depth > FEW_CALLS
+        return Severity.INFO if is_info else Severity.WARNING
 
 
 _Verdict: TypeAlias = Callable[[Entry, CriticalPair, LockRef], "Interrupted | None"]
@@ -73,11 +83,15 @@ def locked_in_handlers(
     """Return the waits of signal handlers for locks that the main thread may hold."""
 
     def verdict(entry: Entry, pair: CriticalPair, lock: LockRef) -> Interrupted | None:
+        doubtful: Interrupted | None = None
         for holder in interruptions.holders(lock, entry):
             if _excludes(holder, pair) and _may_be_in_main_thread(holder, pair, graph):
                 proven = interruptions.is_certain(entry, holder) and _is_sure(pair, lock)
-                return Interrupted(entry, pair, lock, holder, proven)
-        return None
+                found = Interrupted(entry, pair, lock, holder, proven)
+                if proven or not _is_doubtful(holder, interruptions.is_run_by(entry, holder)):
+                    return found
+                doubtful = doubtful or replace(found, doubtful=True)
+        return doubtful
 
     return _best(composition, interruptions, Context.SIGNAL, verdict)
 
@@ -97,8 +111,10 @@ def locked_in_finalizers(
             if holder.context is Context.SIGNAL or not _excludes(holder, pair):
                 continue
             if _may_free(holder.function, holder.span, lock):
+                # The collector calls it each time. Others need an object that is freed there.
                 always = entry.registration is not None and entry.registration.of is None
-                return Interrupted(entry, pair, lock, holder, always and _is_sure(pair, lock))
+                proven = always and _is_sure(pair, lock)
+                return Interrupted(entry, pair, lock, holder, proven, doubtful=not always)
         return None
 
     return _best(composition, interruptions, Context.FINALIZER, verdict)
@@ -195,6 +211,40 @@ def _may_be_in_main_thread(holder: Holder, pair: CriticalPair, graph: CallGraph)
     return not any(
         _ignores_signals(function) or _sets(tested, function, span) for function, span in chain
     )
+
+
+def _is_doubtful(holder: Holder, is_own: bool) -> bool:
+    """Return whether a signal hardly interrupts a holder.
+
+    A coroutine may run in the loop of another thread. What the handler calls itself (``is_own``)
+    may be run by nothing else from then on. And the interpreter looks for signals only at calls and
+    at the end of a loop, so that a section without either is passed at once (CPython up to 3.13).
+    """
+    if holder.context is Context.SIGNAL:
+        is_own = False  # A second signal runs it.
+    return is_own or holder.function.is_async or not _can_be_interrupted(holder)
+
+
+def _can_be_interrupted(holder: Holder) -> bool:
+    """Return whether something is called or repeated while a function holds a lock."""
+    function = holder.function
+    starts = [
+        (block.id, index, each.lock)
+        for block in function.blocks.values()
+        for index, each in enumerate(block.instructions)
+        if isinstance(each, Acquire | TryAcquire) and each.span == holder.span
+    ]
+    if not starts:
+        return True  # A callee has acquired the lock.
+    before = predecessors(function)
+    return any(
+        isinstance(each, _RUNS_CODE) or here in reaching(before[here], before)
+        for block, index, lock in starts
+        for each, here in held_after(function, block, index, lock)
+    )
+
+
+_RUNS_CODE = (Await, Call, Enter, Spawn, Wait, Yield)
 
 
 def _sets(names: Collection[str], function: Function, before: Span) -> bool:

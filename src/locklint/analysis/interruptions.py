@@ -97,6 +97,10 @@ class Interruptions:
 
         return sorted(found, key=rank)
 
+    def is_run_by(self, entry: Entry, holder: Holder) -> bool:
+        """Return whether an entry runs a holder itself."""
+        return holder.function.key in self._threads.reached_from(entry.function)
+
     def is_certain(self, entry: Entry, holder: Holder) -> bool:
         """Return whether a program that begins as usual runs the holder after the registration."""
         registered = entry.registration

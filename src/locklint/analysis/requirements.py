@@ -38,7 +38,7 @@ from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Tr
 Successors = Mapping[BlockId, tuple[BlockId, ...]]
 Requires = tuple[Requirement, ...]
 
-_MOST_TESTS = 24
+_MOST_TESTS = 96
 MOST_WORK = 40_000
 
 _PREDICATE = re.compile(r"_*(?:can|has|is|owns)_\w+")

@@ -61,11 +61,11 @@ has changed only in part.
 
 ## Known limits
 
-Whether objects of the class are ever part of a cycle, or are freed by the code that holds the lock,
-is not known. So the finding is a warning, except for a function in `gc.callbacks`, and info if more
-than six calls lead to the lock. The lock of the
-freed object itself is not reported, nor is that of an object that it has made: code that holds it
-has a reference to the object. Locks inside a `queue.Queue` are not looked at.
+Whether objects of the class are ever part of a cycle, or are freed by the code that holds the
+lock, is not known. So the finding is info, except for a function in `gc.callbacks`, which is run
+again and again. The lock of the freed object itself is not reported, nor is that of an object that
+it has made: code that holds it has a reference to the object. Locks inside a `queue.Queue` are not
+looked at.
 
 ## References
 

@@ -50,7 +50,8 @@ A generator is not reported if all of its consumers in the program run it to its
 `list()` or a `for` loop does, or close it. CPython closes a generator as soon as nothing refers to
 it, so a loop that ends early is no fault if only the loop has the generator. A loop that waits for
 the lock itself between two items is reported, as far as it does so in its own code or in a function
-that it calls. A generator with a
+that it calls. If no consumer is known, the finding is info: to hold the lock during an iteration
+may be what the generator is for. A generator with a
 decorator is not reported, for the decorator decides who consumes it: a context manager, or a
 fixture of pytest. Nor is one that is passed on uncalled, as in
 `contextmanager(entries)`. Semaphores with several slots are not looked at.
@@ -83,6 +84,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
             found.span,
             f"`{display_name(lock)}` is held at this `yield`, until the consumer of"
             f" `{function.called_name}` goes on",
+            # Without a known consumer it may be the contract of the generator.
+            severity=Severity.WARNING if found.consumers else Severity.INFO,
             locks=(lock,),
             steps=suspension_steps(program, found, "here the generator stops, with the lock held"),
             help="copy what is yielded while the lock is held, and yield it afterwards",
