@@ -45,7 +45,7 @@ def replace(kind: type[FaultyConnection] | type[CuredConnection]) -> None:
     """Drop the last reference to a connection with the lock held."""
     kept = [kind()]
     with lock:
-        kept.clear()
+        kept[0] = kind()
 
 
 def main() -> None:

@@ -107,15 +107,22 @@ def locked_in_finalizers(
     def verdict(entry: Entry, pair: CriticalPair, lock: LockRef) -> Interrupted | None:
         if not _outlives(lock, entry, graph.function(entry.function), shared):
             return None
+        doubtful: Interrupted | None = None
         for holder in interruptions.holders(lock, entry):
             if holder.context is Context.SIGNAL or not _excludes(holder, pair):
                 continue
-            if _may_free(holder.function, holder.span, lock):
-                # The collector calls it each time. Others need an object that is freed there.
-                always = entry.registration is not None and entry.registration.of is None
-                proven = always and _is_sure(pair, lock)
-                return Interrupted(entry, pair, lock, holder, proven, doubtful=not always)
-        return None
+            section = _section(holder.function, holder.span, lock)
+            if section is not None and all(map(_only_counts, section)):
+                continue  # No object is freed there.
+            always = entry.registration is not None and entry.registration.of is None
+            if always:
+                return Interrupted(entry, pair, lock, holder, _is_sure(pair, lock))
+            replaces = any(_makes_one(each, _classes(entry, graph)) for each in section or ())
+            found = Interrupted(entry, pair, lock, holder, proven=False, doubtful=not replaces)
+            if replaces:
+                return found
+            doubtful = doubtful or found
+        return doubtful
 
     return _best(composition, interruptions, Context.FINALIZER, verdict)
 
@@ -303,8 +310,23 @@ def _outlives(lock: LockRef, entry: Entry, function: Function, shared: frozenset
     return path.root is Root.SELF and receiver is not None and not receiver.starts_with(freed)
 
 
-def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
-    """Return whether objects may be freed in a section: it does more than count.
+def _classes(entry: Entry, graph: CallGraph) -> set[str]:
+    """Return the classes, by their keys, of the objects with a finalizer."""
+    functions = [entry.function, entry.registrar]
+    keys = {graph.function(each).class_key for each in functions if each in graph.states}
+    return {key for key in keys if key}
+
+
+def _makes_one(instruction: Instruction, classes: set[str]) -> bool:
+    """Return whether an object of some classes is made: it may take the place of an older one."""
+    return isinstance(instruction, Call) and (
+        instruction.constructs in classes
+        or any(f"{cls}.__init__" in instruction.targets for cls in classes)
+    )
+
+
+def _section(function: Function, acquire: Span, lock: LockRef) -> list[Instruction] | None:
+    """Return what a function does while it holds a lock; None if a callee has acquired it.
 
     What it makes only the first time is left out: there is hardly an object to free by then.
     """
@@ -320,10 +342,9 @@ def _may_free(function: Function, acquire: Span, lock: LockRef) -> bool:
         return [each for each in all_successors(block) if each != once]
 
     if not any(map(is_start, _instructions(function))):
-        return True  # A callee has acquired the lock.
+        return None
     bound = {each.target for each in _instructions(function) if isinstance(each, Assign)}
-    section = instructions_after(function, is_start, is_end, successors)
-    return not all(map(_only_counts, section))
+    return list(instructions_after(function, is_start, is_end, successors))
 
 
 def _first_time(terminator: Terminator, bound: set[AccessPath]) -> BlockId | None:
