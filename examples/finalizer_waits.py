@@ -31,7 +31,8 @@ class FaultyConnection:
     """A connection whose finalizer waits."""
 
     def __init__(self) -> None:
-        weakref.finalize(self, faulty_close)
+        finalizer = weakref.finalize(self, faulty_close)
+        finalizer.atexit = False  # So that the program can end.
 
 
 class CuredConnection:
