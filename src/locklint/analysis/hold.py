@@ -157,7 +157,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     ``free_at`` is the ``count`` at which this execution does not hold the lock at all, where that
     is known: an acquire that returned has shown that the lock was free before. ``why`` and
     ``where`` say how it became free. ``forgotten``: nothing is known any more, but for
-    ``taken_last``. ``handed_over``: other code may release it.
+    ``taken_last``. ``handed_over``: other code may release it, or this code by another right.
     """
 
     count: int = 0

@@ -358,8 +358,9 @@ class Recorder(Observer):
 
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
         """Note a return."""
+        improbable = disjunct.exception is not None
         self.states.exits.append(
-            Exit(span, value, None, self._left(disjunct), disjunct.exception is not None)
+            Exit(span, value, None, self._left(disjunct), improbable, disjunct.facts)
         )
         if disjunct.exception is None:
             self.may_return()
