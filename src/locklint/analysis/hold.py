@@ -142,6 +142,7 @@ class Why(IdentityEnum):
     RELEASED = "released"
     TRY_FAILED = "try failed"
     OF_OTHERS = "of others"  # another holds it, after this execution has released it
+    NOT_WANTED = "not wanted"  # a callee acquires it for the other outcome of a test
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
@@ -157,7 +158,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     ``free_at`` is the ``count`` at which this execution does not hold the lock at all, where that
     is known: an acquire that returned has shown that the lock was free before. ``why`` and
     ``where`` say how it became free. ``forgotten``: nothing is known any more, but for
-    ``taken_last``. ``handed_over``: other code may release it, or this code by another right.
+    ``taken_last``. ``handed_over``: other code may release it.
     """
 
     count: int = 0

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from locklint.analysis.binding import Binding
 from locklint.analysis.decided_effects import for_caller
 from locklint.analysis.function_context import FunctionContext
-from locklint.analysis.hold import FORGOTTEN, UNTOUCHED, Acquisition, Hold, key_of
+from locklint.analysis.hold import FORGOTTEN, UNTOUCHED, Acquisition, Hold, Why, key_of
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_acquire import take
 from locklint.analysis.lockset_names import canonical_lock, known_arguments
@@ -82,7 +82,8 @@ def shift_by_test(
         fits = not decided.may_release or _fits(context, delta, hold)
         if delta == 0 and not decided.may_release and hold.count == 0 and not hold.forgotten:
             # Where the test says that no lock is needed, a release is not for this acquire.
-            one = one.with_hold(key, replace(hold, free_at=None, handed_over=True))
+            unsure = replace(hold, free_at=None, why=Why.NOT_WANTED, where=None)
+            one = one.with_hold(key, unsure)
         after = shift(execution, lock, mode, delta if fits else None, [one])
         # What was acquired is there.
         result += [exists(context, here.path, each) for each in after] if delta > 0 else after
