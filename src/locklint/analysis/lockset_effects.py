@@ -114,7 +114,7 @@ def _shift(
     lock = canonical_lock(context, written, disjunct)
     key = key_of(lock, mode)
     if delta is None:
-        context.observer.varies(lock)
+        context.observer.varies(key, lock)
         return [disjunct.with_hold(key, FORGOTTEN)]
     current = [disjunct]
     how = How(callee.name, Means.CALL)

@@ -172,8 +172,9 @@ class Recorder(Observer):
         """Note a lock that others may release."""
         self.states.handed_over.add(key)
 
-    def varies(self, lock: LockRef) -> None:
+    def varies(self, key: LockKey, lock: LockRef) -> None:
         """Note a lock that a callee may acquire or release, or neither."""
+        self.states.locks.setdefault(key, lock)
         self.states.varied.add(lock.identity)
 
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
