@@ -232,11 +232,14 @@ class _Statements(Writer):
         return lines if ends(lines) else lines + release
 
     def same_condition(self, scope: Scope) -> list[str]:
-        """``if c0: acquire … if c0: release``."""
+        """``if c0: acquire … if c0: release``, either of them perhaps in a helper."""
         number = self.free_lock(scope)
         test = self.rng.choice(("c0", "c1", "not c0", *scope.truths))
         lines = [f"if {test}:", *indent([self.acquire(number, scope.inner())])]
         release = [f"if {test}:", *indent([self.release(number, scope.inner())])]
+        if not self.options.one_function:
+            lines = [self.helpers.take_if(number, test)] if self.uses_helper(0.3) else lines
+            release = [self.helpers.drop_if(number, test)] if self.uses_helper(0.3) else release
         body = self.block(scope.inner())
         if self.rng.random() < 0.4:
             return [*lines, "try:", *indent(body), "finally:", *indent(release)]

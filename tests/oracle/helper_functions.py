@@ -24,7 +24,9 @@ class Helpers:
             lines += blank
             if name.startswith("holding"):
                 lines += ["@contextlib.contextmanager"]
-            lines += [f"def {name}({parameter}):", *("    " + line for line in body)]
+            names = [parameter] if parameter else []
+            names += ["wanted"] if "_if_" in name else []
+            lines += [f"def {name}({', '.join(names)}):", *("    " + line for line in body)]
         return lines
 
     def _add(self, name: str, body: list[str]) -> str:
@@ -57,6 +59,16 @@ class Helpers:
     def drop(self, number: int) -> str:
         """A function that releases what its caller holds."""
         return self._add(f"drop_{number}", [f"{self.style.lock(number)}.release()"])
+
+    def take_if(self, number: int, test: str) -> str:
+        """A call of a function that acquires where its argument is true."""
+        body = ["if wanted:", f"    {self.style.lock(number)}.acquire()"]
+        return f"{self._add(f'take_if_{number}', body)}({test})"
+
+    def drop_if(self, number: int, test: str) -> str:
+        """A call of a function that releases where its argument is true."""
+        body = ["if wanted:", f"    {self.style.lock(number)}.release()"]
+        return f"{self._add(f'drop_if_{number}', body)}({test})"
 
     def attempt(self, number: int) -> str:
         """A function that tries to acquire and says whether it did."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from locklint.analysis.hold import (
     LockKey,
     key_of,
 )
+from locklint.analysis.lockset import Fact
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.not_analysed import Reason
 from locklint.core.source import Span
@@ -48,6 +50,7 @@ class Exit(msgspec.Struct, frozen=True, eq=False):
     exception: InFlight | None
     holds: dict[LockKey, Hold]
     improbable: bool = False  # only reached because an acquire itself raised, and was handled
+    facts: Mapping[Fact, bool] = msgspec.field(default_factory=dict)  # outcomes of tests
 
     @property
     def returns_truth(self) -> bool | None:

@@ -70,7 +70,7 @@ class Observer:
     def hands_over(self, key: LockKey) -> None:
         """Hear of a held lock that other code may release from now on."""
 
-    def varies(self, lock: LockRef) -> None:
+    def varies(self, key: LockKey, lock: LockRef) -> None:
         """Hear of a lock that a callee may acquire or release, or neither."""
 
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:

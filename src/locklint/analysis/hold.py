@@ -142,6 +142,7 @@ class Why(IdentityEnum):
     RELEASED = "released"
     TRY_FAILED = "try failed"
     OF_OTHERS = "of others"  # another holds it, after this execution has released it
+    NOT_WANTED = "not wanted"  # a callee acquires it for the other outcome of a test
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):

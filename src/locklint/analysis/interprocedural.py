@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from locklint.analysis.decided_effects import tests_for_callers, tests_of_calls
 from locklint.analysis.deciding import Deciding
 from locklint.analysis.events import NOT_SHARED, LockStates, Shared
 from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.hold import Grade
 from locklint.analysis.lockless import Lockless
-from locklint.analysis.lockset import EMPTY
+from locklint.analysis.lockset import EMPTY, Fact
 from locklint.analysis.lockset_transfer import flow, record
 from locklint.analysis.named_errors import errors_of_function
 from locklint.analysis.passed import Passed
 from locklint.analysis.raising import run_by
 from locklint.analysis.recorder import Recorder
-from locklint.analysis.relevance import Relevance
+from locklint.analysis.relevance import Relevance, facts_of
 from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summarize import summarize
@@ -245,7 +246,7 @@ class Interprocedural:
                 known[passed] = summary  # Nothing more is known about calls within the call.
                 shared = self._shared.get(key, NOT_SHARED)
                 states = solve(function, self._lookup, passed=passed, shared=shared)
-                known[passed] = summarize(states, self._lookup)
+                known[passed] = self._summary(states, passed)
             summary = known.get(passed, summary)
         return function, summary
 
@@ -260,7 +261,27 @@ class Interprocedural:
             self._errors.append((function, error))
             states = LockStates(function, given_up=Reason.DEFECT)
         self.states[function.key] = states
-        self.summaries[function.key] = summarize(states, self._lookup)
+        self.summaries[function.key] = self._summary(states)
+
+    def _summary(self, states: LockStates, passed: Passed | None = None) -> Summary:
+        """Return the summary of a function, solved again with the tests that may decide effects."""
+        summary = summarize(states, self._lookup)
+        if not states.varied and not any(effect.is_open for effect in summary.effects):
+            return summary
+        tests = tests_for_callers(states.function, self._lookup)
+        kept = frozenset(fact for test in tests if (fact := facts_of(test)) is not None)
+        if not kept:
+            return summary
+        states = solve(
+            states.function,
+            self._lookup,
+            passed=passed,
+            shared=states.shared,
+            wanted=frozenset(),
+            kept=kept,
+        )
+        decided = summarize(states, self._lookup, tests)
+        return decided if any(each.decided for each in decided.effects) else summary
 
 
 def _has_lock_instruction(function: Function) -> bool:
@@ -291,11 +312,13 @@ def solve(
     passed: Passed | None = None,
     shared: Shared = NOT_SHARED,
     wanted: frozenset[EventKind] = ALL_EVENTS,
+    kept: frozenset[Fact] = frozenset(),
 ) -> LockStates:
     """The facts about one function's locks, given the summaries of what it calls.
 
     With ``passed`` they are those of a call that passes these values; ``shared`` says what others
-    do to the same locks. Events of the ``wanted`` kinds are noted.
+    do to the same locks. Events of the ``wanted`` kinds are noted. The exits tell the facts that
+    are ``kept``.
     """
     if passed is not None:
         function = passed.written_out(function)
@@ -307,6 +330,12 @@ def solve(
     changes = touches or any(each.effects or each.context_effects for each in called)
     flags = _sets_flags(function) or any(each.sets_flags for each in called)
     attempt = _Attempt(function, lookup, changes or keeps_all, flags, passed, shared, wanted)
+    if kept or any(effect.decided for each in called for effect in each.effects):
+        asked = tests_of_calls(function, lookup)
+        try:
+            return attempt.solve(Relevance(function, touches, asked=asked, kept=kept), FIRST_WORK)
+        except GivenUp:
+            pass  # Then leave open what calls under a test do.
     try:
         return attempt.solve(Relevance(function, outcomes=touches), FIRST_WORK)
     except GivenUp:

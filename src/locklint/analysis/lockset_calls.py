@@ -11,7 +11,7 @@ from locklint.analysis.handed_on import locks_handed_on, runs_later
 from locklint.analysis.hold import FORGOTTEN, Why, is_exclusive, key_of
 from locklint.analysis.lockset import Disjunct, Raised
 from locklint.analysis.lockset_assign import made_anew, set_value
-from locklint.analysis.lockset_effects import Execution, shift, summary_for_call
+from locklint.analysis.lockset_effects import Execution, shift, shift_by_test, summary_for_call
 from locklint.analysis.lockset_names import canonical_lock
 from locklint.analysis.lockset_release import hand_over
 from locklint.analysis.summary import Deltas, Effect, Summary
@@ -169,6 +169,13 @@ def _shifted(
     disjuncts: list[Disjunct],
 ) -> list[Disjunct]:
     for effect, delta in zip(summary.effects, deltas, strict=True):
+        if effect.decided is not None and is_sure and not execution.failed:
+            disjuncts = [
+                one
+                for each in disjuncts
+                for one in shift_by_test(execution, effect, effect.decided, each)
+            ]
+            continue
         delta = delta if is_sure or delta == 0 else None
         failed = execution.failed and delta != effect.normal
         one = execution if failed is execution.failed else execution._replace(failed=failed)

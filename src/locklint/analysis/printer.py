@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from locklint.analysis.events import LockStates
 from locklint.analysis.hold import Hold, LockKey
-from locklint.analysis.summary import Summary
+from locklint.analysis.summary import Effect, Summary
 from locklint.core.source import Span
 
 
@@ -49,7 +49,7 @@ def effect_lines(summary: Summary) -> Iterator[str]:
     """Return the effects of a function on its caller's locks, a line for each of them."""
     for position, effect in enumerate(summary.effects):
         raised = dict.fromkeys(_delta(outcome[position]) for outcome in summary.raised)
-        parts = [f"normal {_delta(effect.normal)}", f"exceptional {' or '.join(raised)}"]
+        parts = [f"normal {_normal(effect)}", f"exceptional {' or '.join(raised)}"]
         if effect.correlated:
             parts.append(f"true {_delta(effect.on_true)}, false {_delta(effect.on_false)}")
         yield f"  effect on {effect.lock.path}: {', '.join(parts)}"
@@ -58,6 +58,13 @@ def effect_lines(summary: Summary) -> Iterator[str]:
             f"  context effect on {during.lock.path}: enter {during.enter:+d},"
             f" exit {during.exit:+d}, after an exception {during.exit_on_exception:+d}"
         )
+
+
+def _normal(effect: Effect) -> str:
+    decided = effect.decided
+    if decided is None:
+        return _delta(effect.normal)
+    return f"{decided.if_true:+d} if {decided.test}, else {decided.if_false:+d}"
 
 
 def _delta(delta: int | None) -> str:

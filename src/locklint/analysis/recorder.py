@@ -179,8 +179,9 @@ class Recorder(Observer):
         """Note a lock that others may release."""
         self.states.handed_over.add(key)
 
-    def varies(self, lock: LockRef) -> None:
+    def varies(self, key: LockKey, lock: LockRef) -> None:
         """Note a lock that a callee may acquire or release, or neither."""
+        self.states.locks.setdefault(key, lock)
         self.states.varied.add(lock.identity)
 
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
@@ -369,8 +370,9 @@ class Recorder(Observer):
 
     def returns(self, span: Span, value: Operand, disjunct: Disjunct) -> None:
         """Note a return."""
+        improbable = disjunct.exception is not None
         self.states.exits.append(
-            Exit(span, value, None, self._left(disjunct), disjunct.exception is not None)
+            Exit(span, value, None, self._left(disjunct), improbable, disjunct.facts)
         )
         if disjunct.exception is None:
             self.may_return()

@@ -8,8 +8,9 @@ clean-ups. And each matters only where such a use can still be reached.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
+from typing import NamedTuple
 
 from locklint.analysis.bindings import Bindings
 from locklint.analysis.deciding import Deciding
@@ -35,6 +36,7 @@ from locklint.ir.instruction import (
     Wait,
     acquired_names,
 )
+from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import (
     Branch,
     Catch,
@@ -64,6 +66,14 @@ def facts_of(condition: Condition) -> Fact | None:
             return None
 
 
+class AskedByCall(NamedTuple):
+    """A test, in the names of a function, that decides what a call in it does to a lock."""
+
+    block: BlockId
+    span: Span
+    test: Condition
+
+
 class Relevance:
     """The values and outcomes to track in one function.
 
@@ -73,14 +83,23 @@ class Relevance:
     ``renames`` says whether anything in the function makes a variable another name for a value that
     is tracked. Without ``outcomes`` neither outcomes nor constants are tracked: for functions in
     which no result depends on them. ``narrowed`` leaves only what decides what happens to locks;
-    what is passed to other calls has no name then.
+    what is passed to other calls has no name then. ``asked`` are the tests that decide the effects
+    of calls, tests of this function too; `follows` says which of them are repeated.
+    ``kept`` are facts that matter at the exits.
     """
 
     def __init__(
-        self, function: Function, outcomes: bool = True, narrowed: Deciding | None = None
+        self,
+        function: Function,
+        outcomes: bool = True,
+        narrowed: Deciding | None = None,
+        asked: Sequence[AskedByCall] = (),
+        kept: Set[Fact] = frozenset(),
     ) -> None:
         self._function = function
         self._narrowed = narrowed
+        self._asked_by_calls = asked
+        self.kept = kept
         self.constants = outcomes
         self.tracked: set[AccessPath] = set()
         self._leading: set[AccessPath] = set()
@@ -95,6 +114,9 @@ class Relevance:
         self._bindings = Bindings(function, self._uses)
         for block in function.blocks.values():
             self._look_at(block)
+        for call in asked:
+            for path in condition_paths(call.test):
+                self._use(path, call.block)
         for target, block_id in self._stores:
             if target.last in self._on_the_way:
                 # A path to a lock may go through what is bound here, by any name.
@@ -105,6 +127,7 @@ class Relevance:
             result in self.tracked for result in self._opened
         )
         self.repeated: set[Fact] = set()
+        self._followed: set[Fact] = set()
         self._asked: dict[Fact, set[BlockId]] = {}
         if outcomes:
             self._find_repeated()
@@ -207,6 +230,13 @@ class Relevance:
                     if fact is not None:
                         tests[fact].add(span)
                         tested_blocks[fact].add(block.id)
+        asked: set[Fact] = set()
+        for call in self._asked_by_calls:
+            fact = facts_of(call.test)
+            if fact is not None:
+                asked.add(fact)
+                tests[fact].add(call.span)
+                tested_blocks[fact].add(call.block)
 
         # A test of a copy is a test of what was copied.
         changed = True
@@ -238,7 +268,8 @@ class Relevance:
             if len(by_path[fact.text] if fact.kind is not FactKind.TEXT else spans) > 1
             or (fact.kind is not FactKind.TEXT and fact.text in self._acquired)
             or _is_asked_in_a_loop(fact, tested_blocks[fact], self._before)
-        }
+        } | self.kept
+        self._followed = asked & self.repeated
         self._asked = {
             fact: path_blocks[fact.text] if fact.kind is not FactKind.TEXT else tested_blocks[fact]
             for fact in self.repeated
@@ -270,8 +301,14 @@ class Relevance:
         """Return whether the value of ``path`` may still be needed at the entry of ``block``."""
         return block in self._bindings.live(path)
 
+    def follows(self, test: Condition) -> bool:
+        """Return whether the states after a call tell the outcomes of a test of its callee."""
+        return facts_of(test) in self._followed
+
     def fact_live(self, fact: Fact, block: BlockId) -> bool:
         """Return whether ``fact`` may still be tested again at the entry of ``block``."""
+        if fact in self.kept:
+            return True
         live = self._live_facts.get(fact)
         if live is None:
             asked = self._asked.get(fact, set())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -10,12 +10,15 @@ from locklint.analysis.events import Exit, LockStates
 from locklint.analysis.handed_on import passed_on
 from locklint.analysis.hold import CauseKind, Grade, LockKey, key_of
 from locklint.analysis.raising import is_context_manager
+from locklint.analysis.relevance import facts_of
 from locklint.analysis.summary import (
     ContextEffect,
+    Decided,
     Deltas,
     Effect,
     Lookup,
     Summary,
+    Test,
     is_nameable,
 )
 from locklint.ir.access_path import AccessPath
@@ -28,8 +31,11 @@ MAX_RAISED = 4
 """The largest number of separate outcomes of exceptions; beyond it, differences are unknown."""
 
 
-def summarize(states: LockStates, lookup: Lookup) -> Summary:
-    """The net effects of a function on those of its locks that callers can name."""
+def summarize(states: LockStates, lookup: Lookup, tests: Sequence[Test] = ()) -> Summary:
+    """The net effects of a function on those of its locks that callers can name.
+
+    ``tests`` may decide the effects: the exits have their outcomes.
+    """
     function = states.function
     if not states.complete:
         return Summary(function.key)
@@ -56,7 +62,7 @@ def summarize(states: LockStates, lookup: Lookup) -> Summary:
             else:
                 varies = varies or _varies(key, states)
         elif not function.is_generator:
-            effect = _effect(key, lock, exits, likely)
+            effect = _effect(key, lock, exits, likely, tests)
             if effect is not None:
                 if effect.tries:
                     effect = _with_limits(effect, states, key)
@@ -103,7 +109,7 @@ def _is_own_failure(function: Function, effects: list[tuple[LockKey, Effect]], e
     if exit_.exception is None or exit_.exception.grade is Grade.CERTAIN:
         return False
     return any(
-        effect.normal == -1
+        effect.may_release
         and _delta(exit_, key) == 0
         and effect.lock.api.release_form(function.name) is not None
         for key, effect in effects
@@ -142,7 +148,7 @@ def _raised(
     the function sets flags, callers do.
     """
     found = {tuple([_delta(exit_, key) for key, _ in effects]) for exit_ in likely} or {
-        tuple([_unlikely(effect.normal) for _, effect in effects])
+        tuple([_unlikely(effect) for _, effect in effects])
     }
     columns = [set(column) for column in zip(*found, strict=True)]
     if states.sets_flags or len(found) > MAX_RAISED:
@@ -176,7 +182,9 @@ def _only(deltas: set[int | None]) -> int | None:
     return next(iter(deltas)) if len(deltas) == 1 else None
 
 
-def _effect(key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]) -> Effect | None:
+def _effect(
+    key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit], tests: Sequence[Test]
+) -> Effect | None:
     deltas = _deltas(exits, key)
     raised = _deltas(likely, key)
     if deltas <= {0} and raised <= {0}:
@@ -188,14 +196,30 @@ def _effect(key: LockKey, lock: LockRef, exits: list[Exit], likely: list[Exit]) 
     for exit_ in exits:
         truth = exit_.returns_truth
         if truth is None:
-            return Effect(lock, key.mode, None)
+            return Effect(lock, key.mode, None, decided=_decided(key, exits, tests))
         by_truth[truth] |= _deltas([exit_], key)
-    return Effect(lock, key.mode, None, _only(by_truth[True]), _only(by_truth[False]))
+    effect = Effect(lock, key.mode, None, _only(by_truth[True]), _only(by_truth[False]))
+    return effect if effect.correlated else replace(effect, decided=_decided(key, exits, tests))
 
 
-def _unlikely(normal: int | None) -> int | None:
+def _decided(key: LockKey, exits: list[Exit], tests: Sequence[Test]) -> Decided | None:
+    """Return the effects by the outcome of the first test that tells them at all exits."""
+    for test in tests:
+        fact = facts_of(test)
+        by_outcome: dict[bool | None, list[Exit]] = {}
+        for exit_ in exits:
+            outcome = None if fact is None else exit_.facts.get(fact)
+            by_outcome.setdefault(outcome, []).append(exit_)
+        if by_outcome.keys() == {True, False}:
+            if_true, if_false = (_only(_deltas(by_outcome[o], key)) for o in (True, False))
+            if if_true is not None and if_false is not None:
+                return Decided(test, if_true, if_false)
+    return None
+
+
+def _unlikely(effect: Effect) -> int | None:
     """The effect at exits that are not likely: an acquire has not happened, a release may have."""
-    return None if normal is not None and normal < 0 else 0
+    return None if effect.may_release else 0
 
 
 def _varies(key: LockKey, states: LockStates) -> bool:

@@ -6,7 +6,7 @@ enclosing variables or globals, and `binding.Binding` replaces these by the argu
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,34 @@ from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Constant
 from locklint.ir.lock import Exactness, LockRef, Mode
+from locklint.ir.terminator import Equals, IsNone, Truth
+
+Test: TypeAlias = Truth | IsNone | Equals
+"""A test of one value, which callers may have a name for."""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """The two effects of a function on one lock, by the outcome of a test after it has returned.
+
+    This method does ``if_true`` 1 if ``self.threaded`` is true, else ``if_false`` 0::
+
+        def lock(self):
+            if self.threaded:
+                self._lock.acquire()
+    """
+
+    test: Test
+    if_true: int
+    if_false: int
+
+    def given(self, outcome: bool) -> int:
+        """Return the effect for one outcome of the test."""
+        return self.if_true if outcome else self.if_false
+
+    @property
+    def may_release(self) -> bool:
+        """Return whether one of the effects is a release."""
+        return min(self.if_true, self.if_false) < 0
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -30,6 +58,7 @@ class Effect(msgspec.Struct, frozen=True):
     ``normal`` after a normal return; None: it varies, or nothing is known. ``on_true`` and
     ``on_false``: where it varies with the truth of what the function returns. ``certain``: that it
     may give up does not depend on what is passed; ``limited``: that, or it waits for a while only.
+    ``decided``: it varies with a test that callers can name.
     """
 
     lock: LockRef
@@ -39,6 +68,19 @@ class Effect(msgspec.Struct, frozen=True):
     on_false: int | None = None
     certain: bool = False
     limited: bool = False
+    decided: Decided | None = None
+
+    @property
+    def may_release(self) -> bool:
+        """Return whether it releases the lock, always or for one outcome of a test."""
+        if self.decided is not None:
+            return self.decided.may_release
+        return self.normal is not None and self.normal < 0
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether nothing that callers know tells the effect."""
+        return self.normal is None and not self.correlated and self.decided is None
 
     @property
     def correlated(self) -> bool:
