@@ -38,8 +38,9 @@ def test_the_fault_is_found_and_the_cure_is_clean(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["check", "--isolated", "--output-format", "json"]
-    if any(rule.preview for rule in ALL_RULES if rule.code in LISTED[name]):
-        words.append("--preview")
+    on_request = [rule.code for rule in ALL_RULES if rule.on_request and rule.code in LISTED[name]]
+    if on_request:
+        words.append(f"--extend-select={','.join(on_request)}")
     main([*words, str(EXAMPLES / name)])
     found = json.loads(capsys.readouterr().out)["diagnostics"]
     places = {(finding["code"], _function(name, finding["location"]["row"])) for finding in found}

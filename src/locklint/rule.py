@@ -26,9 +26,9 @@ class Rule(msgspec.Struct, frozen=True):
     ``summary`` is one line; ``page`` the rule's page in Markdown (the module's docstring);
     ``severity`` the highest that it gives. ``subsumed_by`` are the codes of stronger rules: where
     one of them, selected too, reports the same place, or has it as an anchor, this finding is left
-    out. A rule in
-    ``preview`` runs only where preview is switched on. ``wants`` are the kinds of events that the
-    rule needs besides acquires: nothing else is recorded, or searched for in callees.
+    out. A rule in ``preview`` runs only where preview is switched on, one ``on_request`` only if it
+    is selected, or in the profile ``strict``. ``wants`` are the kinds of events that the rule needs
+    besides acquires: nothing else is recorded, or searched for in callees.
     """
 
     code: str
@@ -40,6 +40,7 @@ class Rule(msgspec.Struct, frozen=True):
     subsumed_by: tuple[str, ...] = ()
     fixable: str = ""  # "", "safe", "unsafe"
     preview: bool = False
+    on_request: bool = False
     wants: frozenset[EventKind] = frozenset()
 
     def __post_init__(self) -> None:
@@ -113,4 +114,4 @@ class Rule(msgspec.Struct, frozen=True):
     @property
     def default(self) -> bool:
         """Return whether the rule is on by default."""
-        return self.severity > Severity.INFO
+        return self.severity > Severity.INFO and not self.on_request

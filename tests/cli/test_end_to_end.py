@@ -47,7 +47,7 @@ def test_a_finding_on_the_terminal(project: Path, capsys: pytest.CaptureFixture[
     assert "  --> port.py:10:9 in Port.send\n" in out
     assert "   │ ^^^^^^^^^^^^^^^^^^^^ ① " in out
     assert out.endswith(
-        "Found 1 error in 1 file.\nAnalysed 2 files (1 mentions locks), 2 functions, 1 lock.\n"
+        "Found 1 error in 1 file.\nAnalysed 2 files (1 mentions locks), 1 function, 1 lock.\n"
     )
 
 

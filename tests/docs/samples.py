@@ -31,7 +31,7 @@ PAGES = sorted(
     ]
     if not {"adr", "rules", "_build"} & set(path.relative_to(ROOT).parts)
 )
-PREVIEWS = {rule.code for rule in ALL_RULES if rule.preview}
+ON_REQUEST = {rule.code for rule in ALL_RULES if rule.on_request}
 WIDTH = 100
 """The columns of the terminal for which samples are printed, unless they set COLUMNS."""
 
@@ -74,7 +74,8 @@ def examples_page() -> str:
         module = ast.parse((ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8"))
         codes = re.findall(r"LCK\d+", rules)
         links = [f"[{code}](rules/{code}.md)" for code in codes]
-        preview = "" if PREVIEWS.isdisjoint(codes) else " --preview"
+        asked = [code for code in codes if code in ON_REQUEST]
+        option = f" --extend-select {','.join(asked)}" if asked else ""
         parts += [
             f"## {name.replace('_', ' ').capitalize()}",
             (ast.get_docstring(module) or "").replace("``", "`"),
@@ -82,7 +83,7 @@ def examples_page() -> str:
             # Numbered as in the file, because findings name lines.
             f"```{{literalinclude}} ../examples/{name}.py\n:language: python"
             f"\n:lines: {module.body[1].lineno}-\n:lineno-match:\n```",
-            f"```console\n$ locklint check{preview} examples/{name}.py\n…\n```",
+            f"```console\n$ locklint check{option} examples/{name}.py\n…\n```",
         ]
     return "\n\n".join(parts) + "\n"
 

@@ -68,5 +68,6 @@ def test_registry_tests_readme_and_changelog_name_the_same_rules() -> None:
         assert named == registered, name
     table = (ROOT / "README.md").read_text()
     for rule in ALL_RULES:
-        shown = f"{rule.name} (preview)" if rule.preview else rule.name
+        mark = " (preview)" if rule.preview else " (on request)" if rule.on_request else ""
+        shown = f"{rule.name}{mark}"
         assert f"| {rule.code} | {shown} |" in table

@@ -31,12 +31,12 @@ def select_rules(
 ) -> tuple[Rule, ...]:
     """The rules that run under ``config``, in the order of ``rules``.
 
-    Without ``select`` these are the rules above info, and in the profile ``strict`` all rules;
-    ``extend_select`` adds to them. Rules in preview run only with ``preview``. A selector is a
-    code, the beginning of one, a name or ``ALL``. Where a rule is both selected and ignored,
-    the more exact selector wins (``LCK101`` over ``LCK1`` over ``ALL``), and at a tie the rule is
-    ignored. Raise `SettingsError` for a selector that matches no rule; ``origin`` is the file that
-    may have it.
+    Without ``select`` these are the rules above info that are not on request, and in the profile
+    ``strict`` all rules; ``extend_select`` adds to them. Rules in preview run only with
+    ``preview``. A selector is a code, the beginning of one, a name or ``ALL``. Where a rule is both
+    selected and ignored, the more exact selector wins (``LCK101`` over ``LCK1`` over ``ALL``), and
+    at a tie the rule is ignored. Raise `SettingsError` for a selector that matches no rule;
+    ``origin`` is the file that may have it.
     """
     selected = (*config.select, *config.extend_select)
     ignored = (*config.ignore, *config.extend_ignore)

@@ -146,7 +146,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="several event loops use one lock of asyncio",
     page=__doc__,
-    preview=True,
+    on_request=True,
     wants=frozenset({EventKind.RUN_LOOP}),
     check=check,
 )

@@ -143,7 +143,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a thread uses a lock, event or queue of asyncio without telling the event loop",
     page=__doc__,
-    preview=True,
+    on_request=True,
     wants=frozenset(
         {
             EventKind.INTERRUPT,

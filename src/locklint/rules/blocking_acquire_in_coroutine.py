@@ -189,6 +189,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a coroutine waits for a lock that others hold for long",
     page=__doc__,
+    on_request=True,
     wants=frozenset(_DOES),
     check=check,
 )

@@ -300,6 +300,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a thread blocks while it holds a lock that others need",
     page=__doc__,
+    on_request=True,
     wants=frozenset((*_KINDS, EventKind.SIGNAL)),
     check=check,
 )

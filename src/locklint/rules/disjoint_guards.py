@@ -183,6 +183,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="an attribute is written with another lock held than everywhere else",
     page=__doc__,
+    on_request=True,
     wants=frozenset({EventKind.READ, EventKind.WRITE, EventKind.JOIN}),
     check=check,
 )

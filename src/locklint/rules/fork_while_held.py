@@ -171,6 +171,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a process forks while a lock is held that its child waits for",
     page=__doc__,
+    on_request=True,
     wants=frozenset({EventKind.FORK}),
     check=check,
 )

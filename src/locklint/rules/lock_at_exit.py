@@ -218,6 +218,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="a function at the end of the interpreter waits for a lock that a daemon thread keeps",
     page=__doc__,
+    on_request=True,
     wants=frozenset(
         {
             EventKind.INTERRUPT,

@@ -119,6 +119,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a finalizer waits for a lock that the code which it interrupts may hold",
     page=__doc__,
+    on_request=True,
     wants=frozenset({EventKind.INTERRUPT}),
     check=check,
 )

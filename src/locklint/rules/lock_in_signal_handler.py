@@ -122,6 +122,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a signal handler waits for a lock that the main thread may hold",
     page=__doc__,
+    on_request=True,
     wants=frozenset({EventKind.INTERRUPT}),
     check=check,
 )

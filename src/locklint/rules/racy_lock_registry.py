@@ -84,5 +84,6 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="two threads may make a lock for the same key",
     page=__doc__,
+    on_request=True,
     check=check,
 )

@@ -184,6 +184,7 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a lock of threads is meant to exclude processes, or is copied",
     page=__doc__,
+    on_request=True,
     wants=frozenset({EventKind.FORK}),
     check=check,
 )

@@ -175,6 +175,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="an attribute is written without the lock that guards it",
     page=__doc__,
+    on_request=True,
     wants=frozenset({EventKind.READ, EventKind.WRITE, EventKind.JOIN}),
     check=check,
 )

@@ -165,6 +165,7 @@ RULE = Rule(
     severity=Severity.WARNING,
     summary="an iteration without the lock with which others change the container",
     page=__doc__,
+    on_request=True,
     wants=frozenset({EventKind.READ, EventKind.WRITE, EventKind.JOIN}),
     check=check,
 )
