@@ -22,6 +22,11 @@ KNOWN = {
     "as above",
     ("together", "LCK305.md", "Reported: against a comment"): "a declared name that two modules"
     " have is that of the first",
+    (
+        "together",
+        "LCK703.md",
+        "Correct: the lock is made anew, or held, at each fork",
+    ): "of two modules of one name, the code of the second registers the functions of the first",
 }
 """Differences that are known, with their reason, by way, suite and title."""
 
