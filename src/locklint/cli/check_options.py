@@ -63,7 +63,8 @@ class CheckOptions(Options):
     profile = choice(
         _RULES,
         PROFILES,
-        "With strict, also run info rules, and treat test code like any other.",
+        "With strict, also run info rules and those on request, and treat test code like any"
+        " other.",
     )
     preview = switch(_RULES, "Run rules that are not stable yet.")
 
