@@ -52,14 +52,17 @@ def suspended(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iterator[S
         is_awaited = name == "__await__"
         every = () if is_awaited else consumers.of(key)
         for span, held in first.values():
-            judged = [_with_acquires(graph, each, held) for each in every]
+            judged = [_with_acquires(graph, each, held, key) for each in every]
             open_ = tuple(each for each in judged if keeps_held(each, held))
             if open_ or not every:
                 yield Suspended(key, span, held, open_, is_awaited)
 
 
-def _with_acquires(graph: CallGraph, consumer: Consumer, held: Held) -> Consumer:
-    """Return a consumer, with it noted if it waits between two items for the lock that is held."""
+def _with_acquires(graph: CallGraph, consumer: Consumer, held: Held, generator: str) -> Consumer:
+    """Return a consumer, with it noted if it waits between two items for the lock that is held.
+
+    The call of the generator itself, by its key, is what gives the items.
+    """
     states, lock, receiver = graph.states[consumer.function], held.lock, consumer.receiver
     if consumer.consuming is not Consuming.FINISHES or not is_exclusive(lock):
         return consumer
@@ -74,6 +77,8 @@ def _with_acquires(graph: CallGraph, consumer: Consumer, held: Held) -> Consumer
             return _acquiring(consumer, taken.span)
     for edge in graph.calls[consumer.function]:
         if edge.span not in consumer.between or edge.manner is Manner.CONCURRENT:
+            continue
+        if edge.callee == generator:
             continue
         callee = graph.states[edge.callee]
         receiver_name = callee.function.self_name or ""
