@@ -34,7 +34,7 @@ from locklint.ir.instruction import (
     Operate,
     Yield,
 )
-from locklint.ir.means import AwaitForm, OperateKind
+from locklint.ir.means import BY_ITER, AwaitForm, OperateKind
 from locklint.ir.terminator import Branch, Return
 from locklint.models.iterators import Taking, taking
 
@@ -164,7 +164,7 @@ class _Uses:
                         if each.kind is OperateKind.ITERATE:
                             yield from self._iterated(block, each.span, is_kept=False)
                             return
-            keeps = called.implicit.text == "iter()"
+            keeps = called.implicit == BY_ITER
             yield self._at(called.span, Consuming.KEEPS if keeps else Consuming.FINISHES)
             return
         if call.result is not None:

@@ -10,18 +10,16 @@ from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Await, Call, Operate, Yield
-from locklint.ir.means import AwaitForm, OperateKind
+from locklint.ir.means import BY_ITER, AwaitForm, OperateKind
 from locklint.ir.parameter import Star
 from locklint.ir.terminator import Branch
 from locklint.models.iterators import Taking, taking
-
-_MADE_ONLY = "iter()"
 
 
 def runs_at_once(states: LockStates, called: Called) -> bool:
     """Return whether a function runs the generator that a call makes, from its call on."""
     if called.implicit is not None:
-        return called.implicit.text != _MADE_ONLY
+        return called.implicit != BY_ITER
     result = called.call.result if called.call is not None else None
     if result is None:
         return False

@@ -21,7 +21,7 @@ from locklint.ir.instruction import (
     Operate,
     Read,
 )
-from locklint.ir.means import BY_LOG, BY_PROPERTY, Implicit, ImplicitKind, OperateKind
+from locklint.ir.means import BY_ITER, BY_LOG, BY_PROPERTY, Implicit, ImplicitKind, OperateKind
 from locklint.models.calls import (
     CALLED,
     POSITIONS,
@@ -148,6 +148,8 @@ class ImplicitCalls:
                 for argument in arguments if external == "builtins.print" else arguments[:1]:
                     if isinstance(argument.value, AccessPath) and not argument.star:
                         caller = _by(f"{external.rpartition('.')[2]}()")
+                        if external == "builtins.iter":
+                            caller = BY_ITER
                         yield from self._special(span, argument.value, names, caller)
             case _:
                 return

@@ -27,6 +27,7 @@ class ImplicitKind(IdentityEnum):
     PROPERTY = "property"
     WITH = "with"
     LOG = "log"  # the text of a record is made
+    ITER = "iter"  # `iter()`, which goes through nothing yet
     OTHER = "other"  # an operator, a statement, or a function that calls what it is given
 
 
@@ -47,6 +48,9 @@ BY_MANAGER = Implicit(ImplicitKind.WITH, "with")
 
 
 BY_LOG = Implicit(ImplicitKind.LOG, "log")
+
+
+BY_ITER = Implicit(ImplicitKind.ITER, "iter()")
 
 
 class AwaitForm(IdentityEnum):
