@@ -11,14 +11,12 @@ from locklint.analysis.paths import Paths
 from locklint.analysis.story import made_step, under
 from locklint.core.diagnostic import Step, StepRole
 from locklint.core.source import Span
-from locklint.ir.event import EventKind
+from locklint.ir.event import Event, EventKind
 from locklint.ir.lock import LockRef
 from locklint.ir.means import BY_LOG, BY_MANAGER, BY_PROPERTY
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
-
-_WAKE = EventKind.WAKE
 
 
 class Story:
@@ -74,7 +72,8 @@ class Story:
 
     def _steps(self, pair: CriticalPair, thread: int, waits: str) -> list[Step]:
         event = pair.event
-        waits_for = self.name(event.lock) if event.lock and event.kind is not _WAKE else ""
+        awaited = _awaited(event)
+        waits_for = "" if awaited is None else self.name(awaited)
         steps: list[Step] = []
         held: tuple[str, ...] = ()
 
@@ -111,14 +110,14 @@ class Story:
             if link.inner is not None:
                 callee = self._program.functions[link.inner.function].called_name
                 add(StepRole.CALL, link, link.span, _call_phrase(link, callee))
-            elif event.lock is not None and event.kind is not _WAKE:
+            elif awaited is not None:
                 doing = "waits for"
                 if event.kind is EventKind.WAIT:
                     doing = "waits on a condition, and then for its lock"
-                message = f"{doing} `{waits_for}`{self._holders(lock_name(event.lock), thread)}"
+                message = f"{doing} `{waits_for}`{self._holders(lock_name(awaited), thread)}"
                 if event.kind is EventKind.PARK:
                     message = f"waits on a condition, and releases `{waits_for}` alone"
-                add(StepRole.WAIT, link, link.span, message, event.lock.identity)
+                add(StepRole.WAIT, link, link.span, message, awaited.identity)
             else:
                 add(StepRole.WAIT, link, link.span, waits)
         return steps
@@ -146,15 +145,21 @@ class Story:
 
 def _is_in_task(pair: CriticalPair) -> bool:
     """Return whether it happens in a task of an event loop, for which such locks are made."""
-    return pair.event.kind is not _WAKE and any(lock.kind.is_async for lock in _locks(pair))
+    return any(lock.kind.is_async for lock in _locks(pair))
 
 
 def _locks(pair: CriticalPair) -> Iterator[LockRef]:
     """The locks that are held in a pair or waited for."""
     for link in pair.chain():
         yield from (one.lock for one in link.held)
-    if pair.event.lock is not None:
-        yield pair.event.lock
+    awaited = _awaited(pair.event)
+    if awaited is not None:
+        yield awaited
+
+
+def _awaited(event: Event) -> LockRef | None:
+    """Return the lock for which an event waits. Waking tasks waits for none."""
+    return None if event.kind is EventKind.WAKE else event.lock
 
 
 def _call_phrase(link: CriticalPair, callee: str) -> str:
