@@ -14,7 +14,7 @@ from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.index.top_imports import top_imports
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.context import Context
-from locklint.ir.event import EventKind
+from locklint.ir.event import ACCESSES, EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.registration import Entry, Processes
 
@@ -222,7 +222,16 @@ class ProgramInputs:
         )
 
     def called_by_constructors(self) -> frozenset[str]:
-        """The functions whose bare names constructors call, and nothing else does."""
+        """The functions whose bare names constructors call, and nothing else does.
+
+        Only rules about data ask for them: without accesses there are none.
+        """
+        if not any(
+            each.event.kind in ACCESSES
+            for states in self._solved.states.values()
+            for each in states.events
+        ):
+            return frozenset()
         from locklint.analysis.guarded_data import CONSTRUCTION
 
         making: set[str] = set()
