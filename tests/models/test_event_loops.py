@@ -1,4 +1,4 @@
-"""What becomes of the primitives of asyncio in other threads and other event loops, in CPython."""
+"""The primitives of asyncio in other threads and other event loops, as CPython runs them."""
 
 from __future__ import annotations
 

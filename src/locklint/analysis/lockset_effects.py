@@ -81,11 +81,11 @@ def shift_by_test(
         delta = decided.given(outcome)
         fits = not decided.may_release or _fits(context, delta, hold)
         if delta == 0 and not decided.may_release and hold.count == 0 and not hold.forgotten:
-            # Where the test says that no lock is needed, a release is not for this acquire.
+            # A release is not for this acquire: the test says that no lock is needed.
             unsure = replace(hold, free_at=None, why=Why.NOT_WANTED, where=None)
             one = one.with_hold(key, unsure)
         after = shift(execution, lock, mode, delta if fits else None, [one])
-        # What was acquired is there.
+        # The lock exists, because it was acquired.
         result += [exists(context, here.path, each) for each in after] if delta > 0 else after
     return result
 

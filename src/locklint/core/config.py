@@ -66,9 +66,8 @@ class Config(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     profile: Annotated[
         Literal["default", "strict"],
         Meta(
-            description="`strict` also runs rules of severity info and those on request, and"
-            " treats findings in test"
-            " code like any others. `default` lowers those by one level.",
+            description="`strict` also runs rules of severity info and those on request, and treats"
+            " findings in test code like any others. `default` lowers those by one level.",
             extra=FOLDER,
         ),
     ] = "default"

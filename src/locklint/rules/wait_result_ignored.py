@@ -45,7 +45,8 @@ class Buffer:
 
 ## Known limits
 
-Only `pop()`, `del` and an index are known to take something. The predicate of `wait_for`, or an
+Only `pop()`, `del` and an index are known to take something. A handler for the `IndexError` or
+`KeyError` that this raises is taken for a test. The predicate of `wait_for`, or an
 `if` before `wait`, shows what a function waits for.
 
 ## References

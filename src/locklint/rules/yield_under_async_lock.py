@@ -112,8 +112,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
 
 
 def _severity(is_left: bool, is_owned: bool) -> Severity:
-    """Return the level of a finding: a lock without owner is held by design as long as no consumer
-    is known to leave early.
+    """Return the level of a finding.
+
+    A lock without an owner may be held by design if no consumer is known to leave early.
     """
     if is_left:
         return Severity.ERROR if is_owned else Severity.WARNING
