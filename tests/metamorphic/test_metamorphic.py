@@ -23,6 +23,11 @@ KNOWN = {
     ("together", "LCK305.md", "Reported: against a comment"): "a declared name that two modules"
     " have is that of the first",
     (
+        "no-comments",
+        "LCK801.md",
+        "Silent: callers hold it, by a comment, or because they are given to something",
+    ): "a comment says that the caller holds the lock",
+    (
         "together",
         "LCK703.md",
         "Correct: the lock is made anew, or held, at each fork",

@@ -224,7 +224,7 @@ class ProgramInputs:
     def called_by_constructors(self) -> frozenset[str]:
         """The functions whose bare names constructors call, and nothing else does.
 
-        Only rules about data ask for them: without accesses there are none.
+        Return nothing if no accesses are recorded: then no rule about data runs.
         """
         if not any(
             each.event.kind in ACCESSES
