@@ -27,11 +27,6 @@ KNOWN = {
         "LCK801.md",
         "Silent: callers hold it, by a comment, or because they are given to something",
     ): "a comment says that the caller holds the lock",
-    (
-        "together",
-        "LCK703.md",
-        "Correct: the lock is made anew, or held, at each fork",
-    ): "of two modules of one name, the code of the second registers the functions of the first",
 }
 """Differences that are known, with their reason, by way, suite and title."""
 

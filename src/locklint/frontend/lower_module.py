@@ -154,7 +154,7 @@ def _module_function(session: Session, bodies: Sequence[cst.BaseStatement], end:
     except TooComplexError:
         blocks, is_cut = too_complex_graph(), True
     return Function(
-        key=f"{source.module}:{MODULE_QUALNAME}",
+        key=f"{source.key}:{MODULE_QUALNAME}",
         qualname=MODULE_QUALNAME,
         module=source.module,
         path=source.path,
