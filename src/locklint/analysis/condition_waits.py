@@ -42,6 +42,7 @@ from locklint.ir.instruction import (
     TryAcquire,
     Wait,
 )
+from locklint.ir.lock import LockRef
 from locklint.ir.means import Use
 from locklint.ir.terminator import Branch, Catch, Jump
 
@@ -105,14 +106,12 @@ class ConditionWaits:
     ) -> None:
         self._graph = graph
         self._data = TestedData(functions, sources)
-        self._notifies: dict[str, dict[str, Used]] = defaultdict(dict)
-        self._waits: dict[str, set[str]] = defaultdict(set)
+        self._notifies: dict[str, list[tuple[str, Used]]] = defaultdict(list)
+        self._waits: dict[str, list[tuple[str, Used]]] = defaultdict(list)
         for key, states in graph.states.items():
             for used in states.used:
-                if isinstance(used.instruction, Notify):
-                    self._notifies[used.lock.identity].setdefault(key, used)
-                else:
-                    self._waits[used.lock.identity].add(key)
+                table = self._notifies if isinstance(used.instruction, Notify) else self._waits
+                table[used.lock.identity].append((key, used))
 
     def faults(self) -> Iterator[FaultyWait]:
         """Yield one for each place."""
@@ -162,10 +161,10 @@ class ConditionWaits:
         )
 
     def changed_and_notified(
-        self, identity: str, names: frozenset[str], waiter: str
+        self, condition: LockRef, names: frozenset[str], waiter: str
     ) -> tuple[Function, Change] | None:
         """Return a function that changes data, and notifies then, or its callee does."""
-        notifying = self._notifies.get(identity, {})
+        notifying = self._notifying(condition)
         for key in sorted({*notifying, *self._callers_of(notifying)}):
             if key == waiter:
                 continue
@@ -174,14 +173,29 @@ class ConditionWaits:
                     return self._graph.function(key), change
         return None
 
-    def changed(self, identity: str, waiter: str) -> frozenset[str]:
+    def changed(self, condition: LockRef, waiter: str) -> frozenset[str]:
         """Return the names of the data that other functions change which notify a condition."""
         return frozenset(
             change.name
-            for key in self._notifies.get(identity, {})
+            for key in self._notifying(condition)
             if key != waiter
             for change in self._data.changes(key)
             if change.is_certain
+        )
+
+    def _notifying(self, condition: LockRef) -> dict[str, Used]:
+        """Return the functions that notify a condition, each with the first place."""
+        found: dict[str, Used] = {}
+        for key, used in self._notifies.get(condition.identity, ()):
+            if used.lock.may_wake(condition):
+                found.setdefault(key, used)
+        return found
+
+    def _waits_on(self, key: str, condition: LockRef) -> bool:
+        """Return whether a function waits on a condition."""
+        return any(
+            each == key and condition.may_wake(used.lock)
+            for each, used in self._waits.get(condition.identity, ())
         )
 
     def _callers_of(self, keys: Mapping[str, Used]) -> Iterator[str]:
@@ -190,18 +204,18 @@ class ConditionWaits:
                 yield edge.caller
 
     def foreign(
-        self, identity: str, names: frozenset[str], waiter: str
+        self, condition: LockRef, names: frozenset[str], waiter: str
     ) -> tuple[Witness, Function, Span] | None:
         """Return a notification by a function that changes none of some data, the surest first."""
         others: tuple[Witness, Function, Span] | None = None
-        for key, used in sorted(self._notifies.get(identity, {}).items()):
+        for key, used in sorted(self._notifying(condition).items()):
             near = self._near(key)
             if near is None or any(
                 change.name in names for each in near for change in self._data.changes(each)
             ):
                 continue
             function = self._graph.function(key)
-            if key in self._waits[identity]:
+            if self._waits_on(key, condition):
                 others = others or (Witness.WAITER, function, used.span)
             elif key != waiter and any(c.is_certain for c in self._data.changes(key)):
                 return Witness.FOREIGN, function, used.span
@@ -246,7 +260,7 @@ class _Case:
         block, index = places[0]
         inside, outside, is_bare = self._tests(block.id, index)
         in_loop = is_in_loop(self._function, block.id)
-        key, identity = self._function.key, self._used.lock.identity
+        key, condition = self._function.key, self._used.lock
         timed = wait.timed
         if not in_loop and timed:
             found = self._ignored(waits, block.id, index, inside)
@@ -256,7 +270,7 @@ class _Case:
             return None
         if inside and not in_loop:
             names = self._names(waits, inside)
-            changed = waits.changed_and_notified(identity, names, key)
+            changed = waits.changed_and_notified(condition, names, key)
             if changed is None or waits.is_retried(key):
                 return None
             witness = self._witness(waits, names, block.id, index)
@@ -271,11 +285,11 @@ class _Case:
                 *(witness or (Witness.NONE, *_place(changed))),
             )
         if not inside and is_bare and not timed and not self._used.held:
-            if waits.may_be_held(key, identity):
+            if waits.may_be_held(key, condition.identity):
                 return None
             for test in outside if not self._used.lock.kind.is_async else ():
                 names = waits.data_of(self._states, test)
-                changed = waits.changed_and_notified(identity, names, key)
+                changed = waits.changed_and_notified(condition, names, key)
                 if changed is not None:
                     return FaultyWait(
                         self._states,
@@ -285,7 +299,7 @@ class _Case:
                         Witness.CHANGED,
                         *_place(changed),
                     )
-            taking = self._taking(waits.changed(identity, key), block.id, index, removes)
+            taking = self._taking(waits.changed(condition, key), block.id, index, removes)
             if taking is not None:
                 where = self._function, taking.span
                 fault = Fault.UNTESTED
@@ -302,7 +316,7 @@ class _Case:
     def _witness(
         self, waits: ConditionWaits, names: frozenset[str], block: BlockId, index: int
     ) -> tuple[Witness, Function, Span] | None:
-        found = waits.foreign(self._used.lock.identity, names, self._function.key)
+        found = waits.foreign(self._used.lock, names, self._function.key)
         if found is not None and found[0] is Witness.FOREIGN:
             return found
         taking = self._taking(names, block, index)

@@ -19,7 +19,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Notify
-from locklint.ir.lock import Exactness, LockRole, Mode
+from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 
 _KNOWN = (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.FRESH)
 
@@ -50,7 +50,7 @@ def waits_with_locks(
     elsewhere: ReleasedElsewhere,
 ) -> Iterator[WaitWithLock]:
     """Yield one for each waiting place, by function and place."""
-    signals: Mapping[str, Sequence[Signal]] | None = None
+    signals: Mapping[str, Sequence[tuple[LockRef, Signal]]] | None = None
     for key in sorted(composition.pairs):
         seen: set[Span] = set()
         for pair in composition.pairs[key]:
@@ -67,7 +67,11 @@ def waits_with_locks(
                 signals = _signals(graph, threads)
             # A thread that waits here notifies no more, and no other one gets as far.
             own = {each.function for each in pair.chain()}
-            found = [each for each in signals.get(lock.identity, ()) if each.function not in own]
+            found = [
+                signal
+                for condition, signal in signals.get(lock.identity, ())
+                if condition.may_wake(lock) and signal.function not in own
+            ]
             needing = [each for each in found if needs(each, held, lock)]
             if not needing and pair.inner is not None:
                 continue  # To acquire a lock of the program's own is such a wait.
@@ -87,9 +91,9 @@ def _counts(held: Held) -> bool:
     return held.mode is Mode.EXCLUSIVE and lock.exactness in _KNOWN
 
 
-def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[Signal]]:
-    """Return the notifications of each condition, by the identity of its lock."""
-    found: dict[str, dict[tuple[str, Span], Signal]] = defaultdict(dict)
+def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[tuple[LockRef, Signal]]]:
+    """Return the notifications of conditions, by the identities of their locks."""
+    found: dict[str, dict[tuple[str, Span], tuple[LockRef, Signal]]] = defaultdict(dict)
     for key, states in graph.states.items():
         for used in states.used:
             if isinstance(used.instruction, Notify):
@@ -97,8 +101,9 @@ def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[Signal
                 names |= needed(states, used.held, ())
                 held = frozenset(names)
                 names |= needed(states, used.held, used.free)
-                found[used.lock.identity].setdefault(
+                method, lock = used.instruction.method, used.lock
+                found[lock.identity].setdefault(
                     (key, used.span),
-                    Signal(key, used.span, used.instruction.method, used.lock.path, names, held),
+                    (lock, Signal(key, used.span, method, lock.path, names, held)),
                 )
     return {identity: list(signals.values()) for identity, signals in found.items()}

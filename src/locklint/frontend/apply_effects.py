@@ -182,7 +182,8 @@ class EffectPass:
                 # A lock has its methods: naming one cannot fail.
                 return
             case Assign(target=target, value=value):
-                if target.fields or isinstance(value, Display):
+                is_kept = target.fields or isinstance(value, Display)
+                if is_kept and not self._makes_lock(value):
                     yield from self._hand_over(value, instruction.span)
                 elif isinstance(value, AccessPath):
                     self._note_mention(value)
@@ -333,6 +334,17 @@ class EffectPass:
             return True
         return (
             call.callee is not None
+            and self._resolver.lock_class(self._function.key, call.callee) is not None
+        )
+
+    def _makes_lock(self, value: Operand) -> bool:
+        """Return whether a call of a lock class gave a value: a condition, perhaps over a lock."""
+        if not isinstance(value, AccessPath) or value.root is not Root.TEMP or value.fields:
+            return False
+        call = self._definitions.call(value)
+        return (
+            call is not None
+            and call.callee is not None
             and self._resolver.lock_class(self._function.key, call.callee) is not None
         )
 

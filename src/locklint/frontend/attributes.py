@@ -141,11 +141,12 @@ class Attributes:
         attribute = self.evaluator.table.attribute(dotted, name)
         if attribute is not None:
             kind = self.evaluator.table.kinds[attribute.kind_name]
-            view = None
+            view, view_home = None, ""
             if attribute.alias_of is not None:
                 over = self.evaluator.table.attribute(dotted, attribute.alias_of)
                 if over is not None:
                     view, kind = kind, self.evaluator.table.kinds[over.kind_name]
+                    view_home = f"{dotted}.{name}"
                     name = attribute.alias_of
             return (
                 LockValue(
@@ -154,7 +155,7 @@ class Attributes:
                     f"{dotted}.{name}",
                     Exactness.PER_INSTANCE,
                     view_kind=view,
-                    view_name=view.name if view else "",
+                    view_home=view_home,
                 ),
             )
         return self._member(f"{dotted}.{name}")
@@ -191,7 +192,7 @@ class Attributes:
                     lock.exactness if lock.identity else Exactness.PER_INSTANCE,
                     lock.confidence,
                     kind.view_kind,
-                    kind.view_name,
+                    kind.view_home and f"{owner}.{name}",
                 )
                 for kind in self._of_external(lock.api.name, name)
             )
@@ -341,13 +342,13 @@ class Attributes:
         passed = self.evaluator.passed_locks(
             stored.decl, stored.position, bound[0].owner.index, stored.optional
         )
-        if len({(kind.view_kind, kind.view_name) for kind in views}) != 1:
+        if len({(kind.view_kind, kind.view_home) for kind in views}) != 1:
             return ()
         view = views[0]
         none = tuple([kind for kind in types if isinstance(kind, NoneType)])
         return union(
             [
-                replace(kind, view_kind=view.view_kind, view_name=view.view_name)
+                replace(kind, view_kind=view.view_kind, view_home=view.view_home)
                 if view.view_kind
                 else kind
                 for kind in passed

@@ -146,7 +146,7 @@ def over(kind: LockKind, given: Types) -> Types:
     found: list[Type] = []
     for item in given:
         if isinstance(item, LockValue):
-            found.append(replace(item, view_kind=kind, view_name=kind.name))
+            found.append(replace(item, view_kind=kind, view_home=""))
         elif isinstance(item, NoneType):
             found.append(plain)
     if not found or any(isinstance(item, UnknownType) for item in given):

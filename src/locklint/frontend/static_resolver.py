@@ -494,6 +494,7 @@ class StaticResolver:
         locks = [value for kind in types if (value := self._as_lock(kind)) is not None]
         if not locks:
             return None
+        views = {lock.view_home for lock in locks}
         canonical = self.walker.walk(scope, path)
         if canonical != path:
             locks = self._by_canonical_path(scope, canonical, locks)
@@ -536,6 +537,7 @@ class StaticResolver:
             confidence=confidence,
             may_be_none=any(isinstance(kind, NoneType) for kind in types),
             view_kind=chosen.view_kind,
+            view=views.pop() if len(views) == 1 else "",
             mode=_common_mode(chosen, locks),
             has_one_slot=all(lock.has_one_slot for lock in locks),
         )

@@ -97,8 +97,8 @@ class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """A lock.
 
     ``identity`` names the place that holds it, empty where it was made on the spot. ``view_kind``
-    is the kind of the condition through which it is seen, ``cls`` the project's subclass that it is
-    an instance of.
+    is the kind of the condition through which it is seen, and ``view_home`` the place that holds
+    the condition; ``cls`` is the project's subclass that it is an instance of.
     """
 
     name: str  # of the kind
@@ -107,7 +107,7 @@ class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     exactness: Exactness = Exactness.FRESH
     confidence: Confidence = Confidence.HIGH
     view_kind: LockKind | None = None
-    view_name: str = ""
+    view_home: str = ""
     mode: Mode | None = None
     cls: ClassRef | None = None
     has_one_slot: bool = False
@@ -329,6 +329,8 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
                 unknown = exactness is Exactness.FRESH and kind.exactness is Exactness.UNKNOWN
                 how = Exactness.UNKNOWN if unknown else exactness
                 kind = replace(kind, identity=identity, exactness=how)
+            if kind.view_kind is not None and not kind.view_home:
+                kind = replace(kind, view_home=identity)
         elif isinstance(kind, ContainerType):
             element = of_element(identity)
             kind = replace(

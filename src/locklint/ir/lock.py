@@ -230,6 +230,7 @@ class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=
     confidence: Confidence = Confidence.HIGH
     may_be_none: bool = False  # some assignment to it is None
     view_kind: LockKind | None = None  # the condition or read/write view through which it is used
+    view: str = ""  # the identity of that condition, if it has one place
     mode: Mode | None = None  # fixed by a read/write view
     has_one_slot: bool = False  # a semaphore that only one can hold at a time, unless others signal
 
@@ -237,3 +238,12 @@ class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=
     def api(self) -> LockKind:
         """The kind whose methods this reference has."""
         return self.view_kind or self.kind
+
+    def may_wake(self, waiting: LockRef) -> bool:
+        """Return whether to notify this condition may end a wait on that one.
+
+        Several conditions may be over one lock.
+        """
+        if self.identity != waiting.identity:
+            return False
+        return not self.view or not waiting.view or self.view == waiting.view

@@ -43,7 +43,8 @@ def add(n):
 
 No finding if `with` cannot replace the calls: an acquire with arguments or a used result, a release
 in another function or under another condition, hand-over-hand locking, a lock that is released and
-acquired again, or a gate that is acquired and released at once.
+acquired again, or a gate that is acquired and released at once. It is info if the object may be
+something else than a lock: the proxy that a `BaseManager` gives has no `__enter__`.
 
 ## References
 
@@ -65,7 +66,7 @@ from locklint.analysis.story import (
     step,
     with_statement,
 )
-from locklint.core.diagnostic import Diagnostic, Severity, StepRole
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, StepRole
 from locklint.ir.instruction import Acquire, Release
 from locklint.ir.means import Means, Use
 from locklint.rule import Rule
@@ -82,13 +83,15 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 given.exception is not None and given.exception.grade > Grade.ACQUIRE
                 for given in fate.releases
             )
+            # Proxies of managers have the methods of locks, but no `__enter__`.
+            is_doubtful = fate.lock.confidence < Confidence.HIGH
             release = fate.first_release or fate.release_spans[0]
             function = states.function
             yield RULE.finding(
                 function,
                 fate.span,
                 f"`{name}` is acquired and released by hand",
-                severity=Severity.INFO if protected else Severity.WARNING,
+                severity=Severity.INFO if protected or is_doubtful else Severity.WARNING,
                 locks=(fate.lock,),
                 steps=(
                     step(
