@@ -256,7 +256,7 @@ class Attributes:
     def _find_stores(self, cls: ClassRef) -> dict[str, list[Place]]:
         """The bindings of attributes that the class's own methods make, in the order of lines."""
         table: dict[str, list[Place]] = {}
-        for function in self._methods(cls):
+        for function in self.methods(cls):
             on_class = _binds_class(function)
             for attribute, bindings in function.self_bindings.items():
                 places = table.setdefault(attribute, [])
@@ -265,7 +265,7 @@ class Attributes:
             places.sort(key=lambda place: place.binding.line)
         return table
 
-    def _methods(self, cls: ClassRef) -> list[FunctionDecl]:
+    def methods(self, cls: ClassRef) -> list[FunctionDecl]:
         """All functions that the class's body defines, redefinitions (setters) included."""
         table = self._by_class.get(cls.path)
         if table is None:
