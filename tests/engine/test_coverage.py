@@ -20,7 +20,7 @@ class Gate:
 class Store:
     def __init__(self):
         self._lock = threading.Lock()
-        self._foreign_lock = other_library.Lock()
+        self._foreign_lock = other_library.Latch()
         self._gate = Gate()
 
     def get(self, lock, handle):
@@ -57,7 +57,7 @@ def test_each_place_is_told(tmp_path: Path) -> None:
     lines = [str(site).removeprefix(f"{file}:") for site in sites]
     assert lines == [
         "17:14: `self._lock`: lock: program.Store._lock",
-        "19:14: `self._foreign_lock`: unknown library: other_library.Lock",
+        "19:14: `self._foreign_lock`: unknown library: other_library.Latch",
         "21:14: `lock`: untyped parameter: lock",
         "23:9: `self._gate.acquire()`: function: program:Gate.acquire",
         "24:9: `handle.acquire(timeout=3)`: untyped parameter: handle",
@@ -78,7 +78,7 @@ def test_each_place_is_told(tmp_path: Path) -> None:
         "function": "Store.get",
         "known": False,
         "reason": "unknown library",
-        "detail": "other_library.Lock",
+        "detail": "other_library.Latch",
     }
 
 

@@ -44,13 +44,13 @@ import threading
 
 class Box:
     def __init__(self):
-        self.lock = threading.Lock()
+        self.guard = threading.Lock()
 
 
 def use(box):
-    box.lock.acquire()
+    box.guard.acquire()
     print(open("x").read())
-    box.lock.release()
+    box.guard.release()
 """
 
 Check = Callable[..., str]

@@ -294,7 +294,7 @@ def test_attributes_of_self() -> None:
           self.f <- Lock() @7 in A.__init__
           self.g <- Lock() @8 in A.__init__
           self.h <- Lock() @9 in A.__init__
-          self.i <- Lock() @10 in A.__init__
+          self.i[1] <- Lock() @10 in A.__init__
           self.j = Lock() @11 in A.__init__
           self.k = Lock() @12 in A.__init__
           self.n = Lock() @15 in A.__init__.late

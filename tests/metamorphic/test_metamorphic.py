@@ -22,11 +22,27 @@ KNOWN = {
     "as above",
     ("together", "LCK305.md", "Reported: against a comment"): "a declared name that two modules"
     " have is that of the first",
-    (
-        "no-comments",
-        "LCK801.md",
-        "Silent: callers hold it, by a comment, or because they are given to something",
-    ): "a comment says that the caller holds the lock",
+    **{
+        (
+            way,
+            "LCK801.md",
+            "Silent: callers hold it, by a comment, or because they are given to something",
+        ): "a comment says that the caller holds the lock, and belongs to the lines around it"
+        for way in ("methods", "no-comments", "spread", "together")
+    },
+    **{
+        (way, "lock_by_use.md", title): "an object of unknown type is a lock by its name, too"
+        for way, title in (
+            ("attributes", "Reported: an attribute that keeps a parameter"),
+            (
+                "attributes",
+                "Reported: the lock of an object of which only one class has the attributes",
+            ),
+            ("attributes", "Reported: a class of a library has the name of a lock's"),
+            ("locals", "Reported: all locks of a collection"),
+            ("locals", "Reported at a lower level: it may be released although it is not held"),
+        )
+    },
 }
 """Differences that are known, with their reason, by way, suite and title."""
 

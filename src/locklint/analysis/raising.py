@@ -33,7 +33,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.lock import LOCKING, Failure
-from locklint.ir.means import OperateKind, Use
+from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.operands import defined_path, used_paths
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
@@ -81,6 +81,8 @@ def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade
     match instruction:
         case Assign(safe=True) | Read(safe=True) | Operate(safe=True):
             return Grade.NEVER
+        case Await(form=AwaitForm.YIELD, acquires=AccessPath()):
+            return Grade.ACQUIRE  # A Deferred or Future of Tornado is not cancelled by others.
         case Await():
             return Grade.LIKELY
         case Yield():

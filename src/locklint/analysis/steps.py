@@ -198,8 +198,8 @@ class FunctionSteps:
     def may_be_cancelled(self, instruction: Instruction) -> bool:
         """Return whether the task may be cancelled, or the generator closed, at an instruction."""
         match instruction:
-            case Await():
-                return True
+            case Await(form=form):
+                return form is not AwaitForm.YIELD
             case Call(use=Use.AWAITED, result=result):
                 return result in self._own_awaited
             case Yield():

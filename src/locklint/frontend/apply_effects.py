@@ -162,6 +162,8 @@ class EffectPass:
                 yield from self._call(instruction)
             case Await(value=AccessPath() as value) if value in self._pending:
                 call, acquire = self._pending[value]
+                if acquire.form is not None and acquire.form.gives is Gives.CONTEXT:
+                    self._given_by_acquire[value] = acquire.lock
                 yield msgspec.structs.replace(instruction, acquires=call.callee)
                 # The await gives the result, also if it awaits a call around the acquire.
                 yield msgspec.structs.replace(
@@ -372,7 +374,10 @@ class EffectPass:
             if read.refused:
                 self._use(UseKind.BAD_ARGUMENTS, call.span, lock, method, read.refused)
             if form.is_async:
-                if call.use in (Use.DISCARDED, Use.TESTED):
+                if form.begins_at_call:
+                    if call.use is not Use.AWAITED:
+                        yield HandOver(call.span, lock)  # A callback will have it.
+                elif call.use in (Use.DISCARDED, Use.TESTED):
                     self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
                 yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
                 if call.use is Use.PASSED and self._is_collected(call.result):
@@ -537,15 +542,13 @@ class EffectPass:
 
     def _exit(self, exit_: Exit) -> Iterator[Instruction]:
         context = exit_.context
-        if isinstance(context, AccessPath) and context in self._given_by_acquire:
-            lock: LockRef | None = self._given_by_acquire[context]
-        else:
-            lock = self._operands.lock(context)
+        given = self._given_by_acquire.get(context) if isinstance(context, AccessPath) else None
+        lock = given or self._operands.lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
             manager = self._manager(context, is_async=exit_.is_async)
             yield msgspec.structs.replace(exit_, manager=manager)
             return
-        if not _has_protocol(lock, exit_.is_async):
+        if given is None and not _has_protocol(lock, exit_.is_async):
             yield exit_
             return
         mode = lock.mode or lock.api.with_mode

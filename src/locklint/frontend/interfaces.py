@@ -25,6 +25,8 @@ def _fact(dispatch: Dispatch, fact: Interface) -> object:
             return [(index.path, site) for index, site in project.call_sites.named(name)]
         case InterfaceKind.BINDINGS:
             return [(index.path, binding) for index, binding in project.stores.named(name)]
+        case InterfaceKind.HOLDERS:
+            return [str(cls) for cls in project.holders.named(name)]
         case InterfaceKind.NAMES:
             return project.other_names(name)
         case InterfaceKind.PROPERTY:

@@ -37,6 +37,7 @@ from locklint.ir.means import OperateKind, Use
 from locklint.ir.operands import terminator_paths, used_paths
 from locklint.ir.parameter import Parameter, Star
 from locklint.ir.terminator import Return
+from locklint.models.driven_generators import is_driven
 
 MAX_CAPTURES = 64
 """The largest number of captured paths of a nested function that are kept."""
@@ -60,6 +61,10 @@ def lower_definition(
 ) -> Function:
     """Lower a function and everything nested in it; ``around`` is the scope that defines it."""
     bindings = bindings_of(node.body)
+    decorators = tuple([_decorator(session, around, each) for each in node.decorators])
+    bindings.is_driven = bindings.is_generator and is_driven(
+        [str(each.path.last) for each in decorators if each.path is not None]
+    )
     parameters, first = parameters_of(node.params)
     has_self = head.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD)
     scope = Scope(
@@ -89,9 +94,9 @@ def lower_definition(
         blocks=blocks,
         class_name=head.class_name,
         parent=head.parent,
-        decorators=tuple([_decorator(session, around, each) for each in node.decorators]),
-        is_async=node.asynchronous is not None,
-        is_generator=bindings.is_generator,
+        decorators=decorators,
+        is_async=node.asynchronous is not None or bindings.is_driven,
+        is_generator=bindings.is_generator and not bindings.is_driven,
         globals=tuple(sorted(bindings.globals)),
         nonlocals=tuple(sorted(bindings.nonlocals)),
         too_complex=is_cut,

@@ -33,7 +33,7 @@ from locklint.ir.instruction import (
     Unknown,
     Yield,
 )
-from locklint.ir.means import OperateKind, Use
+from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.parameter import Star
 
 _TRUE, _FALSE = Constant(True), Constant(False)
@@ -126,13 +126,26 @@ def lower_call(low: Lowering, node: cst.Call, use: Use, name: str | None) -> Ope
 
 def lower_await(low: Lowering, node: cst.Await, use: Use, name: str | None) -> Operand:
     """``await x``. The result of an awaited call keeps the name of the call's result."""
-    value = low.value(node.expression, Use.AWAITED, name)
-    low.emit(Await(low.span(node), value))
-    return value if isinstance(node.expression, cst.Call) else Unknown(mentions(value))
+    return _await(low, node, node.expression, name)
+
+
+def _await(
+    low: Lowering,
+    node: cst.BaseExpression,
+    awaited: cst.BaseExpression,
+    name: str | None,
+    form: AwaitForm = AwaitForm.AWAIT,
+) -> Operand:
+    value = low.value(awaited, Use.AWAITED, name)
+    low.emit(Await(low.span(node), value, form))
+    return value if isinstance(awaited, cst.Call) else Unknown(mentions(value))
 
 
 def lower_yield(low: Lowering, node: cst.Yield, use: Use, name: str | None) -> Operand:
-    """``yield x`` and ``yield from x``."""
+    """``yield x`` and ``yield from x``, which await in a generator that a decorator drives."""
+    if low.scope.is_driven and node.value is not None:
+        awaited = node.value.item if isinstance(node.value, cst.From) else node.value
+        return _await(low, node, awaited, name, AwaitForm.YIELD)
     is_from = isinstance(node.value, cst.From)
     value: Operand = Constant(None)
     if isinstance(node.value, cst.From):

@@ -34,6 +34,7 @@ class Bindings(msgspec.Struct):
     """The names that the code of one scope binds, its nested scopes left out.
 
     ``definitions`` are its functions and classes in source order, by the identity of their nodes.
+    ``is_driven``: a decorator makes a coroutine of the generator.
     """
 
     names: set[str] = msgspec.field(default_factory=set)
@@ -41,6 +42,7 @@ class Bindings(msgspec.Struct):
     nonlocals: set[str] = msgspec.field(default_factory=set)
     definitions: list[cst.FunctionDef | cst.ClassDef] = msgspec.field(default_factory=list)
     is_generator: bool = False
+    is_driven: bool = False
 
 
 class Scope:
@@ -70,6 +72,7 @@ class Scope:
         bound = bindings.names - self.globals - self.nonlocals if bindings else set()
         self.names: dict[str, str] = {name: name for name in (*self.parameters, *sorted(bound))}
         self.names.update(names or {})
+        self.is_driven = bindings is not None and bindings.is_driven
         self.self_name = self_name if self_name not in bound else None
         self._paths: dict[str, AccessPath] = {}
 

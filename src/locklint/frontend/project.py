@@ -26,6 +26,7 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
+from locklint.models.unknown_lock import named_like_lock
 
 MAX_HOPS = 25
 """The largest number of imports, re-exports and aliases that are followed for one name."""
@@ -127,6 +128,7 @@ class Project:
         self.heirs = NameTable(_named_bases, self.searched)
         self.call_sites = CallSites(self.searched, self.trace)
         self.stores = NameTable(_stores, self.searched)
+        self.holders = NameTable(_lock_attributes, self.searched)
         self._others = OtherNames(self.searched)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in self.searched:
@@ -482,6 +484,11 @@ class Project:
         self.trace.note(InterfaceKind.NAMES, name)
         return self._others.of(name)
 
+    def lock_holders(self, name: str) -> tuple[ClassRef, ...]:
+        """Return the classes that bind an attribute of that name, if it is named like a lock."""
+        self.trace.note(InterfaceKind.HOLDERS, name)
+        return self.holders.named(name)
+
     def attribute_stores(self, name: str) -> Iterator[tuple[ModuleIndex, Binding]]:
         """The bindings of an attribute through names other than `self`, by module, bounded."""
         self.trace.note(InterfaceKind.BINDINGS, name)
@@ -506,6 +513,19 @@ def _stores(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, Bindin
     for name, bindings in index.attribute_stores.items():
         for binding in bindings:
             yield name, (index, binding)
+
+
+def _lock_attributes(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
+    """The classes of a file by the attributes that they bind and name like locks."""
+    found: dict[tuple[str, str], None] = {}
+    for function in index.functions.values():
+        if function.class_name in index.classes:
+            found.update(((name, function.class_name), None) for name in function.self_bindings)
+    for qualname, decl in index.classes.items():
+        found.update(((name, qualname), None) for name in decl.attributes)
+    for name, qualname in found:
+        if named_like_lock(name):
+            yield name, ClassRef(index.path, qualname, index)
 
 
 def _base_name(base: Value) -> str:

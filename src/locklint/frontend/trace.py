@@ -22,6 +22,7 @@ class InterfaceKind(IdentityEnum):
     DERIVED = "derived"  # the classes with a base of that last name
     CALLS = "calls"  # the calls by that last name
     BINDINGS = "bindings"  # the bindings of an attribute through names other than `self`
+    HOLDERS = "holders"  # the classes that bind an attribute of that name, one of a lock
     NAMES = "names"  # other names of functions and classes of that name
     PROPERTY = "property"  # whether some class computes an attribute of that name
     SPECIAL = "special"  # whether some class has the special method

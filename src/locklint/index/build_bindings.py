@@ -139,6 +139,12 @@ class TargetBinder:
         """
         if isinstance(value, (Literal, Opaque, Operation)):
             return
+        holder = _object_of_dict(container)
+        if holder is not None:
+            name = key[1:-1] if key is not None else ""
+            if name.isidentifier():
+                self._bind_attribute(_stored(holder, name), value, line, scope)
+            return
         outer = _holder(container)
         if outer is not None:
             # ``d[k].append(x)`` and ``d.setdefault(k, []).append(x)`` put a list of x into d.
@@ -166,21 +172,27 @@ class TargetBinder:
         return self.module.bindings
 
     def set_attribute(self, node: ast.Call, scope: Scope) -> None:
-        """Record ``setattr(x, "name", value)`` and ``object.__setattr__(x, "name", value)``.
+        """Record ``setattr(x, "name", value)``, ``object.__setattr__(x, "name", value)``.
 
-        The name may be the variable of a loop over literals; then ``getattr(y, name)`` is followed.
+        Also ``x.__setattr__("name", value)``, of the own object with ``super()`` for x. The name
+        may be the variable of a loop over literals; then ``getattr(y, name)`` is followed.
         """
-        if len(node.args) != 3:
-            return
-        receiver, name, value = node.args
+        match node:
+            case ast.Call(args=[receiver, name, value]):
+                pass
+            case ast.Call(func=ast.Attribute(value=receiver), args=[name, value]):
+                if isinstance(receiver, ast.Call) and scope.function is not None:
+                    first = scope.function.first if _is_super(receiver) else None
+                    receiver = ast.Name(first) if first else receiver
+            case _:
+                return
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
-            target = ast.Attribute(value=receiver, attr=name.value, ctx=ast.Store())
+            target = _stored(receiver, name.value)
             self._bind_attribute(target, value_of(value), node.lineno, scope)
         elif isinstance(name, ast.Name):
             for text in self._texts(name.id, scope):
-                target = ast.Attribute(value=receiver, attr=text, ctx=ast.Store())
                 held = _attribute_named(name.id, text, value)
-                self._bind_attribute(target, value_of(held), node.lineno, scope)
+                self._bind_attribute(_stored(receiver, text), value_of(held), node.lineno, scope)
 
     def _texts(self, name: str, scope: Scope) -> Iterator[str]:
         """The texts over which the loop iterates that binds a name, where they are written down."""
@@ -230,6 +242,26 @@ def _attribute_named(name: str, text: str, value: ast.expr) -> ast.expr:
             return ast.Attribute(value=of, attr=text, ctx=ast.Load())
         case _:
             return value
+
+
+def _stored(receiver: ast.expr, name: str) -> ast.Attribute:
+    return ast.Attribute(value=receiver, attr=name, ctx=ast.Store())
+
+
+def _is_super(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == "super"
+
+
+def _object_of_dict(container: ast.expr) -> ast.expr | None:
+    """Return x for ``x.__dict__`` and ``vars(x)``, whose elements are the attributes of x."""
+    match container:
+        case (
+            ast.Attribute(value=holder, attr="__dict__")
+            | ast.Call(func=ast.Name("vars"), args=[holder])
+        ):
+            return holder
+        case _:
+            return None
 
 
 def reference(node: ast.expr) -> Ref | None:

@@ -95,7 +95,7 @@ class ExpressionScan:
                     text = callee_text(callee)
                     if text is not None:
                         callees[text] = None
-                    if node.args and name in _FILLS:
+                    if name in _FILLS:
                         self._fill(name, callee.value, node, scope)
                     elif name == "__setattr__":
                         self.binder.set_attribute(node, scope)
@@ -212,6 +212,13 @@ class ExpressionScan:
 
     def _fill(self, name: str, container: ast.expr, node: ast.Call, scope: Scope) -> None:
         arguments = node.args
+        if name in _FILLS_ALL:
+            for each in node.keywords:
+                if each.arg is not None:
+                    value = value_of(each.value)
+                    self.binder.fill(container, value, node.lineno, scope, repr(each.arg))
+        if not arguments:
+            return
         if name in _FILLS_SECOND:
             if len(arguments) == 2:
                 self.binder.fill(container, value_of(arguments[1]), node.lineno, scope)
@@ -220,8 +227,10 @@ class ExpressionScan:
         else:
             value = value_of(arguments[0])
             elements = value.elements if isinstance(value, Items) else (Element(value),)
-            for element in elements:
-                self.binder.fill(container, element, node.lineno, scope)
+            keys = value.keys if isinstance(value, Items) else ()
+            for position, element in enumerate(elements):
+                key = keys[position] if len(keys) == len(elements) else None
+                self.binder.fill(container, element, node.lineno, scope, key)
 
     def _comprehension(self, node: ast.comprehension, scope: Scope) -> None:
         """Bind the targets of a comprehension, apart from the function's own locals."""

@@ -24,6 +24,7 @@ from locklint.index.declarations import (
 )
 from locklint.index.shared import line_number, plain_parameter
 from locklint.ir.parameter import Star
+from locklint.models.driven_generators import is_driven
 
 Bindings = dict[str, list[Binding]]
 
@@ -231,6 +232,7 @@ class FunctionScope(Scope):
         """The finished declaration."""
         node = self.node
         parent = self.enclosing_function
+        driven = self.is_generator and is_driven(_last_names(node.decorator_list))
         return FunctionDecl(
             qualname=self.qualname,
             name=node.name,
@@ -239,8 +241,8 @@ class FunctionScope(Scope):
             parameters=self.parameters,
             class_name=self.enclosing.qualname if isinstance(self.enclosing, ClassScope) else None,
             parent=parent.qualname if parent else None,
-            is_async=node.__class__ is ast.AsyncFunctionDef,
-            is_generator=self.is_generator,
+            is_async=node.__class__ is ast.AsyncFunctionDef or driven,
+            is_generator=self.is_generator and not driven,
             decorators=tuple([value_of(decorator, 3) for decorator in node.decorator_list]),
             returns_annotation=annotation_of(node.returns),
             returns=tuple(self.returns),
@@ -482,3 +484,10 @@ def _parameter(
         star,
         keyword_only,
     )
+
+
+def _last_names(decorators: list[ast.expr]) -> Iterator[str]:
+    for node in decorators:
+        names = dotted_names(node.func if isinstance(node, ast.Call) else node)
+        if names is not None:
+            yield names[-1]

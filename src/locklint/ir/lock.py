@@ -92,6 +92,7 @@ class AcquireForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     name: str
     mode: Mode = Mode.EXCLUSIVE
     is_async: bool = False  # its call gives a coroutine, nothing is locked before the await
+    begins_at_call: bool = False  # its call gives a future, which callbacks may wait for
     blocking: Argument | None = None
     timeout: Argument | None = None
     always_tries: bool = False  # never blocks, with any arguments (`acquire_nowait`)

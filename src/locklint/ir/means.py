@@ -59,6 +59,7 @@ class AwaitForm(IdentityEnum):
     AWAIT = "await"
     FOR = "async for"
     WITH = "async with"
+    YIELD = "yield"  # in a generator that a decorator drives
 
 
 class OperateKind(IdentityEnum):

@@ -31,7 +31,9 @@ from locklint.models import (
     stdlib_multiprocessing,
     stdlib_queue,
     stdlib_threading,
+    tornado,
     trio,
+    twisted,
 )
 from locklint.models.library import FactoryMethod, Library, TypeAttribute
 
@@ -53,6 +55,8 @@ LIBRARIES: tuple[Library, ...] = (
     aiorwlock.LIBRARY,
     readerwriterlock.LIBRARY,
     kazoo.LIBRARY,
+    tornado.LIBRARY,
+    twisted.LIBRARY,
 )
 
 _FAILURES = {"false": Failure.RETURNS_FALSE, "raises": Failure.RAISES}

@@ -1,9 +1,11 @@
-"""Objects of unknown type that are used as locks: what all locks have in common.
+"""Objects of unknown type that are used as locks: their names, and what all locks have in common.
 
 Such an object may be re-entrant, and a release of it that is not held may be ignored.
 """
 
 from __future__ import annotations
+
+import re
 
 from locklint.ir.lock import AcquireForm, Argument, LockKind, ReleaseForm, UnheldRelease
 
@@ -21,3 +23,10 @@ UNKNOWN_LOCK = LockKind(
     release_forms=(ReleaseForm("release"),),
     unheld_release=UnheldRelease.IGNORED,
 )
+
+_NAME = re.compile(r"(lock|mutex|sem|semaphore)_?\d*$", re.IGNORECASE)
+
+
+def named_like_lock(name: str) -> bool:
+    """Return whether a name is one that locks have. That alone makes no lock."""
+    return _NAME.search(name) is not None

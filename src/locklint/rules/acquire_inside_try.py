@@ -50,11 +50,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.acquisitions import Fate
 from locklint.analysis.hold import Grade
 from locklint.analysis.program import Program
 from locklint.analysis.story import cause_phrase, display_name, step
 from locklint.analysis.unheld import early_releases
-from locklint.core.diagnostic import Diagnostic, Severity, StepRole
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity, StepRole
 from locklint.rule import Rule
 
 
@@ -102,6 +103,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function,
                 fate.span,
                 f"`{name}` is released even {when}: the acquire is inside the `try`",
+                severity=_severity(fate),
                 locks=(fate.lock,),
                 steps=(
                     *steps,
@@ -115,6 +117,11 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ),
                 help="acquire before the `try`, or use `with`",
             )
+
+
+def _severity(fate: Fate) -> Severity:
+    """Return info for what may be no lock: its release may be ignored if it is not held."""
+    return Severity.INFO if fate.lock.confidence <= Confidence.LOW else Severity.WARNING
 
 
 RULE = Rule(
