@@ -24,6 +24,7 @@ from locklint.engine.report import InternalError
 from locklint.index.build_lock_use import names_of_made_locks
 from locklint.index.build_scopes import span_of
 from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.index.type_comments import has_type_comments, parse_with_comments
 from locklint.ir.cfg import Function
 from locklint.models.spawns import DRIVERS, PROCESS_MAKERS, THREAD_MAKERS
 from locklint.models.words import WORDS
@@ -352,7 +353,7 @@ def parse(source: SourceFile, *, compiles: bool = False) -> Parsed:
         message = "the file is too large to be analysed"
         return Parsed(not_analysed=[problem_at(source.path, Reason.TOO_LARGE, message, 1)])
     try:
-        tree = ast.parse(text)
+        tree = parse_with_comments(text) if has_type_comments(text) else ast.parse(text)
         error = compile_error(text) if compiles else None
         if error is None:
             return Parsed(tree)

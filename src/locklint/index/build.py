@@ -39,6 +39,7 @@ from locklint.index.declarations import (
     Value,
 )
 from locklint.index.shared import import_target
+from locklint.index.type_comments import annotation_in
 from locklint.index.versions import version_test
 
 MAX_CALL_SITES = 30
@@ -217,11 +218,15 @@ class _Builder:
         value = value_of(expression)
         if expression.__class__ is ast.Call:
             self.bound_calls[expression] = value
+        commented = annotation_in(node.type_comment) if len(node.targets) == 1 else None
+        annotation = annotation_of(commented)
         first: Ref | None = None
         for target in node.targets:
             # In `self.a = self.b = Lock()` both are the same object: the second refers to the
             # first.
-            self.binder.bind(target, first or value, node.lineno, scope, source=expression)
+            self.binder.bind(
+                target, first or value, node.lineno, scope, annotation=annotation, source=expression
+            )
             if target.__class__ is not ast.Name:
                 self.scan(target, scope)
             if first is None and len(node.targets) > 1 and isinstance(value, CallValue):

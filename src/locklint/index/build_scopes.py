@@ -23,6 +23,7 @@ from locklint.index.declarations import (
     Written,
 )
 from locklint.index.shared import line_number, plain_parameter
+from locklint.index.type_comments import commented_parameters, commented_result
 from locklint.ir.parameter import Star
 from locklint.models.driven_generators import is_driven
 
@@ -158,7 +159,8 @@ class FunctionScope(Scope):
         super().__init__(qualname, enclosing)
         self.node = node
         self.function = self
-        self.parameters = _parameters(node.args, dict(_asserted(node.body)))
+        said = dict((*commented_parameters(node), *_asserted(node.body)))
+        self.parameters = _parameters(node.args, said)
         arguments = node.args
         positional = arguments.posonlyargs or arguments.args
         self.first: str | None = positional[0].arg if positional else None
@@ -244,7 +246,7 @@ class FunctionScope(Scope):
             is_async=node.__class__ is ast.AsyncFunctionDef or driven,
             is_generator=self.is_generator and not driven,
             decorators=tuple([value_of(decorator, 3) for decorator in node.decorator_list]),
-            returns_annotation=annotation_of(node.returns),
+            returns_annotation=annotation_of(node.returns or commented_result(node)),
             returns=tuple(self.returns),
             yields=tuple(self.yields),
             locals=freeze(self.bindings),
@@ -449,24 +451,28 @@ def _asserted(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
                 return
 
 
-def _parameters(
-    arguments: ast.arguments, asserted: Mapping[str, ast.expr]
-) -> tuple[Parameter, ...]:
+def _parameters(arguments: ast.arguments, said: Mapping[str, ast.expr]) -> tuple[Parameter, ...]:
     found: list[Parameter] = []
     positional = [*arguments.posonlyargs, *arguments.args]
     first_default = len(positional) - len(arguments.defaults)
     for index, argument in enumerate(positional):
         default = arguments.defaults[index - first_default] if index >= first_default else None
-        if argument.annotation is None and argument.arg in asserted:
-            argument = ast.arg(argument.arg, asserted[argument.arg])
-        found.append(_parameter(argument, default))
+        found.append(_parameter(_annotated(argument, said), default))
     if arguments.vararg is not None:
         found.append(_parameter(arguments.vararg, None, star=Star.POSITIONAL))
     for argument, keyword_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        argument = _annotated(argument, said)
         found.append(_parameter(argument, keyword_default, keyword_only=True))
     if arguments.kwarg is not None:
         found.append(_parameter(arguments.kwarg, None, star=Star.KEYWORDS))
     return tuple(found)
+
+
+def _annotated(argument: ast.arg, said: Mapping[str, ast.expr]) -> ast.arg:
+    """Return a parameter with what other code than its annotation says that it is."""
+    if argument.annotation is None and argument.arg in said:
+        return ast.arg(argument.arg, said[argument.arg])
+    return argument
 
 
 def _parameter(
