@@ -66,6 +66,10 @@ Condition: TypeAlias = Truth | IsNone | Equals | Opaque | Swallows
 
 _PROCESS_ID = "<process id>"
 _BUILT_IN = frozenset("bool bytes dict float frozenset int list set str tuple".split())
+_CONTAINERS = frozenset(
+    "Collection Container Iterable Iterator Mapping MutableSequence Sequence Set Sized".split()
+)
+"""The last names of abstract classes of which no lock is an instance."""
 
 
 def of_process(kept: AccessPath) -> Opaque:
@@ -90,15 +94,19 @@ def tested_classes(condition: Opaque, path: AccessPath) -> str | None:
 
 
 def tested_for_built_in(condition: Opaque) -> AccessPath | None:
-    """Return the path that `isinstance` tests for built-in types alone, or None.
+    """Return the path that `isinstance` tests for built-in types or containers alone, or None.
 
     No lock is an instance of one.
     """
     for path in condition.mentions[:1]:
         classes = tested_classes(condition, path)
-        if classes is not None and _BUILT_IN.issuperset(classes.strip("[]").split(", ")):
+        if classes is not None and all(map(_is_no_lock, classes.strip("[]").split(", "))):
             return path
     return None
+
+
+def _is_no_lock(cls: str) -> bool:
+    return cls in _BUILT_IN or cls.rpartition(".")[2] in _CONTAINERS
 
 
 class Jump(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
