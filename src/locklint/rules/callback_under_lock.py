@@ -63,7 +63,8 @@ class Bus:
 
 A finding is a warning if a public method binds the attribute to a parameter or puts it into the
 attribute's container, or if a public attribute is only ever bound to None; the object that holds
-the lock keeps the callback itself; the lock is not re-entrant; and a public function acquires it.
+the lock keeps the callback itself; the lock is not re-entrant; and a public function acquires it,
+which is no method of a private class.
 Other findings are info.
 
 Observers are objects that users pass in, and that a loop tells something: it calls a method of
@@ -197,11 +198,14 @@ def _is_given(program: Program, last: CriticalPair) -> bool:
 
 
 def _acquired_in_public(program: Program) -> set[str]:
-    """Return the names of the locks that public functions acquire."""
+    """Return the names of the locks that public functions acquire.
+
+    A callback cannot reach the object of a private class.
+    """
     return {
         lock_name(taken.lock)
         for states in program.states.values()
-        if not states.function.name.startswith("_")
+        if not any(name.startswith("_") for name in states.function.qualname.split("."))
         for taken in states.taken
         if taken.waits
     }
