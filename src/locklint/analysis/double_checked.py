@@ -216,7 +216,7 @@ class _Sections:
                     yield found
                 continue
             late = self._late(datum, tests, where, assign, acquire)
-            if late is not None:
+            if late is not None and not self._asks_more(datum, tests, point):
                 span, name = late
                 yield msgspec.structs.replace(found, late=span, late_name=name)
 
@@ -392,6 +392,33 @@ class _Sections:
                 return any(self._program.data.sets_attributes(target) for target in targets)
             case _:
                 return False
+
+    def _asks_more(self, datum: Datum, tests: tuple[Absence, ...], point: _Point) -> bool:
+        """Return whether a thread that finds a datum asks it first, and else acquires the lock too.
+
+        ``if worker is not None and worker.is_alive(): return`` finds a thread that has started.
+        """
+        starts = [each.present for each in tests if each.present is not None]
+        for block in reached(self._function, starts) if starts else ():
+            here = self._function.blocks[block]
+            if block == point.block or not isinstance(here.terminator, Branch):
+                continue
+            ways = (here.terminator.then, here.terminator.otherwise)
+            locking = [point.block in reached(self._function, (way,)) for way in ways]
+            if locking in ([True, False], [False, True]) and any(
+                datum in self._leading(path, block)
+                for path in self._asked(here, here.terminator.condition)
+            ):
+                return True
+        return False
+
+    def _asked(self, block: BasicBlock, condition: Condition) -> Iterator[AccessPath]:
+        """Yield the paths that a test depends on: those it reads, and receivers of its calls."""
+        paths = set(condition_paths(condition))
+        yield from paths
+        for each in block.instructions:
+            if isinstance(each, Call) and each.result in paths and each.callee is not None:
+                yield each.callee
 
     def _is_used(self, datum: Datum, tests: tuple[Absence, ...]) -> bool:
         """Return whether a thread uses the datum that it finds: a failing access does so."""

@@ -57,7 +57,8 @@ Considered are globals, attributes of the method's own object or class, and elem
 key, if they are tested for being present: by `is None`, truth, `in`, `hasattr`, `get()`, or the
 exception of a failed access. Anything after the acquire that may be another test ends the search: a
 branch on more than arguments, a call of a function that mentions the data, or a method that is not
-known. So does a lock that a caller holds.
+known. So does a lock that a caller holds. A thread that asks what it finds before it uses it, and
+acquires the lock otherwise (`worker is not None and worker.is_alive()`), sees no incomplete object.
 
 An error needs a new object, of a class or a literal, that a thread uses if it finds it. The result
 of another call may be the same each time, and a thread that only returns or raises may be the only
