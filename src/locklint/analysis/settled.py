@@ -155,9 +155,13 @@ class Values:
                     case Assign(target=target, value=value):
                         self._bound[target].append((block.id, index, value))
 
-    def rules_out(self, test: StateTest, span: Span) -> bool:
-        """Return whether a test of a path cannot have its outcome at an instruction."""
-        if test.path not in self._bound:
+    def rules_out(self, test: StateTest, span: Span, *, by_tests: bool = False) -> bool:
+        """Return whether a test of a path cannot have its outcome at an instruction.
+
+        ``by_tests``: a test of what the function does not bind itself counts as well. Other code
+        may bind it meanwhile.
+        """
+        if not by_tests and test.path not in self._bound:
             return False
         last: dict[BlockId, list[tuple[int, bool]]] = defaultdict(list)
         for path, bindings in self._bound.items():
@@ -212,6 +216,44 @@ class Values:
             if admits:
                 sources |= set(all_successors(function.blocks[block]))
         return reached(function, sources, goes)
+
+
+def is_contradicted(graph: CallGraph, caller: str, span: Span, callee: str, place: Span) -> bool:
+    """Return whether the tests that lead to a place in a callee contradict those of its caller.
+
+    ``span`` is that of the call. The caller tests ``if self._items:``, and the callee raises at
+    ``place`` ``if not self._items:``.
+    """
+    function = graph.function(callee)
+    blocks = {
+        block.id
+        for block in function.blocks.values()
+        if getattr(block.terminator, "span", None) == place
+        or any(each.span == place for each in block.instructions)
+    }
+    values: Values | None = None
+    for edge in graph.calls[caller]:
+        if edge.span != span or edge.callee != callee or edge.manner is not Manner.DIRECT:
+            continue
+        closed: set[tuple[BlockId, BlockId]] = set()
+        for block, target, test in state_tests(function):
+            path = edge.binding.path(test.path)
+            if path is None or any(_bound(function, test.path)):
+                continue
+            if values is None:
+                states = graph.states[caller]
+                values = Values(states.function, layout_of(states))
+            if values.rules_out(replace(test, path=path), span, by_tests=True):
+                closed.add((block, target))
+        if closed:
+            found = reached(
+                function,
+                (function.entry,),
+                lambda block, following: (block.id, following) not in closed,  # noqa: B023
+            )
+            if blocks and found.isdisjoint(blocks):
+                return True
+    return False
 
 
 def _last_before(bindings: Iterable[tuple[int, bool]], index: int, at_begin: bool) -> bool:

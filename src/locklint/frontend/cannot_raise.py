@@ -35,6 +35,7 @@ from locklint.ir.instruction import (
     Unknown,
 )
 from locklint.ir.means import OperateKind
+from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 from locklint.models.plain_values import (
     MAPPINGS,
@@ -56,6 +57,7 @@ _LENGTH = re.compile(r"\(?len\((?P<path>[^()]+)\)(?: (?:> .+|>= [1-9]\d*|!= 0)\)
 _MEMBER = re.compile(r"\((?P<key>[^() ]+)(?P<not> not)? in (?P<path>[^()]+)\)")
 
 
+_OWN_VARIABLES = (Root.LOCAL, Root.PARAMETER)
 _COPYING = frozenset(("list", "set", "sorted", "tuple"))
 _OF_ITERATION = ((ANY_ELEMENT,), (ANY_ELEMENT, ElementField("0")))
 """The fields of what a loop binds: an element, or the first part of one."""
@@ -320,7 +322,7 @@ class _CannotRaise:
             instructions: Sequence[Instruction],
             here: BlockId,
             asked: Call | None,
-            passed: Mapping[str, bool],
+            passed: Mapping[Condition, bool],
         ) -> bool:
             nonlocal left
             for each in reversed(instructions):
@@ -330,8 +332,9 @@ class _CannotRaise:
                     return True
                 if takes_out(each, container) or _binds_anew(each, wanted):
                     return False
-            if not all(isinstance(each, Read) for each in instructions):
-                passed = {}
+            passed = {
+                test: outcome for test, outcome in passed.items() if _keeps(instructions, test)
+            }
             before, raising = self._blocks_before(here)
             left -= len(before) + len(raising)
             if not (before or raising) or here == self._function.entry or left < 0:
@@ -342,20 +345,20 @@ class _CannotRaise:
             )
 
         def is_known_from(
-            source: BlockId, target: BlockId, asked: Call | None, passed: Mapping[str, bool]
+            source: BlockId, target: BlockId, asked: Call | None, passed: Mapping[Condition, bool]
         ) -> bool:
             test = self._function.blocks[source]
             branch = test.terminator
             if isinstance(branch, Branch):
-                outcome, text = branch.then == target, str(branch.condition)
-                if passed.get(text, outcome) is not outcome:
+                outcome = branch.then == target
+                if passed.get(branch.condition, outcome) is not outcome:
                     return True  # The same test has the same outcome again, so this path is none.
                 if asked is None:
                     if self._says(branch, outcome, str(container), wanted):
                         return True
                     asked = self._got(branch.condition, outcome, container, wanted)
                 if isinstance(branch.condition, Truth | IsNone | Equals):
-                    passed = {**passed, text: outcome}
+                    passed = {**passed, branch.condition: outcome}
             return is_known_behind(test.instructions, source, asked, passed)
 
         instructions: Sequence[Instruction] = block.instructions
@@ -466,6 +469,22 @@ class _CannotRaise:
 
 def _on_exception(block: BasicBlock) -> tuple[BlockId, ...]:
     return () if block.on_exception is None else (block.on_exception,)
+
+
+def _keeps(instructions: Sequence[Instruction], test: Condition) -> bool:
+    """Return whether a test has the same outcome before and after some instructions.
+
+    Other code may change what an attribute is, but not a variable that the function does not bind.
+    """
+    if all(isinstance(each, Read) for each in instructions):
+        return True
+    paths = tuple(condition_paths(test))
+    return all(path.is_variable and path.root in _OWN_VARIABLES for path in paths) and not any(
+        path == getattr(each, name, None)
+        for each in instructions
+        for name in ("target", "result")
+        for path in paths
+    )
 
 
 def _key(wanted: Field | None) -> str | None:

@@ -63,9 +63,11 @@ from collections.abc import Iterator
 from locklint.analysis.acquisitions import Fate, by_cause, fates, severity_of
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.hand_off import is_given_to_others
+from locklint.analysis.hold import CauseKind
 from locklint.analysis.late_releases import shielded_awaits
 from locklint.analysis.program import Program
-from locklint.analysis.raising_within import is_found
+from locklint.analysis.raising_within import is_found, raised_within
+from locklint.analysis.settled import is_contradicted
 from locklint.analysis.story import (
     Leak,
     assumption,
@@ -76,6 +78,7 @@ from locklint.analysis.story import (
     worst_leak,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.cfg import Function
 from locklint.rule import Rule
 
 
@@ -92,6 +95,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function, leak.exception, program.lookup
             )
             severity = severity_of(leak.exception, fate.severity(proven))
+            if severity > Severity.INFO and _is_contradicted(program, function, leak):
+                severity = Severity.INFO
             if fate.is_in_clean_up(leak.exception):
                 severity = Severity.INFO
             elif fate.awaits_in_clean_up(leak.exception):
@@ -126,6 +131,15 @@ def _leak(program: Program, fate: Fate) -> Leak | None:
         # Normal paths keep it too: the tests around it are not understood.
         return None
     return leak
+
+
+def _is_contradicted(program: Program, function: Function, leak: Leak) -> bool:
+    """Return whether a test of the function rules out that its callee raises."""
+    within = raised_within(function, leak.exception, program.lookup)
+    if within is None or within.cause.kind is not CauseKind.RAISE:
+        return False
+    place = leak.exception.cause.span, within.function.key, within.cause.span
+    return is_contradicted(program.call_graph, function.key, *place)
 
 
 RULE = Rule(
