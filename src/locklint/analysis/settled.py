@@ -158,7 +158,7 @@ class Values:
     def rules_out(self, test: StateTest, span: Span, *, by_tests: bool = False) -> bool:
         """Return whether a test of a path cannot have its outcome at an instruction.
 
-        ``by_tests``: a test of what the function does not bind itself counts as well. Other code
+        ``by_tests``: consider a test of what the function does not bind itself, too. Other code
         may bind it meanwhile.
         """
         if not by_tests and test.path not in self._bound:
