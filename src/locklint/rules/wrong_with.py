@@ -47,6 +47,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.expected import is_expected
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, kind_phrase
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
@@ -57,6 +58,9 @@ _KINDS = frozenset(
     (UseKind.WRONG_WITH, UseKind.WITH_CLASS, UseKind.WITH_RESULT, UseKind.AWAITED_WITH)
 )
 
+_RAISED = ("AttributeError", "RuntimeError", "TypeError")
+"""The exceptions that such a statement raises."""
+
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report `with` statements of the wrong kind."""
@@ -66,6 +70,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 continue
             if use.lock is not None and use.lock.confidence is Confidence.LOW:
                 # One of several kinds, or a guess: the statement may be right.
+                continue
+            if is_expected(function, use.span, _RAISED):
                 continue
             message, advice = _message(use)
             yield RULE.finding(
