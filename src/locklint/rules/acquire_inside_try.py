@@ -39,7 +39,8 @@ def work(job):
 
 ## Known limits
 
-No finding if the release depends on the result of the acquire.
+No finding if the release depends on the result of the acquire. It is info if the object may be no
+lock, and for an acquire of a Deferred before which nothing else may raise: nothing interrupts it.
 
 ## References
 
@@ -103,7 +104,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function,
                 fate.span,
                 f"`{name}` is released even {when}: the acquire is inside the `try`",
-                severity=_severity(fate),
+                severity=_severity(fate, own),
                 locks=(fate.lock,),
                 steps=(
                     *steps,
@@ -119,9 +120,15 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _severity(fate: Fate) -> Severity:
-    """Return info for what may be no lock: its release may be ignored if it is not held."""
-    return Severity.INFO if fate.lock.confidence <= Confidence.LOW else Severity.WARNING
+def _severity(fate: Fate, own: bool) -> Severity:
+    """Return info for what may be no lock, because its release may be ignored if it is not held.
+
+    And for an acquire that nothing interrupts, if nothing else raises before it.
+    """
+    form = fate.instruction.form if fate.instruction is not None else None
+    never_fails = own and form is not None and form.begins_at_call
+    doubtful = never_fails or fate.lock.confidence <= Confidence.LOW
+    return Severity.INFO if doubtful else Severity.WARNING
 
 
 RULE = Rule(
