@@ -28,7 +28,7 @@ KNOWN = {
             "LCK801.md",
             "Silent: callers hold it, by a comment, or because they are given to something",
         ): "a comment says that the caller holds the lock, and belongs to the lines around it"
-        for way in ("methods", "no-comments", "spread", "together")
+        for way in ("methods", "no-comments", "spread")
     },
     **{
         (way, "lock_by_use.md", title): "an object of unknown type is a lock by its name, too"

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from locklint.analysis.events import Called, LockStates, Manner, Occurrence
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
-from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.cfg import Function, FunctionKind, split_key
 from locklint.ir.event import ACCESSES, Access, Event, EventKind
 from locklint.ir.lock import Exactness, LockRef
 
@@ -126,10 +126,12 @@ def guarded_data(
 def _key(function: Function, event: Event) -> DataKey | None:
     if event.path is None:
         return None
+    # Two files may have one module name, but not one key.
+    module = split_key(function.key)[0]
     if event.path.root is Root.GLOBAL:
-        return DataKey(function.module, event.path.name, is_global=True)
+        return DataKey(module, event.path.name, is_global=True)
     if function.kind in _IN_CLASS and function.class_name is not None:
-        return DataKey(f"{function.module}.{function.class_name}", event.path.name)
+        return DataKey(f"{module}.{function.class_name}", event.path.name)
     return None
 
 

@@ -16,7 +16,7 @@ from locklint.analysis.hold import Acquisition, is_exclusive
 from locklint.analysis.unheld import is_bad
 from locklint.dataflow.order import loops
 from locklint.ir.access_path import AccessPath
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import Function, split_key
 from locklint.ir.instruction import Assign, FunctionRef
 from locklint.ir.lock import ENTERING, LockRef, LockRole, Mode
 from locklint.ir.operands import terminator_paths, used_paths
@@ -130,7 +130,9 @@ class HandOffs:
 
 def _is_in_reach(function: Function, states: Mapping[str, LockStates]) -> bool:
     """Return whether other code than its callers may get a function: a nested one is passed on."""
-    maker = states.get(f"{function.module}:{function.parent}") if function.parent else None
+    maker = (
+        states.get(f"{split_key(function.key)[0]}:{function.parent}") if function.parent else None
+    )
     if maker is None or function.class_key:
         return True  # A method comes with each object of its class.
     names: set[AccessPath] = set()
