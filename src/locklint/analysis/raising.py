@@ -82,7 +82,7 @@ def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade
         case Assign(safe=True) | Read(safe=True) | Operate(safe=True):
             return Grade.NEVER
         case Await(form=AwaitForm.YIELD, acquires=AccessPath()):
-            return Grade.ACQUIRE  # A Deferred or Future of Tornado is not cancelled by others.
+            return Grade.ACQUIRE  # Hardly any program cancels a Deferred, or a Future of Tornado.
         case Await():
             return Grade.LIKELY
         case Yield():

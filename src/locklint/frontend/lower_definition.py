@@ -63,7 +63,7 @@ def lower_definition(
     bindings = bindings_of(node.body)
     decorators = tuple([_decorator(session, around, each) for each in node.decorators])
     bindings.is_driven = bindings.is_generator and is_driven(
-        [str(each.path.last) for each in decorators if each.path is not None]
+        str(each.path).split(".") for each in decorators if each.path is not None
     )
     parameters, first = parameters_of(node.params)
     has_self = head.kind in (FunctionKind.METHOD, FunctionKind.CLASS_METHOD)

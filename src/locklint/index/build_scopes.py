@@ -234,7 +234,7 @@ class FunctionScope(Scope):
         """The finished declaration."""
         node = self.node
         parent = self.enclosing_function
-        driven = self.is_generator and is_driven(_last_names(node.decorator_list))
+        driven = self.is_generator and is_driven(_dotted_names(node.decorator_list))
         return FunctionDecl(
             qualname=self.qualname,
             name=node.name,
@@ -492,8 +492,8 @@ def _parameter(
     )
 
 
-def _last_names(decorators: list[ast.expr]) -> Iterator[str]:
+def _dotted_names(decorators: list[ast.expr]) -> Iterator[tuple[str, ...]]:
     for node in decorators:
         names = dotted_names(node.func if isinstance(node, ast.Call) else node)
         if names is not None:
-            yield names[-1]
+            yield names

@@ -40,7 +40,8 @@ def work(job):
 ## Known limits
 
 No finding if the release depends on the result of the acquire. It is info if the object may be no
-lock, and for an acquire of a Deferred before which nothing else may raise: nothing interrupts it.
+lock, and for an acquire that gives a Deferred, if nothing before it may raise: it is hardly ever
+cancelled.
 
 ## References
 
@@ -104,7 +105,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function,
                 fate.span,
                 f"`{name}` is released even {when}: the acquire is inside the `try`",
-                severity=_severity(fate, own),
+                severity=_severity(fate, early.grade),
                 locks=(fate.lock,),
                 steps=(
                     *steps,
@@ -120,13 +121,13 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _severity(fate: Fate, own: bool) -> Severity:
+def _severity(fate: Fate, grade: Grade) -> Severity:
     """Return info for what may be no lock, because its release may be ignored if it is not held.
 
-    And for an acquire that nothing interrupts, if nothing else raises before it.
+    And for an acquire that hardly anything interrupts, if nothing else raises before it.
     """
     form = fate.instruction.form if fate.instruction is not None else None
-    never_fails = own and form is not None and form.begins_at_call
+    never_fails = grade <= Grade.ACQUIRE and form is not None and form.begins_at_call
     doubtful = never_fails or fate.lock.confidence <= Confidence.LOW
     return Severity.INFO if doubtful else Severity.WARNING
 
