@@ -1,4 +1,4 @@
-"""Tornado's locks, read in tornado 6.5: ``acquire`` gives a Future, ``release`` is plain.
+"""Tornado's locks, read in tornado 6.6: ``acquire`` gives a Future, ``release`` is plain.
 
 The result of ``acquire`` is a context manager, as in ``with (yield lock.acquire()):``. A timeout
 that passes raises. Conditions of Tornado are over no lock.

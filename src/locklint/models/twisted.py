@@ -1,6 +1,7 @@
-"""Twisted's locks, read in Twisted 24.11: ``acquire`` gives a Deferred, ``release`` is plain.
+"""Twisted's locks, read in Twisted 26.10: ``acquire`` gives a Deferred, ``release`` is plain.
 
-A Deferred fires with the lock itself. ``run`` is a call under the lock, and is not followed.
+The Deferred fires with the lock itself. ``locked`` is an attribute. A release that is not held
+fails an assertion. ``run`` is a call under the lock, and is not followed.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def add(n):
 No finding if `with` cannot replace the calls: an acquire with arguments or a used result, a release
 in another function or under another condition, hand-over-hand locking, a lock that is released and
 acquired again, or a gate that is acquired and released at once. It is info if the object may be
-something else than a lock: the proxy that a `BaseManager` gives has no `__enter__`.
+something else than its annotation or some of its bindings say: the proxy that a `BaseManager` gives
+has no `__enter__`.
 
 ## References
 
