@@ -25,7 +25,7 @@ from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Assign, BlockId, Call, Constant, Display, FunctionRef, Operand
-from locklint.ir.terminator import Branch, Equals, IsNone, Return, Truth, is_of_process
+from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Return, Truth, is_of_process
 
 _MOST_CALLEES = 200
 """The largest number of functions in which a binding of an attribute is searched for."""
@@ -219,41 +219,38 @@ class Values:
 
 
 def is_contradicted(graph: CallGraph, caller: str, span: Span, callee: str, place: Span) -> bool:
-    """Return whether the tests that lead to a place in a callee contradict those of its caller.
+    """Return whether the tests that lead to a `raise` in a callee contradict those of its caller.
 
-    ``span`` is that of the call. The caller tests ``if self._items:``, and the callee raises at
-    ``place`` ``if not self._items:``.
+    ``span`` is that of the call, and ``place`` that of the `raise`. The caller tests ``if
+    self._items:``, and the callee raises ``if not self._items:``.
     """
-    function = graph.function(callee)
-    blocks = {
+    function, states = graph.function(callee), graph.states[caller]
+    raising = {
         block.id
         for block in function.blocks.values()
-        if getattr(block.terminator, "span", None) == place
-        or any(each.span == place for each in block.instructions)
+        if isinstance(block.terminator, Raise) and block.terminator.span == place
     }
-    values: Values | None = None
+    values = Values(states.function, layout_of(states))
     for edge in graph.calls[caller]:
         if edge.span != span or edge.callee != callee or edge.manner is not Manner.DIRECT:
             continue
-        closed: set[tuple[BlockId, BlockId]] = set()
-        for block, target, test in state_tests(function):
-            path = edge.binding.path(test.path)
-            if path is None or any(_bound(function, test.path)):
-                continue
-            if values is None:
-                states = graph.states[caller]
-                values = Values(states.function, layout_of(states))
-            if values.rules_out(replace(test, path=path), span, by_tests=True):
-                closed.add((block, target))
-        if closed:
-            found = reached(
-                function,
-                (function.entry,),
-                lambda block, following: (block.id, following) not in closed,  # noqa: B023
-            )
-            if blocks and found.isdisjoint(blocks):
-                return True
+        closed = frozenset(
+            (block, target)
+            for block, target, test in state_tests(function)
+            if (path := edge.binding.path(test.path)) is not None
+            and not any(_bound(function, test.path))
+            and values.rules_out(replace(test, path=path), span, by_tests=True)
+        )
+        if raising and raising.isdisjoint(_reached_without(function, closed)):
+            return True
     return False
+
+
+def _reached_without(function: Function, closed: _Ways) -> set[BlockId]:
+    """Return the blocks that a function reaches without some branches."""
+    return reached(
+        function, (function.entry,), lambda block, following: (block.id, following) not in closed
+    )
 
 
 def _last_before(bindings: Iterable[tuple[int, bool]], index: int, at_begin: bool) -> bool:

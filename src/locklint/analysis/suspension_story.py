@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from locklint.analysis.consumers import Consuming
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.story import display_name, made_step, step
 from locklint.analysis.suspended import Suspended
 from locklint.core.diagnostic import Step, StepRole
-from locklint.core.source import Span
 
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
-
-
-class _Place(NamedTuple):
-    """A place in a function, by the function's key."""
-
-    function: str
-    span: Span
-
 
 _DOES = {
     Consuming.AWAITS: "this awaits between two items, and other tasks run meanwhile",
@@ -43,23 +34,18 @@ def suspension_steps(program: Program, found: Suspended, stops: str) -> list[Ste
     for each in found.consumers[:1]:
         consumer = program.functions[each.function]
         steps.append(step(consumer, StepRole.NOTE, each.span, _DOES[each.consuming], None, held))
-    waiting = _waits_for(program, found)
-    if waiting is not None:
-        other = program.functions[waiting.function]
-        message = f"`{other.called_name}` waits for it meanwhile"
-        steps.append(step(other, StepRole.NOTE, waiting.span, message, lock))
-    made = made_step(program, lock)
-    return [*steps, made] if made is not None else steps
+    waiting, made = _waiting_step(program, found), made_step(program, lock)
+    return [*steps, *(each for each in (waiting, made) if each is not None)]
 
 
-def _waits_for(program: Program, found: Suspended) -> _Place | None:
-    """Return the first place in another function that waits for the lock, if there is one."""
+def _waiting_step(program: Program, found: Suspended) -> Step | None:
+    """Return the step of the first other function that waits for the lock, if there is one."""
     name = lock_name(found.held.lock)
-    places = (
-        _Place(key, taken.span)
-        for key, states in sorted(program.states.items())
-        if key != found.function and not states.function.is_generator
-        for taken in states.taken
-        if taken.waits and lock_name(taken.lock) == name
-    )
-    return next(places, None)
+    for key, states in sorted(program.states.items()):
+        if key == found.function or states.function.is_generator:
+            continue
+        for taken in states.taken:
+            if taken.waits and lock_name(taken.lock) == name:
+                message = f"`{states.function.called_name}` waits for it meanwhile"
+                return step(states.function, StepRole.NOTE, taken.span, message, taken.lock)
+    return None

@@ -334,20 +334,19 @@ class EffectPass:
             return False
         if call.external in _LOOKING or call.external.startswith("logging."):
             return True
-        return (
-            call.callee is not None
-            and self._resolver.lock_class(self._function.key, call.callee) is not None
-        )
+        return self._calls_lock_class(call)
 
     def _makes_lock(self, value: Operand) -> bool:
         """Return whether a call of a lock class gave a value: a condition, perhaps over a lock."""
         if not isinstance(value, AccessPath) or value.root is not Root.TEMP or value.fields:
             return False
         call = self._definitions.call(value)
+        return call is not None and self._calls_lock_class(call)
+
+    def _calls_lock_class(self, call: Call) -> bool:
+        callee = call.callee
         return (
-            call is not None
-            and call.callee is not None
-            and self._resolver.lock_class(self._function.key, call.callee) is not None
+            callee is not None and self._resolver.lock_class(self._function.key, callee) is not None
         )
 
     def _is_collected(self, result: AccessPath | None) -> bool:

@@ -35,7 +35,7 @@ from locklint.ir.instruction import (
     Unknown,
 )
 from locklint.ir.means import OperateKind
-from locklint.ir.operands import condition_paths
+from locklint.ir.operands import condition_paths, defined_path
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 from locklint.models.plain_values import (
     MAPPINGS,
@@ -478,12 +478,10 @@ def _keeps(instructions: Sequence[Instruction], test: Condition) -> bool:
     """
     if all(isinstance(each, Read) for each in instructions):
         return True
-    paths = tuple(condition_paths(test))
-    return all(path.is_variable and path.root in _OWN_VARIABLES for path in paths) and not any(
-        path == getattr(each, name, None)
-        for each in instructions
-        for name in ("target", "result")
-        for path in paths
+    paths = condition_paths(test)
+    bound = {defined_path(each) for each in instructions}
+    return all(
+        path.is_variable and path.root in _OWN_VARIABLES and path not in bound for path in paths
     )
 
 

@@ -36,12 +36,19 @@ _CLASSES = frozenset("Lock RLock Semaphore BoundedSemaphore".split())
 _COPIES = frozenset("iter list reversed sorted tuple".split())
 
 
+def may_be_known_by_use(types: Types) -> bool:
+    """Return whether a value is unknown, or comes from what a library names like a lock class."""
+    return _are_made_as_locks(types) or all(
+        isinstance(kind, UnknownType | NoneType) for kind in types
+    )
+
+
 def lock_by_use(
     attributes: Attributes, scope: Scope, path: AccessPath, types: Types
 ) -> LockValue | None:
-    """Return the lock that ``path`` of unknown ``types`` is by its use, or None.
+    """Return the lock that ``path`` is by its use, or None.
 
-    ``path`` is canonical in ``scope``.
+    ``path`` is canonical in ``scope``, and `may_be_known_by_use` holds for its ``types``.
     """
     decl = scope.decl
     if decl is None or decl.is_async:
@@ -51,8 +58,6 @@ def lock_by_use(
     if not isinstance(path.last, str) or not named_like_lock(path.last):
         return None
     is_made = _are_made_as_locks(types)
-    if not is_made and not all(isinstance(kind, UnknownType | NoneType) for kind in types):
-        return None
     cls = ClassRef(scope.path, decl.class_name, scope.index) if decl.class_name else None
     own = cls if path.is_own_attribute else None
     identity = f"{own.identity}.{path.last}" if own is not None else ""
@@ -78,7 +83,7 @@ def _lock_of_object(
 ) -> LockValue | None:
     """Return the lock of the only class that has all attributes a function uses of a variable."""
     holders = attributes.evaluator.project.lock_holders(attribute)
-    others = {*_used_attributes(attributes, decl, variable)} - {attribute} if holders else set()
+    others = {*_used_attributes(decl, variable)} - {attribute} if holders else set()
     if not others:
         return None
     found = [cls for cls in holders if all(attributes.slot(cls, name) != Slot() for name in others)]
@@ -91,8 +96,8 @@ def _lock_of_object(
     return replace(locks[0], exactness=Exactness.UNKNOWN, confidence=Confidence.LOW)
 
 
-def _used_attributes(attributes: Attributes, decl: FunctionDecl, variable: str) -> Iterator[str]:
-    """Yield the attributes of a variable that a function calls, binds or acquires."""
+def _used_attributes(decl: FunctionDecl, variable: str) -> Iterator[str]:
+    """Yield the attributes of a variable that a function calls, acquires or enters."""
     for line in decl.callees.split("\n"):
         first, *rest = line.split(".")
         if first == variable and rest:

@@ -14,7 +14,7 @@ from locklint.frontend.copied_locks import attribute_with_lock
 from locklint.frontend.dispatch import MAX_OVERRIDES, Dispatch
 from locklint.frontend.guesses import Guesses, is_open
 from locklint.frontend.inference import Inference
-from locklint.frontend.lock_by_use import lock_by_use
+from locklint.frontend.lock_by_use import lock_by_use, may_be_known_by_use
 from locklint.frontend.project import Project
 from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
 from locklint.frontend.slots import Place
@@ -493,15 +493,15 @@ class StaticResolver:
             self.inference.begin()
             types = self.walker.types(scope, path)
         locks = [value for kind in types if (value := self._as_lock(kind)) is not None]
+        if not locks and not may_be_known_by_use(types):
+            return None
+        canonical = self.walker.walk(scope, path)
         if not locks:
-            by_use = lock_by_use(
-                self.inference.attributes, scope, self.walker.walk(scope, path), types
-            )
+            by_use = lock_by_use(self.inference.attributes, scope, canonical, types)
             if by_use is None:
                 return None
             locks = [by_use]
         views = {lock.view_home for lock in locks}
-        canonical = self.walker.walk(scope, path)
         if canonical != path:
             locks = self._by_canonical_path(scope, canonical, locks)
         chosen = _choose(locks)

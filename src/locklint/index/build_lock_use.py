@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from locklint.index.build_values import MAX_CHAIN, dotted_names
 from locklint.index.declarations import CallValue, ModuleIndex, Ref, Written
 from locklint.ir.access_path import ANY_ELEMENT, RESULT, ElementField, Field, ResultField
+from locklint.models.unknown_lock import named_like_lock
 from locklint.models.words import WORDS
 
 _WRAPPER_WORD = re.compile(
@@ -71,7 +72,7 @@ def is_lock_test(test: ast.expr) -> bool:
     """Return whether a condition may test a lock itself; the name only says where to look."""
     test = _without_not(test)
     name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-    return isinstance(name, str) and name.lower().endswith(("lock", "mutex", "semaphore"))
+    return isinstance(name, str) and named_like_lock(name)
 
 
 def may_be_lock(item: ast.expr, imports: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 _COMMENT = re.compile(r"#\s*type:\s*(?!ignore\b)\S")
 _MOST_MISPLACED = 4
+"""The largest number of misplaced comments that are left out, each at the price of a parse."""
 
 
 def has_type_comments(text: str) -> bool:

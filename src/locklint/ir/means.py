@@ -48,8 +48,6 @@ BY_MANAGER = Implicit(ImplicitKind.WITH, "with")
 
 
 BY_LOG = Implicit(ImplicitKind.LOG, "log")
-
-
 BY_ITER = Implicit(ImplicitKind.ITER, "iter()")
 
 
