@@ -74,7 +74,7 @@ class ReleasedElsewhere:
                 if not _is_loose(given):
                     self._own[held_as(given.lock, given.key.mode)] += _own_release(one, given)
                     continue
-                if not is_taken_again(one, given.span, given.lock):
+                if not _is_early(one, given) and not is_taken_again(one, given.span, given.lock):
                     name = held_as(given.lock, given.key.mode)
                     self._known[name].append(_other_release(one, given))
                     if _may_be_any(given.lock):
@@ -195,6 +195,19 @@ def _is_loose(given: Given) -> bool:
     if given.how.means is Means.CALL:
         return False
     return any(a.how.means is Means.CALL for level in before.levels[-1:] for a in level)
+
+
+def _is_early(states: LockStates, given: Given) -> bool:
+    """Return whether a release belongs to an acquire of its function, which has raised or not run.
+
+    A `try` that begins before its acquire releases what it may not have acquired (LCK106).
+    """
+    return given.exception is not None and any(
+        given.exception.cause.span <= acquisition.span < given.span
+        for each in states.given
+        if each.span == given.span and each.key == given.key and not _is_loose(each)
+        for acquisition in each.before.acquisitions()
+    )
 
 
 def _own_release(states: LockStates, given: Given) -> Iterable[OwnRelease]:
