@@ -212,7 +212,8 @@ class _Sections:
                 self._is_used(datum, tests),
             )
             if not again:
-                if made is not Made.OTHER:
+                is_reread = made is Made.RESULT and self._is_tried_first(datum, where, acquire)
+                if made is not Made.OTHER and not is_reread:
                     yield found
                 continue
             late = self._late(datum, tests, where, assign, acquire)
@@ -290,6 +291,20 @@ class _Sections:
             return False
         return all(
             self._presence.value(path, block)[0].is_parameter for path in condition_paths(condition)
+        )
+
+    def _is_tried_first(self, datum: Datum, where: _Point, acquire: Acquire) -> bool:
+        """Return whether a section tests what it has bound, and binds something else if need be.
+
+        ``key = stored(); if key is None: key = new()`` reads again what others may have stored.
+        """
+        after = list(held_after(self._function, where.block, where.index, acquire.lock))
+        blocks = {where.block, *(block for _, block in after)}
+        is_tested = any(
+            each.datum == datum and each.read_in in blocks for each in self._presence.absences
+        )
+        return is_tested and any(
+            isinstance(each, Assign) and self._binds(each, datum, block) for each, block in after
         )
 
     def _made(self, value: Operand, where: _Point, point: _Point) -> Made:
