@@ -20,6 +20,7 @@ KNOWN = {
     "a file without words of locks is read only if a name leads to it",
     ("unrelated", "imports.md", "A file that has no word of locks is not looked into for them"): ""
     "as above",
+    ("unrelated", "LCK705.md", "Reported: a consumer keeps the generator"): "as above",
     ("together", "LCK305.md", "Reported: against a comment"): "a declared name that two modules"
     " have is that of the first",
     **{

@@ -14,6 +14,17 @@ MAX_LENGTH = 60
 
 _MAX_LINES = 40
 
+_STRING_OR_COMMENT = re.compile(
+    r"""
+    \"{3} [^"\\]* (?: (?: \\. | "(?!"") ) [^"\\]* )* \"{3}
+    | '{3} [^'\\]* (?: (?: \\. | '(?!'') ) [^'\\]* )* '{3}
+    | " [^"\\\n]* (?: \\. [^"\\\n]* )* "
+    | ' [^'\\\n]* (?: \\. [^'\\\n]* )* '
+    | (?P<comment> \#[^\n]* )
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
 
 def written(source: SourceFile | None, span: Span, *, keeps_arguments: bool = False) -> str:
     """The code at a place in one line, empty where it is too long.
@@ -38,18 +49,15 @@ def written(source: SourceFile | None, span: Span, *, keeps_arguments: bool = Fa
 
 
 def without_comments(text: str) -> str:
-    """Return the text of a file with its comments blanked; all of it if it has no tokens."""
-    lines = io.StringIO(text).readlines()
-    try:
-        for token in tokenize.generate_tokens(iter(tuple(lines)).__next__):
-            if token.type == tokenize.COMMENT:
-                row, column = token.start
-                end = column + len(token.string)
-                line = lines[row - 1]
-                lines[row - 1] = line[:column] + " " * len(token.string) + line[end:]
-    except (tokenize.TokenError, SyntaxError, IndexError):
-        return text
-    return "".join(lines)
+    """Return the text of a file with its comments blanked.
+
+    Strings are skipped as a whole. `tokenize` takes ten times as long.
+    """
+    return _STRING_OR_COMMENT.sub(_blanked, text) if "#" in text else text
+
+
+def _blanked(found: re.Match[str]) -> str:
+    return found[0] if found["comment"] is None else " " * len(found[0])
 
 
 def _without_arguments(text: str) -> str:

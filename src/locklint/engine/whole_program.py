@@ -89,6 +89,21 @@ def _found_in(text: str, names: frozenset[str]) -> frozenset[str]:
     return frozenset([name for name in names if name in text])
 
 
+def _calls_one_of(decl: FunctionDecl, methods: Collection[tuple[str, str]]) -> bool:
+    """Return whether a function calls methods of something, each with its name.
+
+    A variable may be another name of it, and so may what is no plain name.
+    """
+    for callee in decl.callees.split("\n"):
+        *before, method = callee.split(".")
+        for name, wanted in methods:
+            if method == wanted and before:
+                is_other = before == [""] or (len(before) == 1 and before[0] in decl.locals)
+                if is_other or before[-1] == name:
+                    return True
+    return False
+
+
 class WholeProgram:
     """Resolves and solves the lowered functions of a run, and lowers more where they are needed.
 
@@ -543,9 +558,10 @@ class WholeProgram:
         wanted: dict[str, set[str]] = {}
         for path, file in self.files.searched.items() if methods else ():
             text = file.source.text
-            found = {method for name, method in methods if f"{name}.{method}" in text}
+            found = {(name, method) for name, method in methods if f"{name}.{method}" in text}
+            names = {method for _, method in found}
             for decl in file.index.functions.values() if found else ():
-                if not found.isdisjoint(decl.called):
+                if not names.isdisjoint(decl.called) and _calls_one_of(decl, found):
                     wanted.setdefault(path, set()).add(outermost(file.index, decl).qualname)
         return wanted
 

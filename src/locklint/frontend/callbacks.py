@@ -30,8 +30,7 @@ _COPIES = frozenset(
 _LOOKUPS = frozenset("copy get items pop popitem popleft setdefault values".split())
 """Methods of containers that give elements of them."""
 
-
-_METHODS_OF_CONTAINERS = frozenset(dir(dict)) | frozenset(dir(list)) | frozenset(dir(set))
+METHODS_OF_CONTAINERS = frozenset(dir(dict)) | frozenset(dir(list)) | frozenset(dir(set))
 
 
 def kept_in(path: AccessPath, definitions: Definitions, hops: int = _HOPS) -> AccessPath | None:
@@ -41,7 +40,7 @@ def kept_in(path: AccessPath, definitions: Definitions, hops: int = _HOPS) -> Ac
     first of them, if all come from attributes. Return None if nothing says so.
     """
     if path.root is Root.SELF:
-        return _attribute(path)
+        return keeping_attribute(path)
     if not hops or not all(isinstance(field, ElementField) for field in path.fields):
         return None
     root = AccessPath(path.root_name, (), path.root)
@@ -63,7 +62,7 @@ def observed_in(call: Call, path: AccessPath, definitions: Definitions) -> Acces
     """
     if call.use is not Use.DISCARDED or not call.arguments or len(path.fields) != 1:
         return None
-    if path.name in _METHODS_OF_CONTAINERS:
+    if path.name in METHODS_OF_CONTAINERS:
         return None
     holder = path.parent()
     return kept_in(holder, definitions) if is_of_loop(holder, definitions) else None
@@ -77,7 +76,7 @@ def is_of_loop(variable: AccessPath, definitions: Definitions) -> bool:
     )
 
 
-def _attribute(path: AccessPath) -> AccessPath | None:
+def keeping_attribute(path: AccessPath) -> AccessPath | None:
     """Return the first attribute of a path along which only elements of containers follow."""
     if not path.fields or not isinstance(path.fields[0], str):
         return None

@@ -122,7 +122,7 @@ class _CannotRaise:
             return True
         # The author of an unknown object knows what attributes it has.
         unknown = not self._resolver.type_names(self._function.key, expanded.parent())
-        return not path.is_element and (unknown or self._tells_of_lock(path))
+        return not path.is_element and (unknown or self._is_part_of_lock(path))
 
     def _binds(self, target: AccessPath) -> bool:
         expanded = self._definitions.expand(target)
@@ -187,7 +187,7 @@ class _CannotRaise:
         name = call.external
         if not call.arguments and not call.targets and call.callee is not None:
             if call.callee.fields and self._is_lock(call.callee.parent()):
-                return True  # Neither an acquire nor a release: it tells of the lock.
+                return True  # Neither an acquire nor a release: it describes the lock.
         if name is None or any(argument.star for argument in call.arguments):
             return False
         plain = [argument.value for argument in call.arguments if argument.name is None]
@@ -206,7 +206,7 @@ class _CannotRaise:
         return call_is_safe(name, [self._types(value) for value in plain], keywords)
 
     def _is_number(self, value: Operand) -> bool:
-        """Return whether a value was calculated or tells of a lock, or a variable has only such."""
+        """Return whether a value was calculated or is part of a lock; a variable has only such."""
         match value:
             case Unknown(is_number=is_number):
                 return is_number
@@ -215,17 +215,17 @@ class _CannotRaise:
             case AccessPath() if value.is_variable and value.root in (Root.LOCAL, Root.TEMP):
                 values = self._definitions.values(value)
                 return bool(values) and all(
-                    self._tells_of_lock(each)
+                    self._is_part_of_lock(each)
                     if isinstance(each, AccessPath)
                     else self._is_number(each)
                     for each in values
                 )
             case AccessPath():
-                return self._tells_of_lock(value)
+                return self._is_part_of_lock(value)
             case _:
                 return False
 
-    def _tells_of_lock(self, path: AccessPath) -> bool:
+    def _is_part_of_lock(self, path: AccessPath) -> bool:
         """Return whether a value is an attribute of a lock, or of what a method of one returns."""
         expanded = self._definitions.expand(path)
         while expanded is not None and expanded.fields:

@@ -25,6 +25,7 @@ from locklint.index.build_lock_use import written
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath, ResultField, Root
 from locklint.ir.event import EventKind
+from locklint.ir.means import Use
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import event_of, event_of_method
 
@@ -58,13 +59,16 @@ _ITERATION = ("__iter__", "__next__")
 class WrittenUse(NamedTuple):
     """A use that may run a function: its kind, its path, and the function that contains it.
 
-    The ``name`` of a manager is empty: it may be a generator's.
+    The ``name`` of a manager is empty: it may be a generator's. ``use`` is that of a call's result,
+    where a statement ignores or binds it; ``passes``: the call has arguments.
     """
 
     name: str
     question: Asked
     function: str
     path: AccessPath
+    use: Use = Use.PASSED
+    passes: bool = False
 
 
 class WrittenCalls(msgspec.Struct):
@@ -206,11 +210,14 @@ class WrittenCalls(msgspec.Struct):
         resolver = self.resolver(index)
         special = resolver.dispatch.special_names
         properties = resolver.dispatch.property_names
+        uses: dict[ast.expr, Use] = {}
         work: list[tuple[Any, str]] = [(node, decl.qualname)]
         pop, push = work.pop, work.append
         while work:
             each, function = pop()
             kind = each.__class__
+            if kind in _USED_AS:
+                uses |= dict.fromkeys(_results(each.value), _USED_AS[kind])
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 function = names.get((each.lineno, each.name), function)
             elif kind in _QUESTIONS and not (kind is ast.Attribute and each.attr not in properties):
@@ -218,7 +225,9 @@ class WrittenCalls(msgspec.Struct):
                     if kind is ast.Attribute or question in _BY_PATH or question in special:
                         path = _path(expression, scope_of(index, function), resolver.walker.root_of)
                         if path is not None:
-                            yield WrittenUse(_name(question, path), question, function, path)
+                            name, use = _name(question, path), uses.get(each, Use.PASSED)
+                            passes = kind is ast.Call and bool(each.args or each.keywords)
+                            yield WrittenUse(name, question, function, path, use, passes)
             for child in each.__dict__.values():
                 kind = child.__class__
                 if kind is list:
@@ -237,6 +246,20 @@ class WrittenCalls(msgspec.Struct):
                 if one.parent is not None
             }
         return self._names[index.path]
+
+
+def _results(node: ast.expr | None) -> Iterator[ast.expr]:
+    """Yield the expressions one of which gives the value of an expression."""
+    match node:
+        case None:
+            return
+        case ast.BoolOp(values=[*_, last]):
+            yield from _results(last)
+        case ast.IfExp(body=body, orelse=otherwise):
+            yield from _results(body)
+            yield from _results(otherwise)
+        case _:
+            yield node
 
 
 def _name(question: Asked, path: AccessPath) -> str:
@@ -333,6 +356,12 @@ _QUESTIONS: dict[type[ast.AST], Callable[[Any], Questions]] = {
 }
 
 _LEAVES = NO_EXPRESSIONS | {ast.Name}
+_USED_AS: dict[type[ast.AST], Use] = {
+    ast.AnnAssign: Use.BOUND,
+    ast.Assign: Use.BOUND,
+    ast.Expr: Use.DISCARDED,
+    ast.NamedExpr: Use.BOUND,
+}
 
 
 def _asked_by(operator: ast.AST, suffix: str = "") -> tuple[str, ...]:

@@ -250,7 +250,7 @@ _NOT_SOUGHT = frozenset(
     )
 )
 
-_COMMON_NAMES = frozenset("apply call cancel input map run system wait".split())
+_COMMON_NAMES = frozenset("apply call cancel exception input map run system wait".split())
 """Last names of calls that block which many other functions have."""
 
 _NAMED = {
