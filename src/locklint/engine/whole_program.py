@@ -237,11 +237,11 @@ class WholeProgram:
         }
         for _ in range(_MAX_ROUNDS):
             names = {
-                called_as(function)
+                key: called_as(function)
                 for key in asked
                 if is_called_by_name(function := self.interprocedural.functions[key])
             }
-            found = self._lowered(self._unlowered_callers(names))
+            found = self._lowered(self._unlowered_callers(set(names.values()), names.keys()))
             if not found:
                 return
             self._add(found)
@@ -265,20 +265,33 @@ class WholeProgram:
             if not asked:
                 return
 
-    def _unlowered_callers(self, names: set[str]) -> dict[str, set[str]]:
-        """Return, by path, the functions that call one of those names, if only a few call it."""
-        callers: dict[str, list[tuple[str, str]]] = {}
-        for path, file in self.files.searched.items():
+    def _unlowered_callers(
+        self, names: set[str], keys: Collection[str] | None = None
+    ) -> dict[str, set[str]]:
+        """Return, by path, the functions that call one of those names, if only a few call it.
+
+        ``keys``: what they call has to be one of these functions.
+        """
+        callers: dict[str, list[tuple[AnalysedFile, FunctionDecl, str]]] = {}
+        for file in self.files.searched.values():
             for decl in file.index.functions.values():
                 for name in names.intersection(decl.called):
                     outer = outermost(file.index, decl).qualname
-                    callers.setdefault(name, []).append((path, outer))
+                    callers.setdefault(name, []).append((file, decl, outer))
+        calls = self.written_calls().calls
         wanted: dict[str, set[str]] = {}
         for places in callers.values():
-            if len(places) <= _MOST_CALLERS:
-                for path, qualname in places:
-                    if qualname not in self.files.files[path].lowered:
-                        wanted.setdefault(path, set()).add(qualname)
+            if len(places) > _MOST_CALLERS:
+                continue
+            for searched, decl, qualname in places:
+                path = searched.source.path
+                if qualname in self.files.files[path].lowered:
+                    continue
+                if keys is not None:
+                    asked = partial(calls, searched.index, decl, names, keys)
+                    if not self._answer(searched, asked, False):
+                        continue
+                wanted.setdefault(path, set()).add(qualname)
         return wanted
 
     def _spawned(self) -> set[str]:

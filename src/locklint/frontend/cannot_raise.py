@@ -15,6 +15,7 @@ from operator import is_
 
 import msgspec
 
+from locklint.core.diagnostic import Confidence
 from locklint.dataflow.order import predecessors
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.removals import puts_in, removes, removes_key, takes_out
@@ -34,6 +35,7 @@ from locklint.ir.instruction import (
     Read,
     Unknown,
 )
+from locklint.ir.lock import LockRef
 from locklint.ir.means import OperateKind
 from locklint.ir.operands import condition_paths, defined_path
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
@@ -186,7 +188,8 @@ class _CannotRaise:
     def _calls(self, call: Call, block: BasicBlock) -> bool:
         name = call.external
         if not call.arguments and not call.targets and call.callee is not None:
-            if call.callee.fields and self._is_lock(call.callee.parent()):
+            lock = self._known_lock(call.callee.parent()) if call.callee.fields else None
+            if lock is not None and not lock.kind.cross_process:
                 return True  # Neither an acquire nor a release: it describes the lock.
         if name is None or any(argument.star for argument in call.arguments):
             return False
@@ -230,15 +233,17 @@ class _CannotRaise:
         expanded = self._definitions.expand(path)
         while expanded is not None and expanded.fields:
             expanded = expanded.parent()
-            if self._is_lock(expanded):
+            if self._known_lock(expanded) is not None:
                 return True
         return False
 
-    def _is_lock(self, path: AccessPath) -> bool:
+    def _known_lock(self, path: AccessPath) -> LockRef | None:
+        """Return the lock that a path leads to, if its kind is known for sure."""
         expanded = self._definitions.expand(path)
         if expanded is None:
-            return False
-        return self._resolver.lock(self._function.key, expanded) is not None
+            return None
+        lock = self._resolver.lock(self._function.key, expanded)
+        return lock if lock is not None and lock.confidence is Confidence.HIGH else None
 
     def _has_method(self, value: Operand, method: str) -> bool:
         """Return whether a value is an object of the program's with that method."""
