@@ -21,7 +21,7 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import SourceFile, Span
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Call, Wait
+from locklint.ir.instruction import Call, Spawn, Wait
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import Use
 from locklint.ir.registration import Entry
@@ -110,11 +110,34 @@ class ForeignWakes:
         for entry in self._interrupting:
             if entry.context is Context.SIGNAL:
                 for pair in self._wakes(entry.function):
-                    yield from self._judged(pair, pair, Context.SIGNAL, entry)
+                    *_, last = pair.chain()
+                    # Where a loop has no handlers of signals, `signal.signal` is the way out.
+                    if last.function not in self._run_by_loops:
+                        yield from self._judged(pair, pair, Context.SIGNAL, entry)
         for key in sorted(self._handlers):
             if key in self._graph.states and self._is_logged_in_threads:
                 for pair in self._wakes(key):
                     yield from self._judged(pair, pair, Context.MAIN)
+
+    @cached_property
+    def _run_by_loops(self) -> frozenset[str]:
+        """The plain functions that event loops are given, and those that these call."""
+        found: set[str] = set()
+        work = [
+            target
+            for states in self._graph.states.values()
+            for block in states.function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Spawn) and each.context is Context.TASK
+            for target in each.targets
+            if target in self._graph.states and not self._graph.function(target).is_async
+        ]
+        while work:
+            key = work.pop()
+            if key not in found:
+                found.add(key)
+                work += self._graph.runs(key)
+        return frozenset(found)
 
     def _wakes(self, key: str) -> Iterator[CriticalPair]:
         for pair in self._composition.pairs.get(key, ()):
