@@ -111,7 +111,7 @@ class ForeignWakes:
             if entry.context is Context.SIGNAL:
                 for pair in self._wakes(entry.function):
                     *_, last = pair.chain()
-                    # Where a loop has no handlers of signals, `signal.signal` gets the same function.
+                    # If a loop has no handlers of signals, `signal.signal` gets the same.
                     if last.function not in self._run_by_loops:
                         yield from self._judged(pair, pair, Context.SIGNAL, entry)
         for key in sorted(self._handlers):
