@@ -15,15 +15,15 @@ from locklint.analysis.layout import layout_of
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.dataflow.order import reached
+from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import ANY_ELEMENT, Root
 from locklint.ir.api_use import not_done
 from locklint.ir.cfg import BasicBlock
-from locklint.ir.instruction import Acquire, Assign, Call, Constant, TryAcquire
+from locklint.ir.instruction import Acquire, Assign, BlockId, Call, Constant, TryAcquire
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import Means
 from locklint.ir.operands import condition_paths
-from locklint.ir.terminator import Branch
+from locklint.ir.terminator import Branch, Raise
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -143,7 +143,13 @@ class Fate(msgspec.Struct):
             and exit_.exception.grade > Grade.ACQUIRE
             and not (context and exit_.exception.cause.kind is CauseKind.YIELD)
         ]
-        return sorted(found, key=_by_conviction)
+        return sorted(found, key=self._by_conviction)
+
+    def _by_conviction(self, exit_: Exit) -> tuple[int, bool, bool, Cause]:
+        assert exit_.exception is not None
+        exception = exit_.exception
+        is_late = self.is_in_clean_up(exception) or self.awaits_in_clean_up(exception)
+        return (-exception.grade, is_late, exception.flow is Flow.CANCEL, exception.cause)
 
     def yields_unprotected(self) -> Span | None:
         """The yield of a context manager by which an exception leaves with the lock held."""
@@ -231,11 +237,24 @@ class Fate(msgspec.Struct):
 
     def _runs_after_exception(self, places: Iterable[Span]) -> bool:
         """Return whether code at one of some places also runs after an exception."""
-        function, layout = self.states.function, layout_of(self.states)
-        plain = reached(function, (function.entry,), successors=BasicBlock.successors)
+        layout, plain = layout_of(self.states), self._blocks_without_exception()
         return any(
             block.id not in plain for span in places for block, _ in layout.instructions(span)
         )
+
+    def _blocks_without_exception(self) -> set[BlockId]:
+        """Return the blocks that run where nothing fails.
+
+        If a `raise` of the function leads to each release, its handlers are the usual path.
+        """
+        function, layout = self.states.function, layout_of(self.states)
+        plain = reached(function, (function.entry,), successors=BasicBlock.successors)
+        releasing = {
+            block.id for span in self.release_spans for block, _ in layout.instructions(span)
+        }
+        if plain.isdisjoint(releasing):
+            return reached(function, (function.entry,), successors=_after_raise)
+        return plain
 
     def _tells_by_result(self, span: Span) -> bool:
         """Return whether the function tests a call's result, and has several releases of the lock.
@@ -288,10 +307,10 @@ def severity_of(exception: InFlight, usual: Severity) -> Severity:
     return Severity.INFO if in_doubt else usual
 
 
-def _by_conviction(exit_: Exit) -> tuple[int, bool, Cause]:
-    assert exit_.exception is not None
-    exception = exit_.exception
-    return (-exception.grade, exception.flow is Flow.CANCEL, exception.cause)
+def _after_raise(block: BasicBlock) -> tuple[BlockId, ...]:
+    """Return the blocks that control goes to, also by a `raise` that the function has written."""
+    is_raise = isinstance(block.terminator, Raise) and not block.terminator.reraise
+    return all_successors(block) if is_raise else block.successors()
 
 
 def fates(states: LockStates) -> list[Fate]:
