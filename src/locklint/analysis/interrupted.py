@@ -88,7 +88,8 @@ def locked_in_handlers(
             if _excludes(holder, pair) and _may_be_in_main_thread(holder, pair, graph):
                 proven = interruptions.is_certain(entry, holder) and _is_sure(pair, lock)
                 found = Interrupted(entry, pair, lock, holder, proven)
-                if proven or not _is_doubtful(holder, interruptions.is_run_by(entry, holder)):
+                is_own = interruptions.is_run_by(entry, holder)
+                if proven or not (_precedes(holder, entry) or _is_doubtful(holder, is_own)):
                     return found
                 doubtful = doubtful or replace(found, doubtful=True)
         return doubtful
@@ -217,6 +218,22 @@ def _may_be_in_main_thread(holder: Holder, pair: CriticalPair, graph: CallGraph)
         return True
     return not any(
         _ignores_signals(function) or _sets(tested, function, span) for function, span in chain
+    )
+
+
+def _precedes(holder: Holder, entry: Entry) -> bool:
+    """Return whether the function that registers a handler has released the lock by then.
+
+    Only another call of that function may be interrupted.
+    """
+    function, registration = holder.function, entry.registration
+    if registration is None or function.key != entry.registrar:
+        return False
+    section = _section(function, holder.span, holder.taken.lock)
+    return (
+        section is not None
+        and holder.span < registration.span
+        and all(each.span != registration.span for each in section)
     )
 
 
