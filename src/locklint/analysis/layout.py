@@ -16,12 +16,12 @@ class Layout:
     """Relations between the places of one function."""
 
     def __init__(self, function: Function) -> None:
-        self._function = function
+        self.function = function
 
     @cached_property
     def _by_span(self) -> dict[Span, list[tuple[BasicBlock, int]]]:
         found: dict[Span, list[tuple[BasicBlock, int]]] = defaultdict(list)
-        for block in self._function.blocks.values():
+        for block in self.function.blocks.values():
             for index, each in enumerate(block.instructions):
                 found[each.span].append((block, index))
         return found
@@ -36,9 +36,36 @@ class Layout:
         return list(found.values())
 
     @cached_property
+    def _blocks_by_span(self) -> dict[Span, list[BlockId]]:
+        found: dict[Span, dict[BlockId, None]] = defaultdict(dict)
+        for block in self.function.blocks.values():
+            for each in block.instructions:
+                found[each.span][block.id] = None
+            span = getattr(block.terminator, "span", None)
+            if span is not None:
+                found[span][block.id] = None
+        return {span: list(blocks) for span, blocks in found.items()}
+
+    def blocks(self, span: Span) -> list[BlockId]:
+        """The blocks that hold an instruction with that place, or end with it."""
+        return self._blocks_by_span.get(span, [])
+
+    @cached_property
+    def _first_indexes(self) -> dict[tuple[BlockId, Span], int]:
+        found: dict[tuple[BlockId, Span], int] = {}
+        for block in self.function.blocks.values():
+            for index, each in enumerate(block.instructions):
+                found.setdefault((block.id, each.span), index)
+        return found
+
+    def index(self, block: BlockId, span: Span) -> int | None:
+        """Return the index of the first instruction of a block that has a place, if one has."""
+        return self._first_indexes.get((block, span))
+
+    @cached_property
     def before(self) -> dict[BlockId, set[BlockId]]:
         """Return, for each block, its predecessors without an exception."""
-        return predecessors(self._function, BasicBlock.successors)
+        return predecessors(self.function, BasicBlock.successors)
 
     @cached_property
     def _above(self) -> dict[BlockId, BlockId]:
@@ -46,10 +73,10 @@ class Layout:
 
         Cooper, Harvey, Kennedy (A simple, fast dominance algorithm, 2001).
         """
-        order = reverse_postorder(self._function)
+        order = reverse_postorder(self.function)
         rank = {block: i for i, block in enumerate(order)}
-        before = predecessors(self._function, all_successors)
-        above = {self._function.entry: self._function.entry}
+        before = predecessors(self.function, all_successors)
+        above = {self.function.entry: self.function.entry}
 
         def common(one: BlockId, other: BlockId) -> BlockId:
             while one != other:
@@ -70,7 +97,7 @@ class Layout:
                 if above.get(block) != nearest:
                     above[block] = nearest
                     changed = True
-        del above[self._function.entry]
+        del above[self.function.entry]
         return above
 
     @cached_property
@@ -81,7 +108,7 @@ class Layout:
             below[above].append(block)
         first: dict[BlockId, int] = {}
         found: dict[BlockId, tuple[int, int]] = {}
-        stack = [(self._function.entry, False)]
+        stack = [(self.function.entry, False)]
         while stack:
             block, is_done = stack.pop()
             if is_done:
@@ -108,6 +135,23 @@ class Layout:
 def layout_of(states: LockStates) -> Layout:
     """Return the layout of a function that was analysed."""
     if "layout" not in states.derived:
-        states.derived["layout"] = Layout(states.function)
+        states.derived["layout"] = layout_in(states.function)
     found: Layout = states.derived["layout"]
     return found
+
+
+_recent: list[Layout] = []
+"""The layouts that were asked for last: rules look at one function after the other."""
+
+_MOST_RECENT = 4
+
+
+def layout_in(function: Function) -> Layout:
+    """Return the layout of a function, of which no lock states need to be known."""
+    for each in _recent:
+        if each.function is function:
+            return each
+    layout = Layout(function)
+    _recent.insert(0, layout)
+    del _recent[_MOST_RECENT:]
+    return layout

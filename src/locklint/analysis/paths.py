@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from locklint.analysis.layout import layout_in
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, predecessors
+from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -30,7 +31,6 @@ from locklint.ir.means import OperateKind
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Raise, Return, Truth
 
 _MOST_STEPS = 2000
-_OUTSIDE: BlockId = -1
 
 _OPPOSITES = (
     (" is not ", " is "),
@@ -66,9 +66,7 @@ class Paths:
 
     def __init__(self, function: Function) -> None:
         self._function = function
-        self._before = predecessors(function, lambda block: block.successors())
-        # The predecessor of the entry is no block of the function.
-        self._before[function.entry].add(_OUTSIDE)
+        self._layout = layout_in(function)
 
     def tests_before(self, place: Span, since: Span | None = None) -> tuple[Test, ...]:
         """Return the tests whose outcome leads to a place, from ``since`` or the entry on.
@@ -76,7 +74,7 @@ class Paths:
         Only those that each path to the place goes through; loops over values are left out. A
         clean-up is in several blocks, and a test is included if it leads to each of them.
         """
-        blocks = list(self._blocks_of(place))
+        blocks = list(self._layout.blocks(place))
         # A `with` is left at the place where it is entered.
         blocks = [block for block in blocks if self._does(block, place)] or blocks
         every = [self._tests_before(block, place, since) for block in blocks]
@@ -84,8 +82,8 @@ class Paths:
         return tuple(test for test in first if all(test in each for each in every))
 
     def _tests_before(self, here: BlockId, place: Span, since: Span | None) -> list[Test]:
-        start = None if since is None else self._index(here, since)
-        if start is not None and start < (self._index(here, place) or 0):
+        start = None if since is None else self._layout.index(here, since)
+        if start is not None and start < (self._layout.index(here, place) or 0):
             return []
         found: list[Test] = []
         seen = {here}
@@ -95,7 +93,9 @@ class Paths:
                 # Neither what is tested by the first place, nor what is tested by the last.
                 if not (since and _covers(test.span, since)) and not _covers(place, test.span):
                     found.append(test)
-            if previous in seen or (since is not None and self._index(previous, since) is not None):
+            if previous in seen or (
+                since is not None and self._layout.index(previous, since) is not None
+            ):
                 break
             seen.add(previous)
             here = previous
@@ -109,8 +109,8 @@ class Paths:
         One that comes after ``acquires`` releases what is acquired there. After a `raise` only the
         releases after the tests that lead to it are considered.
         """
-        for start in self._blocks_of(place):
-            index = self._index(start, place)
+        for start in self._layout.blocks(place):
+            index = self._layout.index(start, place)
             found = self._next_release(start, index, releases, acquires)
             here = start
             passed = {here}
@@ -151,8 +151,9 @@ class Paths:
         return False
 
     def _only_before(self, block: BlockId) -> BlockId | None:
-        before = self._before[block]
-        return next(iter(before)) if len(before) == 1 and _OUTSIDE not in before else None
+        before = self._layout.before[block]
+        is_entry = block == self._function.entry  # What is before it is no block of the function.
+        return next(iter(before)) if len(before) == 1 and not is_entry else None
 
     def _next_release(
         self,
@@ -184,7 +185,7 @@ class Paths:
 
         Also says whether that `return` is not written. None where none is found.
         """
-        for start in self._blocks_of(acquire):
+        for start in self._layout.blocks(acquire):
             path = self._search(start, acquire, leave, releases, _GIVES_BACK)
             if path is not None:
                 last = self._function.blocks[path.blocks[-1]].terminator
@@ -223,7 +224,7 @@ class Paths:
         kinds: tuple[type[Instruction], ...],
     ) -> Path | None:
         blocks = self._function.blocks
-        index = self._index(start, since) if since is not None else None
+        index = self._layout.index(start, since) if since is not None else None
         known = self._outcomes(start, since)
         work: deque[tuple[Path, dict[str, bool]]] = deque([(Path((start,), ()), known)])
         seen: set[tuple[BlockId, frozenset[tuple[str, bool]]]] = set()
@@ -306,23 +307,11 @@ class Paths:
         )
         return Test(branch.span, branch.condition, branch.then == following, loop)
 
-    def _blocks_of(self, place: Span) -> Iterator[BlockId]:
-        """The blocks that hold a place: clean-ups are copied once for each exit path."""
-        for block in self._function.blocks.values():
-            if any(each.span == place for each in block.instructions) or (
-                getattr(block.terminator, "span", None) == place
-            ):
-                yield block.id
-
     def _does(self, block: BlockId, place: Span) -> bool:
         return any(
             each.span == place and not isinstance(each, Release | Exit)
             for each in self._function.blocks[block].instructions
         )
-
-    def _index(self, block: BlockId, place: Span) -> int | None:
-        instructions = self._function.blocks[block].instructions
-        return next((i for i, each in enumerate(instructions) if each.span == place), None)
 
 
 def _covers(outer: Span, inner: Span) -> bool:

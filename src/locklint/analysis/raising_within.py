@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from locklint.analysis.catching import Verdict, is_excluded, pass_by, takes
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
+from locklint.analysis.layout import layout_in
 from locklint.analysis.named_errors import is_caught
 from locklint.analysis.raising import run_by
 from locklint.analysis.steps import FunctionSteps
@@ -46,10 +47,10 @@ def _hazards(key: str, lookup: Lookup) -> Iterator[InFlight]:
 
 
 def _calls_at(function: Function, span: Span) -> Iterator[Call | Enter]:
-    for block in function.blocks.values():
-        for instruction in block.instructions:
-            if isinstance(instruction, Call | Enter) and instruction.span == span:
-                yield instruction
+    for block, index in layout_in(function).instructions(span):
+        instruction = block.instructions[index]
+        if isinstance(instruction, Call | Enter):
+            yield instruction
 
 
 def raised_within(function: Function, exception: InFlight, lookup: Lookup) -> RaisedAt | None:
