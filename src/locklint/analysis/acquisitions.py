@@ -339,8 +339,9 @@ def _fates(states: LockStates) -> list[Fate]:
         for name, events in taken.items()
         for acquisition in name[1:]
     ]
+    normal_exits = states.normal_exits
     kept_by_exception = _kept(states.exceptional_exits)
-    kept = _kept(states.normal_exits)
+    kept = _kept(normal_exits)
     for fate in result:
         name = (fate.key.mode, fate.acquisition)
         if _ends_with_object(states, fate.lock):
@@ -348,7 +349,7 @@ def _fates(states: LockStates) -> list[Fate]:
         fate.kept_by_exception += kept_by_exception.get(name, ())
         fate.kept += kept.get(name, ())
         keys = fate.keys
-        for exit_ in states.normal_exits:
+        for exit_ in normal_exits:
             if not any(exit_ is one for one in fate.kept) and not any(
                 key in keys and hold.forgotten for key, hold in exit_.holds.items()
             ):

@@ -165,6 +165,8 @@ class Paths:
         blocks = self._function.blocks
         rest = blocks[start].instructions[index + 1 :] if index is not None else ()
         found = _release_among(rest, releases)
+        if found is not None:
+            return found
         work = deque(() if _is_among(rest, acquires) else blocks[start].successors())
         seen: set[BlockId] = set()
         while found is None and work:
@@ -309,8 +311,8 @@ class Paths:
 
     def _does(self, block: BlockId, place: Span) -> bool:
         return any(
-            each.span == place and not isinstance(each, Release | Exit)
-            for each in self._function.blocks[block].instructions
+            here.id == block and not isinstance(here.instructions[index], Release | Exit)
+            for here, index in self._layout.instructions(place)
         )
 
 

@@ -54,9 +54,11 @@ has no `__enter__`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from locklint.analysis.acquisitions import Fate, fates
+from locklint.analysis.events import Given, LockStates
 from locklint.analysis.guards import comes_first, is_released_at_once
 from locklint.analysis.hold import Grade
 from locklint.analysis.layout import layout_of
@@ -68,6 +70,7 @@ from locklint.analysis.story import (
     with_statement,
 )
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, StepRole
+from locklint.core.source import Span
 from locklint.ir.instruction import Acquire, Release
 from locklint.ir.means import Means, Use
 from locklint.rule import Rule
@@ -76,8 +79,10 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition by hand that a `with` statement could replace."""
     for states in program.solved:
-        for fate in fates(states):
-            if not _with_would_do(fate):
+        every = fates(states)
+        plain = _given_without_exception(states) if every else {}
+        for fate in every:
+            if not _with_would_do(fate, plain):
                 continue
             name = display_name(fate.lock)
             protected = _is_in_finally(fate) or any(
@@ -104,7 +109,16 @@ def check(program: Program) -> Iterator[Diagnostic]:
             )
 
 
-def _with_would_do(fate: Fate) -> bool:
+def _given_without_exception(states: LockStates) -> dict[Span, list[Given]]:
+    """Return the releases of a function where nothing has raised, by place."""
+    found: dict[Span, list[Given]] = defaultdict(list)
+    for given in states.given:
+        if given.exception is None:
+            found[given.span].append(given)
+    return found
+
+
+def _with_would_do(fate: Fate, plain: Mapping[Span, list[Given]]) -> bool:
     instruction = fate.instruction
     if not isinstance(instruction, Acquire) or instruction.call is None:
         return False
@@ -133,11 +147,10 @@ def _with_would_do(fate: Fate) -> bool:
         if not comes_first(fate.states, fate.span, given.span):
             return False
     # A release that is also reached without this acquisition belongs to more than this section.
-    places = set(fate.release_spans)
     return not any(
-        given.span in places and fate.acquisition not in given.before.acquisitions()
-        for given in fate.states.given
-        if given.exception is None
+        fate.acquisition not in given.before.acquisitions()
+        for place in set(fate.release_spans)
+        for given in plain.get(place, ())
     )
 
 
