@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bounds import attempts, calls_of_all, locks_in_one_function, nested_pairs
+from benchmarks.hard_programs import attempts, calls_of_all, locks_in_one_function, nested_pairs
 from locklint.analysis import composition, lockset
 from locklint.core.config import Config
 from locklint.core.not_analysed import Extent, NotAnalysed, Reason
