@@ -141,7 +141,7 @@ def layout_of(states: LockStates) -> Layout:
 
 
 _recent: list[Layout] = []
-"""The layouts that were asked for last: rules look at one function after the other."""
+"""The layouts that were used last: rules look at one function after the other."""
 
 _MOST_RECENT = 4
 
