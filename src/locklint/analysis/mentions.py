@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from locklint.analysis.written import without_comments
@@ -18,6 +19,8 @@ _SET_ON_SELF = re.compile(
     r"(?<![\w.])self\.(\w+)\s*(?:(?:\[[^\]\n]*\]\s*)?=(?!=)"
     r"|\.(?:add|append|extend|insert|setdefault|update)\()"
 )
+
+_PASSED = re.compile(r"[(,=]\s*((?:\w+\.)*)(\w+)\s*(?=[,)])")
 
 
 class Mention(NamedTuple):
@@ -81,9 +84,14 @@ def _body(method: str, text: str) -> str:
 
 def passes_on(name: str, text: str, *, is_method: bool) -> bool:
     """Return whether a file passes a function or method of that name to something, uncalled."""
-    owner = r"(?:\w+\.)+" if is_method else r"(?:\w+\.)*"
-    passed = rf"[(,=]\s*{owner}{re.escape(name)}\s*[,)]"
-    return name in text and bool(re.search(passed, without_comments(text)))
+    return name in text and name in _passed(text)[is_method]
+
+
+@lru_cache(maxsize=256)
+def _passed(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that a file passes to something, and those of them after a dot."""
+    found = _PASSED.findall(without_comments(text))
+    return frozenset(name for _, name in found), frozenset(name for owner, name in found if owner)
 
 
 def declares_class(name: str, text: str) -> bool:
