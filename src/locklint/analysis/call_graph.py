@@ -20,7 +20,7 @@ from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root, parted_global
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import Function, split_key
 from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import Assign
 from locklint.ir.lock import LockRef
@@ -142,7 +142,7 @@ class CallGraph:
             locks = self._given.get((function.class_key, path.parent().name))
         elif path.root is Root.GLOBAL and len(path.fields) == 1:
             module, name = parted_global(path.root_name)
-            locks = self._given.get((f"{module or function.module}:", name))
+            locks = self._given.get((f"{module or split_key(function.key)[0]}:", name))
         else:
             return None
         given = None if locks is None else locks.get(path.name)

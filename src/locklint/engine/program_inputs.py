@@ -13,6 +13,7 @@ from locklint.engine.facts import parse
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.index.top_imports import top_imports
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import split_key
 from locklint.ir.context import Context
 from locklint.ir.event import ACCESSES, EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
@@ -117,7 +118,7 @@ class ProgramInputs:
                 if key and path.root is Root.SELF and len(path.fields) == 1:
                     asked[key, path.name] = None
                 elif path.root is Root.GLOBAL and path.is_variable:
-                    variables[f"{states.function.module}:", path.root_name] = None
+                    variables[f"{split_key(states.function.key)[0]}:", path.root_name] = None
             made |= dict.fromkeys(self._fields_with_locks(states))
         inference = self._resolver.inference
         return Fields(
