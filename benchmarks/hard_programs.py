@@ -211,6 +211,19 @@ def parameters(count: int) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def variables(count: int) -> str:
+    """Return a method, called with a lock held, in which so many variables hold one another."""
+    names = [f"variable{i}" for i in range(count)]
+    parts = [
+        f"{_IMPORT}\nclass Web:\n    def __init__(self):\n        self.lock = threading.Lock()\n\n"
+        "    def run(self):\n        with self.lock:\n            self.step()\n\n"
+        "    def step(self):\n"
+    ]
+    parts += [f"        {name} = [{', '.join(names)}]\n" for name in names]
+    parts += [f"        {name}()\n" for name in names]
+    return "".join(parts)
+
+
 PROGRAMS: dict[str, tuple[Callable[[int], str], int]] = {
     "locks in one function": (locks_in_one_function, 2000),
     "released in turn": (released_in_turn, 2000),
@@ -230,5 +243,6 @@ PROGRAMS: dict[str, tuple[Callable[[int], str], int]] = {
     "managers": (managers, 800),
     "attributes": (attributes, 800),
     "parameters": (parameters, 1600),
+    "variables": (variables, 160),
 }
 """By name the programs, and the largest size that is measured."""

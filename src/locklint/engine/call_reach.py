@@ -11,23 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from locklint.frontend.callbacks import METHODS_OF_CONTAINERS, keeping_attribute
+from locklint.frontend.callbacks import written_callback
 from locklint.frontend.resolver import Question
-from locklint.index.declarations import (
-    AttributeValue,
-    Awaited,
-    CallValue,
-    Choice,
-    Element,
-    Entered,
-    FunctionDecl,
-    Items,
-    ModuleIndex,
-    Operation,
-    Ref,
-    Value,
-)
-from locklint.ir.access_path import ElementField, Field, Root
+from locklint.index.declarations import FunctionDecl, ModuleIndex
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import split_key
 from locklint.ir.event import EventKind
 from locklint.ir.means import Use
@@ -57,9 +44,6 @@ _WAITS = frozenset(
     )
 )
 """The kinds of events for which a function is like one that acquires a lock."""
-
-_HOPS = 6
-"""The largest number of variables that are followed, as in `frontend.callbacks`."""
 
 
 class CallReach:
@@ -214,61 +198,13 @@ class CallReach:
         return event is not None and event.kind in self._sought
 
     def _calls_back(self, index: ModuleIndex, use: WrittenUse, found: Callee) -> bool:
-        """Return whether a use may call what an attribute keeps, or a method of such objects.
-
-        What a parameter is called with matters only where the lock is held (LCK402).
-        """
+        """Return whether a use may call what an attribute keeps, or a method of such objects."""
         if use.question is not Question.CALL or found.external is not None:
             return False
         if found.targets and found.certain:
             return False
-        path, decl = use.path, index.functions.get(use.function)
-        is_ignored, wanted = use.use is Use.DISCARDED, self._wanted
-        if path.root is Root.SELF:
-            is_callback = EventKind.CALLBACK in wanted and is_ignored and not found.targets
-            return is_callback and keeping_attribute(path) is not None
-        if path.root is not Root.LOCAL or decl is None:
-            return False
-        bound = decl.locals.get(path.root_name, ())
-        is_of_loop = any(isinstance(each.value, Element) for each in bound)
-        if len(path.fields) == 1 and isinstance(path.fields[0], str):
-            is_told = is_ignored and use.passes and is_of_loop
-            if not is_told or path.name in METHODS_OF_CONTAINERS:
-                return False
-            return EventKind.OBSERVER in wanted and _may_be_kept(path.root_name, decl)
-        if EventKind.CALLBACK not in wanted or not all(map(_is_element, path.fields)):
-            return False
-        is_noted = use.use is Use.BOUND and use.passes and is_of_loop
-        return (is_ignored or is_noted) and _may_be_kept(path.root_name, decl)
-
-
-def _is_element(field: Field) -> bool:
-    return isinstance(field, ElementField)
-
-
-def _may_be_kept(variable: str, decl: FunctionDecl, hops: int = _HOPS) -> bool:
-    """Return whether a local variable of a method may have a value that its object keeps."""
-    own = decl.parameters[0].name if decl.class_name and decl.parameters else None
-    return any(
-        name == own or (hops > 0 and name != variable and _may_be_kept(name, decl, hops - 1))
-        for each in decl.locals.get(variable, ())
-        for name in _variables(each.value)
-    )
-
-
-def _variables(value: Value) -> Iterator[str]:
-    """Yield the variables that a value is made of."""
-    match value:
-        case Ref(names=(first, *_)):
-            yield first
-        case Element(of=inner) | AttributeValue(of=inner) | Awaited(of=inner) | Entered(of=inner):
-            yield from _variables(inner)
-        case CallValue(callee=callee, arguments=arguments):
-            yield from _variables(callee)
-            for each in arguments[:1]:
-                yield from _variables(each)
-        case Choice(options=several) | Items(elements=several) | Operation(operands=several):
-            for each in several:
-                yield from _variables(each)
-        case _:
-            return
+        decl = index.functions.get(use.function)
+        kind = written_callback(use.path, use.use, decl, passes=use.passes)
+        # Known functions of the object itself are no callbacks.
+        is_known = bool(found.targets) and use.path.root is Root.SELF
+        return kind in self._wanted and not is_known

@@ -6,15 +6,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from locklint.frontend.construction import argument_of
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.fields import class_of
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef
-from locklint.index.declarations import Binding, Choice, FunctionDecl, Items, Literal, Ref, Value
+from locklint.index.declarations import (
+    AttributeValue,
+    Awaited,
+    Binding,
+    CallValue,
+    Choice,
+    Element,
+    Entered,
+    FunctionDecl,
+    Items,
+    Literal,
+    Operation,
+    Ref,
+    Value,
+)
 from locklint.ir.access_path import ANY_ELEMENT, AccessPath, ElementField, ResultField, Root
+from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import Call, Constant
 from locklint.ir.means import Use
@@ -30,7 +45,7 @@ _COPIES = frozenset(
 _LOOKUPS = frozenset("copy get items pop popitem popleft setdefault values".split())
 """Methods of containers that give elements of them."""
 
-METHODS_OF_CONTAINERS = frozenset(dir(dict)) | frozenset(dir(list)) | frozenset(dir(set))
+_METHODS_OF_CONTAINERS = frozenset(dir(dict)) | frozenset(dir(list)) | frozenset(dir(set))
 
 
 def kept_in(path: AccessPath, definitions: Definitions, hops: int = _HOPS) -> AccessPath | None:
@@ -40,7 +55,7 @@ def kept_in(path: AccessPath, definitions: Definitions, hops: int = _HOPS) -> Ac
     first of them, if all come from attributes. Return None if nothing says so.
     """
     if path.root is Root.SELF:
-        return keeping_attribute(path)
+        return _attribute(path)
     if not hops or not all(isinstance(field, ElementField) for field in path.fields):
         return None
     root = AccessPath(path.root_name, (), path.root)
@@ -62,7 +77,7 @@ def observed_in(call: Call, path: AccessPath, definitions: Definitions) -> Acces
     """
     if call.use is not Use.DISCARDED or not call.arguments or len(path.fields) != 1:
         return None
-    if path.name in METHODS_OF_CONTAINERS:
+    if path.name in _METHODS_OF_CONTAINERS:
         return None
     holder = path.parent()
     return kept_in(holder, definitions) if is_of_loop(holder, definitions) else None
@@ -76,7 +91,7 @@ def is_of_loop(variable: AccessPath, definitions: Definitions) -> bool:
     )
 
 
-def keeping_attribute(path: AccessPath) -> AccessPath | None:
+def _attribute(path: AccessPath) -> AccessPath | None:
     """Return the first attribute of a path along which only elements of containers follow."""
     if not path.fields or not isinstance(path.fields[0], str):
         return None
@@ -114,6 +129,71 @@ def _sources(
         return []
     values = [each for each in definitions.values(variable) if each != Constant(None)]
     return [each if isinstance(each, AccessPath) else None for each in values]
+
+
+# -- calls of functions that have no graph --------------------------------------------------
+
+
+def written_callback(
+    path: AccessPath, use: Use, decl: FunctionDecl | None, *, passes: bool
+) -> EventKind | None:
+    """Return what a call that is only read from a text may be: a callback, or one of observers.
+
+    It is asked like `kept_in` and `observed_in` are, but follows variables by their names alone, so
+    that it finds whatever these find. A parameter is left out: to call it matters only where the
+    lock is held (LCK402). ``decl`` is the function that calls, ``passes``: it passes something.
+    """
+    is_ignored = use is Use.DISCARDED
+    if path.root is Root.SELF:
+        return EventKind.CALLBACK if is_ignored and _attribute(path) is not None else None
+    if path.root is not Root.LOCAL or decl is None:
+        return None
+    bound = decl.locals.get(path.root_name, ())
+    is_of_loop = passes and any(isinstance(each.value, Element) for each in bound)
+    if all(isinstance(field, ElementField) for field in path.fields):
+        kind = EventKind.CALLBACK
+        is_one = is_ignored or (use is Use.BOUND and is_of_loop)
+    elif len(path.fields) == 1 and path.name not in _METHODS_OF_CONTAINERS:
+        kind = EventKind.OBSERVER
+        is_one = is_ignored and is_of_loop
+    else:
+        return None
+    return kind if is_one and _may_be_kept(path.root_name, decl) else None
+
+
+def _may_be_kept(variable: str, decl: FunctionDecl) -> bool:
+    """Return whether a local variable of a method may have a value that its object keeps."""
+    own = decl.parameters[0].name if decl.class_name and decl.parameters else None
+    work, seen = [variable], {variable}
+    while work:
+        for each in decl.locals.get(work.pop(), ()):
+            names = set(_variables(each.value)) - seen
+            if own in names:
+                return True
+            seen |= names
+            work += names
+    return False
+
+
+def _variables(value: Value) -> Iterator[str]:
+    """Yield the variables that a value is made of."""
+    match value:
+        case Ref(names=(first, *_)):
+            yield first
+        case Element(of=inner) | AttributeValue(of=inner) | Awaited(of=inner) | Entered(of=inner):
+            yield from _variables(inner)
+        case CallValue(callee=callee, arguments=arguments):
+            yield from _variables(callee)
+            for each in arguments[:1]:
+                yield from _variables(each)
+        case Choice(options=several) | Items(elements=several) | Operation(operands=several):
+            for each in several:
+                yield from _variables(each)
+        case _:
+            return
+
+
+# -- callbacks of users ---------------------------------------------------------------------
 
 
 def user_callbacks(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
