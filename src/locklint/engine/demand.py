@@ -43,6 +43,21 @@ def is_called_by_name(function: Function) -> bool:
     return function.name.startswith("_") and not function.name.endswith("__")
 
 
+def calls_one_of(decl: FunctionDecl, methods: Collection[tuple[str, str]]) -> bool:
+    """Return whether a function calls methods of something, each with its name.
+
+    A variable may be another name of it, and so may what is no plain name.
+    """
+    for callee in decl.callees.split("\n"):
+        *before, method = callee.split(".")
+        for name, wanted in methods:
+            if method == wanted and before:
+                is_other = before == [""] or (len(before) == 1 and before[0] in decl.locals)
+                if is_other or before[-1] == name:
+                    return True
+    return False
+
+
 def called_while_holding(states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions, lowered or not, that calls with a lock held reach."""
     return reached({c.target for one in states.values() for c in one.calls if c.held}, states)

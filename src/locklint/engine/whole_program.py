@@ -15,6 +15,7 @@ from locklint.engine.demand import (
     called_as,
     called_by_hand,
     called_while_holding,
+    calls_one_of,
     entered_by,
     given_results,
     holds_by_hand,
@@ -87,21 +88,6 @@ def _names_of_threads(text: str) -> frozenset[str]:
 def _found_in(text: str, names: frozenset[str]) -> frozenset[str]:
     """Return those of some names that a text contains."""
     return frozenset([name for name in names if name in text])
-
-
-def _calls_one_of(decl: FunctionDecl, methods: Collection[tuple[str, str]]) -> bool:
-    """Return whether a function calls methods of something, each with its name.
-
-    A variable may be another name of it, and so may what is no plain name.
-    """
-    for callee in decl.callees.split("\n"):
-        *before, method = callee.split(".")
-        for name, wanted in methods:
-            if method == wanted and before:
-                is_other = before == [""] or (len(before) == 1 and before[0] in decl.locals)
-                if is_other or before[-1] == name:
-                    return True
-    return False
 
 
 class WholeProgram:
@@ -574,7 +560,7 @@ class WholeProgram:
             found = {(name, method) for name, method in methods if f"{name}.{method}" in text}
             names = {method for _, method in found}
             for decl in file.index.functions.values() if found else ():
-                if not names.isdisjoint(decl.called) and _calls_one_of(decl, found):
+                if not names.isdisjoint(decl.called) and calls_one_of(decl, found):
                     wanted.setdefault(path, set()).add(outermost(file.index, decl).qualname)
         return wanted
 
