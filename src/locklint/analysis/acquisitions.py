@@ -15,7 +15,7 @@ from locklint.analysis.layout import layout_of
 from locklint.analysis.raising import is_context_manager
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, reached
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import ANY_ELEMENT, Root
 from locklint.ir.api_use import not_done
 from locklint.ir.cfg import BasicBlock
@@ -23,7 +23,7 @@ from locklint.ir.instruction import Acquire, Assign, BlockId, Call, Constant, Tr
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import Means
 from locklint.ir.operands import condition_paths
-from locklint.ir.terminator import Branch, Raise
+from locklint.ir.terminator import Branch
 
 _T = TypeVar("_T", bound=Hashable)
 
@@ -247,14 +247,10 @@ class Fate(msgspec.Struct):
 
         If a `raise` of the function leads to each release, its handlers are the usual path.
         """
-        function, layout = self.states.function, layout_of(self.states)
-        plain = reached(function, (function.entry,), successors=BasicBlock.successors)
-        releasing = {
-            block.id for span in self.release_spans for block, _ in layout.instructions(span)
-        }
-        if plain.isdisjoint(releasing):
-            return reached(function, (function.entry,), successors=_after_raise)
-        return plain
+        layout = layout_of(self.states)
+        releasing = {block.id for span in self.release_spans for block in layout.at(span)}
+        is_reached = not layout.without_exception.isdisjoint(releasing)
+        return layout.without_exception if is_reached else layout.after_own_raises
 
     def _tells_by_result(self, span: Span) -> bool:
         """Return whether the function tests a call's result, and has several releases of the lock.
@@ -305,12 +301,6 @@ def severity_of(exception: InFlight, usual: Severity) -> Severity:
     """
     in_doubt = exception.grade < Grade.UNKNOWN and not exception.excluded
     return Severity.INFO if in_doubt else usual
-
-
-def _after_raise(block: BasicBlock) -> tuple[BlockId, ...]:
-    """Return the blocks that control goes to, also by a `raise` that the function has written."""
-    is_raise = isinstance(block.terminator, Raise) and not block.terminator.reraise
-    return all_successors(block) if is_raise else block.successors()
 
 
 def fates(states: LockStates) -> list[Fate]:

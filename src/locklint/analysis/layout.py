@@ -7,9 +7,10 @@ from functools import cached_property
 
 from locklint.analysis.events import LockStates
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, predecessors, reverse_postorder
+from locklint.dataflow.order import all_successors, predecessors, reached, reverse_postorder
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import BlockId
+from locklint.ir.terminator import Raise
 
 
 class Layout:
@@ -50,17 +51,20 @@ class Layout:
         """The blocks that hold an instruction with that place, or end with it."""
         return self._blocks_by_span.get(span, [])
 
-    @cached_property
-    def _first_indexes(self) -> dict[tuple[BlockId, Span], int]:
-        found: dict[tuple[BlockId, Span], int] = {}
-        for block in self.function.blocks.values():
-            for index, each in enumerate(block.instructions):
-                found.setdefault((block.id, each.span), index)
-        return found
-
     def index(self, block: BlockId, span: Span) -> int | None:
         """Return the index of the first instruction of a block that has a place, if one has."""
-        return self._first_indexes.get((block, span))
+        places = self.instructions(span)
+        return next((index for here, index in places if here.id == block), None)
+
+    @cached_property
+    def without_exception(self) -> set[BlockId]:
+        """The blocks that run where nothing fails."""
+        return reached(self.function, (self.function.entry,), successors=BasicBlock.successors)
+
+    @cached_property
+    def after_own_raises(self) -> set[BlockId]:
+        """The blocks that run where nothing fails but what the function raises itself."""
+        return reached(self.function, (self.function.entry,), successors=_after_raise)
 
     @cached_property
     def before(self) -> dict[BlockId, set[BlockId]]:
@@ -130,6 +134,12 @@ class Layout:
             return False
         start, end = self._intervals[first]
         return start <= self._intervals[then][0] < end
+
+
+def _after_raise(block: BasicBlock) -> tuple[BlockId, ...]:
+    """Return the blocks that control goes to, also by a `raise` that the function has written."""
+    is_raise = isinstance(block.terminator, Raise) and not block.terminator.reraise
+    return all_successors(block) if is_raise else block.successors()
 
 
 def layout_of(states: LockStates) -> Layout:
