@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -165,6 +165,17 @@ class CallGraph:
         yield from dict.fromkeys(
             edge.callee for edge in self.calls[key] if edge.manner is not Manner.CONCURRENT
         )
+
+    def led_to(self, keys: Iterable[str]) -> set[str]:
+        """Return some functions, and those that they lead to in their own thread."""
+        found: set[str] = set()
+        work = [*keys]
+        while work:
+            key = work.pop()
+            if key not in found:
+                found.add(key)
+                work += self.runs(key)
+        return found
 
     @cached_property
     def callers(self) -> Mapping[str, Sequence[Edge]]:

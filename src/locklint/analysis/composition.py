@@ -92,7 +92,6 @@ class Composition:
 
     def _called_while_holding(self) -> frozenset[str]:
         """The functions that are reached by calls made with a lock held."""
-        reached: set[str] = set()
         work = [edge.callee for edges in self._graph.calls.values() for edge in edges if edge.held]
         joins = [
             each.event
@@ -111,13 +110,7 @@ class Composition:
             for edge in edges
             if edge.implicit == BY_LOG
         ]
-        while work:
-            key = work.pop()
-            if key in reached:
-                continue
-            reached.add(key)
-            work.extend(self._graph.runs(key))
-        return frozenset(reached)
+        return frozenset(self._graph.led_to(work))
 
     # -- one component ----------------------------------------------------------------------
 

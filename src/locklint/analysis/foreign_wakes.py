@@ -122,22 +122,17 @@ class ForeignWakes:
     @cached_property
     def _run_by_loops(self) -> frozenset[str]:
         """The plain functions that event loops are given, and those that these call."""
-        found: set[str] = set()
-        work = [
-            target
-            for states in self._graph.states.values()
-            for block in states.function.blocks.values()
-            for each in block.instructions
-            if isinstance(each, Spawn) and each.context is Context.TASK
-            for target in each.targets
-            if target in self._graph.states and not self._graph.function(target).is_async
-        ]
-        while work:
-            key = work.pop()
-            if key not in found:
-                found.add(key)
-                work += self._graph.runs(key)
-        return frozenset(found)
+        return frozenset(
+            self._graph.led_to(
+                target
+                for states in self._graph.states.values()
+                for block in states.function.blocks.values()
+                for each in block.instructions
+                if isinstance(each, Spawn) and each.context is Context.TASK
+                for target in each.targets
+                if target in self._graph.states and not self._graph.function(target).is_async
+            )
+        )
 
     def _wakes(self, key: str) -> Iterator[CriticalPair]:
         for pair in self._composition.pairs.get(key, ()):

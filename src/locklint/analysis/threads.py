@@ -213,14 +213,7 @@ class Threads:
         """Return a function, and those that it leads to in its own thread."""
         known = self._reach.get(key)
         if known is None:
-            seen = {key}
-            work = [key]
-            while work:
-                for callee in self._graph.runs(work.pop()):
-                    if callee not in seen:
-                        seen.add(callee)
-                        work.append(callee)
-            known = self._reach[key] = frozenset(seen)
+            known = self._reach[key] = frozenset(self._graph.led_to((key,)))
         return known
 
     def _lifetimes_of(self, key: str) -> Lifetimes:
