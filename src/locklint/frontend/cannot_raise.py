@@ -64,9 +64,6 @@ _COPYING = frozenset(("list", "set", "sorted", "tuple"))
 _OF_ITERATION = ((ANY_ELEMENT,), (ANY_ELEMENT, ElementField("0")))
 """The fields of what a loop binds: an element, or the first part of one."""
 
-_QUESTIONS = ("exists", "is_", "has_")
-"""Beginnings of the names of methods that only ask something."""
-
 _CONVERTING = {"builtins.float": "__float__", "builtins.int": "__int__"}
 
 
@@ -192,7 +189,7 @@ class _CannotRaise:
         name = call.external
         if not call.arguments and not call.targets and call.callee is not None:
             lock = self._known_lock(call.callee.parent()) if call.callee.fields else None
-            if lock is not None and (not lock.kind.cross_process or _is_question(call.callee.name)):
+            if lock is not None and not lock.kind.remote:
                 return True  # Neither an acquire nor a release: it describes the lock.
         if name is None or any(argument.star for argument in call.arguments):
             return False
@@ -528,7 +525,3 @@ def _binds_anew(instruction: Instruction, wanted: Field | None) -> bool:
         return False
     target = str(instruction.target)
     return key == target or key.startswith(f"{target}.")
-
-
-def _is_question(name: str) -> bool:
-    return name.startswith(_QUESTIONS)

@@ -143,6 +143,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
     owned_attributes: tuple[str, ...] = ()  # the same, without a call
     cross_process: bool = False
     enter_gives: Gives = Gives.OTHER  # the result of `__enter__`
+    remote: bool = False  # its methods ask another machine, which may fail
     slots: Argument | None = None  # the argument that says how many may hold a semaphore at a time
 
     def __hash__(self) -> int:

@@ -42,6 +42,7 @@ def _kind(name: str, role: LockRole = LockRole.LOCK, mode: Mode = Mode.EXCLUSIVE
         unheld_release=UnheldRelease.IGNORED,
         owned_attributes=("is_acquired",),
         cross_process=True,
+        remote=True,
     )
 
 

@@ -69,6 +69,7 @@ LIBRARY = Library(
             release_forms=(_RELEASE,),
             unheld_release=UnheldRelease.IGNORED,
             cross_process=True,
+            remote=True,
         ),
     ),
 )

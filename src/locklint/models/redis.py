@@ -46,6 +46,7 @@ LIBRARY = Library(
             locked_method="locked",
             owned_methods=("owned",),
             cross_process=True,
+            remote=True,
         ),
         LockKind(
             name="redis.asyncio.lock.Lock",
@@ -58,6 +59,7 @@ LIBRARY = Library(
             locked_method="locked",
             owned_methods=("owned",),
             cross_process=True,
+            remote=True,
         ),
     ),
     factory_methods=(
