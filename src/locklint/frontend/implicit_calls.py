@@ -134,6 +134,7 @@ class ImplicitCalls:
             case Call(span=span, external=str() as external, arguments=arguments):
                 if is_logging(external):
                     yield from self._logged(span, arguments)
+                    yield from self._handled(span, instruction.callee)
                     return
                 if calls_at_once(external):
                     yield from self._called_at_once(instruction, external)
@@ -164,6 +165,17 @@ class ImplicitCalls:
             if isinstance(argument.value, AccessPath) and not argument.star:
                 if argument.name is None:
                     yield from self._special(span, argument.value, TEXT, BY_LOG)
+
+    def _handled(self, span: Span, path: AccessPath | None) -> Iterator[Call]:
+        """Yield the call of what the program has attached to a logger.
+
+        The level of a record decides whether that runs.
+        """
+        expanded = self._definitions.expand(path) if path is not None else None
+        if expanded is not None:
+            found = self._resolver.callee(self._key, expanded).logged
+            if found:
+                yield self._call(span, None, Callee(overrides=found), _by("logging"))
 
     def _called_at_once(self, call: Call, external: str) -> Iterator[Call]:
         """The function that a call is given and calls before it returns."""

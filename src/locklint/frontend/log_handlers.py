@@ -1,15 +1,46 @@
-"""The functions of a project that `logging` calls with the lock of a handler held."""
+"""The functions of a project that `logging` calls while a record is handled."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from locklint.frontend.inference import Inference
 from locklint.frontend.slots import Place
-from locklint.frontend.value_types import ClassRef
+from locklint.frontend.value_types import (
+    ClassRef,
+    ClassType,
+    FunctionType,
+    InstanceType,
+    ModuleType,
+    NameType,
+    Scope,
+    scope_of,
+)
+from locklint.index.declarations import (
+    AttributeValue,
+    CallValue,
+    Element,
+    Literal,
+    ModuleIndex,
+    Ref,
+    Value,
+)
+from locklint.ir.access_path import AccessPath
 from locklint.ir.hierarchy import LogHandlers
+from locklint.models.calls import ATTACHING
+from locklint.models.spawns import is_of_tests
 
 _EMITTING = ("emit", "format")
 _FORMATTING = ("format", "formatException", "formatMessage", "formatStack", "formatTime")
 _QUEUES = "logging.handlers.QueueHandler"
+
+_ATTACHED = ("attached to loggers",)
+_ROOT = ""
+"""The name of the root logger."""
+
+_ANY: frozenset[str | None] = frozenset([None])
+_MOST_STEPS = 4
+"""The largest number of names that are followed to where a logger is made."""
 
 
 def log_handlers(inference: Inference) -> LogHandlers:
@@ -58,3 +89,182 @@ def _replaces_lock(place: Place) -> bool:
             for site in index.call_sites
         )
     )
+
+
+class Attached:
+    """Finds the methods of handlers and filters that a logger runs.
+
+    Those that tests attach are left out. Loggers are distinguished by the names that they are made
+    with; a logger of an unknown name runs the handlers of the root logger. Each package has a root
+    logger of its own: those that are scanned together need not run in one process.
+    """
+
+    def __init__(self, inference: Inference) -> None:
+        self._inference = inference
+        self._handlers: dict[str, dict[str, None]] | None = None
+        self._filters: dict[str, dict[str, None]] = {}
+
+    def forget(self) -> None:
+        """Drop what was found."""
+        self._handlers = None
+
+    def methods(self, scope: Scope, path: AccessPath) -> tuple[str, ...]:
+        """Return the keys of what ``path``, a method of a logger or of `logging`, runs."""
+        trace = self._inference.project.trace
+        handlers = self._handlers
+        if handlers is None:
+            handlers = self._handlers = {}
+            self._filters = {}
+            begun = trace.begin()
+            self._find(handlers)
+            trace.end(begun, _ATTACHED)
+        else:
+            trace.use(_ATTACHED)
+        if not handlers and not self._filters:
+            return ()
+        found: dict[str, None] = {}
+        for name in self._names_of_path(scope, path):
+            if name is not None:
+                found |= self._filters.get(name or _root(scope.index), {})
+            for each in _parents(name, scope.index):
+                found |= handlers.get(each, {})
+        return tuple(found)
+
+    def _find(self, handlers: dict[str, dict[str, None]]) -> None:
+        sites = self._inference.project.call_sites
+        for attaching, method in ATTACHING.items():
+            by_logger = handlers if method == "emit" else self._filters
+            for index, site in sites.named(attaching):
+                callee = site.call.callee
+                if is_of_tests(index.module):
+                    continue
+                scope = scope_of(index, site.function)
+                for value in _attached(site.call):
+                    runs = self._runs(value, scope, method)
+                    for name in self._names(_receiver(callee), scope) if runs else ():
+                        if name is not None:
+                            by_logger.setdefault(name or _root(index), {}).update(runs)
+
+    def _runs(self, value: Value, scope: Scope, method: str) -> dict[str, None]:
+        """Return the functions of the project that handle or filter a record, by their keys."""
+        found: dict[str, None] = {}
+        for kind in self._inference.value(value, scope):
+            match kind:
+                case InstanceType(cls=cls):
+                    names = ("handle", method) if method == "emit" else (method,)
+                    methods = [self._inference.attributes.method(cls, name) for name in names]
+                    runs = next((each for each in methods if each is not None), None)
+                case FunctionType() if method == "filter":
+                    runs = kind
+                case _:
+                    runs = None
+            if runs is not None:
+                found[runs.key] = None
+        return found
+
+    def _names_of_path(self, scope: Scope, path: AccessPath) -> frozenset[str | None]:
+        """Return the names of the loggers whose method a path is; None: not known."""
+        fields = [field for field in path.fields if isinstance(field, str)]
+        if len(fields) != len(path.fields):
+            return _ANY
+        return self._names(_receiver(Ref((path.root_name, *fields))), scope)
+
+    def _names(
+        self, value: Value | None, scope: Scope, depth: int = _MOST_STEPS
+    ) -> frozenset[str | None]:
+        """Return the names of the loggers that a value may be; None: not known."""
+        match value:
+            case CallValue(callee=callee, arguments=arguments):
+                if NameType("logging.getLogger") not in self._inference.value(callee, scope):
+                    return _ANY
+                return frozenset([_name(arguments, scope)])
+            case Ref(names=names) if depth:
+                types = self._inference.names(names, scope)
+                if types == (NameType("logging"),) or types == (NameType("logging.root"),):
+                    return frozenset([_ROOT])
+                bound = self._bound(names, scope)
+                found = [self._names(each, where, depth - 1) for each, where in bound]
+                return frozenset[str | None]().union(*found) if found else _ANY
+            case _:
+                return _ANY
+
+    def _bound(self, names: tuple[str, ...], scope: Scope) -> list[tuple[Value, Scope]]:
+        """Return what a dotted name is bound to, each with the scope that it is written in."""
+        *holder, name = names
+        if holder:
+            found: list[tuple[Value, Scope]] = []
+            for kind in self._inference.names(tuple(holder), scope):
+                match kind:
+                    case InstanceType(cls=cls) | ClassType(cls=cls):
+                        for place in self._inference.attributes.slot(cls, name).places:
+                            index, binding = place.owner.index, place.binding
+                            cls_name = "" if binding.function else place.owner.qualname
+                            where = scope_of(index, binding.function, cls_name)
+                            found.append((binding.value, where))
+                    case ModuleType(index=index):
+                        found += _of_module(name, index)
+                    case _:
+                        pass
+            return found
+        decl = scope.decl
+        while decl is not None:
+            if name in decl.locals:
+                where = scope_of(scope.index, decl.qualname)
+                return [(binding.value, where) for binding in decl.locals[name]]
+            decl = scope.index.functions.get(decl.parent) if decl.parent else None
+        if name in scope.index.bindings:
+            return _of_module(name, scope.index)
+        target = scope.index.imports.get(name)
+        origin = self._inference.project.resolve(target, scope.index) if target else None
+        if origin is None or not origin.name:
+            return []
+        return [(Ref((origin.name, *origin.rest)), scope_of(origin.index))]
+
+
+def _attached(call: CallValue) -> list[Value]:
+    """Return what a call attaches: its first argument, or the elements of ``handlers``."""
+    lists = [value for keyword, value in call.keywords if keyword == "handlers"]
+    return [*call.arguments[:1], *map(Element, lists)]
+
+
+def _receiver(callee: Value) -> Value | None:
+    match callee:
+        case Ref(names=(*holder, _)) if holder:
+            return Ref(tuple(holder))
+        case AttributeValue(of=of):
+            return of
+        case _:
+            return None
+
+
+def _of_module(name: str, index: ModuleIndex) -> list[tuple[Value, Scope]]:
+    return [
+        (binding.value, scope_of(index, binding.function))
+        for binding in index.bindings.get(name, ())
+    ]
+
+
+def _name(arguments: tuple[Value, ...], scope: Scope) -> str | None:
+    """Return the name that is passed to `getLogger`; None: not known."""
+    match arguments:
+        case ():
+            return _ROOT
+        case (Literal(text=text), *_):
+            return _ROOT if text == "None" else text[1:-1]
+        case (Ref(names=("__name__",)), *_):
+            return scope.index.module
+        case _:
+            return None
+
+
+def _parents(name: str | None, index: ModuleIndex) -> Iterator[str]:
+    """Yield the names of the loggers whose handlers handle a record that a file logs."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
+    yield _root(index)
+
+
+def _root(index: ModuleIndex) -> str:
+    """Return a name for the root logger of the program that a file belongs to."""
+    return f":{index.module.partition('.')[0]}"

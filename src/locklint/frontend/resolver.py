@@ -41,6 +41,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     are the functions that a thread, task or future runs whose end the call waits for. ``is_hook``:
     it is a method of the caller's own object that does nothing, and that subclasses replace.
     ``possible`` are further functions that it may call: a guess, from which no finding follows.
+    ``logged`` are the methods of log handlers and filters that a logging call runs.
     """
 
     targets: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     awaited: tuple[str, ...] = ()
     is_hook: bool = False
     possible: tuple[str, ...] = ()
+    logged: tuple[str, ...] = ()
 
 
 class ContextManager(msgspec.Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ from locklint.frontend.dispatch import MAX_OVERRIDES, Dispatch
 from locklint.frontend.guesses import Guesses, is_open
 from locklint.frontend.inference import Inference
 from locklint.frontend.lock_by_use import lock_by_use, may_be_known_by_use
+from locklint.frontend.log_handlers import Attached
 from locklint.frontend.project import Project
 from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
 from locklint.frontend.slots import Place
@@ -44,6 +45,7 @@ from locklint.index.declarations import Binding, CallValue, ModuleIndex
 from locklint.ir.access_path import AccessPath, ElementField, Field, ResultField, Root
 from locklint.ir.cfg import MODULE_QUALNAME, split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode, without_elements
+from locklint.models.calls import is_logging
 from locklint.models.events import waits_for
 from locklint.models.plain_values import ATTRIBUTES
 from locklint.models.processes import is_lock_of_threads
@@ -96,6 +98,7 @@ class StaticResolver:
         self._file = file
         self._guesses = guesses
         self.dispatch = Dispatch(self.inference)
+        self._attached = Attached(self.inference)
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
         self._callees: dict[tuple[Asked, Scope, AccessPath], Callee] = {}
         # Most results are one of a few: each of these is one object.
@@ -118,6 +121,7 @@ class StaticResolver:
         self._shared.clear()
         self._narrowed.clear()
         self.walker.forget()
+        self._attached.forget()
         self.inference.forget()
         if self._guesses is not None:
             self._guesses.forget()
@@ -273,6 +277,8 @@ class StaticResolver:
                     callee = replace(callee, possible=self._possible(scope, path, callee))
                 if callee.bound and callee.targets and callee.constructs is None:
                     return replace(callee, receiver=self._receiver(scope, path, callee))
+                if callee.external is not None and is_logging(callee.external):
+                    return replace(callee, logged=self._attached.methods(scope, path))
                 if callee.external is not None and path.fields and waits_for(callee.external):
                     holders = self.walker.types(scope, path.parent())
                     return replace(callee, awaited=self.dispatch.run_by(holders))

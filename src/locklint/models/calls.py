@@ -165,6 +165,10 @@ def runs_at_once(dotted: str) -> bool:
     return calls_at_once(dotted) or dotted in _ITERATING_CALLS
 
 
+ATTACHING = {"addHandler": "emit", "addFilter": "filter", "basicConfig": "emit"}
+"""The functions that attach an object to a logger, with the method of it that the logger runs."""
+
+
 def is_logging(dotted: str) -> bool:
     """Return whether an external call hands a record to the handlers of a logger."""
     owner, _, method = dotted.rpartition(".")
