@@ -16,7 +16,7 @@ from locklint.frontend.callbacks import is_of_loop, kept_in, observed_in
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.operands import Operands
-from locklint.frontend.resolver import Callee, Resolver
+from locklint.frontend.resolver import Callee, Collection, Resolver
 from locklint.frontend.spawning import registrations, spawns
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
@@ -474,6 +474,9 @@ class EffectPass:
             yield msgspec.structs.replace(
                 enter, manager=self._manager(enter.context, is_async=enter.is_async)
             )
+            for each in self._each_lock(context):
+                mode = each.mode or each.api.with_mode
+                yield Acquire(enter.span, each, BY_WITH, mode, None, None, enter)
             return
         is_usable = lock.api.acquire_forms or lock.api.with_ok or lock.api.async_with_ok
         if not is_usable and lock.mode is None:
@@ -544,6 +547,9 @@ class EffectPass:
         given = self._given_by_acquire.get(context) if isinstance(context, AccessPath) else None
         lock = given or self._operands.lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
+            for each in reversed(self._each_lock(context)):
+                mode = each.mode or each.api.with_mode
+                yield Release(exit_.span, each, BY_WITH, mode, None, exit_.exceptional)
             manager = self._manager(context, is_async=exit_.is_async)
             yield msgspec.structs.replace(exit_, manager=manager)
             return
@@ -552,6 +558,38 @@ class EffectPass:
             return
         mode = lock.mode or lock.api.with_mode
         yield Release(exit_.span, lock, BY_WITH, mode, None, exit_.exceptional)
+
+    def _each_lock(self, context: Operand) -> list[LockRef]:
+        """Return the locks of a collection that a context manager acquires.
+
+        Return nothing if one of them is not known.
+        """
+        if not isinstance(context, AccessPath):
+            return []
+        path, call = self._definitions.expand(context), self._definitions.call(context)
+        if path is None or call is None:
+            return []
+        collection = self._operands.manager(path).each_of
+        items = self._items(call, collection) if collection is not None else ()
+        locks = [self._operands.lock(item) for item in items]
+        return [each for each in locks if each is not None] if None not in locks else []
+
+    def _items(self, call: Call, collection: Collection) -> tuple[Operand, ...]:
+        """Return the elements of an argument, if they are written down."""
+        if any(argument.star for argument in call.arguments):
+            return ()
+        plain = [argument.value for argument in call.arguments if argument.name is None]
+        if collection.rest:
+            return tuple(plain[collection.position :])
+        named = [each.value for each in call.arguments if each.name == collection.name]
+        values: list[Operand] = named or plain[collection.position : collection.position + 1]
+        for value in values:
+            if isinstance(value, AccessPath) and value.is_variable:
+                bound = self._definitions.values(value)
+                value = bound[0] if len(bound) == 1 else value
+            if isinstance(value, Display):
+                return value.items
+        return ()
 
     def _manager(self, context: Operand, *, is_async: bool = False) -> Manager | None:
         if not isinstance(context, AccessPath):

@@ -148,16 +148,16 @@ def _own_uses(attributes: Attributes, cls: ClassRef, name: str) -> Iterator[tupl
 
 
 def _element_uses(attributes: Attributes, cls: ClassRef, kept: str) -> Iterator[tuple[str, bool]]:
-    """Yield what the methods of a class do with the elements of an attribute, in loops."""
+    """Yield what the methods of a class do with the elements of an attribute they go through."""
     for method in attributes.methods(cls):
-        for name in method.locals:
+        for name in (*method.locals, *method.comprehensions):
             if _collection(method, name) == kept:
                 yield from _uses(method, name)
 
 
 def _collection(method: FunctionDecl, variable: str) -> str:
     """Return the attribute of a method's object of which a variable is some element, if any."""
-    bindings = method.locals.get(variable, ())
+    bindings = method.locals.get(variable) or method.comprehensions.get(variable, ())
     if len(bindings) != 1 or not isinstance(bindings[0].value, Element):
         return ""
     value = bindings[0].value.of

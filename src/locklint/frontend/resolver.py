@@ -60,6 +60,14 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     logged: tuple[str, ...] = ()
 
 
+class Collection(msgspec.Struct, frozen=True, gc=False):
+    """An argument with locks: a collection, or all positional ones from a place on (``rest``)."""
+
+    name: str
+    position: int
+    rest: bool = False
+
+
 class ContextManager(msgspec.Struct, frozen=True, gc=False):
     """A `with` item that is not a lock.
 
@@ -68,7 +76,8 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
     (``contextlib.suppress``, ``contextlib.ExitStack``, ``builtins.open``). ``async_enter`` and
     ``async_exit`` are the methods for ``async with``, where the class has any; a class that has no
     others has them as ``enter`` and ``exit`` too. ``certain``: it is nothing else.
-    ``receiver_classes`` are the keys of the classes whose methods these are.
+    ``receiver_classes`` are the keys of the classes whose methods these are. ``each_of`` is the
+    argument whose elements, which are locks, the generator acquires and releases.
     """
 
     enter: str | None = None
@@ -79,6 +88,7 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
     async_exit: str | None = None
     certain: bool = False
     receiver_classes: tuple[str, ...] = ()
+    each_of: Collection | None = None
 
 
 class Resolver(Protocol):

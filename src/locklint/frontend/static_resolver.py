@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.frontend.canonical import Walker
+from locklint.frontend.collective_locks import taken_collection
 from locklint.frontend.copied_locks import attribute_with_lock
 from locklint.frontend.dispatch import MAX_OVERRIDES, Dispatch
 from locklint.frontend.guesses import Guesses, is_open
@@ -329,7 +330,9 @@ class StaticResolver:
             match kind:
                 case ManagerType(function=generator):
                     key = self.dispatch.decorations.called(generator)
-                    return ContextManager(generator=key, certain=len(known) == 1)
+                    certain = len(known) == 1
+                    collection = taken_collection(generator) if certain else None
+                    return ContextManager(generator=key, certain=certain, each_of=collection)
                 case InstanceType(cls=cls, confidence=confidence):
                     sure = len(types) == 1 and confidence is Confidence.HIGH
                     return replace(self._methods(cls), certain=sure, receiver_classes=(cls.key,))
