@@ -21,7 +21,7 @@ from locklint.ir.event import Event
 from locklint.ir.hierarchy import Classes
 from locklint.ir.instruction import Constant, LiteralValue
 from locklint.ir.lock import Exactness, LockRef, Mode
-from locklint.ir.means import Implicit
+from locklint.ir.means import BY_FREEING, Implicit
 
 UNKNOWN_ROOT = "?"
 """The root of a path that a function has no name for; it equals nothing."""
@@ -302,6 +302,17 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
     def is_innermost(self) -> bool:
         """Return whether the function itself holds a lock there, and none of its callees does."""
         return bool(self.held) and not self.inside and not self.is_concurrent
+
+    @property
+    def is_of_freed(self) -> bool:
+        """Return whether the lock is one of an object that is freed: no other thread holds it."""
+        return any(
+            pair.implicit == BY_FREEING
+            and pair.inner is not None
+            and (lock := pair.inner.event.lock) is not None
+            and lock.path.root is Root.SELF
+            for pair in self.chain()
+        )
 
     def all_held(self) -> tuple[Held, ...]:
         """Everything that is held, outermost first."""

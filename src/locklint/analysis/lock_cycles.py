@@ -55,6 +55,7 @@ class ObstacleKind(Enum):
     OLDER = "each step leads to an older object"
     GATE = "both are behind one lock"
     NOT_PARALLEL = "they do not run at the same time"
+    FREED = "no other thread holds a lock of an object that is freed"
     ONE_THREAD = "one thread goes there and waits for itself"
 
 
@@ -175,6 +176,8 @@ def obstacle(chosen: Sequence[Witness], threads: Threads, is_alone: IsAlone) -> 
         following = chosen[(position + 1) % len(chosen)]
         if witness.target.mode is following.source.mode is Mode.SHARED:
             return Obstacle(ObstacleKind.READERS, witness, following)
+        if witness.pair.is_of_freed:
+            return Obstacle(ObstacleKind.FREED, witness, following)
         waited, held = witness.target.holder, following.source.holder
         if waited is not None and held is not None and waited.is_other_than(held):
             return Obstacle(ObstacleKind.OTHER_OBJECT, witness, following)

@@ -9,8 +9,8 @@ their callers::
             lock.acquire()
 
 ``all(lock.acquire() for lock in self.locks)`` is such a loop as well. What it has acquired before
-one of the locks fails stays acquired, so that it counts as an acquire whatever it gives. A loop may
-release those locks alone that are locked.
+one of the locks fails stays acquired, so that its result makes no difference. A loop may release
+those locks alone that are locked.
 """
 
 from __future__ import annotations

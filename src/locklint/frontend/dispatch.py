@@ -35,8 +35,9 @@ from locklint.frontend.value_types import (
     Types,
     scope_of,
 )
-from locklint.index.declarations import CallValue, FunctionDecl, Ref, Value
+from locklint.index.declarations import CallValue, FunctionDecl, Literal, Ref, Value
 from locklint.ir.access_path import AccessPath, Root
+from locklint.models.registrations import FINALIZER
 from locklint.models.spawns import PROCESS_CLASSES, THREAD_CLASSES
 
 MAX_OVERRIDES = 12
@@ -278,6 +279,39 @@ class Dispatch:
             certain=len(receiver) == 1 and _is_sure(receiver[0]),
             receiver_classes=_keys(receivers),
         )
+
+    def finalizer(self, name: str, holders: Types, held: Types) -> Callee:
+        """Return the finalizers of what an attribute loses when it is bound again.
+
+        Only objects that the class of the attribute's object has made for it alone are lost then.
+        Another reference may still keep one, so that it may run, but need not.
+        """
+        found: dict[str, None] = {}
+        for kind in held:
+            method = None
+            if isinstance(kind, InstanceType):
+                method = self.inference.attributes.method(kind.cls, FINALIZER)
+            if method is not None:
+                found[method.key] = None
+        is_own = bool(found) and all(
+            isinstance(holder, InstanceType) and self._makes_all(holder.cls, name)
+            for holder in holders
+        )
+        return Callee(overrides=tuple(found), bound=True) if is_own else Callee()
+
+    def _makes_all(self, cls: ClassRef, name: str) -> bool:
+        """Return whether each binding of an attribute makes an object on the spot, or is None."""
+        places = self.inference.attributes.slot(cls, name).places
+        for place in places:
+            value = place.binding.value
+            if isinstance(value, CallValue):
+                scope = scope_of(place.owner.index, place.binding.function)
+                callees = self.inference.value(value.callee, scope)
+                if not all(isinstance(callee, ClassType) for callee in callees):
+                    return False
+            elif value != Literal("None") and not place.binding.is_declaration:
+                return False
+        return bool(places)
 
     def run_by(self, types: Types) -> tuple[str, ...]:
         """Return the functions that threads, tasks and futures of some types run."""

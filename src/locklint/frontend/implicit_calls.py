@@ -21,7 +21,15 @@ from locklint.ir.instruction import (
     Operate,
     Read,
 )
-from locklint.ir.means import BY_ITER, BY_LOG, BY_PROPERTY, Implicit, ImplicitKind, OperateKind
+from locklint.ir.means import (
+    BY_FREEING,
+    BY_ITER,
+    BY_LOG,
+    BY_PROPERTY,
+    Implicit,
+    ImplicitKind,
+    OperateKind,
+)
 from locklint.models.calls import (
     CALLED,
     POSITIONS,
@@ -30,6 +38,7 @@ from locklint.models.calls import (
     may_call_at_once,
     named_in,
 )
+from locklint.models.registrations import FINALIZER
 
 FORMAT = ("__format__", "__str__", "__repr__")
 TEXT = ("__str__", "__repr__")
@@ -114,9 +123,12 @@ class ImplicitCalls:
                     if callee.targets:
                         path = _asked(target, callee)
                         yield self._call(span, path, callee, BY_PROPERTY, (argument,))
+                    yield from self._finalized(span, target)
             case Operate(span=span, kind=OperateKind.DELETE, operands=(path,)):
                 if path.is_element:
                     yield from self._special(span, path.parent(), ("__delitem__",), _by("del"))
+                else:
+                    yield from self._finalized(span, path)
             case Operate(span=span, kind=OperateKind.ITERATE, operands=(path,)):
                 # The result of `__iter__` is mostly the object itself, if that has `__next__` too.
                 yield from self._special(span, path, ("__iter__",), _by("iterate"))
@@ -158,6 +170,16 @@ class ImplicitCalls:
     def of_test(self, span: Span, path: AccessPath) -> Iterator[Call]:
         """The calls that a test of the truth of a value makes."""
         yield from self._special(span, path, BUILTINS["builtins.bool"], _by("bool()"))
+
+    def _finalized(self, span: Span, path: AccessPath) -> Iterator[Call]:
+        """Yield the call of the finalizer of what an attribute loses.
+
+        A constructor binds attributes for the first time.
+        """
+        if path.is_own_attribute and not self._key.endswith(".__init__"):
+            callee = self._resolver.operator(self._key, path, FINALIZER)
+            if callee.overrides:
+                yield self._call(span, path.field(FINALIZER), callee, BY_FREEING)
 
     def _logged(self, span: Span, arguments: tuple[CallArgument, ...]) -> Iterator[Call]:
         """Yield the calls made by formatting a log record: the texts of its values."""

@@ -50,6 +50,7 @@ from locklint.models.calls import is_logging
 from locklint.models.events import waits_for
 from locklint.models.plain_values import ATTRIBUTES
 from locklint.models.processes import is_lock_of_threads
+from locklint.models.registrations import FINALIZER
 from locklint.models.table import LockTable
 
 
@@ -286,6 +287,9 @@ class StaticResolver:
                 return callee
             case str():
                 receiver = self.walker.types(scope, path)
+                if question == FINALIZER:
+                    holders = self.walker.types(scope, path.parent())
+                    return self.dispatch.finalizer(path.name, holders, receiver)
                 return self.dispatch.special(receiver, question)
             case _:
                 receiver = self.walker.types(scope, path.parent())

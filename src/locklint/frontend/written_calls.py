@@ -28,6 +28,7 @@ from locklint.ir.event import EventKind
 from locklint.ir.means import Use
 from locklint.models.calls import LOGGING_METHODS
 from locklint.models.events import event_of, event_of_method
+from locklint.models.registrations import FINALIZER
 
 _LONGEST = 1000
 """The largest number of characters of written-out arguments, as in `frontend.definitions`."""
@@ -220,7 +221,11 @@ class WrittenCalls(msgspec.Struct):
                 uses |= dict.fromkeys(_results(each.value), _USED_AS[kind])
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 function = names.get((each.lineno, each.name), function)
-            elif kind in _QUESTIONS and not (kind is ast.Attribute and each.attr not in properties):
+            elif kind in _QUESTIONS and (
+                kind is not ast.Attribute
+                or each.attr in properties
+                or (FINALIZER in special and each.ctx.__class__ is not ast.Load)
+            ):
                 for question, expression in _QUESTIONS[kind](each):
                     if kind is ast.Attribute or question in _BY_PATH or question in special:
                         path = _path(expression, scope_of(index, function), resolver.walker.root_of)
@@ -280,8 +285,10 @@ def _call(node: ast.Call) -> Questions:
 def _attribute(node: ast.Attribute) -> Questions:
     if isinstance(node.ctx, ast.Load):
         yield Question.READ, node
-    elif isinstance(node.ctx, ast.Store):
+        return
+    if isinstance(node.ctx, ast.Store):
         yield Question.BIND, node
+    yield FINALIZER, node  # The attribute loses what it held.
 
 
 def _subscript(node: ast.Subscript) -> Questions:

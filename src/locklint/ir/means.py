@@ -28,6 +28,7 @@ class ImplicitKind(IdentityEnum):
     WITH = "with"
     LOG = "log"  # the text of a record is made
     ITER = "iter"  # `iter()`, which goes through nothing yet
+    FREE = "free"  # an object is freed
     OTHER = "other"  # an operator, a statement, or a function that calls what it is given
 
 
@@ -49,6 +50,7 @@ BY_MANAGER = Implicit(ImplicitKind.WITH, "with")
 
 BY_LOG = Implicit(ImplicitKind.LOG, "log")
 BY_ITER = Implicit(ImplicitKind.ITER, "iter()")
+BY_FREEING = Implicit(ImplicitKind.FREE, "__del__")
 
 
 class AwaitForm(IdentityEnum):
