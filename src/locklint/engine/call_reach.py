@@ -184,7 +184,7 @@ class CallReach:
             yield from found.overrides
             yield from found.runs
             yield from found.possible
-            yield from found.logged
+            yield from found.inside
 
     def _is_event(self, use: WrittenUse, found: Callee) -> bool:
         if named_in(self._blocking, found.targets, found.external) is not None:

@@ -147,6 +147,16 @@ class Arguments:
         is_element = any(kind.exactness is Exactness.ELEMENT for kind in locks)
         return passed if is_one and not is_element and len(locks) == len(passed) else ()
 
+    def passed(
+        self,
+        decl: FunctionDecl,
+        position: int,
+        index: ModuleIndex,
+        value: Callable[[Value, Scope], Types],
+    ) -> Types:
+        """Return what ``value`` makes of the arguments that calls pass for a parameter."""
+        return self._from_calls(decl, decl.parameters[position], position, index, value)
+
     def _by_place(self, argument: Value, scope: Scope) -> Types:
         """Return the value of an argument; a lock that a constructor hands on keeps its place."""
         decl = scope.decl

@@ -10,12 +10,14 @@ from locklint.core.source import Span
 from locklint.frontend.attributes import DESCRIPTOR_METHODS
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.resolver import Callee, Resolver
+from locklint.frontend.sent_coroutines import RESUME
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import split_key
 from locklint.ir.instruction import (
     Assign,
     Call,
     CallArgument,
+    Constant,
     FunctionRef,
     Instruction,
     Operate,
@@ -29,6 +31,7 @@ from locklint.ir.means import (
     Implicit,
     ImplicitKind,
     OperateKind,
+    Use,
 )
 from locklint.models.calls import (
     CALLED,
@@ -143,10 +146,15 @@ class ImplicitCalls:
             ):
                 given = [argument for argument in instruction.arguments if not argument.star]
                 yield from self._calls_of(instruction, given, name)
+            case Call(span=span, external=None, callee=AccessPath() as path) if (
+                path.fields and path.name == RESUME and _passes_none(instruction)
+            ):
+                yield from self._run_inside(span, path, _by("send()"), Use.AWAITED)
             case Call(span=span, external=str() as external, arguments=arguments):
                 if is_logging(external):
                     yield from self._logged(span, arguments)
-                    yield from self._handled(span, instruction.callee)
+                    # The level of a record decides whether they run.
+                    yield from self._run_inside(span, instruction.callee, _by("logging"))
                     return
                 if calls_at_once(external):
                     yield from self._called_at_once(instruction, external)
@@ -188,16 +196,15 @@ class ImplicitCalls:
                 if argument.name is None:
                     yield from self._special(span, argument.value, TEXT, BY_LOG)
 
-    def _handled(self, span: Span, path: AccessPath | None) -> Iterator[Call]:
-        """Yield the call of what the program has attached to a logger.
-
-        The level of a record decides whether that runs.
-        """
+    def _run_inside(
+        self, span: Span, path: AccessPath | None, what: Implicit, use: Use = Use.DISCARDED
+    ) -> Iterator[Call]:
+        """Yield the call of what the code of a library may run on behalf of the program."""
         expanded = self._definitions.expand(path) if path is not None else None
         if expanded is not None:
-            found = self._resolver.callee(self._key, expanded).logged
+            found = self._resolver.callee(self._key, expanded).inside
             if found:
-                yield self._call(span, None, Callee(overrides=found), _by("logging"))
+                yield replace(self._call(span, None, Callee(overrides=found), what), use=use)
 
     def _called_at_once(self, call: Call, external: str) -> Iterator[Call]:
         """The function that a call is given and calls before it returns."""
@@ -276,3 +283,7 @@ def _asked(path: AccessPath, callee: Callee) -> AccessPath:
     """The path of what an attribute runs: a property of its object, or a method of its own."""
     name = callee.targets[0].rpartition(".")[2] if callee.targets else ""
     return path.field(name) if name in DESCRIPTOR_METHODS else path
+
+
+def _passes_none(call: Call) -> bool:
+    return [argument.value for argument in call.arguments] == [Constant(None)]

@@ -41,7 +41,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     are the functions that a thread, task or future runs whose end the call waits for. ``is_hook``:
     it is a method of the caller's own object that does nothing, and that subclasses replace.
     ``possible`` are further functions that it may call: a guess, from which no finding follows.
-    ``logged`` are the methods of log handlers and filters that a logging call runs.
+    ``inside`` are the functions that code of a library runs then: handlers and filters of a
+    logger, or the coroutines that `send` resumes.
     """
 
     targets: tuple[str, ...] = ()
@@ -57,7 +58,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     awaited: tuple[str, ...] = ()
     is_hook: bool = False
     possible: tuple[str, ...] = ()
-    logged: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
 
 
 class Collection(msgspec.Struct, frozen=True, gc=False):

@@ -19,6 +19,7 @@ from locklint.frontend.lock_by_use import lock_by_use, may_be_known_by_use
 from locklint.frontend.log_handlers import Attached
 from locklint.frontend.project import Project
 from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
+from locklint.frontend.sent_coroutines import RESUME, resumed
 from locklint.frontend.slots import Place
 from locklint.frontend.value_types import (
     ClassRef,
@@ -280,7 +281,9 @@ class StaticResolver:
                 if callee.bound and callee.targets and callee.constructs is None:
                     return replace(callee, receiver=self._receiver(scope, path, callee))
                 if callee.external is not None and is_logging(callee.external):
-                    return replace(callee, logged=self._attached.methods(scope, path))
+                    return replace(callee, inside=self._attached.methods(scope, path))
+                if path.fields and path.name == RESUME and callee == _NOTHING:
+                    return replace(callee, inside=resumed(self.inference, scope, path))
                 if callee.external is not None and path.fields and waits_for(callee.external):
                     holders = self.walker.types(scope, path.parent())
                     return replace(callee, awaited=self.dispatch.run_by(holders))
