@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from benchmarks.hard_shapes import SHAPES
+
 _IMPORT = "import threading\n\n"
 
 
@@ -244,5 +246,6 @@ PROGRAMS: dict[str, tuple[Callable[[int], str], int]] = {
     "attributes": (attributes, 800),
     "parameters": (parameters, 1600),
     "variables": (variables, 160),
+    **SHAPES,
 }
 """By name the programs, and the largest size that is measured."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
 
 import msgspec
 
@@ -346,8 +347,9 @@ class _Case:
         taken_by: Callable[[Instruction], frozenset[str]] = takes,
     ) -> Instruction | None:
         """Return what takes what was waited for, without a test, and does not put it there."""
-        for each in self._straight_after(block, index):
-            if names & taken_by(each):
+        following = list(self._straight_after(block, index))
+        for each, after in zip_longest(following, following[1:]):
+            if names & taken_by(each) and not _runs_own_method(after, each):
                 return each
             if any(change.name in names for change in changes_of(each)):
                 return None
@@ -425,6 +427,11 @@ class _Case:
             seen.add(previous)
             here = previous
             instructions = self._blocks[here].instructions
+
+
+def _runs_own_method(after: Instruction | None, each: Instruction) -> bool:
+    """Return whether an index or `del` runs a method of the program, which need not fail."""
+    return isinstance(after, Call) and after.implicit is not None and after.span == each.span
 
 
 def _place(changed: tuple[Function, Change]) -> tuple[Function, Span]:

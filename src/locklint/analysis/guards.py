@@ -138,7 +138,7 @@ def depends_on_shared(states: LockStates, span: Span) -> bool:
     """Return whether a test before the release at ``span`` depends on shared state."""
     return any(
         path.root not in (Root.LOCAL, Root.PARAMETER, Root.TEMP) or path.fields
-        for branch, _ in _tests_before(states.function, layout_of(states), span)
+        for branch, _ in _tests_at(states, span)
         for path in condition_paths(branch.condition)
     )
 
@@ -161,8 +161,16 @@ def _holds(block: BasicBlock, span: Span) -> bool:
 
 def guards_release(states: LockStates, span: Span) -> bool:
     """Return whether the release at ``span`` is under a test after which the function continues."""
-    tests = _tests_before(states.function, layout_of(states), span)
+    tests = _tests_at(states, span)
     return bool(tests) and all(goes_on for _, goes_on in tests)
+
+
+def _tests_at(states: LockStates, span: Span) -> list[tuple[Branch, bool]]:
+    """Return `_tests_before` a release; many acquires may have the same one."""
+    found: dict[Span, list[tuple[Branch, bool]]] = states.derived.setdefault("tests", {})
+    if span not in found:
+        found[span] = _tests_before(states.function, layout_of(states), span)
+    return found[span]
 
 
 def _tests_before(function: Function, layout: Layout, span: Span) -> list[tuple[Branch, bool]]:

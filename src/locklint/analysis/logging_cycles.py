@@ -11,40 +11,45 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_known
 from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
-from locklint.core.source import Span
 from locklint.ir.event import EventKind
 from locklint.ir.lock import Mode
 from locklint.ir.means import BY_LOG
 
 
 class LoggingCycle(msgspec.Struct, frozen=True, eq=False):
-    """``logs`` logs with ``held`` held; ``asks`` acquires it under a handler's lock."""
+    """``logs`` logs with ``held`` held; ``asks`` acquires it under a handler's lock.
+
+    ``others`` is the number of further places that log with it held.
+    """
 
     logs: CriticalPair
     held: Held
     asks: CriticalPair
+    others: int = 0
 
 
 def logging_cycles(
     composition: Composition, threads: Threads, handlers: frozenset[str]
 ) -> Iterator[LoggingCycle]:
-    """Return all of them, one for each logging call and lock.
+    """Return one for each lock and function that acquires it, with the shortest chain of calls.
 
-    ``handlers`` are the functions that `logging` calls with the lock of a handler held.
+    A program may log in many places of a section, and one change mends them all. ``handlers`` are
+    the functions that `logging` calls with the lock of a handler held.
     """
     asking = _asking(composition, handlers)
     if not asking:
         return
+    found: dict[tuple[str, str], list[LoggingCycle]] = defaultdict(list)
     for key in sorted(composition.pairs):
         if key in handlers:
             continue  # In the handler's own thread its lock is re-entrant.
-        found: dict[tuple[Span, str], LoggingCycle] = {}
         for pair in composition.pairs[key]:
             if pair.event.kind is not EventKind.LOG:
                 continue
@@ -54,9 +59,13 @@ def logging_cycles(
                 name = lock_name(held.lock)
                 for asks in asking.get(name, ()):
                     if _may_meet(pair, asks, threads):
-                        found.setdefault((pair.span, name), LoggingCycle(pair, held, asks))
+                        *_, last = asks.chain()
+                        found[name, last.function].append(LoggingCycle(pair, held, asks))
                         break
-        yield from (found[place] for place in sorted(found))
+    for cycles in found.values():
+        places = {(cycle.logs.function, cycle.logs.span): None for cycle in cycles}
+        best = min(cycles, key=lambda each: (each.logs.depth, each.logs.function, each.logs.span))
+        yield replace(best, others=len(places) - 1)
 
 
 def _may_meet(logs: CriticalPair, asks: CriticalPair, threads: Threads) -> bool:

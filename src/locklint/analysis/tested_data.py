@@ -167,6 +167,9 @@ def removes(instruction: Instruction) -> frozenset[str]:
     """Return the names of the containers from which an instruction takes what has to be there."""
     match instruction:
         case Call(callee=AccessPath() as callee) if callee.fields and callee.name in _TAKING:
+            # A method of the program's own may return None instead of failing.
+            if instruction.targets or instruction.overrides:
+                return frozenset()
             # With a default it does not fail; a key may be that of something else.
             if callee.name != "popitem" and len(instruction.arguments) > 1:
                 return frozenset()

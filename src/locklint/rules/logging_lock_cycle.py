@@ -60,8 +60,10 @@ def clear():
 
 ## Known limits
 
-The handler is assumed to be attached to the logger. Handlers that override `handle`, and handlers
-that only put records into a queue, are not reported.
+A lock is reported once for each function that acquires it while a record is handled, at the
+logging call to which the shortest chain of calls leads. The handler is assumed to be attached to
+the logger. Handlers that override `handle`, and handlers that only put records into a queue, are
+not reported.
 
 ## References
 
@@ -98,8 +100,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
             confidence=Confidence.MEDIUM,
             locks=(lock,),
             steps=[*story.steps(waits), *story.made(lock)],
-            help=f"log after releasing `{story.name(lock)}`",
+            help=f"log after releasing `{story.name(lock)}`{_elsewhere(found.others)}",
         )
+
+
+def _elsewhere(others: int) -> str:
+    if not others:
+        return ""
+    return f", here and at {others} other place{'s' if others > 1 else ''}"
 
 
 RULE = Rule(
