@@ -135,18 +135,37 @@ def _is_in_reach(function: Function, states: Mapping[str, LockStates]) -> bool:
     )
     if maker is None or function.class_key:
         return True  # A method comes with each object of its class.
-    names: set[AccessPath] = set()
-    used: set[AccessPath] = set()
-    for block in maker.function.blocks.values():
-        used.update(terminator_paths(block.terminator))
-        for instruction in block.instructions:
-            if isinstance(instruction, Assign) and instruction.target.is_variable:
-                value = instruction.value
-                if isinstance(value, FunctionRef) and value.qualname == function.qualname:
-                    names.add(instruction.target)
-                    continue
-            used.update(used_paths(instruction))
-    return not names or not names.isdisjoint(used)
+    if "nested" not in maker.derived:
+        maker.derived["nested"] = _Nested(maker.function)
+    nested: _Nested = maker.derived["nested"]
+    return nested.is_in_reach(function.qualname)
+
+
+class _Nested:
+    """The names of the functions that are nested in one, and what uses each path in it.
+
+    A use is one by a nested function, by its qualified name, or by the function's own code (empty).
+    """
+
+    def __init__(self, maker: Function) -> None:
+        self._names: dict[str, list[AccessPath]] = defaultdict(list)
+        self._users: dict[AccessPath, set[str]] = defaultdict(set)
+        for block in maker.blocks.values():
+            for path in terminator_paths(block.terminator):
+                self._users[path].add("")
+            for instruction in block.instructions:
+                user = ""
+                if isinstance(instruction, Assign) and instruction.target.is_variable:
+                    if isinstance(instruction.value, FunctionRef):
+                        user = instruction.value.qualname
+                        self._names[user].append(instruction.target)
+                for path in used_paths(instruction):
+                    self._users[path].add(user)
+
+    def is_in_reach(self, qualname: str) -> bool:
+        """Return whether something else than a nested function itself uses its name."""
+        names = self._names.get(qualname)
+        return not names or any(self._users.get(name, set()) - {qualname} for name in names)
 
 
 def depends_on_others(states: LockStates) -> bool:

@@ -40,7 +40,7 @@ def logging_cycles(
 ) -> Iterator[LoggingCycle]:
     """Return one for each lock and function that acquires it, with the shortest chain of calls.
 
-    A program may log in many places of a section, and one change mends them all. ``handlers`` are
+    A program may log in many places of a section, and one change fixes them all. ``handlers`` are
     the functions that `logging` calls with the lock of a handler held.
     """
     asking = _asking(composition, handlers)
