@@ -181,6 +181,9 @@ class ForeignWakes:
     ) -> Severity:
         if outer.depth > FEW_CALLS or waiter.is_timed:
             return Severity.INFO
+        is_for_tasks = self._is_for_tasks(outer)
+        if is_for_tasks and not is_one:
+            return Severity.INFO  # The thread and the tasks may have objects of their own.
         is_sure = (
             context in (Context.THREAD, Context.EXECUTOR)
             and waiter.is_plain
@@ -190,7 +193,7 @@ class ForeignWakes:
             and all(link.manner is not Manner.OVERRIDE for link in outer.chain())
             and lock.confidence is Confidence.HIGH
             and is_one
-            and not self._is_for_tasks(outer)
+            and not is_for_tasks
         )
         return Severity.ERROR if is_sure else Severity.WARNING
 

@@ -565,6 +565,10 @@ def _merge(chains: list[list[Ancestor]]) -> list[Ancestor] | None:
 
 def _nearest(files: Sequence[_File], dotted: str, near: ModuleIndex | None) -> _File | None:
     """Return the file of a module name that the file ``near`` imports, or None if that is open."""
+    if len(files) > 1:
+        # Python imports `system/__init__.py`, not the `system.py` beside that folder.
+        packages = {_root(file) for file in files if file.is_package}
+        files = [file for file in files if file.is_package or _root(file) not in packages]
     if near is None:
         return files[0] if len(files) == 1 else None
     root = _root(near)
