@@ -15,6 +15,12 @@ from locklint.analysis.written import without_comments
 
 _STATEMENT = re.compile(r"\s*(?:(?:async\s+)?with|global|from|import)\b")
 
+_USE = re.compile(
+    r"\s*\.\s*(?P<member>\w+)(?P<called>\()?"
+    r"|(?P<bound>\s*(?::[^=\n]+)?=\s*[\w.]+\()|(?P<itself>\()"
+)
+"""The text after a name, as far as it shows what is done to what it names."""
+
 _SET_ON_SELF = re.compile(
     r"(?<![\w.])self\.(\w+)\s*(?:(?:\[[^\]\n]*\]\s*)?=(?!=)"
     r"|\.(?:add|append|extend|insert|setdefault|update)\()"
@@ -45,21 +51,39 @@ def mentions(name: str, text: str) -> Iterator[Mention]:
     if name not in text:
         return
     code = without_comments(text)
-    pattern = re.compile(
-        rf"(?:(?P<owner>\bself|[\w)\]])\.)?(?<!\w){re.escape(name)}\b"
-        r"(?:\s*\.\s*(?P<member>\w+)(?P<called>\()?"
-        r"|(?P<bound>\s*(?::[^=\n]+)?=\s*[\w.]+\()|(?P<itself>\())?"
-    )
-    for found in pattern.finditer(code):
-        line = code.rfind("\n", 0, found.start()) + 1
-        yield Mention(
-            found["owner"] or "",
-            found["member"] or "",
-            bool(found["called"] or found["itself"]),
-            found["bound"] is not None,
-            _STATEMENT.match(code, line) is not None,
-            code.count("\n", 0, found.start()) + 1,
-        )
+    line, counted = 1, 0
+    at = code.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not _is_word(code[at - 1 : at]) and not _is_word(code[end : end + 1]):
+            line += code.count("\n", counted, at)
+            counted = at
+            found = _USE.match(code, end)
+            end = found.end() if found is not None else end
+            yield Mention(
+                _owner(code, at),
+                (found and found["member"]) or "",
+                found is not None and bool(found["called"] or found["itself"]),
+                found is not None and found["bound"] is not None,
+                _STATEMENT.match(code, code.rfind("\n", 0, at) + 1) is not None,
+                line,
+            )
+        at = code.find(name, end)
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _owner(code: str, at: int) -> str:
+    """Return ``self``, or the last character before the dot in front of a name; empty: none."""
+    if code[at - 1 : at] != ".":
+        return ""
+    before = code[max(at - 6, 0) : at - 1]
+    if before.endswith("self") and not _is_word(before[:-4]):
+        return "self"
+    last = before[-1:]
+    return last if _is_word(last) or last in (")", "]") else ""
 
 
 def attributes_of_self(method: str, text: str) -> frozenset[str]:
