@@ -126,6 +126,7 @@ def _call(call: Call, raises: Raises) -> Grade:
         return Grade.NEVER if call.safe else Grade.ACQUIRE
     if call.targets:
         grades = [raises(target, call) for target in call.targets]
+        grades += [each for key in call.overrides if (each := raises(key, call)) is not None]
         if call.external is not None and not call.safe:  # It may be this instead.
             grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
         likeliest = max(Grade.POSSIBLE if each is None else each for each in grades)

@@ -33,6 +33,7 @@ from locklint.ir.lock import LOCKING, Exactness, of_element
 from locklint.models.unknown_lock import UNKNOWN_LOCK, named_like_lock
 
 _CLASSES = frozenset("Lock RLock Semaphore BoundedSemaphore".split())
+_VARIABLES = (Root.PARAMETER, Root.LOCAL, Root.SELF)
 _COPIES = frozenset("iter list reversed sorted tuple".split())
 
 
@@ -51,12 +52,13 @@ def lock_by_use(
     ``path`` is canonical in ``scope``, and `may_be_known_by_use` holds for its ``types``.
     """
     decl = scope.decl
-    if decl is None or decl.is_async:
-        return None  # A task may use a lock of tasks.
-    if path.root_name in decl.tested:
+    if decl is None or path.root_name in decl.tested:
         return None  # It is known where a test says what it is.
     if not isinstance(path.last, str) or not named_like_lock(path.last):
         return None
+    if decl.is_async:
+        # A task may use a lock of tasks: its methods do not tell.
+        return _lock_of_object(attributes, decl, path)
     is_made = _are_made_as_locks(types)
     cls = ClassRef(scope.path, decl.class_name, scope.index) if decl.class_name else None
     own = cls if path.is_own_attribute else None
@@ -69,21 +71,26 @@ def lock_by_use(
     if cls is not None and kept:
         identity = of_element(f"{cls.identity}.{kept}")
         return _lock_used(_element_uses(attributes, cls, kept), identity)
-    if path.root not in (Root.PARAMETER, Root.LOCAL, Root.SELF) or not path.is_plain:
+    if path.root not in _VARIABLES or not path.is_plain:
         return None
-    if len(path.fields) == 1:
-        found = _lock_of_object(attributes, decl, path.root_name, path.last)
-        if found is not None:
-            return found
+    found = _lock_of_object(attributes, decl, path)
+    if found is not None:
+        return found
     return _lock_used(_uses(decl, path.root_name, path.fields), "")
 
 
 def _lock_of_object(
-    attributes: Attributes, decl: FunctionDecl, variable: str, attribute: str
+    attributes: Attributes, decl: FunctionDecl, path: AccessPath
 ) -> LockValue | None:
-    """Return the lock of the only class that has all attributes a function uses of a variable."""
+    """Return the lock of the only class that has all attributes a function uses of a variable.
+
+    The path is that of the variable's lock.
+    """
+    if path.root not in _VARIABLES or len(path.fields) != 1 or not isinstance(path.last, str):
+        return None
+    attribute = path.last
     holders = attributes.evaluator.project.lock_holders(attribute)
-    others = {*_used_attributes(decl, variable)} - {attribute} if holders else set()
+    others = {*_used_attributes(decl, path.root_name)} - {attribute} if holders else set()
     if not others:
         return None
     found = [cls for cls in holders if all(attributes.slot(cls, name) != Slot() for name in others)]

@@ -66,7 +66,8 @@ from locklint.analysis.events import Held
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name
 from locklint.analysis.suspension_story import suspension_steps
-from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.core.diagnostic import Confidence, Diagnostic, Severity
+from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef
 from locklint.rule import Rule
@@ -88,7 +89,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for pair, held in sorted(first.values(), key=lambda each: each[0].span):
             story = Story(program, pair)
             lock = held.lock
-            contended = not lock.kind.reentrant and any(
+            contended = _is_surely_shared(lock) and any(
                 _is_other_task(program, key, other) for other in waiting[lock.identity]
             )
             yield RULE.finding(
@@ -120,6 +121,15 @@ def _at_yields(program: Program, reported: set[tuple[str, str]]) -> Iterator[Dia
             steps=suspension_steps(program, found, "other tasks run here"),
             help="use a lock of asyncio, or release the lock before this",
         )
+
+
+def _is_surely_shared(lock: LockRef) -> bool:
+    """Return whether a lock excludes other tasks, and two of them certainly have the same one.
+
+    What a call is given may belong to that call alone.
+    """
+    is_passed = lock.path.root is Root.PARAMETER
+    return not (lock.kind.reentrant or is_passed or lock.confidence is Confidence.LOW)
 
 
 def _effect(lock: LockRef) -> str:
