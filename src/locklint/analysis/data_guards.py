@@ -125,6 +125,17 @@ class DataGuards:
                 work += callers
         return False
 
+    def is_called_with(self, lock: LockRef, function: Function) -> bool:
+        """Return whether a caller of a function holds the lock: it may be meant for such callers.
+
+        A caller that does not hold it need not be one of objects that threads share.
+        """
+        return any(
+            held.lock.identity == lock.identity
+            for edge in self._graph.callers.get(function.key, ())
+            for held in edge.held
+        )
+
     def is_of_one_thread(self, access: DataAccess) -> bool:
         """Return whether no other thread has the object yet, or any more, in all likelihood.
 

@@ -85,7 +85,8 @@ Info is what is mostly harmless. To bind a new object or a constant, or to clear
 prepares what other threads use later, or comes after them; a constant is reported only if it is
 tested and bound with the lock. So do `__enter__`, and what comes after a wait for a thread or an
 executor in the same method. A base class outside the program that is called with the lock held may
-call any method with it. Tasks need no lock where nothing awaits.
+call any method with it. A method that some callers call with the lock held is info. Tasks need no lock
+where nothing awaits.
 
 ## References
 
@@ -129,8 +130,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 continue
             example = datum.writes[0]
             made = made_step(program, datum.lock)
-            is_excused = guards.is_of_one_thread(one) or guards.may_be_held_by_base(
-                datum.lock, one.function
+            is_excused = (
+                guards.is_of_one_thread(one)
+                or guards.may_be_held_by_base(datum.lock, one.function)
+                or guards.is_called_with(datum.lock, one.function)
             )
             yield RULE.finding(
                 one.function,
