@@ -95,7 +95,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 function, leak.exception, program.lookup
             )
             severity = severity_of(leak.exception, fate.severity(proven))
-            if severity > Severity.INFO and _is_contradicted(program, function, leak):
+            if severity > Severity.INFO and (
+                _is_contradicted(program, function, leak) or _is_refusal(program, fate, leak)
+            ):
                 severity = Severity.INFO
             if fate.is_in_clean_up(leak.exception):
                 severity = Severity.INFO
@@ -140,6 +142,19 @@ def _is_contradicted(program: Program, function: Function, leak: Leak) -> bool:
         return False
     place = leak.exception.cause.span, within.function.key, within.cause.span
     return is_contradicted(program.call_graph, function.key, *place)
+
+
+def _is_refusal(program: Program, fate: Fate, leak: Leak) -> bool:
+    """Return whether the release itself raises, by a statement in the function that releases.
+
+    Such a statement mostly refuses to release what the caller does not hold.
+    """
+    within = raised_within(fate.states.function, leak.exception, program.lookup)
+    return (
+        leak.exception.cause.span in fate.release_spans
+        and within is not None
+        and within.cause.kind is CauseKind.RAISE
+    )
 
 
 RULE = Rule(
