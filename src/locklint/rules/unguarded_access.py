@@ -85,8 +85,8 @@ Info is what is mostly harmless. To bind a new object or a constant, or to clear
 prepares what other threads use later, or comes after them; a constant is reported only if it is
 tested and bound with the lock. So do `__enter__`, and what comes after a wait for a thread or an
 executor in the same method. A base class outside the program that is called with the lock held may
-call any method with it. A method that some callers call with the lock held is info. Tasks need no lock
-where nothing awaits.
+call any method with it. A method that some callers call with the lock held is info. Tasks need no
+lock where nothing awaits.
 
 ## References
 
