@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Set
 
 from locklint.analysis.acquisitions import Fate
 from locklint.analysis.events import LockStates
-from locklint.analysis.layout import Layout, layout_of
+from locklint.analysis.layout import Layout, layout_in, layout_of
 from locklint.core.source import Span
 from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
@@ -24,7 +24,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths, operand_paths
-from locklint.ir.terminator import Branch, Jump, Raise, Return
+from locklint.ir.terminator import Branch, Condition, Jump, Raise, Return
 
 
 def is_guarded_release(fate: Fate) -> bool:
@@ -157,6 +157,18 @@ def can_be_passed_by(function: Function, span: Span) -> bool:
 
 def _holds(block: BasicBlock, span: Span) -> bool:
     return any(instruction.span == span for instruction in block.instructions)
+
+
+def conditions_before(function: Function, span: Span) -> list[Condition]:
+    """Return the conditions of the branches that lead directly to a `raise` at ``span``."""
+    before = layout_in(function).before
+    branches = [
+        function.blocks[each].terminator
+        for block in function.blocks.values()
+        if isinstance(block.terminator, Raise) and block.terminator.span == span
+        for each in before[block.id]
+    ]
+    return [each.condition for each in branches if isinstance(each, Branch)]
 
 
 def guards_release(states: LockStates, span: Span) -> bool:

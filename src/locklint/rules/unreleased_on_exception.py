@@ -61,7 +61,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, by_cause, fates, severity_of
-from locklint.analysis.guards import is_guarded_release
+from locklint.analysis.guards import conditions_before, is_guarded_release
 from locklint.analysis.hand_off import is_given_to_others
 from locklint.analysis.hold import CauseKind
 from locklint.analysis.late_releases import shielded_awaits
@@ -78,7 +78,9 @@ from locklint.analysis.story import (
     worst_leak,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
+from locklint.ir.operands import condition_paths
 from locklint.rule import Rule
 
 
@@ -147,14 +149,16 @@ def _is_contradicted(program: Program, function: Function, leak: Leak) -> bool:
 def _is_refusal(program: Program, fate: Fate, leak: Leak) -> bool:
     """Return whether the release itself raises, by a statement in the function that releases.
 
-    Such a statement mostly refuses to release what the caller does not hold.
+    Such a statement mostly refuses to release what the caller does not hold. A test of what the
+    caller passes is something else.
     """
+    if leak.exception.cause.span not in fate.release_spans:
+        return False
     within = raised_within(fate.states.function, leak.exception, program.lookup)
-    return (
-        leak.exception.cause.span in fate.release_spans
-        and within is not None
-        and within.cause.kind is CauseKind.RAISE
-    )
+    if within is None or within.cause.kind is not CauseKind.RAISE:
+        return False
+    tests = conditions_before(within.function, within.cause.span)
+    return not any(path.root is Root.PARAMETER for test in tests for path in condition_paths(test))
 
 
 RULE = Rule(
