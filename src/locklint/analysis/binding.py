@@ -236,9 +236,12 @@ class Binding:
             case Root.CLOSURE:
                 return self._of_closure(path)
             case Root.GLOBAL:
+                module, name = parted_global(path.root_name)
+                if module is not None and module == self._caller.module:
+                    return msgspec.structs.replace(path, root_name=name)  # It is the caller's own.
                 if self._callee.module == self._caller.module:
                     return path
-                if parted_global(path.root_name)[0] is not None or "." in path.root_name:
+                if module is not None or "." in path.root_name:
                     return path  # It says by itself which module it is of.
                 name = global_of(self._callee.module, path.root_name)
                 return msgspec.structs.replace(path, root_name=name)

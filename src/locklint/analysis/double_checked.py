@@ -12,7 +12,7 @@ read the datum, and any method of the object that is not known.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -96,22 +96,30 @@ class _Point(msgspec.Struct, frozen=True):
 
 
 class DoubleChecks:
-    """The double-checked sections of a program."""
+    """The double-checked sections of a program.
+
+    ``at_import`` are functions that the code of their own module calls: no other thread can import
+    the module before that has ended, and then the data exists.
+    """
 
     def __init__(
         self,
         graph: CallGraph,
         functions: Mapping[str, Function],
         sources: Mapping[str, SourceFile],
+        at_import: Collection[str],
     ) -> None:
         self._graph = graph
+        self._at_import = at_import
         self.functions = functions
         self.data = TestedData(functions, sources)
 
     def found(self) -> Iterator[DoubleCheck]:
         """Yield those that are at fault, by function and place."""
         for key, states in self._graph.states.items():
-            if any(taken.waits for taken in states.taken) and not self._is_called_holding(key):
+            if key in self._at_import or self._is_called_holding(key):
+                continue
+            if any(taken.waits for taken in states.taken):
                 yield from _Sections(self, states.function).found()
 
     def _is_called_holding(self, key: str) -> bool:

@@ -236,6 +236,8 @@ class Presence:
     def _last(
         self, variable: AccessPath, block: BlockId, until: Instruction | None
     ) -> Instruction | None:
+        if until is None:
+            return self._defined[block].get(variable)
         last: Instruction | None = None
         for each in self.function.blocks[block].instructions:
             if each is until:
@@ -243,6 +245,18 @@ class Presence:
             if defined_path(each) == variable:
                 last = each
         return last
+
+    @cached_property
+    def _defined(self) -> dict[BlockId, dict[AccessPath, Instruction]]:
+        """The last instruction of each block that binds a path."""
+        return {
+            block.id: {
+                path: each
+                for each in block.instructions
+                if (path := defined_path(each)) is not None
+            }
+            for block in self.function.blocks.values()
+        }
 
     @cached_property
     def _before(self) -> dict[BlockId, set[BlockId]]:

@@ -383,7 +383,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def double_checks(self) -> tuple[DoubleCheck, ...]:
         """Return the data that is tested without a lock and made with it, in a faulty way."""
-        return tuple(DoubleChecks(self.call_graph, self.functions, self.sources).found())
+        checks = DoubleChecks(self.call_graph, self.functions, self.sources, self.module_calls)
+        return tuple(checks.found())
 
     @cached_property
     def racy_insertions(self) -> tuple[RacyInsertion, ...]:

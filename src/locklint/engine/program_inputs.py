@@ -203,13 +203,21 @@ class ProgramInputs:
         return log_handlers(self._resolver.inference)
 
     def module_calls(self) -> frozenset[str]:
-        """The functions that the code of their own module calls, by its bare names."""
-        return frozenset(
-            f"{file.index.key}:{name}"
-            for file in self._files.searched.values()
-            for name in file.index.called
-            if name in file.index.functions
-        )
+        """The functions that the code of their own module calls, by its bare names.
+
+        To call a class is to call the methods of its own that make an object.
+        """
+        found: set[str] = set()
+        for file in self._files.searched.values():
+            index = file.index
+            for name in index.called:
+                if name in index.functions:
+                    found.add(f"{index.key}:{name}")
+                elif name in index.classes:
+                    methods = index.classes[name].methods
+                    makers = [methods[each] for each in ("__new__", "__init__") if each in methods]
+                    found.update([f"{index.key}:{qualname}" for qualname in makers])
+        return frozenset(found)
 
     def unseen_callers(self) -> frozenset[str]:
         """The functions that something which was not lowered may call, by their bare names."""
