@@ -38,9 +38,10 @@ _ATTACHED = ("attached to loggers",)
 _ROOT = ""
 """The name of the root logger."""
 
+_ROOTS = ((NameType("logging"),), (NameType("logging.root"),))
 _ANY: frozenset[str | None] = frozenset([None])
-_MOST_STEPS = 4
-"""The largest number of names that are followed to where a logger is made."""
+_MOST_VALUES = 20
+"""The largest number of values that are looked at to find where a logger is made."""
 
 
 def log_handlers(inference: Inference) -> LogHandlers:
@@ -122,6 +123,7 @@ class Attached:
             trace.use(_ATTACHED)
         if not handlers and not self._filters:
             return ()
+        self._inference.begin()
         found: dict[str, None] = {}
         for name in self._names_of_path(scope, path):
             if name is not None:
@@ -138,6 +140,8 @@ class Attached:
                 callee = site.call.callee
                 if is_of_tests(index.module):
                     continue
+                # Each is a question of its own: together they would take too many steps for one.
+                self._inference.begin()
                 scope = scope_of(index, site.function)
                 for value in _attached(site.call):
                     runs = self._runs(value, scope, method)
@@ -169,24 +173,35 @@ class Attached:
             return _ANY
         return self._names(_receiver(Ref((path.root_name, *fields))), scope)
 
-    def _names(
-        self, value: Value | None, scope: Scope, depth: int = _MOST_STEPS
-    ) -> frozenset[str | None]:
+    def _names(self, value: Value | None, scope: Scope) -> frozenset[str | None]:
         """Return the names of the loggers that a value may be; None: not known."""
-        match value:
-            case CallValue(callee=callee, arguments=arguments):
-                if NameType("logging.getLogger") not in self._inference.value(callee, scope):
-                    return _ANY
-                return frozenset([_name(arguments, scope)])
-            case Ref(names=names) if depth:
-                types = self._inference.names(names, scope)
-                if types == (NameType("logging"),) or types == (NameType("logging.root"),):
-                    return frozenset([_ROOT])
-                bound = self._bound(names, scope)
-                found = [self._names(each, where, depth - 1) for each, where in bound]
-                return frozenset[str | None]().union(*found) if found else _ANY
-            case _:
+        found: set[str | None] = set()
+        seen: set[tuple[Value | None, Scope]] = set()
+        work = [(value, scope)]
+        while work:
+            here = work.pop()
+            if here in seen:
+                continue
+            seen.add(here)
+            if len(seen) > _MOST_VALUES:
                 return _ANY
+            match here:
+                case (CallValue(callee=callee, arguments=arguments), where):
+                    kinds = self._inference.value(callee, where)
+                    is_made = NameType("logging.getLogger") in kinds
+                    found.add(_name(arguments, where) if is_made else None)
+                case (Ref(names=names), where):
+                    types = self._inference.names(names, where)
+                    if types in _ROOTS:
+                        found.add(_ROOT)
+                        continue
+                    bound = self._bound(names, where)
+                    work += bound
+                    if not bound:
+                        found.add(None)
+                case _:
+                    found.add(None)
+        return frozenset(found)
 
     def _bound(self, names: tuple[str, ...], scope: Scope) -> list[tuple[Value, Scope]]:
         """Return what a dotted name is bound to, each with the scope that it is written in."""
