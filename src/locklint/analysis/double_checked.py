@@ -99,7 +99,7 @@ class DoubleChecks:
     """The double-checked sections of a program.
 
     ``at_import`` are functions that the code of their own module calls: no other thread can import
-    the module before that has ended, and then the data exists.
+    the module before that has ended, and then the data exists, but for elements by other keys.
     """
 
     def __init__(
@@ -117,10 +117,10 @@ class DoubleChecks:
     def found(self) -> Iterator[DoubleCheck]:
         """Yield those that are at fault, by function and place."""
         for key, states in self._graph.states.items():
-            if key in self._at_import or self._is_called_holding(key):
-                continue
-            if any(taken.waits for taken in states.taken):
-                yield from _Sections(self, states.function).found()
+            if any(taken.waits for taken in states.taken) and not self._is_called_holding(key):
+                for each in _Sections(self, states.function).found():
+                    if key not in self._at_import or each.target.has_element:
+                        yield each
 
     def _is_called_holding(self, key: str) -> bool:
         """Return whether a caller holds a lock: the first test may be made with it."""

@@ -125,16 +125,10 @@ def _call(call: Call, raises: Raises) -> Grade:
     if _is_logging(call.callee):
         return Grade.NEVER if call.safe else Grade.ACQUIRE
     if call.targets:
-        grades = [raises(target, call) for target in call.targets]
-        grades += [each for key in call.overrides if (each := raises(key, call)) is not None]
-        if call.external is not None and not call.safe:  # It may be this instead.
-            grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
-        likeliest = max(Grade.POSSIBLE if each is None else each for each in grades)
-        if likeliest is Grade.UNLIKELY:
-            return Grade.ACQUIRE  # Nothing in it raises but by a mistake: callers do not expect it.
-        # If only some of them fail in ordinary use, it is unknown whether one of those is called.
-        sure = all(each is not None and each >= Grade.LIKELY for each in grades)
-        return likeliest if sure else min(likeliest, Grade.POSSIBLE)
+        own = _of_targets(call, raises)
+        # The methods of subclasses can only make it likelier: the one that is named may run, too.
+        others = [each for key in call.overrides if (each := raises(key, call)) is not None]
+        return max(own, Grade.POSSIBLE) if any(each >= Grade.POSSIBLE for each in others) else own
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
     if _encodes(call):
@@ -160,6 +154,19 @@ def _call(call: Call, raises: Raises) -> Grade:
     # Others have chosen what a variable holds, and it may do anything.
     is_variable = call.callee is not None and call.callee.is_variable
     return Grade.LIKELY if is_variable else Grade.UNKNOWN
+
+
+def _of_targets(call: Call, raises: Raises) -> Grade:
+    """Return how likely the functions raise that a call names."""
+    grades = [raises(target, call) for target in call.targets]
+    if call.external is not None and not call.safe:  # It may be this instead.
+        grades.append(_GRADES[name_grade(call.external, len(call.arguments), runs_code=False)])
+    likeliest = max(Grade.POSSIBLE if each is None else each for each in grades)
+    if likeliest is Grade.UNLIKELY:
+        return Grade.ACQUIRE  # Nothing in it raises but by a mistake: callers do not expect it.
+    # If only some of them fail in ordinary use, it is unknown whether one of those is called.
+    sure = all(each is not None and each >= Grade.LIKELY for each in grades)
+    return likeliest if sure else min(likeliest, Grade.POSSIBLE)
 
 
 def run_by(call: Call) -> Iterator[str]:

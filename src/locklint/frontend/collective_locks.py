@@ -40,7 +40,7 @@ from locklint.ir.instruction import (
     TryAcquire,
     Unknown,
 )
-from locklint.ir.lock import LOCKING, Exactness, of_container
+from locklint.ir.lock import LOCKING, Exactness, LockRef, of_container
 from locklint.ir.means import OperateKind, Use
 from locklint.ir.parameter import Star
 from locklint.ir.terminator import Branch, Jump
@@ -48,9 +48,6 @@ from locklint.ir.terminator import Branch, Jump
 _COPIES = frozenset(f"builtins.{name}" for name in "iter list reversed sorted tuple".split())
 _MOST_BLOCKS = 4
 """The largest number of blocks of a loop's body: each test before a release has one."""
-
-_LOOKS = frozenset(("locked", "_is_owned"))
-"""Methods of a lock that only look at it."""
 
 
 class _Loop(msgspec.Struct, frozen=True):
@@ -178,9 +175,8 @@ def _loop(function: Function, head: BasicBlock, branch: Branch) -> _Loop | None:
                     if isinstance(each, Acquire) and len(body) > 1:
                         return None  # It acquires some of them.
                     found = each
-                case Call(callee=AccessPath() as callee) if callee.name in _LOOKS:
-                    if callee.parent() != first.target:
-                        return None
+                case Call(lock=LockRef() as asked) if asked.path == first.target:
+                    pass  # A method of the lock that only looks at it.
                 case Read():
                     pass
                 case _ if each is not first:
@@ -248,7 +244,8 @@ def _acquire_of_all(
 ) -> _Loop | None:
     """Return the loop that a call of `all` is, if a generator expression acquires for it.
 
-    What is returned at once is left out: whether all were acquired, the caller knows.
+    What is returned at once is left out: whether all were acquired, the caller knows. A test in the
+    expression chooses some of the locks.
     """
     value = call.arguments[0].value if len(call.arguments) == 1 else None
     generator = generators.get(value.qualname) if isinstance(value, FunctionRef) else None
@@ -271,7 +268,8 @@ def _acquire_of_all(
         for each in inner.instructions
         if isinstance(each, Assign)
     }
-    if not iterated or len(acquires) != 1 or acquires[0].lock.path not in variables:
+    tests = sum(isinstance(inner.terminator, Branch) for inner in generator.blocks.values())
+    if not iterated or len(acquires) != 1 or acquires[0].lock.path not in variables or tests > 1:
         return None
     collection = iterated[-1]
     if not isinstance(collection, AccessPath) or not collection.is_own_attribute:
