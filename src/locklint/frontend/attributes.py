@@ -529,7 +529,11 @@ class Attributes:
         if not places:
             return self._outside(cls, slot, name)
         home = places[-1].owner
-        return settle(self._bound(places), f"{home.identity}.{name}", Exactness.ONE)
+        types = self._bound(places)
+        if any(map(self._makes_locks, types)):
+            # `type(self).lock_class()` means that of the object's own class.
+            types = self._with_overrides(cls, name, types)
+        return settle(types, f"{home.identity}.{name}", Exactness.ONE)
 
     def _of_super(self, cls: ClassRef, name: str, of_class: bool) -> Types:
         receiver: InstanceType | ClassType = ClassType(cls) if of_class else InstanceType(cls)
