@@ -51,6 +51,8 @@ def release(
         shared = LockKey(key.path, Mode.SHARED)
         if disjunct.hold(shared).count > 0 and disjunct.hold(key).count <= 0:
             key = shared
+    if how.means is Means.WITH and disjunct.hold(key).count <= 0:
+        key, lock = _entered(context, span, key, lock, disjunct)
     hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
     other = as_others_left_it(context, span, key, lock, hold)
     if other is not None:
@@ -58,6 +60,22 @@ def release(
     context.identities[key] = lock.identity
     context.observer.releases(key, lock, span, how, disjunct)
     return _released(context, span, key, lock, hold, disjunct, raised)
+
+
+def _entered(
+    context: FunctionContext, span: Span, key: LockKey, lock: LockRef, disjunct: Disjunct
+) -> tuple[LockKey, LockRef]:
+    """Return the lock that the `with` at a place has acquired, by the name that it has now.
+
+    The body may have bound the variables of its path to something else.
+    """
+    for each, hold in disjunct.holds.items():
+        if hold.count > 0 and any(
+            one.span == span and one.how.means is Means.WITH for one in hold.levels[-1]
+        ):
+            identity = context.identities.get(each, lock.identity)
+            return each, replace(lock, path=each.path, identity=identity)
+    return key, lock
 
 
 def as_others_left_it(
