@@ -225,6 +225,11 @@ class Binding:
             passed = self.locks.get(lock.path.root_name)
             if passed is not None:
                 return msgspec.structs.replace(passed, mode=lock.mode or passed.mode)
+        elif lock.path.root is Root.CLOSURE and self._callee.enclosed:
+            known = self._enclosed(lock.path)
+            if known is not None:
+                here = self._of_global(known.path)
+                return msgspec.structs.replace(known, path=here, mode=lock.mode or known.mode)
         path = self.path(lock.path)
         return None if path is None else msgspec.structs.replace(lock, path=path)
 
@@ -236,17 +241,28 @@ class Binding:
             case Root.CLOSURE:
                 return self._of_closure(path)
             case Root.GLOBAL:
-                module, name = parted_global(path.root_name)
-                if module is not None and module == self._caller.module:
-                    return msgspec.structs.replace(path, root_name=name)  # It is the caller's own.
-                if self._callee.module == self._caller.module:
-                    return path
-                if module is not None or "." in path.root_name:
-                    return path  # It says by itself which module it is of.
-                name = global_of(self._callee.module, path.root_name)
-                return msgspec.structs.replace(path, root_name=name)
+                return self._of_global(path)
             case _:
                 return None
+
+    def _of_global(self, path: AccessPath) -> AccessPath:
+        module, name = parted_global(path.root_name)
+        if module is not None and module == self._caller.module:
+            return msgspec.structs.replace(path, root_name=name)  # It is the caller's own.
+        if self._callee.module == self._caller.module:
+            return path
+        if module is not None or "." in path.root_name:
+            return path  # It says by itself which module it is of.
+        name = global_of(self._callee.module, path.root_name)
+        return msgspec.structs.replace(path, root_name=name)
+
+    def _enclosed(self, path: AccessPath) -> LockRef | None:
+        """Return the lock that a parameter around the callee is for a caller outside, or None."""
+        for closure, lock in self._callee.enclosed:
+            owner, name = parted_closure(closure)
+            if path.root_name in (name, closure) and path.is_variable:
+                return None if f"{self._caller.key}.".startswith(f"{owner}.") else lock
+        return None
 
     def _of_parameter(self, path: AccessPath) -> AccessPath | None:
         name, fields = path.root_name, path.fields
@@ -280,8 +296,11 @@ class Binding:
         """Return a variable of a function around the callee, as the caller names it.
 
         A caller outside that function has no other name for it than the function's, which that
-        function recognises as its own.
+        function recognises as its own, unless all calls of that function pass one lock.
         """
+        known = self._enclosed(path) if self._callee.enclosed else None
+        if known is not None:
+            return self._of_global(known.path)
         owner, name = parted_closure(path.root_name)
         if not owner:
             if self._callee.parent is None:

@@ -152,6 +152,7 @@ class EffectPass:
             mentions=frozenset(self._mentions),
             given_away=frozenset(self._given_away),
             registers=tuple(self._registers),
+            enclosed=self._operands.enclosed,
         )
 
     # -- instructions -----------------------------------------------------------------------
@@ -189,6 +190,8 @@ class EffectPass:
                     yield from self._hand_over(value, instruction.span)
                 elif isinstance(value, AccessPath):
                     self._note_mention(value)
+                elif isinstance(value, FunctionRef):
+                    self._operands.note_captures(value)
                 yield instruction
             case _:
                 yield instruction

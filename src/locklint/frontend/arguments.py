@@ -131,7 +131,7 @@ class Arguments:
         return self.annotations.instances(classes, scope) if classes else ()
 
     def locks(self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool) -> Types:
-        """Return the lock that all calls of a constructor pass, with the name of its place.
+        """Return the lock that all calls of a function pass, with the name of its place.
 
         Return nothing if there may be others. ``optional``: calls that pass nothing have one more.
         """
@@ -181,8 +181,10 @@ class Arguments:
         )
 
     def _constructions(self, decl: FunctionDecl, index: ModuleIndex) -> int:
-        """Return the number of calls that may be of a constructor, by the names of its classes."""
+        """Return the number of calls that may be of a function; a constructor has its classes."""
         project = self.evaluator.project
+        if decl.class_name is None:
+            return project.call_sites.count(decl.name)
         own = ClassRef(index.path, decl.class_name or "", index)
         names = {each.decl.name for each in (own, *project.subclasses(own))}
         return sum(project.call_sites.count(name) for name in names)
@@ -295,7 +297,7 @@ class Arguments:
     ) -> list[tuple[ModuleIndex, CallSite]]:
         """Return the calls that may be of a function and may pass the parameter, and their files.
 
-        A nested function is called in its own file only.
+        A nested function that has no other name is called in its own file only.
         """
         project = self.evaluator.project
         names = called = [decl.name]
@@ -313,15 +315,17 @@ class Arguments:
         ]
         if decl.name == "__init__" and decl.class_name:
             names = [name for name in names if name not in ("cls", "__class__")]
-        elif decl.parent and not decl.class_name:
-            return sites
-        for name in dict.fromkeys(names):
+        is_nested = bool(decl.parent) and not decl.class_name
+        for name in () if is_nested else dict.fromkeys(names):
             sites += project.call_sites.passing(name, parameter, least, index)
         others = [other for each in called[:_MOST_NAMES] for other in project.other_names(each)]
+        if is_nested and others:
+            others.append(decl.name)
         for name in dict.fromkeys(others):
             if name not in names:
                 own_sites = self._sites_of(index).get(name, ())
                 sites += [(index, each) for each in own_sites if may_pass(each, parameter, least)]
+            if name not in names or is_nested:
                 sites += project.call_sites.passing(name, parameter, least, index)
         return sites
 

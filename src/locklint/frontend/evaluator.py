@@ -56,7 +56,7 @@ class Evaluator(Protocol):
     def passed_locks(
         self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool
     ) -> Types:
-        """Return the lock that all calls of a constructor pass, with the name of its place."""
+        """Return the lock that all calls of a function pass, with the name of its place."""
 
     def knows(self, dotted: str) -> bool:
         """Return whether the tables know a lock by that name."""

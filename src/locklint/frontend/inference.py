@@ -280,7 +280,7 @@ class Inference(Questions):
     def passed_locks(
         self, decl: FunctionDecl, position: int, index: ModuleIndex, optional: bool
     ) -> Types:
-        """Return the lock that all calls of a constructor pass, with the name of its place.
+        """Return the lock that all calls of a function pass, with the name of its place.
 
         If the parameter is ``optional``, there is none where a call passes nothing.
         """

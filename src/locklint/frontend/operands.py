@@ -48,6 +48,12 @@ class Operands:
         self._reaching = ReachingValues(function, definitions)
         self._bound_here: dict[AccessPath, Operand] = {}
         self._block = function.entry
+        self._enclosed: dict[str, tuple[str, LockRef] | None] = {}
+
+    @property
+    def enclosed(self) -> tuple[tuple[str, LockRef], ...]:
+        """The parameters around the function that were found to be locks: see `Function`."""
+        return tuple(known for _, known in sorted(self._enclosed.items()) if known is not None)
 
     def begin(self, block: BlockId) -> None:
         """Continue at the begin of a block."""
@@ -67,6 +73,8 @@ class Operands:
         if path is None:
             return self._chosen_lock(operand)
         lock = self._resolver.lock(self._function.key, path)
+        if lock is not None and lock.path.root is Root.CLOSURE and lock.path.is_variable:
+            self._note_enclosed(lock.path.root_name)
         if lock is None and (key := self._narrowing.key(self._block, path)) is not None:
             lock = self._resolver.lock(key, path)
         if lock is None and path != operand:
@@ -81,6 +89,16 @@ class Operands:
         if lock is not None and lock.exactness is Exactness.FRESH and path != operand:
             return msgspec.structs.replace(lock, path=operand)
         return lock
+
+    def note_captures(self, function: FunctionRef) -> None:
+        """Note the locks of functions around this one that a nested function mentions."""
+        for path in function.captures:
+            if path.root is Root.CLOSURE:
+                self.lock(AccessPath(path.root_name, (), path.root))
+
+    def _note_enclosed(self, name: str) -> None:
+        if name not in self._enclosed:
+            self._enclosed[name] = self._resolver.enclosed(self._function.key, name)
 
     def copied_lock(self, operand: Operand) -> LockRef | None:
         """Return the lock because of which an operand cannot be pickled or copied deeply, or None.

@@ -102,6 +102,13 @@ class Resolver(Protocol):
     def lock(self, function: str, path: AccessPath) -> LockRef | None:
         """Return the lock that ``path`` means in the function with key ``function``, or None."""
 
+    def enclosed(self, function: str, name: str) -> tuple[str, LockRef] | None:
+        """Return the lock that all calls pass for a parameter of a function around another one.
+
+        Before it comes the root name by which functions elsewhere know the parameter. Return None
+        if the calls pass several locks, or one that has no name for all code.
+        """
+
     def narrowed(
         self, function: str, variable: AccessPath, classes: tuple[AccessPath, ...]
     ) -> str | None:

@@ -18,6 +18,7 @@ from locklint.frontend.inference import Inference
 from locklint.frontend.lock_by_use import lock_by_use, may_be_known_by_use
 from locklint.frontend.log_handlers import Attached
 from locklint.frontend.project import Project
+from locklint.frontend.receivers import declares
 from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
 from locklint.frontend.sent_coroutines import RESUME, resumed
 from locklint.frontend.slots import Place
@@ -44,7 +45,15 @@ from locklint.frontend.value_types import (
     without_unknown,
 )
 from locklint.index.declarations import Binding, CallValue, ModuleIndex
-from locklint.ir.access_path import AccessPath, ElementField, Field, ResultField, Root
+from locklint.ir.access_path import (
+    AccessPath,
+    ElementField,
+    Field,
+    ResultField,
+    Root,
+    closure_of,
+    global_of,
+)
 from locklint.ir.cfg import MODULE_QUALNAME, split_key
 from locklint.ir.lock import Exactness, LockKind, LockRef, Mode, without_elements
 from locklint.models.calls import is_logging
@@ -144,6 +153,34 @@ class StaticResolver:
             self._locks[key] = self._lock(scope, path)
             self.project.trace.end(begun, ("lock", key))
         return self._locks[key]
+
+    def enclosed(self, function: str, name: str) -> tuple[str, LockRef] | None:
+        """Return the lock that all calls pass for a parameter of a function around another one."""
+        scope = self._scope(function, AccessPath(name, (), Root.CLOSURE))
+        if scope is None or scope.use:
+            return None
+        owner = scope.index.functions.get((scope.decl and scope.decl.parent) or "")
+        while owner is not None and not declares(owner, name):
+            owner = scope.index.functions.get(owner.parent or "")
+        if owner is None:
+            return None
+        names = [each.name for each in owner.parameters if not each.star and each.default is None]
+        if name not in names or name in owner.locals:
+            return None
+        lock = self.lock(function, AccessPath(name, (), Root.CLOSURE))
+        self.inference.begin()
+        position = [each.name for each in owner.parameters].index(name)
+        passed = self.inference.passed_locks(owner, position, scope.index, False)
+        value = passed[0] if len(passed) == 1 else None
+        if lock is None or not isinstance(value, LockValue) or value.exactness is not Exactness.ONE:
+            return None
+        module, _, variable = value.identity.rpartition(".")
+        home = self.project.by_key(module)
+        if home is None or variable not in home.bindings:
+            return None
+        path = AccessPath(global_of(module, variable), (), Root.GLOBAL)
+        known = replace(lock, path=path, identity=value.identity, exactness=value.exactness)
+        return closure_of(f"{scope.index.key}:{owner.qualname}", name), known
 
     def narrowed(
         self, function: str, variable: AccessPath, classes: tuple[AccessPath, ...]

@@ -13,6 +13,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.api_use import ApiUse
 from locklint.ir.instruction import BlockId, Call, Constant, Instruction
+from locklint.ir.lock import LockRef
 from locklint.ir.parameter import Parameter, Star, element_of
 from locklint.ir.registration import Registration
 from locklint.ir.terminator import Branch, Catch, Jump, Terminator
@@ -89,7 +90,9 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     names. ``entry`` is the id of the first block. ``defaults`` are the parameters' defaults that
     are literals. ``wrapper`` is set for the use of a decorator's wrapper in front of one function,
     which is named after that function: it is the qualified name of the code that runs.
-    ``registers`` are the functions that it gives to the interpreter.
+    ``registers`` are the functions that it gives to the interpreter. ``enclosed`` are parameters of
+    the functions around it that are locks, by the names that other functions know them by, each
+    with the one lock that all calls pass.
     """
 
     key: str
@@ -116,6 +119,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     defaults: tuple[tuple[str, Constant], ...] = ()
     wrapper: str = ""
     registers: tuple[Registration, ...] = ()
+    enclosed: tuple[tuple[str, LockRef], ...] = ()
 
     @property
     def class_key(self) -> str:

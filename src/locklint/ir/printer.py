@@ -52,6 +52,8 @@ def print_function(function: Function) -> str:
     lines = [_heading(function)]
     for decorator in function.decorators:
         lines.append(f"  decorator {decorator.text}")
+    for name, lock in function.enclosed:
+        lines.append(f"  enclosed {name} = {lock.identity}")
     if function.too_complex:
         lines.append("  too complex")
         return "\n".join(lines)
