@@ -42,7 +42,7 @@ from locklint.core.source import Span
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.event import NOT_FOR_CALLERS, Event, EventKind
+from locklint.ir.event import NOT_FOR_CALLERS, Event, EventKind, Waiting
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import BY_LOG
@@ -329,6 +329,8 @@ class Composition:
             ):
                 return None  # No other thread knows the object, so nothing is waited for.
             holder = self.receivers.told(kin, pair, event.lock, event.holder)
+            if event.waits_if:
+                event = _decided(event, called.binding)
             return replace(event, lock=lock, holder=holder)
         if event.path is not None:
             return replace(event, path=called.binding.path(event.path))
@@ -422,6 +424,20 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
+
+
+def _decided(event: Event, binding: Binding) -> Event:
+    """Return a try after a call whose arguments may say that it waits."""
+    open_: list[Waiting] = []
+    for each in event.waits_if:
+        constant = binding.constant(each.parameter)
+        passed = binding.value(each.parameter)
+        if constant is not None and each.allows(constant):
+            continue
+        if constant is not None or passed is None or not passed.is_parameter:
+            return replace(event, waits_if=())
+        open_.append(replace(each, parameter=passed.root_name))
+    return replace(event, kind=event.kind if open_ else EventKind.ACQUIRE, waits_if=tuple(open_))
 
 
 def _finds_held(test: StateTest, called: Edge) -> bool:

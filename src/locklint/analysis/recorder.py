@@ -49,6 +49,7 @@ from locklint.analysis.lockset_release import as_others_left_it
 from locklint.analysis.raising import Refusal, decided_by_arguments, refusals
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, ElementField, Root
+from locklint.ir.acquire_call import waits_if
 from locklint.ir.cfg import Function
 from locklint.ir.event import ACCESSES, ALL_EVENTS, Access, Event, EventKind
 from locklint.ir.instruction import (
@@ -95,6 +96,17 @@ class Recorder(Observer):
         self.notes_accesses = not wanted.isdisjoint(ACCESSES)
         self._seen: set[tuple[object, ...]] = set()
         self._views: dict[AccessPath, AccessPath] = {}
+        self._function = function
+
+    @cached_property
+    def _rebound(self) -> frozenset[str]:
+        """The names of parameters that the function binds to something else."""
+        return frozenset(
+            each.target.root_name
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Assign) and each.target.is_parameter
+        )
 
     def _locks(self, disjunct: Disjunct) -> _Locks:
         """Return the locks that are held, those of callers that are released, and the free ones."""
@@ -147,6 +159,10 @@ class Recorder(Observer):
         """Note an acquisition."""
         self.states.locks.setdefault(key, lock)
         event = Event(_kind(instruction), lock, key.mode)
+        if isinstance(instruction, TryAcquire) and instruction.call and instruction.form:
+            waiting = waits_if(instruction.call, instruction.form)
+            if waiting and not any(each.parameter in self._rebound for each in waiting):
+                event = replace(event, waits_if=waiting)
         before, locks = disjunct.hold(key), self._locks(disjunct)
         taken = Taken(event, acquisition.span, *locks, acquisition, before, instruction)
         self.states.events.append(taken)

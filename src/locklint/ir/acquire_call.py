@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from locklint.ir.access_path import AccessPath
+from locklint.ir.event import Waiting
 from locklint.ir.instruction import Call, Constant, Operand, Unknown
 from locklint.ir.lock import AcquireForm, Argument, Failure, Refused
 
@@ -62,6 +64,27 @@ def read_acquire(call: Call, form: AcquireForm) -> AcquireCall:
     if form.failure is Failure.NEVER:
         tries = certain = False
     return AcquireCall(tries, certain, timed, raises, _refused(form, blocking, timeout))
+
+
+def waits_if(call: Call, form: AcquireForm) -> tuple[Waiting, ...]:
+    """Return the parameters of the caller that decide whether a call of ``form`` waits.
+
+    Return nothing if anything else decides it, too.
+    """
+    if form.always_tries or form.result_decides or any(given.star for given in call.arguments):
+        return ()
+    found: list[Waiting] = []
+    for argument, is_timeout in ((form.blocking, False), (form.timeout, True)):
+        match argument_value(call, argument):
+            case None:
+                pass
+            case AccessPath() as path if path.is_parameter:
+                found.append(Waiting(path.root_name, is_timeout))
+            case Constant() as value if Waiting("", is_timeout).allows(value):
+                pass
+            case _:
+                return ()
+    return tuple(found)
 
 
 def _refused(form: AcquireForm, blocking: Operand | None, timeout: Operand | None) -> str | None:

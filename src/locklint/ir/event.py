@@ -7,6 +7,7 @@ import msgspec
 from locklint.core.identity_enum import IdentityEnum
 from locklint.ir.access_path import AccessPath
 from locklint.ir.hierarchy import Holder
+from locklint.ir.instruction import Constant
 from locklint.ir.lock import LockRef, Mode
 
 
@@ -68,6 +69,19 @@ ALL_EVENTS = frozenset(EventKind) - ACCESSES
 """The kinds that are about locks and waiting."""
 
 
+class Waiting(msgspec.Struct, frozen=True, gc=False):
+    """A parameter that says whether an acquire waits indefinitely, or until when."""
+
+    parameter: str
+    is_timeout: bool
+
+    def allows(self, value: Constant) -> bool:
+        """Return whether the acquire waits indefinitely with that argument."""
+        if self.is_timeout:
+            return value.value is None or value.value == -1
+        return bool(value.value)
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """An event: it may wait, acquire a lock, or access data.
 
@@ -75,7 +89,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     the program, and on what; or how an attribute is accessed, and which. ``holder`` is what a
     callee knows about the object whose attribute the lock is. ``awaited`` are the functions that
     run in what is waited for, as far as is known. ``needs`` is a parameter of the function: the
-    event happens only if that is true.
+    event happens only if that is true. A ``TRY`` waits indefinitely if all parameters ``waits_if``
+    say so.
     """
 
     kind: EventKind
@@ -86,3 +101,4 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     holder: Holder | None = None
     awaited: tuple[str, ...] = ()
     needs: str = ""
+    waits_if: tuple[Waiting, ...] = ()
