@@ -242,6 +242,7 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
             lock,
             event.name,
             str(event.path or ""),
+            event.waits_if,
             tuple([key_text(h.lock, h.mode) for h in self.held]),
             named,
             tuple(map(str, self.released)),
@@ -269,8 +270,8 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
         return (
             len(self.requires),
             len(self.state),
-            len(self.free),
             len(self.inside),
+            len(self.free),
             self.manner is Manner.OVERRIDE,
             not self.certain,
             self.depth,

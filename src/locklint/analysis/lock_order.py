@@ -115,6 +115,7 @@ def lock_order(
                     witness.waits,
                     witness.source.holder,
                     witness.target.holder,
+                    witness.pair.in_its_thread.function,
                 )
                 known = found[source, target].get(place)
                 if known is None or witness.rank() < known.rank():

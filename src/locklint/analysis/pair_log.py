@@ -108,7 +108,7 @@ class Calls:
         same, required, tested = alike
         overrides = pair.overrides or edge.manner is Manner.OVERRIDE
         unsure = pair.unsure or not edge.certain
-        rank = (required, tested, len(edge.free), pair.inside, overrides, unsure, pair.depth)
+        rank = (required, tested, pair.inside, len(edge.free), overrides, unsure, pair.depth)
         return (same, pair.event, kin.classes, kin.others), (*rank, edge.span)
 
     def _alike_of(self, edge: Edge) -> tuple[tuple[object, ...], int, int] | None:
