@@ -300,6 +300,8 @@ class Attributes:
         if all(isinstance(kind, NoneType) for kind in types):
             # ``child.on_gone = self._forget``: the class itself only says that there is none yet.
             return union(types, weaken(self._stored_elsewhere(cls, name), Confidence.MEDIUM))
+        if all(isinstance(kind, ContainerType) and not kind.items for kind in types):
+            types = self._filled_elsewhere(cls, name, types)
         if all(place.on_class for place in slot.places):
             # ``stop = close`` in the body of a class is a method by another name.
             receiver = InstanceType(cls)
@@ -435,6 +437,26 @@ class Attributes:
         if slot.external is not None:
             return self._member(f"{slot.external}.{name}")
         return UNKNOWN
+
+    def _filled_elsewhere(self, cls: ClassRef, name: str, empty: Types) -> Types:
+        """Return containers with what other code puts in: ``bus.listeners.append(self._x)``.
+
+        That may be code about another object of the class.
+        """
+        stores = self.evaluator.project.attribute_stores(name)
+        if not any(binding.element for _, binding in stores):
+            return empty
+        return (
+            tuple(
+                [
+                    replace(kind, items=(*filled.items, UNKNOWN), keys=filled.keys)
+                    for kind in empty
+                    for filled in self._stored_elsewhere(cls, name)
+                    if isinstance(kind, ContainerType) and isinstance(filled, ContainerType)
+                ]
+            )
+            or empty
+        )
 
     def _stored_elsewhere(self, cls: ClassRef, name: str) -> Types:
         """Stores through other names, in any file: ``obj.lock = Lock()``, ``Cls.lock = …``."""
