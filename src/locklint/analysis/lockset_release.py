@@ -54,6 +54,8 @@ def release(
     if how.means is Means.WITH and disjunct.hold(key).count <= 0:
         key, lock = _entered(context, span, key, lock, disjunct)
     hold = FORGOTTEN if key.path.is_vague else disjunct.hold(key)
+    if hold == UNTOUCHED and (same := _of_same_object(context, key, lock, disjunct)) is not None:
+        return [disjunct.with_hold(same, FORGOTTEN)]
     other = as_others_left_it(context, span, key, lock, hold)
     if other is not None:
         hold, disjunct = other, disjunct.with_hold(key, other)
@@ -76,6 +78,29 @@ def _entered(
             identity = context.identities.get(each, lock.identity)
             return each, replace(lock, path=each.path, identity=identity)
     return key, lock
+
+
+def _of_same_object(
+    context: FunctionContext, key: LockKey, lock: LockRef, disjunct: Disjunct
+) -> LockKey | None:
+    """Return a held lock that may be the one that is released, or None.
+
+    The object of a method may be one that a global variable holds: ``self.lock`` and ``box.lock``.
+    """
+    roots = {Root.SELF, Root.GLOBAL}
+    if key.path.root not in roots or len(key.path.fields) != 1:
+        return None
+    for other, hold in disjunct.holds.items():
+        path = other.path
+        if (
+            {path.root, key.path.root} == roots
+            and path.fields == key.path.fields
+            and hold.count > 0
+            and context.identities.get(other) == lock.identity
+            and not any(one.how.means is Means.WITH for one in hold.acquisitions())
+        ):
+            return other
+    return None
 
 
 def as_others_left_it(
