@@ -8,7 +8,7 @@ import sys
 import time
 
 from tests.deadlock_oracle.campaign import CHUNK, Tally, Task, run_all, shrunk
-from tests.deadlock_oracle.compare import AnalysisError, judge, witnesses
+from tests.deadlock_oracle.compare import MISSED, AnalysisError, judge, witnesses
 from tests.deadlock_oracle.explore import Discarded, explore
 from tests.deadlock_oracle.generate import FEATURES, STATEMENTS, Options, generate
 from tests.deadlock_oracle.model import Program
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     for part in run_all(tasks, options.jobs):
         tally.add(part)
     _print_summary(tally, options.programs, time.monotonic() - began)
-    for family, seeds in sorted(tally.found.items()):
+    for family, seeds in sorted(tally.found.items(), key=lambda each: (each[0][0] != MISSED, each)):
         shown: set[str] = set()
         for seed in seeds[: 3 * options.show]:
             if len(shown) == options.show:

@@ -19,8 +19,8 @@ from tests.deadlock_oracle.explore import (
     normalised,
     orders,
 )
-from tests.deadlock_oracle.model import Program
-from tests.deadlock_oracle.writer import LOCKS, MAIN, write_files
+from tests.deadlock_oracle.model import BOX, Program
+from tests.deadlock_oracle.writer import LOCKS, MAIN, MAKER, write_files
 
 MISSED = "missed"
 COVERED = "covered"
@@ -134,10 +134,11 @@ def static_answer(program: Program) -> Answer:
         raise AnalysisError(f"{error.message}\n{error.traceback}")
     cycles: set[Cycle] = set()
     self_deadlocks: set[str] = set()
+    of_box = [lock.name for lock in program.locks if lock.name.startswith(BOX + ".")]
     for diagnostic in report.diagnostics:
         if diagnostic.severity <= Severity.INFO:
             continue
-        locks = tuple(map(lock_name, diagnostic.locks))
+        locks = tuple(lock_name(each, *of_box) for each in diagnostic.locks)
         if diagnostic.code == CYCLE:
             cycles.add(normalised(locks))
         elif diagnostic.code == SELF_DEADLOCK:
@@ -145,15 +146,16 @@ def static_answer(program: Program) -> Answer:
     return Answer(frozenset(cycles), frozenset(self_deadlocks))
 
 
-def lock_name(identity: str) -> str:
-    """The model's name of a lock: ``m.a`` and ``locks.a`` are ``a``, ``m.Box.lock`` and
-    ``m.box.lock`` one lock.
+def lock_name(identity: str, of_box: str = "box.lock", *_: str) -> str:
+    """The model's name of a lock: ``m.a``, ``locks.a`` and ``m.make.<locals>.a`` are ``a``,
+    ``m.Box.lock`` and ``m.box.lock`` one lock.
 
-    Where a box is nothing but its lock, the lock goes by the name of the box.
+    Where a box is nothing but its lock, ``of_box``, the lock goes by the name of the box.
     """
     name = identity.removeprefix(MAIN + ".").removeprefix(LOCKS + ".").replace(":", ".")
-    if name == "box":
-        return "box.lock"
+    name = name.removeprefix(f"{MAKER}.<locals>.")
+    if name == BOX:
+        return of_box
     return name.replace("Box.", "box.", 1) if name.startswith("Box.") else name
 
 

@@ -6,8 +6,10 @@ import random
 from dataclasses import dataclass, replace
 
 from tests.deadlock_oracle.model import (
+    BOX,
     TRY,
     WITH,
+    Access,
     Acquire,
     Attempt,
     Block,
@@ -56,8 +58,7 @@ _SIGNAL = "done"
 
 @dataclass(frozen=True)
 class Options:
-    """What to leave out: names of statements, and ``box``, ``parameters``, ``reentrant``, ``join``,
-    ``main_locks``, ``order``, ``gate``, ``wrappers``, ``signal`` and ``files``."""
+    """What to leave out: names of statements, and of `FEATURES`."""
 
     without: frozenset[str] = frozenset()
 
@@ -73,12 +74,27 @@ FEATURES = (
     "wrappers",
     "signal",
     "files",
+    "given",
+    "closures",
+    "stored",
 )
 
 
 def generate(seed: int, options: Options | None = None) -> Program:
     """The program of a seed; it never releases what it does not hold."""
     return _Generator(random.Random(seed), options or Options()).program()
+
+
+def _accesses(function: Function) -> list[Access]:
+    """Return the ways in which programs get at such a function.
+
+    Callables in containers get no locks, and they acquire and release in pairs.
+    """
+    plain = function.parameters or isinstance(
+        function.body[0] if function.body else None, Acquire | Release
+    )
+    without = (Access.TABLE, Access.LIST) if plain else ()
+    return [access for access in Access if access not in without]
 
 
 @dataclass
@@ -141,7 +157,29 @@ class _Generator:
             locks.append(LockDefinition(_SIGNAL, signal=True))
             main = self.with_signal(main, threads)
         files = rng.choice((2, 3)) if self.uses("files") and rng.random() < 0.3 else 1
-        return pruned(Program(tuple(locks), tuple(self.functions), tuple(threads), main, files))
+        return self.dressed(
+            pruned(Program(tuple(locks), tuple(self.functions), tuple(threads), main, files))
+        )
+
+    def dressed(self, program: Program) -> Program:
+        """The same program, with other ways from locks to their users and from calls to callees."""
+        rng = self.rng
+        has_box = any(lock.name.startswith(BOX + ".") for lock in program.locks)
+        has_box = has_box or any(function.is_method for function in program.functions)
+        if self.uses("given") and has_box and rng.random() < 0.4:
+            program = replace(program, given=True)
+        closes = self.uses("closures") and rng.random() < 0.35
+        if closes and not has_box and program.files == 1 and rng.random() < 0.6:
+            program = replace(program, local=True)
+        stores = self.uses("stored") and rng.random() < 0.35
+        functions = []
+        for function in program.functions:
+            if closes and not program.local and not function.is_method and rng.random() < 0.7:
+                function = replace(function, enclosed=True)
+            if stores and rng.random() < 0.6:
+                function = replace(function, access=rng.choice(_accesses(function)))
+            functions.append(function)
+        return replace(program, functions=tuple(functions))
 
     def with_signal(self, main: Block, threads: list[Thread]) -> Block:
         """Let a thread release what ``main`` acquired before, and perhaps ``main`` wait for it."""

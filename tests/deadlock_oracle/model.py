@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import Enum
 
 BOX = "box"
 WITH = "with"
@@ -127,17 +128,30 @@ class LockDefinition:
     signal: bool = False
 
 
+class Access(Enum):
+    """How a call gets at its function."""
+
+    NAME = "by its name"
+    CONSTRUCTOR = "from an attribute that a constructor sets"
+    ATTRIBUTE = "from an attribute that is set from outside"
+    TABLE = "from a dictionary"
+    LIST = "in a loop over a list"
+
+
 @dataclass(frozen=True)
 class Function:
     """A function of the module, or a method of ``Box``. Its parameters are locks.
 
-    Calls do not go round in circles.
+    Calls do not go round in circles. An ``enclosed`` function is made by another one, which gets
+    the locks of the module that it mentions as arguments.
     """
 
     name: str
     body: Block
     parameters: tuple[str, ...] = ()
     is_method: bool = False
+    enclosed: bool = False
+    access: Access = Access.NAME
 
 
 @dataclass(frozen=True)
@@ -153,7 +167,9 @@ class Program:
     """Locks, functions, threads, and ``main``, which the main thread runs.
 
     Thread 0 is the main thread; ``threads`` are counted from 1. ``files`` is how many files it is
-    written to.
+    written to. If locks are ``given``, the constructor of the box gets them as arguments: its own,
+    and those of the module that its methods mention. If all is ``local``, one function makes the
+    locks and defines the functions. None of these changes what can happen.
     """
 
     locks: tuple[LockDefinition, ...]
@@ -161,6 +177,8 @@ class Program:
     threads: tuple[Thread, ...]
     main: Block
     files: int = 1
+    given: bool = False
+    local: bool = False
 
     def function(self, name: str) -> Function:
         """The function of a name; raises `KeyError` where there is none."""

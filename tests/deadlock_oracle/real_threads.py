@@ -122,10 +122,16 @@ class Conductor:
         starts = (s.thread for s in walk(program.main) if isinstance(s, Start))
         self.numbers = iter((0, *starts))
         self.arrived = threading.Semaphore(0)
+        made: list[_Lock] = []
+
+        def make(real: Any) -> _Lock:
+            made.append(_Lock(self, real))
+            return made[-1]
+
         fake = {
             "threading": SimpleNamespace(
-                Lock=lambda: _Lock(self, threading.Lock()),
-                RLock=lambda: _Lock(self, threading.RLock()),
+                Lock=lambda: make(threading.Lock()),
+                RLock=lambda: make(threading.RLock()),
                 Thread=lambda target, args=(): _Thread(self, target, args),
             ),
             ENVIRONMENT: SimpleNamespace(flag=self.flag, rounds=self.rounds),
@@ -135,7 +141,9 @@ class Conductor:
             "__builtins__": {**vars(builtins), "__import__": lambda name, *_: fake[name]},
         }
         exec(compile(write(program), "<program>", "exec"), space)
-        self.names = {id(eval(lock.name, space)): lock.name for lock in program.locks}
+        locks = made if program.local else [eval(lock.name, space) for lock in program.locks]
+        named = zip(locks, program.locks, strict=True)
+        self.names = {id(lock): definition.name for lock, definition in named}
         self.signals = {lock.name for lock in program.locks if lock.signal}
         self.add(space["main"])
 

@@ -9,6 +9,7 @@ from tests.deadlock_oracle.model import (
     BOX,
     TRY,
     WITH,
+    Access,
     Acquire,
     Attempt,
     Block,
@@ -56,6 +57,10 @@ def smaller(program: Program) -> Iterator[Program]:
 def _candidates(program: Program) -> Iterator[Program]:
     if program.files > 1:
         yield replace(program, files=1)
+    if program.given:
+        yield replace(program, given=False)
+    if program.local:
+        yield replace(program, local=False)
     for number in range(1, len(program.threads) + 1):
         yield _without_thread(program, number)
     for main in _edits(program, program.main):
@@ -71,6 +76,10 @@ def _candidates(program: Program) -> Iterator[Program]:
     for index, function in enumerate(program.functions):
         if function.is_method:
             yield _with_function(program, index, replace(function, is_method=False))
+        if function.enclosed:
+            yield _with_function(program, index, replace(function, enclosed=False))
+        if function.access is not Access.NAME:
+            yield _with_function(program, index, replace(function, access=Access.NAME))
     for lock in program.locks:
         if lock.name.startswith(BOX + "."):
             free = next(n for n in "abcdefgh" if n not in program.lock_names())
@@ -156,15 +165,17 @@ def _renamed(program: Program, old: str, new: str) -> Program:
     def rename(block: Block) -> Block:
         return _rename_in(block, old, new)
 
-    return Program(
-        tuple(replace(lock, name=name(lock.name)) for lock in program.locks),
-        tuple(replace(function, body=rename(function.body)) for function in program.functions),
-        tuple(
+    return replace(
+        program,
+        locks=tuple(replace(lock, name=name(lock.name)) for lock in program.locks),
+        functions=tuple(
+            replace(function, body=rename(function.body)) for function in program.functions
+        ),
+        threads=tuple(
             replace(thread, arguments=tuple(map(name, thread.arguments)))
             for thread in program.threads
         ),
-        rename(program.main),
-        program.files,
+        main=rename(program.main),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -29,6 +31,7 @@ from tests.deadlock_oracle.examples import AB, BA, EXAMPLES, both, cycles, neste
 from tests.deadlock_oracle.explore import Cycle, Discarded, explore
 from tests.deadlock_oracle.generate import FEATURES, STATEMENTS, Options, generate
 from tests.deadlock_oracle.model import (
+    Access,
     Acquire,
     Attempt,
     Call,
@@ -119,6 +122,8 @@ def test_two_reasons() -> None:
         ("m.box.lock", "box.lock"),
         ("m:Box.lock", "m.Box.lock"),
         ("m.use.first", "use.first"),
+        ("m.make.<locals>.a", "a"),
+        ("m.box", "box.lock"),
     ],
 )
 def test_lock_names(identity: str, name: str) -> None:
@@ -145,6 +150,11 @@ def test_random_programs_use_everything_and_are_no_nonsense() -> None:
         facts["several files"] += generated.files > 1
         facts["signal"] += any(lock.signal for lock in generated.locks)
         facts["wrapper"] += "def grab(" in write(generated)
+        facts["given"] += generated.given
+        facts["local"] += generated.local
+        facts["enclosed"] += any(f.enclosed for f in generated.functions)
+        for access in Access:
+            facts[access.value] += any(f.access is access for f in generated.functions)
         try:
             truth = explore(generated)
         except Discarded as error:
@@ -259,3 +269,39 @@ def test_a_lock_of_the_only_box_is_not_known_by_two_names() -> None:
     use = Function("use", (Section("first", (nested("box.lock"),)),), ("first",))
     comparison = judge(pruned(program((method, use), (Start(1),))))
     assert [str(mismatch) for mismatch in comparison.mismatches] == ["missed: LCK302 box.lock"]
+
+
+def test_a_stored_method_of_the_only_box_has_an_unknown_receiver() -> None:
+    """A known miss: the value does not say which box it was taken from."""
+    method = Function("step", (Section("box.lock", ()),), is_method=True)
+    stored = replace(method, access=Access.CONSTRUCTOR)
+    run = Function("run1", (Section("box.lock", (Call("step"),)),))
+    assert judge(pruned(program((method, run), (Start(1),)))).outcome == "exact"
+    comparison = judge(pruned(program((stored, run), (Start(1),))))
+    assert [str(mismatch) for mismatch in comparison.mismatches] == ["missed: LCK302 box.lock"]
+
+
+def _all_functions(one: Program, **changes: object) -> Program:
+    changed = [replace(function, **changes) for function in one.functions]  # type: ignore[arg-type]
+    return replace(one, functions=tuple(changed))
+
+
+@pytest.mark.parametrize(
+    "dressed",
+    [
+        lambda one: replace(one, given=True),
+        lambda one: replace(one, files=3),
+        lambda one: _all_functions(one, enclosed=True),
+        *(partial(_all_functions, access=access) for access in Access),
+    ],
+)
+def test_ways_to_locks_and_callees_change_nothing(dressed: Callable[[Program], Program]) -> None:
+    step = Function("step", (nested("b", "a"),))
+    runs = (
+        Function("run1", (Section("a", (Section("b", ()),)),)),
+        Function("run2", (Call("step"),)),
+    )
+    plain = pruned(program((step, *runs), (Start(1), Start(2))))
+    for one in (plain, dressed(plain)):
+        assert static_answer(one) == Answer(cycles("ab"))
+        assert replay(one, explore(one).cycles["a", "b"]) == cycles("ab")

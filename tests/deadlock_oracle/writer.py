@@ -8,6 +8,7 @@ from dataclasses import replace
 from tests.deadlock_oracle.model import (
     BOX,
     WITH,
+    Access,
     Acquire,
     Attempt,
     Block,
@@ -23,6 +24,7 @@ from tests.deadlock_oracle.model import (
     Section,
     Start,
     Statement,
+    mentioned_locks,
     walk,
 )
 
@@ -34,8 +36,12 @@ MAIN = "m"
 """The module with ``main``."""
 LOCKS = "locks"
 """The module with the locks and the box, if the program has several files."""
+MAKER = "make"
+"""The function that makes the locks and the functions, if all is local."""
 _STEPS = "steps"
 _WRAPPER = "grab"
+_HOOKS = "hooks"
+_GIVEN = "given_"
 
 
 def write(program: Program) -> str:
@@ -77,6 +83,7 @@ class _Writer:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.owner = ""  # ``self`` in methods of the box
+        self.enclosed: dict[str, str] = {}  # locks by the parameters of the maker around
         self.here = MAIN
         self.with_locks = LOCKS if program.files > 1 else MAIN
         self.with_steps = _STEPS if program.files > 2 else MAIN
@@ -87,16 +94,30 @@ class _Writer:
         self.here = name
         lines = ["import threading", "", f"from {ENVIRONMENT} import flag, rounds"]
         others = {self.with_locks, self.with_steps, MAIN} - {name}
-        lines += [f"import {other}" for other in sorted(others)] + [""]
-        if name == self.with_locks:
-            lines += self.locks()
-        for function in self.program.functions:
-            if self.home(function) == name and not function.is_method:
-                lines += ["", "", *self.function(function)]
+        imports = [f"import {other}" for other in sorted(others)]
+        lines += [*imports, ""] if name != self.with_locks else [""]
+        body = self.definitions(name)
+        if self.program.local:
+            # The lines of the functions stand in the maker, with ``main`` among them.
+            body = ["", "", f"def {MAKER}():", *_indented(body), "    return main"]
+            body += ["", "", f"main = {MAKER}()"]
+        lines += body
+        if name == self.with_locks and imports:
+            lines += ["", *imports]  # At the end: the others need the locks when they are loaded.
         if name == MAIN:
-            lines += ["", "", "def main():", *self.block(self.program.main)]
             lines += ["", "", 'if __name__ == "__main__":', "    main()"]
         return "\n".join(lines) + "\n"
+
+    def definitions(self, module: str) -> list[str]:
+        """The locks, functions, stored callables and ``main`` of a module."""
+        lines = self.locks() if module == self.with_locks else []
+        for function in self.program.functions:
+            if self.home(function) == module and not function.is_method:
+                lines += ["", "", *self.made(function)]
+        if module == MAIN:
+            lines += self.hooks()
+            lines += ["", "", "def main():", *self.block(self.program.main)]
+        return lines
 
     def home(self, function: Function) -> str:
         """The module that a function stands in."""
@@ -119,20 +140,67 @@ class _Writer:
                 lines.append(f"{lock.name} = {_constructor(lock.reentrant)}")
         if attributes or methods:
             lines += ["", "", "class Box:"]
+            arguments = ""
             made = [f"self.{_attribute(x.name)} = {_constructor(x.reentrant)}" for x in attributes]
+            if program.given:
+                others = self.given(methods)
+                names = [_attribute(x.name) for x in attributes]
+                names += [_GIVEN + name for name in others]
+                made = [f"self.{name} = {name}" for name in names]
+                arguments = ", ".join([*(_constructor(x.reentrant) for x in attributes), *others])
             if made:
-                lines += ["    def __init__(self):", *_indented(_indented(made))]
+                parameters = ", ".join(["self", *(names if program.given else [])])
+                lines += [f"    def __init__({parameters}):", *_indented(_indented(made))]
             self.owner = "self"
             for number, method in enumerate(methods):
                 lines += [""] if made or number else []
                 lines += _indented(self.function(method))
             self.owner = ""
-            lines += ["", "", f"{BOX} = Box()"]
+            lines += ["", "", f"{BOX} = Box({arguments})"]
         blocks = (program.main, *(function.body for function in program.functions))
         if any(getattr(s, "wrapped", False) for block in blocks for s in walk(block)):
             lines += ["", "", f"def {_WRAPPER}(lock, blocking=True, timeout=-1):"]
             lines += ["    return lock.acquire(blocking, timeout)"]
         return lines
+
+    def given(self, methods: list[Function]) -> list[str]:
+        """The locks of the module that methods of the box mention, in the order of the program."""
+        mentioned = {name for method in methods for name in _mentioned(method)}
+        return [lock.name for lock in self.program.locks if _is_global(lock.name, mentioned)]
+
+    def hooks(self) -> list[str]:
+        """An object that keeps the functions that are not called by their names."""
+        stored = [f for f in self.program.functions if f.access is not Access.NAME]
+        if not stored:
+            return []
+        by = {way: [f for f in stored if f.access is way] for way in Access}
+        made = [f"self.on_{f.name} = on_{f.name}" for f in by[Access.CONSTRUCTOR]]
+        made += [f"self.on_{f.name} = None" for f in by[Access.ATTRIBUTE]]
+        made += ["self.table = {}"] if by[Access.TABLE] else []
+        made += [f"self.after_{f.name} = []" for f in by[Access.LIST]]
+        parameters = ", ".join(["self", *(f"on_{f.name}" for f in by[Access.CONSTRUCTOR])])
+        lines = ["", "", "class Hooks:", f"    def __init__({parameters}):"]
+        lines += _indented(_indented(made))
+        arguments = ", ".join(self.named(f) for f in by[Access.CONSTRUCTOR])
+        lines += ["", "", f"{_HOOKS} = Hooks({arguments})"]
+        lines += [f"{_HOOKS}.on_{f.name} = {self.named(f)}" for f in by[Access.ATTRIBUTE]]
+        lines += [f'{_HOOKS}.table["{f.name}"] = {self.named(f)}' for f in by[Access.TABLE]]
+        lines += [f"{_HOOKS}.after_{f.name}.append({self.named(f)})" for f in by[Access.LIST]]
+        return lines
+
+    def made(self, function: Function) -> list[str]:
+        """The function, by itself or with the one that makes it around."""
+        if not function.enclosed:
+            return self.function(function)
+        mentioned = _mentioned(function)
+        names = [x.name for x in self.program.locks if _is_global(x.name, mentioned)]
+        self.enclosed = {name: f"the_{name}" for name in names}
+        maker = f"make_{function.name}"
+        lines = [f"def {maker}({', '.join(self.enclosed.values())}):"]
+        lines += [*_indented(self.function(function)), "", f"    return {function.name}"]
+        self.enclosed = {}
+        arguments = ", ".join(map(self.lock, names))
+        return [*lines, "", "", f"{function.name} = {maker}({arguments})"]
 
     def function(self, function: Function) -> list[str]:
         parameters = [*(["self"] if function.is_method else []), *function.parameters]
@@ -146,18 +214,36 @@ class _Writer:
         """The lock as this function writes it."""
         if name.startswith(BOX + "."):
             return f"{self.box()}.{_attribute(name)}"
-        if name in self.program.lock_names():
-            return self.placed(self.with_locks, name)
-        return name
+        if name in self.enclosed:
+            return self.enclosed[name]
+        if name not in self.program.lock_names():
+            return name
+        if self.owner and self.program.given:
+            return f"{self.owner}.{_GIVEN}{name}"
+        return self.placed(self.with_locks, name)
 
     def box(self) -> str:
         return self.owner or self.placed(self.with_locks, BOX)
 
-    def callee(self, name: str) -> str:
-        function = self.program.function(name)
+    def named(self, function: Function) -> str:
+        """The function by its name, or by that of the box."""
         if function.is_method:
-            return f"{self.box()}.{name}"
-        return self.placed(self.home(function), name)
+            return f"{self.box()}.{function.name}"
+        return self.placed(self.home(function), function.name)
+
+    def callee(self, name: str) -> str:
+        """What is called, or what a thread runs."""
+        function = self.program.function(name)
+        hooks = self.placed(MAIN, _HOOKS)
+        match function.access:
+            case Access.CONSTRUCTOR | Access.ATTRIBUTE:
+                return f"{hooks}.on_{name}"
+            case Access.TABLE:
+                return f'{hooks}.table["{name}"]'
+            case Access.LIST:
+                return f"{hooks}.after_{name}[0]"
+            case Access.NAME:
+                return self.named(function)
 
     def acquire(self, lock: str, wrapped: bool, call: str = "acquire()") -> str:
         """The call that acquires, by itself or through the function that hands its arguments on."""
@@ -184,8 +270,7 @@ class _Writer:
             case Release(lock):
                 return [f"{self.lock(lock)}.release()"]
             case Call(function, arguments):
-                listed = ", ".join(map(self.lock, arguments))
-                return [f"{self.callee(function)}({listed})"]
+                return self.call(function, ", ".join(map(self.lock, arguments)))
             case Choose(variable):
                 return [f"{variable} = flag()"]
             case If(body, orelse, variable, negated):
@@ -201,6 +286,12 @@ class _Writer:
             case Join(thread):
                 return [f"t{thread}.join()"]
 
+    def call(self, name: str, arguments: str) -> list[str]:
+        if self.program.function(name).access is not Access.LIST:
+            return [f"{self.callee(name)}({arguments})"]
+        listed = f"{self.placed(MAIN, _HOOKS)}.after_{name}"
+        return [f"for call in {listed}:", f"    call({arguments})"]
+
     def guarded(self, lock: str, body: Block) -> list[str]:
         release = f"{self.lock(lock)}.release()"
         return ["try:", *self.block(body), "finally:", f"    {release}"]
@@ -212,6 +303,14 @@ class _Writer:
         given = f", args=({arguments}{comma})" if arguments else ""
         made = f"threading.Thread(target={self.callee(thread.function)}{given})"
         return [f"t{number} = {made}", f"t{number}.start()"]
+
+
+def _mentioned(function: Function) -> set[str]:
+    return {name for statement in walk(function.body) for name in mentioned_locks(statement)}
+
+
+def _is_global(name: str, mentioned: set[str]) -> bool:
+    return name in mentioned and not name.startswith(BOX + ".")
 
 
 def _attribute(name: str) -> str:
