@@ -159,6 +159,29 @@ class Questions:
         self._leave(key, frame)
         return result
 
+    def settled(self, key: Key, compute: Callable[[], Types]) -> Types:
+        """Return the result for a key, kept if no cycle was cut in it; it is no step by itself."""
+        if key in self._memo:
+            if self._trace.is_on:
+                self._trace.use(key)
+            return self._memo[key]
+        outer = next(reversed(self._stack.values()), None)
+        before: set[Key] = set()
+        if outer is not None:
+            before, outer.cuts = outer.cuts, set()
+        begun = self._trace.begin()
+        try:
+            result = compute()
+        finally:
+            self._trace.end(begun, key)
+            is_cut = outer is not None and bool(outer.cuts)
+            if outer is not None:
+                outer.cuts |= before
+        if not is_cut and not self.exhausted:
+            self._memo[key] = result
+            self._kept += 1
+        return result
+
     def _leave(self, key: Key, frame: _Frame) -> None:
         """Add the cuts on which a key's result depends to the computation that needed it."""
         if not self._stack:

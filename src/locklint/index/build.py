@@ -220,8 +220,9 @@ class _Builder:
         value = value_of(expression)
         if expression.__class__ is ast.Call:
             self.bound_calls[expression] = value
-        commented = annotation_in(node.type_comment) if len(node.targets) == 1 else None
-        annotation = annotation_of(commented)
+        annotation: Value | None = None
+        if node.type_comment is not None and len(node.targets) == 1:
+            annotation = annotation_of(annotation_in(node.type_comment))
         first: Ref | None = None
         for target in node.targets:
             # In `self.a = self.b = Lock()` both are the same object: the second refers to the

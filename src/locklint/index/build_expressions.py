@@ -88,7 +88,7 @@ class ExpressionScan:
             if kind in leaves:
                 continue
             if kind is ast.Call:
-                callee = node.func
+                callee, name = node.func, ""
                 if callee.__class__ is ast.Attribute:
                     name = callee.attr
                     called.add(name)
@@ -121,10 +121,11 @@ class ExpressionScan:
                 extend(node.args)
                 for keyword in node.keywords:
                     push(keyword.value)
-                for passed in passed_callees(node):
-                    text = callee_text(passed)
-                    if text is not None:
-                        callees[text] = None
+                if node.keywords or name in POSITIONS:
+                    for passed in passed_callees(node):
+                        text = callee_text(passed)
+                        if text is not None:
+                            callees[text] = None
             elif kind is ast.NamedExpr:
                 self.binder.bind(
                     node.target, value_of(node.value), node.lineno, scope, source=node.value

@@ -259,7 +259,7 @@ class FunctionScope(Scope):
             callees="\n".join(self.callees),
             lock_uses=tuple(self.lock_uses),
             is_abstract=_is_abstract(node),
-            is_empty=all(_does_nothing(each) for each in node.body),
+            is_empty=_does_nothing(node.body),
             comprehensions=freeze(self.comprehensions),
             tested=self.tested,
             documented=_documented(node),
@@ -380,13 +380,15 @@ def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     )
 
 
-def _does_nothing(statement: ast.stmt) -> bool:
-    """Return whether a statement is a text, an ellipsis, `pass`, or returns None."""
-    match statement:
-        case ast.Pass() | ast.Return(None | ast.Constant(None)) | ast.Expr(ast.Constant()):
-            return True
-        case _:
-            return False
+def _does_nothing(body: list[ast.stmt]) -> bool:
+    """Return whether there are only texts, ellipses, `pass`, and `return None`."""
+    for statement in body:
+        match statement:
+            case ast.Pass() | ast.Return(None | ast.Constant(None)) | ast.Expr(ast.Constant()):
+                continue
+            case _:
+                return False
+    return True
 
 
 _TYPE_FIELD = re.compile(r"^\s*:type\s+(\w+)\s*:\s*([A-Za-z_][\w.]*)\s*$", re.MULTILINE)

@@ -42,15 +42,16 @@ def commented_parameters(
     int) -> None``, in which the first parameter of a method may be left out.
     """
     arguments = [*node.args.posonlyargs, *node.args.args]
-    signature = _signature(node)
+    signature = _signature(node) if node.type_comment is not None else None
     types = signature.argtypes if signature is not None else []
     if types and len(arguments) - len(types) in (0, 1) and not _is_ellipsis(types[0]):
         typed = arguments[len(arguments) - len(types) :]
         yield from zip((each.arg for each in typed), types, strict=True)
     for each in (*arguments, *node.args.kwonlyargs):
-        annotation = annotation_in(each.type_comment)
-        if annotation is not None:
-            yield each.arg, annotation
+        if each.type_comment is not None:
+            annotation = annotation_in(each.type_comment)
+            if annotation is not None:
+                yield each.arg, annotation
 
 
 def commented_result(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.expr | None:
