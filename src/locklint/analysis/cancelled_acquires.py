@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -16,6 +16,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.context import Context
+from locklint.ir.event import EventKind
 from locklint.ir.instruction import Call, HandOver, Instruction, Release
 from locklint.ir.lock import LockRef
 from locklint.ir.means import Means, Use
@@ -58,6 +59,30 @@ def cancelled_acquires(states: LockStates) -> Iterator[CancelledAcquire]:
         if not early.is_handler_only and _is_limited(early.fate):
             yield CancelledAcquire(Unsafe.TIMEOUT, early.fate.lock, early.fate.span, early.release)
     yield from _in_threads(function)
+
+
+_WAITS = (EventKind.PARK, EventKind.WAIT)
+
+
+def held_at_awaits(every: Iterable[LockStates]) -> frozenset[str]:
+    """Return the locks, by their identities, that tasks hold while they are suspended.
+
+    An acquire of any other one does not wait, so that no task is cancelled there.
+    """
+    found: set[str] = set()
+    for states in every:
+        waits = [each.span for each in states.events if each.event.kind in _WAITS]
+        for each in states.events:
+            # A wait on a condition releases its lock; of the others its own event tells.
+            is_await = each.event.kind is EventKind.AWAIT
+            if is_await and any(map(each.span.contains, waits)):
+                continue
+            if is_await or each.event.kind in _WAITS:
+                found.update(held.lock.identity for held in each.held)
+        for called in states.calls:
+            if called.call is not None and called.call.use is Use.AWAITED:
+                found.update(held.lock.identity for held in called.held)
+    return frozenset(found)
 
 
 def _is_await(exception: InFlight | None) -> bool:

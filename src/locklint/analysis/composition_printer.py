@@ -74,7 +74,7 @@ def requirement_text(requirement: Requirement) -> str:
             return f"{name} is {'' if requirement.outcome else 'not '}{requirement.other}"
         case RequirementKind.CALLS:
             return f"{name} is {requirement.other}"
-        case RequirementKind.UNCLEAR:
+        case RequirementKind.UNCLEAR | RequirementKind.JUDGED:
             return f"a test of {name} comes out {str(requirement.outcome).lower()}"
 
 

@@ -54,6 +54,7 @@ class RequirementKind(IdentityEnum):
     ONE_OF = "one of"  # some constants, perhaps after a method of texts: `method.upper()`
     SAME = "same"  # the object that a path leads to
     CALLS = "calls"  # a function is what is passed
+    JUDGED = "judged"  # what a function of the program makes of parameters alone
     UNCLEAR = "unclear"  # a test that cannot be followed to the caller
 
 
@@ -105,6 +106,9 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
             case RequirementKind.UNCLEAR | RequirementKind.SAME:
                 return False
             case RequirementKind.CALLS:
+                return True
+            case RequirementKind.JUDGED:
+                # The caller chose the literal for one outcome, and nothing tells for which.
                 return True
             case RequirementKind.TRUTH:
                 return bool(value.value) is not self.outcome

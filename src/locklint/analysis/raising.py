@@ -133,6 +133,9 @@ def _call(call: Call, raises: Raises) -> Grade:
         return Grade.NEVER
     if _encodes(call):
         return Grade.POSSIBLE
+    if call.external == "builtins.bytes" and call.arguments:
+        is_literal = isinstance(call.arguments[0].value, Constant)
+        return Grade.ACQUIRE if is_literal else Grade.UNLIKELY
     if call.external is not None:
         runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
         given = [raises(key, None) for key in run_by(call)] if runs_code else []
@@ -181,7 +184,9 @@ def run_by(call: Call) -> Iterator[str]:
 
 
 def _encodes(call: Call) -> bool:
-    """Return whether a call encodes a text: ``name.encode()`` or ``name.encode("utf-8")``."""
+    """Return whether a call encodes a text: ``name.encode("utf-8")``, ``bytes(name, "utf-8")``."""
+    if call.external == "builtins.bytes" and len(call.arguments) > 1:
+        return not isinstance(call.arguments[0].value, Constant)
     if call.callee is None or call.callee.name != "encode":
         return False
     return all(

@@ -403,9 +403,27 @@ def _of_results(condition: Condition, origins: Origins) -> Iterator[Requirement]
         if call is not None and origins.option(path) is None:
             given = [call.callee, *(argument.value for argument in call.arguments)]
             roots = [each for each in given if isinstance(each, AccessPath)]
+            kind = RequirementKind.JUDGED if _judges(call) else RequirementKind.UNCLEAR
             for root in roots:
                 if root.root is Root.PARAMETER:
-                    yield Requirement(root.root_name, RequirementKind.UNCLEAR, True)
+                    yield Requirement(root.root_name, kind, True)
+
+
+def _judges(call: Call) -> bool:
+    """Return whether a call passes nothing but parameters and literals to a plain function."""
+    callee = call.callee
+    return (
+        bool(call.targets)
+        and call.constructs is None
+        and not call.bound
+        and callee is not None
+        and callee.root is Root.GLOBAL
+        and all(
+            isinstance(each.value, Constant)
+            or (isinstance(each.value, AccessPath) and each.value.is_parameter)
+            for each in call.arguments
+        )
+    )
 
 
 def _of_other_test(condition: Condition) -> Iterator[Requirement]:

@@ -232,9 +232,15 @@ def _is_held_on_one_way_only(states: LockStates, events: list[Given]) -> bool:
         and not given.before.is_free
         and not given.before.is_held
     ]
-    if not here or not untouched:
+    if not here or not untouched or _leaves_held(states, events[0].key):
         return False
     return not guards_release(states, events[0].span)
+
+
+def _leaves_held(states: LockStates, key: LockKey) -> bool:
+    """Return whether a function returns with a lock held, so that its next call may release it."""
+    holds = [exit_.holds.get(key) for exit_ in states.normal_exits]
+    return any(hold is not None and hold.count > 0 for hold in holds)
 
 
 def early_releases(states: LockStates) -> list[EarlyRelease]:

@@ -77,7 +77,6 @@ class Arguments:
         self.annotations = annotations
         self.attributes = attributes
         self._sites: dict[str, dict[str, list[CallSite]]] = {}
-        self._asked: dict[int, CallSite] = {}  # their ids stay their own
 
     def parameter(
         self, decl: FunctionDecl, parameter: Parameter, position: int, index: ModuleIndex
@@ -353,7 +352,8 @@ class Arguments:
         self, where: ModuleIndex, site: CallSite, decl: FunctionDecl, index: ModuleIndex
     ) -> bool | None:
         """Return whether a call site calls the function: None if not, else whether it is bound."""
-        for kind in (types := self._callee(where, site)):
+        types = self._callee(where, site)
+        for kind in types:
             match kind:
                 case FunctionType(path=path, qualname=qualname, bound=bound):
                     if path == index.path and qualname == decl.qualname:
@@ -371,10 +371,8 @@ class Arguments:
 
     def _callee(self, where: ModuleIndex, site: CallSite) -> Types:
         """Return what a call site calls; each site is asked about for many parameters."""
-        self._asked[id(site)] = site
         return self.evaluator.settled(
-            ("site", where.path, str(id(site))),
-            lambda: self.evaluator.value(site.call.callee, scope_of(where, site.function)),
+            site, lambda: self.evaluator.value(site.call.callee, scope_of(where, site.function))
         )
 
     def _is_family(self, site: CallSite, decl: FunctionDecl, index: ModuleIndex) -> bool:

@@ -36,8 +36,8 @@ class Evaluator(Protocol):
     def memoised(self, key: Key, compute: Callable[[], Types]) -> Types:
         """Return the result for a key, computed once; return nothing within its own computation."""
 
-    def settled(self, key: Key, compute: Callable[[], Types]) -> Types:
-        """Return the result for a key, kept if no cycle was cut in it; it is no step by itself."""
+    def settled(self, subject: object, compute: Callable[[], Types]) -> Types:
+        """Return the result for an object, kept if it rests on nothing else; it takes no step."""
 
     def value(self, value: Value, scope: Scope) -> Types:
         """Return what an expression, as written in a scope, may be."""

@@ -68,6 +68,7 @@ class Questions:
         self._stack: dict[Key, _Frame] = {}
         self._provisional: dict[Key, tuple[Types, _Frame]] = {}
         self._too_deep: dict[Key, _TooDeep] = {}
+        self._settled: dict[int, tuple[object, Types]] = {}
         self._given_up_in: tuple[Key, ...] = ()
         self._steps = 0
         self._depth = 0
@@ -87,6 +88,7 @@ class Questions:
         """Drop all results: a fact on which they may rest has changed."""
         self._memo.clear()
         self._too_deep.clear()
+        self._settled.clear()
         self._kept += 1
 
     @property
@@ -159,26 +161,30 @@ class Questions:
         self._leave(key, frame)
         return result
 
-    def settled(self, key: Key, compute: Callable[[], Types]) -> Types:
-        """Return the result for a key, kept if no cycle was cut in it; it is no step by itself."""
-        if key in self._memo:
+    def settled(self, subject: object, compute: Callable[[], Types]) -> Types:
+        """Return the result for an object, by its identity; it takes no step.
+
+        It is kept unless a cycle was cut in it, or the steps were used up.
+        """
+        key = id(subject)
+        known = self._settled.get(key)
+        if known is not None:
             if self._trace.is_on:
-                self._trace.use(key)
-            return self._memo[key]
+                self._trace.use(("settled", key))
+            return known[1]
         outer = next(reversed(self._stack.values()), None)
         before: set[Key] = set()
         if outer is not None:
             before, outer.cuts = outer.cuts, set()
         begun = self._trace.begin()
-        try:
-            result = compute()
-        finally:
-            self._trace.end(begun, key)
-            is_cut = outer is not None and bool(outer.cuts)
-            if outer is not None:
-                outer.cuts |= before
+        result = compute()
+        self._trace.end(begun, ("settled", key))
+        is_cut = outer is not None and bool(outer.cuts)
+        if outer is not None and before:
+            outer.cuts |= before
         if not is_cut and not self.exhausted:
-            self._memo[key] = result
+            # The object is kept too, so that its identity stays its own.
+            self._settled[key] = (subject, result)
             self._kept += 1
         return result
 

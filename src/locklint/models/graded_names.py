@@ -17,12 +17,18 @@ _FUTURES = (
     "asyncio.tasks.Task",
     "concurrent.futures.Future",
 )
+_LOOPS = ("AbstractEventLoop", "get_event_loop", "get_running_loop", "new_event_loop")
 NEVER = frozenset(
     {
         *(
             f"{future}.{method}"
             for future in _FUTURES
             for method in ("cancel", "cancelled", "done")
+        ),
+        *(
+            f"asyncio.{loop}.{method}"
+            for loop in _LOOPS
+            for method in ("get_debug", "is_closed", "is_running", "time")
         ),
         "builtins.callable",
         "builtins.globals",

@@ -5,7 +5,8 @@ Finds acquires in a coroutine that do not allow for a cancelled task:
 - an `await` between the acquire and the `try` that releases the lock;
 - `wait_for(lock.acquire(), …)` in a `try` whose clean-up releases the lock in any case;
 - an acquire in a `finally` or a handler, of a lock that was released for a while and that the
-  caller, or a `with` around it, releases again.
+  caller, or a `with` around it, releases again. Nothing is reported if no task holds the lock at an
+  `await`: then the acquire never waits.
 
 An acquire that another thread does, as in `await asyncio.to_thread(lock.acquire)`, makes info.
 
@@ -63,11 +64,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from locklint.analysis.cancelled_acquires import CancelledAcquire, Unsafe, cancelled_acquires
+from locklint.analysis.cancelled_acquires import (
+    CancelledAcquire,
+    Unsafe,
+    cancelled_acquires,
+    held_at_awaits,
+)
+from locklint.analysis.events import LockStates
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, step, with_statement
 from locklint.core.diagnostic import Diagnostic, Severity, Step, StepRole
 from locklint.ir.cfg import Function
+from locklint.ir.event import EventKind
 from locklint.rule import Rule
 
 _WHEN = {
@@ -80,8 +88,11 @@ _WHEN = {
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquire that a cancelled task leaves undone, or does not release."""
+    held = held_at_awaits(program.solved)
     for states in program.solved:
         for found in cancelled_acquires(states):
+            if found.lock.identity not in held and _is_uncontended(states, found):
+                continue
             in_thread = found.unsafe is Unsafe.THREAD
             yield RULE.finding(
                 states.function,
@@ -92,6 +103,17 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=_steps(states.function, found),
                 help=_help(found),
             )
+
+
+def _is_uncontended(states: LockStates, found: CancelledAcquire) -> bool:
+    """Return whether a clean-up acquires again what its own function has acquired before.
+
+    If no task is suspended while it holds the lock, the acquire does not wait.
+    """
+    return found.unsafe is Unsafe.CLEAN_UP and any(
+        taken.lock.identity == found.lock.identity and taken.acquisition.span < found.other
+        for taken in states.taken
+    )
 
 
 def _steps(function: Function, found: CancelledAcquire) -> list[Step]:
@@ -145,4 +167,5 @@ RULE = Rule(
     summary="a cancelled task leaves a lock in the wrong state",
     page=__doc__,
     check=check,
+    wants=frozenset({EventKind.AWAIT, EventKind.PARK}),
 )
