@@ -21,8 +21,15 @@ KNOWN = {
     ("unrelated", "imports.md", "A file that has no word of locks is not looked into for them"): ""
     "as above",
     ("unrelated", "LCK705.md", "Reported: a consumer keeps the generator"): "as above",
-    ("together", "LCK305.md", "Reported: against a comment"): "a declared name that two modules"
-    " have is that of the first",
+    **{
+        ("together", "LCK305.md", f"Reported: {title}"): "a declared name that two modules have is"
+        " that of the first"
+        for title in (
+            "against a comment",
+            "a name in a comment that no lock of the module has",
+            "a lock of another module in a comment",
+        )
+    },
     **{
         (
             way,

@@ -24,6 +24,20 @@ _CANCELS = frozenset({"CancelledError", "GeneratorExit", "Cancelled", "StopAsync
 _EXITS = frozenset({"SystemExit", "KeyboardInterrupt"})
 
 
+_ALIASES = {
+    "os.error": "OSError",
+    "select.error": "OSError",
+    "socket.error": "OSError",
+    "socket.timeout": "TimeoutError",
+}
+"""Classes by the names that they had before Python 3.3, and 3.10."""
+
+
+def name_of(dotted: str) -> str:
+    """Return the bare name of a class that a handler names, the present one if it has two."""
+    return _ALIASES.get(dotted) or dotted.rpartition(".")[2]
+
+
 def _builtin(name: str) -> type[BaseException] | None:
     found = getattr(builtins, name, None)
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
@@ -34,14 +48,14 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
     if not handler.types:
         return Verdict.YES
     if exception.type is None and exception.caught:
-        names = [dotted.rsplit(".", 1)[-1] for dotted in handler.types]
+        names = [name_of(dotted) for dotted in handler.types]
         if all(any(is_kind_of(one, name) for name in names) for one in exception.caught):
             return Verdict.YES
         if all(_are_strangers(one, name) for one in exception.caught for name in names):
             return Verdict.NO
     best = Verdict.NO
     for dotted in handler.types:
-        verdict = _takes_one(dotted.rsplit(".", 1)[-1], exception)
+        verdict = _takes_one(name_of(dotted), exception)
         if verdict is Verdict.YES:
             return verdict
         if verdict is Verdict.MAYBE:
@@ -51,7 +65,7 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
 
 def caught_by(handler: Handler, exception: InFlight) -> InFlight:
     """Return the exception inside a handler that might have caught it and did."""
-    names = frozenset(dotted.rsplit(".", 1)[-1] for dotted in handler.types)
+    names = frozenset(name_of(dotted) for dotted in handler.types)
     return exception if exception.type is not None else replace(exception, caught=names)
 
 
@@ -73,7 +87,7 @@ def _are_strangers(name: str, other: str) -> bool:
 
 def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     """Return the exception after a handler that might have caught it did not."""
-    names = {dotted.rsplit(".", 1)[-1] for dotted in handler.types}
+    names = {name_of(dotted) for dotted in handler.types}
     passed = replace(exception, excluded=exception.excluded | names)
     if passed.grade is Grade.UNKNOWN:
         # The author has thought of what the call may raise.

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from locklint.analysis.catching import is_expected, is_kind_of
+from locklint.analysis.catching import is_expected, is_kind_of, name_of
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.named_errors import (
     GradedInstructions,
@@ -360,7 +360,7 @@ def _names(catch: Catch) -> Iterator[str]:
     """The classes that handlers name, without their modules."""
     for handler in catch.handlers:
         for name in handler.types:
-            yield name.rsplit(".", 1)[-1]
+            yield name_of(name)
 
 
 def _kind(instruction: Instruction) -> CauseKind:

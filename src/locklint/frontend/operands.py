@@ -130,11 +130,13 @@ class Operands:
 
     def _chosen_lock(self, operand: AccessPath) -> LockRef | None:
         """A temporary that is one of several values, chosen by a conditional expression."""
-        for value in self._definitions.values(operand):
-            lock = self.lock(value) if value != operand else None
-            if lock is not None:
-                return msgspec.structs.replace(lock, path=operand, exactness=Exactness.UNKNOWN)
-        return None
+        values = [value for value in self._definitions.values(operand) if value != operand]
+        locks = [lock for value in values if (lock := self.lock(value)) is not None]
+        if not locks:
+            return None
+        # If one of them may be acquired again, that is all that is known of the one at hand.
+        chosen = next((lock for lock in locks if lock.kind.reentrant), locks[0])
+        return msgspec.structs.replace(chosen, path=operand, exactness=Exactness.UNKNOWN)
 
     def callee(self, path: AccessPath | None) -> Callee:
         """Return what calling a path calls; an empty `Callee` where that is not known."""

@@ -17,18 +17,19 @@ _FUTURES = (
     "asyncio.tasks.Task",
     "concurrent.futures.Future",
 )
-_LOOPS = ("AbstractEventLoop", "get_event_loop", "get_running_loop", "new_event_loop")
+# What gives an event loop, and its methods that only tell something.
+LOOPS = frozenset(
+    f"asyncio.{name}"
+    for name in "AbstractEventLoop get_event_loop get_running_loop new_event_loop".split()
+)
+TELLING_METHODS = frozenset({"get_debug", "is_closed", "is_running", "time"})
+
 NEVER = frozenset(
     {
         *(
             f"{future}.{method}"
             for future in _FUTURES
             for method in ("cancel", "cancelled", "done")
-        ),
-        *(
-            f"asyncio.{loop}.{method}"
-            for loop in _LOOPS
-            for method in ("get_debug", "is_closed", "is_running", "time")
         ),
         "builtins.callable",
         "builtins.globals",

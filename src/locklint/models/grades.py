@@ -35,6 +35,7 @@ from locklint.models.graded_names import (
     LIKELY_METHODS,
     LOGGER_METHODS,
     LOGGER_NAME,
+    LOOPS,
     NEVER,
     OVER_VALUES,
     OWN_LEVELS,
@@ -43,6 +44,7 @@ from locklint.models.graded_names import (
     PLAIN_TYPES,
     SEARCHING_METHODS,
     TAKEN_OUT,
+    TELLING_METHODS,
     TEXT_METHODS,
     UNLIKELY,
     UNLIKELY_METHODS,
@@ -61,6 +63,9 @@ class CallGrade(IntEnum):
     POSSIBLE = 2
     UNKNOWN = 3
     LIKELY = 4
+
+
+_TAKING_ONE = ("builtins.dict.pop", "builtins.list.pop")
 
 
 def name_grade(
@@ -89,6 +94,8 @@ def name_grade(
     if name in ("builtins.max", "builtins.min") and arguments > 1:
         return CallGrade.UNLIKELY  # One alone may be empty.
     owner, _, method = name.rpartition(".")
+    if owner in LOOPS and method in TELLING_METHODS:
+        return CallGrade.NEVER
     if owner in CALCULATING_MODULES and method not in CALCULATING_MODULES[owner]:
         return CallGrade.UNLIKELY
     if owner.partition(".")[0] in CALCULATING_CLASSES:
@@ -117,7 +124,7 @@ def name_grade(
         return method_grade(method, by_key=by_key)  # Any object may have been put in.
     if method == "__init__":
         return _grade_of_base(owner, arguments)
-    if name in ASKING_FOR_CONTENTS or (by_key and name == "builtins.dict.pop"):
+    if name in ASKING_FOR_CONTENTS or (by_key and name in _TAKING_ONE):
         return CallGrade.POSSIBLE
     if runs_code or name.partition(".")[0] in LIKELY_LIBRARIES or usual_error(name, ""):
         return CallGrade.LIKELY

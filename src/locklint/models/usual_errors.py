@@ -37,8 +37,9 @@ _OF_MODULES = {
 _OF_METHODS = {
     **dict.fromkeys(
         # Of files, sockets and paths, however they were made.
-        "accept bind close connect fileno flush getpeername getsockname listen mkdir recv rmdir"
-        " seek sendall setsockopt stat tell touch truncate unlink".split(),
+        "accept bind close connect fileno flush getpeername getsockname listen mkdir read readinto"
+        " readline recv recv_into recvfrom recvmsg rmdir seek send sendall sendmsg sendto"
+        " setsockopt shutdown stat tell touch truncate unlink write writelines".split(),
         "OSError",
     ),
     "get_nowait": "Empty",

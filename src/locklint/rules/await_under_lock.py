@@ -96,7 +96,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 program.functions[key],
                 pair.span,
                 f"`{display_name(lock)}` is held at this `{_form(pair)}`: {_effect(lock)}",
-                severity=Severity.ERROR if contended else Severity.WARNING,
+                severity=_severity(lock, contended),
                 locks=(lock,),
                 steps=[*story.steps("other tasks run here"), *story.made(lock)],
                 help="use a lock of asyncio, or release the lock before this",
@@ -116,7 +116,7 @@ def _at_yields(program: Program, reported: set[tuple[str, str]]) -> Iterator[Dia
             function,
             found.span,
             f"`{display_name(lock)}` is held at this `yield`: {_effect(lock)}",
-            severity=Severity.WARNING,
+            severity=_severity(lock, False),
             locks=(lock,),
             steps=suspension_steps(program, found, "other tasks run here"),
             help="use a lock of asyncio, or release the lock before this",
@@ -132,9 +132,21 @@ def _is_surely_shared(lock: LockRef) -> bool:
     return not (lock.kind.reentrant or is_passed or lock.confidence is Confidence.LOW)
 
 
+def _severity(lock: LockRef, contended: bool) -> Severity:
+    """Return the level; whether the locks that each call makes are for one file is not known."""
+    if contended:
+        return Severity.ERROR
+    return Severity.INFO if lock.kind.reentrant and _is_of_one_call(lock) else Severity.WARNING
+
+
+def _is_of_one_call(lock: LockRef) -> bool:
+    """Return whether each call makes an object of its own, which is another lock."""
+    return ".<locals>." in lock.identity and lock.path.root is not Root.PARAMETER
+
+
 def _effect(lock: LockRef) -> str:
     """Return the effect of a held lock on other tasks, which run in the same thread."""
-    if lock.kind.reentrant:
+    if lock.kind.reentrant and not _is_of_one_call(lock):
         return "it is re-entrant, and keeps no other task of this thread out"
     return "another task that acquires it blocks the event loop"
 
