@@ -50,7 +50,7 @@ def event_text(event: Event) -> str:
     """Return an event as text: its kind and its object."""
     if event.lock is not None:
         waiting = " and ".join(each.parameter for each in event.waits_if)
-        condition = f", waits if {waiting} says so" if waiting else ""
+        condition = f" (waits by {waiting})" if waiting else ""
         return f"{event.kind.value} {key_text(event.lock, event.mode)}{condition}"
     on = f" of {event.path}" if event.path is not None else ""
     return f"{event.kind.value} ({event.name}){on}"
