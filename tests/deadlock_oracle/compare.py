@@ -134,11 +134,12 @@ def static_answer(program: Program) -> Answer:
         raise AnalysisError(f"{error.message}\n{error.traceback}")
     cycles: set[Cycle] = set()
     self_deadlocks: set[str] = set()
-    of_box = [lock.name for lock in program.locks if lock.name.startswith(BOX + ".")]
+    names = (lock.name for lock in program.locks if lock.name.startswith(f"{BOX}."))
+    of_box = next(names, f"{BOX}.lock")
     for diagnostic in report.diagnostics:
         if diagnostic.severity <= Severity.INFO:
             continue
-        locks = tuple(lock_name(each, *of_box) for each in diagnostic.locks)
+        locks = tuple(lock_name(each, of_box) for each in diagnostic.locks)
         if diagnostic.code == CYCLE:
             cycles.add(normalised(locks))
         elif diagnostic.code == SELF_DEADLOCK:
@@ -146,7 +147,7 @@ def static_answer(program: Program) -> Answer:
     return Answer(frozenset(cycles), frozenset(self_deadlocks))
 
 
-def lock_name(identity: str, of_box: str = "box.lock", *_: str) -> str:
+def lock_name(identity: str, of_box: str = f"{BOX}.lock") -> str:
     """The model's name of a lock: ``m.a``, ``locks.a`` and ``m.make.<locals>.a`` are ``a``,
     ``m.Box.lock`` and ``m.box.lock`` one lock.
 

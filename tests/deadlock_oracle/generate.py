@@ -58,7 +58,7 @@ _SIGNAL = "done"
 
 @dataclass(frozen=True)
 class Options:
-    """What to leave out: names of statements, and of `FEATURES`."""
+    """Names of statements, and of `FEATURES`, that are left out."""
 
     without: frozenset[str] = frozenset()
 

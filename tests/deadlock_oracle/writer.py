@@ -232,7 +232,7 @@ class _Writer:
         return self.placed(self.home(function), function.name)
 
     def callee(self, name: str) -> str:
-        """What is called, or what a thread runs."""
+        """Return the callee of a call, or the target of a thread."""
         function = self.program.function(name)
         hooks = self.placed(MAIN, _HOOKS)
         match function.access:

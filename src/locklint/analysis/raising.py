@@ -134,8 +134,7 @@ def _call(call: Call, raises: Raises) -> Grade:
     if _encodes(call):
         return Grade.POSSIBLE
     if call.external == "builtins.bytes" and call.arguments:
-        is_literal = isinstance(call.arguments[0].value, Constant)
-        return Grade.ACQUIRE if is_literal else Grade.UNLIKELY
+        return _of_bytes(call)
     if call.external is not None:
         runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
         given = [raises(key, None) for key in run_by(call)] if runs_code else []
@@ -183,10 +182,15 @@ def run_by(call: Call) -> Iterator[str]:
                 yield from argument.functions
 
 
+def _of_bytes(call: Call) -> Grade:
+    """Return how likely ``bytes(…)`` raises; with an encoding, as likely as ``name.encode()``."""
+    if isinstance(call.arguments[0].value, Constant):
+        return Grade.ACQUIRE
+    return Grade.POSSIBLE if len(call.arguments) > 1 else Grade.UNLIKELY
+
+
 def _encodes(call: Call) -> bool:
-    """Return whether a call encodes a text: ``name.encode("utf-8")``, ``bytes(name, "utf-8")``."""
-    if call.external == "builtins.bytes" and len(call.arguments) > 1:
-        return not isinstance(call.arguments[0].value, Constant)
+    """Return whether a call encodes a text: ``name.encode()`` or ``name.encode("utf-8")``."""
     if call.callee is None or call.callee.name != "encode":
         return False
     return all(

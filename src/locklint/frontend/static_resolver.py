@@ -164,12 +164,14 @@ class StaticResolver:
             owner = scope.index.functions.get(owner.parent or "")
         if owner is None:
             return None
-        names = [each.name for each in owner.parameters if not each.star and each.default is None]
-        if name not in names or name in owner.locals:
+        names = [each.name for each in owner.parameters]
+        position = names.index(name) if name in names else None
+        if position is None or name in owner.locals:
+            return None
+        if owner.parameters[position].star or owner.parameters[position].default is not None:
             return None
         lock = self.lock(function, AccessPath(name, (), Root.CLOSURE))
         self.inference.begin()
-        position = [each.name for each in owner.parameters].index(name)
         passed = self.inference.passed_locks(owner, position, scope.index, False)
         value = passed[0] if len(passed) == 1 else None
         if lock is None or not isinstance(value, LockValue) or value.exactness is not Exactness.ONE:

@@ -17,7 +17,7 @@ _FUTURES = (
     "asyncio.tasks.Task",
     "concurrent.futures.Future",
 )
-# What gives an event loop, and its methods that only tell something.
+# Functions that give an event loop, and its methods that only tell something.
 LOOPS = frozenset(
     f"asyncio.{name}"
     for name in "AbstractEventLoop get_event_loop get_running_loop new_event_loop".split()
