@@ -90,7 +90,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquire that a cancelled task leaves undone, or does not release."""
     for states in program.solved:
         for found in cancelled_acquires(states):
-            # Few findings are of this kind, so that the whole program is rarely gone through.
+            # Few findings are of this kind, so that few runs look at all functions for it.
             if _acquires_again(states, found):
                 if found.lock.identity not in held_at_awaits(program.solved):
                     continue
