@@ -142,11 +142,14 @@ class OpenFile:
         }
         return [*sorted(wanted), *([MODULE_CODE] if index.module_statements else [])]
 
-    def lower(self, wanted: Iterable[str]) -> Lowered:
-        """The graphs of functions, nested ones included, or of `MODULE_CODE`; in that order."""
+    def lower(self, wanted: Iterable[str], *, are_followed: bool = False) -> Lowered:
+        """The graphs of functions, nested ones included, or of `MODULE_CODE`; in that order.
+
+        ``are_followed``: they are none of `relevant`; calls or names have led to them.
+        """
         from locklint.frontend.parse import LoweringProblem
 
-        lowering = _Lowering(self, [*wanted])
+        lowering = _Lowering(self, [*wanted], are_followed)
         graphs: dict[str, tuple[Function, ...]] = {}
         problems: list[NotAnalysed] = []
         errors: list[InternalError] = []
@@ -204,8 +207,9 @@ class OpenFile:
 class _Lowering:
     """The lowering of some functions of one file."""
 
-    def __init__(self, file: OpenFile, wanted: list[str]) -> None:
+    def __init__(self, file: OpenFile, wanted: list[str], are_followed: bool = False) -> None:
         self.wanted = wanted
+        self._are_followed = are_followed
         self._file = file
         functions = [name for name in wanted if name != MODULE_CODE]
         self._nodes = self._find_nodes([file.index.functions[name] for name in functions])
@@ -227,6 +231,7 @@ class _Lowering:
                 declaration.class_name,
                 declaration.parent,
                 self._names,
+                is_followed=self._are_followed,
             )
         )
 

@@ -108,4 +108,5 @@ def find_facts(request: FactsRequest) -> FileFacts:
 
 def find_graphs(request: LowerRequest) -> Lowered:
     """The graphs of further functions of one file."""
-    return OpenFile(request.source, request.index, request.is_newer).lower(request.wanted)
+    file = OpenFile(request.source, request.index, request.is_newer)
+    return file.lower(request.wanted, are_followed=True)

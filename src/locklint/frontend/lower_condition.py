@@ -6,7 +6,7 @@ import ast
 
 import libcst as cst
 
-from locklint.frontend.lower_context import Lowering
+from locklint.frontend.lower_context import Lowering, source_text
 from locklint.frontend.lower_path import (
     constant,
     dotted_name,
@@ -237,8 +237,11 @@ def _version_outcome(low: Lowering, node: cst.Comparison) -> bool | None:
             break
     else:
         return None
+    span = low.session.spans.of(node)
+    if span is None:
+        return None
     try:
-        parsed = ast.parse(cst.Module([]).code_for_node(node), mode="eval")
+        parsed = ast.parse(f"({source_text(low.session, span)})", mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return version_test(parsed.body, low.session.source.oldest)

@@ -62,6 +62,20 @@ class Session(msgspec.Struct):
     references: dict[int, FunctionRef] = msgspec.field(default_factory=dict)
 
 
+def source_text(session: Session, span: Span) -> str:
+    """The text of a span, its lines joined by a blank."""
+    source = session.source
+    if span.line == span.end_line:
+        return source.line(span.line)[span.column - 1 : span.end_column - 1]
+    inner: Sequence[str] = source.lines[span.line : span.end_line - 1]
+    lines = [
+        source.line(span.line)[span.column - 1 :],
+        *inner,
+        source.line(span.end_line)[: span.end_column - 1],
+    ]
+    return " ".join(line.strip() for line in lines)
+
+
 class Lowering:
     """The lowering of one function: where it has got to, and what names mean there."""
 

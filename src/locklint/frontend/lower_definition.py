@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import libcst as cst
 import msgspec
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from locklint.core.source import Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
 from locklint.frontend.lower_comprehension import ITERATOR, comprehension_names, lower_loops
-from locklint.frontend.lower_context import Lowering, Session
+from locklint.frontend.lower_context import Lowering, Session, source_text
 from locklint.frontend.lower_path import constant, plain_path
 from locklint.frontend.lower_scope import (
     Bindings,
@@ -418,20 +418,6 @@ def _decorator(session: Session, scope: Scope, node: cst.Decorator) -> Decorator
     span = session.spans.of(node.decorator)
     text = source_text(session, span) if span is not None else ""
     return Decorator(plain_path(scope, expression), called, text)
-
-
-def source_text(session: Session, span: Span) -> str:
-    """The text of a span, its lines joined by a blank."""
-    source = session.source
-    if span.line == span.end_line:
-        return source.line(span.line)[span.column - 1 : span.end_column - 1]
-    inner: Sequence[str] = source.lines[span.line : span.end_line - 1]
-    lines = [
-        source.line(span.line)[span.column - 1 :],
-        *inner,
-        source.line(span.end_line)[: span.end_column - 1],
-    ]
-    return " ".join(line.strip() for line in lines)
 
 
 def _name_span(session: Session, span: Span, name: str) -> Span:

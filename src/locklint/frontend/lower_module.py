@@ -13,6 +13,7 @@ import msgspec
 from locklint.core.not_analysed import Reason
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
+from locklint.frontend.from_ast import UnsupportedError, function_from_ast
 from locklint.frontend.lower_context import Lowering, Session
 from locklint.frontend.lower_definition import (
     Heading,
@@ -24,6 +25,7 @@ from locklint.frontend.lower_scope import Scope, ScopeKind, bindings_of, definit
 from locklint.frontend.lower_tables import TABLES
 from locklint.frontend.parse import (
     MAX_NODES,
+    SAFE_DEPTH,
     LoweringProblem,
     parse_function,
     parse_statement,
@@ -45,7 +47,8 @@ class FunctionSource(msgspec.Struct, frozen=True):
     ``span`` starts at the first decorator. ``node`` is the `ast` node of the definition, None where
     `ast` refuses the file. ``names`` are the qualified names of all definitions of the file, by the
     line of the `def` or `class` and the bare name. ``enclosing_names`` are the names bound in the
-    functions around it, where a nested function is lowered by itself.
+    functions around it, where a nested function is lowered by itself. ``is_followed``: calls lead
+    to it, and its own code has nothing that looks like a lock.
     """
 
     source: SourceFile
@@ -57,6 +60,7 @@ class FunctionSource(msgspec.Struct, frozen=True):
     parent: str | None = None
     names: Mapping[tuple[int, str], str] = msgspec.field(default_factory=dict)
     enclosing_names: frozenset[str] = frozenset()
+    is_followed: bool = False
 
 
 def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringProblem:
@@ -66,21 +70,10 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
     `LoweringProblem`, a function whose graph would be too large has ``too_complex`` set.
     """
     source = function.source
-    parsed = parse_function(source, function.span, function.node)
-    if isinstance(parsed, LoweringProblem):
-        if parsed.reason in (Reason.TOO_DEEP, Reason.TOO_LARGE):
-            return parsed
-        found = _find_in_whole(source, function)
-        if found is None:
-            return parsed
-        node, spans = found
-    else:
-        assert isinstance(parsed.statement, cst.FunctionDef)
-        node, spans = parsed.statement, Spans(source)
-        try:
-            spans.add(parsed, function.node)
-        except RecursionError:
-            return LoweringProblem.too_deep(function.span)
+    found = _tree(function)
+    if isinstance(found, LoweringProblem):
+        return found
+    node, spans = found
     session = Session(source, spans, TABLES, function.names)
     around = Scope(ScopeKind.MODULE)
     if function.enclosing_names:
@@ -100,6 +93,33 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
         return (own, *session.functions)
 
     return _deeply(run, function.span)
+
+
+def _tree(function: FunctionSource) -> tuple[cst.FunctionDef, Spans] | LoweringProblem:
+    """Return the tree of a function, and the places of its nodes."""
+    source = function.source
+    spans = Spans(source)
+    if function.is_followed and function.node is not None:
+        size = tree_size(function.node)
+        if size.depth <= SAFE_DEPTH and size.nodes <= MAX_NODES:
+            try:
+                node, places = function_from_ast(source, function.node)
+            except UnsupportedError:
+                pass
+            else:
+                spans.add_pairs(places)
+                return node, spans
+    parsed = parse_function(source, function.span, function.node)
+    if isinstance(parsed, LoweringProblem):
+        if parsed.reason in (Reason.TOO_DEEP, Reason.TOO_LARGE):
+            return parsed
+        return _find_in_whole(source, function) or parsed
+    assert isinstance(parsed.statement, cst.FunctionDef)
+    try:
+        spans.add(parsed, function.node)
+    except RecursionError:
+        return LoweringProblem.too_deep(function.span)
+    return parsed.statement, spans
 
 
 def lower_module_code(

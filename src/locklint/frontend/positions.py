@@ -232,9 +232,13 @@ class Spans:
         if node is not None:
             pairs = pair(parsed.statement, node)
             if pairs is not None:
-                self._nodes.update(pairs)
+                self.add_pairs(pairs)
                 return
         self.add_with_provider(parsed.module, parsed.line_offset)
+
+    def add_pairs(self, pairs: Mapping[int, ast.stmt | ast.expr | ast.ExceptHandler]) -> None:
+        """Add nodes, by their identities, with the `ast` nodes that have their places."""
+        self._nodes.update(pairs)
 
     def add_with_provider(self, module: cst.Module, line_offset: int = 0) -> None:
         """Add a whole tree through libcst's slow but independent `PositionProvider`."""
