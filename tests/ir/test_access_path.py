@@ -27,6 +27,7 @@ OTHER_TEXTS = frozenset(
         "analysis/lock_name.py: name.partition('[')",  # the name of a lock, for people
         "analysis/written.py: text.endswith(')')",  # code
         "engine/load_config.py: path.partition('[')",  # settings
+        "frontend/from_ast.py: self.text(node).startswith('(')",  # code
         "engine/toml_places.py: stripped.startswith('[')",
         "frontend/static_resolver.py: dotted.endswith(')')",  # dotted names outside the project
         "models/grades.py: '()' in owner",

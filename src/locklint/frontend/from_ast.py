@@ -240,7 +240,7 @@ class _Maker:
 
     def begins_with_bracket(self, node: ast.expr) -> bool:
         """Return whether the source of an expression begins with a round bracket."""
-        return self.text(node).find("(") == 0
+        return self.text(node).startswith("(")
 
     def literals(self, node: ast.expr) -> list[str]:
         """Return the adjacent string literals of which an expression is made, as written."""
