@@ -21,6 +21,8 @@ KNOWN = {
     ("unrelated", "imports.md", "A file that has no word of locks is not looked into for them"): ""
     "as above",
     ("unrelated", "LCK705.md", "Reported: a consumer keeps the generator"): "as above",
+    ("together", "lock_by_use.md", "The only class with these attributes, in a coroutine"): ""
+    "classes of the other programs have these attributes, too",
     **{
         ("together", "LCK305.md", f"Reported: {title}"): "a declared name that two modules have is"
         " that of the first"

@@ -22,6 +22,7 @@ from locklint.ir.instruction import (
 from locklint.ir.means import OperateKind
 from locklint.ir.terminator import Branch, Equals, Opaque, Return, Truth
 from locklint.models.calls import ends_process
+from locklint.models.processes import FORKS
 
 _SIGNS = {">": False, "<": False, ">=": True, "<=": True}
 """The outcomes of comparisons of the result with 0, in the child."""
@@ -80,6 +81,26 @@ def child_path(
         any(each.value in names for each in returned),
         any(_releases(each, lock) for each in ends),
     )
+
+
+def only_in_child(function: Function, since: Span, place: Span) -> bool:
+    """Return whether only the child of a fork gets from one instruction to another.
+
+    What the parent holds at the fork is a copy in the child, which may have been exchanged by then.
+    """
+    for block in function.blocks.values():
+        for each in block.instructions:
+            if isinstance(each, Call) and each.external in FORKS:
+                child, parent = [
+                    {
+                        one.span
+                        for one in child_path(function, each.span, "", is_parent=side).instructions
+                    }
+                    for side in (False, True)
+                ]
+                if place in child and place not in parent and since not in child:
+                    return True
+    return False
 
 
 def _returns(

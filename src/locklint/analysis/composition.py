@@ -359,15 +359,15 @@ class Composition:
 
     def _state(self, called: Edge, pair: CriticalPair) -> tuple[StateTest, ...] | None:
         """Return the tests of globals and attributes along the path, or None if they conflict."""
-        own = self._requirements_of(called.caller).state_at(called.span)
+        requirements = self._requirements_of(called.caller)
+        found = dict.fromkeys(requirements.state_at(called.span))
         if not pair.state:
-            return own
-        found = dict.fromkeys(own)
+            return tuple(found)
+        own = requirements.tested_at(called.span)
         for test in pair.state:
-            path = called.binding.path(test.path)
-            if path is None or len(path.fields) > MAX_PATH:
+            here = test.named(called.binding.path)
+            if here is None or any(len(path.fields) > MAX_PATH for path in here.paths):
                 continue
-            here = replace(test, path=path)
             if called.manner is not Manner.CONCURRENT and (
                 any(map(here.excludes, own))
                 or _finds_held(here, called)

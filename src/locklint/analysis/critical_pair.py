@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.hold import LockKey
@@ -147,6 +148,8 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
     """A test of a global or an attribute that control has passed, and its outcome.
 
     ``constant`` is what the value was compared with, ``text`` the test with a mark for the path.
+    ``others`` are further paths in the text, each with a mark of its own: `key in self.jobs` is a
+    test of ``self.jobs`` and of ``key``.
     """
 
     path: AccessPath
@@ -154,13 +157,27 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
     outcome: bool
     constant: Constant | None = None
     text: str = ""
+    others: tuple[AccessPath, ...] = ()
+
+    @property
+    def paths(self) -> tuple[AccessPath, ...]:
+        """Return everything that is tested."""
+        return (self.path, *self.others)
+
+    def named(self, name: Callable[[AccessPath], AccessPath | None]) -> StateTest | None:
+        """Return the test with other names for its paths. Return None if one has no name."""
+        path, *others = [name(each) for each in self.paths]
+        known = tuple([each for each in others if each is not None])
+        if path is None or len(known) != len(others):
+            return None
+        return replace(self, path=path, others=known)
 
     def excludes(self, other: StateTest) -> bool:
         """Return whether both cannot have these outcomes of one state.
 
         Whether a lock is held changes at any time, so that two such tests need not agree.
         """
-        if self.path != other.path or self.kind is TestKind.HELD:
+        if self.paths != other.paths or self.kind is TestKind.HELD:
             return False
         if (self.kind, self.constant, self.text) == (other.kind, other.constant, other.text):
             return self.outcome is not other.outcome
@@ -191,7 +208,7 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
     def sort_key(self) -> tuple[bool, AccessPath, str, str, str, bool]:
         """Return a key for a fixed order, the most informative first."""
         equal = self.kind is TestKind.EQUALS and self.outcome
-        text = (self.kind.value, str(self.constant), self.text)
+        text = (self.kind.value, str(self.constant), f"{self.text} {self.others}")
         return (not equal, self.path, *text, self.outcome)
 
 

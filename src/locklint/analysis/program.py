@@ -62,6 +62,7 @@ from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.instruction import Spawn
 from locklint.ir.lock import LockRef, LockRole
 from locklint.ir.registration import Entry, Processes
+from locklint.models.processes import AT_FORK_NAMES
 
 
 class Program(msgspec.Struct, frozen=True, dict=True):
@@ -208,10 +209,17 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def self_deadlocks(self) -> tuple[SelfDeadlock, ...]:
         """Return the places where a thread waits for a lock that it holds."""
+        found = self_deadlocks(self.composition, self.call_graph, self.back_references)
         return (
-            *self_deadlocks(self.composition, self.call_graph, self.back_references),
+            *(each for each in found if not (each.in_child and self._is_handled_at_fork(each))),
             *handler_deadlocks(self.composition, self.log_handlers.own_lock),
         )
+
+    def _is_handled_at_fork(self, found: SelfDeadlock) -> bool:
+        """Return whether the file that makes a lock says what happens to it at a fork."""
+        path, _ = self.made.get(found.held.lock.identity, ("", None))
+        source = self.sources.get(path)
+        return source is not None and any(name in source.text for name in AT_FORK_NAMES)
 
     def is_of_one_thread(self, witnesses: Sequence[Witness]) -> bool:
         """Return whether a thread on the path of all witnesses certainly waits for itself.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -32,6 +32,7 @@ from locklint.ir.instruction import (
     Release,
     TryAcquire,
 )
+from locklint.ir.means import OperateKind
 from locklint.ir.operands import condition_paths, defined_path
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 
@@ -43,8 +44,14 @@ MOST_WORK = 40_000
 
 _PREDICATE = re.compile(r"_*(?:can|has|is|owns)_\w+")
 _MARK = "§"
-_NEGATED = re.compile(r"\(((?:(?! and | or ).)*) (is not|not in|!=) ((?:(?! and | or ).)*)\)")
-_POSITIVE = {"is not": "is", "not in": "in", "!=": "=="}
+_MARKS = re.compile(r"§\d")
+_NEGATED = re.compile(r"\(((?:(?! and | or ).)*) (is not|not in|!=|<=|>=) ((?:(?! and | or ).)*)\)")
+_POSITIVE = {"is not": "is", "not in": "in", "!=": "==", "<=": ">", ">=": "<"}
+_MOST_PATHS = 3
+"""The largest number of paths of a test that is known by its text."""
+
+_READERS = frozenset("copy count get index items keys values".split())
+"""Methods of containers that change nothing."""
 
 _SAMENESS = (("is", True), ("==", True), ("is not", False), ("!=", False))
 
@@ -63,6 +70,8 @@ class Requirements:
         self._function = function
         self._chosen = _Choices()
         self._state: dict[BlockId, frozenset[StateTest]] = {}
+        self._changes: dict[BlockId, _Changes] = {}
+        self._stale: dict[tuple[tuple[AccessPath, ...], bool], set[BlockId]] = {}
         tests = list(_tests(function, self._origins))
         tests = tests if len(tests) <= _MOST_TESTS else []
         state = list(state_tests(function))
@@ -78,13 +87,14 @@ class Requirements:
         found: dict[BlockId, set[Requirement]] = {}
         successors = {block.id: all_successors(block) for block in function.blocks.values()}
         for block_id, target, requirement in tests:
-            seen = _reached_without(successors, function.entry, block_id, target)
+            seen = _reached_without(successors, {function.entry}, block_id, target)
             for other in function.blocks:
                 if other not in seen:
                     found.setdefault(other, set()).add(requirement)
         self._by_block = {block: frozenset(each) for block, each in found.items()}
         if state:
-            self._state = _state_by_block(function, successors, state)
+            self._changes = {block.id: _Changes(block) for block in function.blocks.values()}
+            self._state = _state_by_block(function, successors, state, self._changes)
 
     def at(
         self, span: Span, held: Iterable[Held] = (), acquired: AccessPath | None = None
@@ -124,7 +134,37 @@ class Requirements:
     def state_at(self, span: Span) -> tuple[StateTest, ...]:
         """Return what globals and attributes must be wherever an instruction with that place runs.
 
-        They must have been so when they were tested, and the function has not bound them since.
+        They must have been so when the function was called: it has not bound them before.
+        """
+        tested = self.tested_at(span)
+        if not tested:
+            return ()
+        blocks = self._blocks.get(span, ())
+        return tuple(
+            test
+            for test in tested
+            if all(map(_outlives, test.paths)) and self._changed(test).isdisjoint(blocks)
+        )
+
+    def _changed(self, test: StateTest) -> set[BlockId]:
+        """Return the blocks before which the function may have changed what is tested."""
+        subject = (test.paths, test.kind is TestKind.TEXT)
+        known = self._stale.get(subject)
+        if known is None:
+            blocks = self._function.blocks
+            after = [
+                following
+                for block_id, each in self._changes.items()
+                if each.any_of(test)
+                for following in all_successors(blocks[block_id])
+            ]
+            known = self._stale[subject] = reached(self._function, after)
+        return known
+
+    def tested_at(self, span: Span) -> tuple[StateTest, ...]:
+        """Return what tests have found wherever an instruction runs, if it is still so.
+
+        Variables of the function may take part.
         """
         if not self._state:
             return ()
@@ -143,15 +183,8 @@ class Requirements:
         found = self._state.get(block, frozenset())
         if not found:
             return found
-        bound: list[AccessPath] = []
-        for each in self._function.blocks[block].instructions:
-            if each.span == span and not isinstance(each, Release):
-                break
-            if isinstance(each, Assign):
-                bound.append(each.target)
-        return frozenset(
-            test for test in found if not any(test.path.starts_with(path) for path in bound)
-        )
+        changes = _Changes(self._function.blocks[block], span)
+        return frozenset(test for test in found if not changes.any_of(test))
 
 
 class _Choices:
@@ -264,22 +297,42 @@ def _of_state(
             kind = TestKind.NONE if isinstance(condition, IsNone) else TestKind.TRUTH
             return StateTest(path, kind, True)
         case Opaque(text=str() as text, mentions=mentions):
-            asked = [path for path in mentions if path.root is not Root.GLOBAL] or mentions
-            if len(asked) != 1 or any(p.root is not Root.GLOBAL for p in mentions if p != asked[0]):
-                return None
-            (written,) = asked
-            path = aliases.get(written, written)
-            if not _outlives(path):
-                return None
-            text = re.sub(rf"(?<![\w.]){re.escape(str(written))}(?!\w)", _MARK, text)
-            outcome = True
-            if _NEGATED.fullmatch(text):
-                text, outcome = _NEGATED.sub(_positive, text), False
-            if len(mentions) > 1:
-                text = f"{module}: {text}"  # Other modules may mean something else by the names.
-            return StateTest(path, TestKind.TEXT, outcome, text=text)
+            return _of_text(text, mentions, aliases, module)
         case _:
             return None
+
+
+def _of_text(
+    text: str,
+    mentions: tuple[AccessPath, ...],
+    aliases: Mapping[AccessPath, AccessPath],
+    module: str,
+) -> StateTest | None:
+    """Return the test that is known by its text, or None if its paths mean nothing to callers."""
+    asked = [path for path in mentions if path.root is not Root.GLOBAL] or list(mentions)
+    if not 0 < len(asked) <= _MOST_PATHS:
+        return None
+    if any(path.root is not Root.GLOBAL for path in mentions if path not in asked):
+        return None
+    # A path before those with which it begins; marks are numbered by the first use in the text.
+    found: dict[str, AccessPath] = {}
+    for number, path in enumerate(sorted(asked, key=lambda path: (-len(path.fields), path))):
+        mark = f"{_MARK}{number}"
+        text = re.sub(rf"(?<![\w.]){re.escape(str(path))}(?!\w)", mark, text)
+        found[mark] = aliases.get(path, path)
+    used = list(dict.fromkeys(_MARKS.findall(text)))
+    paths = [found[mark] for mark in used]
+    if len(paths) != len(asked) or not all(_outlives(path) or _is_own(path) for path in paths):
+        return None
+    if not any(map(_outlives, paths)):
+        return None
+    text = _MARKS.sub(lambda match: f"{_MARK}{used.index(match[0])}", text)
+    outcome = True
+    if _NEGATED.fullmatch(text):
+        text, outcome = _NEGATED.sub(_positive, text), False
+    if len(mentions) > len(asked):
+        text = f"{module}: {text}"  # Other modules may mean something else by the names.
+    return StateTest(paths[0], TestKind.TEXT, outcome, text=text, others=tuple(paths[1:]))
 
 
 def _positive(negated: re.Match[str]) -> str:
@@ -310,7 +363,8 @@ def _outlives(path: AccessPath) -> bool:
     if not path.is_plain:
         return False
     return fields <= 2 and (
-        path.root in (Root.GLOBAL, Root.PARAMETER) or (path.root is Root.SELF and fields > 0)
+        path.root in (Root.GLOBAL, Root.PARAMETER, Root.CLOSURE)
+        or (path.root is Root.SELF and fields > 0)
     )
 
 
@@ -318,27 +372,50 @@ def _state_by_block(
     function: Function,
     successors: Successors,
     tests: Iterable[tuple[BlockId, BlockId, StateTest]],
+    changes: Mapping[BlockId, _Changes],
 ) -> dict[BlockId, frozenset[StateTest]]:
     """Return the tests that control has passed before each block, as far as they are still true."""
-    bound: dict[AccessPath, set[BlockId]] = {}
-    for block in function.blocks.values():
-        for instruction in block.instructions:
-            if isinstance(instruction, Assign):
-                bound.setdefault(instruction.target, set()).add(block.id)
     found: dict[BlockId, set[StateTest]] = {}
-    stale_by_path: dict[AccessPath, set[BlockId]] = {}
     for source, target, test in tests:
-        stale = stale_by_path.get(test.path)
-        if stale is None:
-            binding = (ids for path, ids in bound.items() if test.path.starts_with(path))
-            # A test is still true before the statement of a block that binds its subject.
-            after = {each for block in set().union(*binding) for each in successors[block]}
-            stale = stale_by_path[test.path] = reached(function, after)
-        seen = _reached_without(successors, function.entry, source, target)
+        # A test is still true before the statement of a block that binds its subject.
+        after = {
+            following
+            for block_id, each in changes.items()
+            if each.any_of(test)
+            for following in successors[block_id]
+            if (block_id, following) != (source, target)
+        }
+        seen = _reached_without(successors, {function.entry, *after}, source, target)
         for block_id in function.blocks:
-            if block_id not in seen and block_id not in stale:
+            if block_id not in seen:
                 found.setdefault(block_id, set()).add(test)
     return {block_id: frozenset(each) for block_id, each in found.items()}
+
+
+class _Changes:
+    """The paths that instructions of a block bind, and the containers that they may change."""
+
+    def __init__(self, block: BasicBlock, before: Span | None = None) -> None:
+        self._bound: list[AccessPath] = []
+        self._filled: list[AccessPath] = []
+        for each in block.instructions:
+            if each.span == before and not isinstance(each, Release):
+                break
+            match each:
+                case Assign(target=target):
+                    self._bound.append(target)
+                    self._filled.append(target.parent() if target.fields else target)
+                case Operate(kind=OperateKind.DELETE, values=(AccessPath() as path,)):
+                    self._filled.append(path.parent() if path.fields else path)
+                case Call(callee=AccessPath(fields=(_, *_)) as callee):
+                    if callee.name not in _READERS:
+                        self._filled.append(callee.parent())
+
+    def any_of(self, test: StateTest) -> bool:
+        """Return whether the outcome of a test may be another one afterwards."""
+        if any(path.starts_with(each) for path in test.paths for each in self._bound):
+            return True
+        return test.kind is TestKind.TEXT and any(path in self._filled for path in test.paths)
 
 
 def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator[Requirement]:
@@ -443,11 +520,11 @@ def _of_other_test(condition: Condition) -> Iterator[Requirement]:
 
 
 def _reached_without(
-    successors: Successors, entry: BlockId, source: BlockId, target: BlockId
+    successors: Successors, starts: Collection[BlockId], source: BlockId, target: BlockId
 ) -> set[BlockId]:
-    """The blocks that the entry reaches without going from one block to another."""
-    seen = {entry}
-    work = [entry]
+    """The blocks that some blocks reach without going from one block to another."""
+    seen = {*starts}
+    work = [*starts]
     while work:
         block = work.pop()
         for successor in successors[block]:

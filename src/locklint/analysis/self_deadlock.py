@@ -8,6 +8,7 @@ import msgspec
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.child_path import only_in_child
 from locklint.analysis.composition import Composition, same_lock
 from locklint.analysis.critical_pair import CriticalPair, TestKind, is_vague
 from locklint.analysis.events import Held, LockStates, Manner
@@ -27,12 +28,14 @@ class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):
 
     ``proven``: it is the same object, and nothing else can be called along the path.
     ``by_logging``: `logging` holds it, for it is the lock of the handler that handles a record.
+    ``in_child``: only the child of a fork waits for it.
     """
 
     pair: CriticalPair
     held: Held
     proven: bool
     by_logging: bool = False
+    in_child: bool = False
 
 
 def self_deadlocks(
@@ -48,7 +51,8 @@ def self_deadlocks(
                 held = _held_by_the_maker(pair, back_references)
             if held is None or _comes_back_changed(pair, graph) or _may_be_lost(pair, held, graph):
                 continue
-            if is_expected(graph.function(key), pair.span, ()):
+            function, since = graph.function(key), held.since
+            if is_expected(function, pair.span, ()):
                 continue  # Some locks raise where others deadlock.
             proven = (
                 same
@@ -62,7 +66,8 @@ def self_deadlocks(
             place = (pair.span, held.lock.identity)
             old = found.get(place)
             if old is None or pair.rank() < old.pair.rank():
-                found[place] = SelfDeadlock(pair, held, proven)
+                in_child = since is not None and only_in_child(function, since.span, pair.span)
+                found[place] = SelfDeadlock(pair, held, proven, in_child=in_child)
         yield from (found[place] for place in sorted(found))
 
 

@@ -72,9 +72,11 @@ class Settled:
                 tests += self._of_constructor(edge, called.caller)
             if tests and comes_first(states, edge.span, called.span):
                 for test in tests:
-                    path = edge.binding.path(test.path)
-                    if path is not None and not any(_bound(states.function, path)):
-                        yield replace(test, path=path)
+                    here = test.named(edge.binding.path)
+                    if here is not None and not any(
+                        any(_bound(states.function, path)) for path in here.paths
+                    ):
+                        yield here
 
     def _of(self, edge: Edge) -> tuple[StateTest, ...]:
         function = self._graph.function(edge.callee)
@@ -237,9 +239,9 @@ def is_contradicted(graph: CallGraph, caller: str, span: Span, callee: str, plac
         closed = frozenset(
             (block, target)
             for block, target, test in state_tests(function)
-            if (path := edge.binding.path(test.path)) is not None
-            and not any(_bound(function, test.path))
-            and values.rules_out(replace(test, path=path), span, by_tests=True)
+            if (here := test.named(edge.binding.path)) is not None
+            and not any(any(_bound(function, path)) for path in test.paths)
+            and values.rules_out(here, span, by_tests=True)
         )
         if raising and raising.isdisjoint(_reached_without(function, closed)):
             return True
@@ -302,6 +304,8 @@ def _settled_by(function: Function, closed: _Ways) -> Iterator[StateTest]:
     if len(ways) * len(function.blocks) > MOST_WORK:
         return
     for test, edges in ways.items():
+        if any(any(_bound(function, path)) for path in test.others):
+            continue
         bound = list(_bound(function, test.path))
         if all(_settles(value, test) for _, value in bound):
             if not _returns_without(function, edges | closed, {block for block, _ in bound}):

@@ -114,7 +114,7 @@ def _is_same(held: LockRef, lock: LockRef) -> bool:
 
 def sets_what_was_tested(function: Function, pair: CriticalPair) -> bool:
     """Return whether a function sets an attribute that was tested before the event of a pair."""
-    tested = {test.path.last for test in pair.state if test.path.fields}
+    tested = {path.last for test in pair.state for path in test.paths if path.fields}
     return bool(tested) and any(
         isinstance(each, Assign) and each.target.fields and each.target.last in tested
         for block in function.blocks.values()

@@ -18,6 +18,7 @@ from locklint.ir.context import Context
 from locklint.ir.event import ACCESSES, EventKind
 from locklint.ir.hierarchy import Field, Fields, Hierarchy, LogHandlers
 from locklint.ir.registration import Entry, Processes
+from locklint.models.events import RUNS_CALLBACKS
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -159,16 +160,18 @@ class ProgramInputs:
         """Return the attributes from which functions call what users of their classes passed."""
         from locklint.frontend.callbacks import user_callbacks
 
-        asked = {
-            (states.function.class_key, occurrence.event.path.name): None
-            for states in self._solved.states.values()
-            for occurrence in states.events
-            if occurrence.event.kind in (EventKind.CALLBACK, EventKind.OBSERVER)
-            and occurrence.event.path is not None
-            and occurrence.event.path.root is Root.SELF
-            and states.function.class_key
-        }
-        return user_callbacks(self._resolver.inference, asked)
+        asked: dict[bool, dict[Field, None]] = {False: {}, True: {}}
+        for states in self._solved.states.values():
+            key = states.function.class_key
+            for each in states.events if key else ():
+                path = each.event.path
+                if (
+                    each.event.kind in (EventKind.CALLBACK, EventKind.OBSERVER)
+                    and path is not None
+                    and path.root is Root.SELF
+                ):
+                    asked[each.event.name in RUNS_CALLBACKS][key, path.name] = None
+        return user_callbacks(self._resolver.inference, asked[False], asked[True])
 
     def _constructed(self) -> set[str]:
         """The classes of the objects that are made in functions that were analysed."""

@@ -196,18 +196,58 @@ def _variables(value: Value) -> Iterator[str]:
 # -- callbacks of users ---------------------------------------------------------------------
 
 
-def user_callbacks(inference: Inference, asked: Iterable[Field]) -> frozenset[Field]:
-    """Return those of the attributes that keep callables which users of the class pass.
+def user_callbacks(
+    inference: Inference, callables: Iterable[Field], futures: Iterable[Field]
+) -> frozenset[Field]:
+    """Return those of the attributes that keep what users of the class pass, or can add to.
 
     A public method binds them to a parameter, or puts it into their container; or a public
-    attribute is only ever bound to None, so that users bind it.
+    attribute is only ever bound to None, so that users bind it. A future is known to users, and so
+    may have callbacks, if its attribute is public, or something returns it or passes it on.
     """
     found: set[Field] = set()
-    for key, name in asked:
+    for key, name in callables:
         cls = class_of(inference, key)
         if cls is not None and _is_given(inference, cls, name):
             found.add((key, name))
+    for key, name in futures:
+        cls = class_of(inference, key)
+        if cls is not None and (_is_given(inference, cls, name) or _is_known(cls, name)):
+            found.add((key, name))
     return frozenset(found)
+
+
+def _is_known(cls: ClassRef, name: str) -> bool:
+    """Return whether others than the class may get what an attribute of its objects keeps."""
+    if not name.startswith("_"):
+        return True
+    functions = cls.index.functions.values()
+    if any(_mentions(value, name) for decl in functions for value in (*decl.returns, *decl.yields)):
+        return True
+    # A value with another name may be known under that one.
+    bindings = [each for decl in functions for each in decl.self_bindings.get(name, ())]
+    if any(not isinstance(each.value, CallValue | Literal) for each in bindings):
+        return True
+    return any(
+        _mentions(value, name)
+        for site in cls.index.call_sites
+        for value in (*site.call.arguments, *(passed for _, passed in site.call.keywords))
+    ) or any(f".{name}.add_done_callback" in decl.callees for decl in functions)
+
+
+def _mentions(value: Value, name: str) -> bool:
+    """Return whether a value is, or holds, an attribute of that name."""
+    match value:
+        case Ref(names=names):
+            return len(names) > 1 and names[-1] == name
+        case Choice(options=several) | Items(elements=several) | Operation(operands=several):
+            return any(_mentions(each, name) for each in several)
+        case Awaited(of=inner) | AttributeValue(of=inner, name=_):
+            return _mentions(inner, name)
+        case CallValue(arguments=arguments):
+            return any(_mentions(each, name) for each in arguments)
+        case _:
+            return False
 
 
 def _is_given(inference: Inference, cls: ClassRef, name: str, hops: int = 1) -> bool:

@@ -22,6 +22,7 @@ FORK_METHOD = "fork"
 """The method of `multiprocessing` by which the child is a copy of the parent."""
 
 AT_FORK = frozenset(("os.register_at_fork", "multiprocessing.util.register_after_fork"))
+AT_FORK_NAMES = tuple(sorted(dotted.rpartition(".")[2] for dotted in AT_FORK))
 """Calls that let the interpreter run a function at each fork, by which new locks can be made."""
 
 _CHOOSERS = ("multiprocessing.set_start_method", "multiprocessing.get_context")

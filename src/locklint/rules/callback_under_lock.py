@@ -64,7 +64,8 @@ class Bus:
 A finding is a warning if a public method binds the attribute to a parameter or puts it into the
 attribute's container, or if a public attribute is only ever bound to None; the object that holds
 the lock keeps the callback itself; the lock is not re-entrant; and a public function acquires it,
-which is no method of a private class. Other findings are info.
+which is no method of a private class. Users have a future if its attribute is public, or
+something returns it, passes it on or knows it by another name. Other findings are info.
 
 Observers are objects that users pass in, and that a loop tells something: it calls a method of
 each, passes an argument, and ignores the result. A loop that closes them tells them nothing. A hook
@@ -186,7 +187,9 @@ def _is_of_user(program: Program, last: CriticalPair) -> bool:
     event = last.event
     if event.kind is not EventKind.CALLBACK or event.name in MAY_RUN_CALLBACKS:
         return False
-    return event.name in RUNS_CALLBACKS or _is_given(program, last)
+    if event.name in RUNS_CALLBACKS and not (event.path is not None and _is_of_holder(event.path)):
+        return True
+    return _is_given(program, last)
 
 
 def _is_given(program: Program, last: CriticalPair) -> bool:

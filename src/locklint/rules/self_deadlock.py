@@ -68,7 +68,9 @@ is reported only if it is made with one slot, and no function releases it withou
 it.
 Parameters that are passed as literals (`self.close(locked=True)`) are followed through the tests
 that use them. So are tests that the
-caller has made (`if request.action == "stop"`), until the caller itself assigns to what it tested.
+caller has made (`if request.action == "stop"`, `if key in self.jobs`), until the caller itself
+changes what it tested. Nothing is reported of a child of a fork if the file that makes the lock
+calls `os.register_at_fork`.
 
 There is no finding if another function releases the lock without having acquired it: then the lock
 is a signal, and the wait ends. If some iterations of a loop acquire the lock and others release it,
