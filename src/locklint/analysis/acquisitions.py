@@ -293,13 +293,20 @@ class Fate(msgspec.Struct):
         return Severity.ERROR if proven and sure else Severity.WARNING
 
 
+_WITHOUT_HANDLERS = frozenset(
+    {CauseKind.ITERATE, CauseKind.STORE, CauseKind.ATTRIBUTE, CauseKind.OPERATOR}
+)
+
+
 def severity_of(exception: InFlight, usual: Severity) -> Severity:
     """Return the severity of a leak by an exception: ``usual``, or info if nothing suggests it.
 
     Nothing suggests that attributes, subscripts, operators and keys fail, nor calls of the program
     in whose functions nothing likely was found, unless a handler catches a part of what they raise.
+    A handler is not there for an iteration, an attribute or an operator.
     """
-    in_doubt = exception.grade < Grade.UNKNOWN and not exception.excluded
+    is_handled = bool(exception.excluded) and exception.cause.kind not in _WITHOUT_HANDLERS
+    in_doubt = exception.grade < Grade.UNKNOWN and not is_handled
     return Severity.INFO if in_doubt else usual
 
 

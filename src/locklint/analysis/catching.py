@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 from enum import Enum
+from json import JSONDecodeError
 
 from msgspec.structs import replace
 
@@ -39,7 +40,7 @@ def name_of(dotted: str) -> str:
 
 
 def _builtin(name: str) -> type[BaseException] | None:
-    found = getattr(builtins, name, None)
+    found = JSONDecodeError if name == "JSONDecodeError" else getattr(builtins, name, None)
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 

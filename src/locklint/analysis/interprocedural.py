@@ -406,7 +406,7 @@ class _Attempt(NamedTuple):
             record(context, recorder, sorted(before.items()))
         else:
             lockless.record(recorder, sorted(before.items()))
-        errors = errors_of_function(function, steps.graded, steps.usual, lookup)
+        errors = errors_of_function(function, steps.graded, steps.usual, steps.caught, lookup)
         if errors is not None:
             recorder.states.named, recorder.states.others = errors
         return recorder.states

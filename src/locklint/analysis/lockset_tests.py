@@ -11,7 +11,7 @@ from locklint.analysis.lockset import Disjunct, Fact, FactKind, constants_of
 from locklint.analysis.lockset_names import value_of
 from locklint.analysis.relevance import facts_of
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import AN_OBJECT, Constant
+from locklint.ir.instruction import AN_OBJECT, Constant, Operand
 from locklint.ir.terminator import Condition, Equals, IsNone, Opaque, Truth, tested_for_built_in
 
 
@@ -55,12 +55,21 @@ def _with_outcomes(
 def _of_result(context: FunctionContext, condition: Condition, disjunct: Disjunct) -> bool | None:
     """Return the outcome of a test of what a call has given. Return None if it is not known."""
     match condition:
-        case IsNone(value=AccessPath() as path) if value_of(path, disjunct) in context.never_none:
-            return False
-        case Truth(value=AccessPath() as path) if value_of(path, disjunct) in context.always_true:
-            return True
+        case IsNone(value=AccessPath() as path):
+            value = value_of(path, disjunct)
+            return False if value in context.never_none or _is_held(value, disjunct) else None
+        case Truth(value=AccessPath() as path):
+            value = value_of(path, disjunct)
+            return True if value in context.always_true or _is_held(value, disjunct) else None
         case _:
             return None
+
+
+def _is_held(value: Operand, disjunct: Disjunct) -> bool:
+    """Return whether a value is a lock that is held, and so an object."""
+    return isinstance(value, AccessPath) and any(
+        key.path == value and hold.count > 0 for key, hold in disjunct.holds.items()
+    )
 
 
 def evaluate(condition: Condition, disjunct: Disjunct) -> bool | None:

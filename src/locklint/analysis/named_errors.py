@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from locklint.analysis.catching import is_expected, name_of
 from locklint.analysis.hold import Grade
 from locklint.analysis.summary import Lookup
+from locklint.dataflow.order import reached
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Call, Instruction
 from locklint.ir.means import Use
-from locklint.ir.terminator import Jump, Raise, Terminator
+from locklint.ir.terminator import Catch, Jump, Raise, Terminator
 
 GradedInstructions: TypeAlias = "Sequence[tuple[Instruction, Grade]]"
 """Instructions of a block, each with how likely it raises."""
@@ -51,26 +53,33 @@ def errors_of_function(
     function: Function,
     graded: Callable[[BasicBlock], GradedInstructions],
     usual: Callable[[Instruction], str],
+    caught: frozenset[str],
     lookup: Lookup,
 ) -> NamedErrors | None:
     """Return what leaves a function by name. Return None if there is nothing, or too much.
 
     ``graded`` gives the instructions of a block but those that only make what it raises, ``usual``
-    the class that an instruction usually raises, if a handler catches it. Where a handler of the
-    function may catch an exception, its class is not known any more.
+    the class that an instruction usually raises, ``caught`` are the classes of the function's
+    handlers. Where a handler of the function may catch an exception, its class is not known any
+    more, unless the handler raises it on.
     """
-    names: set[str] = set()
-    others = Grade.NEVER
-    if not any(_names_error(block, lookup) for block in function.blocks.values()):
+    blocks = function.blocks.values()
+    if not any(_names_error(block, usual, lookup) for block in blocks):
         return None
-    for block in function.blocks.values():
+    names = _raised_on(function)
+    others = Grade.NEVER
+    for block in blocks:
         leaves = not is_caught(block, function)
         for each, likely in graded(block):
             named = errors_of_call(each, lookup) if leaves and isinstance(each, Call) else None
+            expected = "" if likely is Grade.NEVER else usual(each)
             if named is not None:
                 names |= named.names
                 likely = named.others
-            if not leaves and usual(each):
+            elif leaves and isinstance(each, Call) and expected not in _OF_SEVERAL:
+                names.add(expected)
+                likely = min(likely, Grade.ACQUIRE)
+            elif not leaves and expected and is_expected(expected, caught):
                 likely = min(likely, Grade.ACQUIRE)  # The author has thought of what it raises.
             if likely > others:
                 others = likely
@@ -80,6 +89,22 @@ def errors_of_function(
             case Raise(reraise=False):
                 others = Grade.CERTAIN
     return NamedErrors(frozenset(names), others) if 0 < len(names) <= _MOST else None
+
+
+def _raised_on(function: Function) -> set[str]:
+    """Return the classes of the handlers that end in a bare `raise`, which leaves the function."""
+    found: set[str] = set()
+    for block in function.blocks.values():
+        for handler in block.terminator.handlers if isinstance(block.terminator, Catch) else ():
+            names = {name_of(dotted) for dotted in handler.types}
+            if not names or not all(map(_is_class, names)) or not names.isdisjoint(_ANY):
+                continue
+            for key in reached(function, (handler.target,), successors=BasicBlock.successors):
+                ends = function.blocks[key]
+                if isinstance(ends.terminator, Raise) and ends.terminator.reraise:
+                    if not is_caught(ends, function):
+                        found |= names
+    return found
 
 
 def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
@@ -95,11 +120,16 @@ def makes_exception(instruction: Instruction, terminator: Terminator) -> bool:
     )
 
 
-def _names_error(block: BasicBlock, lookup: Lookup) -> bool:
+def _names_error(block: BasicBlock, usual: Callable[[Instruction], str], lookup: Lookup) -> bool:
     if isinstance(block.terminator, Raise) and block.terminator.exception is not None:
         return True
     return any(
-        isinstance(each, Call) and each.targets and errors_of_call(each, lookup) is not None
+        isinstance(each, Call)
+        and (
+            errors_of_call(each, lookup) is not None
+            if each.targets
+            else usual(each) not in _OF_SEVERAL
+        )
         for each in block.instructions
     )
 
@@ -128,4 +158,8 @@ def _bare(dotted: str) -> str:
     return dotted.rpartition(".")[2]
 
 
+_OF_SEVERAL = frozenset(("", "LookupError"))
+"""No class, and a class of which only the caller knows which kind it is."""
+
+_ANY = frozenset({"BaseException", "Exception"})
 _ENDING = frozenset({"AssertionError", "KeyboardInterrupt", "SystemExit"})

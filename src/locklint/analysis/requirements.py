@@ -243,13 +243,18 @@ def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, Bloc
 def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
     """Yield each branch of each test of a global or attribute: its block, its target, the test."""
     aliases: dict[AccessPath, AccessPath] | None = None
+    lookups: dict[AccessPath, Call] = {}
     for block in function.blocks.values():
         branch = block.terminator
         if not isinstance(branch, Branch) or branch.then == branch.otherwise:
             continue
         if aliases is None:
-            aliases = _aliases(function)
-        test = _of_call(branch, block) or _of_state(branch.condition, aliases, function.module)
+            aliases, lookups = _aliases(function), _lookups(function)
+        test = (
+            _of_call(branch, block)
+            or _of_lookup(branch.condition, lookups, aliases, function.module)
+            or _of_state(branch.condition, aliases, function.module)
+        )
         if test is not None:
             yield block.id, branch.then, test
             yield block.id, branch.otherwise, replace(test, outcome=not test.outcome)
@@ -300,6 +305,61 @@ def _of_state(
             return _of_text(text, mentions, aliases, module)
         case _:
             return None
+
+
+def _lookups(function: Function) -> dict[AccessPath, Call]:
+    """Return the calls of ``d.get(key)`` by what keeps their results: nothing binds that twice."""
+    found: dict[AccessPath, Call] = {}
+    bound: set[AccessPath] = set()
+    for block in function.blocks.values():
+        for each in block.instructions:
+            target = defined_path(each)
+            if target is None:
+                continue
+            call: Call | None = None
+            match each:
+                case Call():
+                    call = each if _is_lookup(each) else None
+                case Assign(value=AccessPath() as value):
+                    call = found.get(value)
+            found.pop(target, None)
+            if call is not None and target not in bound and _is_own(target):
+                found[target] = call
+            bound.add(target)
+    return found
+
+
+def _is_lookup(call: Call) -> bool:
+    return (
+        call.callee is not None
+        and call.callee.name == "get"
+        and bool(call.callee.fields)
+        and not call.targets
+        and len(call.arguments) == 1
+        and call.arguments[0].name is None
+        and call.arguments[0].star is None
+    )
+
+
+def _of_lookup(
+    condition: Condition,
+    lookups: Mapping[AccessPath, Call],
+    aliases: Mapping[AccessPath, AccessPath],
+    module: str,
+) -> StateTest | None:
+    """Return the test of ``d.get(key)`` as one of ``key in d``: what is kept is an object."""
+    if not isinstance(condition, Truth | IsNone) or not isinstance(condition.value, AccessPath):
+        return None
+    call = lookups.get(condition.value)
+    if call is None or call.callee is None:
+        return None
+    key, container = call.arguments[0].value, call.callee.parent()
+    if not isinstance(key, AccessPath | Constant):
+        return None
+    text = f"({key if isinstance(key, AccessPath) else repr(key.value)} in {container})"
+    paths = (key, container) if isinstance(key, AccessPath) else (container,)
+    test = _of_text(text, paths, aliases, module)
+    return test if test is None else replace(test, outcome=isinstance(condition, Truth))
 
 
 def _of_text(

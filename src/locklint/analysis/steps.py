@@ -243,10 +243,10 @@ class FunctionSteps:
         handler may catch them, and the classes for which the handlers around it do not wait because
         of it.
         """
-        if not self._caught:
+        if not self.caught:
             return hazard
         usual = self.usual(instruction)
-        if usual:
+        if usual and is_expected(usual, self.caught):
             return replace(hazard, usual=usual)
         named = self._named(instruction)
         meant = self._meant_for_others(instruction, block, named)
@@ -300,14 +300,12 @@ class FunctionSteps:
                 yield block.terminator.exception.rsplit(".", 1)[-1]
 
     def usual(self, instruction: Instruction) -> str:
-        """Return the class of what an instruction usually raises, if some handler catches it."""
+        """Return the class of what an instruction usually raises, empty if there is none."""
         if isinstance(instruction, Await):
-            found = usual_error_of_await(self._awaited.get(instruction.value))
-        elif isinstance(instruction, Call) and instruction.use is Use.AWAITED:
-            found = usual_error_of_await(instruction.external) or _usually_raised(instruction)
-        else:
-            found = _usually_raised(instruction)
-        return found if found and is_expected(found, self._caught) else ""
+            return usual_error_of_await(self._awaited.get(instruction.value))
+        if isinstance(instruction, Call) and instruction.use is Use.AWAITED:
+            return usual_error_of_await(instruction.external) or _usually_raised(instruction)
+        return _usually_raised(instruction)
 
     @cached_property
     def _awaited(self) -> dict[Operand, str]:
@@ -323,7 +321,7 @@ class FunctionSteps:
         }
 
     @cached_property
-    def _caught(self) -> frozenset[str]:
+    def caught(self) -> frozenset[str]:
         """The classes that the function's handlers name, without their modules."""
         catches = (block.terminator for block in self._function.blocks.values())
         return frozenset(

@@ -117,20 +117,17 @@ class OpenFile:
 
     # -- lowering ---------------------------------------------------------------------------
 
-    def relevant(self, settings: FactSettings) -> list[str]:
+    def relevant(self, touching: Collection[str]) -> list[str]:
         """Return the functions that seem to touch a lock, or that affect those that do.
 
-        These are qualified names of outermost functions, and `MODULE_CODE`. Whether others touch
-        one is known only from the whole program.
+        These are ``touching``, those of `touching`, other outermost functions by their qualified
+        names, and `MODULE_CODE`. Whether others touch one is known only from the whole program.
         """
         index = self.index
-        made = names_of_made_locks(index)
-        wanted = {
+        wanted = {*touching} | {
             outermost(index, declaration).qualname
             for declaration in index.functions.values()
-            if any(use.of is None or use.of.last in made for use in declaration.lock_uses)
-            or not settings.methods.isdisjoint(declaration.called)
-            or (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
+            if (declaration.name != "__init__" and not _MAKERS.isdisjoint(declaration.called))
             or not THREAD_MAKERS.isdisjoint(declaration.called)
         }
         names = {index.functions[qualname].name for qualname in wanted}
@@ -142,14 +139,25 @@ class OpenFile:
         }
         return [*sorted(wanted), *([MODULE_CODE] if index.module_statements else [])]
 
-    def lower(self, wanted: Iterable[str], *, are_followed: bool = False) -> Lowered:
+    def touching(self, settings: FactSettings) -> set[str]:
+        """Return the outermost functions that hold what may be an operation of a lock."""
+        index = self.index
+        made = names_of_made_locks(index)
+        return {
+            outermost(index, declaration).qualname
+            for declaration in index.functions.values()
+            if any(use.of is None or use.of.last in made for use in declaration.lock_uses)
+            or not settings.methods.isdisjoint(declaration.called)
+        }
+
+    def lower(self, wanted: Iterable[str], touching: Collection[str]) -> Lowered:
         """The graphs of functions, nested ones included, or of `MODULE_CODE`; in that order.
 
-        ``are_followed``: they are none of `relevant`; calls or names have led to them.
+        The others than ``touching`` are only followed: they hold no operation of a lock.
         """
         from locklint.frontend.parse import LoweringProblem
 
-        lowering = _Lowering(self, [*wanted], are_followed)
+        lowering = _Lowering(self, [*wanted], touching)
         graphs: dict[str, tuple[Function, ...]] = {}
         problems: list[NotAnalysed] = []
         errors: list[InternalError] = []
@@ -207,9 +215,9 @@ class OpenFile:
 class _Lowering:
     """The lowering of some functions of one file."""
 
-    def __init__(self, file: OpenFile, wanted: list[str], are_followed: bool = False) -> None:
+    def __init__(self, file: OpenFile, wanted: list[str], touching: Collection[str] = ()) -> None:
         self.wanted = wanted
-        self._are_followed = are_followed
+        self._touching = touching
         self._file = file
         functions = [name for name in wanted if name != MODULE_CODE]
         self._nodes = self._find_nodes([file.index.functions[name] for name in functions])
@@ -231,7 +239,7 @@ class _Lowering:
                 declaration.class_name,
                 declaration.parent,
                 self._names,
-                is_followed=self._are_followed,
+                is_followed=qualname not in self._touching,
             )
         )
 
@@ -321,8 +329,10 @@ def facts_of(file: FileInput, settings: FactSettings) -> FileFacts:
     if opened.file is None:
         lowered = Lowered({}, tuple(opened.not_analysed), tuple(opened.errors))
         return FileFacts(None, lowered, opened.cells)
-    lowered = opened.file.lower(opened.file.relevant(settings))
-    return FileFacts(opened.file.index, lowered, opened.cells, opened.file.is_newer)
+    found = opened.file
+    touching = found.touching(settings)
+    lowered = found.lower(found.relevant(touching), touching)
+    return FileFacts(found.index, lowered, opened.cells, opened.file.is_newer)
 
 
 def source_of(file: FileInput) -> SourceFile | None:

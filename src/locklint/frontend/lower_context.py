@@ -95,6 +95,9 @@ class Lowering:
         self.function_qualname = function_qualname
         # Variables that hold the id of the process.
         self.process_ids: set[AccessPath] = set()
+        # The variables of the exceptions that are handled, innermost last; None without one, or
+        # where the handler binds the variable again.
+        self.handled: list[AccessPath | None] = []
         self._default_place = place
         self._place: cst.CSTNode | None = None
 

@@ -134,6 +134,10 @@ def lower_raise(low: Lowering, node: cst.Raise) -> None:
         value = low.value(exception)
     if node.cause is not None:
         low.value(node.cause.item)
+    if low.handled and value == low.handled[-1]:
+        # The exception that is handled goes on, perhaps with another cause.
+        low.graph.leave(Raise(low.span(node), None, reraise=True))
+        return
     root = (name or "").split(".", 1)[0]
     is_class = name is not None and low.scope.resolve(root).root.value == "global"
     if not is_class and isinstance(value, AccessPath) and not isinstance(exception, cst.Call):

@@ -119,7 +119,9 @@ def _handler_body(low: Lowering, handler: cst.ExceptHandler | cst.ExceptStarHand
     span = low.span(handler)
     if name is not None:
         store_name(low, name, Unknown(), span)
+    low.handled.append(low.scope.resolve(name) if name is not None else None)
     low.body(handler.body)
+    low.handled.pop()
     if name is not None:
         store_name(low, name, Unknown(), span)
 
