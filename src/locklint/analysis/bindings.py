@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cached_property
 
-from locklint.dataflow.order import predecessors
-from locklint.ir.access_path import AccessPath
+from locklint.dataflow.order import looping, predecessors
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Assign, BlockId, Enter, Exit, Instruction, Spawn
 from locklint.ir.operands import defined_path, used_paths
@@ -29,6 +29,10 @@ class Bindings:
     @cached_property
     def _before(self) -> Mapping[BlockId, Set[BlockId]]:
         return predecessors(self._function, BasicBlock.successors)
+
+    @cached_property
+    def _looping(self) -> Set[BlockId]:
+        return looping(predecessors(self._function))
 
     @cached_property
     def _raising(self) -> Mapping[BlockId, Sequence[BlockId]]:
@@ -122,7 +126,9 @@ class Bindings:
                 return False
             for bound in self._binds(instruction):
                 if any(path.starts_with(bound) for path in paths):
-                    return not self._copies.get(bound)
+                    # A temporary has no value before it, and so no copy of one, outside of loops.
+                    is_first = bound.root is Root.TEMP and block not in self._looping
+                    return is_first or not self._copies.get(bound)
         return False
 
 

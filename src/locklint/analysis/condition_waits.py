@@ -28,7 +28,7 @@ from locklint.analysis.tested_data import (
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import SourceFile, Span
-from locklint.dataflow.order import all_successors, predecessors, reaching
+from locklint.dataflow.order import all_successors, looping, predecessors
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
@@ -441,5 +441,4 @@ def _place(changed: tuple[Function, Change]) -> tuple[Function, Span]:
 
 def is_in_loop(function: Function, block: BlockId) -> bool:
     """Return whether a block may be executed again after itself."""
-    before = predecessors(function, all_successors)
-    return block in reaching(before[block], before)
+    return block in looping(predecessors(function, all_successors))

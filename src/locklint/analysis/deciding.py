@@ -93,19 +93,28 @@ class Deciding:
 
 def _binding(function: Function, asked: Set[AccessPath]) -> set[BlockId]:
     """The blocks in which one of some paths is bound, or what is bound to it before."""
-    asked = set(asked)
+    # The paths, and those with which they begin.
+    begun: set[AccessPath] = set()
+
+    def ask(path: AccessPath) -> None:
+        while path not in begun:
+            begun.add(path)
+            if not path.fields:
+                break
+            path = path.parent()
+
+    for path in asked:
+        ask(path)
     found: set[BlockId] = set()
     size = -1
-    while size != len(asked) + len(found):
-        size = len(asked) + len(found)
+    while size != len(begun) + len(found):
+        size = len(begun) + len(found)
         for block in function.blocks.values():
             for instruction in block.instructions:
-                if isinstance(instruction, Assign) and any(
-                    path.starts_with(instruction.target) for path in asked
-                ):
+                if isinstance(instruction, Assign) and instruction.target in begun:
                     found.add(block.id)
                     if isinstance(instruction.value, AccessPath):
-                        asked.add(instruction.value)
+                        ask(instruction.value)
     return found
 
 

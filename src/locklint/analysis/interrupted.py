@@ -18,7 +18,12 @@ from locklint.analysis.sections import held_after
 from locklint.analysis.self_deadlock import held_again, waits_for_itself
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, instructions_after, predecessors, reaching
+from locklint.dataflow.order import (
+    all_successors,
+    instructions_after,
+    looping,
+    predecessors,
+)
 from locklint.ir.access_path import AccessPath, Root, parted_closure, parted_global
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.context import Context
@@ -260,9 +265,9 @@ def _can_be_interrupted(holder: Holder) -> bool:
     ]
     if not starts:
         return True  # A callee has acquired the lock.
-    before = predecessors(function)
+    repeated = looping(predecessors(function))
     return any(
-        isinstance(each, _RUNS_CODE) or here in reaching(before[here], before)
+        isinstance(each, _RUNS_CODE) or here in repeated
         for block, index, lock in starts
         for each, here in held_after(function, block, index, lock)
     )

@@ -8,7 +8,7 @@ clean-ups. And each matters only where such a use can still be reached.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from locklint.analysis.bindings import Bindings
 from locklint.analysis.deciding import Deciding
 from locklint.analysis.lockset import PRESENCE, Fact, FactKind
 from locklint.core.source import Span
-from locklint.dataflow.order import predecessors, reaching
+from locklint.dataflow.order import looping, predecessors, reaching
 from locklint.ir.access_path import AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -267,7 +267,7 @@ class Relevance:
             for fact, spans in tests.items()
             if len(by_path[fact.text] if fact.kind is not FactKind.TEXT else spans) > 1
             or (fact.kind is not FactKind.TEXT and fact.text in self._acquired)
-            or _is_asked_in_a_loop(fact, tested_blocks[fact], self._before)
+            or self._is_asked_in_a_loop(fact, tested_blocks[fact])
         } | self.kept
         self._followed = asked & self.repeated
         self._asked = {
@@ -288,14 +288,23 @@ class Relevance:
         return {
             target
             for target, _, block in self._copies
-            if target.is_variable
-            and target in self.tracked
-            and block in reaching(self._before[block], self._before)
+            if target.is_variable and target in self.tracked and block in self._looping
         }
 
     @cached_property
-    def _before(self) -> Mapping[BlockId, Set[BlockId]]:
-        return predecessors(self._function)
+    def _looping(self) -> Set[BlockId]:
+        return looping(predecessors(self._function))
+
+    def _is_asked_in_a_loop(self, fact: Fact, blocks: Set[BlockId]) -> bool:
+        """Return whether a loop repeats a test of a variable that only this function changes.
+
+        What other threads can change (an attribute, a global) may be different in the next round.
+        """
+        if not fact.mentions or any(
+            path.fields or path.root not in (Root.LOCAL, Root.PARAMETER) for path in fact.mentions
+        ):
+            return False
+        return not self._looping.isdisjoint(blocks)
 
     def value_live(self, path: AccessPath, block: BlockId) -> bool:
         """Return whether the value of ``path`` may still be needed at the entry of ``block``."""
@@ -323,20 +332,6 @@ class Relevance:
     def exception_live(self, block: BlockId) -> bool:
         """Return whether the exception in flight may still be dispatched or raised again."""
         return block in self._exception_live
-
-
-def _is_asked_in_a_loop(
-    fact: Fact, blocks: set[BlockId], before: Mapping[BlockId, Iterable[BlockId]]
-) -> bool:
-    """Return whether a loop repeats a test of a variable, whose outcome only this function changes.
-
-    What other threads can change (an attribute, a global) may be different in the next round.
-    """
-    if not fact.mentions or any(
-        path.fields or path.root not in (Root.LOCAL, Root.PARAMETER) for path in fact.mentions
-    ):
-        return False
-    return any(block in reaching(before[block], before) for block in blocks)
 
 
 def _passed(call: Call) -> Iterator[AccessPath]:

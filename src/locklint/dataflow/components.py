@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Node = TypeVar("Node", str, int)
 
 
 def components(
-    nodes: Iterable[str], successors: Callable[[str], Iterable[str]]
-) -> Iterator[tuple[str, ...]]:
+    nodes: Iterable[Node], successors: Callable[[Node], Iterable[Node]]
+) -> Iterator[tuple[Node, ...]]:
     """The components of a graph, each after those that it leads to; members sorted.
 
     Tarjan's algorithm (Depth-first search and linear graph algorithms, 1972), iterative, for chains
@@ -16,14 +19,14 @@ def components(
     """
     known = list(nodes)
     inside = set(known)
-    number: dict[str, int] = {}
-    low: dict[str, int] = {}
-    on_stack: set[str] = set()
-    stack: list[str] = []
+    number: dict[Node, int] = {}
+    low: dict[Node, int] = {}
+    on_stack: set[Node] = set()
+    stack: list[Node] = []
     for root in known:
         if root in number:
             continue
-        work: list[tuple[str, Iterator[str]]] = [(root, iter(successors(root)))]
+        work: list[tuple[Node, Iterator[Node]]] = [(root, iter(successors(root)))]
         number[root] = low[root] = len(number)
         stack.append(root)
         on_stack.add(root)
@@ -46,7 +49,7 @@ def components(
                     above = work[-1][0]
                     low[above] = min(low[above], low[node])
                 if low[node] == number[node]:
-                    members: list[str] = []
+                    members: list[Node] = []
                     while True:
                         member = stack.pop()
                         on_stack.discard(member)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from locklint.dataflow.components import components
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import BlockId, Instruction
 
@@ -97,6 +98,15 @@ def reaching(
                 seen.add(block)
                 work.append(block)
     return seen
+
+
+def looping(before: Mapping[BlockId, Collection[BlockId]]) -> set[BlockId]:
+    """All blocks that may be executed again after themselves, from the predecessors of each."""
+    found: set[BlockId] = set()
+    for members in components(before, lambda block: before[block]):
+        if len(members) > 1 or members[0] in before[members[0]]:
+            found.update(members)
+    return found
 
 
 def reached(
