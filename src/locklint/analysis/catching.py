@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 from enum import Enum
-from json import JSONDecodeError
+from functools import cache
 
 from msgspec.structs import replace
 
@@ -26,6 +26,9 @@ _EXITS = frozenset({"SystemExit", "KeyboardInterrupt"})
 
 
 _ALIASES = {
+    "EnvironmentError": "OSError",
+    "IOError": "OSError",
+    "WindowsError": "OSError",
     "os.error": "OSError",
     "select.error": "OSError",
     "socket.error": "OSError",
@@ -39,9 +42,42 @@ def name_of(dotted: str) -> str:
     return _ALIASES.get(dotted) or dotted.rpartition(".")[2]
 
 
-def _builtin(name: str) -> type[BaseException] | None:
-    found = JSONDecodeError if name == "JSONDecodeError" else getattr(builtins, name, None)
-    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+def names_of(handler: Handler) -> tuple[str, ...]:
+    """Return the bare names of all classes that a handler catches, as far as they are known."""
+    return (*map(name_of, handler.types), *handler.derived)
+
+
+_BASES = {
+    "CalledProcessError": "SubprocessError",
+    "DatabaseError": "Error",  # of DB-API modules
+    "Error": "ValueError",  # as that of `binascii`
+    "InvalidOperation": "ArithmeticError",
+    "RequestException": "OSError",
+    "error": "Exception",  # as that of `struct`
+    "DataError": "DatabaseError",
+    "IntegrityError": "DatabaseError",
+    "InterfaceError": "Error",
+    "InternalError": "DatabaseError",
+    "JSONDecodeError": "ValueError",
+    "NotSupportedError": "DatabaseError",
+    "OperationalError": "DatabaseError",
+    "ProgrammingError": "DatabaseError",
+    "SubprocessError": "Exception",
+    "TimeoutExpired": "SubprocessError",
+}
+"""The bases of exceptions of the standard library that are no builtins, by bare names."""
+
+
+@cache
+def _ancestors(name: str) -> tuple[str, ...]:
+    """Return a class of Python and its bases, or nothing if it is none."""
+    if name in _BASES:
+        base = _BASES[name]
+        return (name, *(_ancestors(base) or (base,)))
+    found = getattr(builtins, name, None)
+    if isinstance(found, type) and issubclass(found, BaseException):
+        return tuple([each.__name__ for each in found.__mro__])
+    return ()
 
 
 def takes(handler: Handler, exception: InFlight) -> Verdict:
@@ -49,14 +85,14 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
     if not handler.types:
         return Verdict.YES
     if exception.type is None and exception.caught:
-        names = [name_of(dotted) for dotted in handler.types]
+        names = names_of(handler)
         if all(any(is_kind_of(one, name) for name in names) for one in exception.caught):
             return Verdict.YES
         if all(_are_strangers(one, name) for one in exception.caught for name in names):
             return Verdict.NO
     best = Verdict.NO
-    for dotted in handler.types:
-        verdict = _takes_one(name_of(dotted), exception)
+    for name in names_of(handler):
+        verdict = _takes_one(name, exception)
         if verdict is Verdict.YES:
             return verdict
         if verdict is Verdict.MAYBE:
@@ -72,23 +108,18 @@ def caught_by(handler: Handler, exception: InFlight) -> InFlight:
 
 def is_kind_of(name: str, other: str) -> bool:
     """Return whether a class is another one, or descends from it as builtin classes do."""
-    if name == other:
-        return True
-    left, right = _builtin(name), _builtin(other)
-    return left is not None and right is not None and issubclass(left, right)
+    return name == other or other in _ancestors(name)
 
 
 def _are_strangers(name: str, other: str) -> bool:
     """Return whether both are builtin and neither descends from the other."""
-    left, right = _builtin(name), _builtin(other)
-    if left is None or right is None:
-        return False
-    return not (issubclass(left, right) or issubclass(right, left))
+    left, right = _ancestors(name), _ancestors(other)
+    return bool(left and right) and other not in left and name not in right
 
 
 def pass_by(handler: Handler, exception: InFlight) -> InFlight:
     """Return the exception after a handler that might have caught it did not."""
-    names = {name_of(dotted) for dotted in handler.types}
+    names = frozenset(names_of(handler))
     passed = replace(exception, excluded=exception.excluded | names)
     if passed.grade is Grade.UNKNOWN:
         # The author has thought of what the call may raise.
@@ -115,9 +146,7 @@ def _without_named(exception: InFlight) -> InFlight:
 
 def _may_be_bases(caught: Iterable[str], names: Iterable[str]) -> bool:
     """Return whether classes of the program may descend from one that is caught."""
-    return all(_builtin(each) is None for each in names) and any(
-        _builtin(each) is None for each in caught
-    )
+    return not any(map(_ancestors, names)) and not all(map(_ancestors, caught))
 
 
 def is_left_over(exception: InFlight) -> bool:
@@ -135,11 +164,7 @@ def is_expected(name: str, caught: frozenset[str]) -> bool:
 
 def is_excluded(name: str, excluded: frozenset[str]) -> bool:
     """Return whether handlers of those classes catch an exception of a class."""
-    if name in excluded:
-        return True
-    caught = _builtin(name)
-    bases = (_builtin(other) for other in excluded)
-    return caught is not None and any(base and issubclass(caught, base) for base in bases)
+    return name in excluded or not excluded.isdisjoint(_ancestors(name))
 
 
 def _takes_one(name: str, exception: InFlight) -> Verdict:
@@ -157,16 +182,11 @@ def _takes_one(name: str, exception: InFlight) -> Verdict:
         if _is_of_programming(exception) and not _may_be_of_programming(name):
             return Verdict.NO
         return Verdict.NO if is_excluded(name, exception.excluded) else Verdict.MAYBE
-    raised = exception.type.rsplit(".", 1)[-1]
-    if raised == name:
+    raised = name_of(exception.type)
+    if is_kind_of(raised, name):
         return Verdict.YES
-    raised_class, caught_class = _builtin(raised), _builtin(name)
-    if raised_class is not None and caught_class is not None:
-        return Verdict.YES if issubclass(raised_class, caught_class) else Verdict.NO
-    if raised_class is not None:
-        # A class of the program's own cannot be a base of a builtin one.
-        return Verdict.NO
-    return Verdict.MAYBE
+    # A class of the program's own cannot be a base of a builtin one.
+    return Verdict.NO if _ancestors(raised) else Verdict.MAYBE
 
 
 def _is_of_programming(exception: InFlight) -> bool:
@@ -180,5 +200,5 @@ def _is_of_programming(exception: InFlight) -> bool:
 
 def _may_be_of_programming(name: str) -> bool:
     """Return whether a programming error may raise a class: a builtin one, but not of files."""
-    found = _builtin(name)
-    return found is not None and not issubclass(found, OSError)
+    found = _ancestors(name)
+    return bool(found) and "OSError" not in found

@@ -32,7 +32,7 @@ from locklint.analysis.critical_pair import (
     nameless,
 )
 from locklint.analysis.events import Held, Manner, Occurrence
-from locklint.analysis.hold import LockKey
+from locklint.analysis.hold import LockKey, key_of
 from locklint.analysis.objects import Objects
 from locklint.analysis.pair_log import Calls, PairLog
 from locklint.analysis.receivers import Kin, Receivers
@@ -468,6 +468,9 @@ def _is_left_out(requirement: Requirement, binding: Binding) -> bool:
 
 
 def _key(key: LockKey, binding: Binding) -> LockKey | None:
+    lock = binding.locks.get(key.path.root_name) if key.path.is_parameter else None
+    if lock is not None and lock.exactness is Exactness.ONE:
+        return key_of(lock, key.mode)
     path = binding.path(key.path)
     return None if path is None else LockKey(path, key.mode)
 

@@ -38,6 +38,7 @@ from locklint.ir.operands import defined_path, used_paths
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
 from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
+from locklint.models.plain_values import gives_itself
 
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
@@ -114,6 +115,8 @@ def _enters(manager: Manager | None) -> Grade:
         return Grade.NEVER
     if manager is None:
         return Grade.UNKNOWN
+    if manager.external is not None and gives_itself(manager.external):
+        return Grade.NEVER
     return Grade.LIKELY if manager.external is None else _GRADES[name_grade(manager.external)]
 
 
@@ -133,6 +136,8 @@ def _call(call: Call, raises: Raises) -> Grade:
         return Grade.NEVER
     if _encodes(call):
         return Grade.POSSIBLE
+    if _decodes_anything(call):
+        return Grade.ACQUIRE
     if call.external == "builtins.bytes" and call.arguments:
         return _of_bytes(call)
     if call.external is not None:
@@ -187,6 +192,20 @@ def _of_bytes(call: Call) -> Grade:
     if isinstance(call.arguments[0].value, Constant):
         return Grade.ACQUIRE
     return Grade.POSSIBLE if len(call.arguments) > 1 else Grade.UNLIKELY
+
+
+def _decodes_anything(call: Call) -> bool:
+    """Return whether a call decodes bytes, whatever they are: ``data.decode(errors="replace")``."""
+    if call.callee is None or call.callee.name != "decode":
+        return False
+    texts = {each.value.value for each in call.arguments if isinstance(each.value, Constant)}
+    return not texts.isdisjoint(_TOTAL)
+
+
+_TOTAL = frozenset(
+    "backslashreplace ignore iso-8859-1 latin-1 latin1 replace surrogateescape".split()
+)
+"""Encodings and ways to treat errors with which all bytes can be decoded."""
 
 
 def _encodes(call: Call) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
-from locklint.analysis.catching import is_expected, is_kind_of, name_of
+from locklint.analysis.catching import is_expected, is_kind_of, names_of
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.named_errors import (
     GradedInstructions,
@@ -45,6 +45,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.terminator import Catch, Raise
+from locklint.models.plain_values import gives_itself
 from locklint.models.usual_errors import usual_error, usual_error_of_await
 
 _CHANGING = (
@@ -346,6 +347,8 @@ def _usually_raised(instruction: Instruction) -> str:
     match instruction:
         case Call(callee=AccessPath() as callee, external=external):
             return usual_error(external, callee.name if callee.fields else "")
+        case Exit(manager=manager) if manager is not None and manager.external is not None:
+            return "OSError" if gives_itself(manager.external) else ""
         case Read(path=path) if path.is_element:
             return "LookupError"
         case Operate(kind=OperateKind.DELETE, operands=(AccessPath() as path,)):
@@ -357,8 +360,7 @@ def _usually_raised(instruction: Instruction) -> str:
 def _names(catch: Catch) -> Iterator[str]:
     """The classes that handlers name, without their modules."""
     for handler in catch.handlers:
-        for name in handler.types:
-            yield name_of(name)
+        yield from names_of(handler)
 
 
 def _kind(instruction: Instruction) -> CauseKind:

@@ -633,7 +633,8 @@ class EffectPass:
                     if is_test:
                         types = (*types, "Exception")  # With any other one the test fails.
                     if types:
-                        return Catch(span, (Handler(types, then),), otherwise, is_test)
+                        caught = Catch(span, (Handler(types, then),), otherwise, is_test)
+                        return self._with_classes(caught)
                 return Jump(otherwise)
             case Branch(span=span, condition=Truth(AccessPath() as path)) as branch:
                 self._tested(path, span, block.id)
@@ -643,8 +644,18 @@ class EffectPass:
                 if not self._function.is_anonymous:
                     instructions.extend(self._hand_over(value, span, returned=True))
                 return terminator
+            case Catch() as terminator:
+                return self._with_classes(terminator)
             case terminator:
                 return terminator
+
+    def _with_classes(self, terminator: Catch) -> Catch:
+        """Return the dispatch with the classes that its handlers mean."""
+        handlers: list[Handler] = []
+        for handler in terminator.handlers:
+            types, derived = self._resolver.caught(self._function.key, handler.types)
+            handlers.append(msgspec.structs.replace(handler, types=types, derived=derived))
+        return msgspec.structs.replace(terminator, handlers=tuple(handlers))
 
     def _suppressed(self, call: Call | None) -> tuple[str, ...]:
         if call is None:

@@ -98,6 +98,9 @@ class Lowering:
         # The variables of the exceptions that are handled, innermost last; None without one, or
         # where the handler binds the variable again.
         self.handled: list[AccessPath | None] = []
+        # The classes of new objects that variables hold, None for variables that hold nothing but
+        # None so far; empty if they may hold something else.
+        self.constructed: dict[AccessPath, str | None] = {}
         self._default_place = place
         self._place: cst.CSTNode | None = None
 

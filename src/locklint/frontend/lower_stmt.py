@@ -11,7 +11,7 @@ from locklint.frontend.lower_expr import attribute_path, has_slice, subscript_pa
 from locklint.frontend.lower_path import calculated, dotted_name, operator_text
 from locklint.frontend.lower_scope import imported_name
 from locklint.frontend.lower_target import element_of, store, store_name
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.instruction import Assign, Await, Constant, Operand, Operate, Read, Unknown
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.terminator import Opaque, Raise, Return
@@ -46,10 +46,23 @@ def lower_assign(low: Lowering, node: cst.Assign) -> None:
     """``a = b = value``: the value once, then the targets from left to right."""
     targets = [target.target for target in node.targets]
     value = _assigned(low, targets[0], node.value)
+    made = dotted_name(node.value.func) if isinstance(node.value, cst.Call) else None
     for target in targets:
+        path = low.scope.resolve(target.value) if isinstance(target, cst.Name) else None
+        before = None if path is None else _class_of(low, path)
         store(low, target, value, low.span(node))
+        if path is not None and value == Constant(None):
+            low.constructed[path] = before
+        elif path is not None and made is not None and before in (None, made):
+            low.constructed[path] = made
         if isinstance(target, cst.Name) and is_process_id(low, node.value):
             low.process_ids.add(low.scope.resolve(target.value))
+
+
+def _class_of(low: Lowering, path: AccessPath) -> str | None:
+    """Return the class of which a variable holds an object, None if it holds none so far."""
+    is_own = path.root is Root.LOCAL
+    return low.constructed.get(path, None if is_own else "")
 
 
 def lower_annotated_assign(low: Lowering, node: cst.AnnAssign) -> None:
@@ -141,8 +154,8 @@ def lower_raise(low: Lowering, node: cst.Raise) -> None:
     root = (name or "").split(".", 1)[0]
     is_class = name is not None and low.scope.resolve(root).root.value == "global"
     if not is_class and isinstance(value, AccessPath) and not isinstance(exception, cst.Call):
-        # A variable that holds an exception: its class is not known.
-        name = None
+        # A variable that holds an exception: its class is known if it was made here.
+        name = _class_of(low, value) or None
     low.graph.leave(Raise(low.span(node), name))
 
 

@@ -37,6 +37,7 @@ def store_name(low: Lowering, name: str, value: Operand, span: Span) -> None:
     """Bind a name."""
     path = low.scope.resolve(name)
     low.process_ids.discard(path)
+    low.constructed[path] = ""
     if path in low.handled:
         low.handled = [None if each == path else each for each in low.handled]
     low.emit(Assign(span, path, value))

@@ -453,6 +453,25 @@ class Project:
             self._partial.clear()
         return result
 
+    def heirs_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the names of all classes that descend from classes of some names, sorted.
+
+        Two classes with one name are treated as one. Return nothing if there are too many.
+        """
+        found: set[str] = set()
+        work = list(names)
+        seen = set(work)
+        while work and len(found) <= MAX_SUBCLASSES:
+            name = work.pop()
+            self.trace.note(InterfaceKind.DERIVED, name)
+            for other in self.heirs.named(name):
+                heir = other.decl.name
+                found.add(heir)
+                if heir not in seen:
+                    seen.add(heir)
+                    work.append(heir)
+        return tuple(sorted(found)) if len(found) <= MAX_SUBCLASSES else ()
+
     def subclasses(self, cls: ClassRef) -> tuple[ClassRef, ...]:
         """The classes of the project that descend from it, by module and place; bounded."""
         known = self._subclasses.get(cls)

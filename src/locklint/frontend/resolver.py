@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -92,6 +92,13 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
     each_of: Collection | None = None
 
 
+class Caught(NamedTuple):
+    """The classes that a handler names, and the bare names of their descendants in the program."""
+
+    types: tuple[str, ...]
+    derived: tuple[str, ...]
+
+
 class Resolver(Protocol):
     """Resolution of paths as one function of one file writes them.
 
@@ -128,6 +135,9 @@ class Resolver(Protocol):
 
     def lock_class(self, function: str, path: AccessPath) -> LockKind | None:
         """The kind, where ``path`` is a lock's class or factory itself (`with Lock:`)."""
+
+    def caught(self, function: str, types: tuple[str, ...]) -> Caught:
+        """Return what a handler catches that names some classes, or constants that hold classes."""
 
     def callee(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of a call of ``path``; an empty `Callee` if it is unknown."""

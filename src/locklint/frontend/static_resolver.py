@@ -19,7 +19,7 @@ from locklint.frontend.lock_by_use import lock_by_use, may_be_known_by_use
 from locklint.frontend.log_handlers import Attached
 from locklint.frontend.project import Project
 from locklint.frontend.receivers import declares
-from locklint.frontend.resolver import Asked, Callee, ContextManager, Question
+from locklint.frontend.resolver import Asked, Callee, Caught, ContextManager, Question
 from locklint.frontend.sent_coroutines import RESUME, resumed
 from locklint.frontend.slots import Place
 from locklint.frontend.value_types import (
@@ -44,7 +44,7 @@ from locklint.frontend.value_types import (
     weaken,
     without_unknown,
 )
-from locklint.index.declarations import Binding, CallValue, ModuleIndex
+from locklint.index.declarations import Binding, CallValue, Items, ModuleIndex, Ref
 from locklint.ir.access_path import (
     AccessPath,
     ElementField,
@@ -272,6 +272,29 @@ class StaticResolver:
                 return self.inference.construction.lock_kind_of_class(cls)
             case _:
                 return None
+
+    def caught(self, function: str, types: tuple[str, ...]) -> Caught:
+        """Return what a handler catches that names some classes, or constants that hold classes."""
+        index = self.project.by_key(split_key(function)[0])
+        named = [each for name in types for each in self._classes_of(index, name)]
+        bare = [name.rpartition(".")[2] for name in named]
+        return Caught(tuple(named), self.project.heirs_of(bare))
+
+    def _classes_of(self, index: ModuleIndex | None, dotted: str) -> tuple[str, ...]:
+        """Return the classes that a constant of a module holds, or the name itself."""
+        values: tuple[Binding, ...] = ()
+        if index is not None and "." not in dotted:
+            values = index.bindings.get(dotted, ())
+            if not values and dotted in index.imports:
+                found = self.project.resolve(index.imports[dotted], index)
+                if found is not None and not found.rest:
+                    values = found.index.bindings.get(found.name, ())
+        match values:
+            case [Binding(value=Items(elements=elements))]:
+                names = [".".join(each.names) for each in elements if isinstance(each, Ref)]
+                return tuple(names) if len(names) == len(elements) else (dotted,)
+            case _:
+                return (dotted,)
 
     def callee(self, function: str, path: AccessPath) -> Callee:
         """Return the callee of a call of ``path``; an empty `Callee` if it is unknown."""

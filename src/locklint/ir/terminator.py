@@ -145,11 +145,15 @@ class Raise(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Handler(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An ``except`` clause: the dotted names that it catches; empty: everything."""
+    """An ``except`` clause: the dotted names that it catches; empty: everything.
+
+    ``derived`` are the bare names of the program's classes that descend from these.
+    """
 
     types: tuple[str, ...]
     target: BlockId
     is_group: bool = False
+    derived: tuple[str, ...] = ()
 
 
 class Catch(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -50,7 +50,7 @@ from locklint.models.graded_names import (
     UNLIKELY_METHODS,
     UNLIKELY_TYPED,
 )
-from locklint.models.usual_errors import METHODS_WITH_USUAL_ERRORS, usual_error
+from locklint.models.usual_errors import METHODS_WITH_USUAL_ERRORS, error_of_use
 
 _STANDARD = frozenset(sys.stdlib_module_names)
 
@@ -93,6 +93,8 @@ def name_grade(
         return CallGrade.UNLIKELY
     if name in ("builtins.max", "builtins.min") and arguments > 1:
         return CallGrade.UNLIKELY  # One alone may be empty.
+    if name == "builtins.next" and arguments > 1 and not runs_code:
+        return CallGrade.UNLIKELY  # The end of the iterator gives the second argument.
     owner, _, method = name.rpartition(".")
     if owner in LOOPS and method in TELLING_METHODS:
         return CallGrade.NEVER
@@ -126,7 +128,7 @@ def name_grade(
         return _grade_of_base(owner, arguments)
     if name in ASKING_FOR_CONTENTS or (by_key and name in _TAKING_ONE):
         return CallGrade.POSSIBLE
-    if runs_code or name.partition(".")[0] in LIKELY_LIBRARIES or usual_error(name, ""):
+    if runs_code or name.partition(".")[0] in LIKELY_LIBRARIES or error_of_use(name):
         return CallGrade.LIKELY
     if is_method and method in CONTAINER_METHODS:
         return CallGrade.UNLIKELY  # A method of a container, by its name.

@@ -125,6 +125,11 @@ _OBJECTS = frozenset(
 _NOT_NONE = _OBJECTS | RESULTS.keys() | {"os.dup", "os.open"}
 
 
+def gives_itself(name: str) -> bool:
+    """Return whether a `with` on what a library function gives has nothing to do as it begins."""
+    return name in _OBJECTS or name == "os.scandir"
+
+
 def is_true(name: str) -> bool:
     """Return whether what a call of a library function gives is always true."""
     return name in _OBJECTS
@@ -309,6 +314,9 @@ _KEEP_ANYTHING = frozenset("add append appendleft discard get insert setdefault"
 """Methods that accept anything that can be hashed."""
 
 
+_ENDLESS = frozenset(("itertools.count", "itertools.cycle"))
+
+
 def call_is_safe(name: str, arguments: Sequence[Types], keywords: Sequence[str] = ()) -> bool:
     """Return whether calling ``name`` with positional arguments of those types cannot raise.
 
@@ -330,6 +338,8 @@ def call_is_safe(name: str, arguments: Sequence[Types], keywords: Sequence[str] 
         return False
     if name == "builtins.len":
         return known and arguments[0] <= _ITERABLE
+    if name == "builtins.next":
+        return known and arguments[0] <= _ENDLESS
     if name == "builtins.bool" and not arguments:
         return True
     if name in _OVER_KNOWN:

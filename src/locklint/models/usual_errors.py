@@ -21,6 +21,43 @@ _OF_NAMES = {
     "json.load": "JSONDecodeError",
     "json.loads": "JSONDecodeError",
 }
+_OF_INPUT = {
+    "ast.literal_eval": "ValueError",
+    "base64.b64decode": "ValueError",
+    "binascii.unhexlify": "ValueError",
+    "builtins.bytes.decode": "UnicodeDecodeError",
+    "builtins.bytes.fromhex": "ValueError",
+    "builtins.str.encode": "UnicodeEncodeError",
+    "datetime.datetime.fromisoformat": "ValueError",
+    "datetime.datetime.strptime": "ValueError",
+    "decimal.Decimal": "InvalidOperation",
+    "ipaddress.ip_address": "ValueError",
+    "ipaddress.ip_interface": "ValueError",
+    "ipaddress.ip_network": "ValueError",
+    "struct.unpack": "error",
+    "struct.unpack_from": "error",
+    "subprocess.Popen": "OSError",
+    "subprocess.Popen.communicate": "TimeoutExpired",
+    "subprocess.Popen.wait": "TimeoutExpired",
+    "subprocess.call": "OSError",
+    "subprocess.check_call": "CalledProcessError",
+    "subprocess.check_output": "CalledProcessError",
+    "subprocess.run": "OSError",
+    "time.strptime": "ValueError",
+    "uuid.UUID": "ValueError",
+    "zlib.decompress": "error",
+}
+_OF_LIBRARIES = {
+    "configparser.ConfigParser": "Error",
+    "configparser.RawConfigParser": "Error",
+    "requests": "RequestException",
+    "requests.Session": "RequestException",
+    "sqlite3": "Error",
+    "sqlite3.Connection": "Error",
+    "sqlite3.Cursor": "Error",
+}
+"""Errors by which handlers are recognised; how likely these calls raise is said elsewhere."""
+
 _OF_MODULES = {
     "fcntl": "OSError",
     "msvcrt": "OSError",
@@ -67,10 +104,17 @@ def usual_error(name: str | None, method: str) -> str:
     ``name`` is the dotted name of what is called, ``method`` its last part as it is written. Empty
     if none is known.
     """
+    if name in _OF_INPUT:
+        return _OF_INPUT[name]
+    module = name.rpartition(".")[0] if name else ""
+    return _OF_LIBRARIES.get(module) or error_of_use(name) or _OF_METHODS.get(method, "")
+
+
+def error_of_use(name: str | None) -> str:
+    """Return the class of exceptions that a function raises in ordinary use; empty if none."""
     if name in _OF_NAMES:
         return _OF_NAMES[name]
-    module = name.rpartition(".")[0] if name else ""
-    return _OF_MODULES.get(module) or _OF_METHODS.get(method, "")
+    return _OF_MODULES.get(name.rpartition(".")[0] if name else "", "")
 
 
 def usual_error_of_await(name: str | None) -> str:
