@@ -325,7 +325,7 @@ class Composition:
             if lock is None:
                 return None
             if lock.exactness is Exactness.PER_INSTANCE and self._objects.is_unshared(
-                called.caller, lock.path
+                called.caller, lock.path, called.span
             ):
                 return None  # No other thread knows the object, so nothing is waited for.
             holder = self.receivers.told(kin, pair, event.lock, event.holder)

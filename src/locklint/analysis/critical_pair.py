@@ -8,6 +8,7 @@ walked when its steps are shown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -59,6 +60,14 @@ class RequirementKind(IdentityEnum):
     UNCLEAR = "unclear"  # a test that cannot be followed to the caller
 
 
+def are_two_constants(one: str, other: str) -> bool:
+    """Return whether two dotted names are those of two constants: ``State.NEW``, ``State.DONE``."""
+    owner, _, name = one.rpartition(".")
+    owner_of_other, _, name_of_other = other.rpartition(".")
+    are_names = name.isupper() and name_of_other.isupper()
+    return are_names and owner == owner_of_other and name != name_of_other
+
+
 class Requirement(msgspec.Struct, frozen=True, gc=False):
     """A condition on a parameter for the event to happen.
 
@@ -93,6 +102,8 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
     def is_met_by(self, path: AccessPath) -> bool | None:
         """Return whether a value that is passed meets it. Return None if that is not known."""
         if self.kind is RequirementKind.SAME and path.root is Root.GLOBAL:
+            if are_two_constants(str(path), self.other):
+                return not self.outcome
             return self.outcome if str(path) == self.other else None
         return None
 
@@ -125,6 +136,9 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
                         return False
                     text = TEXT_METHODS[self.method](text)
                 return any(text == each.value for each in self.options) is not self.outcome
+
+
+_COMPARED = re.compile(r"(?:[^ ]+: )?\(§0 (?:is|==) ([A-Za-z_][\w.]*)\)")
 
 
 class TestKind(IdentityEnum):
@@ -183,9 +197,18 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
             return self.outcome is not other.outcome
         return self._rules_out(other) or other._rules_out(self)
 
+    @property
+    def constant_name(self) -> str | None:
+        """Return the dotted name with which the path is compared, or None for any other test."""
+        match = _COMPARED.fullmatch(self.text) if self.kind is TestKind.TEXT else None
+        return None if match is None else match[1]
+
     def _rules_out(self, other: StateTest) -> bool:
         """Return whether the outcome of this test rules out that of the other one."""
         match self.kind:
+            case TestKind.TEXT if self.outcome and other.outcome:
+                names = (self.constant_name or "", other.constant_name or "")
+                return are_two_constants(*names)
             case TestKind.NONE if self.outcome:
                 return other.answers(None) is False
             case TestKind.EQUALS if self.outcome and self.constant is not None:

@@ -44,6 +44,7 @@ from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.operands import condition_paths, terminator_paths, used_paths
 from locklint.ir.terminator import Branch, Condition, Opaque
 from locklint.models.changes import changes_container
+from locklint.models.events import TELLS_THREAD
 
 if TYPE_CHECKING:
     from locklint.analysis.call_graph import CallGraph
@@ -187,13 +188,30 @@ class _Sections:
         return locked_blocks(self._function)
 
     def _is_not_shared(self, datum: Datum) -> bool:
-        """Return whether the object of the method is still being made."""
+        """Return whether the object of the method is still being made, or is the thread's own."""
         function = self._function
+        if datum.key is not None and datum.key in self._of_thread:
+            return True
         return (
             datum.is_attribute
             and function.kind is FunctionKind.METHOD
             and function.name in CONSTRUCTION
         )
+
+    @cached_property
+    def _of_thread(self) -> set[str]:
+        """Return the variables that hold the thread or its id, alone or with something else."""
+        found: set[Operand] = set()
+        for block in self._function.blocks.values():
+            for each in block.instructions:
+                match each:
+                    case Call(external=str() as name, result=AccessPath() as result):
+                        found |= {result} if name in TELLS_THREAD else set()
+                    case Assign(target=target, value=Display(items=items)):
+                        found |= {target} if not found.isdisjoint(items) else set()
+                    case Assign(target=target, value=value) if value in found:
+                        found.add(target)
+        return {str(path) for path in found}
 
     def _judge(
         self, datum: Datum, tests: tuple[Absence, ...], point: _Point, acquire: Acquire

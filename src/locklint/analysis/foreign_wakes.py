@@ -19,12 +19,15 @@ from locklint.analysis.events import LockStates, Manner
 from locklint.analysis.loop_threads import LoopThreads, ThreadEntry, call_at, calls_of
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import SourceFile, Span
+from locklint.dataflow.order import reached
+from locklint.ir.cfg import BasicBlock
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Call, Spawn, Wait
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import Use
 from locklint.ir.registration import Entry
+from locklint.ir.terminator import Catch
 from locklint.models.events import TAKES_ITEM, TELLS_THREAD, WAKES, WITH_TIMEOUT
 from locklint.models.stdlib_asyncio import OF_ASYNCIO
 
@@ -108,7 +111,7 @@ class ForeignWakes:
                 for pair in self._wakes(thread.function):
                     yield from self._in_thread(thread, pair)
         for entry in self._interrupting:
-            if entry.context is Context.SIGNAL:
+            if entry.context is Context.SIGNAL and not self._is_fallback(entry):
                 for pair in self._wakes(entry.function):
                     *_, last = pair.chain()
                     # If a loop has no handlers of signals, `signal.signal` gets the same.
@@ -118,6 +121,28 @@ class ForeignWakes:
             if key in self._graph.states and self._is_logged_in_threads:
                 for pair in self._wakes(key):
                     yield from self._judged(pair, pair, Context.MAIN)
+
+    def _is_fallback(self, entry: Entry) -> bool:
+        """Return whether a handler is registered where the loop cannot have handlers of signals.
+
+        ``except NotImplementedError`` after ``loop.add_signal_handler``: then the loop wakes up at
+        each signal all the same (Windows).
+        """
+        if entry.registration is None or entry.registrar not in self._graph.states:
+            return False
+        function = self._graph.function(entry.registrar)
+        handlers = [
+            handler.target
+            for block in function.blocks.values()
+            if isinstance(block.terminator, Catch)
+            for handler in block.terminator.handlers
+            if "NotImplementedError" in handler.types
+        ]
+        return any(
+            each.span == entry.registration.span
+            for key in reached(function, handlers, successors=BasicBlock.successors)
+            for each in function.blocks[key].instructions
+        )
 
     @cached_property
     def _run_by_loops(self) -> frozenset[str]:

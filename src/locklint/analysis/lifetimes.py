@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, instructions_after
+from locklint.dataflow.order import all_successors, instructions_after, reached
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.context import Context
-from locklint.ir.instruction import Assign, BlockId, Call, Spawn
+from locklint.ir.instruction import Assign, BlockId, Call, Instruction, Operate, Spawn
+from locklint.ir.means import OperateKind
+from locklint.ir.terminator import Branch
 
 
 class Lifetimes:
@@ -15,7 +17,8 @@ class Lifetimes:
 
     A thread runs from its ``start()`` to a ``join()`` without a timeout. If these are not known to
     belong to it, because it was put into a list, its construction is treated as the start, and a
-    join of an unknown object as the join of all of those.
+    join of an unknown object as the join of all of those. So is a loop over such objects: there are
+    as many of them as there are threads.
     """
 
     def __init__(self, function: Function) -> None:
@@ -40,7 +43,25 @@ class Lifetimes:
         self._loose_joins = {
             span for path, spans in self._joins.items() if path not in named for span in spans
         }
+        self._loops = self._loops_that_join()
         self._alive: dict[Span, frozenset[Span]] = {}
+
+    def _loops_that_join(self) -> set[Span]:
+        """Return where loops iterate over objects that they join, in each iteration."""
+        blocks = self._function.blocks
+        joining = {
+            block.id
+            for block in blocks.values()
+            if any(isinstance(e, Call) and e.span in self._loose_joins for e in block.instructions)
+        }
+        found: set[Span] = set()
+        for block in blocks.values() if joining else ():
+            branch = block.terminator
+            spans = [each.span for each in block.instructions if _iterates(each)]
+            if spans and isinstance(branch, Branch):
+                if not joining.isdisjoint(_body(self._function, block.id, branch.then)):
+                    found.update(spans)
+        return found
 
     def context(self, spawn: Span) -> Context:
         """Return the context that is started at ``spawn``; a coroutine runs in a task."""
@@ -111,11 +132,25 @@ class Lifetimes:
         """The places after the start that are reached without passing the join."""
         starts = set(self._start_of(spawn))
         joins = {s for path in self._paths_of(spawn) for s in self._joins.get(path, ())}
+        loops: set[Span] = set()
         if spawn in starts or not joins:
             joins |= self._loose_joins
+            loops = self._loops
         after = instructions_after(
             self._function,
             lambda each: each.span in starts and isinstance(each, Call | Spawn),
-            lambda each: each.span in joins and isinstance(each, Call),
+            lambda each: (
+                (each.span in joins and isinstance(each, Call))
+                or (each.span in loops and _iterates(each))
+            ),
         )
         return frozenset(each.span for each in after)
+
+
+def _iterates(each: Instruction) -> bool:
+    return isinstance(each, Operate) and each.kind is OperateKind.ITERATE
+
+
+def _body(function: Function, head: BlockId, first: BlockId) -> set[BlockId]:
+    """Return the blocks that a loop's body reaches before its head."""
+    return reached(function, (first,), lambda block, _: block.id != head)

@@ -15,6 +15,7 @@ import msgspec
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
 from locklint.core.source import Span
+from locklint.dataflow.order import instructions_after
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import Acquire, Assign, Await, Call, Instruction, Spawn, Yield
@@ -104,11 +105,11 @@ class Objects:
         passed = binding.locks.get(stored.root_name)
         return None if passed is None else msgspec.structs.replace(passed, mode=lock.mode)
 
-    def is_unshared(self, key: str, path: AccessPath) -> bool:
+    def is_unshared(self, key: str, path: AccessPath, place: Span) -> bool:
         """Return whether a path of a function is an attribute of an object that it alone knows.
 
-        The function has made the object and only calls its methods, and the constructor has not
-        given it to anything else.
+        The function has made the object and only called its methods before ``place``, and the
+        constructor has not given it to anything else.
         """
         if path.root is not Root.TEMP or len(path.fields) != 1:
             return False
@@ -118,7 +119,9 @@ class Objects:
         target = call.targets[0]
         if call.result is None or target not in self._graph.states:
             return False
-        return not self._gives_away(key, call.result) and not self._registers(target, set())
+        if self._gives_away(key, call.result, before=place):
+            return False
+        return not self._registers(target, set())
 
     def first_acquires(self, key: str) -> frozenset[Span]:
         """Return the places of a function that acquire a lock which it has made just before.
@@ -183,16 +186,30 @@ class Objects:
             for target in each.targets
         )
 
-    def _gives_away(self, key: str, path: AccessPath) -> bool:
-        """Return whether a function stores an object, passes it on, or passes on a method of it."""
+    def _gives_away(self, key: str, path: AccessPath, before: Span | None = None) -> bool:
+        """Return whether a function stores an object, passes it on, or passes on a method of it.
+
+        Nothing counts from which control does not get to ``before``.
+        """
         function = self._graph.function(key)
         names = _local_names(function, path)
+
+        def gives(instruction: Instruction) -> bool:
+            return any(
+                used in names
+                or (used.fields and used.parent() in names and used.name in self._method_names)
+                for used in _kept_paths(instruction)
+            )
+
+        if before is not None:
+            after = instructions_after(
+                function, gives, lambda each: isinstance(each, Call) and each.result == path
+            )
+            return any(each.span == before for each in after)
         return any(
-            used in names
-            or (used.fields and used.parent() in names and used.name in self._method_names)
+            gives(instruction)
             for block in function.blocks.values()
             for instruction in block.instructions
-            for used in _kept_paths(instruction)
         )
 
     @cached_property

@@ -230,9 +230,10 @@ class ProcessLocks:
         if other is None:
             return None
         place = _last(pair)
-        return SharedWithProcess(
-            maker, spawn.span, child.key, lock, place, other, False, Severity.WARNING
-        )
+        # A library may use its locks in the threads of each process.
+        is_near = self._graph.function(place.function).path == maker.path
+        severity = Severity.WARNING if is_near else Severity.INFO
+        return SharedWithProcess(maker, spawn.span, child.key, lock, place, other, False, severity)
 
     def _runs_in_threads(self, states: LockStates) -> bool:
         roots = self._threads.roots(states.function.key)

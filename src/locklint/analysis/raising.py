@@ -195,7 +195,7 @@ def _of_bytes(call: Call) -> Grade:
 
 
 def _decodes_anything(call: Call) -> bool:
-    """Return whether a call decodes bytes, whatever they are: ``data.decode(errors="replace")``."""
+    """Return whether a call decodes all bytes there are: ``data.decode(errors="replace")``."""
     if call.callee is None or call.callee.name != "decode":
         return False
     texts = {each.value.value for each in call.arguments if isinstance(each.value, Constant)}

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph, Edge
-from locklint.analysis.critical_pair import StateTest, TestKind
+from locklint.analysis.critical_pair import StateTest, TestKind, are_two_constants
 from locklint.analysis.events import Manner
 from locklint.analysis.guards import comes_first
 from locklint.analysis.layout import Layout, layout_of
@@ -188,6 +188,10 @@ class Values:
                 told.append(StateTest(test.path, TestKind.EQUALS, True, value))
             case Display() | FunctionRef():
                 told.append(StateTest(test.path, TestKind.NONE, False))
+            case AccessPath(root=Root.GLOBAL) if (other := test.constant_name) is not None:
+                if are_two_constants(str(value), other):
+                    return not test.outcome
+                return str(value) != other or test.outcome
             case AccessPath() if value in self._made:
                 told.append(StateTest(test.path, TestKind.NONE, False))
                 if test.path.fields or test.path in self._asked:

@@ -127,6 +127,8 @@ class Threads:
             return True
         if function.key in self._graph.kept:
             return True
+        if any(self._is_wrapper_of(caller, function) for caller in callers):
+            return False  # Its name is that of the wrapper.
         if function.class_name is None or function.kind in (
             FunctionKind.LAMBDA,
             FunctionKind.GENERATOR_EXPRESSION,
@@ -136,6 +138,11 @@ class Threads:
             return False
         # Any code that has an object may call its public methods.
         return not function.name.startswith("_") or function.name.endswith("__")
+
+    def _is_wrapper_of(self, key: str, function: Function) -> bool:
+        """Return whether a decorator has put a function in front of another one."""
+        caller = self._graph.function(key)
+        return bool(caller.wrapper) and caller.called_name == function.called_name
 
     # -- parallel ---------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from locklint.ir.instruction import Call, CallArgument, Display, FunctionRef, Op
 from locklint.ir.lock import LockRef
 from locklint.ir.registration import Registration
 from locklint.models.registrations import registrars
-from locklint.models.spawns import Spawner, spawner
+from locklint.models.spawns import RUNS_FIRST, Spawner, spawner
 
 
 def spawns(
@@ -43,7 +43,10 @@ def spawns(
     if function is None:
         return
     passed = _passed(call, known, definitions)
-    targets, receiver, bound = _resolved(function.value, module, definitions, resolve)
+    value = function.value
+    if isinstance(value, AccessPath) and resolve(value).external in RUNS_FIRST and passed:
+        value, passed = passed[0].value, passed[1:]
+    targets, receiver, bound = _resolved(value, module, definitions, resolve)
     passed = (*bound, *passed)
     if targets:
         passed = tuple([msgspec.structs.replace(each, lock=lock(each.value)) for each in passed])

@@ -102,6 +102,7 @@ RESULTS: dict[str, str] = {
     ),
     **dict.fromkeys(("uuid.uuid1", "uuid.uuid4"), "uuid.UUID"),
     "builtins.range": "builtins.range",
+    "contextvars.copy_context": "contextvars.Context",
     "datetime.datetime.now": "datetime.datetime",
     "datetime.datetime.utcnow": "datetime.datetime",
     "datetime.timedelta": "datetime.timedelta",

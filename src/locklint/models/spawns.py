@@ -65,6 +65,9 @@ _EXECUTORS = (
     "asyncio.",
 )
 
+RUNS_FIRST = frozenset(("contextvars.Context.run",))
+"""Functions that call their first argument with the others, and so are passed with it."""
+
 
 def _makers(*contexts: Context) -> frozenset[str]:
     return frozenset(
