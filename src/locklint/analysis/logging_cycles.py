@@ -18,6 +18,7 @@ from locklint.analysis.critical_pair import CriticalPair, is_known
 from locklint.analysis.events import Held
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
+from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
 from locklint.ir.lock import Mode
 from locklint.ir.means import BY_LOG
@@ -85,6 +86,8 @@ def _asking(composition: Composition, handlers: frozenset[str]) -> dict[str, lis
             lock = pair.event.lock
             if pair.event.kind is not EventKind.ACQUIRE or lock is None or not is_known(lock):
                 continue
+            if key in handlers and lock.path.root is Root.SELF and lock.path.fields == ("lock",):
+                continue  # `logging` holds the handler's own lock already.
             if key in handlers or (pair.implicit == BY_LOG and pair.inner is not None):
                 found[lock_name(lock)].append(pair)
     for pairs in found.values():
