@@ -166,7 +166,8 @@ def _holder(
 def _runs_beside(program: Program, function: Function, taken: Taken, pair: CriticalPair) -> bool:
     """Return whether a holder of the lock is another task, or runs in another thread.
 
-    A task of the same loop keeps no other one waiting unless it awaits.
+    A task of the same loop keeps no other one waiting unless it awaits. Tasks of one thread enter a
+    re-entrant lock together.
     """
     threads, other = program.threads, program.functions[pair.function]
     if other.key == function.key or is_of_tests(other.module) > is_of_tests(function.module):
@@ -174,7 +175,8 @@ def _runs_beside(program: Program, function: Function, taken: Taken, pair: Criti
     if other.is_async:
         reached = threads.reached_from
         is_one_task = other.key in reached(function.key) or function.key in reached(other.key)
-        return pair.event.kind is EventKind.AWAIT and not is_one_task
+        excludes = not taken.lock.kind.reentrant
+        return pair.event.kind is EventKind.AWAIT and not is_one_task and excludes
     from_threads = any(
         not program.functions[root.function].is_async for root in threads.roots(other.key)
     )
