@@ -69,7 +69,8 @@ Reads such as `event.is_set()` and `queue.qsize()` are not reported, nor is a us
 which no coroutine of the program waits. A thread that runs an event loop itself is taken for the
 one to which the objects belong, and a function that looks in which thread it runs is taken to know
 what it does. In debug mode (`python -X dev`) asyncio raises `RuntimeError` at most of these places,
-if a task waits at that moment.
+if a task waits at that moment. A handler that is
+registered in `except NotImplementedError` is for loops without handlers of signals, which wake up.
 
 The finding is an error if a thread certainly runs the use. It is a warning if a coroutine calls the
 function, too, if a test decides whether it is reached, if the objects may be two, or in a signal

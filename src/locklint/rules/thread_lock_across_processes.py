@@ -58,6 +58,7 @@ A class whose objects are pickled leaves the lock out in `__getstate__`, and mak
 It is an error if an object with a lock is certainly copied, or if both sides are seen to acquire a
 lock that was passed. It is a warning if only one process is seen to get the lock, or if both sides
 find it by its name: then nothing but the absence of threads shows for what it is meant.
+It is info if that lock belongs to another file, which may be a library.
 
 A class is left alone if it, one that descends from it or one of its bases has a method such as
 `__getstate__`, `__reduce__` or `__deepcopy__`, or has a base that is not part of the program. So is

@@ -51,6 +51,10 @@ values of a wrong type (a sum, a comparison), a call that hardly ever fails, suc
 line, `append` or `uuid.uuid4()`, or a function of the program in which nothing else may raise.
 Functions that return with the lock held are assumed to do so on purpose.
 
+A handler covers the classes that it names, the classes of the program that descend from these, and
+what library calls usually raise, here or in a function that is called (`OSError` of `os.remove`).
+Two classes of the program with one name are treated as one.
+
 ## References
 
 - [CERT LCK08-J: ensure actively held locks are released on exceptional conditions](https://wiki.sei.cmu.edu/confluence/display/java/LCK08-J.+Ensure+actively+held+locks+are+released+on+exceptional+conditions)
