@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -16,6 +15,14 @@ from locklint.analysis.critical_pair import (
 )
 from locklint.analysis.events import Held
 from locklint.analysis.origins import Origins
+from locklint.analysis.state_tests import (
+    Changes,
+    is_own,
+    outlives,
+    reached_without,
+    state_by_block,
+    state_tests,
+)
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath, Root
@@ -32,26 +39,13 @@ from locklint.ir.instruction import (
     Release,
     TryAcquire,
 )
-from locklint.ir.means import OperateKind
-from locklint.ir.operands import condition_paths, defined_path
+from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 
-Successors = Mapping[BlockId, tuple[BlockId, ...]]
 Requires = tuple[Requirement, ...]
 
 _MOST_TESTS = 96
 MOST_WORK = 40_000
-
-_PREDICATE = re.compile(r"_*(?:can|has|is|owns)_\w+")
-_MARK = "§"
-_MARKS = re.compile(r"§\d")
-_NEGATED = re.compile(r"\(((?:(?! and | or ).)*) (is not|not in|!=|<=|>=) ((?:(?! and | or ).)*)\)")
-_POSITIVE = {"is not": "is", "not in": "in", "!=": "==", "<=": ">", ">=": "<"}
-_MOST_PATHS = 3
-"""The largest number of paths of a test that is known by its text."""
-
-_READERS = frozenset("copy count get index items keys values".split())
-"""Methods of containers that change nothing."""
 
 _SAMENESS = (("is", True), ("==", True), ("is not", False), ("!=", False))
 
@@ -70,7 +64,7 @@ class Requirements:
         self._function = function
         self._chosen = _Choices()
         self._state: dict[BlockId, frozenset[StateTest]] = {}
-        self._changes: dict[BlockId, _Changes] = {}
+        self._changes: dict[BlockId, Changes] = {}
         self._stale: dict[tuple[tuple[AccessPath, ...], bool], set[BlockId]] = {}
         tests = list(_tests(function, self._origins))
         tests = tests if len(tests) <= _MOST_TESTS else []
@@ -87,14 +81,14 @@ class Requirements:
         found: dict[BlockId, set[Requirement]] = {}
         successors = {block.id: all_successors(block) for block in function.blocks.values()}
         for block_id, target, requirement in tests:
-            seen = _reached_without(successors, {function.entry}, block_id, target)
+            seen = reached_without(successors, {function.entry}, block_id, target)
             for other in function.blocks:
                 if other not in seen:
                     found.setdefault(other, set()).add(requirement)
         self._by_block = {block: frozenset(each) for block, each in found.items()}
         if state:
-            self._changes = {block.id: _Changes(block) for block in function.blocks.values()}
-            self._state = _state_by_block(function, successors, state, self._changes)
+            self._changes = {block.id: Changes(block) for block in function.blocks.values()}
+            self._state = state_by_block(function, successors, state, self._changes)
 
     def at(
         self, span: Span, held: Iterable[Held] = (), acquired: AccessPath | None = None
@@ -143,7 +137,7 @@ class Requirements:
         return tuple(
             test
             for test in tested
-            if all(map(_outlives, test.paths)) and self._changed(test).isdisjoint(blocks)
+            if all(map(outlives, test.paths)) and self._changed(test).isdisjoint(blocks)
         )
 
     def _changed(self, test: StateTest) -> set[BlockId]:
@@ -183,7 +177,7 @@ class Requirements:
         found = self._state.get(block, frozenset())
         if not found:
             return found
-        changes = _Changes(self._function.blocks[block], span)
+        changes = Changes(self._function.blocks[block], span)
         return frozenset(test for test in found if not changes.any_of(test))
 
 
@@ -197,10 +191,10 @@ class _Choices:
     def note(self, instruction: Instruction, block: BlockId) -> None:
         """Note an instruction of a function, and its block."""
         match instruction:
-            case Assign(target=target, value=AccessPath() as value) if _is_own(target):
+            case Assign(target=target, value=AccessPath() as value) if is_own(target):
                 self._bound.setdefault(target, []).append((value, block))
             case Acquire(span=span, lock=lock) | TryAcquire(span=span, lock=lock):
-                if _is_own(lock.path):
+                if is_own(lock.path):
                     self._acquired[span] = lock.path
 
     def blocks(self, span: Span, path: AccessPath) -> Iterator[BlockId]:
@@ -214,10 +208,6 @@ class _Choices:
                 elif value in self._bound and value not in seen:
                     seen.add(value)
                     work.append(value)
-
-
-def _is_own(path: AccessPath) -> bool:
-    return path.is_variable and path.root in (Root.LOCAL, Root.TEMP)
 
 
 def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, BlockId, Requirement]]:
@@ -238,244 +228,6 @@ def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, Bloc
             yield block_id, branch.then, requirement
             negated = replace(requirement, outcome=not requirement.outcome)
             yield block_id, branch.otherwise, negated
-
-
-def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
-    """Yield each branch of each test of a global or attribute: its block, its target, the test."""
-    aliases: dict[AccessPath, AccessPath] | None = None
-    lookups: dict[AccessPath, Call] = {}
-    for block in function.blocks.values():
-        branch = block.terminator
-        if not isinstance(branch, Branch) or branch.then == branch.otherwise:
-            continue
-        if aliases is None:
-            aliases, lookups = _aliases(function), _lookups(function)
-        test = (
-            _of_call(branch, block)
-            or _of_lookup(branch.condition, lookups, aliases, function.module)
-            or _of_state(branch.condition, aliases, function.module)
-        )
-        if test is not None:
-            yield block.id, branch.then, test
-            yield block.id, branch.otherwise, replace(test, outcome=not test.outcome)
-
-
-def _of_call(branch: Branch, block: BasicBlock) -> StateTest | None:
-    """Return the test of what a call says that a block ends with, with the outcome true.
-
-    It says whether a lock is held, or what a method such as `is_owner()` says of its object: along
-    one chain of calls that is the same each time, as for an attribute.
-    """
-    if not isinstance(branch.condition, Truth):
-        return None
-    for each in reversed(block.instructions):
-        match each:
-            case Call(callee=AccessPath() as callee, result=result, lock=lock):
-                if result != branch.condition.value:
-                    continue
-                if lock is not None:
-                    held = lock.api.tells_if_held(callee.name)
-                    return StateTest(lock.path, TestKind.HELD, True) if held else None
-                if each.arguments or not each.targets or not _outlives(callee):
-                    return None
-                if _PREDICATE.fullmatch(callee.name) is None:
-                    return None
-                return StateTest(callee, TestKind.TRUTH, True)
-    return None
-
-
-def _of_state(
-    condition: Condition, aliases: Mapping[AccessPath, AccessPath], module: str
-) -> StateTest | None:
-    """Return the test of a state that a condition is, with the outcome true, or None."""
-    match condition:
-        case (
-            Truth(AccessPath() as path)
-            | IsNone(AccessPath() as path)
-            | Equals(AccessPath() as path)
-        ):
-            path = aliases.get(path, path)
-            if not _outlives(path) or path.is_parameter:
-                return None  # For parameters themselves, `Requirement` says more.
-            if isinstance(condition, Equals):
-                return StateTest(path, TestKind.EQUALS, True, condition.constant)
-            kind = TestKind.NONE if isinstance(condition, IsNone) else TestKind.TRUTH
-            return StateTest(path, kind, True)
-        case Opaque(text=str() as text, mentions=mentions):
-            return _of_text(text, mentions, aliases, module)
-        case _:
-            return None
-
-
-def _lookups(function: Function) -> dict[AccessPath, Call]:
-    """Return the calls of ``d.get(key)`` by what keeps their results: nothing binds that twice."""
-    found: dict[AccessPath, Call] = {}
-    bound: set[AccessPath] = set()
-    for block in function.blocks.values():
-        for each in block.instructions:
-            target = defined_path(each)
-            if target is None:
-                continue
-            call: Call | None = None
-            match each:
-                case Call():
-                    call = each if _is_lookup(each) else None
-                case Assign(value=AccessPath() as value):
-                    call = found.get(value)
-            found.pop(target, None)
-            if call is not None and target not in bound and _is_own(target):
-                found[target] = call
-            bound.add(target)
-    return found
-
-
-def _is_lookup(call: Call) -> bool:
-    return (
-        call.callee is not None
-        and call.callee.name == "get"
-        and bool(call.callee.fields)
-        and not call.targets
-        and len(call.arguments) == 1
-        and call.arguments[0].name is None
-        and call.arguments[0].star is None
-    )
-
-
-def _of_lookup(
-    condition: Condition,
-    lookups: Mapping[AccessPath, Call],
-    aliases: Mapping[AccessPath, AccessPath],
-    module: str,
-) -> StateTest | None:
-    """Return the test of ``d.get(key)`` as one of ``key in d``: what is kept is an object."""
-    if not isinstance(condition, Truth | IsNone) or not isinstance(condition.value, AccessPath):
-        return None
-    call = lookups.get(condition.value)
-    if call is None or call.callee is None:
-        return None
-    key, container = call.arguments[0].value, call.callee.parent()
-    if not isinstance(key, AccessPath | Constant):
-        return None
-    text = f"({key if isinstance(key, AccessPath) else repr(key.value)} in {container})"
-    paths = (key, container) if isinstance(key, AccessPath) else (container,)
-    test = _of_text(text, paths, aliases, module)
-    return test if test is None else replace(test, outcome=isinstance(condition, Truth))
-
-
-def _of_text(
-    text: str,
-    mentions: tuple[AccessPath, ...],
-    aliases: Mapping[AccessPath, AccessPath],
-    module: str,
-) -> StateTest | None:
-    """Return the test that is known by its text, or None if its paths mean nothing to callers."""
-    asked = [path for path in mentions if path.root is not Root.GLOBAL] or list(mentions)
-    if not 0 < len(asked) <= _MOST_PATHS:
-        return None
-    if any(path.root is not Root.GLOBAL for path in mentions if path not in asked):
-        return None
-    # A path before those with which it begins; marks are numbered by the first use in the text.
-    found: dict[str, AccessPath] = {}
-    for number, path in enumerate(sorted(asked, key=lambda path: (-len(path.fields), path))):
-        mark = f"{_MARK}{number}"
-        text = re.sub(rf"(?<![\w.]){re.escape(str(path))}(?!\w)", mark, text)
-        found[mark] = aliases.get(path, path)
-    used = list(dict.fromkeys(_MARKS.findall(text)))
-    paths = [found[mark] for mark in used]
-    if len(paths) != len(asked) or not all(_outlives(path) or _is_own(path) for path in paths):
-        return None
-    if not any(map(_outlives, paths)):
-        return None
-    text = _MARKS.sub(lambda match: f"{_MARK}{used.index(match[0])}", text)
-    outcome = True
-    if _NEGATED.fullmatch(text):
-        text, outcome = _NEGATED.sub(_positive, text), False
-    if len(mentions) > len(asked):
-        text = f"{module}: {text}"  # Other modules may mean something else by the names.
-    return StateTest(paths[0], TestKind.TEXT, outcome, text=text, others=tuple(paths[1:]))
-
-
-def _positive(negated: re.Match[str]) -> str:
-    return f"({negated[1]} {_POSITIVE[negated[2]]} {negated[3]})"
-
-
-def _aliases(function: Function) -> dict[AccessPath, AccessPath]:
-    """The variables that are bound once, to a state that outlives the call."""
-    found: dict[AccessPath, AccessPath] = {}
-    seen: set[AccessPath] = set()
-    for block in function.blocks.values():
-        for instruction in block.instructions:
-            target = defined_path(instruction)
-            if target is None or not target.is_variable or target.root is not Root.LOCAL:
-                continue
-            found.pop(target, None)
-            if target not in seen and isinstance(instruction, Assign):
-                value = instruction.value
-                if isinstance(value, AccessPath) and _outlives(value):
-                    found[target] = value
-            seen.add(target)
-    return found
-
-
-def _outlives(path: AccessPath) -> bool:
-    """Return whether caller and callee see what a path leads to, such as a global's attribute."""
-    fields = len(path.fields)
-    if not path.is_plain:
-        return False
-    return fields <= 2 and (
-        path.root in (Root.GLOBAL, Root.PARAMETER, Root.CLOSURE)
-        or (path.root is Root.SELF and fields > 0)
-    )
-
-
-def _state_by_block(
-    function: Function,
-    successors: Successors,
-    tests: Iterable[tuple[BlockId, BlockId, StateTest]],
-    changes: Mapping[BlockId, _Changes],
-) -> dict[BlockId, frozenset[StateTest]]:
-    """Return the tests that control has passed before each block, as far as they are still true."""
-    found: dict[BlockId, set[StateTest]] = {}
-    for source, target, test in tests:
-        # A test is still true before the statement of a block that binds its subject.
-        after = {
-            following
-            for block_id, each in changes.items()
-            if each.any_of(test)
-            for following in successors[block_id]
-            if (block_id, following) != (source, target)
-        }
-        seen = _reached_without(successors, {function.entry, *after}, source, target)
-        for block_id in function.blocks:
-            if block_id not in seen:
-                found.setdefault(block_id, set()).add(test)
-    return {block_id: frozenset(each) for block_id, each in found.items()}
-
-
-class _Changes:
-    """The paths that instructions of a block bind, and the containers that they may change."""
-
-    def __init__(self, block: BasicBlock, before: Span | None = None) -> None:
-        self._bound: list[AccessPath] = []
-        self._filled: list[AccessPath] = []
-        for each in block.instructions:
-            if each.span == before and not isinstance(each, Release):
-                break
-            match each:
-                case Assign(target=target):
-                    self._bound.append(target)
-                    self._filled.append(target.parent() if target.fields else target)
-                case Operate(kind=OperateKind.DELETE, values=(AccessPath() as path,)):
-                    self._filled.append(path.parent() if path.fields else path)
-                case Call(callee=AccessPath(fields=(_, *_)) as callee):
-                    if callee.name not in _READERS:
-                        self._filled.append(callee.parent())
-
-    def any_of(self, test: StateTest) -> bool:
-        """Return whether the outcome of a test may be another one afterwards."""
-        if any(path.starts_with(each) for path in test.paths for each in self._bound):
-            return True
-        return test.kind is TestKind.TEXT and any(path in self._filled for path in test.paths)
 
 
 def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator[Requirement]:
@@ -577,18 +329,3 @@ def _of_other_test(condition: Condition) -> Iterator[Requirement]:
                 yield Requirement(first.root_name, RequirementKind.SAME, outcome, other=str(other))
                 return
     yield Requirement(first.root_name, RequirementKind.UNCLEAR, True)
-
-
-def _reached_without(
-    successors: Successors, starts: Collection[BlockId], source: BlockId, target: BlockId
-) -> set[BlockId]:
-    """The blocks that some blocks reach without going from one block to another."""
-    seen = {*starts}
-    work = [*starts]
-    while work:
-        block = work.pop()
-        for successor in successors[block]:
-            if successor not in seen and (block != source or successor != target):
-                seen.add(successor)
-                work.append(successor)
-    return seen

@@ -19,7 +19,8 @@ from locklint.analysis.critical_pair import StateTest, TestKind, are_two_constan
 from locklint.analysis.events import Manner
 from locklint.analysis.guards import comes_first
 from locklint.analysis.layout import Layout, layout_of
-from locklint.analysis.requirements import MOST_WORK, state_tests
+from locklint.analysis.requirements import MOST_WORK
+from locklint.analysis.state_tests import state_tests
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
 from locklint.ir.access_path import AccessPath, Field, Root
