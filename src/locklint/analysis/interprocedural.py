@@ -7,6 +7,7 @@ Results do not depend on the order in which functions are given.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -51,6 +52,7 @@ from locklint.ir.instruction import (
 )
 
 _MAX_ROUNDS = 3
+"""The largest number of times that a function is solved for the sake of its callees."""
 
 MAX_WORK = 3_000_000
 """The bound of work on the states of one function: some seconds."""
@@ -162,10 +164,13 @@ class Interprocedural:
 
     def _solve_all(self, dirty: set[str]) -> set[str]:
         changed: set[str] = set()
-        for _ in range(_MAX_ROUNDS):
+        rounds: Counter[str] = Counter()
+        while dirty:
             again: set[str] = set()
             done: set[str] = set()
-            for key in self._callees_first(dirty):
+            # A change goes up a chain of callers of any length; a cycle of calls ends all the same.
+            rounds.update(dirty)
+            for key in self._callees_first({k for k in dirty if rounds[k] <= _MAX_ROUNDS}):
                 before = self.summaries.get(key)
                 self._solve(self.functions[key])
                 self._on_solved()
@@ -183,8 +188,6 @@ class Interprocedural:
                     changed.add(key)
                 using = {*self._callers.get(key, ()), *self._givers.get(key, ())}
                 again |= {c for c in using if c in done or c not in dirty}
-            if not again:
-                break
             dirty = again
         return changed
 
