@@ -22,6 +22,9 @@ from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import How, Means
 from locklint.models.words import RELEASE_NAMES
 
+_MOST_CALLEES = 50
+"""The largest number of callees in which a function is searched for."""
+
 
 class OtherRelease(msgspec.Struct, frozen=True):
     """A release that may release what another function has acquired.
@@ -57,6 +60,7 @@ class ReleasedElsewhere:
     def __init__(
         self, states: Mapping[str, LockStates], unseen: Iterable[tuple[str, AccessPath]] = ()
     ) -> None:
+        self._functions = {key: one.function for key, one in states.items()}
         self._unseen = frozenset((file, path.last) for file, path in unseen)
         self._mentioned: dict[str, set[str]] = defaultdict(set)
         self._known: dict[str, list[OtherRelease]] = defaultdict(list)
@@ -158,8 +162,25 @@ class ReleasedElsewhere:
                 not each.of_callee
                 or fate.instruction is not None
                 or How(function.name, Means.CALL) in each.of_callee
+                or self._leads_to(each, function.key)
             )
         ]
+
+    def _leads_to(self, other: OtherRelease, key: str) -> bool:
+        """Return whether what acquires the lock for a release calls a function in the end."""
+        called = (callee for callee in callees(other.function) if callee in self._functions)
+        work = [
+            each
+            for each in called
+            if How(self._functions[each].name, Means.CALL) in other.of_callee
+        ]
+        seen = set(work)
+        while work and len(seen) <= _MOST_CALLEES:
+            for callee in callees(self._functions[work.pop()]):
+                if callee in self._functions and callee not in seen:
+                    seen.add(callee)
+                    work.append(callee)
+        return key in seen
 
 
 def _not_others(fate: Fate) -> set[str]:
