@@ -296,6 +296,7 @@ class Fate(msgspec.Struct):
 _WITHOUT_HANDLERS = frozenset(
     {CauseKind.ITERATE, CauseKind.STORE, CauseKind.ATTRIBUTE, CauseKind.OPERATOR}
 )
+"""Causes that a handler around them was not written for."""
 
 
 def severity_of(exception: InFlight, usual: Severity) -> Severity:

@@ -49,28 +49,28 @@ def names_of(handler: Handler) -> tuple[str, ...]:
 
 _BASES = {
     "CalledProcessError": "SubprocessError",
+    "DataError": "DatabaseError",
     "DatabaseError": "Error",  # of DB-API modules
     "Error": "ValueError",  # as that of `binascii`
-    "InvalidOperation": "ArithmeticError",
-    "RequestException": "OSError",
-    "error": "Exception",  # as that of `struct`
-    "DataError": "DatabaseError",
     "IntegrityError": "DatabaseError",
     "InterfaceError": "Error",
     "InternalError": "DatabaseError",
+    "InvalidOperation": "ArithmeticError",
     "JSONDecodeError": "ValueError",
     "NotSupportedError": "DatabaseError",
     "OperationalError": "DatabaseError",
     "ProgrammingError": "DatabaseError",
+    "RequestException": "OSError",  # of `requests`
     "SubprocessError": "Exception",
     "TimeoutExpired": "SubprocessError",
+    "error": "Exception",  # as that of `struct`
 }
-"""The bases of exceptions of the standard library that are no builtins, by bare names."""
+"""The bases of exceptions of libraries, by bare names: those that their calls usually raise."""
 
 
 @cache
 def _ancestors(name: str) -> tuple[str, ...]:
-    """Return a class of Python and its bases, or nothing if it is none."""
+    """Return a builtin or library class and its bases, or nothing if it is neither."""
     if name in _BASES:
         base = _BASES[name]
         return (name, *(_ancestors(base) or (base,)))
@@ -107,12 +107,12 @@ def caught_by(handler: Handler, exception: InFlight) -> InFlight:
 
 
 def is_kind_of(name: str, other: str) -> bool:
-    """Return whether a class is another one, or descends from it as builtin classes do."""
+    """Return whether a class is another one, or descends from it, as far as its bases are known."""
     return name == other or other in _ancestors(name)
 
 
 def _are_strangers(name: str, other: str) -> bool:
-    """Return whether both are builtin and neither descends from the other."""
+    """Return whether the bases of both are known and neither descends from the other."""
     left, right = _ancestors(name), _ancestors(other)
     return bool(left and right) and other not in left and name not in right
 
