@@ -989,6 +989,9 @@ class _Shelf:
     def unread(self, module: str) -> list[_Spine]:
         return [_Spine(i.path, i.module, i.is_package) for i in self._indexes if i.module == module]
 
+    def may_tell(self, module: str, shown: str) -> bool:
+        return True
+
     def load(self, module: str, shown: str) -> ModuleIndex | None:
         found = next(index for index in self._indexes if index.path == shown)
         self._indexes.remove(found)

@@ -6,7 +6,12 @@ import pytest
 
 from locklint.core.source import SourceFile
 from locklint.index.build import build_index
-from locklint.index.lock_holders import LockHolders, imported_names
+from locklint.index.lock_holders import (
+    LockHolders,
+    hands_on_class,
+    imported_names,
+    imports_one_of,
+)
 
 HOLDERS = """
 class Box:
@@ -87,3 +92,40 @@ def test_users(text: str, is_user: bool) -> None:
     holders = LockHolders.of([build_index(ast.parse(HOLDERS), source)], frozenset(("Lock",)))
     assert holders.are_used(text.encode()) is is_user
     assert holders.may_be_used(imported_names(text.encode())) or not is_user
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("import boxes", False),
+        ("import pkg.boxes", True),
+        ("import pkg.boxes as other", True),
+        ("from pkg import boxes", True),
+        ("from pkg import (\n    plain,\n    boxes,\n)", True),
+        ("from pkg.boxes import Box", True),
+        ("from pkg.boxes.more import Box", False),
+        ("from . import boxes", False),
+        ("from .. import boxes", True),
+        ("from ..boxes import Box", True),
+        ("from .boxes import Box", False),
+        ("    from pkg.boxes import Box", True),
+        ("from ..... import boxes", False),
+        ("text = 'boxes'", False),
+    ],
+)
+def test_imports_of_modules(text: str, expected: bool) -> None:
+    assert imports_one_of(text.encode(), "pkg.sub", {"pkg.boxes"}) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from help import Helper\ndef choose():\n    return Helper", True),
+        ("from help import Helper\nKind = Helper\n", True),
+        ("from help import Helper\nKINDS = {\n    'help': Helper,\n}", True),
+        ("from help import Helper\ndef make():\n    return Helper()", False),
+        ("def choose():\n    return Helper", False),
+    ],
+)
+def test_classes_that_are_handed_on(text: str, expected: bool) -> None:
+    assert hands_on_class(text.encode()) is expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from locklint.core.config import Config
 from locklint.core.not_analysed import NotAnalysed, Reason
@@ -27,7 +28,12 @@ from locklint.engine.read import ReadProblem
 from locklint.engine.report import InternalError
 from locklint.engine.workers import Here, LowerRequest, Workers
 from locklint.index.declarations import ModuleIndex
-from locklint.index.lock_holders import LockHolders, imported_names
+from locklint.index.lock_holders import (
+    LockHolders,
+    hands_on_class,
+    imported_names,
+    imports_one_of,
+)
 from locklint.index.screen import configured_words, mentions_lock
 from locklint.ir.cfg import Function
 
@@ -257,6 +263,28 @@ class ProgramFiles:
             return None
         analysed.mentions_locks = False
         return analysed.index
+
+    def may_tell(self, module: str, shown: str) -> bool:
+        """Return whether one of the files of `unread` has a part in searches.
+
+        It may call what it imports of files with locks, or derive from it, use primitives of a
+        library that cannot be held, and give a class another name.
+        """
+        file = next(each for each in self._unread[module] if each.shown == shown)
+        self.loaded.add(file.path)  # The report rests on it in both cases.
+        try:
+            data = self._contents.read(file.path)
+        except ReadProblem:
+            return False
+        package = module if file.is_package else module.rpartition(".")[0]
+        return imports_one_of(data, package, self._modules_with_locks) or hands_on_class(data)
+
+    @cached_property
+    def _modules_with_locks(self) -> frozenset[str]:
+        from locklint.models.words import WORDS
+
+        ours = {each.index.module for each in self.files.values() if each.mentions_locks}
+        return WORDS.modules | ours
 
     def has_module(self, dotted: str) -> bool:
         """Return whether a dotted name may lead into a file that was not read yet."""

@@ -96,6 +96,9 @@ class Shelf(Protocol):
     def load(self, module: str, shown: str) -> ModuleIndex | None:
         """Read the one of them that is shown under that path. Return None if it cannot be read."""
 
+    def may_tell(self, module: str, shown: str) -> bool:
+        """Return whether it may tell a search something."""
+
 
 _File = TypeVar("_File", bound=ModuleIndex | Unread)
 
@@ -168,11 +171,7 @@ class Project:
         return found
 
     def _module(self, dotted: str, near: ModuleIndex | None) -> ModuleIndex | None:
-        known = self._modules.get(dotted, ())
-        unread = self._shelf.unread(dotted) if self._shelf is not None else ()
-        if not unread:
-            return _nearest(known, dotted, near) if known else None
-        chosen = _nearest([*known, *unread], dotted, near)
+        chosen = self._chosen(dotted, near)
         if chosen is None or isinstance(chosen, ModuleIndex):
             return chosen
         assert self._shelf is not None
@@ -181,9 +180,20 @@ class Project:
             self._put(loaded)
         return loaded
 
+    def _chosen(self, dotted: str, near: ModuleIndex | None) -> ModuleIndex | Unread | None:
+        known = self._modules.get(dotted, ())
+        unread = self._shelf.unread(dotted) if self._shelf is not None else ()
+        if not unread:
+            return _nearest(known, dotted, near) if known else None
+        return _nearest([*known, *unread], dotted, near)
+
     def with_imports(self) -> Project:
-        """Return the same project with what its files import read, and searched as well."""
+        """Return the same project with what its files import searched as well.
+
+        That is, those of these files that may tell a search something. The others stay unread.
+        """
         absent: set[str] = set()  # Most imports are of other packages.
+        quiet: dict[str, bool] = {}
         for index in self.searched:
             targets = {*index.imports.values(), *index.star_imports}
             for function in index.functions.values():
@@ -194,11 +204,22 @@ class Project:
                     name = ".".join(parts[:length])
                     if name in absent:
                         continue
-                    if self.module(name, index) is not None:
+                    chosen = self._chosen(name, index)
+                    if chosen is None:
+                        if not self.files_of(name):
+                            absent.add(name)
+                        continue
+                    if isinstance(chosen, ModuleIndex) or self._is_quiet(chosen, quiet):
                         break
-                    if not self.files_of(name):
-                        absent.add(name)
+                    if self._module(name, index) is not None:
+                        break
         return Project(self.modules(), self._shelf)
+
+    def _is_quiet(self, file: Unread, known: dict[str, bool]) -> bool:
+        if file.shown not in known:
+            assert self._shelf is not None
+            known[file.shown] = not self._shelf.may_tell(file.module, file.shown)
+        return known[file.shown]
 
     def resolve(self, dotted: str, near: ModuleIndex | None = None) -> Found | None:
         """Return the target of an absolute dotted name, or None if it is outside the project."""

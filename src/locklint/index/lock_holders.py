@@ -7,7 +7,7 @@ The names that it imports are found in its bytes, for most files are not parsed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 import msgspec
@@ -17,6 +17,12 @@ from locklint.index.declarations import CallValue, ClassDecl, FunctionDecl, Modu
 _WORD = re.compile(rb"\w+")
 _DOTTED = re.compile(rb"[\w.]+")
 _BASES = re.compile(rb"^[ \t]*class[ \t]+\w+[ \t]*\(([^)]+)\)", re.MULTILINE)
+_IMPORT = re.compile(
+    rb"^[ \t]*(?:import|from)[ \t]+(?P<dots>\.*)(?P<base>[\w.]*)"
+    rb"(?:[ \t]+import[ \t]+(?P<names>\([^)]*|[^\n]*))?",
+    re.MULTILINE,
+)
+_HANDED_ON = re.compile(rb"(?:\breturn[ \t]|[=:])[ \t]*(\w+)[ \t]*,?[ \t]*$", re.MULTILINE)
 _NOTHING: frozenset[bytes] = frozenset()
 _MOST_MAKERS = 2
 """The largest number of functions that return one another's lock."""
@@ -34,6 +40,29 @@ def imported_names(data: bytes) -> frozenset[bytes]:
         found.update(_WORD.findall(data, start, end))
         start = data.find(b"import ", end)
     return frozenset(found)
+
+
+def imports_one_of(data: bytes, package: str, modules: Collection[str]) -> bool:
+    """Return whether a file of a package imports one of these modules, or something from it."""
+    for found in _IMPORT.finditer(data):
+        level = len(found["dots"] or b"")
+        parts = package.split(".") if level and package else []
+        base = parts[: len(parts) - level + 1]
+        base += [part for part in found["base"].decode(errors="replace").split(".") if part]
+        if ".".join(base) in modules:
+            return True
+        names = found["names"] or b""
+        if any(
+            ".".join((*base, name.decode(errors="replace"))) in modules
+            for name in _WORD.findall(names)
+        ):
+            return True
+    return False
+
+
+def hands_on_class(data: bytes) -> bool:
+    """Return whether a file returns or binds what it imports: a class gets another name by that."""
+    return not imported_names(data).isdisjoint(_HANDED_ON.findall(data))
 
 
 class LockHolders(msgspec.Struct, frozen=True, dict=True):
@@ -92,7 +121,9 @@ class LockHolders(msgspec.Struct, frozen=True, dict=True):
 
 def _aliases(data: bytes, name: bytes) -> list[bytes]:
     """Return the other names that a file imports something by: ``import Core as _Core``."""
-    return re.findall(rb"\b" + name + rb"\s+as\s+(\w+)", data)
+    if name + b" as " not in data:  # Making an expression for each name would take longer.
+        return []
+    return re.findall(rb"\b" + name + rb" as\s+(\w+)", data)
 
 
 def _calls(data: bytes, name: bytes) -> bool:

@@ -22,6 +22,7 @@ class Words(msgspec.Struct, frozen=True):
     acquiring: frozenset[str]  # methods that give a context manager over the lock included
     releasing: frozenset[str]
     signalling: frozenset[str]  # methods that wait and notify with the lock held
+    modules: frozenset[str]  # modules with primitives, those that cannot be held included
 
     @property
     def makers(self) -> frozenset[str]:
@@ -36,6 +37,7 @@ class Words(msgspec.Struct, frozen=True):
 
 def words_of(libraries: Iterable[Library]) -> Words:
     """Return the words of all kinds that can be held: an event or a queue cannot."""
+    libraries = tuple(libraries)
     makers: dict[str, set[str]] = {}
     thread_locks: set[str] = set()
     acquiring: set[str] = set()
@@ -57,7 +59,13 @@ def words_of(libraries: Iterable[Library]) -> Words:
             if row.fresh and row.kind_name in makers:
                 makers[row.kind_name].add(row.method)
     kinds = frozenset(map(frozenset, makers.values()))
-    return Words(kinds, *map(frozenset, (thread_locks, acquiring, releasing, signalling)))
+    modules = {
+        each.rpartition(".")[0]
+        for library in libraries
+        for kind in library.kinds
+        for each in kind.constructors
+    }
+    return Words(kinds, *map(frozenset, (thread_locks, acquiring, releasing, signalling, modules)))
 
 
 def _is_word(name: str) -> bool:
