@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -22,6 +22,7 @@ from locklint.ir.instruction import (
     HandOver,
     Instruction,
     Release,
+    Spawn,
     TryAcquire,
 )
 from locklint.ir.lock import Exactness, LockRef, LockRole
@@ -42,13 +43,16 @@ class FreshLock(msgspec.Struct, frozen=True):
     severity: Severity = Severity.ERROR
 
 
-def fresh_locks(function: Function) -> list[FreshLock]:
-    """Return all locks of a function that no other code can use, in source order."""
+def fresh_locks(function: Function, functions: Mapping[str, Function]) -> list[FreshLock]:
+    """Return all locks of a function that no other code can use, in source order.
+
+    ``functions`` are those of the program: the target of a thread may share the lock.
+    """
     if not _has_fresh_lock(function):
         return []
     found = {
         **{fresh.used: fresh for fresh in _anonymous(function)},
-        **{fresh.used: fresh for fresh in _local(function)},
+        **{fresh.used: fresh for fresh in _local(function, functions)},
     }
     return [found[span] for span in sorted(found)]
 
@@ -90,7 +94,7 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
                 )
 
 
-def _local(function: Function) -> Iterator[FreshLock]:
+def _local(function: Function, functions: Mapping[str, Function]) -> Iterator[FreshLock]:
     made: dict[AccessPath, list[tuple[Span, BlockId]]] = {}
     results: dict[AccessPath, Call] = {}
     calls: dict[AccessPath, Call] = {}
@@ -126,6 +130,8 @@ def _local(function: Function) -> Iterator[FreshLock]:
     for variable, places in made.items():
         if len({span for span, _ in places}) != 1:
             continue
+        if calls[variable].result in mentions:
+            continue  # `lock = self._lock = Lock()`: others have it by the other name.
         own, others = acquires.get(variable, []), mentions.get(variable, [])
         if own and not others and variable in released:
             first = min(own, key=lambda instruction: instruction.span)
@@ -143,11 +149,12 @@ def _local(function: Function) -> Iterator[FreshLock]:
                 "it is acquired here: each call has its own lock",
             )
         elif not own and others:
-            yield from _one_each(function, variable, places[0], others)
+            yield from _one_each(function, functions, variable, places[0], others)
 
 
 def _one_each(
     function: Function,
+    functions: Mapping[str, Function],
     variable: AccessPath,
     made: tuple[Span, BlockId],
     mentions: list[tuple[Instruction | Terminator, BlockId]],
@@ -157,7 +164,7 @@ def _one_each(
     if len(calls) != 1 or len(calls) != len(mentions):
         return
     call = next(iter(calls.values()))
-    if call.external not in _THREAD_STARTERS:
+    if call.external not in _THREAD_STARTERS or _shares(function, functions, call):
         return
     span, block = made
     loop = reaching([block], predecessors(function, all_successors))
@@ -182,6 +189,23 @@ def _one_each(
         f"each thread gets its own `{variable}`, which excludes no other thread",
         "it is passed to one thread here",
         Severity.WARNING,
+    )
+
+
+def _shares(function: Function, functions: Mapping[str, Function], start: Call) -> bool:
+    """Return whether the target of a thread stores a lock that it is given, or passes it on."""
+    targets = {
+        target
+        for block in function.blocks.values()
+        for each in block.instructions
+        if isinstance(each, Spawn) and each.span == start.span
+        for target in each.targets
+    }
+    return any(
+        isinstance(each, HandOver) and each.lock.path.is_parameter
+        for target in targets & functions.keys()
+        for block in functions[target].blocks.values()
+        for each in block.instructions
     )
 
 

@@ -34,7 +34,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.means import OperateKind, Use
-from locklint.ir.operands import terminator_paths, used_paths
+from locklint.ir.operands import operand_paths, terminator_paths, used_paths
 from locklint.ir.parameter import Parameter, Star
 from locklint.ir.terminator import Return
 from locklint.models.driven_generators import is_driven
@@ -195,12 +195,14 @@ def lower_function_definition(low: Lowering, node: cst.FunctionDef) -> None:
     """A `def` as a statement: decorators and defaults are evaluated, then the name is bound."""
     for decorator in node.decorators:
         low.value(decorator.decorator)
-    _defaults(low, node.params)
+    defaults = _defaults(low, node.params)
     span = _name_span(low.session, low.span(node), node.name.value)
-    store_name(low, node.name.value, _function_reference(low, node), span)
+    store_name(low, node.name.value, _function_reference(low, node, defaults), span)
 
 
-def _function_reference(low: Lowering, node: cst.FunctionDef) -> FunctionRef:
+def _function_reference(
+    low: Lowering, node: cst.FunctionDef, defaults: tuple[AccessPath, ...]
+) -> FunctionRef:
     session = low.session
     known = session.references.get(id(node))
     if known is not None:
@@ -211,7 +213,7 @@ def _function_reference(low: Lowering, node: cst.FunctionDef) -> FunctionRef:
         return FunctionRef(qualname)
     class_name = low.scope.qualname if low.scope.kind is ScopeKind.CLASS else None
     head = definition_heading(session, node, qualname, class_name, low.function_qualname)
-    return _reference(low, node, lower_definition(session, node, low.scope, head))
+    return _reference(low, node, lower_definition(session, node, low.scope, head), defaults)
 
 
 def definition_heading(
@@ -262,7 +264,7 @@ def lower_class_definition(low: Lowering, node: cst.ClassDef) -> None:
 
 def lower_lambda(low: Lowering, node: cst.Lambda, use: Use, name: str | None) -> Operand:
     """A lambda: its defaults are evaluated, its body is a function of its own."""
-    _defaults(low, node.params)
+    defaults = _defaults(low, node.params)
     known = low.session.references.get(id(node))
     if known is not None:
         return known
@@ -291,7 +293,7 @@ def lower_lambda(low: Lowering, node: cst.Lambda, use: Use, name: str | None) ->
 
     blocks, is_cut = _graph(session, scope, head, bindings, body)
     function = _anonymous_function(session, head, parameters, blocks, is_cut, bindings.is_generator)
-    return _reference(low, node, function)
+    return _reference(low, node, function, defaults)
 
 
 def lower_generator(low: Lowering, node: cst.GeneratorExp, use: Use, name: str | None) -> Operand:
@@ -379,9 +381,13 @@ def _anonymous_function(
     )
 
 
-def _reference(low: Lowering, node: cst.CSTNode, function: Function) -> FunctionRef:
+def _reference(
+    low: Lowering, node: cst.CSTNode, function: Function, defaults: tuple[AccessPath, ...] = ()
+) -> FunctionRef:
+    """Return a reference to a nested function; it has what its ``defaults`` mention, too."""
     low.session.functions.append(function)
-    reference = FunctionRef(function.qualname, captures(function, low.scope))
+    captured = dict.fromkeys((*captures(function, low.scope), *defaults))
+    reference = FunctionRef(function.qualname, tuple(captured))
     low.session.references[id(node)] = reference
     return reference
 
@@ -404,10 +410,13 @@ def captures(function: Function, around: Scope) -> tuple[AccessPath, ...]:
     return tuple(seen)
 
 
-def _defaults(low: Lowering, parameters: cst.Parameters) -> None:
+def _defaults(low: Lowering, parameters: cst.Parameters) -> tuple[AccessPath, ...]:
+    """Evaluate the defaults of parameters. Return the paths that they mention."""
+    found: list[AccessPath] = []
     for param in (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params):
         if param.default is not None:
-            low.value(param.default)
+            found += operand_paths(low.value(param.default))
+    return tuple(found)
 
 
 def _decorator(session: Session, scope: Scope, node: cst.Decorator) -> Decorator:

@@ -38,7 +38,7 @@ def add(name, amount):
 ## Known limits
 
 A lock that is captured, returned, stored or passed on is assumed to be shared, except a lock that
-is created in a loop and passed to a single new thread in each iteration.
+is created in a loop and passed to a single new thread in each iteration, which only acquires it.
 
 ## References
 
@@ -62,7 +62,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report locks that cannot exclude any thread."""
     for states in program.solved:
         function = states.function
-        for fresh in fresh_locks(function):
+        for fresh in fresh_locks(function, program.functions):
             steps = [
                 step(function, StepRole.MADE, fresh.made, "the lock is created here", fresh.lock)
             ]
