@@ -51,6 +51,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from locklint.analysis.catching import names_of
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, kind_phrase, with_statement
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity
@@ -59,9 +60,17 @@ from locklint.dataflow.order import reached
 from locklint.ir.access_path import Root
 from locklint.ir.api_use import ApiUse, UseKind
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Acquire, BlockId, Call, Instruction, Release, TryAcquire
+from locklint.ir.instruction import (
+    Acquire,
+    BlockId,
+    Call,
+    Instruction,
+    Read,
+    Release,
+    TryAcquire,
+)
 from locklint.ir.lock import LockRef, LockRole
-from locklint.ir.terminator import Branch
+from locklint.ir.terminator import Branch, Catch
 from locklint.rule import Rule
 
 
@@ -70,7 +79,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for function in program.ordered_functions:
         for use in function.api_uses:
             message = _message(use)
-            if message is None or use.lock is None or _guards_use(function, use):
+            if message is None or use.lock is None:
+                continue
+            if _guards_use(function, use) or _looks_for_method(function, use):
                 continue
             yield RULE.finding(
                 function,
@@ -102,6 +113,19 @@ def _guards_use(function: Function, use: ApiUse) -> bool:
         for block in sides[0] ^ sides[1]
         for instruction in function.blocks[block].instructions
     )
+
+
+def _looks_for_method(function: Function, use: ApiUse) -> bool:
+    """Return whether a handler takes an `AttributeError` for the absence of a method."""
+    for block in function.blocks.values():
+        if block.on_exception is None or not any(
+            isinstance(each, Read) and each.span == use.span for each in block.instructions
+        ):
+            continue
+        terminator = function.blocks[block.on_exception].terminator
+        if isinstance(terminator, Catch):
+            return any("AttributeError" in names_of(each) for each in terminator.handlers)
+    return False
 
 
 def _is_use(instruction: Instruction, lock: LockRef) -> bool:

@@ -66,13 +66,16 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report acquires that a test of `locked()` decides on."""
-    for function in program.ordered_functions:
+    for states in program.solved:
+        function = states.function
         for use in function.api_uses:
             if use.kind is not UseKind.LOCKED_TESTED or use.lock is None or use.branch is None:
                 continue
             place = _acquired_after(function, use)
             if place is None:
                 continue
+            if any(each.held and each.span == place for each in states.taken):
+                continue  # The lock that is held keeps others away.
             name = display_name(use.lock)
             yield RULE.finding(
                 function,
