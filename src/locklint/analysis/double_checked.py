@@ -43,11 +43,12 @@ from locklint.ir.instruction import (
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.operands import condition_paths, terminator_paths, used_paths
 from locklint.ir.terminator import Branch, Condition, Opaque
-from locklint.models.changes import changes_container
-from locklint.models.events import TELLS_THREAD
+from locklint.models.changes import changes_container, makes_constant
+from locklint.models.events import GIVES_NEW, TELLS_THREAD
 
 if TYPE_CHECKING:
     from locklint.analysis.call_graph import CallGraph
+    from locklint.analysis.threads import Threads
     from locklint.core.source import SourceFile
 
 _CONTAINERS = frozenset(f"builtins.{name}" for name in "bytearray dict list set".split()) | {
@@ -65,6 +66,7 @@ class Made(IdentityEnum):
     OBJECT = "object"  # a new one each time, of a class or a display
     RESULT = "result"  # of some call: it may be the same each time
     FLAG = "flag"  # a constant
+    VALUE = "value"  # a new one that nothing changes: it does not matter which one is kept
     OTHER = "other"  # it was there before the lock was acquired
 
 
@@ -73,7 +75,8 @@ class DoubleCheck(msgspec.Struct, frozen=True):
 
     ``again``: it is tested again with the lock held. ``late`` is the place that completes what was
     bound, if others can see it earlier; ``late_name`` the data that is bound there. ``used``: a
-    thread that finds the datum uses it, and does not only return or raise.
+    thread that finds the datum uses it, and does not only return or raise. ``of_others``: the lock
+    belongs to more than the object whose data it is, so it does not say that threads share that.
     """
 
     function: Function
@@ -85,6 +88,7 @@ class DoubleCheck(msgspec.Struct, frozen=True):
     made: Made
     again: bool
     used: bool
+    of_others: bool
     late: Span | None = None
     late_name: str = ""
 
@@ -106,11 +110,13 @@ class DoubleChecks:
     def __init__(
         self,
         graph: CallGraph,
+        threads: Threads,
         functions: Mapping[str, Function],
         sources: Mapping[str, SourceFile],
         at_import: Collection[str],
     ) -> None:
         self._graph = graph
+        self._threads = threads
         self._at_import = at_import
         self.functions = functions
         self.data = TestedData(functions, sources)
@@ -118,7 +124,11 @@ class DoubleChecks:
     def found(self) -> Iterator[DoubleCheck]:
         """Yield those that are at fault, by function and place."""
         for key, states in self._graph.states.items():
-            if any(taken.waits for taken in states.taken) and not self._is_called_holding(key):
+            if (
+                any(taken.waits for taken in states.taken)
+                and not self._is_called_holding(key)
+                and not self._is_of_one_thread(key)
+            ):
                 for each in _Sections(self, states.function).found():
                     if key not in self._at_import or each.target.has_element:
                         yield each
@@ -126,6 +136,13 @@ class DoubleChecks:
     def _is_called_holding(self, key: str) -> bool:
         """Return whether a caller holds a lock: the first test may be made with it."""
         return any(edge.held for edge in self._graph.callers.get(key, ()))
+
+    def _is_of_one_thread(self, key: str) -> bool:
+        """Return whether one thread alone runs a function: nothing makes the data meanwhile."""
+        roots = self._threads.roots(key)
+        return len(roots) == 1 and not any(
+            root.several or not root.context.is_started for root in roots
+        )
 
     def may_read(self, key: str, name: str, depth: int = _MOST_CALLS) -> bool:
         """Return whether a function, or what it calls, may read data of that name."""
@@ -190,7 +207,7 @@ class _Sections:
     def _is_not_shared(self, datum: Datum) -> bool:
         """Return whether the object of the method is still being made, or is the thread's own."""
         function = self._function
-        if datum.key is not None and datum.key in self._of_thread:
+        if datum.key is not None and datum.key in self._of_call:
             return True
         return (
             datum.is_attribute
@@ -198,19 +215,30 @@ class _Sections:
             and function.name in CONSTRUCTION
         )
 
+    def _is_of_object(self, datum: Datum) -> bool:
+        """Return whether a datum is an attribute of the method's own object, not of its class."""
+        function = self._function
+        return (
+            datum.is_attribute
+            and function.kind is FunctionKind.METHOD
+            and self._program.data.is_bound_by(f"{function.class_key}.__init__", datum.name)
+        )
+
     @cached_property
-    def _of_thread(self) -> set[str]:
-        """Return the variables that hold the thread or its id, alone or with something else."""
+    def _of_call(self) -> set[str]:
+        """Return the variables that hold the thread, its id, or what was made in this very call."""
         found: set[Operand] = set()
         for block in self._function.blocks.values():
             for each in block.instructions:
                 match each:
-                    case Call(external=str() as name, result=AccessPath() as result):
-                        found |= {result} if name in TELLS_THREAD else set()
+                    case Call(external=name, constructs=cls, result=AccessPath() as result):
+                        is_own = name in TELLS_THREAD or name in GIVES_NEW or cls is not None
+                        found |= {result} if is_own else set()
                     case Assign(target=target, value=Display(items=items)):
                         found |= {target} if not found.isdisjoint(items) else set()
-                    case Assign(target=target, value=value) if value in found:
-                        found.add(target)
+                    case Assign(target=target, value=AccessPath() as value):
+                        owner = value.parent() if value.fields else value
+                        found |= {target} if found & {value, owner} else set()
         return {str(path) for path in found}
 
     def _judge(
@@ -236,6 +264,7 @@ class _Sections:
                 made,
                 again,
                 self._is_used(datum, tests),
+                acquire.lock.exactness is Exactness.ONE and self._is_of_object(datum),
             )
             if not again:
                 is_reread = made is Made.RESULT and self._is_tried_first(datum, where, acquire)
@@ -346,6 +375,8 @@ class _Sections:
         if not self._is_within(instruction, block, point):
             return Made.OTHER
         if isinstance(instruction, Call):
+            if instruction.external is not None and makes_constant(instruction.external):
+                return Made.VALUE
             return Made.OBJECT if _makes_object(instruction) else Made.RESULT
         if isinstance(instruction, Assign) and isinstance(instruction.value, Display):
             return Made.OBJECT

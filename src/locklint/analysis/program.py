@@ -391,7 +391,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def double_checks(self) -> tuple[DoubleCheck, ...]:
         """Return the data that is tested without a lock and made with it, in a faulty way."""
-        checks = DoubleChecks(self.call_graph, self.functions, self.sources, self.module_calls)
+        checks = DoubleChecks(
+            self.call_graph, self.threads, self.functions, self.sources, self.module_calls
+        )
         return tuple(checks.found())
 
     @cached_property

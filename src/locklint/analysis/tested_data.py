@@ -120,6 +120,20 @@ class TestedData:
             change.is_certain for change in self.changes(key)
         )
 
+    def is_bound_by(self, key: str, name: str) -> bool:
+        """Return whether a method is known to bind an attribute of its object."""
+        function = self._functions.get(key)
+        if function is None:
+            module, qualname = split_key(key)
+            source = self._sources.get(module)
+            method = qualname.rpartition(".")[2]
+            return source is not None and name in attributes_set_on_self(method, source.text)
+        return any(
+            isinstance(each, Assign) and each.target == AccessPath("self", (name,), Root.SELF)
+            for block in function.blocks.values()
+            for each in block.instructions
+        )
+
     def changes(self, key: str) -> tuple[Change, ...]:
         """Return the changes of data in a function."""
         if key not in self._changes:

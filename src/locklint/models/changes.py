@@ -1,4 +1,4 @@
-"""Tables of methods that change the container whose methods they are.
+"""Tables of methods that change the container whose methods they are, and of what never changes.
 
 Facts are those of CPython 3.11 to 3.13. Queues, deques, events and `threading.local` are left out:
 their methods need no lock.
@@ -22,6 +22,28 @@ _CHANGES = {
     "collections.defaultdict": _DICT,
     "collections.Counter": _DICT,
 }
+
+_CONSTANT = frozenset(
+    (
+        *(
+            f"builtins.{name}"
+            for name in "bool bytes complex float frozenset int str tuple".split()
+        ),
+        *(f"datetime.{name}" for name in "date datetime time timedelta timezone".split()),
+        *(f"ipaddress.{name}" for name in "ip_address ip_interface ip_network".split()),
+        *(f"pathlib.{name}" for name in "Path PosixPath PurePath PurePosixPath".split()),
+        "decimal.Decimal",
+        "fractions.Fraction",
+        "re.compile",
+        "types.MappingProxyType",
+        "uuid.UUID",
+    )
+)
+
+
+def makes_constant(dotted: str) -> bool:
+    """Return whether a call, by its absolute name, gives a value that nothing changes."""
+    return dotted in _CONSTANT
 
 
 def changes_container(dotted: str) -> bool:

@@ -179,6 +179,20 @@ TELLS_THREAD = frozenset(
 )
 """Calls by which a function finds out in which thread it runs, or if a loop runs there."""
 
+GIVES_NEW = frozenset(
+    (
+        "builtins.next",
+        "builtins.object",
+        "itertools.count.__next__",
+        "secrets.token_bytes",
+        "secrets.token_hex",
+        "secrets.token_urlsafe",
+        "uuid.uuid1",
+        "uuid.uuid4",
+    )
+)
+"""Calls that give each thread something else."""
+
 _NAMES_OF_RUNNERS = frozenset((*_RUNS_ANY_LOOP, RUNS_NEW_LOOP))
 _NAMES_ABOUT_LOOPS = _NAMES_OF_RUNNERS | WAKES.keys()
 

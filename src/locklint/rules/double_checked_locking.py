@@ -62,8 +62,10 @@ acquires the lock otherwise (`worker is not None and worker.is_alive()`), sees n
 
 An error needs a new object, of a class or a literal, that a thread uses if it finds it. The result
 of another call may be the same each time, and a thread that only returns or raises may be the only
-one: each of these lowers the level by one. Binding a constant, such as `self.closed = True`, is
-info: doing the same twice is mostly harmless. With locks of asyncio a finding needs an `await`
+one: each of these lowers the level by one. Binding a constant, such as `self.closed = True`, or a
+value that nothing changes, such as a `pathlib.Path`, is info: doing the same twice is mostly
+harmless. So are attributes of an object whose lock belongs to its class or module, because such a
+lock does not say that threads share the object. With locks of asyncio a finding needs an `await`
 before the data is bound, because no other task runs otherwise.
 
 ## References
@@ -143,7 +145,7 @@ def _help(found: DoubleCheck, name: str) -> str:
 def _severity(found: DoubleCheck) -> Severity:
     if found.late is not None:
         return Severity.WARNING
-    if found.made is Made.FLAG:
+    if found.made in (Made.FLAG, Made.VALUE) or found.of_others:
         return Severity.INFO
     may_be_equal = found.made is Made.RESULT
     return Severity(max(Severity.INFO, Severity.ERROR - may_be_equal - (not found.used)))
