@@ -84,6 +84,7 @@ class Composition:
         self._objects = Objects(graph, fields.new)
         self._requirements: dict[str, Requirements] = {}
         self._settled = Settled(graph)
+        self._passed: dict[tuple[int, StateTest], tuple[StateTest | None, bool]] = {}
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
         self.cut: set[str] = set()
@@ -139,9 +140,8 @@ class Composition:
             if ring:
                 self.cut.update(members)
         for key in members:
-            self.pairs[key] = tuple(
-                sorted(found[key].values(), key=lambda p: (p.span, p.depth, str(p.identity())))
-            )
+            ordered = sorted(found[key].items(), key=lambda one: _Order(*one))
+            self.pairs[key] = tuple([pair for _, pair in ordered])
 
     @staticmethod
     def _keep_short(known: dict[tuple[object, ...], CriticalPair]) -> bool:
@@ -361,21 +361,33 @@ class Composition:
         """Return the tests of globals and attributes along the path, or None if they conflict."""
         requirements = self._requirements_of(called.caller)
         found = dict.fromkeys(requirements.state_at(called.span))
-        if not pair.state:
-            return tuple(found)
-        own = requirements.tested_at(called.span)
         for test in pair.state:
-            here = test.named(called.binding.path)
-            if here is None or any(len(path.fields) > MAX_PATH for path in here.paths):
-                continue
-            if called.manner is not Manner.CONCURRENT and (
-                any(map(here.excludes, own))
-                or _finds_held(here, called)
-                or self._settled.rules_out(here, called)
-            ):
+            # Most pairs of a callee have the same few tests.
+            asked = (id(called), test)
+            if asked not in self._passed:
+                self._passed[asked] = self._pass(called, test, requirements)
+            here, is_possible = self._passed[asked]
+            if not is_possible:
                 return None
-            found[here] = None
+            if here is not None:
+                found[here] = None
         return tuple(found)[:_MOST_STATE]
+
+    def _pass(
+        self, called: Edge, test: StateTest, own: Requirements
+    ) -> tuple[StateTest | None, bool]:
+        """Return a callee's test as its caller names it, and whether it may have this outcome."""
+        here = test.named(called.binding.path)
+        if here is None or any(len(path.fields) > MAX_PATH for path in here.paths):
+            return None, True
+        if called.manner is Manner.CONCURRENT:
+            return here, True
+        is_excluded = (
+            any(map(here.excludes, own.tested_at(called.span)))
+            or _finds_held(here, called)
+            or self._settled.rules_out(here, called)
+        )
+        return here, not is_excluded
 
     def _requires(
         self, called: Edge, pair: CriticalPair
@@ -424,6 +436,19 @@ class Composition:
                 return None
             is_clear = is_clear and met is True
         return tuple(found), is_clear
+
+
+class _Order:
+    """The order of a function's pairs: by place and depth, and then by their identities."""
+
+    def __init__(self, identity: tuple[object, ...], pair: CriticalPair) -> None:
+        self._first = (pair.span, pair.depth)
+        self._identity = identity
+
+    def __lt__(self, other: _Order) -> bool:
+        if self._first != other._first:
+            return self._first < other._first
+        return str(self._identity) < str(other._identity)
 
 
 def _decided(event: Event, binding: Binding) -> Event:

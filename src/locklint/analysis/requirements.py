@@ -66,6 +66,8 @@ class Requirements:
         self._state: dict[BlockId, frozenset[StateTest]] = {}
         self._changes: dict[BlockId, Changes] = {}
         self._stale: dict[tuple[tuple[AccessPath, ...], bool], set[BlockId]] = {}
+        self._state_at: dict[Span, tuple[StateTest, ...]] = {}
+        self._tested_at: dict[Span, tuple[StateTest, ...]] = {}
         tests = list(_tests(function, self._origins))
         tests = tests if len(tests) <= _MOST_TESTS else []
         state = list(state_tests(function))
@@ -130,15 +132,17 @@ class Requirements:
 
         They must have been so when the function was called: it has not bound them before.
         """
-        tested = self.tested_at(span)
-        if not tested:
+        if not self._state:
             return ()
-        blocks = self._blocks.get(span, ())
-        return tuple(
-            test
-            for test in tested
-            if all(map(outlives, test.paths)) and self._changed(test).isdisjoint(blocks)
-        )
+        known = self._state_at.get(span)
+        if known is None:
+            blocks = self._blocks.get(span, ())
+            known = self._state_at[span] = tuple(
+                test
+                for test in self.tested_at(span)
+                if all(map(outlives, test.paths)) and self._changed(test).isdisjoint(blocks)
+            )
+        return known
 
     def _changed(self, test: StateTest) -> set[BlockId]:
         """Return the blocks before which the function may have changed what is tested."""
@@ -162,15 +166,20 @@ class Requirements:
         """
         if not self._state:
             return ()
+        known = self._tested_at.get(span)
+        if known is None:
+            known = self._tested_at[span] = tuple(
+                sorted(self._find_tested(span), key=StateTest.sort_key)
+            )
+        return known
+
+    def _find_tested(self, span: Span) -> Iterator[StateTest]:
         every = [self._state_in(block, span) for block in self._blocks.get(span, ())]
         common = frozenset.intersection(*every) if every else frozenset()
         equal = {test.path for test in common if test.kind is TestKind.EQUALS and test.outcome}
-        told = (
-            test
-            for test in common
-            if test.outcome or test.kind is not TestKind.EQUALS or test.path not in equal
-        )
-        return tuple(sorted(told, key=StateTest.sort_key))
+        for test in common:
+            if test.outcome or test.kind is not TestKind.EQUALS or test.path not in equal:
+                yield test
 
     def _state_in(self, block: BlockId, span: Span) -> frozenset[StateTest]:
         """Return the tests that are true at a place of a block, which may bind what they test."""
