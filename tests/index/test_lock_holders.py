@@ -124,6 +124,8 @@ def test_imports_of_modules(text: str, expected: bool) -> None:
         ("from help import Helper\nKind = Helper\n", True),
         ("from help import Helper\nKINDS = {\n    'help': Helper,\n}", True),
         ("from help import Helper\ndef make():\n    return Helper()", False),
+        ("from help import NOTHING\ndef choose():\n    return NOTHING", False),
+        ("from help import helper\ndef choose():\n    return helper", False),
         ("def choose():\n    return Helper", False),
     ],
 )

@@ -22,7 +22,9 @@ _IMPORT = re.compile(
     rb"(?:[ \t]+import[ \t]+(?P<names>\([^)]*|[^\n]*))?",
     re.MULTILINE,
 )
-_HANDED_ON = re.compile(rb"(?:\breturn[ \t]|[=:])[ \t]*(\w+)[ \t]*,?[ \t]*$", re.MULTILINE)
+_HANDED_ON = re.compile(
+    rb"(?:\breturn[ \t]|[=:])[ \t]*(_*[A-Z]\w*[a-z]\w*)[ \t]*,?[ \t]*$", re.MULTILINE
+)
 _NOTHING: frozenset[bytes] = frozenset()
 _MOST_MAKERS = 2
 """The largest number of functions that return one another's lock."""
