@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec.structs import replace
 
+from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_known
 from locklint.analysis.events import Held
@@ -20,6 +21,7 @@ from locklint.analysis.lock_name import lock_name
 from locklint.analysis.threads import Threads
 from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
+from locklint.ir.hierarchy import LogHandlers
 from locklint.ir.lock import Mode
 from locklint.ir.means import BY_LOG
 
@@ -37,13 +39,13 @@ class LoggingCycle(msgspec.Struct, frozen=True, eq=False):
 
 
 def logging_cycles(
-    composition: Composition, threads: Threads, handlers: frozenset[str]
+    composition: Composition, graph: CallGraph, threads: Threads, log_handlers: LogHandlers
 ) -> Iterator[LoggingCycle]:
     """Return one for each lock and function that acquires it, with the shortest chain of calls.
 
-    A program may log in many places of a section, and one change fixes them all. ``handlers`` are
-    the functions that `logging` calls with the lock of a handler held.
+    A program may log in many places of a section, and one change fixes them all.
     """
+    handlers = log_handlers.functions
     asking = _asking(composition, handlers)
     if not asking:
         return
@@ -59,7 +61,8 @@ def logging_cycles(
                     continue
                 name = lock_name(held.lock)
                 for asks in asking.get(name, ()):
-                    if _may_meet(pair, asks, threads):
+                    is_run = asks.function not in log_handlers.attached or _runs(graph, pair, asks)
+                    if is_run and _may_meet(pair, asks, threads):
                         *_, last = asks.chain()
                         found[name, last.function].append(LoggingCycle(pair, held, asks))
                         break
@@ -67,6 +70,15 @@ def logging_cycles(
         places = {(cycle.logs.function, cycle.logs.span): None for cycle in cycles}
         best = min(cycles, key=lambda each: (each.logs.depth, each.logs.function, each.logs.span))
         yield replace(best, others=len(places) - 1)
+
+
+def _runs(graph: CallGraph, logs: CriticalPair, asks: CriticalPair) -> bool:
+    """Return whether the logger of a call has the handler whose method acquires the lock."""
+    *_, last = logs.chain()
+    return any(
+        edge.callee == asks.function and edge.span == last.span
+        for edge in graph.calls[last.function]
+    )
 
 
 def _may_meet(logs: CriticalPair, asks: CriticalPair, threads: Threads) -> bool:

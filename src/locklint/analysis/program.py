@@ -263,7 +263,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def logging_cycles(self) -> tuple[LoggingCycle, ...]:
         """Return the logging calls with a lock held that handling a record acquires."""
-        return tuple(logging_cycles(self.composition, self.threads, self.log_handlers.functions))
+        return tuple(
+            logging_cycles(self.composition, self.call_graph, self.threads, self.log_handlers)
+        )
 
     @cached_property
     def waiting_for_holders(self) -> tuple[WaitingForHolder, ...]:

@@ -203,7 +203,7 @@ class ProgramInputs:
         """The functions that `logging` calls with the lock of a handler held."""
         from locklint.frontend.log_handlers import log_handlers
 
-        return log_handlers(self._resolver.inference)
+        return log_handlers(self._resolver.inference, self._resolver.attached)
 
     def module_calls(self) -> frozenset[str]:
         """The functions that the code of their own module calls, by its bare names.

@@ -32,6 +32,7 @@ from locklint.models.spawns import is_of_tests
 
 _EMITTING = ("emit", "format")
 _FORMATTING = ("format", "formatException", "formatMessage", "formatStack", "formatTime")
+_CHOOSING = ("handle", "filter")
 _QUEUES = "logging.handlers.QueueHandler"
 
 _ATTACHED = ("attached to loggers",)
@@ -44,10 +45,10 @@ _MOST_VALUES = 20
 """The largest number of values that are looked at to find where a logger is made."""
 
 
-def log_handlers(inference: Inference) -> LogHandlers:
+def log_handlers(inference: Inference, attached: Attached) -> LogHandlers:
     """Return them: methods of handlers and of formatters.
 
-    A handler that overrides the handling of records, or only queues them, is left out.
+    A handler that overrides the handling or filtering of records, or only queues them, is left out.
     """
     found: set[str] = set()
     own_lock: set[str] = set()
@@ -59,7 +60,9 @@ def log_handlers(inference: Inference) -> LogHandlers:
             bases = {one for one in inference.project.mro(cls) if isinstance(one, str)}
             names: tuple[str, ...] = ()
             if any(one.startswith("logging.") and one.endswith("Handler") for one in bases):
-                if _QUEUES in bases or inference.attributes.method(cls, "handle") is not None:
+                if _QUEUES in bases or any(
+                    inference.attributes.method(cls, name) is not None for name in _CHOOSING
+                ):
                     continue
                 names = _EMITTING
             elif "logging.Formatter" in bases:
@@ -71,7 +74,7 @@ def log_handlers(inference: Inference) -> LogHandlers:
                     places = inference.attributes.slot(cls, "lock").places
                     if name == "emit" and places and all(map(_replaces_lock, places)):
                         own_lock.add(method.key)
-    return LogHandlers(frozenset(found), frozenset(own_lock))
+    return LogHandlers(frozenset(found), frozenset(own_lock), attached.known())
 
 
 def _replaces_lock(place: Place) -> bool:
@@ -104,6 +107,7 @@ class Attached:
         self._inference = inference
         self._handlers: dict[str, dict[str, None]] | None = None
         self._filters: dict[str, dict[str, None]] = {}
+        self._closed: set[str] = set()
 
     def forget(self) -> None:
         """Drop what was found."""
@@ -111,16 +115,7 @@ class Attached:
 
     def methods(self, scope: Scope, path: AccessPath) -> tuple[str, ...]:
         """Return the keys of what ``path``, a method of a logger or of `logging`, runs."""
-        trace = self._inference.project.trace
-        handlers = self._handlers
-        if handlers is None:
-            handlers = self._handlers = {}
-            self._filters = {}
-            begun = trace.begin()
-            self._find(handlers)
-            trace.end(begun, _ATTACHED)
-        else:
-            trace.use(_ATTACHED)
+        handlers = self._found()
         if not handlers and not self._filters:
             return ()
         self._inference.begin()
@@ -128,11 +123,27 @@ class Attached:
         for name in self._names_of_path(scope, path):
             if name is not None:
                 found |= self._filters.get(name or _root(scope.index), {})
-            for each in _parents(name, scope.index):
+            for each in self._parents(name, scope.index):
                 found |= handlers.get(each, {})
         return tuple(found)
 
+    def known(self) -> frozenset[str]:
+        """Return the keys of the handlers' methods of which it is known what loggers run them."""
+        return frozenset().union(*self._found().values())
+
+    def _found(self) -> dict[str, dict[str, None]]:
+        trace = self._inference.project.trace
+        if self._handlers is None:
+            self._handlers, self._filters, self._closed = {}, {}, set()
+            begun = trace.begin()
+            self._find(self._handlers)
+            trace.end(begun, _ATTACHED)
+        else:
+            trace.use(_ATTACHED)
+        return self._handlers
+
     def _find(self, handlers: dict[str, dict[str, None]]) -> None:
+        self._find_closed()
         sites = self._inference.project.call_sites
         for attaching, method in ATTACHING.items():
             by_logger = handlers if method == "emit" else self._filters
@@ -148,6 +159,23 @@ class Attached:
                     for name in self._names(_receiver(callee), scope) if runs else ():
                         if name is not None:
                             by_logger.setdefault(name or _root(index), {}).update(runs)
+
+    def _find_closed(self) -> None:
+        """Find the loggers whose records do not go to other loggers (`propagate = False`)."""
+        for index, binding in self._inference.project.attribute_stores("propagate"):
+            if binding.value == Literal("False") and not is_of_tests(index.module):
+                self._inference.begin()
+                names = self._names(binding.receiver, scope_of(index, binding.function))
+                self._closed.update(name for name in names if name)
+
+    def _parents(self, name: str | None, index: ModuleIndex) -> Iterator[str]:
+        """Yield the names of the loggers whose handlers handle a record that a file logs."""
+        while name:
+            yield name
+            if name in self._closed:
+                return
+            name = name.rpartition(".")[0]
+        yield _root(index)
 
     def _runs(self, value: Value, scope: Scope, method: str) -> dict[str, None]:
         """Return the functions of the project that handle or filter a record, by their keys."""
@@ -270,14 +298,6 @@ def _name(arguments: tuple[Value, ...], scope: Scope) -> str | None:
             return scope.index.module
         case _:
             return None
-
-
-def _parents(name: str | None, index: ModuleIndex) -> Iterator[str]:
-    """Yield the names of the loggers whose handlers handle a record that a file logs."""
-    while name:
-        yield name
-        name = name.rpartition(".")[0]
-    yield _root(index)
 
 
 def _root(index: ModuleIndex) -> str:

@@ -110,7 +110,7 @@ class StaticResolver:
         self._file = file
         self._guesses = guesses
         self.dispatch = Dispatch(self.inference)
-        self._attached = Attached(self.inference)
+        self.attached = Attached(self.inference)
         self._locks: dict[tuple[Scope, AccessPath], LockRef | None] = {}
         self._callees: dict[tuple[Asked, Scope, AccessPath], Callee] = {}
         # Most results are one of a few: each of these is one object.
@@ -133,7 +133,7 @@ class StaticResolver:
         self._shared.clear()
         self._narrowed.clear()
         self.walker.forget()
-        self._attached.forget()
+        self.attached.forget()
         self.inference.forget()
         if self._guesses is not None:
             self._guesses.forget()
@@ -343,7 +343,7 @@ class StaticResolver:
                 if callee.bound and callee.targets and callee.constructs is None:
                     return replace(callee, receiver=self._receiver(scope, path, callee))
                 if callee.external is not None and is_logging(callee.external):
-                    return replace(callee, inside=self._attached.methods(scope, path))
+                    return replace(callee, inside=self.attached.methods(scope, path))
                 if path.fields and path.name == RESUME and callee == _NOTHING:
                     return replace(callee, inside=resumed(self.inference, scope, path))
                 if callee.external is not None and path.fields and waits_for(callee.external):

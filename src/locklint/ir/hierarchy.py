@@ -61,11 +61,13 @@ class Fields(msgspec.Struct, frozen=True):
 class LogHandlers(msgspec.Struct, frozen=True):
     """The functions that `logging` calls with the lock of a handler held, by their keys.
 
-    ``own_lock`` are those of handlers that put a lock of their own in the place of that one.
+    ``own_lock`` are those of handlers that put a lock of their own in the place of that one. Of
+    ``attached`` ones it is known which loggers have them, so that only calls of these run them.
     """
 
     functions: frozenset[str] = frozenset()
     own_lock: frozenset[str] = frozenset()
+    attached: frozenset[str] = frozenset()
 
 
 class Holder(msgspec.Struct, frozen=True):
