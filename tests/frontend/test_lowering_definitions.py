@@ -99,6 +99,7 @@ def test_captures() -> None:
             "self.lock.acquire (self)",
             "self.lock.release (self)",
             "total (local)",
+            "self.reason (self)",  # a default
         ],
         "Account.pay.Note.text": ["total (local)"],
     }
