@@ -33,9 +33,9 @@ _MOST_CHOICES = 4
 class Edge(msgspec.Struct, frozen=True, eq=False):
     """A call: by ``caller``, of ``callee`` (keys), with its binding and the locks held there.
 
-    ``receiver_classes``: see `Call`. ``dispatched``: the class of the receiver decides what is
-    called, which is not so for ``super().close()`` and ``Base.close(self)``. ``parameter`` is the
-    one that holds what is called, if one does.
+    ``receiver_classes`` and ``excluded_classes``: see `Call`. ``dispatched``: the class of the
+    receiver decides what is called, which is not so for ``super().close()`` and
+    ``Base.close(self)``. ``parameter`` is the one that holds what is called, if one does.
     """
 
     caller: str
@@ -49,6 +49,7 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
     certain: bool
     implicit: Implicit | None
     receiver_classes: tuple[str, ...]
+    excluded_classes: tuple[str, ...]
     dispatched: bool
     parameter: str
 
@@ -106,6 +107,7 @@ class CallGraph:
                 called.certain,
                 called.implicit,
                 called.receiver_classes,
+                called.call.excluded_classes if called.call is not None else (),
                 _is_dispatched(called),
                 _parameter(called),
             )

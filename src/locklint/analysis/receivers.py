@@ -63,7 +63,10 @@ class Receivers:
                 return None
             # Facts about all classes that run the caller need not be repeated.
             return Kin(None if allowed == here else allowed, None, 0)
-        allowed = both(needed, self._hierarchy.instances_of(called.receiver_classes))
+        possible = self._hierarchy.instances_of(called.receiver_classes)
+        if possible is not None:
+            possible = possible.difference(called.excluded_classes)
+        allowed = both(needed, possible)
         if allowed is not None and not allowed:
             return None
         step = None if receiver is None else self._age(called.caller, receiver)

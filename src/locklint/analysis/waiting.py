@@ -197,7 +197,7 @@ class _Places:
         binding = Binding.of_arguments(*functions, spawn.arguments, spawn.receiver)
         manner = Manner.CONCURRENT
         return Edge(
-            caller, callee, spawn.span, binding, (), (), (), manner, True, None, (), False, ""
+            caller, callee, spawn.span, binding, (), (), (), manner, True, None, (), (), False, ""
         )
 
     def is_passed(self, pair: CriticalPair, held: Held, spawn: Edge, lock: LockRef) -> bool:

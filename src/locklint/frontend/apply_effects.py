@@ -107,7 +107,7 @@ class EffectPass:
         self._definitions = Definitions(function)
         self._operands = Operands(function, resolver, methods, self._definitions)
         self._implicit = ImplicitCalls(
-            function.key, resolver, self._definitions, declared.immediate
+            function.key, resolver, self._definitions, self._operands.key_for, declared.immediate
         )
         self._declared = declared
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
@@ -297,6 +297,7 @@ class EffectPass:
             observed_in=self._observed_in(call, path, callee),
             is_hook=callee.is_hook,
             possible=callee.possible,
+            excluded_classes=callee.excluded_classes,
             blocks=named_in(self._declared.blocking, callee.targets, callee.external) or "",
         )
 

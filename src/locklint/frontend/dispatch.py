@@ -15,6 +15,7 @@ from locklint.frontend.attributes import DESCRIPTOR_METHODS, PROPERTIES
 from locklint.frontend.copied_locks import has_own_copies
 from locklint.frontend.decorations import Decorations
 from locklint.frontend.inference import Inference
+from locklint.frontend.possible_classes import PossibleClasses
 from locklint.frontend.resolver import Callee, Question
 from locklint.frontend.trace import InterfaceKind
 from locklint.frontend.value_types import (
@@ -56,6 +57,7 @@ class Dispatch:
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
         self.decorations = Decorations(inference)
+        self.possible = PossibleClasses(inference)
 
     @cached_property
     def property_names(self) -> Set[str]:
@@ -121,7 +123,7 @@ class Dispatch:
                 case FunctionType() if _is_what_it_replaced(scope, path, kind):
                     continue
                 case FunctionType():
-                    for target in self._implementations(path, kind):
+                    for target in self._implementations(scope, path, kind):
                         targets.setdefault(target)
                     bound = bound or kind.bound
                     receivers.setdefault(_class_of(kind.receiver))
@@ -172,6 +174,7 @@ class Dispatch:
             certain=len(known) == 1 and _is_sure(known[0]),
             receiver_classes=_keys(receivers),
             is_hook=bool(others) and path.is_own_attribute and all(map(_is_empty, known)),
+            excluded_classes=self._excluded_keys(scope, path, receivers),
         )
 
     def _initialiser(self, cls: ClassRef) -> FunctionType | None:
@@ -261,6 +264,7 @@ class Dispatch:
             overrides=tuple([key for key in overrides if key not in targets])[:MAX_OVERRIDES],
             certain=len(known) == 1 and _is_sure(known[0]),
             receiver_classes=_keys(receivers),
+            excluded_classes=self._excluded_keys(scope, path, receivers),
         )
 
     def special(self, receiver: Types, name: str) -> Callee:
@@ -331,13 +335,21 @@ class Dispatch:
 
     # Methods
 
-    def _implementations(self, path: AccessPath, function: FunctionType) -> tuple[str, ...]:
+    def _implementations(
+        self, scope: Scope, path: AccessPath, function: FunctionType
+    ) -> tuple[str, ...]:
         """A method, or where it is abstract, the methods that override it.
 
         ``super().close()`` and ``Base.close(self)`` run the abstract one itself.
         """
         if function.decl.is_abstract and function.bound and not path.is_of_super:
             overriding = self.inference.attributes.overriding(function)
+            receiver = _class_of(function.receiver)
+            if overriding and receiver is not None:
+                excluded = self._excluded(scope, path, receiver)
+                overriding = tuple(
+                    [one for one in overriding if _class_of(one.receiver) not in excluded]
+                )
             if overriding:
                 return tuple(dict.fromkeys(map(self.decorations.called, overriding)))
         return (self.decorations.called(function),)
@@ -426,10 +438,35 @@ class Dispatch:
         """The subclasses of which the receiver may be an instance when the call is reached."""
         own = _own_class(scope, path)
         through_self = own is not None and len(path.fields) == 1
+        excluded = self._excluded(scope, path, cls)
         for subclass in self.inference.project.subclasses(own if through_self and own else cls):
-            if through_self and not self._runs(subclass, scope.decl):
+            if subclass in excluded or (through_self and not self._runs(subclass, scope.decl)):
                 continue
             yield subclass
+
+    def _excluded(self, scope: Scope, path: AccessPath, cls: ClassRef) -> frozenset[ClassRef]:
+        """Return the classes, itself or its heirs, of which an instance of ``cls`` is none exactly.
+
+        It is the receiver of the method at the end of a path.
+        """
+        heirs = self.inference.project.subclasses(cls) if path.fields else ()
+        if not heirs:
+            return frozenset()
+        receiver = path.parent()
+        text = str(receiver)
+        for tested, excluded in scope.excluded:
+            if tested == text:
+                return excluded
+        if path.is_own_attribute or path.is_of_super:
+            return frozenset()
+        made = self.possible.made(scope, receiver)
+        return frozenset(one for one in heirs if one not in made) if made else frozenset()
+
+    def _excluded_keys(
+        self, scope: Scope, path: AccessPath, receivers: Iterable[ClassRef | None]
+    ) -> tuple[str, ...]:
+        found = (self._excluded(scope, path, cls) for cls in receivers if cls is not None)
+        return tuple(sorted({cls.key for excluded in found for cls in excluded}))
 
     def _runs(self, cls: ClassRef, decl: FunctionDecl | None) -> bool:
         """Return whether an instance of the class runs that method, itself or by ``super()``."""

@@ -101,10 +101,16 @@ class ImplicitCalls:
         key: str,
         resolver: Resolver,
         definitions: Definitions,
+        key_for: Callable[[AccessPath], str],
         immediate: frozenset[str] = frozenset(),
     ) -> None:
-        """``immediate``: dotted names of further functions that call at once what they get."""
+        """``immediate``: dotted names of further functions that call at once what they get.
+
+        ``key_for`` gives the key under which the classes of what a path leads through are known
+        best at the current place.
+        """
         self._key = key
+        self._key_for = key_for
         self._resolver = resolver
         self._definitions = definitions
         self._immediate = immediate
@@ -226,7 +232,7 @@ class ImplicitCalls:
             elif isinstance(path, AccessPath) and not argument.star:
                 expanded = self._definitions.expand(path)
                 if expanded is not None:
-                    callee = self._resolver.callee(self._key, expanded)
+                    callee = self._resolver.callee(self._key_for(expanded), expanded)
                     if callee.targets and callee.constructs is None:
                         yield self._call(call.span, path, callee, what)
 
@@ -242,7 +248,7 @@ class ImplicitCalls:
             expanded = self._definitions.expand(path)
             if expanded is None:
                 return
-            callee = self._resolver.operator(self._key, expanded, name)
+            callee = self._resolver.operator(self._key_for(expanded.field(name)), expanded, name)
             if callee.targets:
                 yield self._call(span, path.field(name), callee, what)
                 return
@@ -251,7 +257,7 @@ class ImplicitCalls:
         expanded = self._definitions.expand(path)
         if expanded is None or not expanded.fields:
             return Callee()
-        return question(self._key, expanded)
+        return question(self._key_for(expanded), expanded)
 
     @staticmethod
     def _call(
@@ -272,6 +278,7 @@ class ImplicitCalls:
             implicit=what,
             receiver=callee.receiver,
             receiver_classes=callee.receiver_classes,
+            excluded_classes=callee.excluded_classes,
         )
 
 

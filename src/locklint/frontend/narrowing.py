@@ -1,10 +1,15 @@
-"""Types that a value may have after tests with ``isinstance``, by block."""
+"""Types that a value may have after tests of its class, by block."""
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from locklint.dataflow.order import predecessors, reverse_postorder
+from locklint.frontend.class_test import ClassTest, OfClass, OfConstant
 from locklint.frontend.resolver import Resolver
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock, Function
@@ -19,17 +24,20 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import LockKind
 from locklint.ir.means import OperateKind
-from locklint.ir.terminator import Branch, Opaque, is_of_class, tested_classes
+from locklint.ir.terminator import (
+    Branch,
+    Equals,
+    Opaque,
+    Truth,
+    is_of_class,
+    tested_classes,
+    tested_type,
+)
 
 _MAX_FACTS = 32
 
-
-class _Fact(msgspec.Struct, frozen=True):
-    """``isinstance(path, classes)`` had this outcome."""
-
-    path: AccessPath
-    classes: tuple[Operand, ...]
-    outcome: bool
+Facts: TypeAlias = dict[BlockId, frozenset[ClassTest]]
+"""The outcomes of the tests that come before a block."""
 
 
 class Narrowing:
@@ -41,8 +49,11 @@ class Narrowing:
     def __init__(self, function: Function, resolver: Resolver) -> None:
         self._function = function
         self._resolver = resolver
-        tests = {block.id: test for block in function.blocks.values() if (test := _test(block))}
-        self._facts = self._solve(tests) if tests else {}
+        self._facts = self._solve(_of_class)
+
+    @cached_property
+    def _all_facts(self) -> Facts:
+        return self._solve(_of_any_kind)
 
     def admits(self, block: BlockId, path: AccessPath, kind: LockKind) -> bool:
         """Return whether a lock of that kind may be at ``path`` in the block.
@@ -50,7 +61,7 @@ class Narrowing:
         A class that is not known may be any, that of the lock included.
         """
         for fact in self._facts.get(block, ()):
-            if fact.path == path:
+            if isinstance(fact, OfClass) and fact.path == path:
                 answers = [self._is_class_of(each, kind) for each in fact.classes]
                 if fact.outcome and all(answer is False for answer in answers):
                     return False
@@ -68,10 +79,27 @@ class Narrowing:
             return None
         variable = AccessPath(path.root_name, (), path.root)
         for fact in facts:
+            if not isinstance(fact, OfClass):
+                continue
             classes = tuple([each for each in fact.classes if isinstance(each, AccessPath)])
             if fact.path == variable and fact.outcome and len(classes) == len(fact.classes):
                 return self._resolver.narrowed(self._function.key, variable, classes)
         return None
+
+    def limited(self, block: BlockId, path: AccessPath, is_open: bool) -> str:
+        """Return the key under which each test of an object on a path has had its outcome.
+
+        If ``is_open``, tests of constants are looked for as well, which takes longer.
+        """
+        facts = self._all_facts if is_open else self._facts
+        tests = [
+            test
+            for test in facts.get(block, ())
+            if test.path != path and path.starts_with(test.path)
+        ]
+        if not tests:
+            return self._function.key
+        return self._resolver.limited(self._function.key, tuple(sorted(tests, key=str)))
 
     def _is_class_of(self, operand: Operand, kind: LockKind) -> bool | None:
         if not isinstance(operand, AccessPath):
@@ -82,11 +110,19 @@ class Narrowing:
         made = self._resolver.callee(self._function.key, operand).constructs
         return None if made is None else False
 
-    def _solve(self, tests: dict[BlockId, tuple[_Fact, Branch]]) -> dict[BlockId, frozenset[_Fact]]:
+    def _solve(self, find: Callable[[BasicBlock, Branch], ClassTest | None]) -> Facts:
         """Intersect the facts of all paths into a block; a path that was not followed adds all."""
+        tests = {
+            block.id: (test, block.terminator)
+            for block in self._function.blocks.values()
+            if isinstance(block.terminator, Branch)
+            and (test := find(block, block.terminator)) is not None
+        }
+        if not tests:
+            return {}
         before = predecessors(self._function)
         order = reverse_postorder(self._function)
-        known: dict[BlockId, frozenset[_Fact]] = {self._function.entry: frozenset()}
+        known: Facts = {self._function.entry: frozenset()}
         changed = True
         while changed:
             changed = False
@@ -104,7 +140,7 @@ class Narrowing:
                     changed = True
         return {block: self._kept(block, facts) for block, facts in known.items() if facts}
 
-    def _kept(self, block: BlockId, facts: frozenset[_Fact]) -> frozenset[_Fact]:
+    def _kept(self, block: BlockId, facts: frozenset[ClassTest]) -> frozenset[ClassTest]:
         """Return the facts, without those whose value the block itself binds again."""
         instructions = self._function.blocks[block].instructions
         bound = [one.target for one in instructions if isinstance(one, Assign)]
@@ -116,26 +152,24 @@ class Narrowing:
         self,
         source: BlockId,
         target: BlockId,
-        facts: frozenset[_Fact],
-        tests: dict[BlockId, tuple[_Fact, Branch]],
-    ) -> frozenset[_Fact]:
+        facts: frozenset[ClassTest],
+        tests: dict[BlockId, tuple[ClassTest, Branch]],
+    ) -> frozenset[ClassTest]:
         facts = self._kept(source, facts)
         if source not in tests:
             return facts
         fact, branch = tests[source]
         if branch.then == branch.otherwise or target not in (branch.then, branch.otherwise):
             return facts
-        outcome = target == branch.then
-        return facts | {_Fact(fact.path, fact.classes, outcome)}
+        outcome = fact.outcome is (target == branch.then)
+        return facts | {replace(fact, outcome=outcome)}
 
 
-def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
-    """Return the test that a block ends with, if it is of the class of a path."""
-    match block.terminator:
-        case Branch(condition=Opaque() as condition) as branch:
-            pass
-        case _:
-            return None
+def _of_class(block: BasicBlock, branch: Branch) -> OfClass | None:
+    """Return the test that a block ends with, if it names classes: `isinstance`, or a pattern."""
+    condition = branch.condition
+    if not isinstance(condition, Opaque):
+        return None
     if condition.text is None:
         match block.instructions[-1:]:
             case (
@@ -143,8 +177,10 @@ def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
                     kind=OperateKind.MATCH, values=(AccessPath() as path, AccessPath() as tested)
                 ),
             ):
-                return _Fact(path, (tested,), True), branch
+                return OfClass(path, (tested,), True)
         return None
+    if (found := tested_type(condition)) is not None:
+        return OfClass(*found, exactly=True)
     if not is_of_class(condition):
         return None
     for one in reversed(block.instructions):
@@ -154,5 +190,18 @@ def _test(block: BasicBlock) -> tuple[_Fact, Branch] | None:
                 arguments=(CallArgument(value=AccessPath() as path), CallArgument(value=classes)),
             ) if tested_classes(condition, path) is not None:
                 items = classes.items if isinstance(classes, Display) else (classes,)
-                return _Fact(path, items[:_MAX_FACTS], True), branch
+                return OfClass(path, items[:_MAX_FACTS], True)
     return None
+
+
+def _of_any_kind(block: BasicBlock, branch: Branch) -> ClassTest | None:
+    """Return the test that a block ends with, if it may tell the class of an object."""
+    match branch.condition:
+        case Truth(value=AccessPath() as path) if path.fields and isinstance(path.last, str):
+            return OfConstant(path.parent(), path.last, None, True)
+        case Equals(value=AccessPath() as path, constant=constant) if path.fields and isinstance(
+            path.last, str
+        ):
+            return OfConstant(path.parent(), path.last, constant, True)
+        case _:
+            return _of_class(block, branch)

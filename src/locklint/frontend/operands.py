@@ -149,7 +149,13 @@ class Operands:
         if not found.targets and found.external is None:
             key = self._narrowing.key(self._block, expanded)
             return found if key is None else self._resolver.callee(key, expanded)
-        return found
+        is_open = bool(found.overrides) or len(found.targets) > 1
+        key = self._narrowing.limited(self._block, expanded, is_open)
+        return found if key == self._function.key else self._resolver.callee(key, expanded)
+
+    def key_for(self, path: AccessPath) -> str:
+        """Return the key under which what a path leads through is of the classes that it may be."""
+        return self._narrowing.limited(self._block, path, False)
 
     def manager(self, path: AccessPath) -> ContextManager:
         """Return what entering a path runs, the path of a `with` item that is no lock."""

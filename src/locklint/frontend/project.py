@@ -530,7 +530,10 @@ class Project:
         return self.holders.named(name)
 
     def attribute_stores(self, name: str) -> Iterator[tuple[ModuleIndex, Binding]]:
-        """The bindings of an attribute through names other than `self`, by module, bounded."""
+        """The bindings of an attribute through names other than `self`, by module, bounded.
+
+        Those of the first parameter of a function that is no method have no receiver.
+        """
         self.trace.note(InterfaceKind.BINDINGS, name)
         return islice(self.stores.named(name), MAX_STORES)
 
@@ -553,6 +556,11 @@ def _stores(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, Bindin
     for name, bindings in index.attribute_stores.items():
         for binding in bindings:
             yield name, (index, binding)
+    for function in index.functions.values():
+        if function.class_name is None:
+            for name, bindings in function.self_bindings.items():
+                for binding in bindings:
+                    yield name, (index, binding)
 
 
 def _lock_attributes(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:

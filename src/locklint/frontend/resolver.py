@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from locklint.core.identity_enum import IdentityEnum
+from locklint.frontend.class_test import ClassTest
 from locklint.ir.access_path import AccessPath
 from locklint.ir.lock import LockKind, LockRef
 
@@ -42,7 +43,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     it is a method of the caller's own object that does nothing, and that subclasses replace.
     ``possible`` are further functions that it may call: a guess, from which no finding follows.
     ``inside`` are the functions that code of a library runs then: handlers and filters of a
-    logger, or the coroutines that `send` resumes.
+    logger, or the coroutines that `send` resumes. ``excluded_classes`` are the keys of classes of
+    none of which, exactly, the receiver is.
     """
 
     targets: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     is_hook: bool = False
     possible: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
+    excluded_classes: tuple[str, ...] = ()
 
 
 class Collection(msgspec.Struct, frozen=True, gc=False):
@@ -120,6 +123,9 @@ class Resolver(Protocol):
         self, function: str, variable: AccessPath, classes: tuple[AccessPath, ...]
     ) -> str | None:
         """Return the key under which a variable of a function is an instance of some classes."""
+
+    def limited(self, function: str, tests: tuple[ClassTest, ...]) -> str:
+        """Return the key under which each of some tests in a function has had its outcome."""
 
     def copied_lock(self, function: str, path: AccessPath) -> LockRef | None:
         """Return the lock because of which ``path`` cannot be pickled or copied deeply, or None.

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.frontend.canonical import Walker
+from locklint.frontend.class_test import ClassTest, OfClass
 from locklint.frontend.collective_locks import taken_collection
 from locklint.frontend.copied_locks import attribute_with_lock
 from locklint.frontend.dispatch import MAX_OVERRIDES, Dispatch
@@ -23,6 +24,7 @@ from locklint.frontend.resolver import Asked, Callee, Caught, ContextManager, Qu
 from locklint.frontend.sent_coroutines import RESUME, resumed
 from locklint.frontend.slots import Place
 from locklint.frontend.value_types import (
+    UNKNOWN,
     ClassRef,
     ClassType,
     ContainerType,
@@ -204,6 +206,35 @@ class StaticResolver:
         is_known = self._narrow(key, scope, variable.root_name, types)
         self.project.trace.end(begun, ("narrowed", key))
         return key if is_known else None
+
+    def limited(self, function: str, tests: tuple[ClassTest, ...]) -> str:
+        """Return the key under which each of some tests in a function has had its outcome."""
+        key = f"{function} where {tests}"
+        if key in self._narrowed:
+            self.project.trace.use(("narrowed", key))
+            return key
+        scope = self._scope(function, tests[0].path)
+        if scope is None:
+            return function
+        begun = self.project.trace.begin()
+        for path in dict.fromkeys(test.path for test in tests):
+            self.inference.begin()
+            types = self.walker.types(scope, path)
+            said = [(test, self._classes(test, scope)) for test in tests if test.path == path]
+            scope = self.dispatch.possible.limited(scope, said, types)
+        self._narrowed[key] = scope
+        self.project.trace.end(begun, ("narrowed", key))
+        return key
+
+    def _classes(self, test: ClassTest, scope: Scope) -> Types:
+        """Return the types of the classes that a test names."""
+        classes = test.classes if isinstance(test, OfClass) else ()
+        return union(
+            *[
+                (isinstance(each, AccessPath) and self.walker.types(scope, each)) or UNKNOWN
+                for each in classes
+            ]
+        )
 
     def tested(self, function: str, name: str) -> str | None:
         """Return the key under which a variable is whatever its function finds it to be by a test.

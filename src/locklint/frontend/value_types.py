@@ -66,6 +66,7 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     ``function`` and ``cls`` are both empty for module code; ``cls`` is the class whose own body it
     is, not that of a method. ``given`` says what some of its names are in one certain use of the
     function, such as the wrapper that a decorator makes of one method; ``use`` names that one.
+    ``excluded`` are the classes of which tests say that a path is none, exactly.
     """
 
     path: str
@@ -74,6 +75,7 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     index: ModuleIndex
     given: tuple[tuple[str, Types], ...] = ()
     use: str = ""
+    excluded: tuple[tuple[str, frozenset[ClassRef]], ...] = ()
 
     def known(self, name: str) -> Types | None:
         """Return the types of a name in this use of the function, where they are given."""

@@ -142,7 +142,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     the attribute of `self` that keeps what is called, or the parameter that is called, if that is
     not known otherwise; ``observed_in`` is the one that keeps the objects whose methods a loop
     calls. ``blocks`` is the name by which the settings say that the call may take long.
-    ``is_hook`` and ``possible``: see `resolver.Callee`.
+    ``is_hook``, ``possible`` and ``excluded_classes``: see `resolver.Callee`.
     """
 
     span: Span
@@ -168,6 +168,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     blocks: str = ""
     is_hook: bool = False
     possible: tuple[str, ...] = ()
+    excluded_classes: tuple[str, ...] = ()
 
     @property
     def written_receiver(self) -> AccessPath | None:

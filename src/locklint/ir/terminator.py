@@ -93,6 +93,36 @@ def tested_classes(condition: Opaque, path: AccessPath) -> str | None:
     return text.removeprefix(before).removesuffix(")") if text.startswith(before) else None
 
 
+def tested_type(condition: Opaque) -> tuple[AccessPath, tuple[AccessPath, ...], bool] | None:
+    """Return the path of whose very class a test asks, and the classes, or None.
+
+    The third part tells whether the class is one of them if the test is true: it is false for
+    ``type(path) is not Group``.
+    """
+    if condition.text is None or len(condition.mentions) < 2:
+        return None
+    path, *classes = condition.mentions
+    subject = f"type({path})"
+    if path.fields and path.last == "__class__":
+        path, subject = path.parent(), str(path)
+    one, several = str(classes[0]), f"[{', '.join(map(str, classes))}]"
+    for operator, against, outcome in _OF_TYPE:
+        if condition.text == f"({subject} {operator} {several if against else one})":
+            return path, tuple(classes), outcome
+    return None
+
+
+_OF_TYPE = (
+    ("is", False, True),
+    ("==", False, True),
+    ("in", True, True),
+    ("is not", False, False),
+    ("!=", False, False),
+    ("not in", True, False),
+)
+"""Operators that compare a class with one or several, and whether it is then among them."""
+
+
 def tested_for_built_in(condition: Opaque) -> AccessPath | None:
     """Return the path that `isinstance` tests for built-in types or containers alone, or None.
 
