@@ -8,7 +8,6 @@ walked when its steps are shown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -16,12 +15,13 @@ from msgspec.structs import replace
 
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.hold import LockKey
+from locklint.analysis.outcomes import Value, are_two_constants, exclude_each_other, outcome_for
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import Event
 from locklint.ir.hierarchy import Classes
-from locklint.ir.instruction import Constant, LiteralValue
+from locklint.ir.instruction import Constant
 from locklint.ir.lock import Exactness, LockRef, Mode
 from locklint.ir.means import BY_FREEING, Implicit
 
@@ -58,14 +58,6 @@ class RequirementKind(IdentityEnum):
     CALLS = "calls"  # a function is what is passed
     JUDGED = "judged"  # what a function of the program makes of parameters alone
     UNCLEAR = "unclear"  # a test that cannot be followed to the caller
-
-
-def are_two_constants(one: str, other: str) -> bool:
-    """Return whether two dotted names are those of two constants: ``State.NEW``, ``State.DONE``."""
-    owner, _, name = one.rpartition(".")
-    owner_of_other, _, name_of_other = other.rpartition(".")
-    are_names = name.isupper() and name_of_other.isupper()
-    return are_names and owner == owner_of_other and name != name_of_other
 
 
 class Requirement(msgspec.Struct, frozen=True, gc=False):
@@ -138,9 +130,6 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
                 return any(text == each.value for each in self.options) is not self.outcome
 
 
-_COMPARED = re.compile(r"(?:[^ ]+: )?\(§0 (?:is|==) ([A-Za-z_][\w.]*)\)")
-
-
 class TestKind(IdentityEnum):
     """The kinds of tests of a value."""
 
@@ -195,38 +184,28 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
             return False
         if (self.kind, self.constant, self.text) == (other.kind, other.constant, other.text):
             return self.outcome is not other.outcome
-        return self._rules_out(other) or other._rules_out(self)
+        if self.others:
+            return False
+        return exclude_each_other(self._as_text, self.outcome, other._as_text, other.outcome)
 
     @property
-    def constant_name(self) -> str | None:
-        """Return the dotted name with which the path is compared, or None for any other test."""
-        match = _COMPARED.fullmatch(self.text) if self.kind is TestKind.TEXT else None
-        return None if match is None else match[1]
-
-    def _rules_out(self, other: StateTest) -> bool:
-        """Return whether the outcome of this test rules out that of the other one."""
-        match self.kind:
-            case TestKind.TEXT if self.outcome and other.outcome:
-                names = (self.constant_name or "", other.constant_name or "")
-                return are_two_constants(*names)
-            case TestKind.NONE if self.outcome:
-                return other.answers(None) is False
-            case TestKind.EQUALS if self.outcome and self.constant is not None:
-                return other.answers(self.constant.value) is False
-            case _:
-                return False
-
-    def answers(self, value: LiteralValue) -> bool | None:
-        """Return whether the test has its outcome for a value. Return None if that is not known."""
+    def _as_text(self) -> str:
         match self.kind:
             case TestKind.TRUTH:
-                return bool(value) is self.outcome
+                return "§0"
             case TestKind.NONE:
-                return (value is None) is self.outcome
-            case TestKind.EQUALS if self.constant is not None:
-                return bool(value == self.constant.value) is self.outcome
+                return "(§0 is None)"
+            case TestKind.EQUALS:
+                return f"(§0 == {self.constant})"
             case _:
-                return None
+                return self.text
+
+    def answers(self, value: Value) -> bool | None:
+        """Return whether the test has its outcome for a value. Return None if that is not known."""
+        if self.others or self.kind is TestKind.HELD:
+            return None
+        found = outcome_for(self._as_text, value)
+        return None if found is None else found is self.outcome
 
     def sort_key(self) -> tuple[bool, AccessPath, str, str, str, bool]:
         """Return a key for a fixed order, the most informative first."""

@@ -15,10 +15,11 @@ from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph, Edge
-from locklint.analysis.critical_pair import StateTest, TestKind, are_two_constants
+from locklint.analysis.critical_pair import StateTest, TestKind
 from locklint.analysis.events import Manner
 from locklint.analysis.guards import comes_first
 from locklint.analysis.layout import Layout, layout_of
+from locklint.analysis.outcomes import NamedConstant
 from locklint.analysis.requirements import MOST_WORK
 from locklint.analysis.state_tests import state_tests
 from locklint.core.source import Span
@@ -186,13 +187,11 @@ class Values:
         told: list[StateTest] = []
         match value:
             case Constant():
-                told.append(StateTest(test.path, TestKind.EQUALS, True, value))
+                return test.answers(value.value) is not False
             case Display() | FunctionRef():
                 told.append(StateTest(test.path, TestKind.NONE, False))
-            case AccessPath(root=Root.GLOBAL) if (other := test.constant_name) is not None:
-                if are_two_constants(str(value), other):
-                    return not test.outcome
-                return str(value) != other or test.outcome
+            case AccessPath(root=Root.GLOBAL):
+                return test.answers(NamedConstant(str(value))) is not False
             case AccessPath() if value in self._made:
                 told.append(StateTest(test.path, TestKind.NONE, False))
                 if test.path.fields or test.path in self._asked:

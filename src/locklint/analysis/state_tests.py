@@ -98,7 +98,7 @@ def _of_state(
 
 
 def _lookups(function: Function) -> dict[AccessPath, Call]:
-    """Return the calls of ``d.get(key)`` by what keeps their results: nothing binds that twice."""
+    """Return calls such as ``d.get(key)`` by what keeps their results: nothing binds that twice."""
     found: dict[AccessPath, Call] = {}
     bound: set[AccessPath] = set()
     for block in function.blocks.values():
@@ -109,7 +109,7 @@ def _lookups(function: Function) -> dict[AccessPath, Call]:
             call: Call | None = None
             match each:
                 case Call():
-                    call = each if _is_lookup(each) else None
+                    call = each if _is_lookup(each) or _is_of_size(each) else None
                 case Assign(value=AccessPath() as value):
                     call = found.get(value)
             found.pop(target, None)
@@ -131,17 +131,33 @@ def _is_lookup(call: Call) -> bool:
     )
 
 
+def _is_of_size(call: Call) -> bool:
+    return call.external == "builtins.len" and len(call.arguments) == 1
+
+
 def _of_lookup(
     condition: Condition,
     lookups: Mapping[AccessPath, Call],
     aliases: Mapping[AccessPath, AccessPath],
     module: str,
 ) -> StateTest | None:
-    """Return the test of ``d.get(key)`` as one of ``key in d``: what is kept is an object."""
-    if not isinstance(condition, Truth | IsNone) or not isinstance(condition.value, AccessPath):
+    """Return the test of ``d.get(key)`` as one of ``key in d``: what is kept is an object.
+
+    And that of a variable which is bound to ``len(d)`` as one of ``len(d)``.
+    """
+    if not isinstance(condition, Truth | IsNone | Equals):
         return None
-    call = lookups.get(condition.value)
+    call = lookups.get(condition.value) if isinstance(condition.value, AccessPath) else None
     if call is None or call.callee is None:
+        return None
+    if _is_of_size(call):
+        sized = call.arguments[0].value
+        if not isinstance(sized, AccessPath) or isinstance(condition, IsNone):
+            return None
+        size = f"len({sized})"
+        text = size if isinstance(condition, Truth) else f"({size} == {condition.constant})"
+        return _of_text(text, (sized,), aliases, module)
+    if isinstance(condition, Equals):
         return None
     key, container = call.arguments[0].value, call.callee.parent()
     if not isinstance(key, AccessPath | Constant):
