@@ -104,7 +104,11 @@ def _apply(
         lock = binding.lock(summary.asks[0])
         if lock is not None and result is not None and is_sure:
             return _ask_if_held(context, lock, summary.asks[1], result, disjunct)
-    disjunct = hand_over(context, locks_handed_on(binding, summary), disjunct)
+    handed_on = locks_handed_on(binding, summary)
+    if instruction.use is Use.ENTERED and result is not None and context.function.kept:
+        followed = context.function.kept_by(result)  # Its methods show what becomes of these.
+        handed_on = (lock for lock in handed_on if lock.path not in followed)
+    disjunct = hand_over(context, handed_on, disjunct)
     summary = summary_for_call(context, callee, summary, instruction, disjunct)
     execution = Execution(context, callee, binding, instruction.span, raised)
     if failed:

@@ -28,6 +28,8 @@ def canonical(path: AccessPath, disjunct: Disjunct) -> AccessPath:
 
 def canonical_lock(context: FunctionContext, lock: LockRef, disjunct: Disjunct) -> LockRef:
     """Return the lock by its canonical path."""
+    if context.function.kept:
+        lock = context.function.kept_lock(lock) or lock
     path = canonical(lock.path, disjunct)
     if path == lock.path:
         return lock

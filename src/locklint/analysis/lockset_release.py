@@ -169,11 +169,22 @@ def _released(
     return [disjunct.with_hold(key, after)]
 
 
-def hand_over(context: FunctionContext, locks: Iterable[LockRef], disjunct: Disjunct) -> Disjunct:
-    """Return the disjunct after some locks were passed to others, which may release them."""
+def hand_over(
+    context: FunctionContext,
+    locks: Iterable[LockRef],
+    disjunct: Disjunct,
+    is_entered: bool = False,
+) -> Disjunct:
+    """Return the disjunct after some locks were passed to others, which may release them.
+
+    ``is_entered``: within the `with` that follows, so that they may do so for a while only.
+    """
     for lock in locks:
         key = key_of(canonical_lock(context, lock, disjunct))
-        disjunct = _hand_over(context, key, disjunct)
+        if is_entered and disjunct.hold(key).count > 0:
+            disjunct = disjunct.with_hold(key, FORGOTTEN)
+        else:
+            disjunct = _hand_over(context, key, disjunct)
     return disjunct
 
 

@@ -175,8 +175,8 @@ def _execute(
             return [defer(context, stack, lock, disjunct)]
         case Unwind(span=span, stack=stack):
             return unwind(context, span, stack, disjunct, raised)
-        case HandOver(lock=lock):
-            return [hand_over(context, (lock,), disjunct)]
+        case HandOver(lock=lock, is_entered=is_entered):
+            return [hand_over(context, (lock,), disjunct, is_entered)]
         case Spawn():
             context.observer.spawns(context, instruction, disjunct)
         case Wait() | Notify():

@@ -89,8 +89,11 @@ class Objects:
         return path
 
     def given(self, key: str, lock: LockRef) -> LockRef | None:
-        """Return what a function has passed for a lock of an object that it makes, or None."""
+        """Return what a function has passed for a lock of an object that it has, or None."""
         path = lock.path
+        kept = self._graph.function(key).kept_lock(lock)
+        if kept is not None:
+            return kept
         call = self._calls_of(key).get(path.root_name) if path.root is Root.TEMP else None
         if call is None or call.constructs not in self._new or len(path.fields) != 1:
             return None

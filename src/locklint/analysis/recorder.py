@@ -301,8 +301,8 @@ class Recorder(Observer):
         """Note an access to an attribute of the method's own object, to a global, or an element."""
         path = _of_class(canonical(path, disjunct), self._class)
         data = _data_of(path)
-        if data is None:
-            return
+        if data is None or any(hold.forgotten for hold in disjunct.holds.values()):
+            return  # A lock of which nothing is known may be its guard.
         if data != path and how in _PUTTING:
             how = Access.PUT
         locks = self._locks(disjunct)

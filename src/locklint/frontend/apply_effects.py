@@ -29,6 +29,7 @@ from locklint.ir.instruction import (
     Await,
     BlockId,
     Call,
+    CallArgument,
     Defer,
     Display,
     Enter,
@@ -118,6 +119,7 @@ class EffectPass:
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
         self._awaited_results: set[Operand] = set()
+        self._kept: dict[AccessPath, dict[AccessPath, CallArgument]] = {}
 
     def apply(self) -> Function:
         """The function with effects; its graph keeps its shape, but for swallowed exceptions."""
@@ -153,6 +155,7 @@ class EffectPass:
             given_away=frozenset(self._given_away),
             registers=tuple(self._registers),
             enclosed=self._operands.enclosed,
+            kept=tuple(each for kept in self._kept.values() for each in kept.items()),
         )
 
     # -- instructions -----------------------------------------------------------------------
@@ -236,13 +239,22 @@ class EffectPass:
             if done:
                 yield from done
                 return
-        keeps = not self._is_harmless(call)
+        if call.constructs and call.result and any(each.lock for each in call.arguments):
+            self._note_kept(call.result, call.result)
+            if call.use is Use.BOUND and call.use_name is not None:
+                variable = AccessPath(call.use_name, (), Root.LOCAL)
+                if self._definitions.values(variable) == [call.result]:
+                    self._note_kept(variable, call.result)
+        is_entered = call.use is Use.ENTERED
+        is_followed = is_entered and call.result is not None and bool(self._kept.get(call.result))
+        keeps = not self._is_harmless(call) and not is_followed
         for argument in call.arguments:
             # A summary has the effects of a function of the project on locks, but not what it does
             # with a callable, perhaps later, or with locks in a container.
             contained = bool(call.targets) and isinstance(argument.value, Display)
             if keeps or contained or self._operands.is_callable(argument.value):
-                yield from self._hand_over(argument.value, call.span)
+                for each in self._hand_over(argument.value, call.span):
+                    yield msgspec.structs.replace(each, is_entered=is_entered)
         yield call
         module = split_key(self._function.key)[0]
         yield from spawns(
@@ -250,6 +262,15 @@ class EffectPass:
         )
         self._registers += registrations(call, module, self._definitions, self._operands.callee)
         self._note_copied(call)
+
+    def _note_kept(self, name: AccessPath, value: AccessPath) -> None:
+        """Note what an object keeps in attributes that the function has given to it."""
+        path = self._definitions.expand(value)
+        if path is not None and name not in self._kept:
+            self._kept[name] = {
+                name.field(attribute): CallArgument(kept, lock=self._operands.lock(kept))
+                for attribute, kept in self._resolver.kept(self._function.key, path)
+            }
 
     def _note_copied(self, call: Call) -> None:
         """Note locks that a call would have to copy, or that a new process would have to get."""
@@ -609,6 +630,8 @@ class EffectPass:
             call = msgspec.structs.replace(
                 call, arguments=self._operands.with_locks(call.arguments)
             )
+        elif found.receiver_classes:
+            self._note_kept(context, context)
         enter, leave = found.enter, found.exit
         if is_async and (found.async_enter or found.async_exit):
             enter, leave = found.async_enter, found.async_exit
@@ -717,7 +740,7 @@ class EffectPass:
 
     def _hand_over(
         self, operand: Operand, span: Span, *, returned: bool = False
-    ) -> Iterator[Instruction]:
+    ) -> Iterator[HandOver]:
         """Give away the locks in a value; what is ``returned`` the caller knows."""
         match operand:
             case Display(items=items):

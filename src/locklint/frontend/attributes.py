@@ -295,7 +295,8 @@ class Attributes:
             if not slot.places:
                 return (function,)
         if not slot.places:
-            return self._outside(cls, slot, name)
+            nested = self._nested(cls, name)
+            return (nested,) if nested is not None else self._outside(cls, slot, name)
         types = self._from_places(cls, slot, name)
         if all(isinstance(kind, NoneType) for kind in types):
             # ``child.on_gone = self._forget``: the class itself only says that there is none yet.
@@ -541,9 +542,9 @@ class Attributes:
         return self.evaluator.memoised(key, lambda: self._of_class(cls, name))
 
     def _of_class(self, cls: ClassRef, name: str) -> Types:
-        nested = f"{cls.qualname}.{name}"
-        if nested in cls.index.classes:
-            return (ClassType(ClassRef(cls.path, nested, cls.index)),)
+        nested = self._nested(cls, name)
+        if nested is not None:
+            return (nested,)
         slot = self.slot(cls, name)
         if slot.method is not None and not slot.places:
             return (self.bind(slot.method, ClassType(cls)),)
@@ -556,6 +557,17 @@ class Attributes:
             # `type(self).lock_class()` means that of the object's own class.
             types = self._with_overrides(cls, name, types)
         return settle(types, f"{home.identity}.{name}", Exactness.ONE)
+
+    def _nested(self, cls: ClassRef, name: str) -> ClassType | None:
+        """Return the class of that name in the body of a class or of one of its bases, or None."""
+        for ancestor in self.evaluator.project.mro(cls):
+            if isinstance(ancestor, ClassRef):
+                nested = f"{ancestor.qualname}.{name}"
+                if nested in ancestor.index.classes:
+                    return ClassType(ClassRef(ancestor.path, nested, ancestor.index))
+                if name in ancestor.decl.attributes or name in ancestor.decl.methods:
+                    return None
+        return None
 
     def _of_super(self, cls: ClassRef, name: str, of_class: bool) -> Types:
         receiver: InstanceType | ClassType = ClassType(cls) if of_class else InstanceType(cls)

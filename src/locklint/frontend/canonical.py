@@ -119,7 +119,7 @@ class Walker:
             return (found,) if found is not None else ()
         holder = self.types(scope, path.parent())
         if isinstance(last, ResultField):
-            return inference.calls.call_all(holder, _call_value(last.arguments), scope)
+            return inference.calls.call_all(holder, call_value(last.arguments), scope)
         if isinstance(last, ElementField):
             return inference.element_of_all(holder, last.literal)
         return inference.attribute_of_all(holder, last)
@@ -478,7 +478,7 @@ def _last_name(decorator: Value) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _call_value(arguments: str | None) -> CallValue | None:
+def call_value(arguments: str | None) -> CallValue | None:
     """Return a call with these arguments, ``name, default``, or None if they cannot be read."""
     if not arguments:
         return CallValue(Ref(("f",)))

@@ -160,6 +160,12 @@ class Resolver(Protocol):
     def context_manager(self, function: str, path: AccessPath) -> ContextManager:
         """Return the manager of the with item ``path``; an empty `ContextManager` if unknown."""
 
+    def kept(self, function: str, path: AccessPath) -> tuple[tuple[str, AccessPath], ...]:
+        """Return what the object ``path`` keeps in attributes, each with the function's own name.
+
+        These are arguments of its constructor.
+        """
+
     def type_names(self, function: str, path: AccessPath) -> frozenset[str]:
         """The dotted names of all types that ``path`` may be of; empty where one is unknown."""
 

@@ -16,6 +16,7 @@ from locklint.frontend.copied_locks import attribute_with_lock
 from locklint.frontend.dispatch import MAX_OVERRIDES, Dispatch
 from locklint.frontend.guesses import Guesses, is_open
 from locklint.frontend.inference import Inference
+from locklint.frontend.kept_arguments import kept_paths
 from locklint.frontend.lock_by_use import lock_by_use, may_be_known_by_use
 from locklint.frontend.log_handlers import Attached
 from locklint.frontend.project import Project
@@ -441,6 +442,17 @@ class StaticResolver:
                 case _:
                     pass
         return ContextManager()
+
+    def kept(self, function: str, path: AccessPath) -> tuple[tuple[str, AccessPath], ...]:
+        """Return what the object ``path`` keeps in attributes, each with the function's own name.
+
+        These are arguments of its constructor.
+        """
+        scope = self._scope(function, path)
+        if scope is None:
+            return ()
+        self.inference.begin()
+        return tuple(kept_paths(self.walker, scope, path))
 
     def type_names(self, function: str, path: AccessPath) -> frozenset[str]:
         """The dotted names of all types that ``path`` may be of; empty where one is unknown."""

@@ -12,7 +12,7 @@ from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.api_use import ApiUse
-from locklint.ir.instruction import BlockId, Call, Constant, Instruction
+from locklint.ir.instruction import BlockId, Call, CallArgument, Constant, Instruction
 from locklint.ir.lock import LockRef
 from locklint.ir.parameter import Parameter, Star, element_of
 from locklint.ir.registration import Registration
@@ -92,7 +92,8 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     which is named after that function: it is the qualified name of the code that runs.
     ``registers`` are the functions that it gives to the interpreter. ``enclosed`` are parameters of
     the functions around it that are locks, by the names that other functions know them by, each
-    with the one lock that all calls pass.
+    with the one lock that all calls pass. ``kept`` are attributes in which objects keep what the
+    function, or the owner of the object, has passed to their constructors.
     """
 
     key: str
@@ -120,6 +121,28 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     wrapper: str = ""
     registers: tuple[Registration, ...] = ()
     enclosed: tuple[tuple[str, LockRef], ...] = ()
+    kept: tuple[tuple[AccessPath, CallArgument], ...] = ()
+
+    def kept_lock(self, lock: LockRef) -> LockRef | None:
+        """Return the function's own lock that a lock of an object is which keeps it, or None."""
+        for attribute, argument in self.kept:
+            if lock.path.starts_with(attribute):
+                if lock.path == attribute and argument.lock is not None:
+                    return msgspec.structs.replace(
+                        argument.lock, mode=lock.mode or argument.lock.mode
+                    )
+                if isinstance(argument.value, AccessPath):
+                    path = lock.path.replace_prefix(attribute, argument.value)
+                    return msgspec.structs.replace(lock, path=path)
+        return None
+
+    def kept_by(self, path: AccessPath) -> frozenset[AccessPath]:
+        """Return the function's own names of the locks that an object keeps."""
+        return frozenset(
+            argument.lock.path
+            for attribute, argument in self.kept
+            if argument.lock is not None and attribute.parent() == path
+        )
 
     @property
     def class_key(self) -> str:

@@ -391,10 +391,14 @@ class Unwind(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class HandOver(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Hand over the lock, or a method of it: other code may acquire or release it."""
+    """Hand over the lock, or a method of it: other code may acquire or release it.
+
+    ``is_entered``: a context manager gets it that is entered, which may do so at once.
+    """
 
     span: Span
     lock: LockRef
+    is_entered: bool = False
 
 
 class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -54,6 +54,8 @@ def print_function(function: Function) -> str:
         lines.append(f"  decorator {decorator.text}")
     for name, lock in function.enclosed:
         lines.append(f"  enclosed {name} = {lock.identity}")
+    for attribute, argument in function.kept:
+        lines.append(f"  kept {attribute} = {argument.value}")
     if function.too_complex:
         lines.append("  too complex")
         return "\n".join(lines)
