@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from locklint.core.diagnostic import Confidence
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef, LockValue, NameType, scope_of
-from locklint.index.declarations import CallValue, Value
+from locklint.index.declarations import CallValue, Generic, Value
 from locklint.models.processes import OWN_COPIES, is_lock_of_threads
 
 _PLAIN_BASES = frozenset(("abc.ABC", "builtins.object", "object", "typing.Generic"))
 _DATACLASS = "dataclasses.dataclass"
 _REGISTRY = "copyreg"
+_OF_CLASS = "ClassVar"
+_NOTED = "Annotated"
 
 
 def attribute_with_lock(inference: Inference, cls: ClassRef) -> str | None:
@@ -26,7 +28,7 @@ def attribute_with_lock(inference: Inference, cls: ClassRef) -> str | None:
         return None
     for ancestor in inference.project.mro(cls):
         if isinstance(ancestor, ClassRef):
-            for name in _bound_when_made(ancestor):
+            for name in _bound_when_made(inference, ancestor):
                 if _holds_lock(inference, cls, name):
                     return name
     return None
@@ -68,13 +70,31 @@ def _is_dataclass(inference: Inference, cls: ClassRef, decorator: Value) -> bool
     return types == (NameType(_DATACLASS),)
 
 
-def _bound_when_made(cls: ClassRef) -> Iterator[str]:
+def _bound_when_made(inference: Inference, cls: ClassRef) -> Iterator[str]:
     """Yield the attributes that a constructor binds, or that are fields of a dataclass."""
     if cls.decl.decorators:
-        yield from cls.decl.attributes
+        for name, bindings in cls.decl.attributes.items():
+            if any(_is_field(inference, cls, each.annotation) for each in bindings):
+                yield name
     constructor = cls.index.functions.get(cls.decl.methods.get("__init__", ""))
     if constructor is not None:
         yield from constructor.self_bindings
+
+
+def _is_field(inference: Inference, cls: ClassRef, annotation: Value | None) -> bool:
+    """Return whether an annotation makes a field of a dataclass: a ``ClassVar`` makes none."""
+    if annotation is None:
+        return False
+    inner = annotation.arguments if isinstance(annotation, Generic) else ()
+    inference.begin()
+    named = annotation.of if isinstance(annotation, Generic) else annotation
+    for kind in inference.value(named, scope_of(cls.index)):
+        name = kind.dotted.rpartition(".")[2] if isinstance(kind, NameType) else ""
+        if name == _OF_CLASS or (
+            name == _NOTED and inner and not _is_field(inference, cls, inner[0])
+        ):
+            return False
+    return True
 
 
 def _holds_lock(inference: Inference, cls: ClassRef, name: str) -> bool:
