@@ -79,6 +79,11 @@ class Held(msgspec.Struct, frozen=True, gc=False):
         """Return whether a thread or process waits for the lock, rather than a task."""
         return not self.lock.kind.is_async
 
+    @property
+    def surely_blocks_threads(self) -> bool:
+        """Return whether threads wait for it, and no null context may replace it."""
+        return self.blocks_threads and not self.lock.may_be_stand_in
+
 
 class Occurrence(msgspec.Struct, frozen=True):
     """An execution of an event: the locks held before it, outermost first.

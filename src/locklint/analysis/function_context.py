@@ -38,9 +38,7 @@ from locklint.ir.instruction import (
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import How
 from locklint.ir.operands import bound_temporaries
-from locklint.models.plain_values import is_never_none, is_true
-
-_NOTHING = "contextlib.nullcontext"
+from locklint.models.plain_values import NULL_CONTEXT, is_never_none, is_true
 
 
 class Observer:
@@ -150,7 +148,7 @@ class FunctionContext:
         for block in self.function.blocks.values():
             for instruction in block.instructions:
                 match instruction:
-                    case Call(external=name, result=AccessPath() as result) if name == _NOTHING:
+                    case Call(external=name, result=AccessPath() as result) if name == NULL_CONTEXT:
                         made.add(result)
                     case Assign(target=target, value=value) if target.root is Root.LOCAL:
                         values.setdefault(target, set()).add(value)

@@ -177,8 +177,11 @@ def _awaited(pair: CriticalPair) -> LockRef | None:
 def _blocks(lock: LockRef) -> bool:
     """Return whether a thread that holds the lock, a known one, would wait for itself.
 
-    An object that is found, or made, only while the interruption runs may be a new one.
+    An object that is found, or made, only while the interruption runs may be a new one. If a null
+    context may replace the lock, the code with the handler is assumed to have that.
     """
+    if lock.may_be_stand_in:
+        return False
     if lock.exactness is not Exactness.ONE:
         is_older = lock.path.root in _OLDER_ROOTS and not is_vague(lock)
         if lock.exactness is not Exactness.PER_INSTANCE or not is_older:

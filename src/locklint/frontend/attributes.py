@@ -319,7 +319,7 @@ class Attributes:
     def _from_places(self, cls: ClassRef, slot: Slot, name: str) -> Types:
         places = slot.places
         identity = f"{slot.home.identity}.{name}" if slot.home else name
-        types = self._bound(places)
+        types = self._bound(places, cls)
         for place in places:
             override = self._descriptor(place, cls)
             if override:
@@ -361,14 +361,19 @@ class Attributes:
         )
 
     def _with_overrides(self, cls: ClassRef, name: str, types: Types) -> Types:
-        """Add the kinds to which subclasses of the same file bind the attribute."""
+        """Add the kinds to which subclasses bind the attribute, or let a method bind it."""
         if not any(isinstance(kind, LockValue) or self._makes_locks(kind) for kind in types):
             return types
         found: list[Types] = []
         for subclass in self.evaluator.project.subclasses(cls):
-            places = tuple(p for p in self.slot(subclass, name).places if p.owner == subclass)
+            places = tuple(
+                place
+                for place in self.slot(subclass, name).places
+                if place.owner == subclass
+                or self._is_made_anew(place.binding, place.owner, subclass)
+            )
             if places:
-                found.append(weaken(self._bound(places), Confidence.MEDIUM))
+                found.append(weaken(self._bound(places, subclass), Confidence.MEDIUM))
         return union(types, *found) if found else types
 
     def _makes_locks(self, kind: Type) -> bool:
@@ -376,7 +381,8 @@ class Attributes:
         table = self.evaluator.table
         return isinstance(kind, NameType) and table.kind_for_constructor(kind.dotted) is not None
 
-    def _bound(self, places: tuple[Place, ...]) -> Types:
+    def _bound(self, places: tuple[Place, ...], cls: ClassRef | None = None) -> Types:
+        """Return the types of some bindings, in an object of the class ``cls`` if that is given."""
         held: list[Types] = []
         fills: dict[ClassRef, list[Binding]] = {}
         for place in places:
@@ -386,7 +392,10 @@ class Attributes:
         for owner, bindings in fills.items():
             plain = [binding for binding in bindings if not binding.element]
             for binding in plain:
-                types = self.evaluator.binding(binding, owner.index, owner.qualname)
+                if cls is not None and self._is_made_anew(binding, owner, cls):
+                    types = self._made_anew(binding, owner, cls)
+                else:
+                    types = self.evaluator.binding(binding, owner.index, owner.qualname)
                 is_declared = is_declared or (binding.is_declaration and are_known(types))
                 known.append(types)
             elements = [binding for binding in bindings if binding.element]
@@ -394,6 +403,26 @@ class Attributes:
                 held.append(self.evaluator.bindings(elements, owner.index, known, owner.qualname))
         types = union(*held) if held else union(*known)
         return without_unknown(types) if is_declared else types
+
+    def _is_made_anew(self, binding: Binding, owner: ClassRef, cls: ClassRef) -> bool:
+        """Return whether a binding calls what a descendant of its class overrides.
+
+        ``self._lock = self._make_lock()`` and ``self._lock = self.lock_factory()``.
+        """
+        maker = _own_maker(binding, owner) if cls != owner else None
+        if maker is None:
+            return False
+        own, inherited = self.slot(cls, maker), self.slot(owner, maker)
+        return (own.method, own.places[:1]) != (inherited.method, inherited.places[:1])
+
+    def _made_anew(self, binding: Binding, owner: ClassRef, cls: ClassRef) -> Types:
+        """Return the types of such a binding in an object of the descendant."""
+        maker, call = _own_maker(binding, owner), binding.value
+        if maker is None or not isinstance(call, CallValue):
+            return UNKNOWN
+        scope = scope_of(owner.index, binding.function)
+        makers = self.of_instance(cls, maker)
+        return union(*[self.evaluator.call(kind, call, scope) for kind in makers])
 
     def _descriptor(self, place: Place, cls: ClassRef) -> Types:
         """Return the value of ``name = property(getter)`` at class level."""
@@ -649,11 +678,13 @@ class Attributes:
                 return False
 
     def overriding(self, function: FunctionType) -> tuple[FunctionType, ...]:
-        """Return the methods of subclasses that replace an abstract one."""
+        """Return the methods of subclasses that replace a method."""
         decl = function.decl
         if not decl.class_name:
             return ()
         owner = ClassRef(function.path, decl.class_name, function.index)
+        if isinstance(function.receiver, InstanceType):
+            owner = function.receiver.cls
         found: list[FunctionType] = []
         for subclass in self.evaluator.project.subclasses(owner):
             qualname = subclass.decl.methods.get(decl.name)
@@ -720,6 +751,16 @@ def is_plain_property(decl: FunctionDecl) -> bool:
 def _decorator_name(decorator: Value) -> str:
     callee = decorator.callee if isinstance(decorator, CallValue) else decorator
     return callee.names[-1] if isinstance(callee, Ref) else ""
+
+
+def _own_maker(binding: Binding, owner: ClassRef) -> str | None:
+    """Return the method, or other attribute, of the object itself that makes what is bound."""
+    match binding.value:
+        case CallValue(callee=Ref(names=(first, maker))) if not binding.element:
+            decl = owner.index.functions.get(binding.function)
+            if decl is not None and decl.parameters and decl.parameters[0].name == first:
+                return maker
+    return None
 
 
 def _binds_class(function: FunctionDecl) -> bool:

@@ -34,6 +34,7 @@ from locklint.frontend.value_types import (
     scope_of,
     settle,
     union,
+    without_unknown,
 )
 from locklint.index.declarations import CallValue, Ref, Value
 from locklint.ir.lock import Exactness
@@ -121,7 +122,18 @@ class Calls:
             passed = self._passed_through(function, call, scope)
             if passed:
                 return passed
-        return self.evaluator.memoised(key, lambda: self._returns(function))
+        return self.evaluator.memoised(key, lambda: self._with_overriding(function))
+
+    def _with_overriding(self, function: FunctionType) -> Types:
+        """Return the results of a function, and of its overrides if it gives a lock.
+
+        A subclass may give another lock, or none: a null context.
+        """
+        types = self._returns(function)
+        if function.receiver is None or not any(isinstance(kind, LockValue) for kind in types):
+            return types
+        others = [self._returns(other) for other in self.attributes.overriding(function)]
+        return union(types, *map(without_unknown, others)) if others else types
 
     def _returns(self, function: FunctionType) -> Types:
         decl = function.decl

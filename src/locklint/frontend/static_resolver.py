@@ -58,10 +58,18 @@ from locklint.ir.access_path import (
     global_of,
 )
 from locklint.ir.cfg import MODULE_QUALNAME, split_key
-from locklint.ir.lock import Exactness, LockKind, LockRef, Mode, without_elements
+from locklint.ir.lock import (
+    ENTERING,
+    LOCKING,
+    Exactness,
+    LockKind,
+    LockRef,
+    Mode,
+    without_elements,
+)
 from locklint.models.calls import is_logging
 from locklint.models.events import waits_for
-from locklint.models.plain_values import ATTRIBUTES
+from locklint.models.plain_values import ATTRIBUTES, NO_LOCKS
 from locklint.models.processes import is_lock_of_threads
 from locklint.models.registrations import FINALIZER
 from locklint.models.table import LockTable
@@ -663,6 +671,7 @@ class StaticResolver:
             exactness=exactness,
             confidence=confidence,
             may_be_none=any(isinstance(kind, NoneType) for kind in types),
+            may_be_stand_in=any(map(self._is_stand_in, types)),
             view_kind=chosen.view_kind,
             view=views.pop() if len(views) == 1 else "",
             mode=_common_mode(chosen, locks),
@@ -698,6 +707,18 @@ class StaticResolver:
             if method(kind.cls, "acquire") and method(kind.cls, "release"):
                 return Confidence.MEDIUM
         return Confidence.LOW
+
+    def _is_stand_in(self, kind: Type) -> bool:
+        """Return whether it is used as a lock is, but excludes no thread."""
+        match kind:
+            case ExternalInstance(dotted=dotted):
+                return dotted in NO_LOCKS
+            case InstanceType(cls=cls):
+                method = self.inference.attributes.method
+                is_used = any(method(cls, name) for name in (*LOCKING, *ENTERING))
+                return is_used and self._as_lock(kind) is None
+            case _:
+                return False
 
     def _ask_outside(self, types: Types) -> bool:
         """Resolve the names outside the project; return whether a new lock was found.

@@ -231,6 +231,7 @@ class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=
     exactness: Exactness = Exactness.UNKNOWN
     confidence: Confidence = Confidence.HIGH
     may_be_none: bool = False  # some assignment to it is None
+    may_be_stand_in: bool = False  # or an object that excludes no thread: a null context
     view_kind: LockKind | None = None  # the condition or read/write view through which it is used
     view: str = ""  # the identity of that condition, if it has one place
     mode: Mode | None = None  # fixed by a read/write view

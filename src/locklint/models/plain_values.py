@@ -23,6 +23,10 @@ def _builtins(names: str) -> Types:
     return frozenset(f"builtins.{name}" for name in names.split())
 
 
+NULL_CONTEXT = "contextlib.nullcontext"
+NO_LOCKS = frozenset({NULL_CONTEXT, "contextlib.ExitStack", "contextlib.AsyncExitStack"})
+"""Context managers that replace a lock if no other thread is to be excluded."""
+
 _NUMBERS = _builtins("bool int float")
 _TEXTS = _builtins("str bytes bytearray")
 _SETS = _builtins("set frozenset")

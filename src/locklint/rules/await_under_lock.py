@@ -110,7 +110,7 @@ def _at_yields(program: Program, reported: set[tuple[str, str]]) -> Iterator[Dia
         function, lock = program.functions[found.function], found.held.lock
         if (function.key, lock.identity) in reported:
             continue
-        if not found.held.blocks_threads or not (function.is_async or found.is_awaited):
+        if not found.held.surely_blocks_threads or not (function.is_async or found.is_awaited):
             continue
         yield RULE.finding(
             function,
@@ -168,7 +168,7 @@ def _held(pair: CriticalPair) -> Held | None:
         return None
     if any(one.blocks_threads for one in pair.inside):
         return None  # A callee holds one, and has a finding of its own.
-    own = [one for one in pair.held if one.blocks_threads]
+    own = [one for one in pair.held if one.surely_blocks_threads]
     return own[-1] if own else None
 
 

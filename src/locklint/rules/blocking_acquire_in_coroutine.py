@@ -109,6 +109,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
             lock = taken.lock
             if taken.event.kind is not EventKind.ACQUIRE or lock.kind.is_async:
                 continue
+            if lock.may_be_stand_in:
+                continue
             if (taken.span, lock.identity) in seen or lock.kind.role is LockRole.SEMAPHORE:
                 continue
             seen.add((taken.span, lock.identity))

@@ -226,8 +226,14 @@ def _blocks(pair: CriticalPair) -> bool:
 
 
 def _is_under_lock(pair: CriticalPair) -> bool:
-    """Return whether a function holds a lock there. A permit of a semaphore is held for long."""
-    return pair.is_innermost and pair.held[-1].lock.kind.role is not LockRole.SEMAPHORE
+    """Return whether a function certainly holds a lock there.
+
+    A permit of a semaphore is held for long.
+    """
+    lock = pair.held[-1].lock if pair.is_innermost else None
+    if lock is None or lock.may_be_stand_in:
+        return False
+    return lock.kind.role is not LockRole.SEMAPHORE
 
 
 def _is_start(program: Program, pair: CriticalPair) -> bool:
