@@ -33,7 +33,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch, Raise
-from locklint.models.calls import ends_process
+from locklint.models.endings import ending_of
 
 _LEFT = -1
 """The end of the function, in place of a block."""
@@ -69,7 +69,7 @@ class Deciding:
                 return True
             case Wait() | Notify():  # What is held there is noted.
                 return True
-            case Call(external=str() as name) if ends_process(name):
+            case Call(external=str() as name) if ending_of(name) is not None:
                 return True
             case Call(targets=targets):
                 return any(map(self._has_effect, targets))

@@ -178,7 +178,8 @@ class Interprocedural:
                 summary = self.summaries[key]
                 if before == summary:
                     continue
-                if (before is None or before.is_neutral) and summary.is_neutral:
+                ends = not summary.returns if before is None else summary.returns != before.returns
+                if (before is None or before.is_neutral) and summary.is_neutral and not ends:
                     # How likely it raises is new, but callers within this round come later anyhow.
                     again |= {c for c in self._callers.get(key, ()) if c in done and c != key}
                     others = [c for c in self._callers.get(key, ()) if c not in dirty]

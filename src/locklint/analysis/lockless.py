@@ -21,7 +21,12 @@ from locklint.analysis.lockset_assign import assign
 from locklint.analysis.lockset_calls import never_comes_back
 from locklint.analysis.lockset_managers import open_stack, stack_of
 from locklint.analysis.lockset_tests import evaluate
-from locklint.analysis.lockset_transfer import dispatch, forget_dead, raised_at
+from locklint.analysis.lockset_transfer import (
+    dispatch,
+    forget_dead,
+    raised_at,
+    raised_by_ending,
+)
 from locklint.analysis.raising import decided_by_arguments
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.state import State
@@ -40,7 +45,7 @@ from locklint.ir.instruction import (
     Spawn,
 )
 from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return, Terminator
-from locklint.models.calls import ends_by_raising, ends_process
+from locklint.models.endings import ending_of
 
 _SOMETHING = Cause(CauseKind.UNKNOWN, Span(1, 1, 1, 1))
 _HAZARDS = {
@@ -48,7 +53,6 @@ _HAZARDS = {
     for flow in (Flow.ERROR, Flow.CANCEL)
     for likely in Grade
 }
-_EXIT = InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, _SOMETHING)
 
 _Hazards = tuple[tuple[InFlight, ...], ...]
 
@@ -165,9 +169,10 @@ class Lockless:
         stops = False
         for instruction, likely in self._context.steps.graded(block):
             if isinstance(instruction, Call) and instruction.external is not None:
-                if ends_process(instruction.external):
-                    if ends_by_raising(instruction.external):
-                        before.append((_EXIT,))
+                ending = ending_of(instruction.external)
+                if ending is not None:
+                    if ending.raises is not None:
+                        before.append((raised_by_ending(ending, instruction.span),))
                     stops = True
                     break
             if likely is not Grade.NEVER:

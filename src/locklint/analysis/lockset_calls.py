@@ -50,12 +50,13 @@ def never_comes_back(context: FunctionContext, instruction: Call) -> bool:
             return False  # It tests a lock for its state.
     if not instruction.targets or instruction.use is Use.PASSED:
         return False
-    return all(_never_returns(context, target) for target in instruction.targets)
+    is_awaited = instruction.use is Use.AWAITED
+    return all(_never_returns(context, target, is_awaited) for target in instruction.targets)
 
 
-def _never_returns(context: FunctionContext, key: str) -> bool:
+def _never_returns(context: FunctionContext, key: str, is_awaited: bool) -> bool:
     found = context.lookup(key)
-    if found is None or found[0].is_generator or found[0].is_async:
+    if found is None or found[0].is_generator or (found[0].is_async and not is_awaited):
         return False
     return not found[1].returns
 

@@ -21,6 +21,7 @@ from locklint.analysis.lockset_tests import assume
 from locklint.analysis.raising import is_harmless
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.state import State
+from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import (
     Acquire,
@@ -44,7 +45,7 @@ from locklint.ir.instruction import (
     Yield,
 )
 from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return
-from locklint.models.calls import ends_by_raising, ends_process
+from locklint.models.endings import Ending, ending_of
 
 _EXITS = ("SystemExit", "KeyboardInterrupt")
 
@@ -134,10 +135,10 @@ def _step(
 ) -> list[Disjunct]:
     """Return the executions after an instruction, and add those in which it raises."""
     if isinstance(instruction, Call) and instruction.external is not None:
-        if ends_process(instruction.external):
-            if ends_by_raising(instruction.external) and raised is not None:
-                cause = Cause(CauseKind.CALL, instruction.span)
-                raised.add(disjunct, InFlight(Flow.EXIT, "SystemExit", Grade.CERTAIN, cause))
+        ending = ending_of(instruction.external)
+        if ending is not None:
+            if ending.raises is not None and raised is not None:
+                raised.add(disjunct, raised_by_ending(ending, instruction.span))
             return []
     if context.shared.acquired and _may_wait(instruction):
         disjunct = _after_wait(context, disjunct)
@@ -286,6 +287,14 @@ def raised_at(terminator: Raise, disjunct: Disjunct) -> InFlight:
         likely, cause = Grade.CERTAIN, Cause(CauseKind.RAISE, terminator.span, bare or "")
     known = bare if bare and bare[:1].isupper() else None
     return InFlight(flow, known, likely, cause)
+
+
+def raised_by_ending(ending: Ending, span: Span) -> InFlight:
+    """Return the exception that a call of a library puts in flight instead of returning."""
+    cause = Cause(CauseKind.CALL, span)
+    name = ending.raises or None
+    flow = Flow.EXIT if name in _EXITS or name == "BaseException" else Flow.ERROR
+    return InFlight(flow, name, Grade.UNLIKELY if ending.is_failure else Grade.CERTAIN, cause)
 
 
 def dispatch(catch: Catch, disjunct: Disjunct) -> Iterator[tuple[BlockId, Disjunct]]:

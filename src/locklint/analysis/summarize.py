@@ -75,7 +75,7 @@ def summarize(states: LockStates, lookup: Lookup, tests: Sequence[Test] = ()) ->
         tuple([effect for _, effect in effects]),
         tuple(context_effects),
         states.raises,
-        states.returns or context or _is_left_to_others(function),
+        (states.returns and not function.never_returns) or context or _is_left_to_others(function),
         _raised(effects, [e for e in likely if not _is_own_failure(function, effects, e)], states),
         tuple(literals) if len(literals) == len(returned) else (),
         states.deciding if varies else (),

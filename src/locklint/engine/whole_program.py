@@ -112,6 +112,7 @@ class WholeProgram:
         ``guesses``: find also what calls run perhaps.
         """
         from locklint.analysis.interprocedural import Interprocedural
+        from locklint.engine.never_returning import NeverReturning
         from locklint.frontend.apply_effects import lock_method_names
         from locklint.frontend.astroid_resolver import AstroidResolver
         from locklint.frontend.guesses import Guesses
@@ -148,6 +149,8 @@ class WholeProgram:
         # uses of wrappers that have graphs.
         self._nested: dict[str, Function] = {}
         self._used: set[str] = set()
+        self._never_return = NeverReturning(self.project, self.resolver_of)
+        self._ending: set[str] = set()
         self._judged = JudgedByRaising(self.interprocedural.states)
         self._marked: set[str] = set()
         self.interrupting: tuple[Entry, ...] = ()
@@ -713,6 +716,7 @@ class WholeProgram:
 
     def _add(self, functions: list[Function]) -> set[str]:
         more = {function.key: function for function in functions}
+        more |= self._never_returning(more)
         changed: set[str] = set()
         while more:
             changed |= self.interprocedural.add((more | self._newly_marked(more)).values())
@@ -720,6 +724,21 @@ class WholeProgram:
         for function, error in self.interprocedural.take_errors():
             self._internal(function.path, error)
         return changed
+
+    def _never_returning(self, fresh: Mapping[str, Function]) -> dict[str, Function]:
+        """Lower the functions that never return, of those that fresh ones lead to."""
+        from locklint.analysis.interprocedural import callees
+
+        found: dict[str, Function] = {}
+        work = [*fresh.values()]
+        while work:
+            called = {key for function in work for key in callees(function)} - self._ending
+            ending = {key for key in called if key in self._never_return}
+            self._ending |= ending
+            known = self.interprocedural.functions.keys() | fresh.keys()
+            work = self._on_demand(sorted(ending - known), None)
+            found |= {function.key: function for function in work}
+        return found
 
     def _newly_marked(self, fresh: Mapping[str, Function]) -> dict[str, Function]:
         """The functions that turn out to be judged by what raises in them, with that marked.

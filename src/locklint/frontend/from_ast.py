@@ -18,6 +18,7 @@ from typing import Any
 import libcst as cst
 
 from locklint.core.source import SourceFile
+from locklint.models.endings import NEVER
 
 _Placed = ast.stmt | ast.expr | ast.ExceptHandler
 
@@ -420,6 +421,18 @@ _EXPRESSIONS: dict[type[ast.AST], Callable[[_Maker, Any], Any]] = {
 }
 
 
+_NEVER = cst.Name("Never")
+
+
+def _is_never(annotation: ast.expr | None) -> bool:
+    """Return whether a function does not return: of the annotation no more is needed."""
+    match annotation:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str() as name):
+            return name.rpartition(".")[2] in NEVER
+        case _:
+            return False
+
+
 def _function(maker: _Maker, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Any:
     if getattr(node, "type_params", ()):
         raise UnsupportedError("type parameters")
@@ -429,7 +442,7 @@ def _function(maker: _Maker, node: ast.FunctionDef | ast.AsyncFunctionDef) -> An
         decorators=_decorators(maker, node),
         type_parameters=None,
         params=maker.parameters(node.args),
-        returns=None,
+        returns=_make(cst.Annotation, annotation=_NEVER) if _is_never(node.returns) else None,
         body=maker.suite(node.body),
         asynchronous=_ASYNC if isinstance(node, ast.AsyncFunctionDef) else None,
     )

@@ -12,7 +12,7 @@ from locklint.core.source import Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
 from locklint.frontend.lower_comprehension import ITERATOR, comprehension_names, lower_loops
 from locklint.frontend.lower_context import Lowering, Session, source_text
-from locklint.frontend.lower_path import constant, plain_path
+from locklint.frontend.lower_path import constant, dotted_name, plain_path
 from locklint.frontend.lower_scope import (
     Bindings,
     Scope,
@@ -38,6 +38,7 @@ from locklint.ir.operands import operand_paths, terminator_paths, used_paths
 from locklint.ir.parameter import Parameter, Star
 from locklint.ir.terminator import Return
 from locklint.models.driven_generators import is_driven
+from locklint.models.endings import NEVER
 
 MAX_CAPTURES = 64
 """The largest number of captured paths of a nested function that are kept."""
@@ -101,9 +102,19 @@ def lower_definition(
         nonlocals=tuple(sorted(bindings.nonlocals)),
         too_complex=is_cut,
         defaults=_literal_defaults(node.params),
+        never_returns=_never_returns(node.returns),
     )
     options = _literal_options(function)
     return replace(function, defaults=(*function.defaults, *options)) if options else function
+
+
+def _never_returns(annotation: cst.Annotation | None) -> bool:
+    """Return whether an annotation says that a function does not return."""
+    if annotation is None:
+        return False
+    node = annotation.annotation
+    text = node.raw_value if isinstance(node, cst.SimpleString) else dotted_name(node) or ""
+    return text.rpartition(".")[2] in NEVER
 
 
 def _literal_defaults(parameters: cst.Parameters) -> tuple[tuple[str, Constant], ...]:

@@ -268,6 +268,8 @@ class _Builder:
             self.scan(node.target, scope)
 
     def _return(self, node: ast.Return, scope: Scope) -> None:
+        if scope.__class__ is FunctionScope:
+            scope.note_return(node.value)
         if node.value is None:
             return
         self.scan(node.value, scope)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from locklint.core.source import SourceFile, Span
+from locklint.index.build_ends import ends_in, is_never
 from locklint.index.build_values import MAX_ITEMS, annotation_of, dotted_names, value_of
 from locklint.index.declarations import (
     Binding,
@@ -147,6 +148,7 @@ class FunctionScope(Scope):
         "nonlocals",
         "parameter_fills",
         "parameters",
+        "returned_calls",
         "returns",
         "self_bindings",
         "tested",
@@ -173,6 +175,8 @@ class FunctionScope(Scope):
         self.nonlocals: set[str] = set()
         self.inner: dict[str, str] = {}
         self.returns: list[Value] = []
+        # The callees of `return f()`, None if some `return` gives anything else.
+        self.returned_calls: list[ast.expr] | None = []
         self.yields: list[Value] = []
         self.is_generator = False
         self.lock_uses: dict[LockUse, None] = {}
@@ -182,6 +186,14 @@ class FunctionScope(Scope):
     def note_lock_use(self, of: Written | None, word: str) -> None:
         """Note what may touch a lock, as in `locklint.index.declarations.LockUse`."""
         self.lock_uses[LockUse(of, word)] = None
+
+    def note_return(self, value: ast.expr | None) -> None:
+        """Note a `return`: whether it gives what a call gives decides if it is reached."""
+        called = value.value if isinstance(value, ast.Await) else value
+        if not isinstance(called, ast.Call):
+            self.returned_calls = None
+        elif self.returned_calls is not None:
+            self.returned_calls.append(called.func)
 
     def note_test(self, subject: ast.expr, cls: ast.expr) -> None:
         """Note a test of whether a variable is of a class, or of one of several."""
@@ -235,6 +247,7 @@ class FunctionScope(Scope):
         node = self.node
         parent = self.enclosing_function
         driven = self.is_generator and is_driven(_dotted_names(node.decorator_list))
+        annotation = annotation_of(node.returns or commented_result(node))
         return FunctionDecl(
             qualname=self.qualname,
             name=node.name,
@@ -246,7 +259,7 @@ class FunctionScope(Scope):
             is_async=node.__class__ is ast.AsyncFunctionDef or driven,
             is_generator=self.is_generator and not driven,
             decorators=tuple([value_of(decorator, 3) for decorator in node.decorator_list]),
-            returns_annotation=annotation_of(node.returns or commented_result(node)),
+            returns_annotation=annotation,
             returns=tuple(self.returns),
             yields=tuple(self.yields),
             locals=freeze(self.bindings),
@@ -263,7 +276,12 @@ class FunctionScope(Scope):
             comprehensions=freeze(self.comprehensions),
             tested=self.tested,
             documented=_documented(node),
+            ends=() if is_never(annotation) else self._ends(),
         )
+
+    def _ends(self) -> tuple[str, ...] | None:
+        called = self.returned_calls
+        return None if called is None else ends_in(self.node.body, called)
 
     def _with_parameter_fills(self) -> Bindings:
         """The bindings of attributes; what is put into a parameter is put into its attribute too.

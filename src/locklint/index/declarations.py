@@ -212,6 +212,8 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``is_abstract``: it is decorated so, or does nothing but raise `NotImplementedError`;
     ``is_empty``: it does nothing at all. ``tested`` are the classes that tests with `isinstance` or
     `match` name, by variable, ``documented`` the classes that the docstring names by parameter.
+    ``ends`` is None if its text lets it return, else the dotted names of callees none of which may
+    return if it is not to either; empty where it never returns.
     """
 
     qualname: str
@@ -241,6 +243,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     comprehensions: dict[str, tuple[Binding, ...]] = {}
     tested: dict[str, tuple[Value, ...]] = {}
     documented: dict[str, str] = {}  # dotted names
+    ends: tuple[str, ...] | None = None
 
     @property
     def mentions_lock(self) -> bool:

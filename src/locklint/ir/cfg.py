@@ -122,6 +122,7 @@ class Function(msgspec.Struct, frozen=True, array_like=True):
     registers: tuple[Registration, ...] = ()
     enclosed: tuple[tuple[str, LockRef], ...] = ()
     kept: tuple[tuple[AccessPath, CallArgument], ...] = ()
+    never_returns: bool = False  # as its annotation says
 
     def kept_lock(self, lock: LockRef) -> LockRef | None:
         """Return the function's own lock that a lock of an object is which keeps it, or None."""
