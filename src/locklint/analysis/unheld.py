@@ -20,6 +20,7 @@ from locklint.analysis.hold import (
 )
 from locklint.analysis.layout import layout_of
 from locklint.analysis.results import ignored_results, ignored_tries
+from locklint.analysis.unknown_returns import rests_on_unknown_return
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
@@ -101,8 +102,11 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
         if not bad or is_expected(states.function, span, EXPECTED):
             continue
         lock = bad[0].lock
-        certain = any(_is_proof(given) for given in bad) and not lock.kind.reentrant
+        proven = [given for given in bad if _is_proof(given)]
+        certain = bool(proven) and not lock.kind.reentrant
         certain = certain and lock.confidence > Confidence.LOW
+        if certain and len(bad) < len(events):
+            certain = not all(rests_on_unknown_return(states, given) for given in proven)
         severity = Severity.ERROR if certain else Severity.WARNING
         witness = min(bad, key=_by_plainness)
         why, before = _why(witness), witness.before.where
