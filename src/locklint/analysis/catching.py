@@ -90,6 +90,8 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
             return Verdict.YES
         if all(_are_strangers(one, name) for one in exception.caught for name in names):
             return Verdict.NO
+    if exception.named and exception.others <= Grade.ACQUIRE and _is_for_others(handler, exception):
+        return Verdict.NO
     best = Verdict.NO
     for name in names_of(handler):
         verdict = _takes_one(name, exception)
@@ -98,6 +100,14 @@ def takes(handler: Handler, exception: InFlight) -> Verdict:
         if verdict is Verdict.MAYBE:
             best = verdict
     return best
+
+
+def _is_for_others(handler: Handler, exception: InFlight) -> bool:
+    """Return whether a handler catches none of the classes that a callee raises by name."""
+    if exception.type is not None:
+        return False
+    known = [replace(exception, type=name) for name in exception.named]
+    return all(_takes_one(n, one) is Verdict.NO for n in names_of(handler) for one in known)
 
 
 def caught_by(handler: Handler, exception: InFlight) -> InFlight:
