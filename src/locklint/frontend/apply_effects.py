@@ -30,6 +30,7 @@ from locklint.ir.instruction import (
     BlockId,
     Call,
     CallArgument,
+    Constant,
     Defer,
     Display,
     Enter,
@@ -40,6 +41,7 @@ from locklint.ir.instruction import (
     Manager,
     Notify,
     Operand,
+    Operate,
     Read,
     Release,
     TryAcquire,
@@ -49,10 +51,21 @@ from locklint.ir.instruction import (
     has_timeout,
 )
 from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
-from locklint.ir.means import BY_WITH, How, Means, Use
+from locklint.ir.means import BY_WITH, AwaitForm, How, Means, OperateKind, Use
 from locklint.ir.registration import Registration
-from locklint.ir.terminator import Branch, Catch, Handler, Jump, Return, Swallows, Terminator, Truth
+from locklint.ir.terminator import (
+    Branch,
+    Catch,
+    Handler,
+    Jump,
+    Opaque,
+    Return,
+    Swallows,
+    Terminator,
+    Truth,
+)
 from locklint.models.calls import EXPECTING_MANAGER, NOTHING_DECLARED, DeclaredCalls, named_in
+from locklint.models.iterators import never_ends
 from locklint.models.processes import copied_arguments
 from locklint.models.spawns import spawner
 from locklint.models.table import LockTable
@@ -660,6 +673,10 @@ class EffectPass:
                         caught = Catch(span, (Handler(types, then),), otherwise, is_test)
                         return self._with_classes(caught)
                 return Jump(otherwise)
+            case Branch(span=span, condition=Opaque(None)) as branch:
+                if any(map(self._never_ends, _iterated(instructions, span))):
+                    return msgspec.structs.replace(branch, condition=Truth(Constant(True)))
+                return branch
             case Branch(span=span, condition=Truth(AccessPath() as path)) as branch:
                 self._tested(path, span, block.id)
                 instructions.extend(self._implicit.of_test(span, path))
@@ -672,6 +689,17 @@ class EffectPass:
                 return self._with_classes(terminator)
             case terminator:
                 return terminator
+
+    def _never_ends(self, value: Operand) -> bool:
+        """Return whether a loop over a value ends in no other way than by leaving it."""
+        call = self._definitions.call(value) if isinstance(value, AccessPath) else None
+        if call is None or any(each.star for each in call.arguments):
+            return False
+        callee = self._operands.callee(call.callee)
+        if callee.is_endless or callee.external is None:
+            return callee.is_endless
+        given = [self._never_ends(each.value) for each in call.arguments if each.name is None]
+        return never_ends(callee.external, given)
 
     def _with_classes(self, terminator: Catch) -> Catch:
         """Return the dispatch with the classes that its handlers mean."""
@@ -774,6 +802,16 @@ class EffectPass:
                     yield HandOver(span, lock)
             case _:
                 return
+
+
+def _iterated(instructions: list[Instruction], span: Span) -> Iterator[Operand]:
+    """Yield the value over which a block with that branch at its end goes."""
+    for each in instructions:
+        match each:
+            case Operate(span=here, kind=OperateKind.ITERATE, values=(value,)) if here == span:
+                yield value
+            case Await(span=here, form=AwaitForm.FOR, value=value) if here == span:
+                yield value
 
 
 def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:

@@ -175,6 +175,7 @@ class Dispatch:
             receiver_classes=_keys(receivers),
             is_hook=bool(others) and path.is_own_attribute and all(map(_is_empty, known)),
             excluded_classes=self._excluded_keys(scope, path, receivers),
+            is_endless=bool(known) and not others and all(map(_is_endless, known)),
         )
 
     def _initialiser(self, cls: ClassRef) -> FunctionType | None:
@@ -542,6 +543,11 @@ def _key(function: Type) -> str | None:
             return _lambda_key(function)
         case _:
             return None
+
+
+def _is_endless(kind: Type) -> bool:
+    """Return whether a function is a generator whose text does not let it return."""
+    return isinstance(kind, FunctionType) and kind.decl.is_generator and kind.decl.ends == ()
 
 
 def _is_empty(kind: Type) -> bool:

@@ -42,6 +42,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     are the functions that a thread, task or future runs whose end the call waits for. ``is_hook``:
     it is a method of the caller's own object that does nothing, and that subclasses replace.
     ``possible`` are further functions that it may call: a guess, from which no finding follows.
+    ``is_endless``: it is a generator that never ends.
     ``inside`` are the functions that code of a library runs then: handlers and filters of a
     logger, or the coroutines that `send` resumes. ``excluded_classes`` are the keys of classes of
     none of which, exactly, the receiver is.
@@ -62,6 +63,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     possible: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
     excluded_classes: tuple[str, ...] = ()
+    is_endless: bool = False
 
 
 class Collection(msgspec.Struct, frozen=True, gc=False):

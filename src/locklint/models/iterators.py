@@ -5,6 +5,8 @@ Facts are those of CPython 3.11 to 3.13.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from locklint.core.identity_enum import IdentityEnum
 from locklint.ir.access_path import AccessPath
 from locklint.models.calls import runs_at_once
@@ -27,6 +29,27 @@ _LATER = frozenset(
     f"builtins.{name}" for name in ("iter", "aiter", "enumerate", "map", "filter", "reversed")
 )
 _METHODS = frozenset(("extend", "extendleft", "update", "join", "writelines", "executemany"))
+
+
+_ENDLESS = frozenset(("itertools.count", "itertools.cycle"))
+_OVER_FIRST = frozenset(("builtins.aiter", "builtins.enumerate", "builtins.iter"))
+
+
+def never_ends(external: str, arguments: Sequence[bool]) -> bool:
+    """Return whether a call outside the program gives an iterator without an end.
+
+    ``arguments`` says for each positional argument whether it has no end itself. `cycle` is assumed
+    to get something.
+    """
+    if external in _ENDLESS:
+        return True
+    if external == "itertools.repeat":
+        return len(arguments) == 1
+    if external in _OVER_FIRST:  # `iter(read, b"")` ends with that value.
+        return bool(arguments) and arguments[0]
+    if external == "builtins.map":
+        return len(arguments) > 1 and all(arguments[1:])
+    return external == "builtins.zip" and bool(arguments) and all(arguments)
 
 
 def taking(external: str | None, callee: AccessPath | None) -> Taking:
