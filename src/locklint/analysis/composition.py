@@ -31,6 +31,7 @@ from locklint.analysis.critical_pair import (
     is_vague,
     nameless,
 )
+from locklint.analysis.ended import Ended
 from locklint.analysis.events import Held, Manner, Occurrence
 from locklint.analysis.hold import LockKey, key_of
 from locklint.analysis.objects import Objects
@@ -85,6 +86,7 @@ class Composition:
         self._requirements: dict[str, Requirements] = {}
         self._settled = Settled(graph)
         self._passed: dict[tuple[int, StateTest], tuple[StateTest | None, bool]] = {}
+        self._ended = Ended(graph)
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
         self.cut: set[str] = set()
@@ -211,16 +213,20 @@ class Composition:
     def _matters(self, key: str, one: Occurrence) -> bool:
         """Return whether an event is of concern: an `await` is under a lock of threads only.
 
-        That of a callee is found through its call.
+        That of a callee is found through its call. A wait for what has ended is no wait.
         """
         match one.event.kind:
             case EventKind.GAIN | EventKind.SIGNAL | EventKind.READ | EventKind.WRITE:
                 return False
+            case EventKind.JOIN | EventKind.LISTEN | EventKind.BLOCK:
+                return not self._ended.is_over(key, one.span)
             case EventKind.WAKE:
                 return not self._graph.function(key).is_async
             case EventKind.AWAIT:
                 under_lock = any(held.blocks_threads for held in one.held)
-                return under_lock or key in self._awaited_under_lock
+                if not under_lock and key not in self._awaited_under_lock:
+                    return False
+                return not self._ended.is_over(key, one.span)
             case _:
                 return True
 

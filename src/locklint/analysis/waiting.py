@@ -14,14 +14,12 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.lock_name import lock_name
-from locklint.analysis.paths import Paths
 from locklint.core.source import Span
 from locklint.ir.access_path import RESULT, AccessPath, ElementField, Field, ResultField, Root
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Call, Enter, Spawn
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
-from locklint.ir.terminator import Truth
 from locklint.models.events import PROCESS_JOIN
 
 _DEPTH = 4
@@ -50,41 +48,12 @@ def waiting_for_holders(composition: Composition, graph: CallGraph) -> Iterator[
         for pair in composition.pairs[key]:
             if pair.event.kind is not EventKind.JOIN or not pair.held:
                 continue
-            *_, last = pair.chain()
-            if is_over(graph.function(last.function), last.span):
-                continue
             for one in _awaited(pair, places, composition, graph):
                 place = (pair.span, lock_name(one.held.lock))
                 old = found.get(place)
                 if old is None or one.proven > old.proven:
                     found[place] = one
         yield from (found[place] for place in sorted(found))
-
-
-def is_over(function: Function, wait: Span) -> bool:
-    """Return whether a wait is reached only where a test has found that it ends at once.
-
-    ``if job.done(): job.result()``, ``if not thread.is_alive(): thread.join()``.
-    """
-    calls = [each for block in function.blocks.values() for each in block.instructions]
-    asked = {each.result: each for each in calls if isinstance(each, Call) and each.callee}
-    awaited = {
-        each.callee.parent()
-        for each in asked.values()
-        if each.span == wait and each.callee is not None and each.callee.fields
-    }
-    for test in Paths(function).tests_before(wait) if awaited else ():
-        match test.condition:
-            case Truth(value=AccessPath() as value) if value in asked:
-                callee = asked[value].callee
-                if callee is not None and callee.fields and callee.parent() in awaited:
-                    if _ENDED.get(callee.name) is test.outcome:
-                        return True
-    return False
-
-
-_ENDED = {"done": True, "cancelled": True, "is_alive": False, "is_set": True}
-"""The outcomes of tests of a future, thread, process or event for which nothing is waited for."""
 
 
 def _awaited(

@@ -16,7 +16,13 @@ from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Acquire, Release, TryAcquire
 from locklint.ir.means import Use
-from locklint.ir.operands import bound_temporaries, receivers, returned_temporaries
+from locklint.ir.operands import (
+    bound_temporaries,
+    condition_paths,
+    receivers,
+    returned_temporaries,
+)
+from locklint.ir.terminator import Branch
 
 if TYPE_CHECKING:
     from locklint.analysis.events import Called, LockStates
@@ -24,6 +30,9 @@ if TYPE_CHECKING:
     from locklint.engine.program_files import AnalysedFile
     from locklint.ir.cfg import Function
 
+
+_ENDING = frozenset((EventKind.JOIN, EventKind.LISTEN, EventKind.BLOCK))
+"""The kinds of waits that end at once if what they wait for has ended."""
 
 _MOST_CALLS = 2
 """The depth of calls to which raising code is searched for while a lock is held without `with`."""
@@ -183,10 +192,12 @@ def waited_for(states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions of threads and futures for whose end a function waits.
 
     The constructor of a thread that is made and waited for in one function, with a lock held, may
-    be given that lock.
+    be given that lock. What such a function tests may say that the thread has ended.
     """
     found: set[str] = set()
     for one in states.values():
+        if any(each.held and each.event.kind in _ENDING for each in one.events):
+            found |= _tested(one)
         joins = [each for each in one.events if each.event.kind is EventKind.JOIN]
         found.update(key for each in joins for key in each.event.awaited)
         if any(each.held for each in joins):
@@ -196,6 +207,21 @@ def waited_for(states: Mapping[str, LockStates]) -> set[str]:
                 if called.call is not None and called.call.constructs is not None
             )
     return found
+
+
+def _tested(one: LockStates) -> set[str]:
+    """Return the functions whose results one tests."""
+    tested = {
+        path
+        for block in one.function.blocks.values()
+        if isinstance(block.terminator, Branch)
+        for path in condition_paths(block.terminator.condition)
+    }
+    return {
+        called.target
+        for called in one.calls
+        if called.call is not None and called.call.value in tested
+    }
 
 
 def _depended_on(one: LockStates) -> set[str]:

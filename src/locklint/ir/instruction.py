@@ -20,6 +20,7 @@ from locklint.ir.means import (
     AwaitForm,
     How,
     Implicit,
+    ImplicitKind,
     OperateKind,
     Use,
 )
@@ -169,6 +170,12 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     is_hook: bool = False
     possible: tuple[str, ...] = ()
     excluded_classes: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> AccessPath | None:
+        """Return the path of what it gives: that of a property is the property itself."""
+        is_property = self.implicit is not None and self.implicit.kind is ImplicitKind.PROPERTY
+        return self.callee if is_property else self.result
 
     @property
     def written_receiver(self) -> AccessPath | None:

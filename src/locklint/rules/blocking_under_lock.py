@@ -79,8 +79,10 @@ that holds the lock.
 Semaphores with several permits are left out, and so is a wait for an event in a function that
 starts a thread. A call with a timeout is not reported, and neither is a sleep of less than a
 second, or one whose duration is a variable or an attribute. Results of futures are not reported,
-because most are there by then. The setting `blocking-calls` adds functions. Waiting for what needs
-the lock is [LCK307](LCK307.md).
+because most are there by then. Neither is a wait that ends at once: for what has ended, is killed
+or was waited for before, or for an item of a queue that a test under the lock has found not to be
+empty. The setting `blocking-calls` adds functions. Waiting for what needs the lock is
+[LCK307](LCK307.md).
 
 ## References
 

@@ -65,7 +65,8 @@ directly, and what `map` runs is not looked at. Waiting with a timeout is not re
 event or a queue that is passed on. The finding is a warning if the lock stands for the locks of all
 instances of a class, if the thread is one of several, if the other thread acquires the lock only
 under conditions that are not understood, or for an event or a queue.
-Nothing is reported where a test has found that what is waited for has ended (`if job.done()`).
+Nothing is reported where what is waited for has ended: a test has found so (`if job.done()`), or it
+was waited for before.
 
 ## References
 
