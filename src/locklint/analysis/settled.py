@@ -184,18 +184,11 @@ class Values:
 
     def _admits(self, value: Operand, test: StateTest) -> bool:
         """Return whether a test may have its outcome once a value is bound to what it tests."""
-        told: list[StateTest] = []
-        match value:
-            case Constant():
-                return test.answers(value.value) is not False
-            case Display() | FunctionRef():
-                told.append(StateTest(test.path, TestKind.NONE, False))
-            case AccessPath(root=Root.GLOBAL):
-                return test.answers(NamedConstant(str(value))) is not False
-            case AccessPath() if value in self._made:
-                told.append(StateTest(test.path, TestKind.NONE, False))
-                if test.path.fields or test.path in self._asked:
-                    told.append(StateTest(test.path, TestKind.TRUTH, True))
+        if value not in self._made:
+            return admits(value, test)
+        told = [StateTest(test.path, TestKind.NONE, False)]
+        if test.path.fields or test.path in self._asked:
+            told.append(StateTest(test.path, TestKind.TRUTH, True))
         return not any(map(test.excludes, told))
 
     def _admitting(self, test: StateTest, last: Mapping[BlockId, bool]) -> set[BlockId]:
@@ -222,6 +215,19 @@ class Values:
             if admits:
                 sources |= set(all_successors(function.blocks[block]))
         return reached(function, sources, goes)
+
+
+def admits(value: Operand, test: StateTest) -> bool:
+    """Return whether a test may have its outcome once a value is bound to what it tests."""
+    match value:
+        case Constant():
+            return test.answers(value.value) is not False
+        case Display() | FunctionRef():
+            return not test.excludes(StateTest(test.path, TestKind.NONE, False))
+        case AccessPath(root=Root.GLOBAL):
+            return test.answers(NamedConstant(str(value))) is not False
+        case _:
+            return True
 
 
 def is_contradicted(graph: CallGraph, caller: str, span: Span, callee: str, place: Span) -> bool:

@@ -18,11 +18,12 @@ from locklint.analysis.events import Held, LockStates
 from locklint.analysis.hold import LockKey
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.mentions import binds_variable, declares_class, mentions
+from locklint.analysis.paths import tested_paths
 from locklint.analysis.threads import Threads
-from locklint.analysis.waiting import sets_what_was_tested
 from locklint.core.source import SourceFile, Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.event import EventKind
+from locklint.ir.instruction import Assign
 from locklint.ir.lock import Exactness, LockRef, LockRole
 from locklint.models.events import METHODS_OF_SIGNALS, SIGNALS_FOR
 
@@ -79,7 +80,7 @@ def waiting_for_signals(
         own = threads.reached_from(pair.function)
         if not found or any(each.function in own for each in found):
             continue  # The thread may have set it itself.
-        if any(sets_what_was_tested(graph.function(each.function), pair) for each in found):
+        if any(_sets_what_was_tested(graph, each.function, pair) for each in found):
             continue  # So `self._count` may say that an item is there.
         for held in pair.held:
             if all(needs(each, held, lock) for each in found) and _are_all(
@@ -92,6 +93,19 @@ def waiting_for_signals(
                 seen.add(place)
                 yield WaitingForSignal(pair, held, found[0])
                 break
+
+
+def _sets_what_was_tested(graph: CallGraph, key: str, pair: CriticalPair) -> bool:
+    """Return whether a function sets an attribute that was tested before the event of a pair."""
+    paths = [path for test in pair.state for path in test.paths]
+    for link in pair.chain():
+        paths += tested_paths(graph.function(link.function), link.span)
+    tested = {path.last for path in paths if path.fields}
+    return bool(tested) and any(
+        isinstance(each, Assign) and each.target.fields and each.target.last in tested
+        for block in graph.function(key).blocks.values()
+        for each in block.instructions
+    )
 
 
 def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[Signal]]:

@@ -13,6 +13,7 @@ from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held, Manner
+from locklint.analysis.last_sections import LastSections
 from locklint.analysis.lock_name import lock_name
 from locklint.core.source import Span
 from locklint.ir.access_path import RESULT, AccessPath, ElementField, Field, ResultField, Root
@@ -43,12 +44,13 @@ class WaitingForHolder(msgspec.Struct, frozen=True, eq=False):
 def waiting_for_holders(composition: Composition, graph: CallGraph) -> Iterator[WaitingForHolder]:
     """Return all of them, one for each waiting place and lock, by function and place."""
     places = _Places(graph)
+    last = LastSections(composition, graph)
     for key in sorted(composition.pairs):
         found: dict[tuple[Span, str], WaitingForHolder] = {}
         for pair in composition.pairs[key]:
             if pair.event.kind is not EventKind.JOIN or not pair.held:
                 continue
-            for one in _awaited(pair, places, composition, graph):
+            for one in _awaited(pair, places, composition, last):
                 place = (pair.span, lock_name(one.held.lock))
                 old = found.get(place)
                 if old is None or one.proven > old.proven:
@@ -57,13 +59,13 @@ def waiting_for_holders(composition: Composition, graph: CallGraph) -> Iterator[
 
 
 def _awaited(
-    pair: CriticalPair, places: _Places, composition: Composition, graph: CallGraph
+    pair: CriticalPair, places: _Places, composition: Composition, last: LastSections
 ) -> Iterator[WaitingForHolder]:
     """The locks that are held in a wait and that what is waited for needs."""
     for key, spawn, is_named in places.awaited(pair):
-        if sets_what_was_tested(graph.function(key), pair):
-            continue  # So `self._exiting` may say that the lock is needed no longer.
         for needs, lock, held in _needed(pair, key, spawn, composition):
+            if last.tell(key, lock, pair):
+                continue
             is_same = is_named and _is_same(held.lock, lock)
             is_passed = spawn is not None and places.is_passed(pair, held, spawn, lock)
             if not is_passed:
@@ -110,16 +112,6 @@ def _is_same(held: LockRef, lock: LockRef) -> bool:
     if held.exactness is Exactness.ONE:
         return held.identity == lock.identity
     return lock.path == held.path and lock.path.root is Root.SELF
-
-
-def sets_what_was_tested(function: Function, pair: CriticalPair) -> bool:
-    """Return whether a function sets an attribute that was tested before the event of a pair."""
-    tested = {path.last for test in pair.state for path in test.paths if path.fields}
-    return bool(tested) and any(
-        isinstance(each, Assign) and each.target.fields and each.target.last in tested
-        for block in function.blocks.values()
-        for each in block.instructions
-    )
 
 
 class _Places:
