@@ -15,6 +15,7 @@ from locklint.analysis.events import Called, Held, LockStates, Manner
 from locklint.analysis.guards import depends_on_shared, is_guarded_release
 from locklint.analysis.hold import Acquisition, LockKey
 from locklint.analysis.iterated import runs_at_once
+from locklint.analysis.new_futures import adds_to_new
 from locklint.analysis.raising import is_context_manager
 from locklint.analysis.summary import Summary
 from locklint.analysis.wrapped_locks import named_by_holder, wrapped_locks
@@ -24,7 +25,7 @@ from locklint.ir.cfg import Function, split_key
 from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import Assign
 from locklint.ir.lock import LockRef
-from locklint.ir.means import BY_MANAGER, Implicit, Means, Use
+from locklint.ir.means import BY_FUTURE, BY_MANAGER, Implicit, Means, Use
 
 _MOST_CHOICES = 4
 """The largest number of functions of which a call chooses one by a name in data."""
@@ -84,6 +85,8 @@ class CallGraph:
         for called in (*states.calls, *possible):
             callee = self.states.get(called.target)
             if callee is None:
+                continue
+            if called.implicit == BY_FUTURE and adds_to_new(states.function, called.span):
                 continue
             manner = _manner(states, called, callee.function)
             if manner is None:

@@ -34,6 +34,7 @@ from locklint.analysis.critical_pair import (
 from locklint.analysis.ended import Ended
 from locklint.analysis.events import Held, Manner, Occurrence
 from locklint.analysis.hold import LockKey, key_of
+from locklint.analysis.new_futures import adds_to_new
 from locklint.analysis.objects import Objects
 from locklint.analysis.pair_log import Calls, PairLog
 from locklint.analysis.receivers import Kin, Receivers
@@ -47,6 +48,7 @@ from locklint.ir.event import NOT_FOR_CALLERS, Event, EventKind, Waiting
 from locklint.ir.hierarchy import Fields, Hierarchy
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import BY_LOG
+from locklint.models.events import ADDS_CALLBACK
 
 MAX_PAIRS = 100
 """The largest number of pairs of one function and one kind, those with the shortest chains first.
@@ -220,6 +222,8 @@ class Composition:
                 return False
             case EventKind.JOIN | EventKind.LISTEN | EventKind.BLOCK:
                 return not self._ended.is_over(key, one.span)
+            case EventKind.CALLBACK if one.event.name == ADDS_CALLBACK:
+                return not adds_to_new(self._graph.function(key), one.span)
             case EventKind.WAKE:
                 return not self._graph.function(key).is_async
             case EventKind.AWAIT:

@@ -50,6 +50,7 @@ BY_MANAGER = Implicit(ImplicitKind.WITH, "with")
 
 BY_LOG = Implicit(ImplicitKind.LOG, "log")
 BY_ITER = Implicit(ImplicitKind.ITER, "iter()")
+BY_FUTURE = Implicit(ImplicitKind.OTHER, "add_done_callback()")
 BY_FREEING = Implicit(ImplicitKind.FREE, "__del__")
 
 

@@ -113,6 +113,9 @@ _MAY_CALL_AT_ONCE = frozenset(
 )
 
 
+_FUTURES = frozenset({"concurrent.futures.Future", "concurrent.futures._base.Future"})
+
+
 class DeclaredCalls(NamedTuple):
     """The dotted names of functions of which the settings say more.
 
@@ -143,6 +146,11 @@ def may_call_at_once(dotted: str) -> bool:
     A future that is done already runs a new callback in the thread that adds it.
     """
     return dotted in _MAY_CALL_AT_ONCE
+
+
+def makes_future(dotted: str) -> bool:
+    """Return whether a callable makes a future that nothing is to complete yet."""
+    return dotted in _FUTURES
 
 
 def ends_process(dotted: str) -> bool:

@@ -25,7 +25,8 @@ PROCESS_JOIN = "process join"
 SLEEP = "time.sleep"
 """The call whose first argument says how long it blocks."""
 
-_ADD = "Future.add_done_callback"
+ADDS_CALLBACK = "Future.add_done_callback"
+"""The name of the event that adds a callback to a future, which runs it if it is done."""
 
 _OF_OTHERS = (Root.PARAMETER, Root.SELF)
 
@@ -52,7 +53,7 @@ class CallEvent(msgspec.Struct, frozen=True):
         match self.kind:
             case EventKind.JOIN | EventKind.LISTEN:
                 return any(not self._waits_with(argument) for argument in arguments)
-            case EventKind.CALLBACK if self.name == _ADD:
+            case EventKind.CALLBACK if self.name == ADDS_CALLBACK:
                 # Calls of a known function are followed.
                 value = arguments[0].value if arguments else None
                 is_unknown = isinstance(value, AccessPath) and value.root in _OF_OTHERS
@@ -246,7 +247,7 @@ _SENDS = {
     for method in ("send", "send_robust")
 }
 
-MAY_RUN_CALLBACKS = frozenset((_ADD, "Signal.send", "Signal.send_robust"))
+MAY_RUN_CALLBACKS = frozenset((ADDS_CALLBACK, "Signal.send", "Signal.send_robust"))
 """The names of those that run callbacks if there are any, or if the future is done already."""
 
 RUNS_CALLBACKS = frozenset(event.name for event in (*_RESULTS.values(), *_SENDS.values()))
