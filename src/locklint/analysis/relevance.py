@@ -183,8 +183,11 @@ class Relevance:
                         use(context, block.id)
                     for path in _named_by(manager):
                         use(path, block.id)
-                    if isinstance(instruction, Enter) and instruction.result is not None:
-                        self._opened.append(instruction.result)
+                    if isinstance(instruction, Enter):
+                        if instruction.result is not None:
+                            self._opened.append(instruction.result)
+                        if instruction.stack is not None:
+                            use(instruction.stack, block.id)
                 case Call(targets=targets) if targets and (
                     self._narrowed is None or self._narrowed.acts(instruction)
                 ):

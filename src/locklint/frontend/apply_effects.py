@@ -18,6 +18,7 @@ from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Callee, Collection, Resolver
 from locklint.frontend.spawning import registrations, spawns
+from locklint.index.build_lock_use import GIVES_ON
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import ApiUse, UseKind
@@ -71,7 +72,6 @@ from locklint.models.spawns import spawner
 from locklint.models.table import LockTable
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
-_ENTER_METHODS = ("enter_context", "enter_async_context")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
 _EXPECTING = ("assertRaises", "assertRaisesRegex", "raises")
 """Methods by which tests say that they expect an error; a wrong guess makes locklint silent."""
@@ -132,6 +132,7 @@ class EffectPass:
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
         self._awaited_results: set[Operand] = set()
+        self._opened: set[AccessPath] = set()
         self._kept: dict[AccessPath, dict[AccessPath, CallArgument]] = {}
 
     def apply(self) -> Function:
@@ -146,6 +147,8 @@ class EffectPass:
                         self._note_awaited(argument.value for argument in instruction.arguments)
                 elif isinstance(instruction, Await):
                     self._note_awaited([instruction.value])
+                elif isinstance(instruction, Enter) and instruction.result is not None:
+                    self._opened.add(instruction.result)
         blocks: dict[BlockId, BasicBlock] = {}
         for block in function.blocks.values():
             instructions: list[Instruction] = []
@@ -476,12 +479,17 @@ class EffectPass:
             return
         stack = call.callee.parent()
         first = call.arguments[0].value if call.arguments else None
-        if method in _ENTER_METHODS and first is not None:
+        if method in GIVES_ON and first is not None:
             lock = self._operands.lock(first)
             if lock is not None and lock.api.acquire_forms:
                 mode = lock.mode or lock.api.with_mode
                 yield Acquire(call.span, lock, How(method, Means.STACK), mode, None, call)
                 yield Defer(call.span, stack, lock)
+            elif lock is None and stack in self._opened:
+                manager = self._manager(first, is_async=method == "enter_async_context")
+                if manager is not None and (manager.generator or manager.enter):
+                    yield call
+                    yield Enter(call.span, first, manager=manager, stack=stack)
         elif method in _PUSH_METHODS and isinstance(first, AccessPath):
             found = self._operands.method(first)
             if found is not None:

@@ -21,7 +21,7 @@ from locklint.frontend.resolver import Asked, Callee, Question
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import Scope, scope_of
 from locklint.index.build_expressions import NO_EXPRESSIONS, passed_callees
-from locklint.index.build_lock_use import written
+from locklint.index.build_lock_use import GIVES_ON, written
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import AccessPath, ResultField, Root
 from locklint.ir.event import EventKind
@@ -279,6 +279,8 @@ Questions: TypeAlias = Iterator[tuple[Asked, ast.expr]]
 
 def _call(node: ast.Call) -> Questions:
     yield Question.CALL, node.func
+    if isinstance(node.func, ast.Attribute) and node.func.attr in GIVES_ON and node.args:
+        yield Question.ENTER, node.args[0]
     yield from _of_call(node)
 
 

@@ -47,7 +47,7 @@ _MAKERS = ("lock", "semaphore", "condition", "mutex")
 
 _METHODS = WORDS.methods
 _MADE = WORDS.makers
-_GIVES_ON = frozenset(("enter_context", "enter_async_context"))
+GIVES_ON = frozenset(("enter_context", "enter_async_context"))
 """Methods that touch what they are passed, not what they belong to."""
 
 
@@ -92,7 +92,7 @@ def may_be_lock(item: ast.expr, imports: Mapping[str, str]) -> bool:
 
 def method_use(node: ast.Attribute) -> tuple[Written | None, str]:
     """The path and the word of a `locklint.index.declarations.LockUse` that names a method."""
-    return (None if node.attr in _GIVES_ON else written(node.value)), node.attr
+    return (None if node.attr in GIVES_ON else written(node.value)), node.attr
 
 
 def tested_path(test: ast.expr) -> Written | None:

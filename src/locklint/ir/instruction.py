@@ -283,7 +283,10 @@ class Manager(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Enter(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Enter a context manager; the result goes to ``result``."""
+    """Enter a context manager; the result goes to ``result``.
+
+    ``stack`` is the stack of clean-ups to which its end is left.
+    """
 
     span: Span
     context: Operand
@@ -292,6 +295,7 @@ class Enter(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     empty_body: bool = False  # the body is `pass` or `...` alone
     commented: bool = False  # and a comment says why
     manager: Manager | None = None
+    stack: AccessPath | None = None
 
 
 class Exit(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):

@@ -155,7 +155,8 @@ def _enter(enter: Enter) -> str:
     flags = _flags(
         **{"async": enter.is_async, "empty body": enter.empty_body, "commented": enter.commented}
     )
-    return f"{into}enter {enter.context}{flags}"
+    left = f", its end left to {enter.stack}" if enter.stack is not None else ""
+    return f"{into}enter {enter.context}{left}{flags}"
 
 
 def _flags(**flags: bool) -> str:
