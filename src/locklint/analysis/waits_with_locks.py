@@ -57,7 +57,9 @@ def waits_with_locks(
             lock = pair.event.lock
             if pair.event.kind is not EventKind.PARK or lock is None or pair.is_concurrent:
                 continue
-            held = next(filter(_counts, reversed(pair.held)), None)
+            # A lock of the same name may be the condition's own by another path.
+            others = (each for each in reversed(pair.held) if each.lock.identity != lock.identity)
+            held = next(filter(_counts, others), None)
             if held is None or pair.span in seen or any(map(_counts, pair.inside)):
                 continue
             if lock.confidence < Confidence.HIGH or lock.exactness not in _KNOWN:

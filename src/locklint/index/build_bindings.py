@@ -74,6 +74,11 @@ class TargetBinder:
             for item, part in zip(target.elts, source.elts, strict=True):
                 self.bind(item, value_of(part), line, scope, source=part, depth=depth + 1)
             return
+        made = _made_for_each(source) if not starred else None
+        if made is not None:
+            for item in target.elts:
+                self.bind(item, value_of(made), line, scope, source=made, depth=depth + 1)
+            return
         for index, item in enumerate(target.elts):
             key = None if starred else str(index)
             self.bind(item, Element(value, key), line, scope, depth=depth + 1)
@@ -233,6 +238,23 @@ class TargetBinder:
                     stack.extend((inner, OPAQUE) for inner in (*patterns, *keyword_patterns))
                 case _:
                     pass
+
+
+def _made_for_each(source: ast.expr | None) -> ast.expr | None:
+    """Return the call that a comprehension makes for each element, if all are alike, else None."""
+    match source:
+        case (
+            ast.GeneratorExp(elt=ast.Call() as made, generators=generators)
+            | ast.ListComp(elt=ast.Call() as made, generators=generators)
+        ):
+            bound = {name for one in generators for name in _names(one.target)}
+            return made if bound.isdisjoint(_names(made)) else None
+        case _:
+            return None
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def _attribute_named(name: str, text: str, value: ast.expr) -> ast.expr:
