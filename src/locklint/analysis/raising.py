@@ -38,7 +38,7 @@ from locklint.ir.operands import defined_path, used_paths
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
 from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
-from locklint.models.plain_values import gives_itself
+from locklint.models.plain_values import begins_at_once, gives_itself
 
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
@@ -133,6 +133,8 @@ def _call(call: Call, raises: Raises) -> Grade:
         others = [each for key in call.overrides if (each := raises(key, call)) is not None]
         return max(own, Grade.POSSIBLE) if any(each >= Grade.POSSIBLE for each in others) else own
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
+        return Grade.NEVER
+    if call.use is Use.ENTERED and call.external is not None and begins_at_once(call.external):
         return Grade.NEVER
     if _encodes(call):
         return Grade.POSSIBLE

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from locklint.analysis.catching import is_expected, is_kind_of, names_of
+from locklint.analysis.entering import begins_quietly
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight
 from locklint.analysis.named_errors import (
     GradedInstructions,
@@ -32,6 +33,7 @@ from locklint.ir.instruction import (
     Exit,
     HandOver,
     Instruction,
+    Manager,
     Notify,
     Operand,
     Operate,
@@ -91,6 +93,7 @@ class FunctionSteps:
         self._all: dict[BlockId, Steps] = {}
         self._changing: dict[BlockId, Steps] = {}
         self._generators: dict[AccessPath, Grade] | None = None
+        self._quiet: dict[Operand, bool] = {}
         self._expected: set[Span] = set()
         self._failing: set[Span] = set()
         self._look_at_tests()
@@ -176,6 +179,8 @@ class FunctionSteps:
                         return Grade.NEVER  # The body of the coroutine raises: see its call.
         if self._failing and isinstance(instruction, Release) and instruction.span in self._failing:
             return Grade.ACQUIRE
+        if self._begins_quietly(instruction):
+            return Grade.NEVER
         likely = grade(instruction, self._function, self._raises)
         if isinstance(instruction, Operate) and instruction.kind is OperateKind.ITERATE:
             return max(likely, self._body_raises(instruction.values))
@@ -200,13 +205,36 @@ class FunctionSteps:
         """Return whether the task may be cancelled, or the generator closed, at an instruction."""
         match instruction:
             case Await(form=form):
-                return form is not AwaitForm.YIELD
+                return form is not AwaitForm.YIELD and not self._begins_quietly(instruction)
             case Call(use=Use.AWAITED, result=result):
                 return result in self._own_awaited
             case Yield():
                 return self.grade(instruction) > Grade.UNLIKELY
             case _:
                 return False
+
+    def _begins_quietly(self, instruction: Instruction) -> bool:
+        """Return whether an instruction begins a `with` that neither raises then nor waits."""
+        match instruction:
+            case Await(form=AwaitForm.WITH, value=context) | Enter(context=context):
+                known = self._quiet.get(context)
+                if known is None:
+                    manager = self._entered.get(context)
+                    known = begins_quietly(manager, self._lookup, self._raises)
+                    self._quiet[context] = known
+                return known
+            case _:
+                return False
+
+    @cached_property
+    def _entered(self) -> dict[Operand, Manager | None]:
+        """The context managers of the function, by what is entered."""
+        return {
+            each.context: each.manager
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Enter)
+        }
 
     def suspends(self, await_: Await) -> bool:
         """Return whether an `await` may suspend by itself: the awaited coroutine is not known."""

@@ -135,6 +135,20 @@ def gives_itself(name: str) -> bool:
     return name in _OBJECTS or name == "os.scandir"
 
 
+_ENTERED_AT_ONCE = frozenset(
+    "anyio.CancelScope anyio.create_task_group anyio.fail_after anyio.move_on_after"
+    " async_timeout.timeout async_timeout.timeout_at asyncio.TaskGroup asyncio.timeout"
+    " asyncio.timeout_at contextlib.aclosing contextlib.closing trio.CancelScope trio.fail_after"
+    " trio.move_on_after trio.open_nursery".split()
+)
+"""Library functions that give what a `with` enters without a wait or an exception."""
+
+
+def begins_at_once(name: str) -> bool:
+    """Return whether a `with` on what a library function gives begins without an interruption."""
+    return name in _ENTERED_AT_ONCE
+
+
 def is_true(name: str) -> bool:
     """Return whether what a call of a library function gives is always true."""
     return name in _OBJECTS
