@@ -59,10 +59,12 @@ class _Asked(NamedTuple):
     """The object in question: ``is_it`` tells whether a path of a function leads to it.
 
     ``is_queue``: an item of it is waited for, which others may take as soon as they get the lock.
+    Objects of one ``name`` are the same.
     """
 
     is_it: _Is
     is_queue: bool
+    name: object
 
 
 class Ended:
@@ -71,6 +73,8 @@ class Ended:
     def __init__(self, graph: CallGraph) -> None:
         self._graph = graph
         self._facts: dict[str, _Facts] = {}
+        self._known: dict[tuple[object, ...], bool] = {}
+        self._told: dict[tuple[object, ...], bool] = {}
 
     def is_over(self, key: str, wait: Span) -> bool:
         """Return whether a wait of a function is reached only after what it waits for has ended."""
@@ -118,7 +122,7 @@ class Ended:
                     return True
         # What is taken from a container has ended if all in the container have.
         return any(
-            self._is_known(facts, block, index, _Asked(each.__eq__, is_queue), depth)
+            self._is_known(facts, block, index, _Asked(each.__eq__, is_queue, each), depth)
             for each in sorted(sources)
         )
 
@@ -126,6 +130,15 @@ class Ended:
         self, facts: _Facts, block: BasicBlock, index: int, asked: _Asked, depth: int
     ) -> bool:
         """Return whether each path to an instruction makes sure that an object has ended."""
+        place = (facts.function.key, block.id, index, asked.name, asked.is_queue, depth)
+        known = self._known.get(place)
+        if known is None:
+            known = self._known[place] = self._find_known(facts, block, index, asked, depth)
+        return known
+
+    def _find_known(
+        self, facts: _Facts, block: BasicBlock, index: int, asked: _Asked, depth: int
+    ) -> bool:
         told = facts.last_in(block, asked, index)
         if told is not None:
             return told
@@ -181,6 +194,15 @@ class Ended:
         """Return whether a value is true, or false, only if an object has ended."""
         if depth == 0 or not isinstance(value, AccessPath):
             return False
+        question = (facts.function.key, value, outcome, asked.name, asked.is_queue, depth)
+        told = self._told.get(question)
+        if told is None:
+            told = self._told[question] = self._is_told(facts, value, outcome, asked, depth)
+        return told
+
+    def _is_told(
+        self, facts: _Facts, value: AccessPath, outcome: bool, asked: _Asked, depth: int
+    ) -> bool:
         if outcome and facts.is_code(value, asked):
             return True
         for call in facts.calls.get(value, ()):
@@ -209,7 +231,8 @@ class Ended:
             if edge.span != call.span or edge.callee not in call.targets:
                 continue
             inner = self._of(edge.callee)
-            there = _Asked(_as_called(edge.binding, facts, asked.is_it), asked.is_queue)
+            is_it = _as_called(edge.binding, facts, asked.is_it)
+            there = _Asked(is_it, asked.is_queue, (id(edge), asked.name))
             for block in inner.function.blocks.values() if inner.tells else ():
                 if not isinstance(block.terminator, Return):
                     continue
