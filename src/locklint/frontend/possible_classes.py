@@ -6,7 +6,6 @@ nothing says which one it is, each is possible.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -48,6 +47,9 @@ from locklint.ir.access_path import AccessPath, ResultField, as_written, is_set_
 _MAX_HOPS = 4
 """The largest number of bindings and calls in a row through which an object is followed."""
 
+_FALSE = frozenset(("False", "None", "0", "0.0", "''", "b''"))
+"""The texts of constants that are false."""
+
 Exact = frozenset[ClassRef]
 
 
@@ -75,12 +77,14 @@ class PossibleClasses:
                 if len(family) > MAX_SUBCLASSES:
                     kept.append(kind)
                     continue
-                possible = [
-                    cls
-                    for cls in family
-                    if all(self._admits(test, classes, cls) for test, classes in tests)
-                ]
-                excluded.update(cls for cls in family if cls not in possible)
+                left_out: set[ClassRef] = set()
+                for test, classes in tests:
+                    others = [cls for cls in family if not self._admits(test, classes, cls)]
+                    # A value that seems to be the same in all classes may be a computed one.
+                    if isinstance(test, OfClass) or len(others) < len(family):
+                        left_out.update(others)
+                excluded |= left_out
+                possible = [cls for cls in family if cls not in left_out]
                 kept += [replace(kind, cls=cls) for cls in self._roots(possible)]
             elif all(_admits_outside(test, classes, kind, types) for test, classes in tests):
                 kept.append(kind)
@@ -115,29 +119,19 @@ class PossibleClasses:
                 text = self._constant(cls, name)
                 if text is None:
                     return True
-                value = ast.literal_eval(text)
-                return (value == constant.value if constant else bool(value)) is outcome
+                is_so = text == repr(constant.value) if constant else text not in _FALSE
+                return is_so is outcome
 
     def _constant(self, cls: ClassRef, name: str) -> str | None:
-        """Return the text of the constant that an attribute of all objects of a class is, or None.
-
-        A property may give it.
-        """
+        """Return the text of the constant that all objects of a class have there, or None."""
         inference = self._inference
         slot = inference.attributes.slot(cls, name)
-        values: list[Value]
-        if slot.method is not None:
-            if slot.places or not inference.attributes.is_property(slot.method):
-                return None
-            values = list(slot.method.decl.returns)
-        else:
-            bound = [place for place in slot.places if not place.binding.is_declaration]
-            if not bound or not all(place.on_class for place in bound):
-                return None
-            if any(inference.project.attribute_stores(name)):
-                return None
-            values = [each.binding.value for each in bound if each.owner == bound[0].owner]
-        match values:
+        bound = [place for place in slot.places if not place.binding.is_declaration]
+        if slot.method is not None or not bound or not all(place.on_class for place in bound):
+            return None
+        if any(inference.project.attribute_stores(name)):
+            return None
+        match [each.binding.value for each in bound if each.owner == bound[0].owner]:
             case [Literal(text=text)]:
                 return text
             case _:
