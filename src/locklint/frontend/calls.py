@@ -63,7 +63,8 @@ class Calls:
     def callee_types(self, call: CallValue, scope: Scope) -> Types:
         """Return the types of a callee; ``super()`` is resolved here, where its place is known."""
         if isinstance(call.callee, Ref) and call.callee.names == ("super",):
-            found = super_type(scope)
+            after = call.arguments[:1]
+            found = super_type(scope, self.evaluator.value(after[0], scope) if after else ())
             if found is not None:
                 return (CallableType((found,)),)
         return self.evaluator.value(call.callee, scope)

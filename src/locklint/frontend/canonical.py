@@ -11,8 +11,10 @@ import ast
 from collections.abc import Iterable
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from locklint.frontend.inference import Inference
-from locklint.frontend.receivers import declares, is_method, super_type
+from locklint.frontend.receivers import declares, is_method
 from locklint.frontend.slots import Place
 from locklint.frontend.value_types import (
     ContainerMethod,
@@ -25,6 +27,7 @@ from locklint.frontend.value_types import (
     Types,
     alias_target,
     scope_of,
+    without_unknown,
 )
 from locklint.index.build_values import value_of
 from locklint.index.declarations import (
@@ -115,8 +118,10 @@ class Walker:
         if isinstance(last, BeyondBound):
             return ()
         if path.is_of_super_call and len(path.fields) == 1:
-            found = super_type(scope)
-            return (found,) if found is not None else ()
+            call = _call_value(last.arguments) if isinstance(last, ResultField) else None
+            if call is None:
+                return ()
+            return without_unknown(inference.value(replace(call, callee=Ref(("super",))), scope))
         holder = self.types(scope, path.parent())
         if isinstance(last, ResultField):
             return inference.calls.call_all(holder, call_value(last.arguments), scope)

@@ -37,7 +37,7 @@ from locklint.frontend.value_types import (
     scope_of,
 )
 from locklint.index.declarations import CallValue, FunctionDecl, Literal, Ref, Value
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, ResultField, Root
 from locklint.models.registrations import FINALIZER
 from locklint.models.spawns import PROCESS_CLASSES, THREAD_CLASSES
 
@@ -363,9 +363,19 @@ class Dispatch:
         if not isinstance(receiver, InstanceType) or path.is_of_super:
             return  # Called through the class, it is that one and no other.
         cls = receiver.cls
-        method = self.inference.attributes.method
+        method, name = self.inference.attributes.method, function.decl.name
+        if path.root is Root.LOCAL and len(path.fields) == 1:
+            holders = self.inference.name(path.root_name, scope)
+            if any(isinstance(kind, SuperType) for kind in holders):
+                return
+        if (
+            path.name != name
+            and path.fields
+            and self.inference.attributes.binds(receiver, path.name)
+        ):
+            name = path.name  # The class gives the method another name.
         for subclass in self._possible_classes(scope, path, cls):
-            other = method(subclass, function.decl.name)
+            other = method(subclass, name)
             if other is not None and other.key != function.key and not other.decl.is_abstract:
                 yield other
 
@@ -376,6 +386,12 @@ class Dispatch:
             return
         project = self.inference.project
         own = ClassRef(scope.path, decl.class_name, scope.index)
+        match path.fields:
+            case (ResultField(arguments=str() as text), *_) if text:
+                if text.partition(",")[0] != own.decl.name:
+                    return  # `super(Other, self)`.
+            case _:
+                pass
         for subclass in project.subclasses(own):
             line = [one for one in project.mro(subclass) if isinstance(one, ClassRef)]
             for ancestor in line[line.index(own) + 1 :] if own in line else ():

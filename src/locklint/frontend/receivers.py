@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from locklint.frontend.value_types import ClassRef, Scope, SuperType
+from locklint.frontend.value_types import ClassRef, ClassType, Scope, SuperType, Types
 from locklint.index.declarations import FunctionDecl, Ref
 
 _CLASS_METHODS = frozenset(("__new__", "__init_subclass__", "__class_getitem__"))
@@ -38,12 +38,19 @@ def takes_class(decl: FunctionDecl) -> bool:
     )
 
 
-def super_type(scope: Scope) -> SuperType | None:
-    """Return the value of ``super()`` in a function of a class; None outside of one."""
+def super_type(scope: Scope, after: Types = ()) -> SuperType | None:
+    """Return the value of ``super()`` in a function of a class; None outside of one.
+
+    ``after`` is the class that ``super(Safe, self)`` names, if it is known.
+    """
     decl = scope.decl
     while decl is not None:
         if decl.class_name and is_method(decl):
-            cls = ClassRef(scope.path, decl.class_name, scope.index)
+            match after:
+                case (ClassType(cls=cls),):
+                    pass
+                case _:
+                    cls = ClassRef(scope.path, decl.class_name, scope.index)
             return SuperType(cls, takes_class(decl))
         decl = scope.index.functions.get(decl.parent) if decl.parent else None
     return None
