@@ -75,12 +75,14 @@ class DataGuards:
         sources: Mapping[str, SourceFile],
         unseen_callers: frozenset[str],
         called_by_constructors: frozenset[str],
+        called_with_lock: frozenset[str],
     ) -> None:
         self._data = data
         self._graph = graph
         self._sources = sources
         self._unseen_callers = unseen_callers
         self._called_by_constructors = called_by_constructors
+        self._called_with_lock = called_with_lock
 
     @cached_property
     def guarded(self) -> tuple[GuardedDatum, ...]:
@@ -111,7 +113,7 @@ class DataGuards:
             if one.key in seen:
                 continue
             seen.add(one.key)
-            if says_caller_holds(one, self._sources):
+            if one.key in self._called_with_lock or says_caller_holds(one, self._sources):
                 return True
             if one.name.startswith("_") and not one.name.endswith("__"):
                 callers = [

@@ -75,6 +75,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     whose methods are called, ``fields`` what their attributes lead to. ``declared_orders`` are
     those of the settings and of comments, ``odd_orders`` the comments that declare none although
     they are meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
+    ``called_with_lock`` the methods that a library calls with a lock of their object held, with
+    what they call on the object,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
     callers which were not lowered, ``called_by_constructors`` those that nothing else calls, by
     their bare names. ``unseen_releases`` are the paths whose unknown object is
@@ -99,6 +101,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     declared_orders: tuple[DeclaredOrder, ...] = ()
     odd_orders: tuple[OddOrder, ...] = ()
     log_handlers: LogHandlers = LogHandlers()
+    called_with_lock: frozenset[str] = frozenset()
     module_calls: frozenset[str] = frozenset()
     unseen_callers: frozenset[str] = frozenset()
     called_by_constructors: frozenset[str] = frozenset()
@@ -171,6 +174,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             self.sources,
             self.unseen_callers,
             self.called_by_constructors,
+            self.called_with_lock,
         )
 
     @cached_property
@@ -382,6 +386,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
                 self.released_elsewhere,
                 self.sources,
                 self.unseen_callers,
+                self.called_with_lock,
             )
         )
 

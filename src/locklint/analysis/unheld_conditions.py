@@ -84,13 +84,14 @@ def unheld_uses(
     elsewhere: ReleasedElsewhere,
     sources: Mapping[str, SourceFile],
     unseen_callers: frozenset[str],
+    called_with_lock: frozenset[str],
 ) -> Iterator[UnheldUse]:
     """Yield one for each place; ``every`` are the states of all functions, in order.
 
     ``unseen_callers`` are the functions that code may call which was not lowered. Such code holds
-    no lock, and nothing that holds one leads to it.
+    no lock, and nothing that holds one leads to it. ``called_with_lock``: see `Program`.
     """
-    callers = _Callers(every, graph, elsewhere, sources, unseen_callers)
+    callers = _Callers(every, graph, elsewhere, sources, unseen_callers, called_with_lock)
     for states in every:
         if not states.complete or not states.used:
             continue
@@ -153,8 +154,10 @@ class _Callers:
         elsewhere: ReleasedElsewhere,
         sources: Mapping[str, SourceFile],
         unseen_callers: frozenset[str],
+        called_with_lock: frozenset[str],
     ) -> None:
         self._unseen_callers = unseen_callers
+        self._called_with_lock = called_with_lock
         self._graph = graph
         self._elsewhere = elsewhere
         self._sources = sources
@@ -184,6 +187,8 @@ class _Callers:
         if not all(_releases_itself(each, lock.identity) for each in takers):
             return True
         reached = self._ancestors(function.key)
+        if not reached.isdisjoint(self._called_with_lock):
+            return True
         if len(reached) == 1 and not self._begins(function):
             return True  # Nothing that is known calls it.
         for key in sorted(reached):

@@ -311,6 +311,7 @@ def analyse(
         hierarchy=inputs.hierarchy(),
         fields=inputs.fields(),
         log_handlers=inputs.log_handlers(),
+        called_with_lock=inputs.called_with_lock(),
         module_calls=inputs.module_calls(),
         unseen_callers=inputs.unseen_callers(),
         called_by_constructors=inputs.called_by_constructors(),

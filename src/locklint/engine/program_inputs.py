@@ -205,6 +205,12 @@ class ProgramInputs:
 
         return log_handlers(self._resolver.inference, self._resolver.attached)
 
+    def called_with_lock(self) -> frozenset[str]:
+        """The methods that a library calls with a lock of their object held."""
+        from locklint.frontend.locked_methods import called_with_lock
+
+        return called_with_lock(self._resolver.inference)
+
     def module_calls(self) -> frozenset[str]:
         """The functions that the code of their own module calls, by its bare names.
 
