@@ -22,6 +22,7 @@ from locklint.ir.instruction import (
     Operand,
 )
 from locklint.ir.lock import LOCKING, Exactness, LockRef
+from locklint.models.events import WAKES
 
 _NO_MANAGER = ContextManager()
 
@@ -175,6 +176,8 @@ class Operands:
         lock = self.lock(path.parent())
         if lock is None or path.name in lock.api.owned_attributes:
             return None
+        if path.name in WAKES and path.name not in LOCKING and self.callee(path).targets:
+            return None  # A subclass of the program has a method of its own in its place.
         return (lock, path.name)
 
     def possible_methods(self, path: AccessPath | None) -> Iterator[LockRef]:
