@@ -61,6 +61,11 @@ def logging_cycles(
                     continue
                 name = lock_name(held.lock)
                 for asks in asking.get(name, ()):
+                    asked = asks.event.lock
+                    if asked is None or not composition.receivers.have_one_object(
+                        pair, held, asks, asked
+                    ):
+                        continue
                     is_run = asks.function not in log_handlers.attached or _runs(graph, pair, asks)
                     if is_run and _may_meet(pair, asks, threads):
                         *_, last = asks.chain()

@@ -10,9 +10,11 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.critical_pair import CriticalPair
+from locklint.analysis.events import Held
 from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.cfg import Function
 from locklint.ir.hierarchy import Classes, Field, Fields, Hierarchy, Holder, both
-from locklint.ir.lock import LockRef
+from locklint.ir.lock import Exactness, LockRef
 
 
 class Kin(msgspec.Struct, frozen=True):
@@ -86,6 +88,25 @@ class Receivers:
             return Holder()
         parent = lock.path.parent()
         return Holder(None, self._age(pair.function, parent), self._field(pair.function, parent))
+
+    def have_one_object(
+        self, pair: CriticalPair, held: Held, other: CriticalPair, asked: LockRef
+    ) -> bool:
+        """Return whether a lock that a pair holds may be the one that another pair asks for.
+
+        Their objects may be of classes that have none in common.
+        """
+        if asked.exactness is Exactness.ONE:
+            return True
+        holder = self.holder(pair, held.lock, held.holder)
+        return not holder.is_other_than(self.holder(other, asked, other.event.holder))
+
+    def is_object_of(self, pair: CriticalPair, held: Held, function: Function) -> bool:
+        """Return whether a lock that a pair holds may be that of the object of a method."""
+        if held.lock.exactness is Exactness.ONE:
+            return True
+        holder = self.holder(pair, held.lock, held.holder)
+        return not holder.is_other_than(Holder(self._hierarchy.runners.get(function.key)))
 
     def told(self, kin: Kin, pair: CriticalPair, lock: LockRef, known: Holder | None) -> Holder:
         """Return the same facts as seen from the caller whose call ``kin`` describes."""

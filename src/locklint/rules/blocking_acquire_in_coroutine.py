@@ -80,7 +80,7 @@ from collections.abc import Iterator
 
 from locklint.analysis.critical_pair import CriticalPair, is_known
 from locklint.analysis.deadlock_story import Story
-from locklint.analysis.events import Taken
+from locklint.analysis.events import Held, Taken
 from locklint.analysis.program import Program
 from locklint.analysis.story import display_name, step
 from locklint.core.diagnostic import Diagnostic, Severity, StepRole
@@ -145,23 +145,30 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 )
 
 
-def _held_for_long(program: Program) -> dict[str, list[CriticalPair]]:
+def _held_for_long(program: Program) -> dict[str, list[tuple[CriticalPair, Held]]]:
     """Return the pairs in which a function holds a lock and waits or awaits, by the lock."""
-    found: dict[str, list[CriticalPair]] = defaultdict(list)
+    found: dict[str, list[tuple[CriticalPair, Held]]] = defaultdict(list)
     for key in sorted(program.composition.pairs):
         for pair in program.composition.pairs[key]:
             if pair.event.kind in _DOES and not pair.is_concurrent:
                 for held in pair.held:
                     if is_known(held.lock) and held.lock.kind.role is not LockRole.SEMAPHORE:
-                        found[held.lock.identity].append(pair)
+                        found[held.lock.identity].append((pair, held))
     return found
 
 
 def _holder(
-    program: Program, function: Function, taken: Taken, pairs: list[CriticalPair]
+    program: Program, function: Function, taken: Taken, pairs: list[tuple[CriticalPair, Held]]
 ) -> CriticalPair | None:
     """Return the shortest chain of calls by which another function holds a lock for long."""
-    beside = [each for each in pairs if _runs_beside(program, function, taken, each)]
+    is_own = taken.lock.path.is_own_attribute
+    receivers = program.composition.receivers
+    beside = [
+        each
+        for each, held in pairs
+        if _runs_beside(program, function, taken, each)
+        and (not is_own or receivers.is_object_of(each, held, function))
+    ]
     return min(beside, key=lambda each: (each.depth, each.function, each.rank()), default=None)
 
 
