@@ -37,6 +37,7 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
     ``receiver_classes`` and ``excluded_classes``: see `Call`. ``dispatched``: the class of the
     receiver decides what is called, which is not so for ``super().close()`` and
     ``Base.close(self)``. ``parameter`` is the one that holds what is called, if one does.
+    ``limited``: see `Call`.
     """
 
     caller: str
@@ -53,6 +54,7 @@ class Edge(msgspec.Struct, frozen=True, eq=False):
     excluded_classes: tuple[str, ...]
     dispatched: bool
     parameter: str
+    limited: bool = False
 
 
 class CallGraph:
@@ -113,6 +115,7 @@ class CallGraph:
                 called.call.excluded_classes if called.call is not None else (),
                 _is_dispatched(called),
                 _parameter(called),
+                called.call is not None and called.call.limited,
             )
 
     def held(

@@ -341,6 +341,8 @@ class Composition:
             holder = self.receivers.told(kin, pair, event.lock, event.holder)
             if event.waits_if:
                 event = _decided(event, called.binding)
+            if called.limited and event.kind is EventKind.ACQUIRE and lock.kind.is_async:
+                event = replace(event, kind=EventKind.TRY)
             return replace(event, lock=lock, holder=holder)
         if event.path is not None:
             return replace(event, path=called.binding.path(event.path))

@@ -125,6 +125,7 @@ class Calls:
         same = (
             tuple([key_text(each.lock, each.mode) for each in edge.held]),
             edge.released,
+            edge.limited,
             tuple([each for each in requires if each.kind is RequirementKind.CALLS]),
             own and edge.binding.roots.get(own),
         )

@@ -18,6 +18,7 @@ from locklint.frontend.implicit_calls import ImplicitCalls
 from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Callee, Collection, Resolver
 from locklint.frontend.spawning import registrations, spawns
+from locklint.frontend.time_limits import is_scope, with_time_limits
 from locklint.index.build_lock_use import GIVES_ON
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
@@ -70,6 +71,7 @@ from locklint.models.iterators import never_ends
 from locklint.models.processes import copied_arguments
 from locklint.models.spawns import spawner
 from locklint.models.table import LockTable
+from locklint.models.time_limits import moves_on
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
@@ -150,6 +152,7 @@ class EffectPass:
                 elif isinstance(instruction, Enter) and instruction.result is not None:
                     self._opened.add(instruction.result)
         blocks: dict[BlockId, BasicBlock] = {}
+        has_limits = False
         for block in function.blocks.values():
             instructions: list[Instruction] = []
             self._operands.begin(block.id)
@@ -157,13 +160,14 @@ class EffectPass:
                 for rewritten in self._rewrite(instruction):
                     _drop_reads(instructions, rewritten)
                     instructions.append(rewritten)
+                    has_limits = has_limits or (function.is_async and is_scope(rewritten))
                     instructions.extend(self._implicit.of(rewritten))
                 self._operands.pass_by(instruction)
             terminator = self._terminator(block, instructions)
             blocks[block.id] = msgspec.structs.replace(
                 block, instructions=tuple(instructions), terminator=terminator
             )
-        return msgspec.structs.replace(
+        function = msgspec.structs.replace(
             function,
             blocks=blocks,
             api_uses=tuple(sorted(set(self._uses), key=lambda use: (use.span, use.kind.value))),
@@ -173,6 +177,7 @@ class EffectPass:
             enclosed=self._operands.enclosed,
             kept=tuple(each for kept in self._kept.values() for each in kept.items()),
         )
+        return with_time_limits(function) if has_limits else function
 
     # -- instructions -----------------------------------------------------------------------
 
@@ -673,6 +678,9 @@ class EffectPass:
                 manager = self._manager(context)
                 call = self._definitions.call(context) if isinstance(context, AccessPath) else None
                 is_test = _is_test(call)
+                if manager is not None and manager.external is not None:
+                    if moves_on(manager.external, is_bound=True):
+                        return block.terminator  # See `time_limits`.
                 if is_test or (manager is not None and manager.external == "contextlib.suppress"):
                     types = self._suppressed(call)
                     if is_test:

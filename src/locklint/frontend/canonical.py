@@ -118,7 +118,7 @@ class Walker:
         if isinstance(last, BeyondBound):
             return ()
         if path.is_of_super_call and len(path.fields) == 1:
-            call = _call_value(last.arguments) if isinstance(last, ResultField) else None
+            call = call_value(last.arguments) if isinstance(last, ResultField) else None
             if call is None:
                 return ()
             return without_unknown(inference.value(replace(call, callee=Ref(("super",))), scope))

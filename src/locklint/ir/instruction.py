@@ -143,7 +143,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     the attribute of `self` that keeps what is called, or the parameter that is called, if that is
     not known otherwise; ``observed_in`` is the one that keeps the objects whose methods a loop
     calls. ``blocks`` is the name by which the settings say that the call may take long.
-    ``is_hook``, ``possible`` and ``excluded_classes``: see `resolver.Callee`.
+    ``is_hook``, ``possible`` and ``excluded_classes``: see `resolver.Callee`. ``limited``: a task
+    does not wait longer in it than for some time.
     """
 
     span: Span
@@ -170,6 +171,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     is_hook: bool = False
     possible: tuple[str, ...] = ()
     excluded_classes: tuple[str, ...] = ()
+    limited: bool = False
 
     @property
     def value(self) -> AccessPath | None:
