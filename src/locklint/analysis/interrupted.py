@@ -16,6 +16,7 @@ from locklint.analysis.interruptions import Holder, Interruptions
 from locklint.analysis.paths import tested_paths
 from locklint.analysis.sections import held_after
 from locklint.analysis.self_deadlock import held_again, waits_for_itself
+from locklint.analysis.thread_tests import ThreadTests
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import (
@@ -83,13 +84,19 @@ _Verdict: TypeAlias = Callable[[Entry, CriticalPair, LockRef], "Interrupted | No
 
 
 def locked_in_handlers(
-    composition: Composition, graph: CallGraph, interruptions: Interruptions
+    composition: Composition,
+    graph: CallGraph,
+    interruptions: Interruptions,
+    tests: ThreadTests,
 ) -> Iterator[Interrupted]:
     """Return the waits of signal handlers for locks that the main thread may hold."""
 
     def verdict(entry: Entry, pair: CriticalPair, lock: LockRef) -> Interrupted | None:
         doubtful: Interrupted | None = None
         for holder in interruptions.holders(lock, entry):
+            key = holder.function.key
+            if tests.decide(key, holder.span) or tests.guard(key):
+                continue  # It may be for all threads but the main one.
             if _excludes(holder, pair) and _may_be_in_main_thread(holder, pair, graph):
                 proven = interruptions.is_certain(entry, holder) and _is_sure(pair, lock)
                 found = Interrupted(entry, pair, lock, holder, proven)

@@ -49,6 +49,7 @@ from locklint.analysis.self_deadlock import (
 from locklint.analysis.signals import WaitingForSignal, waiting_for_signals
 from locklint.analysis.summary import Summary
 from locklint.analysis.suspended import Suspended, suspended
+from locklint.analysis.thread_tests import ThreadTests
 from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.unheld_conditions import UnheldUse, unheld_uses
@@ -117,6 +118,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def call_graph(self) -> CallGraph:
         """Return the calls between functions."""
         return CallGraph(self.states, self.summaries, self.fields.given)
+
+    @cached_property
+    def thread_tests(self) -> ThreadTests:
+        """Return the tests of which thread runs a function."""
+        return ThreadTests(self.call_graph)
 
     @cached_property
     def composition(self) -> Composition:
@@ -213,7 +219,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def self_deadlocks(self) -> tuple[SelfDeadlock, ...]:
         """Return the places where a thread waits for a lock that it holds."""
-        found = self_deadlocks(self.composition, self.call_graph, self.back_references)
+        found = self_deadlocks(
+            self.composition, self.call_graph, self.back_references, self.thread_tests
+        )
         return (
             *(each for each in found if not (each.in_child and self._is_handled_at_fork(each))),
             *handler_deadlocks(self.composition, self.log_handlers.own_lock),
@@ -274,7 +282,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def waiting_for_holders(self) -> tuple[WaitingForHolder, ...]:
         """Return the waits, with a lock held, for a thread that needs it."""
-        return tuple(waiting_for_holders(self.composition, self.call_graph))
+        return tuple(waiting_for_holders(self.composition, self.call_graph, self.thread_tests))
 
     @cached_property
     def waiting_for_signals(self) -> tuple[WaitingForSignal, ...]:
@@ -296,7 +304,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def locked_in_handlers(self) -> tuple[Interrupted, ...]:
         """Return the waits of signal handlers for locks that the main thread may hold."""
-        return tuple(locked_in_handlers(self.composition, self.call_graph, self.interruptions))
+        return tuple(
+            locked_in_handlers(
+                self.composition, self.call_graph, self.interruptions, self.thread_tests
+            )
+        )
 
     @cached_property
     def locked_in_finalizers(self) -> tuple[Interrupted, ...]:

@@ -15,6 +15,7 @@ from locklint.analysis.events import Held, LockStates, Manner
 from locklint.analysis.expected import is_expected
 from locklint.analysis.guards import can_be_passed_by
 from locklint.analysis.hand_off import may_be_lost
+from locklint.analysis.thread_tests import ThreadTests
 from locklint.core.diagnostic import Confidence
 from locklint.core.source import Span
 from locklint.ir.access_path import TAKEN_FROM, Root
@@ -39,7 +40,10 @@ class SelfDeadlock(msgspec.Struct, frozen=True, eq=False):
 
 
 def self_deadlocks(
-    composition: Composition, graph: CallGraph, back_references: frozenset[tuple[str, str]]
+    composition: Composition,
+    graph: CallGraph,
+    back_references: frozenset[tuple[str, str]],
+    tests: ThreadTests,
 ) -> Iterator[SelfDeadlock]:
     """Return all of them, by function and place; one for each place and lock."""
     for key in sorted(composition.pairs):
@@ -54,6 +58,8 @@ def self_deadlocks(
             function, since = graph.function(key), held.since
             if is_expected(function, pair.span, ()):
                 continue  # Some locks raise where others deadlock.
+            if _is_for_others(pair, held, tests):
+                continue
             proven = (
                 same
                 and pair.certain
@@ -156,6 +162,23 @@ def _may_be_lost(pair: CriticalPair, held: Held, graph: CallGraph) -> bool:
             return may_be_lost(states, since)
         index -= len(link.held)
     return False
+
+
+def _is_for_others(pair: CriticalPair, held: Held, tests: ThreadTests) -> bool:
+    """Return whether a test of the thread, passed with the lock held, decides on the acquire.
+
+    The thread that holds the lock may be another one than those that pass it.
+    """
+    index = pair.all_held().index(held)
+    links = pair.chain()
+    for link in links:
+        if index < len(link.held):
+            since = link.held[index].since
+            if tests.decide(link.function, link.span, None if since is None else since.span):
+                return True
+            break
+        index -= len(link.held)
+    return any(tests.decide(link.function, link.span) for link in links)
 
 
 def _is_used_as_lock(states: LockStates, held: Held) -> bool:

@@ -15,6 +15,7 @@ from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.last_sections import LastSections
 from locklint.analysis.lock_name import lock_name
+from locklint.analysis.thread_tests import ThreadTests
 from locklint.core.source import Span
 from locklint.ir.access_path import RESULT, AccessPath, ElementField, Field, ResultField, Root
 from locklint.ir.cfg import Function, split_key
@@ -41,7 +42,9 @@ class WaitingForHolder(msgspec.Struct, frozen=True, eq=False):
     proven: bool
 
 
-def waiting_for_holders(composition: Composition, graph: CallGraph) -> Iterator[WaitingForHolder]:
+def waiting_for_holders(
+    composition: Composition, graph: CallGraph, tests: ThreadTests
+) -> Iterator[WaitingForHolder]:
     """Return all of them, one for each waiting place and lock, by function and place."""
     places = _Places(graph)
     last = LastSections(composition, graph)
@@ -51,6 +54,8 @@ def waiting_for_holders(composition: Composition, graph: CallGraph) -> Iterator[
             if pair.event.kind is not EventKind.JOIN or not pair.held:
                 continue
             for one in _awaited(pair, places, composition, last):
+                if tests.decide_on(one.needs):
+                    continue  # The awaited thread may be the one that needs no lock.
                 place = (pair.span, lock_name(one.held.lock))
                 old = found.get(place)
                 if old is None or one.proven > old.proven:

@@ -209,6 +209,17 @@ def waited_for(states: Mapping[str, LockStates]) -> set[str]:
     return found
 
 
+def tested_around_locks(states: Mapping[str, LockStates]) -> set[str]:
+    """Return the functions whose results are tested by functions that acquire a lock."""
+    found: set[str] = set()
+    for one in states.values():
+        if one.calls and one.taken:
+            if "tested" not in one.derived:
+                one.derived["tested"] = _tested(one)
+            found |= one.derived["tested"]
+    return found
+
+
 def _tested(one: LockStates) -> set[str]:
     """Return the functions whose results one tests."""
     tested = {
@@ -412,6 +423,7 @@ __all__ = [
     "passing_on",
     "reached",
     "takes_what_is_passed",
+    "tested_around_locks",
     "waited_for",
 ]
 

@@ -26,6 +26,7 @@ from locklint.engine.demand import (
     possibly_called_while_holding,
     reached,
     takes_what_is_passed,
+    tested_around_locks,
     waited_for,
 )
 from locklint.engine.event_loops import (
@@ -50,7 +51,12 @@ from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.lock import ENTERING
 from locklint.ir.registration import Entry, Processes
 from locklint.models.calls import LOGGING_METHODS, DeclaredCalls
-from locklint.models.events import SIGNALS_FOR, names_about_loops, names_of_runners
+from locklint.models.events import (
+    NAMES_TELLING_THREAD,
+    SIGNALS_FOR,
+    names_about_loops,
+    names_of_runners,
+)
 from locklint.models.processes import names_about_processes
 from locklint.models.registrations import registering_names
 from locklint.models.spawns import PROCESS_MAKERS, SETTERS_OF_THREADS, THREAD_MAKERS
@@ -419,6 +425,7 @@ class WholeProgram:
                 unconditional |= awaited_under_lock(states)
             if EventKind.JOIN in self._wanted:
                 unconditional |= waited_for(states)
+            unconditional |= self._telling_threads(tested_around_locks(states) - known)
             fresh += self._on_demand(sorted(unconditional - known), None)
             if not fresh:
                 break
@@ -707,6 +714,17 @@ class WholeProgram:
             if reach is None or self._answer(file, partial(reach.reaches, key), False):
                 wanted.setdefault(index.path, set()).add(outermost(index, decl).qualname)
         return found + self._lowered(wanted)
+
+    def _telling_threads(self, keys: Iterable[str]) -> set[str]:
+        """Return those of some functions that look in which thread they run."""
+        found: set[str] = set()
+        for key in keys:
+            module, qualname = split_key(key)
+            index = self.project.by_key(module)
+            decl = None if index is None else index.functions.get(qualname)
+            if decl is not None and not NAMES_TELLING_THREAD.isdisjoint(decl.called):
+                found.add(key)
+        return found
 
     def _working(self, items: Iterable[_T]) -> Iterator[_T]:
         """The items, while what shows progress is kept alive."""

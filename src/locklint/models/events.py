@@ -180,6 +180,12 @@ TELLS_THREAD = frozenset(
 )
 """Calls by which a function finds out in which thread it runs, or if a loop runs there."""
 
+NAMES_TELLING_THREAD = frozenset(name.rpartition(".")[2] for name in TELLS_THREAD)
+"""The last names of these calls."""
+
+THREAD_LOCAL = "threading.local"
+"""The class whose attributes are others in each thread."""
+
 GIVES_NEW = frozenset(
     (
         "builtins.next",

@@ -72,8 +72,9 @@ if that may come before the registration of the handler. It is info if more than
 the lock, if only coroutines, or functions that the handler itself calls, hold the lock, or if they
 call nothing and repeat nothing while they do: CPython up to 3.13 runs no handler in between. A
 handler is not seen in a file that neither mentions a lock nor uses a class that has
-one. Locks inside an event or a queue are not looked at. A handler that lets signals be ignored, or
-blocks them, is taken to run only once.
+one. Code that holds the lock only after a test of which thread runs it is taken to be for other
+threads. Locks inside an event or a queue are not looked at. A handler that lets signals be ignored,
+or blocks them, is taken to run only once.
 
 ## References
 

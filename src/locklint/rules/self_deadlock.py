@@ -70,7 +70,8 @@ Parameters that are passed as literals (`self.close(locked=True)`) are followed 
 that use them. So are tests that the
 caller has made (`if request.action == "stop"`, `if key in self.jobs`), until the caller itself
 changes what it tested. Nothing is reported of a child of a fork if the file that makes the lock
-calls `os.register_at_fork`.
+calls `os.register_at_fork`, or where a test of which thread runs (`get_ident() == self._owner`),
+made with the lock held, decides on the acquire.
 
 There is no finding if another function releases the lock without having acquired it: then the lock
 is a signal, and the wait ends. If some iterations of a loop acquire the lock and others release it,
