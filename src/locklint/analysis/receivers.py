@@ -56,7 +56,8 @@ class Receivers:
             return Kin()
         runners = self._hierarchy.runners
         if called.dispatched:
-            needed = both(needed, runners.get(called.callee))
+            owners = self._hierarchy.owners.get(called.callee)
+            needed = both(needed, owners or runners.get(called.callee))
         receiver = called.binding.roots.get(own)
         if receiver is not None and receiver.root is Root.SELF and receiver.is_variable:
             here = runners.get(called.caller)

@@ -16,6 +16,7 @@ def hierarchy(inference: Inference, functions: Iterable[Function]) -> Hierarchy:
     """Return the known classes of some functions, and of the objects they call methods on."""
     families: dict[str, tuple[ClassRef, ...]] = {}
     runners: dict[str, Classes] = {}
+    owners: dict[str, Classes] = {}
     for function in functions:
         own = function.class_key if function.kind is FunctionKind.METHOD else ""
         for key in dict.fromkeys((own, *_receivers(function))):
@@ -23,10 +24,13 @@ def hierarchy(inference: Inference, functions: Iterable[Function]) -> Hierarchy:
                 families[key] = _family(inference, key)
         if families.get(own):
             runners[function.key] = _runners(inference, families[own], function)
+            if len(runners[function.key]) > 1:
+                found = _runners(inference, families[own], function, by_super=False)
+                owners[function.key] = found
     descendants = {
         key: frozenset([cls.key for cls in family]) for key, family in families.items() if family
     }
-    return Hierarchy(descendants, runners)
+    return Hierarchy(descendants, runners, owners)
 
 
 def _receivers(function: Function) -> Iterator[str]:
@@ -50,8 +54,14 @@ def _family(inference: Inference, key: str) -> tuple[ClassRef, ...]:
     return (cls, *heirs) if len(heirs) < MAX_SUBCLASSES else ()
 
 
-def _runners(inference: Inference, family: tuple[ClassRef, ...], function: Function) -> Classes:
-    """Return the classes whose instances run a method, themselves or by ``super()``."""
+def _runners(
+    inference: Inference,
+    family: tuple[ClassRef, ...],
+    function: Function,
+    *,
+    by_super: bool = True,
+) -> Classes:
+    """Return the classes whose instances run a method, themselves or, if so, by ``super()``."""
     name, qualname, module = function.name, function.called_name, split_key(function.key)[0]
     found: set[str] = set()
     for cls in family:
@@ -59,7 +69,7 @@ def _runners(inference: Inference, family: tuple[ClassRef, ...], function: Funct
         if (
             method is None
             or (method.index.key, method.qualname.partition("@")[0]) == (module, qualname)
-            or name in method.decl.called
+            or (by_super and name in method.decl.called)
         ):
             found.add(cls.key)
     return frozenset(found)

@@ -20,12 +20,13 @@ class Hierarchy(msgspec.Struct, frozen=True):
     """The classes of a program, as far as methods that matter are called on them.
 
     ``descendants`` gives a class, by its key, with all classes that descend from it, ``runners`` of
-    a method, by its key, those whose instances run it, themselves or by ``super()``. What is not in
-    them is not known.
+    a method, by its key, those whose instances run it, themselves or by ``super()``. ``owners`` are
+    those of several that run it if it is called on them. What is not in them is not known.
     """
 
     descendants: Mapping[str, Classes] = msgspec.field(default_factory=dict)
     runners: Mapping[str, Classes] = msgspec.field(default_factory=dict)
+    owners: Mapping[str, Classes] = msgspec.field(default_factory=dict)
 
     def instances_of(self, classes: Iterable[str]) -> Classes | None:
         """Return the classes of which instances of some classes may be; None: not known."""
