@@ -69,7 +69,7 @@ def _awaited(
     """The locks that are held in a wait and that what is waited for needs."""
     for key, spawn, is_named in places.awaited(pair):
         for needs, lock, held in _needed(pair, key, spawn, composition):
-            if last.tell(key, lock, pair):
+            if last.tell(key, lock, pair) or (spawn and places.exclude(pair, spawn, needs)):
                 continue
             is_same = is_named and _is_same(held.lock, lock)
             is_passed = spawn is not None and places.is_passed(pair, held, spawn, lock)
@@ -144,6 +144,28 @@ class _Places:
             if key not in named:
                 for each in self._graph.spawns.get(key) or self.processes.get(key) or (None,):
                     yield key, each, False
+
+    def exclude(self, pair: CriticalPair, spawn: Edge, needs: CriticalPair) -> bool:
+        """Return whether attributes that only constructors bind rule out the wait or the need."""
+        waiting, making = self._graph.function(pair.function), self._graph.function(spawn.caller)
+        if not pair.state or waiting.class_key != making.class_key:
+            return False
+        for test in needs.state:
+            here = test.named(spawn.binding.path)
+            if here is not None and here.path.is_own_attribute:
+                if any(map(here.excludes, pair.state)) and self._is_fixed(here.path):
+                    return True
+        return False
+
+    def _is_fixed(self, path: AccessPath) -> bool:
+        """Return whether nothing but constructors binds attributes of that name."""
+        return not any(
+            isinstance(each, Assign) and each.target.fields and each.target.last == path.last
+            for states in self._graph.states.values()
+            if states.function.name != "__init__"
+            for block in states.function.blocks.values()
+            for each in block.instructions
+        )
 
     @cached_property
     def processes(self) -> Mapping[str, Sequence[Edge]]:
