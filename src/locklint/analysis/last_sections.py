@@ -1,17 +1,19 @@
-"""Threads that say, in their last section of a lock, that they need the lock no longer.
+"""Threads that say, in their last section of a lock or after it, that they need the lock no longer.
 
 ``with self._lock: self._done = True`` at the end of a thread: code that holds the lock, and has
-found that ``self._done`` is true, may wait for the thread.
+found that ``self._done`` is true, may wait for the thread. So may code that has waited for
+``self._ready`` before, if the thread calls ``self._ready.set()`` after its last section.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
-from locklint.analysis.call_graph import CallGraph
+from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, StateTest, TestKind
 from locklint.analysis.events import Manner
+from locklint.analysis.guards import comes_first
 from locklint.analysis.layout import layout_of
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.settled import admits
@@ -19,17 +21,29 @@ from locklint.analysis.state_tests import state_tests
 from locklint.core.source import Span
 from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import BasicBlock
+from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Assign, BlockId, Instruction, Operand, Release, Wait
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    Call,
+    Instruction,
+    Operand,
+    Release,
+    Wait,
+    has_timeout,
+)
 from locklint.ir.lock import LockRef
 from locklint.ir.operands import operand_paths
+from locklint.models.events import SIGNALS_FOR
 
 _DEPTH = 4
 """The largest number of calls between the function of a thread and the binding."""
 
 _WAIT_FOR = "wait_for"
 """The method that waits until a function says that what it waits for is so."""
+
+_SIGNALS = frozenset(name for names in SIGNALS_FOR.values() for name in names)
 
 _ACQUIRES = frozenset((EventKind.ACQUIRE, EventKind.WAIT, EventKind.PARK))
 
@@ -55,6 +69,34 @@ class LastSections:
                 tests += [StateTest(path, TestKind.TEXT, True) for path in operand_paths(value)]
         tests = [test for test in tests if any(map(_outlives, test.paths))]
         return bool(tests) and self._ends_by(key, lock_name(lock), tests, _DEPTH)
+
+    def signal(self, key: str, lock: LockRef, spawn: Edge, pair: CriticalPair) -> bool:
+        """Return whether a thread needs a lock no longer, because something was waited for before.
+
+        The thread sets an event, or puts an item into a queue, after its last acquire. What makes
+        the thread waits for that, or the code that waits for the thread does so before.
+        """
+        function, name = self._graph.function(key), lock_name(lock)
+        given = {
+            each.callee.parent()
+            for block in function.blocks.values()
+            for index, each in enumerate(block.instructions)
+            if isinstance(each, Call) and each.callee is not None and each.callee.fields
+            if each.callee.name in _SIGNALS and self._is_last(key, name, block, index, None)
+        }
+        if not given:
+            return False
+        here = {path for each in given if (path := spawn.binding.path(each)) is not None}
+        making = self._graph.states[spawn.caller]
+        if any(span > spawn.span for span in _listens(making.function, here)):
+            return True
+        for link in pair.chain():
+            states = self._graph.states[link.function]
+            own = given if states.function.class_key == function.class_key else set()
+            for span in _listens(states.function, {path for path in own if path.fields}):
+                if comes_first(states, span, link.span):
+                    return True
+        return False
 
     def _waits_before(self, link: CriticalPair) -> list[Wait]:
         """Return the waits of a function, until a condition is true, that a place comes after."""
@@ -130,6 +172,17 @@ class LastSections:
             if any(_is_acquire(pair, name) for pair in self._composition.pairs[edge.callee])
         }
         return found
+
+
+def _listens(function: Function, paths: Set[AccessPath]) -> Iterator[Span]:
+    """Yield where a function waits for one of some events or queues, however often."""
+    methods = {path.field(name) for path in paths for name in SIGNALS_FOR}
+    for block in function.blocks.values() if methods else ():
+        for each in block.instructions:
+            if isinstance(each, Call):
+                is_wait = each.callee in methods and not has_timeout(each.arguments, 0)
+                if is_wait or any(one.value in methods for one in each.arguments):
+                    yield each.span
 
 
 def _is_at(instruction: Instruction, acquires: Set[Span]) -> bool:

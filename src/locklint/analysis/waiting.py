@@ -22,6 +22,7 @@ from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Call, Enter, Spawn
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
+from locklint.ir.terminator import Branch, Opaque
 from locklint.models.events import PROCESS_JOIN
 
 _DEPTH = 4
@@ -69,7 +70,14 @@ def _awaited(
     """The locks that are held in a wait and that what is waited for needs."""
     for key, spawn, is_named in places.awaited(pair):
         for needs, lock, held in _needed(pair, key, spawn, composition):
-            if last.tell(key, lock, pair) or (spawn and places.exclude(pair, spawn, needs)):
+            if last.tell(key, lock, pair):
+                continue
+            if spawn is not None and (
+                last.signal(key, lock, spawn, pair)
+                or places.exclude(pair, spawn, needs)
+                or places.is_of_other(pair, held, spawn, lock)
+                or (not is_named and places.is_told_apart(pair, spawn))
+            ):
                 continue
             is_same = is_named and _is_same(held.lock, lock)
             is_passed = spawn is not None and places.is_passed(pair, held, spawn, lock)
@@ -156,6 +164,35 @@ class _Places:
                 if any(map(here.excludes, pair.state)) and self._is_fixed(here.path):
                     return True
         return False
+
+    def is_of_other(self, pair: CriticalPair, held: Held, spawn: Edge, lock: LockRef) -> bool:
+        """Return whether a lock belongs to an object that the holder of the held one has.
+
+        ``lock`` is what the thread acquires, as the function that makes it names it.
+        """
+        waiting, making = self._graph.function(pair.function), self._graph.function(spawn.caller)
+        own, other = held.lock.path, lock.path
+        return (
+            waiting.class_key == making.class_key
+            and own.is_own_attribute
+            and other.root is Root.SELF
+            and len(other.fields) > 1
+            and not is_vague(lock)
+        )
+
+    def is_told_apart(self, pair: CriticalPair, spawn: Edge) -> bool:
+        """Return whether a function that waits for one of several compares it with a thread."""
+        *_, last = pair.chain()
+        function = self._graph.function(last.function)
+        compared = {
+            name
+            for block in function.blocks.values()
+            if isinstance(block.terminator, Branch)
+            and isinstance(block.terminator.condition, Opaque)
+            for path in block.terminator.condition.mentions
+            if (name := _name(function, path)) is not None
+        }
+        return bool(compared) and not compared.isdisjoint(self._kept_in(spawn))
 
     def _is_fixed(self, path: AccessPath) -> bool:
         """Return whether nothing but constructors binds attributes of that name."""
