@@ -81,8 +81,8 @@ starts a thread. A call with a timeout is not reported, and neither is a sleep o
 second, or one whose duration is a variable or an attribute. Results of futures are not reported,
 because most are there by then. Neither is a wait that ends at once: for what has ended, is killed
 or was waited for before, or for an item of a queue that a test under the lock has found not to be
-empty. The setting `blocking-calls` adds functions. Waiting for what needs the lock is
-[LCK307](LCK307.md).
+empty. Nor is a wait for threads of which a counter says that they have nothing to do. The setting
+`blocking-calls` adds functions. Waiting for what needs the lock is [LCK307](LCK307.md).
 
 ## References
 
@@ -107,7 +107,7 @@ from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.event import Event, EventKind
-from locklint.ir.instruction import Assign, Spawn
+from locklint.ir.instruction import Assign, Spawn, Unknown
 from locklint.ir.lock import LockRole
 from locklint.models.events import POOL_TERMINATE, PROCESS_JOIN
 from locklint.rule import Rule
@@ -133,7 +133,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
         under = [
             pair
             for pair in program.composition.pairs[key]
-            if _blocks(pair) and _is_under_lock(pair) and (key, pair.span) not in deadlocks
+            if _blocks(pair)
+            and _is_under_lock(pair)
+            and (key, pair.span) not in deadlocks
+            and not _is_idle(program, pair)
         ]
         waits = best_by_place(
             pair for pair in under if pair.event.kind in _WAITS and not _is_start(program, pair)
@@ -151,6 +154,27 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if section not in reported and 2 * len(others) > len(sections[name]):
                 reported.add(section)
                 yield _finding(program, pair, Severity.INFO)
+
+
+def _is_idle(program: Program, pair: CriticalPair) -> bool:
+    """Return whether a test of a counter has found that what is waited for has nothing to do."""
+    if pair.event.kind is not EventKind.JOIN:
+        return False
+    counters = {
+        test.path.last
+        for test in pair.state
+        if test.path.fields and test.answers(0) and not test.answers(1)
+    }
+    return bool(counters) and any(
+        isinstance(each, Assign)
+        and each.target.fields
+        and each.target.last in counters
+        and isinstance(each.value, Unknown)
+        and each.value.is_number
+        for function in program.functions.values()
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
 
 
 def _is_doubtful(program: Program, pair: CriticalPair) -> bool:
