@@ -233,7 +233,11 @@ class Fate(msgspec.Struct):
     def awaits_in_clean_up(self, exception: InFlight) -> bool:
         """Return whether an `await` in a `finally` or handler raises, before a release there."""
         is_await = exception.flow is Flow.CANCEL or exception.cause.kind is CauseKind.AWAIT
-        return is_await and self._runs_after_exception((exception.cause.span,))
+        return is_await and self.raises_in_clean_up(exception)
+
+    def raises_in_clean_up(self, exception: InFlight) -> bool:
+        """Return whether something in a `finally` or handler raises, before a release there."""
+        return self._runs_after_exception((exception.cause.span,))
 
     def _runs_after_exception(self, places: Iterable[Span]) -> bool:
         """Return whether code at one of some places also runs after an exception."""

@@ -9,7 +9,7 @@ import msgspec
 from locklint.analysis.acquisitions import Fate, fates
 from locklint.analysis.events import LockStates
 from locklint.analysis.hold import CauseKind, Flow, InFlight
-from locklint.analysis.late_releases import shielded_awaits
+from locklint.analysis.shields import Shields
 from locklint.analysis.unheld import early_releases
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
@@ -41,7 +41,7 @@ class CancelledAcquire(msgspec.Struct, frozen=True):
     other: Span
 
 
-def cancelled_acquires(states: LockStates) -> Iterator[CancelledAcquire]:
+def cancelled_acquires(states: LockStates, shields: Shields) -> Iterator[CancelledAcquire]:
     """Yield the acquires of a coroutine after which a cancelled task leaves a lock behind."""
     function = states.function
     if not function.is_async:
@@ -49,10 +49,10 @@ def cancelled_acquires(states: LockStates) -> Iterator[CancelledAcquire]:
     for fate in fates(states):
         if not fate.lock.api.is_async or fate.instruction is None:
             continue
-        gap = _gap(fate)
+        gap = _gap(fate, shields)
         if gap is not None:
             yield CancelledAcquire(Unsafe.GAP, fate.lock, fate.span, gap)
-        released = _released_before(fate)
+        released = _released_before(fate, shields)
         if released is not None:
             yield CancelledAcquire(Unsafe.CLEAN_UP, fate.lock, fate.span, released)
     for early in early_releases(states):
@@ -91,21 +91,29 @@ def _is_await(exception: InFlight | None) -> bool:
     return exception.flow is Flow.CANCEL or exception.cause.kind is CauseKind.AWAIT
 
 
-def _gap(fate: Fate) -> Span | None:
+def _gap(fate: Fate, shields: Shields) -> Span | None:
     """Return the first `await` between an acquire and the `try` that releases the lock."""
     if not fate.is_gap() or not fate.is_released_here:
         return None
-    return min((exit_.span for exit_ in fate.leaks() if _is_await(exit_.exception)), default=None)
+    shielded = shields.awaits(fate.states.function)
+    return min(
+        (
+            exit_.span
+            for exit_ in fate.leaks()
+            if _is_await(exit_.exception) and exit_.span not in shielded
+        ),
+        default=None,
+    )
 
 
-def _released_before(fate: Fate) -> Span | None:
+def _released_before(fate: Fate, shields: Shields) -> Span | None:
     """Return the release, for a while, of a lock that a clean-up acquires again for its caller."""
     if any(given.how.means is Means.METHOD for given in fate.releases):
         return None
     if not fate.is_after_exception:
         return None
     states = fate.states
-    if any(each.contains(fate.span) for each in shielded_awaits(states.function)):
+    if any(each.contains(fate.span) for each in shields.awaits(states.function)):
         return None
     # A handler may wait for the cancellation, and acquire again.
     after = (

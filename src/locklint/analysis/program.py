@@ -46,6 +46,7 @@ from locklint.analysis.self_deadlock import (
     is_of_one_thread,
     self_deadlocks,
 )
+from locklint.analysis.shields import Shields
 from locklint.analysis.signals import WaitingForSignal, waiting_for_signals
 from locklint.analysis.summary import Summary
 from locklint.analysis.suspended import Suspended, suspended
@@ -123,6 +124,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def thread_tests(self) -> ThreadTests:
         """Return the tests of which thread runs a function."""
         return ThreadTests(self.call_graph)
+
+    @cached_property
+    def shields(self) -> Shields:
+        """Return the awaits at which no task can be cancelled."""
+        return Shields(self.functions, self.call_graph)
 
     @cached_property
     def composition(self) -> Composition:

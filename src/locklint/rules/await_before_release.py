@@ -47,8 +47,9 @@ async def transfer(connection):
 ## Known limits
 
 Where the function acquires the lock with `with` or `async with`, the release is never skipped. An
-`await` of `shield()`, or in a cancel scope with `shield=True`, is not reported. If this rule
-reports an `await`, LCK102 does not report it a second time at the acquire.
+`await` of `shield()`, or in a cancel scope that shields, is not reported, nor is one of a coroutine
+that shields all of its own, or that all known callers shield. If this rule reports an `await`,
+LCK102 does not report it a second time at the acquire.
 
 ## References
 
@@ -72,7 +73,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for states in program.solved:
         found: dict[tuple[object, ...], LateRelease] = {}
         for fate in fates(states) if states.function.is_async else ():
-            for late in late_releases(fate):
+            for late in late_releases(fate, program.shields):
                 found.setdefault((late.span, fate.key), late)
         for late in found.values():
             fate, function = late.fate, states.function

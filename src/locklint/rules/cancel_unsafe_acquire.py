@@ -89,7 +89,7 @@ _WHEN = {
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquire that a cancelled task leaves undone, or does not release."""
     for states in program.solved:
-        for found in cancelled_acquires(states):
+        for found in cancelled_acquires(states, program.shields):
             # Few findings are of this kind, so that few runs look at all functions for it.
             if _acquires_again(states, found):
                 if found.lock.identity not in held_at_awaits(program.solved):

@@ -52,7 +52,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.acquisitions import Fate, by_cause, fates, severity_of
-from locklint.analysis.hold import Grade
+from locklint.analysis.hold import CauseKind, Grade
 from locklint.analysis.program import Program
 from locklint.analysis.raising_within import is_found
 from locklint.analysis.story import Leak, display_name, leak_steps, when_raised, worst_leak
@@ -89,6 +89,9 @@ def _leak(program: Program, fate: Fate) -> Leak | None:
     leak = worst_leak(fate)
     if leak is None or leak.exception.grade < Grade.POSSIBLE:
         return None
+    if leak.exception.cause.kind is CauseKind.AWAIT:
+        if leak.span in program.shields.awaits(fate.states.function):
+            return None  # Of an `await`, a cancelled task is what one has to allow for.
     if not is_found(fate.states.function, leak.exception, program.lookup):
         return None
     covering = [span for span in fate.covering_releases if span > leak.span]

@@ -68,7 +68,6 @@ from locklint.analysis.acquisitions import Fate, by_cause, fates, severity_of
 from locklint.analysis.guards import conditions_before, is_guarded_release
 from locklint.analysis.hand_off import is_given_to_others
 from locklint.analysis.hold import CauseKind
-from locklint.analysis.late_releases import shielded_awaits
 from locklint.analysis.program import Program
 from locklint.analysis.raising_within import is_found, raised_within
 from locklint.analysis.settled import is_contradicted
@@ -105,11 +104,10 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 _is_contradicted(program, function, leak) or _is_refusal(program, fate, leak)
             ):
                 severity = Severity.INFO
-            if fate.is_in_clean_up(leak.exception):
+            if fate.is_in_clean_up(leak.exception) or _is_shielded(program, fate, leak):
                 severity = Severity.INFO
             elif fate.awaits_in_clean_up(leak.exception):
-                is_shielded = leak.span in shielded_awaits(function)
-                severity = Severity.INFO if is_shielded else min(severity, Severity.WARNING)
+                severity = min(severity, Severity.WARNING)
             yield RULE.finding(
                 function,
                 fate.span,
@@ -139,6 +137,17 @@ def _leak(program: Program, fate: Fate) -> Leak | None:
         # Normal paths keep it too: the tests around it are not understood.
         return None
     return leak
+
+
+def _is_shielded(program: Program, fate: Fate, leak: Leak) -> bool:
+    """Return whether only a shielded `await` of a clean-up raises, there or in what it calls."""
+    function = fate.states.function
+    if not fate.raises_in_clean_up(leak.exception):
+        return False
+    if leak.span not in program.shields.awaits(function):
+        return False
+    within = raised_within(function, leak.exception, program.lookup)
+    return within is None or within.cause.kind is CauseKind.AWAIT
 
 
 def _is_contradicted(program: Program, function: Function, leak: Leak) -> bool:
