@@ -48,6 +48,7 @@ from locklint.models.events import GIVES_NEW, TELLS_THREAD
 
 if TYPE_CHECKING:
     from locklint.analysis.call_graph import CallGraph
+    from locklint.analysis.events import LockStates
     from locklint.analysis.threads import Threads
     from locklint.core.source import SourceFile
 
@@ -129,7 +130,7 @@ class DoubleChecks:
                 and not self._is_called_holding(key)
                 and not self._is_of_one_thread(key)
             ):
-                for each in _Sections(self, states.function).found():
+                for each in _Sections(self, states).found():
                     if key not in self._at_import or each.target.has_element:
                         yield each
 
@@ -168,10 +169,11 @@ class DoubleChecks:
 class _Sections:
     """The sections of one function."""
 
-    def __init__(self, program: DoubleChecks, function: Function) -> None:
+    def __init__(self, program: DoubleChecks, states: LockStates) -> None:
         self._program = program
-        self._function = function
-        self._presence = Presence(function)
+        self._states = states
+        self._function = states.function
+        self._presence = Presence(states.function)
 
     def found(self) -> Iterator[DoubleCheck]:
         """Yield those that are at fault."""
@@ -202,7 +204,7 @@ class _Sections:
 
     @cached_property
     def _locked(self) -> set[BlockId]:
-        return locked_blocks(self._function)
+        return locked_blocks(self._states)
 
     def _is_not_shared(self, datum: Datum) -> bool:
         """Return whether the object of the method is still being made, or is the thread's own."""

@@ -27,6 +27,7 @@ from locklint.models.table import default_table
 
 if TYPE_CHECKING:
     from locklint.analysis.call_graph import CallGraph
+    from locklint.analysis.events import LockStates
 
 
 class RacyInsertion(msgspec.Struct, frozen=True):
@@ -57,14 +58,15 @@ def racy_insertions(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iter
         if any(edge.held for edge in graph.callers.get(key, ())):
             continue
         if not says_caller_holds(function, sources):
-            yield from _Registry(function).insertions()
+            yield from _Registry(states).insertions()
 
 
 class _Registry:
     """The insertions of one function."""
 
-    def __init__(self, function: Function) -> None:
-        self._function = function
+    def __init__(self, states: LockStates) -> None:
+        self._states = states
+        self._function = states.function
 
     def insertions(self) -> Iterator[RacyInsertion]:
         """Yield them by place."""
@@ -176,4 +178,4 @@ class _Registry:
 
     @cached_property
     def _locked(self) -> set[BlockId]:
-        return locked_blocks(self._function)
+        return locked_blocks(self._states)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import takewhile
 
+from locklint.analysis.events import LockStates
 from locklint.dataflow.order import all_successors
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Acquire, BlockId, Instruction, Release, Wait
+from locklint.ir.instruction import (
+    Acquire,
+    BlockId,
+    Call,
+    Enter,
+    Exit,
+    Instruction,
+    Release,
+    Unwind,
+    Wait,
+)
 from locklint.ir.lock import LockRef
 
 
@@ -20,7 +32,8 @@ def held_after(
     successors: Callable[[BasicBlock], Iterable[BlockId]] = BasicBlock.successors,
 ) -> Iterator[tuple[Instruction, BlockId]]:
     """Yield what comes after an instruction until a lock is released, and the blocks."""
-    for here, held, _ in _held(function, block, index, lock, successors):
+    ends = partial(ends_section, lock=lock)
+    for here, held, _ in _held(function, block, index, ends, successors):
         for each in held:
             yield each, here
 
@@ -30,17 +43,33 @@ def ends_section(instruction: Instruction, lock: LockRef) -> bool:
     return isinstance(instruction, Release | Wait) and instruction.lock.path == lock.path
 
 
-def locked_blocks(function: Function) -> set[BlockId]:
+def locked_blocks(states: LockStates) -> set[BlockId]:
     """Return the blocks of which a part runs with a lock held that the function acquires.
 
-    A test at the end of a block is such a part.
+    A test at the end of a block is such a part. A callee or a context manager may acquire the lock.
     """
+    function = states.function
+    by_callees = {taken.span for taken in states.taken if taken.instruction is None}
+    given = {one.span for one in states.given}
+
+    def releases(each: Instruction) -> bool:
+        return isinstance(each, Call | Exit | Unwind) and each.span in given
+
+    def ends_of(each: Instruction) -> Callable[[Instruction], bool] | None:
+        match each:
+            case Acquire(lock=lock):
+                return lambda other: ends_section(other, lock)
+            case Call(span=span) | Enter(span=span) if span in by_callees:
+                return releases
+            case _:
+                return None
+
     return {
         here
         for block in function.blocks.values()
         for index, each in enumerate(block.instructions)
-        if isinstance(each, Acquire)
-        for here, held, to_end in _held(function, block.id, index, each.lock, all_successors)
+        if (ends := ends_of(each)) is not None
+        for here, held, to_end in _held(function, block.id, index, ends, all_successors)
         if held or to_end
     }
 
@@ -49,10 +78,10 @@ def _held(
     function: Function,
     block: BlockId,
     index: int,
-    lock: LockRef,
+    ends: Callable[[Instruction], bool],
     successors: Callable[[BasicBlock], Iterable[BlockId]],
 ) -> Iterator[tuple[BlockId, list[Instruction], bool]]:
-    """Yield the blocks after an instruction, up to where a lock is released in each.
+    """Yield the blocks after an instruction, up to where something ``ends`` in each that it began.
 
     With each come the instructions before the release, and whether there is none in the block.
     """
@@ -62,7 +91,7 @@ def _held(
         here, start = work.popleft()
         current = function.blocks[here]
         following = current.instructions[start:]
-        held = list(takewhile(lambda each: not ends_section(each, lock), following))
+        held = list(takewhile(lambda each: not ends(each), following))
         to_end = len(held) == len(following)
         yield here, held, to_end
         if to_end:
