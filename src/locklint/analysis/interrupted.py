@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
-from msgspec.structs import replace
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_vague
 from locklint.analysis.events import Manner
 from locklint.analysis.interruptions import Holder, Interruptions
-from locklint.analysis.paths import tested_paths
-from locklint.analysis.sections import held_after
+from locklint.analysis.registered import instructions
 from locklint.analysis.self_deadlock import held_again, waits_for_itself
-from locklint.analysis.thread_tests import ThreadTests
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import (
     all_successors,
     instructions_after,
-    looping,
-    predecessors,
 )
-from locklint.ir.access_path import AccessPath, Root, parted_closure, parted_global
+from locklint.ir.access_path import AccessPath, Root, parted_closure
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
@@ -33,27 +28,20 @@ from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import (
     Acquire,
     Assign,
-    Await,
     BlockId,
     Call,
-    CallArgument,
     Constant,
-    Enter,
     Instruction,
     Operate,
     Read,
     Release,
-    Spawn,
     TryAcquire,
     Unknown,
-    Wait,
-    Yield,
 )
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import OperateKind
 from locklint.ir.registration import Entry
 from locklint.ir.terminator import Branch, IsNone, Terminator, Truth
-from locklint.models.registrations import IGNORING
 from locklint.models.spawns import is_of_tests
 
 
@@ -80,33 +68,7 @@ class Interrupted(msgspec.Struct, frozen=True, eq=False):
         return Severity.INFO if is_info else Severity.WARNING
 
 
-_Verdict: TypeAlias = Callable[[Entry, CriticalPair, LockRef], "Interrupted | None"]
-
-
-def locked_in_handlers(
-    composition: Composition,
-    graph: CallGraph,
-    interruptions: Interruptions,
-    tests: ThreadTests,
-) -> Iterator[Interrupted]:
-    """Return the waits of signal handlers for locks that the main thread may hold."""
-
-    def verdict(entry: Entry, pair: CriticalPair, lock: LockRef) -> Interrupted | None:
-        doubtful: Interrupted | None = None
-        for holder in interruptions.holders(lock, entry):
-            key = holder.function.key
-            if tests.decide(key, holder.span) or tests.guard(key):
-                continue  # It may be for all threads but the main one.
-            if _excludes(holder, pair) and _may_be_in_main_thread(holder, pair, graph):
-                proven = interruptions.is_certain(entry, holder) and _is_sure(pair, lock)
-                found = Interrupted(entry, pair, lock, holder, proven)
-                is_own = interruptions.is_run_by(entry, holder)
-                if proven or not (_precedes(holder, entry) or _is_doubtful(holder, is_own)):
-                    return found
-                doubtful = doubtful or replace(found, doubtful=True)
-        return doubtful
-
-    return _best(composition, interruptions, Context.SIGNAL, verdict)
+Verdict: TypeAlias = Callable[[Entry, CriticalPair, LockRef], "Interrupted | None"]
 
 
 def locked_in_finalizers(
@@ -122,14 +84,14 @@ def locked_in_finalizers(
             return None
         doubtful: Interrupted | None = None
         for holder in interruptions.holders(lock, entry):
-            if holder.context is Context.SIGNAL or not _excludes(holder, pair):
+            if holder.context is Context.SIGNAL or not excludes(holder, pair):
                 continue
             section = _section(holder.function, holder.span, lock)
             if section is not None and all(map(_only_counts, section)):
                 continue  # No object is freed there.
             always = entry.registration is not None and entry.registration.of is None
             if always:
-                return Interrupted(entry, pair, lock, holder, _is_sure(pair, lock))
+                return Interrupted(entry, pair, lock, holder, is_sure(pair, lock))
             replaces = any(_makes_one(each, _classes(entry, graph)) for each in section or ())
             found = Interrupted(entry, pair, lock, holder, proven=False, doubtful=not replaces)
             if replaces:
@@ -137,11 +99,11 @@ def locked_in_finalizers(
             doubtful = doubtful or found
         return doubtful
 
-    return _best(composition, interruptions, Context.FINALIZER, verdict)
+    return best(composition, interruptions, Context.FINALIZER, verdict)
 
 
-def _best(
-    composition: Composition, interruptions: Interruptions, context: Context, verdict: _Verdict
+def best(
+    composition: Composition, interruptions: Interruptions, context: Context, verdict: Verdict
 ) -> Iterator[Interrupted]:
     """Return the best of each entry and place.
 
@@ -201,12 +163,13 @@ def _blocks(lock: LockRef) -> bool:
 _OLDER_ROOTS = (Root.SELF, Root.GLOBAL, Root.CLOSURE, Root.PARAMETER)
 
 
-def _excludes(holder: Holder, pair: CriticalPair) -> bool:
+def excludes(holder: Holder, pair: CriticalPair) -> bool:
     """Return whether the wait does not end while the lock is held: not both only read."""
     return not holder.taken.key.mode is pair.event.mode is Mode.SHARED
 
 
-def _is_sure(pair: CriticalPair, lock: LockRef) -> bool:
+def is_sure(pair: CriticalPair, lock: LockRef) -> bool:
+    """Return whether a wait is certain, and for one lock."""
     return (
         pair.certain
         and pair.manner is Manner.DIRECT
@@ -215,107 +178,6 @@ def _is_sure(pair: CriticalPair, lock: LockRef) -> bool:
         and lock.exactness is Exactness.ONE
         and lock.confidence is Confidence.HIGH
     )
-
-
-# -- signals --------------------------------------------------------------------------------
-
-
-def _may_be_in_main_thread(holder: Holder, pair: CriticalPair, graph: CallGraph) -> bool:
-    """Return whether a signal may interrupt a holder, and the handler then waits all the same."""
-    if holder.context is Context.THREAD:
-        return False
-    chain = [(graph.function(link.function), link.span) for link in pair.chain()]
-    tested = {_name(path) for function, span in chain for path in tested_paths(function, span)}
-    tested -= {""}
-    if _sets(tested, holder.function, holder.span):
-        return False  # So what the handler tests may say not to wait.
-    if holder.context is not Context.SIGNAL:
-        return True
-    return not any(
-        _ignores_signals(function) or _sets(tested, function, span) for function, span in chain
-    )
-
-
-def _precedes(holder: Holder, entry: Entry) -> bool:
-    """Return whether the function that registers a handler has released the lock by then.
-
-    Only another call of that function may be interrupted.
-    """
-    function, registration = holder.function, entry.registration
-    if registration is None or function.key != entry.registrar:
-        return False
-    section = _section(function, holder.span, holder.taken.lock)
-    return (
-        section is not None
-        and holder.span < registration.span
-        and all(each.span != registration.span for each in section)
-    )
-
-
-def _is_doubtful(holder: Holder, is_own: bool) -> bool:
-    """Return whether a signal hardly interrupts a holder.
-
-    A coroutine may run in the loop of another thread. What the handler calls itself (``is_own``)
-    may be run by nothing else from then on. And the interpreter looks for signals only at calls and
-    at the end of a loop, so that a section without either is passed at once (CPython up to 3.13).
-    """
-    if holder.context is Context.SIGNAL:
-        is_own = False  # A second signal runs it.
-    return is_own or holder.function.is_async or not _can_be_interrupted(holder)
-
-
-def _can_be_interrupted(holder: Holder) -> bool:
-    """Return whether something is called or repeated while a function holds a lock."""
-    function = holder.function
-    starts = [
-        (block.id, index, each.lock)
-        for block in function.blocks.values()
-        for index, each in enumerate(block.instructions)
-        if isinstance(each, Acquire | TryAcquire) and each.span == holder.span
-    ]
-    if not starts:
-        return True  # A callee has acquired the lock.
-    repeated = looping(predecessors(function))
-    return any(
-        isinstance(each, _RUNS_CODE) or here in repeated
-        for block, index, lock in starts
-        for each, here in held_after(function, block, index, lock)
-    )
-
-
-_RUNS_CODE = (Await, Call, Enter, Spawn, Wait, Yield)
-
-
-def _sets(names: Collection[str], function: Function, before: Span) -> bool:
-    """Return whether a function sets something of these names before a place."""
-    return bool(names) and any(
-        isinstance(each, Assign) and each.span < before and _name(each.target) in names
-        for each in _instructions(function)
-    )
-
-
-def _name(path: AccessPath) -> str:
-    """Return the name of an attribute or a variable, by which all functions know it, or nothing."""
-    return path.name if path.fields else parted_closure(parted_global(path.root_name)[1])[1]
-
-
-def _ignores_signals(function: Function) -> bool:
-    """Return whether a handler exchanges or blocks handlers, so that it runs only once."""
-    return any(
-        isinstance(each, Call)
-        and (
-            each.external == "signal.pthread_sigmask"
-            or (
-                each.external == "signal.signal"
-                and any(_name_of(one) in IGNORING for one in each.arguments)
-            )
-        )
-        for each in _instructions(function)
-    )
-
-
-def _name_of(argument: CallArgument) -> str:
-    return _name(argument.value) if isinstance(argument.value, AccessPath) else ""
 
 
 # -- finalizers -----------------------------------------------------------------------------
@@ -373,9 +235,9 @@ def _section(function: Function, acquire: Span, lock: LockRef) -> list[Instructi
         once = _first_time(block.terminator, bound)
         return [each for each in all_successors(block) if each != once]
 
-    if not any(map(is_start, _instructions(function))):
+    if not any(map(is_start, instructions(function))):
         return None
-    bound = {each.target for each in _instructions(function) if isinstance(each, Assign)}
+    bound = {each.target for each in instructions(function) if isinstance(each, Assign)}
     return list(instructions_after(function, is_start, is_end, successors))
 
 
@@ -405,8 +267,3 @@ def _only_counts(instruction: Instruction) -> bool:
             return isinstance(value, Constant) and isinstance(value.value, int | float)
         case _:
             return False
-
-
-def _instructions(function: Function) -> Iterator[Instruction]:
-    for block in function.blocks.values():
-        yield from block.instructions

@@ -15,14 +15,14 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import LockStates, Taken
+from locklint.analysis.registered import Registered, Setters
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
-from locklint.ir.cfg import MODULE_QUALNAME, Function, FunctionKind, split_key
+from locklint.ir.cfg import Function
 from locklint.ir.context import Context
 from locklint.ir.lock import LockRef
 from locklint.ir.registration import Entry
-from locklint.models.spawns import DRIVERS
 
 _RANKS = {Context.MAIN: 0, Context.UNKNOWN: 1, Context.THREAD: 2, Context.SIGNAL: 3}
 
@@ -64,6 +64,8 @@ class Interruptions:
         self._threads = threads
         self.entries = tuple([each for each in entries if each.function in graph.states])
         self._keys = frozenset(each.function for each in self.entries)
+        self._setters = Setters(graph, threads)
+        self._registered: dict[Entry, Registered] = {}
 
     @cached_property
     def _reaching(self) -> Mapping[str, Sequence[Entry]]:
@@ -97,34 +99,21 @@ class Interruptions:
 
         return sorted(found, key=rank)
 
-    def is_run_by(self, entry: Entry, holder: Holder) -> bool:
-        """Return whether an entry runs a holder itself."""
-        return holder.function.key in self._threads.reached_from(entry.function)
+    def reached_from(self, key: str) -> frozenset[str]:
+        """Return a function, and those that it leads to in its own thread."""
+        return self._threads.reached_from(key)
 
-    def is_certain(self, entry: Entry, holder: Holder) -> bool:
-        """Return whether a program that begins as usual runs the holder after the registration."""
-        registered = entry.registration
-        if registered is None or holder.context is not Context.MAIN:
-            return False
-        for root in self._threads.roots(holder.function.key):
-            first = self._graph.function(root.function)
-            is_module = first.kind is FunctionKind.MODULE
-            if root.context is not Context.MAIN or not (is_module or first.name in DRIVERS):
-                continue
-            if not is_module and split_key(entry.registrar)[1] == MODULE_QUALNAME:
-                return True
-            before = self._places(root.function, entry.registrar, registered.span)
-            after = self._places(root.function, holder.function.key, holder.span)
-            if before and after and min(before) < max(after):
-                return True
-        return False
+    def registered(self, entry: Entry) -> Registered:
+        """Return what the main thread runs while the handler of an entry is registered."""
+        known = self._registered.get(entry)
+        if known is None:
+            known = Registered(self._graph, self._threads, self._setters, entry)
+            self._registered[entry] = known
+        return known
 
-    def _places(self, caller: str, key: str, place: Span) -> list[Span]:
-        """Return where a function comes to a place: in itself, or by its calls."""
-        if caller == key:
-            return [place]
-        calls = self._graph.calls[caller]
-        return [e.span for e in calls if key in self._threads.reached_from(e.callee)]
+    def is_of_main_program(self, key: str) -> bool:
+        """Return whether the main program runs a function, by its own code."""
+        return any(each.context is Context.MAIN for each in self._threads.roots(key))
 
     @cached_property
     def _takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:

@@ -77,6 +77,8 @@ class Paths:
         blocks = list(self._layout.blocks(place))
         # A `with` is left at the place where it is entered.
         blocks = [block for block in blocks if self._does(block, place)] or blocks
+        # A loop goes on at the place of the call that it goes through.
+        blocks = [block for block in blocks if self._calls(block, place)] or blocks
         every = [self._tests_before(block, place, since) for block in blocks]
         first = every[0] if every else []
         return tuple(test for test in first if all(test in each for each in every))
@@ -309,6 +311,12 @@ class Paths:
         )
         return Test(branch.span, branch.condition, branch.then == following, loop)
 
+    def _calls(self, block: BlockId, place: Span) -> bool:
+        return any(
+            here.id == block and isinstance(here.instructions[index], Call)
+            for here, index in self._layout.instructions(place)
+        )
+
     def _does(self, block: BlockId, place: Span) -> bool:
         return any(
             here.id == block and not isinstance(here.instructions[index], Release | Exit)
@@ -353,11 +361,18 @@ def said(test: Test, text: str) -> str:
 
 def tested_paths(function: Function, place: Span) -> Iterator[AccessPath]:
     """Yield what is tested on each path to a place."""
+    for _, path in tests_of_paths(function, place):
+        yield path
+
+
+def tests_of_paths(function: Function, place: Span) -> Iterator[tuple[Test, AccessPath]]:
+    """Yield the tests on each path to a place, once for each thing that they test."""
     for test in Paths(function).tests_before(place):
         match test.condition:
             case Opaque(mentions=mentions):
-                yield from mentions
+                for path in mentions:
+                    yield test, path
             case Truth(value=AccessPath() as path) | IsNone(value=AccessPath() as path):
-                yield path
+                yield test, path
             case Equals(value=AccessPath() as path):
-                yield path
+                yield test, path

@@ -24,11 +24,7 @@ from locklint.analysis.forks import Forks
 from locklint.analysis.guarded_data import DataAccess, DataKey, guarded_data
 from locklint.analysis.guards import is_guarded_release
 from locklint.analysis.interprocedural import callees
-from locklint.analysis.interrupted import (
-    Interrupted,
-    locked_in_finalizers,
-    locked_in_handlers,
-)
+from locklint.analysis.interrupted import Interrupted, locked_in_finalizers
 from locklint.analysis.interruptions import Interruptions
 from locklint.analysis.leftover_releases import Leftover, leftover_releases
 from locklint.analysis.lock_cycles import LockCycle, find_cycles
@@ -55,6 +51,7 @@ from locklint.analysis.threads import Threads
 from locklint.analysis.two_instances import TwoInstances, two_instances
 from locklint.analysis.unheld_conditions import UnheldUse, unheld_uses
 from locklint.analysis.waiting import WaitingForHolder, waiting_for_holders
+from locklint.analysis.waiting_handlers import locked_in_handlers
 from locklint.analysis.waits_with_locks import WaitWithLock, waits_with_locks
 from locklint.core.not_analysed import NotAnalysed, Reason
 from locklint.core.source import SourceFile, Span

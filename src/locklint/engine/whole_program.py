@@ -86,6 +86,12 @@ _METHOD_DECORATORS = frozenset(
 )
 
 
+def _called_as(key: str) -> tuple[str, str]:
+    """Return a word of the files that call a function, and the name by which they call it."""
+    *_, owner, name = ("", *split_key(key)[1].split("."))
+    return (owner, owner) if name == "__init__" else (owner, name)
+
+
 def _names_of_threads(text: str) -> frozenset[str]:
     """Return the last names of calls that may start threads in a file of that text."""
     return THREAD_MAKERS | SETTERS_OF_THREADS if "threading" in text else frozenset()
@@ -599,8 +605,35 @@ class WholeProgram:
             makers = {f"{key.removesuffix('.run')}.__init__" for key in self._run_methods()}
             self._add(self._on_demand(sorted(makers - self.interprocedural.functions.keys()), None))
         self._lower_up_to_locks({each.function for each in found})
+        self._lower_beside_handlers(found)
         at_exit = {each.function for each in found if each.context is Context.ATEXIT}
         self._lower_up_to_locks(at_exit, frozenset({EventKind.JOIN}) & self._wanted)
+
+    def _lower_beside_handlers(self, entries: Iterable[Entry]) -> None:
+        """Lower what the main thread runs after it has registered handlers that reach a lock.
+
+        It is what registers them, and what calls that, up to locks.
+        """
+        states = self.interprocedural.states
+        registrars = {
+            each.registrar
+            for each in entries
+            if each.context is Context.SIGNAL
+            and each.registrar
+            and any(key in states and states[key].taken for key in reached({each.function}, states))
+        }
+        if not registrars:
+            return
+        called = {_called_as(key) for key in registrars}
+        self._calling(
+            lambda text: frozenset(name for owner, name in called if owner in text and name in text)
+        )
+        callers = {
+            key
+            for key, each in states.items()
+            if any(called.target in registrars for called in each.calls)
+        }
+        self._lower_up_to_locks(registrars | callers)
 
     def _processes(self) -> None:
         """Find what forks, and what runs in the child (LCK703, LCK704).

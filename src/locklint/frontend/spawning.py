@@ -64,11 +64,13 @@ def registrations(
         function = _argument(call, known.position, known.name)
         if function is None or call.external is None:
             continue
-        targets, receiver, _ = _resolved(function.value, module, definitions, resolve)
+        targets, receiver, bound = _resolved(function.value, module, definitions, resolve)
         of = None if known.of is None else _argument(call, known.of, None)
         owner = of.value if of is not None and isinstance(of.value, AccessPath) else None
         if targets:
-            yield Registration(call.span, known.context, call.external, targets, receiver, owner)
+            yield Registration(
+                call.span, known.context, call.external, targets, receiver, owner, bound
+            )
 
 
 _Resolved: TypeAlias = "tuple[tuple[str, ...], AccessPath | None, tuple[CallArgument, ...]]"

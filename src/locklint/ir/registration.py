@@ -7,13 +7,14 @@ import msgspec
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.context import Context
+from locklint.ir.instruction import CallArgument
 
 
 class Registration(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A call, of an external name ``by``, that gives functions to the interpreter.
 
     ``targets`` are the keys of what it may run, ``receiver`` what that is bound to. ``of`` is the
-    object after whose end it runs.
+    object after whose end it runs. ``bound`` are the arguments that a partial has bound to it.
     """
 
     span: Span
@@ -22,6 +23,7 @@ class Registration(msgspec.Struct, frozen=True, array_like=True, gc=False):
     targets: tuple[str, ...]
     receiver: AccessPath | None = None
     of: AccessPath | None = None
+    bound: tuple[CallArgument, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -200,6 +200,13 @@ GIVES_NEW = frozenset(
 )
 """Calls that give each thread something else."""
 
+CHANGES_EVENT = frozenset(
+    f"{module}.Event.{method}"
+    for module in ("asyncio", "multiprocessing", "threading")
+    for method in ("clear", "set")
+)
+"""Calls that change what an event answers."""
+
 _NAMES_OF_RUNNERS = frozenset((*_RUNS_ANY_LOOP, RUNS_NEW_LOOP))
 _NAMES_ABOUT_LOOPS = _NAMES_OF_RUNNERS | WAKES.keys()
 

@@ -25,10 +25,16 @@ class Registrar(msgspec.Struct, frozen=True):
     of: int | None = None
 
 
+REGISTERS_HANDLER = "signal.signal"
+"""The call that sets the handler of a signal."""
+
+BLOCKS_SIGNALS = "signal.pthread_sigmask"
+"""The call that blocks signals for a thread, or lets them through again."""
+
 _REFERENCE = Registrar(Context.FINALIZER, 1, "callback", of=0)
 
 _REGISTRARS: dict[str, tuple[Registrar, ...]] = {
-    "signal.signal": (Registrar(Context.SIGNAL, 1, "handler"),),
+    REGISTERS_HANDLER: (Registrar(Context.SIGNAL, 1, "handler"),),
     "atexit.register": (Registrar(Context.ATEXIT, 0),),
     "threading._register_atexit": (Registrar(Context.ATEXIT, 0),),
     "weakref.finalize": (Registrar(Context.FINALIZER, 1, of=0),),
@@ -47,13 +53,18 @@ _REGISTRARS: dict[str, tuple[Registrar, ...]] = {
 }
 
 _NAMES = {
-    mention: frozenset(dotted.rpartition(".")[2] for dotted in _REGISTRARS if mention in dotted)
+    mention: frozenset(
+        dotted.rpartition(".")[2] for dotted in (*_REGISTRARS, BLOCKS_SIGNALS) if mention in dotted
+    )
     for mention in ("signal", "atexit", "weakref", "gc.callbacks", "register_at_fork")
 }
 
 
 def registering_names(text: str) -> frozenset[str]:
-    """Return the last names of what a file may call to register functions, by its text."""
+    """Return the last names of what a file may call to register functions, by its text.
+
+    Those that block signals are among them.
+    """
     found = [names for mention, names in _NAMES.items() if mention in text]
     return frozenset().union(*found)
 
@@ -63,6 +74,15 @@ FINALIZER = "__del__"
 
 IGNORING = frozenset({"SIG_IGN", "SIG_DFL"})
 """The handlers of a signal that run no code of Python, by their names in `signal`."""
+
+
+def is_signal(name: str) -> bool:
+    """Return whether a name in `signal` is that of a signal."""
+    return name.startswith("SIG") and "_" not in name
+
+
+OF_TIMERS = frozenset({"SIGALRM", "SIGPROF", "SIGVTALRM"})
+"""Signals that come after a time that the process sets, so that a second one does not come soon."""
 
 
 def registrars(dotted: str) -> tuple[Registrar, ...]:

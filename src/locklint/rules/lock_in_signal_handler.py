@@ -66,15 +66,18 @@ interrupted code has changed only in part.
 
 ## Known limits
 
-The finding is a warning if only the handler itself acquires the lock, if the lock stands for the
-locks of all instances of a class, if it is not known which thread runs the code that holds it, or
-if that may come before the registration of the handler. It is info if more than six calls lead to
-the lock, if only coroutines, or functions that the handler itself calls, hold the lock, or if they
-call nothing and repeat nothing while they do: CPython up to 3.13 runs no handler in between. A
-handler is not seen in a file that neither mentions a lock nor uses a class that has
-one. Code that holds the lock only after a test of which thread runs it is taken to be for other
-threads. Locks inside an event or a queue are not looked at. A handler that lets signals be ignored,
-or blocks them, is taken to run only once.
+The finding rests on code of the main thread that acquires the lock after the registration: in the
+function that registers the handler, in its callers, or in what they call, as long as no other
+handler takes its place. It is an error if the main program certainly comes to that code, and a
+warning otherwise, or if only a second signal can find the lock held. It is info if nothing shows
+which thread runs the code that holds the lock, if more than six calls lead to the lock, if only
+coroutines, or functions that the handler itself calls, hold the lock, or if they call nothing and
+repeat nothing while they do: CPython up to 3.13 runs no handler in between.
+
+Code that blocks the signal is left out, and so is code that sets what the handler tests, or that
+finds out in which thread it runs. A handler is not seen in a file that neither mentions a lock nor
+uses a class that has one. Locks inside an event or a queue are not looked at. A handler that lets
+signals be ignored, or blocks them, is taken to run only once.
 
 ## References
 
