@@ -25,9 +25,10 @@ from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.dataflow.order import loops
-from locklint.ir.api_use import not_done
+from locklint.ir.api_use import UseKind, not_done
 from locklint.ir.lock import LockRef, LockRole
 from locklint.ir.lock import UnheldRelease as Unheld
+from locklint.ir.terminator import Branch
 
 EXPECTED = frozenset(
     {"RuntimeError", "ThreadError", "error", "ValueError", "AssertionError", "LockError"}
@@ -102,6 +103,8 @@ def unheld_releases(states: LockStates) -> list[UnheldRelease]:
         if not bad or is_expected(states.function, span, EXPECTED):
             continue
         lock = bad[0].lock
+        if _is_found_held(states, span, lock):
+            continue
         proven = [given for given in bad if _is_proof(given)]
         certain = bool(proven) and not lock.kind.reentrant
         certain = certain and lock.confidence > Confidence.LOW
@@ -135,6 +138,23 @@ def releases_of_others(states: LockStates) -> list[Given]:
         if not is_expected(states.function, given.span, EXPECTED):
             found.setdefault((given.span, given.key), given)
     return [found[place] for place in sorted(found, key=lambda each: (each[0], str(each[1])))]
+
+
+def _is_found_held(states: LockStates, release: Span, lock: LockRef) -> bool:
+    """Return whether a release is reached only if a test has found its lock held."""
+    blocks, layout = states.function.blocks, layout_of(states)
+    tests = [
+        blocks[use.branch].terminator
+        for use in states.function.api_uses
+        if use.kind is UseKind.LOCKED_TESTED
+        and use.branch is not None
+        and use.lock is not None
+        and use.lock.identity == lock.identity
+    ]
+    held = [each.then for each in tests if isinstance(each, Branch)]
+    return bool(held) and all(
+        any(layout.leads_through(then, block.id) for then in held) for block in layout.at(release)
+    )
 
 
 def _by_plainness(given: Given) -> tuple[bool, bool, Span]:

@@ -45,7 +45,8 @@ def read(source, buffer):
 ## Known limits
 
 No finding in a function that never acquires the lock, unless a finalizer calls it: its caller may
-hold it. Semaphores are not reported, nor locks that another function acquires and leaves held.
+hold it. Semaphores are not reported, nor locks that another function acquires and leaves held, nor
+those that only the one thread in that function acquires.
 
 ## References
 
@@ -64,7 +65,7 @@ from locklint.analysis.unheld import releases_of_others
 from locklint.core.diagnostic import Diagnostic, Severity, StepRole
 from locklint.ir.api_use import UseKind
 from locklint.ir.cfg import Function
-from locklint.ir.lock import Exactness
+from locklint.ir.lock import Exactness, LockRef
 from locklint.rule import Rule
 
 
@@ -76,6 +77,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for given in releases_of_others(states):
             if held_as(given.lock, given.key.mode) in states.shared.acquired:
                 continue  # Others acquire it for this function to release.
+            if not _may_be_held_by_others(program, function, given.lock):
+                continue
             name = display_name(given.lock)
             user = user_word(given.lock)
             steps = []
@@ -94,6 +97,24 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=steps,
                 help="use `with`, which releases only what it has acquired",
             )
+
+
+def _may_be_held_by_others(program: Program, function: Function, lock: LockRef) -> bool:
+    """Return whether another thread than the one that runs a function may acquire a lock.
+
+    A thread that only one place starts, and not in a loop, is the only one of its object.
+    """
+    if lock.path.is_parameter or any(
+        taken.lock.identity == lock.identity
+        for states in program.solved
+        if states.function.key != function.key
+        for taken in states.taken
+    ):
+        return True
+    if lock.exactness is Exactness.FRESH:
+        return False  # Each call makes its own.
+    roots = program.threads.roots(function.key)
+    return len(roots) != 1 or any(each.several or not each.context.is_started for each in roots)
 
 
 def _by_finalizers(program: Program, states: LockStates) -> Iterator[Diagnostic]:
