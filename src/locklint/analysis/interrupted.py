@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
@@ -42,6 +43,7 @@ from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.means import OperateKind
 from locklint.ir.registration import Entry
 from locklint.ir.terminator import Branch, IsNone, Terminator, Truth
+from locklint.models.registrations import STOPS_CALLBACKS
 from locklint.models.spawns import is_of_tests
 
 
@@ -89,9 +91,14 @@ def locked_in_finalizers(
             section = _section(holder.function, holder.span, lock)
             if section is not None and all(map(_only_counts, section)):
                 continue  # No object is freed there.
-            always = entry.registration is not None and entry.registration.of is None
-            if always:
-                return Interrupted(entry, pair, lock, holder, is_sure(pair, lock))
+            if entry.registration is not None and entry.registration.of is None:
+                if not _is_collected(holder, graph, interruptions):
+                    continue
+                found = Interrupted(entry, pair, lock, holder, is_sure(pair, lock))
+                if not interruptions.removes_callbacks(entry.path):
+                    return found
+                doubtful = doubtful or replace(found, proven=False, doubtful=True)
+                continue
             replaces = any(_makes_one(each, _classes(entry, graph)) for each in section or ())
             found = Interrupted(entry, pair, lock, holder, proven=False, doubtful=not replaces)
             if replaces:
@@ -181,6 +188,20 @@ def is_sure(pair: CriticalPair, lock: LockRef) -> bool:
 
 
 # -- finalizers -----------------------------------------------------------------------------
+
+
+def _is_collected(holder: Holder, graph: CallGraph, interruptions: Interruptions) -> bool:
+    """Return whether the collector may run a callback where a lock is held.
+
+    It does not if the holder, or what that calls before, turns the collector off or removes it.
+    """
+    before = [each for each in instructions(holder.function) if each.span < holder.span]
+    if any(isinstance(each, Call) and each.external in STOPS_CALLBACKS for each in before):
+        return False
+    return not any(
+        edge.span < holder.span and interruptions.stops_collector(edge.callee)
+        for edge in graph.calls[holder.function.key]
+    )
 
 
 def _outlives(lock: LockRef, entry: Entry, function: Function, shared: frozenset[Field]) -> bool:

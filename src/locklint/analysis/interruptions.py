@@ -15,14 +15,16 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import LockStates, Taken
-from locklint.analysis.registered import Registered, Setters
+from locklint.analysis.registered import Registered, Setters, instructions
 from locklint.analysis.threads import Threads
 from locklint.core.source import Span
 from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.context import Context
+from locklint.ir.instruction import Call
 from locklint.ir.lock import LockRef
 from locklint.ir.registration import Entry
+from locklint.models.registrations import REMOVES_CALLBACK, STOPS_CALLBACKS
 
 _RANKS = {Context.MAIN: 0, Context.UNKNOWN: 1, Context.THREAD: 2, Context.SIGNAL: 3}
 
@@ -114,6 +116,30 @@ class Interruptions:
     def is_of_main_program(self, key: str) -> bool:
         """Return whether the main program runs a function, by its own code."""
         return any(each.context is Context.MAIN for each in self._threads.roots(key))
+
+    def stops_collector(self, key: str) -> bool:
+        """Return whether a function, or what it calls, ends the callbacks of the collector."""
+        return not self._stopping.keys().isdisjoint(self._threads.reached_from(key))
+
+    def removes_callbacks(self, path: str) -> bool:
+        """Return whether a file removes callbacks of the collector, so that they end."""
+        return any(
+            REMOVES_CALLBACK in calls and self._graph.function(key).path == path
+            for key, calls in self._stopping.items()
+        )
+
+    @cached_property
+    def _stopping(self) -> Mapping[str, frozenset[str]]:
+        """Return the calls that end callbacks of the collector, by the functions that make them."""
+        found = {
+            key: frozenset(
+                each.external
+                for each in instructions(states.function)
+                if isinstance(each, Call) and each.external in STOPS_CALLBACKS
+            )
+            for key, states in self._graph.states.items()
+        }
+        return {key: calls for key, calls in found.items() if calls}
 
     @cached_property
     def _takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:

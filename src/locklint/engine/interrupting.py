@@ -19,6 +19,12 @@ def finalizers(index: ModuleIndex) -> Iterator[Entry]:
     for decl in index.functions.values():
         if decl.name == FINALIZER and decl.class_name is not None:
             yield Entry(f"{index.key}:{decl.qualname}", Context.FINALIZER)
+    for cls in index.classes.values():
+        for binding in cls.attributes.get(FINALIZER, ()):  # `__del__ = close`
+            if isinstance(binding.value, Ref) and binding.value.names[-1] in cls.methods:
+                yield Entry(
+                    f"{index.key}:{cls.methods[binding.value.names[-1]]}", Context.FINALIZER
+                )
 
 
 def decorated(index: ModuleIndex) -> Iterator[Entry]:

@@ -31,6 +31,12 @@ REGISTERS_HANDLER = "signal.signal"
 BLOCKS_SIGNALS = "signal.pthread_sigmask"
 """The call that blocks signals for a thread, or lets them through again."""
 
+REMOVES_CALLBACK = "gc.callbacks.remove"
+"""The call that takes a function out of those that the collector calls."""
+
+STOPS_CALLBACKS = frozenset({REMOVES_CALLBACK, "gc.disable"})
+"""Calls after which the collector does not run by itself, or does not call a function any more."""
+
 _REFERENCE = Registrar(Context.FINALIZER, 1, "callback", of=0)
 
 _REGISTRARS: dict[str, tuple[Registrar, ...]] = {
@@ -54,16 +60,18 @@ _REGISTRARS: dict[str, tuple[Registrar, ...]] = {
 
 _NAMES = {
     mention: frozenset(
-        dotted.rpartition(".")[2] for dotted in (*_REGISTRARS, BLOCKS_SIGNALS) if mention in dotted
+        dotted.rpartition(".")[2]
+        for dotted in (*_REGISTRARS, BLOCKS_SIGNALS, *STOPS_CALLBACKS)
+        if mention in dotted
     )
-    for mention in ("signal", "atexit", "weakref", "gc.callbacks", "register_at_fork")
+    for mention in ("signal", "atexit", "weakref", "gc.callbacks", "gc.disable", "register_at_fork")
 }
 
 
 def registering_names(text: str) -> frozenset[str]:
     """Return the last names of what a file may call to register functions, by its text.
 
-    Those that block signals are among them.
+    Those that block signals, or stop the collector, are among them.
     """
     found = [names for mention, names in _NAMES.items() if mention in text]
     return frozenset().union(*found)

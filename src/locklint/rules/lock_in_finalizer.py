@@ -61,12 +61,13 @@ has changed only in part.
 
 ## Known limits
 
-Whether objects of the class are ever part of a cycle, or are freed by the code that holds the
-lock, is not known. So the finding is info, except for a function in `gc.callbacks`, which is run
-again and again, and where the code that holds the lock makes an object of the class, which may
-take the place of an older one. The lock of the freed object itself is not reported, nor is that of
-an object that it has made: code that holds it has a reference to the object. Locks inside a
-`queue.Queue` are not looked at.
+Whether objects of the class are ever part of a cycle, or are freed by the code that holds the lock,
+is not known. So the finding is info, except for a function in `gc.callbacks`, which is run again
+and again, and where the code that holds the lock makes an object of the class, which may take the
+place of an older one. A function in `gc.callbacks` is no more than info in a file that also removes
+such functions, and code is left out that turns the collector off first. The lock of the freed
+object itself is not reported, nor is that of an object that it has made: code that holds it has a
+reference to the object. Locks inside a `queue.Queue` are not looked at.
 
 ## References
 
