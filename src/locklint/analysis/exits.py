@@ -15,6 +15,7 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_known, is_vague
 from locklint.analysis.events import LockStates, Taken
 from locklint.analysis.interruptions import Interruptions
+from locklint.analysis.signals import is_counted
 from locklint.analysis.threads import ThreadRoot, Threads
 from locklint.core.diagnostic import Severity
 from locklint.core.source import Span
@@ -171,6 +172,8 @@ class Exits:
                 continue
             for pair in self._composition.pairs.get(function.key, ()):
                 if pair.event.kind in _BLOCKING and not pair.is_concurrent:
+                    if is_counted(self._graph, pair):
+                        continue
                     if any(held.since == taken.acquisition for held in pair.held):
                         yield _Section(taken, pair.span, pair)
             kept = _endless_loop(function, taken)

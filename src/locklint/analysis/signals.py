@@ -15,6 +15,7 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair
 from locklint.analysis.events import Held, LockStates
+from locklint.analysis.guards import comes_first
 from locklint.analysis.hold import LockKey
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.mentions import binds_variable, declares_class, mentions
@@ -106,6 +107,56 @@ def _sets_what_was_tested(graph: CallGraph, key: str, pair: CriticalPair) -> boo
         for block in graph.function(key).blocks.values()
         for each in block.instructions
     )
+
+
+def is_counted(graph: CallGraph, pair: CriticalPair) -> bool:
+    """Return whether a semaphore counts the items of the queue from which a pair takes one.
+
+    The function acquires it before and never releases it: that is for those who put an item there.
+    """
+    return any(
+        taken.lock.kind.role is LockRole.SEMAPHORE
+        and taken.acquisition.span != link.span
+        and comes_first(states, taken.acquisition.span, link.span)
+        and all(given.lock.identity != taken.lock.identity for given in states.given)
+        for link in pair.chain()
+        for states in (graph.states[link.function],)
+        for taken in states.taken
+    ) and _is_of_queue(pair)
+
+
+def _is_of_queue(pair: CriticalPair) -> bool:
+    *_, last = pair.chain()
+    return last.event.kind is EventKind.LISTEN and last.event.name == _TAKES
+
+
+_TAKES = "get"
+
+
+def ends_wait_first(graph: CallGraph, key: str, acquire: Span, pair: CriticalPair) -> bool:
+    """Return whether a function, or all its callers, sets the event of a wait before an acquire.
+
+    So a lock that is held during the wait says that the thread runs, and its end comes first.
+    """
+    *_, last = pair.chain()
+    lock = last.event.lock
+    if lock is None or last.event.kind is not EventKind.LISTEN or last.event.name == _TAKES:
+        return False
+
+    def sets(states: LockStates, before: Span) -> bool:
+        return any(
+            each.event.kind is EventKind.SIGNAL
+            and each.event.lock is not None
+            and each.event.lock.identity == lock.identity
+            and each.event.name in SIGNALS_FOR[last.event.name]
+            and comes_first(states, each.span, before)
+            for each in states.events
+        )
+
+    if sets(graph.states[key], acquire):
+        return True
+    callers = graph.callers.get(key, ())
+    return bool(callers) and all(sets(graph.states[each.caller], each.span) for each in callers)
 
 
 def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[Signal]]:

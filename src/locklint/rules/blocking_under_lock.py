@@ -102,6 +102,7 @@ from locklint.analysis.events import Manner
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.paths import tested_paths
 from locklint.analysis.program import Program
+from locklint.analysis.signals import ends_wait_first, is_counted
 from locklint.analysis.story import display_name
 from locklint.core.diagnostic import Diagnostic, Severity
 from locklint.core.source import Span
@@ -137,9 +138,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
             and _is_under_lock(pair)
             and (key, pair.span) not in deadlocks
             and not _is_idle(program, pair)
+            and not is_counted(program.call_graph, pair)
         ]
         waits = best_by_place(
-            pair for pair in under if pair.event.kind in _WAITS and not _is_start(program, pair)
+            pair
+            for pair in under
+            if pair.event.kind in _WAITS
+            and not _is_start(program, pair)
+            and not _is_ended_first(program, pair)
         )
         for pair in waits:
             # Other threads need the lock for something short.
@@ -273,6 +279,25 @@ def _is_start(program: Program, pair: CriticalPair) -> bool:
         for block in program.functions[last.function].blocks.values()
         for each in block.instructions
     )
+
+
+def _is_ended_first(program: Program, pair: CriticalPair) -> bool:
+    """Return whether all that waits for the lock sets the event of a wait under it before."""
+    if pair.event.kind is not EventKind.LISTEN:
+        return False
+    name, own = lock_name(pair.held[-1].lock), _section_of(pair)
+    others = [
+        (states.function.key, taken.acquisition.span)
+        for states in program.states.values()
+        for taken in states.taken
+        if taken.waits and lock_name(taken.lock) == name
+    ]
+    ends = [
+        ends_wait_first(program.call_graph, key, span, pair)
+        for key, span in others
+        if (key, span) != (pair.function, own)
+    ]
+    return bool(ends) and all(ends)
 
 
 def _sections(program: Program) -> defaultdict[str, set[_Section]]:
