@@ -25,6 +25,7 @@ from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, BlockId, Call
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.terminator import Branch, Opaque, is_of_process
+from locklint.models.calls import ends_process
 from locklint.models.processes import PROCESS_START, is_lock_of_threads
 
 _MAKERS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
@@ -174,11 +175,28 @@ class ForkFaults:
                 best = min(waits, key=lambda each: (not each.certain, each.depth, each.span))
                 return best, None, True
             unknown = unknown or self._unknown(link.function, path)
-            goes_on = goes_on or any(isinstance(e, Call) and e.targets for e in path.instructions)
+            goes_on = goes_on or any(
+                isinstance(each, Call) and not all(map(self._only_ends, each.targets))
+                for each in path.instructions
+            )
             if not path.returns:
                 break
             tells = path.passes_on
         return None, unknown, goes_on
+
+    def _only_ends(self, key: str) -> bool:
+        """Return whether a function ends the process, or exchanges its program, and no more."""
+        states = self._graph.states.get(key)
+        if states is None:
+            return False
+        calls = [
+            each
+            for block in states.function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Call)
+        ]
+        is_end = any(each.external and ends_process(each.external) for each in calls)
+        return is_end and not any(each.targets for each in calls)
 
     @staticmethod
     def _is_same(reach: Reach, lock: LockRef, in_holder: bool) -> bool:

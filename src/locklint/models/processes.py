@@ -46,6 +46,10 @@ OWN_COPIES = frozenset(
 
 _BY_WORDS = {
     ("fork",): frozenset(("fork", "forkpty")),
+    ("fork", "exec"): frozenset(
+        f"exec{ending}" for ending in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")
+    ),
+    ("fork", "_exit"): frozenset(("_exit",)),
     ("at_fork",): frozenset(("register_at_fork",)),
     ("after_fork",): frozenset(("register_after_fork",)),
     ("multiprocessing",): frozenset(("Process", "get_context", "set_start_method")),
