@@ -101,8 +101,10 @@ class FunctionContext:
 
     ``lookup`` gives a callee and its summary by key; ``shared`` says what others do to the same
     locks; ``turns`` are the locks that the iterations of loops hand on, by the edges back to the
-    start. Walks fill in ``deferred``, the locks whose release is left to a stack of clean-ups, and
-    ``identities``, those of the locks that were acquired or released so far.
+    start; ``ties`` are those that go with what a block tests at its end, each with the outcome that
+    says that it is held, if that is known. Walks fill in ``deferred``, the locks whose release is
+    left to a stack of clean-ups, ``identities``, those of the locks that were acquired or released
+    so far, and ``at_tests``, the states before tests.
     """
 
     def __init__(
@@ -120,6 +122,8 @@ class FunctionContext:
         self.shared = shared
         self.observer = Observer()
         self.turns: dict[tuple[BlockId, BlockId], frozenset[LockKey]] = {}
+        self.ties: dict[BlockId, dict[LockKey, bool | None]] = {}
+        self.at_tests: dict[BlockId, list[Disjunct]] = {}
         self.deferred: dict[LockKey, LockRef] = {}
         self.identities: dict[LockKey, str] = {}
 

@@ -20,7 +20,7 @@ from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.hold import Grade
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY, Fact
-from locklint.analysis.lockset_transfer import flow, record
+from locklint.analysis.lockset_transfer import flow, record, through
 from locklint.analysis.named_errors import errors_of_function
 from locklint.analysis.passed import Passed
 from locklint.analysis.raising import run_by
@@ -30,6 +30,7 @@ from locklint.analysis.state import State
 from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summarize import summarize
 from locklint.analysis.summary import Lookup, Summary
+from locklint.analysis.tied import find_ties
 from locklint.analysis.turns import find_turns
 from locklint.core.not_analysed import Reason
 from locklint.dataflow.solver import Forward, GivenUp
@@ -405,7 +406,11 @@ class _Attempt(NamedTuple):
         if shared.turns or shared.acquired:
             find_turns(context, follow, join)
             recorder.states.handed_on = frozenset().union(*context.turns.values())
+            context.at_tests.clear()
         before = Forward(function, follow, join).solve(State([start]))
+        context.ties = find_ties(context, before, through)
+        if context.ties:
+            before = Forward(function, follow, join).solve(State([start]))
         if lockless is None:
             record(context, recorder, sorted(before.items()))
         else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
 from locklint.analysis.function_context import FunctionContext
+from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import Disjunct, Fact, FactKind, constants_of
 from locklint.analysis.lockset_names import value_of
 from locklint.analysis.relevance import facts_of
@@ -31,6 +32,30 @@ def assume(
         return disjunct
     both = {condition, _followed(condition, disjunct)}
     return _with_outcomes(context, [(one, outcome) for one in both], disjunct)
+
+
+def is_open(context: FunctionContext, condition: Condition, disjunct: Disjunct) -> bool:
+    """Return whether both outcomes of a test are possible, as far as is known."""
+    if evaluate(condition, disjunct) is not None:
+        return False
+    return _of_result(context, condition, disjunct) is None
+
+
+def forget_tied(
+    context: FunctionContext,
+    condition: Condition,
+    outcome: bool,
+    tied: Mapping[LockKey, bool | None],
+    disjunct: Disjunct,
+) -> Disjunct:
+    """Return the disjunct without the locks that the outcome of a test shows in another state."""
+    if not is_open(context, condition, disjunct):
+        return disjunct
+    for key, if_held in tied.items():
+        hold = disjunct.hold(key)
+        if not hold.forgotten and (if_held is None or (hold.count > 0) is not (outcome is if_held)):
+            disjunct = disjunct.with_hold(key, FORGOTTEN)
+    return disjunct
 
 
 def exists(context: FunctionContext, path: AccessPath, disjunct: Disjunct) -> Disjunct:

@@ -17,7 +17,7 @@ from locklint.analysis.lockset_calls import call, failed_call, given_to_others
 from locklint.analysis.lockset_managers import enter, leave
 from locklint.analysis.lockset_names import split, value_of
 from locklint.analysis.lockset_release import defer, hand_over, release, unwind
-from locklint.analysis.lockset_tests import assume
+from locklint.analysis.lockset_tests import assume, forget_tied
 from locklint.analysis.raising import is_harmless
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.state import State
@@ -56,15 +56,20 @@ def flow(
     """The states that leave a block, each with its target."""
     block = context.function.blocks[block_id]
     raised = None if block.on_exception is None else Raised()
-    current = _through(context, block, state, raised)
+    current = through(context, block, state, raised)
     out: dict[BlockId, list[Disjunct]] = {}
     match block.terminator:
         case Jump(target):
             out[target] = current
         case Branch(condition=condition, then=then, otherwise=otherwise):
+            context.at_tests[block_id] = current
+            tied = context.ties.get(block_id)
             for disjunct in current:
                 for outcome, target in ((True, then), (False, otherwise)):
-                    assumed = assume(context, condition, outcome, disjunct)
+                    one = disjunct
+                    if tied:
+                        one = forget_tied(context, condition, outcome, tied, disjunct)
+                    assumed = assume(context, condition, outcome, one)
                     if assumed is not None:
                         out.setdefault(target, []).append(assumed)
         case Catch() as terminator:
@@ -91,7 +96,7 @@ def record(
         block = context.function.blocks[block_id]
         is_exit = block.on_exception is None
         raised = Raised(every=is_exit)
-        current = _through(context, block, state, raised)
+        current = through(context, block, state, raised)
         match block.terminator:
             case Return(span=span, value=value):
                 for disjunct in current:
@@ -102,7 +107,7 @@ def record(
                 recorder.raises(disjunct)
 
 
-def _through(
+def through(
     context: FunctionContext, block: BasicBlock, state: State, raised: Raised | None
 ) -> list[Disjunct]:
     """Return the state after a block's instructions; what they and its end raise is added."""

@@ -26,7 +26,7 @@ _POSITIVE = {"is not": "is", "not in": "in", "!=": "==", "<=": ">", ">=": "<"}
 _MOST_PATHS = 3
 """The largest number of paths of a test that is known by its text."""
 
-_READERS = frozenset("copy count get index items keys values".split())
+READERS = frozenset("copy count get index items keys values".split())
 """Methods of containers that change nothing."""
 
 
@@ -278,7 +278,7 @@ class Changes:
                 case Operate(kind=OperateKind.DELETE, values=(AccessPath() as path,)):
                     self._filled.append(path.parent() if path.fields else path)
                 case Call(callee=AccessPath(fields=(_, *_)) as callee):
-                    if callee.name not in _READERS:
+                    if callee.name not in READERS:
                         self._filled.append(callee.parent())
 
     def any_of(self, test: StateTest) -> bool:

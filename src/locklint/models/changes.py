@@ -50,3 +50,8 @@ def changes_container(dotted: str) -> bool:
     """Return whether a method, by its absolute name, changes the container that it belongs to."""
     owner, _, method = dotted.rpartition(".")
     return method in _CHANGES.get(owner, ())
+
+
+def is_container(dotted: str) -> bool:
+    """Return whether a class, by its absolute name, is one whose methods are known here."""
+    return dotted in _CHANGES
