@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from copy import copy
 from functools import cached_property
+from typing import NamedTuple
 
 from locklint.analysis.events import Shared, TriedByCallee
 from locklint.analysis.guards import flagged_releases
@@ -39,6 +40,19 @@ from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import How
 from locklint.ir.operands import bound_temporaries
 from locklint.models.plain_values import NULL_CONTEXT, is_never_none, is_true
+
+
+class Check(NamedTuple):
+    """A call that gets the result of ``tries``, and may raise if that is false.
+
+    ``value`` is the argument, or None if only an object that was made with the result is passed.
+    ``returns_if_false`` and ``raises_if_true``: it may do that too.
+    """
+
+    tries: tuple[TryAcquire, ...]
+    value: AccessPath | None = None
+    returns_if_false: bool = True
+    raises_if_true: bool = False
 
 
 class Observer:
@@ -102,7 +116,8 @@ class FunctionContext:
     ``lookup`` gives a callee and its summary by key; ``shared`` says what others do to the same
     locks; ``turns`` are the locks that the iterations of loops hand on, by the edges back to the
     start; ``ties`` are those that go with what a block tests at its end, each with the outcome that
-    says that it is held, if that is known. Walks fill in ``deferred``, the locks whose release is
+    says that it is held, if that is known; ``checks`` are calls that get the result of an acquire,
+    by their own results. Walks fill in ``deferred``, the locks whose release is
     left to a stack of clean-ups, ``identities``, those of the locks that were acquired or released
     so far, and ``at_tests``, the states before tests.
     """
@@ -123,6 +138,7 @@ class FunctionContext:
         self.observer = Observer()
         self.turns: dict[tuple[BlockId, BlockId], frozenset[LockKey]] = {}
         self.ties: dict[BlockId, dict[LockKey, bool | None]] = {}
+        self.checks: Mapping[AccessPath | None, Check] = {}
         self.at_tests: dict[BlockId, list[Disjunct]] = {}
         self.deferred: dict[LockKey, LockRef] = {}
         self.identities: dict[LockKey, str] = {}

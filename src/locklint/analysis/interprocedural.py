@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from locklint.analysis.checks import find_checks
 from locklint.analysis.decided_effects import tests_for_callers, tests_of_calls
 from locklint.analysis.deciding import Deciding
 from locklint.analysis.events import NOT_SHARED, LockStates, Shared
@@ -380,6 +381,7 @@ class _Attempt(NamedTuple):
         with_accesses = not self.wanted.isdisjoint(ACCESSES)
         steps = FunctionSteps(function, lookup, with_accesses=with_accesses)
         context = FunctionContext(function, relevance, lookup, steps, shared)
+        context.checks = find_checks(context)
         lockless = None if self.changes else Lockless(context)
         transfer = partial(flow, context) if lockless is None else lockless.flow
 

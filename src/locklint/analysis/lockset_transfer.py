@@ -8,6 +8,7 @@ from operator import is_
 from msgspec.structs import replace
 
 from locklint.analysis.catching import Verdict, caught_by, pass_by, takes
+from locklint.analysis.checks import checked
 from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hold import Cause, CauseKind, Flow, Grade, InFlight, LockKey
 from locklint.analysis.lockset import Disjunct, Raised
@@ -150,9 +151,14 @@ def _step(
     if isinstance(instruction, Call) and not instruction.targets:
         # A callee that can release a lock may do so even if the call fails.
         disjunct = given_to_others(context, instruction, disjunct)
+    returns = True
+    check = context.checks.get(instruction.result) if isinstance(instruction, Call) else None
+    if check is not None:
+        disjunct, raises, returns = checked(context, check, disjunct)
+        hazard = hazard if raises else None
     if hazard is not None and raised is not None:
         _may_raise(context, instruction, disjunct, hazard, raised)
-    return _execute(context, instruction, disjunct, raised)
+    return [] if not returns else _execute(context, instruction, disjunct, raised)
 
 
 def _execute(

@@ -125,7 +125,7 @@ def _call(call: Call, raises: Raises) -> Grade:
         return Grade.NEVER  # The read or the operator has a grade of its own.
     if _asks_to_raise(call) and not call.targets:
         return Grade.UNKNOWN
-    if _is_logging(call.callee):
+    if is_logging(call.callee):
         return Grade.NEVER if call.safe else Grade.ACQUIRE
     if call.targets:
         own = _of_targets(call, raises)
@@ -238,7 +238,8 @@ def _asks_to_raise(call: Call) -> bool:
     )
 
 
-def _is_logging(callee: AccessPath | None) -> bool:
+def is_logging(callee: AccessPath | None) -> bool:
+    """Return whether a call writes to a log."""
     return (
         callee is not None
         and bool(callee.fields)
