@@ -2,7 +2,7 @@
 
 While the first task sleeps, the second one waits for the lock. That stops the thread, and with it
 the event loop, so that the first task cannot go on to release it. (In this program the wait ends
-after a fifth of a second.) A lock of asyncio lets the loop go on.
+after a second.) A lock of asyncio lets the loop go on.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ async def faulty_update(results: list[str]) -> None:
 
 async def read_in_time(results: list[str]) -> None:
     """Wait for the same lock, but for a limited time, so that this program ends."""
-    if thread_lock.acquire(timeout=0.2):
+    if thread_lock.acquire(timeout=1):
         thread_lock.release()
         results.append("read")
     else:

@@ -334,8 +334,8 @@ class Composition:
             lock = self.as_called(called, event.lock)
             if lock is None:
                 return None
-            if lock.exactness is Exactness.PER_INSTANCE and self._objects.is_unshared(
-                called.caller, lock.path, called.span
+            if lock.exactness is Exactness.PER_INSTANCE and self.is_unshared(
+                called.caller, lock, called.span
             ):
                 return None  # No other thread knows the object, so nothing is waited for.
             holder = self.receivers.told(kin, pair, event.lock, event.holder)
@@ -347,6 +347,10 @@ class Composition:
         if event.path is not None:
             return replace(event, path=called.binding.path(event.path))
         return event
+
+    def is_unshared(self, key: str, lock: LockRef, place: Span) -> bool:
+        """Return whether a lock is that of an object which only a function knows at a place."""
+        return self._objects.is_unshared(key, lock.path, place)
 
     def through(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
         """Return a pair of a callee as its caller sees it. Return None if that rules it out."""

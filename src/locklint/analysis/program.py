@@ -32,6 +32,7 @@ from locklint.analysis.lock_order import LockOrderGraph, Witness, lock_order
 from locklint.analysis.lock_registries import RacyInsertion, racy_insertions
 from locklint.analysis.locks_across_loops import LockAcrossLoops, locks_across_loops
 from locklint.analysis.logging_cycles import LoggingCycle, logging_cycles
+from locklint.analysis.loop_tasks import LoopTasks
 from locklint.analysis.loop_threads import LoopThreads
 from locklint.analysis.passed import Passed
 from locklint.analysis.process_locks import ProcessLocks, SharedWithProcess
@@ -268,6 +269,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
                 if taken.waits:
                     found[taken.lock.identity].add(states.function.key)
         return {identity: frozenset(keys) for identity, keys in found.items()}
+
+    @cached_property
+    def loop_tasks(self) -> LoopTasks:
+        """Return which tasks of one event loop may meet."""
+        return LoopTasks(self.call_graph, self.threads)
 
     @cached_property
     def order_violations(self) -> tuple[Violation, ...]:

@@ -159,6 +159,21 @@ def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
     }
 
 
+def suspended_with_lock(states: Mapping[str, LockStates]) -> set[str]:
+    """Return the coroutines that await while they hold a lock of threads or processes."""
+    return {
+        key
+        for key, one in states.items()
+        if one.function.is_async
+        if any(
+            held.blocks_threads
+            for each in one.events
+            if each.event.kind is EventKind.AWAIT
+            for held in each.held
+        )
+    }
+
+
 def passing_on(keys: Collection[str], states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions that call one of some generators, and return it or yield from it."""
     return {

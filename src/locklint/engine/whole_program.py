@@ -25,6 +25,7 @@ from locklint.engine.demand import (
     passing_on,
     possibly_called_while_holding,
     reached,
+    suspended_with_lock,
     takes_what_is_passed,
     tested_around_locks,
     waited_for,
@@ -201,6 +202,7 @@ class WholeProgram:
         self._look_for_consumers()
         if not self._wanted.isdisjoint(ACCESSES):
             self._add(self._lowered(methods_beside_locks(states, self.files.searched)))
+        self._look_for_runners()
         self._loops()
         self._interruptions()
         self._processes()
@@ -541,6 +543,25 @@ class WholeProgram:
             self._lower_up_to_locks(coroutines)
         woken = woken_in(in_threads | reached(interrupting(states), states), states)
         self._add(self._lowered(self._naming(woken)))
+
+    def _look_for_runners(self) -> None:
+        """Find what awaits, starts or runs coroutines that hold a lock of threads at an `await`.
+
+        So it is seen whether there are other tasks in the loop (LCK601).
+        """
+        if EventKind.AWAIT not in self._wanted:
+            return
+        states = self.interprocedural.states
+        keys = suspended_with_lock(states)
+        if not keys:
+            return
+        self._add(self._new(self._calling(names_of_runners)))
+        for _ in range(_MAX_ROUNDS):
+            fresh = self._lowered(self._callers(self._with_few_callers(keys)))
+            if not fresh:
+                break
+            self._add(fresh)
+            keys = {each.key for each in fresh if each.is_async}
 
     def _with_few_callers(self, keys: Collection[str]) -> set[str]:
         """Return those functions whose bare names only a few others call."""

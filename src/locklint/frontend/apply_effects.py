@@ -451,7 +451,8 @@ class EffectPass:
                 and api.enter_gives is Gives.BOOL
             ):
                 self._given_by_acquire[call.result] = lock
-            yield Acquire(call.span, lock, How(method), lock.mode or Mode.EXCLUSIVE, None, call)
+            mode = lock.mode or Mode.EXCLUSIVE
+            yield Acquire(call.span, lock, How(method), mode, None, call, gives_up=lock.gives_up)
             return
         if method in ("__exit__", "__aexit__"):
             yield Release(call.span, lock, How(method), lock.mode, call)
@@ -477,7 +478,8 @@ class EffectPass:
             )
         if call.use is Use.ENTERED and call.result is not None:
             self._given_by_acquire[call.result] = lock
-        return Acquire(call.span, lock, How(method), mode, form, call, gives_up=read.tries)
+        gives_up = read.tries or (lock.gives_up and not call.arguments)
+        return Acquire(call.span, lock, How(method), mode, form, call, gives_up=gives_up)
 
     def _stack_call(self, call: Call, method: str) -> Iterator[Instruction]:
         if call.callee is None or not call.callee.fields:
@@ -488,7 +490,8 @@ class EffectPass:
             lock = self._operands.lock(first)
             if lock is not None and lock.api.acquire_forms:
                 mode = lock.mode or lock.api.with_mode
-                yield Acquire(call.span, lock, How(method, Means.STACK), mode, None, call)
+                how = How(method, Means.STACK)
+                yield Acquire(call.span, lock, how, mode, None, call, gives_up=lock.gives_up)
                 yield Defer(call.span, stack, lock)
             elif lock is None and stack in self._opened:
                 manager = self._manager(first, is_async=method == "enter_async_context")
@@ -540,7 +543,7 @@ class EffectPass:
             yield enter
             return
         mode = lock.mode or lock.api.with_mode
-        yield Acquire(enter.span, lock, BY_WITH, mode, None, None, enter)
+        yield Acquire(enter.span, lock, BY_WITH, mode, None, None, enter, lock.gives_up)
 
     def _note_with_acquire(self, enter: Enter, lock: LockRef) -> None:
         assert isinstance(enter.context, AccessPath)

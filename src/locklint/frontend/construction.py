@@ -22,7 +22,7 @@ from locklint.frontend.value_types import (
     union,
 )
 from locklint.index.declarations import CallValue, Literal, ModuleIndex, Value
-from locklint.ir.lock import Argument, Exactness, LockKind
+from locklint.ir.lock import Argument, Exactness, LockKind, Setting
 
 _CONTAINERS = {
     "builtins.dict": "dict",
@@ -96,6 +96,8 @@ class Construction:
         plain = LockValue(kind.name, kind)
         if kind.slots is not None:
             return (replace(plain, has_one_slot=_is_one(kind.slots, call)),)
+        if call is not None and any(_is_set(each, call) for each in kind.gives_up_if):
+            plain = replace(plain, gives_up=True)
         if kind.cross_process and call is not None and (call.arguments or call.keywords):
             # A lock with the name of a file or key is shared by all code that makes it by that
             # name.
@@ -128,6 +130,12 @@ def argument_of(call: CallValue, name: str, position: int | None) -> Value | Non
     if position is not None and position < len(call.arguments):
         return call.arguments[position]
     return None
+
+
+def _is_set(setting: Setting, call: CallValue) -> bool:
+    """Return whether a call passes a certain value for an argument."""
+    argument = setting.argument
+    return argument_of(call, argument.name, argument.position) == Literal(setting.value)
 
 
 def _is_one(slots: Argument, call: CallValue | None) -> bool:

@@ -676,6 +676,7 @@ class StaticResolver:
             view=views.pop() if len(views) == 1 else "",
             mode=_common_mode(chosen, locks),
             has_one_slot=all(lock.has_one_slot for lock in locks),
+            gives_up=any(lock.gives_up for lock in locks),
         )
 
     def _by_canonical_path(

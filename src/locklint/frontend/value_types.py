@@ -113,6 +113,7 @@ class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     mode: Mode | None = None
     cls: ClassRef | None = None
     has_one_slot: bool = False
+    gives_up: bool = False
 
     @property
     def api(self) -> LockKind:

@@ -181,7 +181,13 @@ class WrittenCalls(msgspec.Struct):
         scope = scope_of(index, decl.qualname)
         for callee in decl.callees.split("\n"):
             first, *fields = callee.split(".")
-            if not first or (fields or [first])[-1] not in names:
+            name = (fields or [first])[-1]
+            if name not in names:
+                continue
+            if not first:  # What is called belongs to the result of a call.
+                event = event_of_method(name)
+                if event is not None and event.kind in kinds:
+                    return True
                 continue
             path = AccessPath(first, tuple(fields), root_of(first, scope))
             found = self.runs(index, WrittenUse(path.name, Question.CALL, decl.qualname, path))

@@ -120,6 +120,13 @@ class ContextForm(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_attribute: bool = False  # `rw.reader` without a call
 
 
+class Setting(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A value that a constructor is given for an argument, as `repr` text."""
+
+    argument: Argument
+    value: str
+
+
 class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=False):
     """A row of the model tables: everything that the analysis needs about a kind of lock."""
 
@@ -144,6 +151,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
     cross_process: bool = False
     enter_gives: Gives = Gives.OTHER  # the result of `__enter__`
     remote: bool = False  # its methods ask another machine, which may fail
+    gives_up_if: tuple[Setting, ...] = ()  # settings of one object with which it never waits
     slots: Argument | None = None  # the argument that says how many may hold a semaphore at a time
 
     def __hash__(self) -> int:
@@ -236,6 +244,7 @@ class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=
     view: str = ""  # the identity of that condition, if it has one place
     mode: Mode | None = None  # fixed by a read/write view
     has_one_slot: bool = False  # a semaphore that only one can hold at a time, unless others signal
+    gives_up: bool = False  # it raises if another one has it, unless a call says otherwise
 
     @property
     def api(self) -> LockKind:

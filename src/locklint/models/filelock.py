@@ -20,6 +20,7 @@ from locklint.ir.lock import (
     Mode,
     Owner,
     ReleaseForm,
+    Setting,
     UnheldRelease,
 )
 from locklint.models.library import Library, dotted
@@ -89,6 +90,11 @@ LIBRARY = Library(
             unheld_release=UnheldRelease.IGNORED,
             owned_attributes=("is_locked",),
             cross_process=True,
+            gives_up_if=(
+                Setting(Argument("timeout", 1), "0"),
+                Setting(Argument("timeout", 1), "0.0"),
+                Setting(Argument("blocking", None), "False"),
+            ),
         ),
         LockKind(
             name="filelock.AsyncFileLock",

@@ -17,6 +17,7 @@ from locklint.ir.lock import (
     LockRole,
     Owner,
     ReleaseForm,
+    Setting,
     UnheldRelease,
 )
 from locklint.models.library import Library, dotted
@@ -29,6 +30,10 @@ _ACQUIRE = AcquireForm(
     gives=Gives.OTHER,
 )
 _RELEASE = ReleaseForm("release")
+_GIVES_UP = (
+    Setting(Argument("timeout", 2), "0"),
+    Setting(Argument("fail_when_locked", 4), "True"),
+)
 
 LIBRARY = Library(
     kinds=(
@@ -41,6 +46,7 @@ LIBRARY = Library(
             release_forms=(_RELEASE,),
             unheld_release=UnheldRelease.IGNORED,
             cross_process=True,
+            gives_up_if=_GIVES_UP,
         ),
         LockKind(
             name="portalocker.RLock",
@@ -50,6 +56,7 @@ LIBRARY = Library(
             acquire_forms=(_ACQUIRE,),
             release_forms=(_RELEASE,),
             cross_process=True,
+            gives_up_if=_GIVES_UP,
         ),
         LockKind(
             name="portalocker.BoundedSemaphore",

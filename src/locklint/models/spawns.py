@@ -65,6 +65,12 @@ _EXECUTORS = (
     "asyncio.",
 )
 
+STARTS_TASKS = frozenset(
+    "as_completed call_later call_soon create_task ensure_future gather run_coroutine_threadsafe"
+    " start_server start_soon".split()
+)
+"""Last names of calls that let coroutines or callbacks run beside the task that calls."""
+
 RUNS_FIRST = frozenset(("contextvars.Context.run",))
 """Functions that call their first argument with the others, and so are passed with it."""
 

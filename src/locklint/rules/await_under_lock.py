@@ -47,9 +47,11 @@ If threads need the lock, too, release it before the `await`.
 
 Each lock makes one finding in a function, at the first `await`. It is an error if a coroutine of
 another task acquires the same lock, and it is not reentrant; else a warning. An `await` of a
-coroutine of the program that never suspends is not reported, nor is a lock that is only tried. The
-`yield` of an asynchronous generator makes a warning, unless all of its consumers in the program run
-it to its end without an `await` in between, or a decorator decides who consumes it.
+coroutine of the program that never suspends is not reported, nor is a lock for which no task of the
+same loop may wait: it is only tried, only threads wait for it, a lock of tasks keeps the others
+away, or the coroutine is the one task of its loop (`asyncio.run`). The `yield` of an asynchronous
+generator makes a warning, unless all of its consumers in the program run it to its end without an
+`await` in between, or a decorator decides who consumes it.
 
 ## References
 
@@ -75,13 +77,15 @@ from locklint.rule import Rule
 
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report the first `await` under each lock of threads or processes in a function."""
-    waiting = program.waiting_functions
+    waiting = program.loop_tasks.waiting
     reported: set[tuple[str, str]] = set()
     for key in sorted(program.composition.pairs):
         first: dict[str, tuple[CriticalPair, Held]] = {}
         for pair in program.composition.pairs[key]:
             held = _held(pair)
-            if held is not None and held.lock.identity in waiting:
+            if held is None or program.composition.is_unshared(key, held.lock, pair.span):
+                continue
+            if waiting(key, held.lock, pair.held):
                 old = first.get(held.lock.identity)
                 if old is None or (pair.span, pair.rank()) < (old[0].span, old[0].rank()):
                     first[held.lock.identity] = pair, held
@@ -90,7 +94,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             story = Story(program, pair)
             lock = held.lock
             contended = _is_surely_shared(lock) and any(
-                _is_other_task(program, key, other) for other in waiting[lock.identity]
+                _is_other_task(program, key, other) for other in waiting(key, lock, pair.held)
             )
             yield RULE.finding(
                 program.functions[key],
@@ -111,6 +115,8 @@ def _at_yields(program: Program, reported: set[tuple[str, str]]) -> Iterator[Dia
         if (function.key, lock.identity) in reported:
             continue
         if not found.held.surely_blocks_threads or not (function.is_async or found.is_awaited):
+            continue
+        if not program.loop_tasks.waiting(function.key, lock, ()):
             continue
         yield RULE.finding(
             function,

@@ -66,7 +66,7 @@ A lock that is held for short sections only is right in a coroutine, too, and is
 long a section lasts is known only of calls that certainly wait: a sleep of a second or more, a
 thread or future that is waited for, a condition, an `await`. Waits for an event or a queue are not
 among them, for it may be set already, or have an item. A try, or a wait with a timeout, is not
-reported.
+reported, nor is a wait of a coroutine that is the one task of its loop.
 
 ## References
 
@@ -104,6 +104,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
     long = _held_for_long(program)
     for states in program.solved:
         function = states.function
+        if function.is_async and program.loop_tasks.is_alone(function.key):
+            continue  # No other task has to wait.
         seen: set[tuple[Span, str]] = set()
         for taken in states.taken if function.is_async else ():
             lock = taken.lock
@@ -184,8 +186,9 @@ def _runs_beside(program: Program, function: Function, taken: Taken, pair: Criti
     if other.is_async:
         reached = threads.reached_from
         is_one_task = other.key in reached(function.key) or function.key in reached(other.key)
-        excludes = not taken.lock.kind.reentrant
-        return pair.event.kind is EventKind.AWAIT and not is_one_task and excludes
+        if is_one_task or taken.lock.kind.reentrant or pair.event.kind is not EventKind.AWAIT:
+            return False
+        return not program.loop_tasks.are_apart(other.key, pair.held, function.key, taken.held)
     from_threads = any(
         not program.functions[root.function].is_async for root in threads.roots(other.key)
     )
@@ -201,6 +204,6 @@ RULE = Rule(
     summary="a coroutine waits for a lock that others hold for long",
     page=__doc__,
     on_request=True,
-    wants=frozenset(_DOES),
+    wants=frozenset((*_DOES, EventKind.RUN_LOOP)),
     check=check,
 )
