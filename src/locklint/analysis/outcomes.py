@@ -5,7 +5,6 @@ The text has a mark for what is tested: ``(len(§0) > 3)``, ``(§0 in ['done', '
 
 from __future__ import annotations
 
-import ast
 import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +13,21 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from locklint.analysis.condition_texts import (
+    Called,
+    Items,
+    Literal,
+    Name,
+    Negated,
+    Operated,
+    Part,
+    Tested,
+    part_of,
+    parts,
+)
 from locklint.ir.instruction import LiteralValue
 
-_MARKED = "_0"
-_PARTS = re.compile(r"(?:[^ ]+: )?(.*)", re.DOTALL)  # the module comes first, if a global is named
+_MODULE = re.compile(r"^[\w.]+: ")  # comes first if a global is named
 _LARGEST = 10**6
 _OTHER_TEXT = "\0"
 _TYPES: dict[str, type] = {
@@ -62,7 +72,7 @@ def are_two_constants(one: str, other: str) -> bool:
 def outcome_for(text: str, value: Value) -> bool | None:
     """Return the outcome of a test for a value. Return None if it is not known.
 
-    A test that fails for the value has neither outcome; this counts as not known, too.
+    Nor is it for a test that raises an exception for the value.
     """
     return next(iter(_outcomes(text, value, is_sample=False)), None)
 
@@ -98,37 +108,27 @@ def _outcomes(text: str, value: Value, *, is_sample: bool) -> Sequence[bool]:
         return ()
 
 
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> ast.expr | None:
-    match = _PARTS.fullmatch(text)
-    if match is None or "§1" in text:
-        return None
-    try:
-        return ast.parse(match[1].replace("§0", _MARKED), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+def _parsed(text: str) -> Part | None:
+    return part_of(_MODULE.sub("", text))
 
 
 def _samples(*texts: str) -> Iterator[Value]:
     """Yield values of which each test of some texts tells those that matter apart."""
     yield from (None, True, False, "", _OTHER_TEXT, b"", b"\0", ..., Sized(0), Sized(1))
     numbers: set[int | float] = {0}
-    for text in texts:
-        tree = _parsed(text)
-        for node in ast.walk(tree) if tree is not None else ():
-            match node:
-                case ast.Constant(value=bool()):
-                    pass
-                case ast.Constant(value=int() | float() as number) if abs(number) < _LARGEST:
-                    numbers |= {number, -number}
-                case ast.Constant(value=str() | bytes() as literal):
-                    yield literal
-                case ast.Compare() | ast.List():
-                    for each in ast.iter_child_nodes(node):
-                        if isinstance(each, ast.Name | ast.Attribute):
-                            name = ast.unparse(each)
-                            if name.partition(".")[0] != _MARKED:
-                                yield NamedConstant(name)
+    work = [part for text in texts if (part := _parsed(text)) is not None]
+    while work:
+        part = work.pop()
+        work += parts(part)[:1] if isinstance(part, Called) else parts(part)
+        match part:
+            case Literal(bool()):
+                pass
+            case Literal(int() | float() as number) if abs(number) < _LARGEST:
+                numbers |= {number, -number}
+            case Literal(str() | bytes() as literal):
+                yield literal
+            case Name(name):
+                yield NamedConstant(name)
     for number in numbers:
         yield from (number - 1, number - 0.25, number, number + 0.25, number + 1)
         for size in (int(number), int(number) + 1):
@@ -136,11 +136,11 @@ def _samples(*texts: str) -> Iterator[Value]:
                 yield Sized(size)
 
 
-_ORDER: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 
 
@@ -151,26 +151,25 @@ class _Reader:
         self._value = value
         self._is_sample = is_sample
 
-    def truth(self, node: ast.expr) -> bool:
+    def truth(self, part: Part) -> bool:
         """Return the outcome; raise if there is none, or none is known."""
-        match node:
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return not self.truth(operand)
-            case ast.BoolOp(op=op, values=values):
-                return self._any(values, isinstance(op, ast.Or))
-            case ast.Compare(left=left, ops=ops, comparators=comparators):
-                sides = (left, *comparators)
+        match part:
+            case Negated(inner):
+                return not self.truth(inner)
+            case Operated(operands, ("and" | "or" as word, *_)):
+                return self._any(operands, word == "or")
+            case Operated(operands, operators):
                 return all(
-                    self._compared(op, one, other)
-                    for op, one, other in zip(ops, sides, comparators, strict=False)
+                    self._compared(word, one, other)
+                    for word, one, other in zip(operators, operands, operands[1:], strict=False)
                 )
-            case ast.Call(func=ast.Name(id="isinstance"), args=[value, classes]):
+            case Called("isinstance", (value, classes)):
                 return self._is_instance(self._read(value), classes)
-            case ast.Call(func=ast.Name(id="callable"), args=[value]):
+            case Called("callable", (value,)):
                 return self._is_called(self._read(value))
-            case ast.Call(func=ast.Name(id="bool"), args=[value]):
+            case Called("bool", (value,)):
                 return self.truth(value)
-        match self._read(node):
+        match self._read(part):
             case NamedConstant():
                 raise _Unknown
             case Sized(size):
@@ -178,7 +177,7 @@ class _Reader:
             case known:
                 return bool(known)
 
-    def _any(self, values: list[ast.expr], wanted: bool) -> bool:
+    def _any(self, values: Sequence[Part], wanted: bool) -> bool:
         is_known = True
         for each in values:
             try:
@@ -190,19 +189,17 @@ class _Reader:
             raise _Unknown
         return not wanted
 
-    def _read(self, node: ast.expr) -> _Known:
-        match node:
-            case ast.Name(id=name) if name == _MARKED:
+    def _read(self, part: Part) -> _Known:
+        match part:
+            case Tested():
                 return self._value
-            case ast.Constant(value=value) if not isinstance(value, complex):
+            case Literal(value):
                 return value
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-                return -value
-            case ast.List(elts=items):
+            case Items(items):
                 return [self._read(each) for each in items]
-            case ast.Call(func=ast.Name(id="len"), args=[value]):
+            case Called("len", (value,)):
                 return self._size(self._read(value))
-            case ast.Name() | ast.Attribute() if _MARKED not in (name := ast.unparse(node)):
+            case Name(name):
                 return NamedConstant(name)
         raise _Unknown
 
@@ -217,16 +214,16 @@ class _Reader:
                 raise _Unknown
         raise _NoOutcome
 
-    def _compared(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> bool:
+    def _compared(self, word: str, left: Part, right: Part) -> bool:
         one, other = self._read(left), self._read(right)
-        match op:
-            case ast.Eq() | ast.Is():
+        match word:
+            case "==" | "is":
                 return self._same(one, other)
-            case ast.NotEq() | ast.IsNot():
+            case "!=" | "is not":
                 return not self._same(one, other)
-            case ast.In():
+            case "in":
                 return self._contained(one, other)
-            case ast.NotIn():
+            case "not in":
                 return not self._contained(one, other)
         if isinstance(one, NamedConstant) or isinstance(other, NamedConstant):
             raise _Unknown
@@ -234,7 +231,7 @@ class _Reader:
             if isinstance(one, str | bytes) and type(one) is type(other):
                 raise _Unknown  # The samples have no text before or after another one.
             raise _NoOutcome
-        return _ORDER[type(op)](one, other)
+        return _ORDER[word](one, other)
 
     def _same(self, one: _Known, other: _Known) -> bool:
         match one, other:
@@ -279,8 +276,9 @@ class _Reader:
                 raise _NoOutcome
         raise _Unknown
 
-    def _is_instance(self, value: _Known, classes: ast.expr) -> bool:
-        names = [ast.unparse(each) for each in _listed(classes)]
+    def _is_instance(self, value: _Known, classes: Part) -> bool:
+        listed = classes.items if isinstance(classes, Items) else (classes,)
+        names = [each.name if isinstance(each, Name) else "object" for each in listed]
         if value is None:
             return _known("object" not in names and "NoneType" not in " ".join(names), False)
         if value is ... or not isinstance(value, bool | int | float | str | bytes):
@@ -297,7 +295,3 @@ def _known(is_known: bool, outcome: bool) -> bool:
     if not is_known:
         raise _Unknown
     return outcome
-
-
-def _listed(node: ast.expr) -> list[ast.expr]:
-    return node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
