@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from locklint.analysis.passed import Passed
@@ -245,6 +247,15 @@ class Binding:
             case _:
                 return None
 
+    def inner(self, path: AccessPath) -> Iterator[AccessPath]:
+        """Yield the callee's own names for a path of the caller's."""
+        for name, root in self.roots.items():
+            if path.starts_with(root) and "[" not in name:
+                own = Root.SELF if name == self._callee.self_name else Root.PARAMETER
+                yield AccessPath(name, path.fields[len(root.fields) :], own)
+        if path.root is Root.GLOBAL and self._callee.module == self._caller.module:
+            yield path
+
     def _of_global(self, path: AccessPath) -> AccessPath:
         module, name = parted_global(path.root_name)
         if module is not None and module == self._caller.module:
@@ -346,7 +357,7 @@ def receiver_of(caller: Function, callee: Function, call: Call) -> AccessPath | 
         return None
     if call.receiver is not None:
         return call.receiver
-    if path is None or callee.name == "__init__":
+    if path is None or (callee.name == "__init__" and path.name != "__init__"):
         return call.result
     if not path.fields or path.name != callee.name:
         return path if callee.name == "__call__" else path.taken_from()

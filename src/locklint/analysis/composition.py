@@ -87,7 +87,7 @@ class Composition:
         self._objects = Objects(graph, fields.new)
         self._requirements: dict[str, Requirements] = {}
         self._settled = Settled(graph)
-        self._passed: dict[tuple[int, StateTest], tuple[StateTest | None, bool]] = {}
+        self._passed: dict[tuple[int, StateTest], tuple[StateTest | None, bool | None]] = {}
         self._ended = Ended(graph)
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
@@ -382,28 +382,29 @@ class Composition:
             asked = (id(called), test)
             if asked not in self._passed:
                 self._passed[asked] = self._pass(called, test, requirements)
-            here, is_possible = self._passed[asked]
-            if not is_possible:
+            here, admits = self._passed[asked]
+            if admits is False:
                 return None
-            if here is not None:
+            # Else, if it is settled, the caller has seen to it, however it was before.
+            if here is not None and admits is None:
                 found[here] = None
         return tuple(found)[:_MOST_STATE]
 
     def _pass(
         self, called: Edge, test: StateTest, own: Requirements
-    ) -> tuple[StateTest | None, bool]:
-        """Return a callee's test as its caller names it, and whether it may have this outcome."""
+    ) -> tuple[StateTest | None, bool | None]:
+        """Return a callee's test as its caller names it, and whether it may have this outcome.
+
+        None: it may because it had it when the caller began.
+        """
         here = test.named(called.binding.path)
         if here is None or any(len(path.fields) > MAX_PATH for path in here.paths):
-            return None, True
+            return None, None
         if called.manner is Manner.CONCURRENT:
-            return here, True
-        is_excluded = (
-            any(map(here.excludes, own.tested_at(called.span)))
-            or _finds_held(here, called)
-            or self._settled.rules_out(here, called)
-        )
-        return here, not is_excluded
+            return here, None
+        if any(map(here.excludes, own.tested_at(called.span))) or _finds_held(here, called):
+            return here, False
+        return here, self._settled.at(here, called)
 
     def _requires(
         self, called: Edge, pair: CriticalPair
@@ -436,7 +437,7 @@ class Composition:
                 return None
             passed = own.as_passed(called.binding.value(requirement.parameter))
             test = None if passed is None else requirement.of_value(passed)
-            if test is not None and self._settled.rules_out(test, called):
+            if test is not None and self._settled.at(test, called) is False:
                 return None
             if passed is not None and _is_parameter(passed, self._graph.function(called.caller)):
                 if not own.is_passed_on(passed, called.span):

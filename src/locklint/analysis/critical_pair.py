@@ -138,6 +138,7 @@ class TestKind(IdentityEnum):
     EQUALS = "equals"  # a constant
     TEXT = "text"  # the text of the test does not matter
     HELD = "held"  # whether a lock is held, by any thread
+    ITEMS = "items"  # whether a loop goes through something
 
 
 _PLAIN_KINDS = {
@@ -197,6 +198,8 @@ class StateTest(msgspec.Struct, frozen=True, gc=False):
                 return "(§0 is None)"
             case TestKind.EQUALS:
                 return f"(§0 == {self.constant})"
+            case TestKind.ITEMS:
+                return "(len(§0) > 0)"
             case _:
                 return self.text
 
@@ -308,6 +311,11 @@ class CriticalPair(msgspec.Struct, frozen=True, eq=False):
         while pair is not None:
             yield pair
             pair = pair.inner
+
+    @property
+    def conditions(self) -> tuple[StateTest, ...]:
+        """Return what globals and attributes must be, but for loops: these mostly have items."""
+        return tuple([test for test in self.state if test.kind is not TestKind.ITEMS])
 
     @property
     def is_concurrent(self) -> bool:

@@ -214,7 +214,7 @@ class ForeignWakes:
             and waiter.is_plain
             and outer.certain
             and not outer.requires
-            and not outer.state
+            and not outer.conditions
             and all(link.manner is not Manner.OVERRIDE for link in outer.chain())
             and lock.confidence is Confidence.HIGH
             and is_one

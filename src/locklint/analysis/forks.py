@@ -223,7 +223,7 @@ def _is_certain(pair: CriticalPair, lock: LockRef) -> bool:
         pair.certain
         and pair.manner is Manner.DIRECT
         and not pair.requires
-        and not pair.state
+        and not pair.conditions
         and not is_vague(lock)
     )
 

@@ -180,7 +180,7 @@ def is_sure(pair: CriticalPair, lock: LockRef) -> bool:
     return (
         pair.certain
         and pair.manner is Manner.DIRECT
-        and not pair.state
+        and not pair.conditions
         and not pair.requires
         and lock.exactness is Exactness.ONE
         and lock.confidence is Confidence.HIGH

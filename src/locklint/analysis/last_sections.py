@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 
+from locklint.analysis.bound_values import admits
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, StateTest, TestKind
@@ -16,7 +17,6 @@ from locklint.analysis.events import Manner
 from locklint.analysis.guards import comes_first
 from locklint.analysis.layout import layout_of
 from locklint.analysis.lock_name import lock_name
-from locklint.analysis.settled import admits
 from locklint.analysis.state_tests import state_tests
 from locklint.core.source import Span
 from locklint.dataflow.order import reached
@@ -60,7 +60,7 @@ class LastSections:
 
         ``key`` is the function of the thread, ``pair`` the wait.
         """
-        tests = list(pair.state)
+        tests = list(pair.conditions)
         for link in pair.chain():
             for wait in self._waits_before(link):
                 value = wait.call.arguments[0].value

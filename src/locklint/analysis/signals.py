@@ -98,7 +98,7 @@ def waiting_for_signals(
 
 def _sets_what_was_tested(graph: CallGraph, key: str, pair: CriticalPair) -> bool:
     """Return whether a function sets an attribute that was tested before the event of a pair."""
-    paths = [path for test in pair.state for path in test.paths]
+    paths = [path for test in pair.conditions for path in test.paths]
     for link in pair.chain():
         paths += tested_paths(graph.function(link.function), link.span)
     tested = {path.last for path in paths if path.fields}

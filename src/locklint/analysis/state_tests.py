@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from locklint.analysis.critical_pair import StateTest, TestKind
+from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath, Root
+from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Assign, BlockId, Call, Constant, Operate, Release
+from locklint.ir.instruction import Assign, BlockId, Call, Constant, Operate, Read, Release
 from locklint.ir.means import OperateKind
 from locklint.ir.operands import defined_path
-from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
+from locklint.ir.terminator import Branch, Catch, Condition, Equals, IsNone, Opaque, Truth
 
 Successors = Mapping[BlockId, tuple[BlockId, ...]]
 
@@ -26,6 +27,28 @@ _POSITIVE = {"is not": "is", "not in": "in", "!=": "==", "<=": ">", ">=": "<"}
 _MOST_PATHS = 3
 """The largest number of paths of a test that is known by its text."""
 
+
+class Change(IdentityEnum):
+    """The kinds of changes of a value that stays the same object, or is calculated from itself."""
+
+    EMPTIED = "emptied"
+    ADDED = "added"
+    REMOVED = "removed"
+    OTHER = "other"  # it may have more or fewer items
+    COUNTED = "counted"  # up
+    MIXED = "mixed"  # with another value, as bits are
+
+
+CHANGING_METHODS: dict[str, Change] = {
+    "clear": Change.EMPTIED,
+    **dict.fromkeys(("add", "append", "appendleft", "insert", "setdefault"), Change.ADDED),
+    **dict.fromkeys(("discard", "pop", "popitem", "popleft", "remove"), Change.REMOVED),
+    **dict.fromkeys(("extend", "extendleft", "update"), Change.OTHER),
+}
+"""Methods of lists, sets, dictionaries and queues by their effect on the number of items."""
+
+_LOOKUP_ERRORS = frozenset(("KeyError", "LookupError", "builtins.KeyError", "builtins.LookupError"))
+
 READERS = frozenset("copy count get index items keys values".split())
 """Methods of containers that change nothing."""
 
@@ -36,10 +59,16 @@ def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTes
     lookups: dict[AccessPath, Call] = {}
     for block in function.blocks.values():
         branch = block.terminator
+        if isinstance(branch, Catch):
+            yield from _of_failures(function, block.id, branch)
         if not isinstance(branch, Branch) or branch.then == branch.otherwise:
             continue
         if aliases is None:
             aliases, lookups = _aliases(function), _lookups(function)
+        iterated = _of_iteration(block, aliases)
+        if iterated is not None:
+            yield block.id, branch.then, iterated  # There is no item to begin with, or no more.
+            continue
         test = (
             _of_call(branch, block)
             or _of_lookup(branch.condition, lookups, aliases, function.module)
@@ -48,6 +77,51 @@ def state_tests(function: Function) -> Iterator[tuple[BlockId, BlockId, StateTes
         if test is not None:
             yield block.id, branch.then, test
             yield block.id, branch.otherwise, replace(test, outcome=not test.outcome)
+
+
+def _of_iteration(block: BasicBlock, aliases: Mapping[AccessPath, AccessPath]) -> StateTest | None:
+    """Return the test of what a loop goes through, which has an item in each round, or None."""
+    last = block.instructions[-1] if block.instructions else None
+    match last:
+        case Operate(kind=OperateKind.ITERATE, values=(AccessPath() as path,)):
+            path = aliases.get(path, path)
+            return StateTest(path, TestKind.ITEMS, True) if outlives(path) else None
+        case _:
+            return None
+
+
+def _of_failures(
+    function: Function, block: BlockId, catch: Catch
+) -> Iterator[tuple[BlockId, BlockId, StateTest]]:
+    """Yield the test whether a key is there, which is false where reading it has failed.
+
+    Nothing else between ``try:`` and ``except KeyError:`` raises that.
+    """
+    targets = [each.target for each in catch.handlers if _LOOKUP_ERRORS.issuperset(each.types)]
+    if not targets:
+        return
+    failing = [
+        each
+        for other in function.blocks.values()
+        if other.on_exception == block
+        for each in other.instructions
+        if not isinstance(each, Read) or isinstance(each.path.last, ElementField)
+        if not (isinstance(each, Assign) and not each.target.fields)
+    ]
+    match failing:
+        case [Read(path=AccessPath(fields=(*_, ElementField(key=str() as key))) as path)]:
+            container = path.parent()
+            mentions: tuple[AccessPath, ...] = (container,)
+            if key.isidentifier():
+                is_given = any(key == each.name for each in function.parameters)
+                root = Root.PARAMETER if is_given else Root.LOCAL
+                mentions = (AccessPath(key, (), root), container)
+            elif ElementField(key).literal is None:
+                return
+            test = _of_text(f"({key} in {container})", mentions, {}, function.module)
+            if test is not None:
+                missing = replace(test, outcome=False)
+                yield from ((block, target, missing) for target in targets)
 
 
 def _of_call(branch: Branch, block: BasicBlock) -> StateTest | None:
@@ -72,6 +146,22 @@ def _of_call(branch: Branch, block: BasicBlock) -> StateTest | None:
                     return None
                 return StateTest(callee, TestKind.TRUTH, True)
     return None
+
+
+def test_of_path(condition: Condition, module: str) -> StateTest | None:
+    """Return the test of one path that a condition is, with the outcome true, or None."""
+    match condition:
+        case Truth(AccessPath() as path):
+            return StateTest(path, TestKind.TRUTH, True)
+        case IsNone(AccessPath() as path):
+            return StateTest(path, TestKind.NONE, True)
+        case Equals(AccessPath() as path, constant):
+            return StateTest(path, TestKind.EQUALS, True, constant)
+        case Opaque(text=str() as text, mentions=mentions):
+            test = _with_marks(text, mentions, {}, module)
+            return None if test is None or test.others else test
+        case _:
+            return None
 
 
 def _of_state(
@@ -175,6 +265,19 @@ def _of_text(
     module: str,
 ) -> StateTest | None:
     """Return the test that is known by its text, or None if its paths mean nothing to callers."""
+    test = _with_marks(text, mentions, aliases, module)
+    if test is None or not all(outlives(path) or is_own(path) for path in test.paths):
+        return None
+    return test if any(map(outlives, test.paths)) else None
+
+
+def _with_marks(
+    text: str,
+    mentions: tuple[AccessPath, ...],
+    aliases: Mapping[AccessPath, AccessPath],
+    module: str,
+) -> StateTest | None:
+    """Return the test that is known by its text, with marks for its paths, or None."""
     asked = [path for path in mentions if path.root is not Root.GLOBAL] or list(mentions)
     if not 0 < len(asked) <= _MOST_PATHS:
         return None
@@ -188,9 +291,7 @@ def _of_text(
         found[mark] = aliases.get(path, path)
     used = list(dict.fromkeys(_MARKS.findall(text)))
     paths = [found[mark] for mark in used]
-    if len(paths) != len(asked) or not all(outlives(path) or is_own(path) for path in paths):
-        return None
-    if not any(map(outlives, paths)):
+    if len(paths) != len(asked):
         return None
     text = _MARKS.sub(lambda match: f"{_MARK}{used.index(match[0])}", text)
     outcome = True
@@ -268,6 +369,7 @@ class Changes:
     def __init__(self, block: BasicBlock, before: Span | None = None) -> None:
         self._bound: list[AccessPath] = []
         self._filled: list[AccessPath] = []
+        self._resized: list[AccessPath] = []
         for each in block.instructions:
             if each.span == before and not isinstance(each, Release):
                 break
@@ -280,12 +382,21 @@ class Changes:
                 case Call(callee=AccessPath(fields=(_, *_)) as callee):
                     if callee.name not in READERS:
                         self._filled.append(callee.parent())
+                    if callee.name in CHANGING_METHODS and not each.targets:
+                        self._resized.append(callee.parent())
 
     def any_of(self, test: StateTest) -> bool:
         """Return whether the outcome of a test may be another one afterwards."""
         if any(path.starts_with(each) for path in test.paths for each in self._bound):
             return True
-        return test.kind is TestKind.TEXT and any(path in self._filled for path in test.paths)
+        match test.kind:
+            case TestKind.TEXT:
+                changed = self._filled
+            case TestKind.TRUTH | TestKind.ITEMS:
+                changed = self._resized
+            case _:
+                return False
+        return any(path in changed for path in test.paths)
 
 
 def reached_without(

@@ -25,6 +25,7 @@ from locklint.engine.demand import (
     passing_on,
     possibly_called_while_holding,
     reached,
+    settling,
     suspended_with_lock,
     takes_what_is_passed,
     tested_around_locks,
@@ -429,6 +430,7 @@ class WholeProgram:
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
             unconditional = makers(states) | called_by_hand(states)
+            unconditional |= settling(states, self._declaration)
             if EventKind.AWAIT in self._wanted:
                 unconditional |= awaited_under_lock(states)
             if EventKind.JOIN in self._wanted:
@@ -773,12 +775,15 @@ class WholeProgram:
         """Return those of some functions that look in which thread they run."""
         found: set[str] = set()
         for key in keys:
-            module, qualname = split_key(key)
-            index = self.project.by_key(module)
-            decl = None if index is None else index.functions.get(qualname)
+            decl = self._declaration(key)
             if decl is not None and not NAMES_TELLING_THREAD.isdisjoint(decl.called):
                 found.add(key)
         return found
+
+    def _declaration(self, key: str) -> FunctionDecl | None:
+        module, qualname = split_key(key)
+        index = self.project.by_key(module)
+        return None if index is None else index.functions.get(qualname)
 
     def _working(self, items: Iterable[_T]) -> Iterator[_T]:
         """The items, while what shows progress is kept alive."""
