@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from locklint.analysis.outcomes import Sized, Value
 from locklint.analysis.passed import Passed
 from locklint.ir.access_path import (
     TAKEN_FROM,
@@ -204,6 +205,14 @@ class Binding:
         if name in self._given or name in self.roots or self._is_open:
             return None
         return next((value for known, value in self._callee.defaults if known == name), None)
+
+    def items(self, name: str) -> Value | None:
+        """Return what a starred parameter collects: the names, or their number. None: unknown."""
+        collected = self._collected.get(name)
+        if collected is None or self._is_open or name == self._receiving:
+            return None
+        names = [each.name for each in collected if each.name is not None]
+        return tuple(names) if names else Sized(len(collected))
 
     def passed(self, names: tuple[str, ...]) -> Passed:
         """Return what is passed for some of the callee's parameters, as far as it is literal."""

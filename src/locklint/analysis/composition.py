@@ -433,18 +433,24 @@ class Composition:
                     return None
                 is_clear = is_clear and requirement.is_plain
                 continue
+            items = called.binding.items(requirement.parameter)
+            if items is not None and requirement.rules_out_items(items):
+                return None
             if _is_left_out(requirement, called.binding):
                 return None
             passed = own.as_passed(called.binding.value(requirement.parameter))
             test = None if passed is None else requirement.of_value(passed)
-            if test is not None and self._settled.at(test, called) is False:
+            if test is not None and (
+                any(map(test.excludes, own.tested_at(called.span)))
+                or self._settled.at(test, called) is False
+            ):
                 return None
             if passed is not None and _is_parameter(passed, self._graph.function(called.caller)):
                 if not own.is_passed_on(passed, called.span):
                     is_clear = False
                     continue
                 mine = replace(requirement, parameter=str(passed))
-                if mine.is_plain and replace(mine, outcome=not mine.outcome) in found:
+                if any(map(mine.excludes, found)):
                     return None
                 found.setdefault(mine)
                 continue

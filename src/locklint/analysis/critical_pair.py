@@ -56,16 +56,16 @@ class RequirementKind(IdentityEnum):
     ONE_OF = "one of"  # some constants, perhaps after a method of texts: `method.upper()`
     SAME = "same"  # the object that a path leads to
     CALLS = "calls"  # a function is what is passed
-    JUDGED = "judged"  # what a function of the program makes of parameters alone
+    JUDGED = "judged"  # what something makes of parameters alone: a function, or the test itself
     UNCLEAR = "unclear"  # a test that cannot be followed to the caller
 
 
 class Requirement(msgspec.Struct, frozen=True, gc=False):
     """A condition on a parameter for the event to happen.
 
-    ``constant`` is what it is compared with, ``other`` the path that it is compared with, or the
-    key of the function that is called. ``options`` are several constants, with which it is compared
-    after the ``method`` of texts, if there is one.
+    ``constant`` is what it is compared with, ``other`` the path that it is compared with, the key
+    of the function that is called, or the text of a test that is judged. ``options`` are several
+    constants, with which it is compared after the ``method`` of texts, if there is one.
     """
 
     parameter: str
@@ -101,8 +101,27 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
 
     def of_value(self, path: AccessPath) -> StateTest | None:
         """Return the test of an argument for the parameter, or None if it is no plain one."""
+        match self.kind:
+            case RequirementKind.SAME:
+                text = f"(§0 is {self.other})"
+                return StateTest(path, TestKind.TEXT, self.outcome, text=text)
+            case RequirementKind.JUDGED if self.other:
+                return StateTest(path, TestKind.TEXT, self.outcome, text=self.other)
         kind = _PLAIN_KINDS.get(self.kind)
         return None if kind is None else StateTest(path, kind, self.outcome, self.constant)
+
+    def excludes(self, other: Requirement) -> bool:
+        """Return whether both cannot be met by one value."""
+        if self.parameter != other.parameter:
+            return False
+        path = AccessPath(self.parameter, (), Root.PARAMETER)
+        one, another = self.of_value(path), other.of_value(path)
+        return one is not None and another is not None and one.excludes(another)
+
+    def rules_out_items(self, value: Value) -> bool:
+        """Return whether what a starred parameter collects rules it out."""
+        test = self.of_value(AccessPath(self.parameter, (), Root.PARAMETER))
+        return test is not None and test.answers(value) is False
 
     def contradicts(self, value: Constant) -> bool:
         """Return whether a literal rules it out."""
@@ -112,8 +131,9 @@ class Requirement(msgspec.Struct, frozen=True, gc=False):
             case RequirementKind.CALLS:
                 return True
             case RequirementKind.JUDGED:
-                # The caller chose the literal for one outcome, and nothing tells for which.
-                return True
+                # If nothing tells for which outcome the caller chose the literal, it is this one.
+                found = outcome_for(self.other, value.value) if self.other else None
+                return found is not self.outcome
             case RequirementKind.TRUTH:
                 return bool(value.value) is not self.outcome
             case RequirementKind.NONE:

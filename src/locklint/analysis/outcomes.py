@@ -35,6 +35,12 @@ _TYPES: dict[str, type] = {
 }
 
 
+TEXT_TESTS = frozenset(
+    "endswith isalnum isalpha isdigit isidentifier islower isspace isupper startswith".split()
+)
+"""Methods of texts that tell something about them."""
+
+
 class NamedConstant(msgspec.Struct, frozen=True, gc=False):
     """A value that is known by its dotted name alone, such as ``State.NEW``."""
 
@@ -167,6 +173,8 @@ class _Reader:
                 return self._is_instance(self._read(value), classes)
             case Called("callable", (value,)):
                 return self._is_called(self._read(value))
+            case Called(name, (Tested(), *given)) if name in TEXT_TESTS:
+                return self._of_text(name, given)
             case Called("bool", (value,)):
                 return self.truth(value)
         match self._read(part):
@@ -176,6 +184,15 @@ class _Reader:
                 return size > 0
             case known:
                 return bool(known)
+
+    def _of_text(self, name: str, given: Sequence[Part]) -> bool:
+        literals = [each.value for each in given if isinstance(each, Literal)]
+        if self._is_sample or not isinstance(self._value, str) or len(literals) < len(given):
+            raise _Unknown
+        try:
+            return bool(getattr(self._value, name)(*literals))
+        except TypeError:
+            raise _NoOutcome from None
 
     def _any(self, values: Sequence[Part], wanted: bool) -> bool:
         is_known = True

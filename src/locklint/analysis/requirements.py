@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -15,13 +16,16 @@ from locklint.analysis.critical_pair import (
 )
 from locklint.analysis.events import Held
 from locklint.analysis.origins import Origins
+from locklint.analysis.outcomes import TEXT_TESTS
 from locklint.analysis.state_tests import (
     Changes,
+    changed_paths,
     is_own,
     outlives,
     reached_without,
     state_by_block,
     state_tests,
+    test_of_path,
 )
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, reached
@@ -40,12 +44,14 @@ from locklint.ir.instruction import (
     TryAcquire,
 )
 from locklint.ir.operands import condition_paths
-from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
+from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth, is_of_class
 
 Requires = tuple[Requirement, ...]
 
 _MOST_TESTS = 96
 MOST_WORK = 40_000
+
+_MODULE = re.compile(r"^[\w.]*: ")
 
 _SAMENESS = (("is", True), ("==", True), ("is not", False), ("!=", False))
 
@@ -230,8 +236,8 @@ def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, Bloc
     for block_id, branch in branches:
         block = function.blocks[block_id]
         told = list(_of_options(block, branch, origins)) or [
-            *_of_test(branch.condition, origins, block_id),
-            *_of_results(branch.condition, origins),
+            *_of_test(branch.condition, origins, block, function),
+            *_of_results(branch.condition, origins, block_id),
         ]
         for requirement in told:
             yield block_id, branch.then, requirement
@@ -239,8 +245,11 @@ def _tests(function: Function, origins: Origins) -> Iterable[tuple[BlockId, Bloc
             yield block_id, branch.otherwise, negated
 
 
-def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator[Requirement]:
+def _of_test(
+    condition: Condition, origins: Origins, within: BasicBlock, function: Function
+) -> Iterator[Requirement]:
     """Return what the outcome true of a test says about a parameter, if it is about one."""
+    block = within.id
     match condition:
         case Truth(AccessPath() as path) if (name := origins.of(path, block)) is not None:
             yield Requirement(name, RequirementKind.TRUTH, True)
@@ -257,7 +266,41 @@ def _of_test(condition: Condition, origins: Origins, block: BlockId) -> Iterator
         case Equals(AccessPath() as path, against) if (name := origins.option(path)) is not None:
             yield Requirement(name, RequirementKind.EQUALS, True, against)
         case _:
-            yield from _of_other_test(condition)
+            yield from _of_judged_test(condition, origins, within, function) or _of_other_test(
+                condition
+            )
+
+
+def _of_judged_test(
+    condition: Condition, origins: Origins, within: BasicBlock, function: Function
+) -> list[Requirement] | None:
+    """Return the test of one parameter against literals, classes and constants, or None."""
+    if not isinstance(condition, Opaque) or condition.text is None:
+        return None
+    given = [path for path in condition.mentions if path.root is Root.PARAMETER]
+    if len(given) != 1 or not given[0].is_variable or origins.is_rebound(given[0], within.id):
+        return None
+    others = [path for path in condition.mentions if path != given[0]]
+    if not is_of_class(condition) and not all(path.name.isupper() for path in others):
+        return None
+    test = test_of_path(condition, "")
+    text = "" if test is None else _MODULE.sub("", test.text)
+    if any(f"(§0 {operator} {other})" == text for operator in ("is", "==") for other in others):
+        return None  # `RequirementKind.SAME` says more.
+    if others and _changes_one_of(function, others):
+        return None  # It is a cache, or the like.
+    outcome = test is None or test.outcome
+    return [Requirement(given[0].root_name, RequirementKind.JUDGED, outcome, other=text)]
+
+
+def _changes_one_of(function: Function, paths: Iterable[AccessPath]) -> bool:
+    changed = {
+        path
+        for block in function.blocks.values()
+        for each in block.instructions
+        for path in changed_paths(each)
+    }
+    return any(path in changed for path in paths)
 
 
 def _of_options(block: BasicBlock, branch: Branch, origins: Origins) -> Iterator[Requirement]:
@@ -294,17 +337,35 @@ def _of_options(block: BasicBlock, branch: Branch, origins: Origins) -> Iterator
         yield Requirement(value.root_name, kind, outcome, options=options, method=method)
 
 
-def _of_results(condition: Condition, origins: Origins) -> Iterator[Requirement]:
-    """Return the tests of what calls make of parameters, which cannot be followed."""
+def _of_results(condition: Condition, origins: Origins, block: BlockId) -> Iterator[Requirement]:
+    """Return the tests of what calls make of parameters, most of which cannot be followed."""
     for path in condition_paths(condition):
         call = origins.call(path)
         if call is not None and origins.option(path) is None:
+            judged = _of_text_method(call, origins, block)
+            if judged is not None and isinstance(condition, Truth):
+                yield judged
+                continue
             given = [call.callee, *(argument.value for argument in call.arguments)]
             roots = [each for each in given if isinstance(each, AccessPath)]
             kind = RequirementKind.JUDGED if _judges(call) else RequirementKind.UNCLEAR
             for root in roots:
                 if root.root is Root.PARAMETER:
                     yield Requirement(root.root_name, kind, True)
+
+
+def _of_text_method(call: Call, origins: Origins, block: BlockId) -> Requirement | None:
+    """Return the test of a parameter by a method such as `startswith`, given literals alone."""
+    callee = call.callee
+    if callee is None or callee.name not in TEXT_TESTS or not callee.fields:
+        return None
+    subject, given = callee.parent(), [argument.value for argument in call.arguments]
+    if not subject.is_parameter or origins.is_rebound(subject, block):
+        return None
+    if any(not isinstance(value, Constant) for value in given):
+        return None
+    text = f"{callee.name}({', '.join(['§0', *map(str, given)])})"
+    return Requirement(subject.root_name, RequirementKind.JUDGED, True, other=text)
 
 
 def _judges(call: Call) -> bool:

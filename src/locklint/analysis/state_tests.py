@@ -12,7 +12,16 @@ from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Assign, BlockId, Call, Constant, Operate, Read, Release
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    Call,
+    Constant,
+    Instruction,
+    Operate,
+    Read,
+    Release,
+)
 from locklint.ir.means import OperateKind
 from locklint.ir.operands import defined_path
 from locklint.ir.terminator import Branch, Catch, Condition, Equals, IsNone, Opaque, Truth
@@ -361,6 +370,16 @@ def state_by_block(
             if block_id not in seen:
                 found.setdefault(block_id, set()).add(test)
     return {block_id: frozenset(each) for block_id, each in found.items()}
+
+
+def changed_paths(instruction: Instruction) -> Iterator[AccessPath]:
+    """Yield the containers of which an instruction stores or removes items."""
+    match instruction:
+        case Assign(target=path) if path.fields:
+            yield path.parent()
+        case Call(callee=AccessPath(fields=(_, *_)) as callee):
+            if callee.name in CHANGING_METHODS:
+                yield callee.parent()
 
 
 class Changes:
