@@ -93,7 +93,7 @@ class Receivers:
     def have_one_object(
         self, pair: CriticalPair, held: Held, other: CriticalPair, asked: LockRef
     ) -> bool:
-        """Return whether a lock that a pair holds may be the one that another pair asks for.
+        """Return whether a lock that a pair holds may be the one that another pair acquires.
 
         Their objects may be of classes that have none in common.
         """
