@@ -8,7 +8,7 @@ ends early closes one that only the loop knows. No `async for` closes its genera
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 
 import msgspec
@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import Called
+from locklint.analysis.mentions import mentions
 from locklint.analysis.raising import run_by
 from locklint.core.identity_enum import IdentityEnum
-from locklint.core.source import Span
+from locklint.core.source import SourceFile, Span
 from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function, FunctionKind, split_key
@@ -34,9 +35,10 @@ from locklint.ir.instruction import (
     Operate,
     Yield,
 )
-from locklint.ir.means import BY_ITER, AwaitForm, OperateKind
+from locklint.ir.means import BY_ITER, AwaitForm, OperateKind, Use
+from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch, Return
-from locklint.models.iterators import Taking, taking
+from locklint.models.iterators import Taking, closes, taking
 
 PLAIN_DECORATORS = frozenset(
     "staticmethod classmethod override final abstractmethod overload typechecked".split()
@@ -76,8 +78,9 @@ class Consumer(msgspec.Struct, frozen=True):
 class Consumers:
     """The consumers of the generators of a program, as far as its functions were analysed."""
 
-    def __init__(self, graph: CallGraph) -> None:
+    def __init__(self, graph: CallGraph, sources: Mapping[str, SourceFile]) -> None:
         self._graph = graph
+        self._sources = sources
 
     def of(self, key: str) -> tuple[Consumer, ...]:
         """Return the places that consume a generator, or pass it to code that is not known."""
@@ -88,7 +91,7 @@ class Consumers:
             maker = work.pop()
             for called in self._made[maker]:
                 caller = self._graph.states[called[0]].function
-                uses = _Uses(caller, self._graph)
+                uses = _Uses(caller, self._graph, self._sources)
                 for use in uses.of_call(called[1]):
                     if isinstance(use, Consumer):
                         found.add(replace(use, receiver=_receiver(called[1], maker == key)))
@@ -148,9 +151,12 @@ class _PassedOn(msgspec.Struct, frozen=True):
 class _Uses:
     """The uses of generators in one function."""
 
-    def __init__(self, function: Function, graph: CallGraph) -> None:
+    def __init__(
+        self, function: Function, graph: CallGraph, sources: Mapping[str, SourceFile]
+    ) -> None:
         self._function = function
         self._graph = graph
+        self._sources = sources
 
     def of_call(self, called: Called) -> Iterator[Consumer | _PassedOn]:
         """Yield what is done with what a call gives, or an implicit call iterates over."""
@@ -220,54 +226,129 @@ class _Uses:
                 yield self._at(each.span, Consuming.KEEPS)
             case Call(arguments=arguments, callee=callee):
                 if any(_holds(argument.value, path) for argument in arguments):
-                    yield from self._passed(each, path, seen, is_kept=is_kept)
+                    yield from self._passed(block, each, path, seen, is_kept=is_kept)
                 elif callee is not None and callee.fields and callee.starts_with(path):
-                    yield self._at(each.span, Consuming.KEEPS)
+                    ends = self._runs_out(block, each)
+                    yield self._at(each.span, Consuming.FINISHES if ends else Consuming.KEEPS)
 
     def _passed(
-        self, call: Call, path: AccessPath, seen: set[AccessPath], *, is_kept: bool
+        self,
+        block: BasicBlock,
+        call: Call,
+        path: AccessPath,
+        seen: set[AccessPath],
+        *,
+        is_kept: bool,
     ) -> Iterator[Consumer | _PassedOn]:
         """Yield what a call does that gets the generator."""
         if any(each.star is not None and each.value == path for each in call.arguments):
             yield self._at(call.span, Consuming.FINISHES)
             return
-        inside = list(self._in_callees(call, path, seen))
-        if inside:
-            yield from inside
+        if call.constructs is not None and self._is_closed_by(call, path):
+            yield self._at(call.span, Consuming.FINISHES)
+            return
+        if self._is_followed(call, seen):
+            yield from self._in_callees(call, path, seen, is_kept=is_kept)
             return
         does = Taking.UNKNOWN if call.targets else taking(call.external, call.callee)
         match does:
             case Taking.ALL:
                 yield self._at(call.span, Consuming.FINISHES)
             case Taking.SOME:
-                yield self._at(call.span, Consuming.KEEPS if is_kept else Consuming.FINISHES)
+                is_left = is_kept and not self._runs_out(block, call)
+                yield self._at(call.span, Consuming.KEEPS if is_left else Consuming.FINISHES)
             case Taking.LATER if call.result is not None:
                 if call.result not in seen:
                     yield from self._uses(call.result, seen | {call.result}, is_kept=is_kept)
             case _:
                 yield self._at(call.span, Consuming.PASSES)
 
-    def _in_callees(
-        self, call: Call, path: AccessPath, seen: set[AccessPath]
-    ) -> Iterator[Consumer | _PassedOn]:
-        """Yield what the functions do that get the generator for a parameter, if all are known."""
+    def _is_closed_by(self, call: Call, path: AccessPath) -> bool:
+        """Return whether an object that keeps the generator has a method that closes it.
+
+        Its file shows that: most methods of a class without locks are not analysed.
+        """
+        states = self._graph.states.get(call.targets[0]) if call.targets else None
+        if states is None or states.function.path not in self._sources:
+            return False
+        constructor, text = states.function, self._sources[states.function.path].text
+        roots = Binding(self._function, constructor, call, None).roots
+        return any(
+            isinstance(each, Assign)
+            and each.target.is_own_attribute
+            and isinstance(each.value, AccessPath)
+            and roots.get(each.value.root_name) == path
+            and any(
+                found.owner == "self" and found.is_called and found.member in _CLOSE
+                for found in mentions(each.target.name, text)
+            )
+            for block in constructor.blocks.values()
+            for each in block.instructions
+        )
+
+    def _runs_out(self, block: BasicBlock, call: Call) -> bool:
+        """Return whether a loop takes items by a call until there are no more.
+
+        An exception ends it otherwise, or a test of the item leads out of it.
+        """
+        function = self._function
+        following = reached(function, block.successors(), successors=BasicBlock.successors)
+        if block.id not in following:
+            return False
+        names: set[Operand] = {call.result} if call.result is not None else set()
+        inside = [
+            function.blocks[each]
+            for each in following
+            if block.id in reached(function, [each], successors=BasicBlock.successors)
+        ]
+        for each in inside:
+            for one in each.instructions:
+                if isinstance(one, Assign) and one.value in names:
+                    names.add(one.target)
+        within = {each.id for each in inside}
+        return all(
+            isinstance(each.terminator, Branch)
+            and not names.isdisjoint(condition_paths(each.terminator.condition))
+            for each in inside
+            if not within.issuperset(each.successors())
+        )
+
+    def _is_followed(self, call: Call, seen: set[AccessPath]) -> bool:
+        """Return whether a call runs known functions, none of which other code will run."""
         if len(seen) > _MOST_NAMES or not call.targets or call.constructs is not None:
-            return
-        for key in (*call.targets, *call.overrides):
-            known = self._graph.states.get(key)
-            if known is None or known.function.is_generator or known.function.is_async:
-                return
+            return False
+        known = [self._graph.states.get(key) for key in (*call.targets, *call.overrides)]
+        return all(
+            each is not None
+            and not is_managed(each.function)
+            and (call.use is Use.AWAITED or not each.function.is_async)
+            for each in known
+        )
+
+    def _in_callees(
+        self, call: Call, path: AccessPath, seen: set[AccessPath], *, is_kept: bool
+    ) -> Iterator[Consumer | _PassedOn]:
+        """Yield what the functions do that get the generator for a parameter.
+
+        One may go on with it in its result.
+        """
         for key in (*call.targets, *call.overrides):
             callee = self._graph.states[key].function
             roots = Binding(self._function, callee, call, None).roots
-            for name in [name for name, passed in roots.items() if passed == path]:
+            names = [name for name, passed in roots.items() if passed == path]
+            if not names:
+                yield self._at(call.span, Consuming.PASSES)
+            for name in names:
                 own = AccessPath(name, (), Root.PARAMETER)
-                for use in _Uses(callee, self._graph)._uses(own, seen | {own}, is_kept=False):
-                    # A callee that returns it to this function is not followed.
+                uses = _Uses(callee, self._graph, self._sources)
+                for use in uses._uses(own, seen | {own}, is_kept=False):
                     if isinstance(use, Consumer):
                         yield use
-                    else:
+                    elif call.result is None:
                         yield self._at(call.span, Consuming.PASSES)
+                    elif call.result not in seen:
+                        result = call.result
+                        yield from self._uses(result, seen | {own, result}, is_kept=is_kept)
 
     def _iterated(
         self, block: BasicBlock, span: Span, *, is_kept: bool
@@ -275,7 +356,7 @@ class _Uses:
         """Yield what a loop or generator expression does that iterates over it."""
         end = block.terminator
         if not isinstance(end, Branch) or end.span != span:
-            yield self._at(span, self._in_expression(span))
+            yield self._in_expression(span)
             return
         function = self._function
         head = block.id
@@ -302,22 +383,66 @@ class _Uses:
             between = frozenset([each.span for each in instructions])
             yield Consumer(function.key, span, Consuming.FINISHES, between)
 
-    def _in_expression(self, span: Span) -> Consuming:
+    def _in_expression(self, span: Span) -> Consumer | _PassedOn:
         """Return what a display with a star does, or a generator expression.
 
-        A call may run the latter to its end at once.
+        A call may run the latter to its end at once, or take some of its items and drop it.
         """
-        at_once = {key for call in _calls(self._function) for key in run_by(call)}
         module = split_key(self._function.key)[0]
         for key, states in self._graph.states.items():
             if split_key(key)[0] == module and _contains(states.function, span):
-                return Consuming.FINISHES if key in at_once else Consuming.KEEPS
-        return Consuming.FINISHES
+                if any(map(partial(_is_function, key), self._returned)):
+                    return _PassedOn()
+                is_done = key in self._run_at_once
+                return self._at(span, Consuming.FINISHES if is_done else Consuming.KEEPS)
+        return self._at(span, Consuming.FINISHES)
+
+    @cached_property
+    def _run_at_once(self) -> frozenset[str]:
+        """The keys of the generator expressions that no code refers to after a call."""
+        done = (Taking.ALL, Taking.SOME)
+        return frozenset(
+            key
+            for call in _calls(self._function)
+            for key in (
+                *run_by(call),
+                *(
+                    key
+                    for argument in call.arguments
+                    if isinstance(argument.value, FunctionRef) and not call.targets
+                    for key in argument.functions
+                    if taking(call.external, call.callee) in done
+                ),
+            )
+        )
+
+    @cached_property
+    def _returned(self) -> list[Operand]:
+        ends = (block.terminator for block in self._function.blocks.values())
+        return [end.value for end in ends if isinstance(end, Return) and end.value is not None]
+
+
+_CLOSE = ("close", "aclose")
 
 
 def _closes(path: AccessPath, call: Call) -> bool:
-    callee = call.callee
-    return callee is not None and callee in (path.field("close"), path.field("aclose"))
+    """Return whether a call closes a generator, leaves that to others, or runs to its end.
+
+    A statement ``next(items, None)`` expects that there is none left.
+    """
+    methods = [path.field(name) for name in _CLOSE]
+    if call.callee in methods or any(each.value in methods for each in call.arguments):
+        return True
+    values = [each.value for each in call.arguments]
+    if closes(call.external) and path in values:
+        return True
+    is_next = call.external in ("builtins.next", "builtins.anext")
+    is_statement = call.use is Use.DISCARDED and len(values) > 1
+    return is_next and is_statement and values[0] == path
+
+
+def _is_function(key: str, value: Operand) -> bool:
+    return isinstance(value, FunctionRef) and split_key(key)[1] == value.qualname
 
 
 def _contains(function: Function, span: Span) -> bool:

@@ -26,7 +26,7 @@ _SET_ON_SELF = re.compile(
     r"|\.(?:add|append|extend|insert|setdefault|update)\()"
 )
 
-_PASSED = re.compile(r"[(,=]\s*((?:\w+\.)*)(\w+)\s*(?=[,)])")
+_PASSED = re.compile(r"[(,=\[]\s*((?:\w+(?:\([^()\n]*\))?\.)*)(\w+)\s*(?=[,)\]])")
 
 
 class Mention(NamedTuple):
@@ -106,6 +106,9 @@ def _body(method: str, text: str) -> str:
     return found[0][1] if len(found) == 1 else ""
 
 
+_DECORATION = re.compile(r"^[ \t]*@[\w.]+\((.*)\)", re.MULTILINE)
+
+
 def passes_on(name: str, text: str, *, is_method: bool) -> bool:
     """Return whether a file passes a function or method of that name to something, uncalled."""
     return name in text and name in _passed(text)[is_method]
@@ -113,9 +116,13 @@ def passes_on(name: str, text: str, *, is_method: bool) -> bool:
 
 @lru_cache(maxsize=256)
 def _passed(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the names that a file passes to something, and those of them after a dot."""
-    found = _PASSED.findall(without_comments(text))
-    return frozenset(name for _, name in found), frozenset(name for owner, name in found if owner)
+    """Return the names that a file passes to something, and those that may be methods."""
+    code = without_comments(text)
+    found = _PASSED.findall(code)
+    # In the body of a class a method has no dot in front of it.
+    decorating = {name for given in _DECORATION.findall(code) for name in re.findall(r"\w+", given)}
+    after_dot = {name for owner, name in found if owner}
+    return frozenset(name for _, name in found), frozenset(after_dot | decorating)
 
 
 def declares_class(name: str, text: str) -> bool:

@@ -38,7 +38,7 @@ def suspended(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iterator[S
     A generator that is passed to a function, uncalled, is left out: that may make a context manager
     of it.
     """
-    consumers = Consumers(graph)
+    consumers = Consumers(graph, sources)
     for key, one in sorted(graph.states.items()):
         first: dict[LockKey, tuple[Span, Held]] = {}
         for span, held in sorted(held_at_yields(one), key=lambda each: each[0]):
@@ -54,7 +54,7 @@ def suspended(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iterator[S
         for span, held in first.values():
             judged = [_with_acquires(graph, each, held, key) for each in every]
             open_ = tuple(each for each in judged if keeps_held(each, held))
-            if open_ or not every:
+            if open_ or (not every and name != "__call__"):  # Its object is what is passed on.
                 yield Suspended(key, span, held, open_, is_awaited)
 
 

@@ -26,9 +26,18 @@ _SOME = frozenset(
     f"builtins.{name}" for name in ("next", "anext", "all", "any", "isinstance", "print")
 )
 _LATER = frozenset(
-    f"builtins.{name}" for name in ("iter", "aiter", "enumerate", "map", "filter", "reversed")
+    f"builtins.{name}"
+    for name in ("iter", "aiter", "enumerate", "map", "filter", "reversed", "zip")
+) | {"heapq.merge"}
+_ALL = frozenset("array.array math.fsum math.prod statistics.fmean statistics.mean".split())
+_METHODS = frozenset(
+    ("extend", "extendleft", "update", "join", "writelines", "writerows", "executemany")
 )
-_METHODS = frozenset(("extend", "extendleft", "update", "join", "writelines", "executemany"))
+
+
+def closes(external: str | None) -> bool:
+    """Return whether a call gives a context manager that closes what the call is given."""
+    return external is not None and external.rpartition(".")[2] in _CLOSING
 
 
 _ENDLESS = frozenset(("itertools.count", "itertools.cycle"))
@@ -61,11 +70,13 @@ def taking(external: str | None, callee: AccessPath | None) -> Taking:
     if external is None:
         is_method = callee is not None and bool(callee.fields)
         return Taking.ALL if is_method and name in _METHODS else Taking.UNKNOWN
-    if external in _LATER or external.startswith("itertools.") or external == "builtins.zip":
+    if external in _LATER or external.startswith("itertools."):
         return Taking.LATER
     if external in _SOME:
         return Taking.SOME
-    if external.rpartition(".")[2] in _CLOSING:
+    if closes(external):
+        return Taking.ALL
+    if external in _ALL or (name in _METHODS and callee is not None and callee.fields):
         return Taking.ALL
     if runs_at_once(external) or external.startswith("builtins."):
         return Taking.ALL
