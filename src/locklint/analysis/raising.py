@@ -20,7 +20,9 @@ from locklint.ir.instruction import (
     Assign,
     Await,
     Call,
+    CallArgument,
     Constant,
+    Display,
     Enter,
     Exit,
     FunctionRef,
@@ -37,7 +39,7 @@ from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.operands import defined_path, used_paths
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
-from locklint.models.grades import CallGrade, is_log_call, method_grade, name_grade
+from locklint.models.grades import CallGrade, calculates, is_log_call, method_grade, name_grade
 from locklint.models.plain_values import begins_at_once, gives_itself
 
 _GRADES = {
@@ -143,6 +145,8 @@ def _call(call: Call, raises: Raises) -> Grade:
     if call.external == "builtins.bytes" and call.arguments:
         return _of_bytes(call)
     if call.external is not None:
+        if calculates(call.external) and all(map(_is_literal, call.arguments)):
+            return Grade.ACQUIRE
         runs_code = any(isinstance(argument.value, FunctionRef) for argument in call.arguments)
         given = [raises(key, None) for key in run_by(call)] if runs_code else []
         is_known = bool(given) and None not in given
@@ -355,6 +359,18 @@ def _is_size(value: AccessPath, block: BasicBlock) -> bool:
 def passes_literals(call: Call) -> bool:
     """Return whether a call passes nothing but literals: no test of an argument surprises."""
     return all(isinstance(each.value, Constant) and not each.star for each in call.arguments)
+
+
+def _is_literal(argument: CallArgument) -> bool:
+    """Return whether an argument is a literal, or a display of literals."""
+    work: list[Operand] = [argument.value]
+    while work:
+        value = work.pop()
+        if isinstance(value, Display):
+            work += value.items
+        elif not isinstance(value, Constant):
+            return False
+    return not argument.star
 
 
 def decided_by_arguments(function: Function) -> frozenset[Span]:

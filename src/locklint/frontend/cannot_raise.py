@@ -41,6 +41,7 @@ from locklint.ir.operands import condition_paths, defined_path
 from locklint.ir.terminator import Branch, Condition, Equals, IsNone, Opaque, Truth
 from locklint.models.plain_values import (
     MAPPINGS,
+    NEEDING_ONE,
     TAKING,
     Types,
     call_is_safe,
@@ -202,6 +203,8 @@ class _CannotRaise:
                 return self._is_known(container, call, block, ElementField(str(plain[0])))
         if any(self._runs_code(value) for value in plain):
             return False
+        if name in NEEDING_ONE and len(call.arguments) == 1 and isinstance(plain[0], AccessPath):
+            return self._is_filled(plain[0], call, block)
         if name in _CONVERTING and len(plain) == 1:
             if self._has_method(plain[0], _CONVERTING[name]) or self._is_number(plain[0]):
                 return True  # There is nothing to parse.

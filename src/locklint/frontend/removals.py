@@ -38,6 +38,8 @@ def takes_out(instruction: Instruction, path: AccessPath) -> bool:
 def removes(instruction: Instruction, path: AccessPath) -> bool:
     """Return whether an instruction may remove something from the container at a path."""
     match instruction:
+        case Call(external="heapq.heappop", arguments=(argument,)):
+            return argument.value == path
         case Call(callee=AccessPath() as callee) if callee.fields:
             return callee.parent() == path and callee.name in REMOVING
         case Operate(

@@ -82,20 +82,27 @@ UNLIKELY = frozenset(
         "builtins.TypeError",
         "builtins.ValueError",
         "builtins.abs",
+        "builtins.bin",
         "builtins.bool",
         "builtins.bytearray",
+        "builtins.chr",
         "builtins.dict",
         "builtins.dir",
+        "builtins.divmod",
         "builtins.enumerate",
         "builtins.frozenset",
         "builtins.getattr",  # with a default; without one it is graded as reading the attribute
         "builtins.hasattr",
         "builtins.hash",
+        "builtins.hex",
         "builtins.isinstance",
         "builtins.issubclass",
         "builtins.iter",
         "builtins.len",
         "builtins.list",
+        "builtins.oct",
+        "builtins.ord",
+        "builtins.pow",
         "builtins.print",
         "builtins.range",
         "builtins.repr",
@@ -109,6 +116,7 @@ UNLIKELY = frozenset(
         "builtins.zip",
         "builtins.filter",
         "builtins.map",
+        "concurrent.futures.Future",
         "contextlib.ExitStack",
         "contextlib.nullcontext",
         "contextlib.suppress",
@@ -150,6 +158,7 @@ UNLIKELY = frozenset(
 CALCULATING_MODULES: dict[str, frozenset[str]] = {
     module: frozenset(failing.split())
     for module, failing in {
+        "binascii": "a2b_base64 a2b_hex a2b_qp a2b_uu unhexlify",
         "base64": "a85decode b16decode b32decode b64decode b85decode decodebytes urlsafe_b64decode",
         "collections": "",
         "colorsys": "",
@@ -192,7 +201,18 @@ CALCULATING_CLASSES = frozenset({"datetime", "hashlib", "hmac", "re", "uuid"})
 PARSING = frozenset({"fromisoformat", "strptime"})
 
 # These look at each value that they are given: comparing or adding them fails by their types only.
-OVER_VALUES = frozenset({"builtins.all", "builtins.any", "builtins.sorted", "builtins.sum"})
+OVER_VALUES = frozenset(
+    {
+        *(f"builtins.{name}" for name in "all any sorted sum".split()),
+        *(f"bisect.{name}" for name in "bisect bisect_left bisect_right".split()),
+        *(f"bisect.{name}" for name in "insort insort_left insort_right".split()),
+        *(f"heapq.{name}" for name in "heapify heappush heappushpop nlargest nsmallest".split()),
+    }
+)
+
+# These only calculate with what they are given: with literals they fail always or never.
+PURE_CLASSES = frozenset({"decimal.Decimal", "fractions.Fraction"})
+PURE_MODULES = frozenset("array ipaddress json statistics struct urllib.parse zlib".split())
 
 LOGGER_METHODS = LOGGING_METHODS | {
     "addHandler",
@@ -323,6 +343,11 @@ UNLIKELY_TYPED = frozenset(
         "asyncio.Event.is_set",
         "asyncio.Event.set",
         "asyncio.Lock.locked",
+        "collections.Counter.elements",
+        "collections.Counter.most_common",
+        "collections.Counter.subtract",
+        "collections.Counter.total",
+        "collections.deque.rotate",
         "multiprocessing.Event.clear",
         "multiprocessing.Event.is_set",
         "multiprocessing.Event.set",

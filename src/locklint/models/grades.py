@@ -42,6 +42,8 @@ from locklint.models.graded_names import (
     PARSING,
     PARSING_METHODS,
     PLAIN_TYPES,
+    PURE_CLASSES,
+    PURE_MODULES,
     SEARCHING_METHODS,
     TAKEN_OUT,
     TELLING_METHODS,
@@ -112,8 +114,11 @@ def name_grade(
         return CallGrade.UNLIKELY
     if is_method and method == "close":
         return CallGrade.UNLIKELY  # Closing hardly ever fails.
+    holder, _, attribute = owner.rpartition(".")
     if method not in BUILTIN_TYPES.get(owner, (method,)):
         return _by_name(method, by_key)  # The type is another one.
+    if attribute.isidentifier() and attribute not in BUILTIN_TYPES.get(holder, (attribute,)):
+        return method_grade(method, by_key=by_key)  # So is that of what has the attribute.
     if owner in PLAIN_TYPES or (owner[-2:] == "()" and owner.rpartition(".")[0] in PLAIN_TYPES):
         return _plain_grade(method)  # What such a method gives is a plain value, too.
     if FOREIGN_FUNCTION.fullmatch(name):
@@ -135,6 +140,12 @@ def name_grade(
     if is_method and method in UNLIKELY_METHODS and owner.partition(".")[0] in _STANDARD:
         return CallGrade.UNLIKELY
     return _by_name(method, by_key) if is_method else CallGrade.UNKNOWN
+
+
+def calculates(dotted: str) -> bool:
+    """Return whether a function gives the same each time for equal literals, or always raises."""
+    owner = dotted.rpartition(".")[0]
+    return owner in PURE_MODULES or dotted in PURE_CLASSES
 
 
 def _plain_grade(method: str) -> CallGrade:

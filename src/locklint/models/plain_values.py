@@ -393,6 +393,10 @@ TAKING = ("pop", "popitem", "popleft", "remove")
 """Methods that remove something from a container, and raise only where it is not there."""
 
 
+NEEDING_ONE = frozenset(("builtins.max", "builtins.min", "heapq.heappop", "random.choice"))
+"""Functions that raise for a container only if it is empty, or what is in it cannot be compared."""
+
+
 def takes_one(name: str, arguments: Sequence[object]) -> bool:
     """Return whether a call removes an element, and raises only if the container is empty."""
     owner, _, method = name.rpartition(".")
