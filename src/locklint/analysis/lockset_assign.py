@@ -9,7 +9,7 @@ from locklint.analysis.hold import FORGOTTEN, LockKey
 from locklint.analysis.lockset import PRESENCE, Disjunct, Fact
 from locklint.analysis.lockset_names import canonical, value_of
 from locklint.ir.access_path import AccessPath, ElementField, Root
-from locklint.ir.instruction import Constant, Operand, Unknown
+from locklint.ir.instruction import AN_OBJECT, Constant, FunctionRef, Operand, Unknown
 
 _NEXT = AccessPath("<next>", (), Root.TEMP)
 
@@ -20,7 +20,7 @@ def assign(
     """Return the disjunct after ``target`` was bound to ``value``."""
     if value == target:
         return disjunct
-    known = value_of(value, disjunct)
+    known = AN_OBJECT if isinstance(value, FunctionRef) else value_of(value, disjunct)
     if known == target:
         return disjunct
     if not target.is_variable:

@@ -23,6 +23,7 @@ from locklint.analysis.raising import is_harmless
 from locklint.analysis.recorder import Recorder
 from locklint.analysis.state import State
 from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock
 from locklint.ir.instruction import (
     Acquire,
@@ -30,6 +31,7 @@ from locklint.ir.instruction import (
     Await,
     BlockId,
     Call,
+    Constant,
     Defer,
     Enter,
     Exit,
@@ -45,6 +47,7 @@ from locklint.ir.instruction import (
     Wait,
     Yield,
 )
+from locklint.ir.lock import LockRef
 from locklint.ir.terminator import Branch, Catch, Jump, Raise, Return
 from locklint.models.endings import Ending, ending_of
 
@@ -168,6 +171,8 @@ def _execute(
     match instruction:
         case Acquire() | TryAcquire():
             return acquire(context, instruction, disjunct)
+        case Release(call=Call() as written, lock=lock) if _is_another(written, lock, disjunct):
+            return [hand_over(context, (lock,), disjunct)]
         case Release(span=span, lock=lock, mode=mode, how=how):
             return release(context, span, lock, mode, how, disjunct, raised)
         case Assign(target=target, value=value):
@@ -200,6 +205,18 @@ def _execute(
         case Read() | Operate():
             context.observer.accesses(instruction, disjunct)
     return [disjunct]
+
+
+def _is_another(call: Call, lock: LockRef, disjunct: Disjunct) -> bool:
+    """Return whether the variable that a call names may not be the lock's method in this state."""
+    callee = call.callee
+    if callee is None or not callee.is_variable or callee.root is not Root.LOCAL:
+        return False
+    value = value_of(callee, disjunct)
+    if isinstance(value, AccessPath):
+        is_bound = value != callee and value.root is not Root.TEMP
+        return is_bound and lock.api.release_form(value.name) is None
+    return isinstance(value, Constant)
 
 
 def _may_raise(

@@ -170,6 +170,10 @@ class Relevance:
                     self._leading.add(root)
                     self._on_the_way.update(lock.path.fields)
                     use(root, block.id)
+                    if isinstance(instruction, Release) and instruction.call is not None:
+                        callee = instruction.call.callee
+                        if callee is not None and callee.is_variable:
+                            use(callee, block.id)
                     if isinstance(instruction, TryAcquire) and instruction.call is not None:
                         for argument in instruction.call.arguments:
                             if isinstance(argument.value, AccessPath):
