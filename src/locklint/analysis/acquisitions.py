@@ -360,8 +360,13 @@ def _fates(states: LockStates) -> list[Fate]:
 
 
 def _ends_with_object(states: LockStates, lock: LockRef) -> bool:
-    """Return whether a lock belongs to an object that its finalizer ends, so that none waits."""
+    """Return whether a lock ends with the function, so that none waits.
+
+    It belongs to an object that its finalizer ends, or it is a semaphore that no other code has.
+    """
     path = lock.path
+    if lock.kind.role is LockRole.SEMAPHORE and lock.exactness is Exactness.FRESH:
+        return path.root is Root.LOCAL and path.is_variable
     of_object = lock.exactness is Exactness.PER_INSTANCE and path.root is Root.SELF
     return states.function.name == "__del__" and of_object and len(path.fields) == 1
 
