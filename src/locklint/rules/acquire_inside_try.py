@@ -58,6 +58,7 @@ from locklint.analysis.program import Program
 from locklint.analysis.story import cause_phrase, display_name, step
 from locklint.analysis.unheld import early_releases
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, StepRole
+from locklint.ir.lock import LockRef, LockRole, UnheldRelease
 from locklint.rule import Rule
 
 
@@ -65,9 +66,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition whose clean-up also runs where it has not happened."""
     for states in program.solved:
         for early in early_releases(states):
-            if early.is_handler_only:
-                continue
             fate = early.fate
+            if early.is_handler_only or _is_ignored(fate.lock):
+                continue
             function = states.function
             name = display_name(fate.lock)
             cause = early.cause
@@ -119,6 +120,14 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 ),
                 help="acquire before the `try`, or use `with`",
             )
+
+
+def _is_ignored(lock: LockRef) -> bool:
+    """Return whether releasing a lock that is not held is known to do nothing."""
+    kind = lock.kind
+    if lock.confidence <= Confidence.LOW or kind.role is LockRole.SEMAPHORE:
+        return False
+    return kind.unheld_release is UnheldRelease.IGNORED
 
 
 def _severity(fate: Fate, grade: Grade) -> Severity:
