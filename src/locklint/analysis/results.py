@@ -9,6 +9,7 @@ from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Assign, Operand, TryAcquire
+from locklint.ir.means import Use
 from locklint.ir.operands import terminator_paths, used_paths
 
 
@@ -60,7 +61,7 @@ def ignored_tries(function: Function) -> dict[Span, TryAcquire]:
         instruction
         for block in function.blocks.values()
         for instruction in block.instructions
-        if isinstance(instruction, TryAcquire)
+        if isinstance(instruction, TryAcquire) and not _is_kept(instruction)
     ]
     if not tries:
         return {}
@@ -68,3 +69,8 @@ def ignored_tries(function: Function) -> dict[Span, TryAcquire]:
     return {
         each.span: each for each in tries if each.result is None or not uses.is_used(each.result)
     }
+
+
+def _is_kept(instruction: TryAcquire) -> bool:
+    """Return whether the result goes into what is made of it, such as a list of results."""
+    return instruction.call is not None and instruction.call.use is Use.PASSED

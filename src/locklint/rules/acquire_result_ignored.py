@@ -69,7 +69,7 @@ from locklint.analysis.story import display_name, step
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, StepRole
 from locklint.core.source import Span
 from locklint.ir.api_use import UseKind
-from locklint.ir.instruction import TryAcquire
+from locklint.ir.instruction import Acquire, TryAcquire
 from locklint.ir.lock import LockRole
 from locklint.rule import Rule
 
@@ -77,6 +77,7 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each try-acquire whose outcome is not tested."""
     yield from _of_own_locks(program)
+    closed = _acquired_for_others(program)
     for states in program.solved:
         function = states.function
         asked = {
@@ -91,6 +92,12 @@ def check(program: Program) -> Iterator[Diagnostic]:
             release = _release_after_failure(states, span)
             if not _is_worth_saying(attempt, release):
                 continue
+            if release is None and (
+                (function.key, attempt.lock.identity) in closed
+                or (function.class_key, attempt.lock.identity) in closed
+                or not states.normal_exits
+            ):
+                continue  # It waits for the release of another, or for the end of the process.
             name = display_name(attempt.lock)
             steps = [
                 step(
@@ -120,6 +127,24 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps=steps,
                 help="test the result, or acquire without a timeout",
             )
+
+
+def _acquired_for_others(program: Program) -> set[tuple[str, str]]:
+    """Return the locks that a function acquires for others to release, with its own key.
+
+    For those that a constructor acquires, that is the key of the class.
+    """
+    found: set[tuple[str, str]] = set()
+    for states in program.solved:
+        function = states.function
+        released = {given.lock.identity for given in states.given}
+        for taken in states.taken:
+            is_kept = isinstance(taken.instruction, Acquire) and not taken.instruction.enter
+            if is_kept and taken.lock.identity not in released:
+                is_constructor = function.name == "__init__"
+                owner = function.class_key if is_constructor else function.key
+                found.add((owner, taken.lock.identity))
+    return found
 
 
 def _of_own_locks(program: Program) -> Iterator[Diagnostic]:
