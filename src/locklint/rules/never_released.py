@@ -62,8 +62,10 @@ from locklint.analysis.story import (
 )
 from locklint.core.diagnostic import Diagnostic, Severity, Step, StepRole
 from locklint.ir.access_path import Root
+from locklint.ir.instruction import Assign, Call, Release
 from locklint.ir.lock import Exactness, LockRef, LockRole
 from locklint.ir.means import How
+from locklint.ir.operands import operand_paths
 from locklint.rule import Rule
 
 
@@ -129,7 +131,32 @@ def _needs_release(fate: Fate) -> bool:
     lock = fate.lock
     if lock.kind.role not in _RELEASED or lock.kind.cross_process:
         return False
-    return lock.exactness is not Exactness.FRESH and lock.path.root is not Root.PARAMETER
+    if lock.exactness is Exactness.FRESH or lock.path.root is Root.PARAMETER:
+        return False
+    return not _has_another_name(fate)
+
+
+def _has_another_name(fate: Fate) -> bool:
+    """Return whether a loop's lock is one that the function releases, or passes on, otherwise.
+
+    ``for lock in (a, b): lock.acquire()``, then ``a.release()``; or ``start(*locks)``.
+    """
+    blocks = fate.states.function.blocks.values()
+    instructions = [each for block in blocks for each in block.instructions]
+    path = fate.acquisition.written
+    collected = {
+        found.parent() if found.is_element else found
+        for each in instructions
+        if isinstance(each, Assign) and each.target == path
+        for found in operand_paths(each.value)
+    }
+    return any(
+        each.lock.path in collected
+        if isinstance(each, Release)
+        else isinstance(each, Call)
+        and any(argument.star and argument.value in collected for argument in each.arguments)
+        for each in instructions
+    )
 
 
 RULE = Rule(
