@@ -73,14 +73,17 @@ from locklint.analysis.raising_within import is_found
 from locklint.analysis.story import acquire_steps, display_name, origin_steps, raising_phrase, step
 from locklint.core.diagnostic import Diagnostic, Severity, Step, StepRole
 from locklint.core.source import Span
-from locklint.ir.access_path import Root
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
+from locklint.ir.instruction import Call
 from locklint.ir.operands import terminator_paths
 from locklint.ir.terminator import Branch
+from locklint.models.plain_values import TAKING
 from locklint.rule import Rule
 
 _ENTER = ("__enter__", "__aenter__")
 _EXIT = ("__exit__", "__aexit__")
+_FILLING = frozenset("add append appendleft insert".split())
 
 
 def check(program: Program) -> Iterator[Diagnostic]:
@@ -144,7 +147,8 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
         if fate.given_back or not fate.kept or fate.key not in states.locks:
             continue
         releases = [g.span for g in states.given if g.key in fate.keys and g.before.count == 0]
-        skipped = _skipping(program, states, fate.key, releases)
+        releases_or_takes = [*releases, *_taking_back(partner.function, function)]
+        skipped = _skipping(program, states, fate.key, releases_or_takes)
         if not releases or skipped is None:
             continue
         name = display_name(fate.lock)
@@ -180,11 +184,12 @@ def _exit(program: Program, states: LockStates, partner: LockStates | None) -> I
 
 
 def _skipping(
-    program: Program, states: LockStates, key: LockKey, releases: Sequence[Span]
+    program: Program, states: LockStates, key: LockKey, expected: Sequence[Span]
 ) -> Exit | None:
     """The most convincing exit path of an `__exit__` that skips the release.
 
-    A call that releases is expected to: its caller can do no more than call it.
+    The calls at the ``expected`` places do not raise. A call that releases is one: its caller can
+    do no more than call it.
     """
     knows_nothing = _asks_only_arguments(states.function)
     candidates = list(states.normal_exits) if knows_nothing else []
@@ -192,7 +197,7 @@ def _skipping(
         exit_
         for exit_ in states.exceptional_exits
         if exit_.exception is not None
-        and exit_.exception.cause.span not in releases
+        and exit_.exception.cause.span not in expected
         and is_found(states.function, exit_.exception, program.lookup)
         and (
             Grade.POSSIBLE <= exit_.exception.grade <= Grade.LIKELY
@@ -205,6 +210,22 @@ def _skipping(
         if (hold := exit_.holds.get(key)) is None or (hold.count == 0 and not hold.forgotten)
     ]
     return min(kept, key=lambda exit_: exit_.span, default=None)
+
+
+def _taking_back(enter: Function, leave: Function) -> Iterator[Span]:
+    """Yield the places at which `__exit__` takes out what `__enter__` has put into a container."""
+    filled = {path for path, name, _ in _methods(enter) if name in _FILLING}
+    for path, name, span in _methods(leave):
+        if path in filled and name in TAKING:
+            yield span
+
+
+def _methods(function: Function) -> Iterator[tuple[AccessPath, str, Span]]:
+    """Yield the receiver, the name and the place of each call of a method."""
+    for block in function.blocks.values():
+        for each in block.instructions:
+            if isinstance(each, Call) and each.callee is not None and each.callee.fields:
+                yield each.callee.parent(), each.callee.name, each.span
 
 
 def _is_raised(exit_: Exit) -> bool:
