@@ -81,8 +81,10 @@ from locklint.analysis.story import (
     worst_leak,
 )
 from locklint.core.diagnostic import Diagnostic, Severity
-from locklint.ir.access_path import Root
+from locklint.core.source import Span
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
+from locklint.ir.instruction import Assign, Call
 from locklint.ir.operands import condition_paths
 from locklint.rule import Rule
 
@@ -163,7 +165,7 @@ def _is_refusal(program: Program, fate: Fate, leak: Leak) -> bool:
     """Return whether the release itself raises, by a statement in the function that releases.
 
     Such a statement mostly refuses to release what the caller does not hold. A test of what the
-    caller passes is something else.
+    caller passes is something else, unless that is what the acquire has given.
     """
     if leak.exception.cause.span not in fate.release_spans:
         return False
@@ -171,7 +173,25 @@ def _is_refusal(program: Program, fate: Fate, leak: Leak) -> bool:
     if within is None or within.cause.kind is not CauseKind.RAISE:
         return False
     tests = conditions_before(within.function, within.cause.span)
-    return not any(path.root is Root.PARAMETER for test in tests for path in condition_paths(test))
+    asked = {path.root for test in tests for path in condition_paths(test)}
+    if Root.PARAMETER not in asked:
+        return True
+    return Root.SELF in asked and _is_given_back(fate, leak.exception.cause.span)
+
+
+def _is_given_back(fate: Fate, release: Span) -> bool:
+    """Return whether a release gets nothing but what the acquire has returned."""
+    blocks = fate.states.function.blocks.values()
+    instructions = [each for block in blocks for each in block.instructions]
+    calls = [each for each in instructions if isinstance(each, Call)]
+    given = {call.result for call in calls if call.span == fate.span and call.result is not None}
+    bound = {
+        each.target
+        for each in instructions
+        if isinstance(each, Assign) and isinstance(each.value, AccessPath) and each.value in given
+    }
+    passed = [one.value for call in calls if call.span == release for one in call.arguments]
+    return bool(passed) and all(value in given | bound for value in passed)
 
 
 RULE = Rule(
