@@ -93,7 +93,7 @@ class Registered:
         """The name of the signal, if that is known."""
         self._places: dict[str, set[Span]] = {}
         self.is_open = False
-        """Whether code that is not known goes on after the registration."""
+        """True if code that is not known goes on after the registration."""
         if entry.registration is None or entry.registrar not in graph.states:
             self.is_open = True
         elif entry.registrar not in threads.reached_from(entry.function):

@@ -163,7 +163,7 @@ class Tested(msgspec.Struct, frozen=True, eq=False):
 
 
 def _tested(chain: Iterable[tuple[Function, Span]]) -> Tested:
-    """Return what the functions of a chain test, or ask for the test."""
+    """Return what the functions of a chain test, with the arguments of calls that are tested."""
     names: set[str] = set()
     holders: set[str] = set()
     outcomes: set[tuple[str, str, bool]] = set()
@@ -198,7 +198,7 @@ def _runs_once(wait: _Wait, graph: CallGraph) -> bool:
 
 
 def _tells(wait: _Wait, links: Sequence[Link], graph: CallGraph, threads: Interruptions) -> bool:
-    """Return whether code on the way to a holder may keep the handler from waiting.
+    """Return whether code on the path to a holder may keep the handler from waiting.
 
     It sets what the handler tests, itself or by what it calls before, or it finds out in which
     thread it runs. What the handler runs itself is no such callee.

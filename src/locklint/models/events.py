@@ -205,7 +205,7 @@ CHANGES_EVENT = frozenset(
     for module in ("asyncio", "multiprocessing", "threading")
     for method in ("clear", "set")
 )
-"""Calls that change what an event answers."""
+"""Calls that set an event, or clear it."""
 
 _NAMES_OF_RUNNERS = frozenset((*_RUNS_ANY_LOOP, RUNS_NEW_LOOP))
 _NAMES_ABOUT_LOOPS = _NAMES_OF_RUNNERS | WAKES.keys()
