@@ -280,9 +280,9 @@ def tested_around_locks(states: Mapping[str, LockStates]) -> set[str]:
     found: set[str] = set()
     for one in states.values():
         if one.calls and one.taken:
-            if "tested" not in one.derived:
-                one.derived["tested"] = _tested(one)
-            found |= one.derived["tested"]
+            if "tested calls" not in one.derived:
+                one.derived["tested calls"] = _tested(one)
+            found |= one.derived["tested calls"]
     return found
 
 
