@@ -179,6 +179,11 @@ class Composition:
             if one.event.needs:
                 needed = Requirement(one.event.needs, RequirementKind.TRUTH, True)
                 requires = tuple(dict.fromkeys((*requires, needed)))
+            state = requirements.state_at(one.span)
+            if lock is None and state:
+                # The end of a wait may depend on what has been bound meanwhile.
+                still_true = requirements.tested_at(one.span)
+                state = tuple([test for test in state if test in still_true])
             pair = CriticalPair(
                 key,
                 one.span,
@@ -187,7 +192,7 @@ class Composition:
                 released=one.released,
                 free=one.free,
                 requires=requires,
-                state=requirements.state_at(one.span),
+                state=state,
             )
             old = found.get(pair.identity())
             if old is None or pair.rank() < old.rank():
@@ -402,7 +407,9 @@ class Composition:
             return None, None
         if called.manner is Manner.CONCURRENT:
             return here, None
-        if any(map(here.excludes, own.tested_at(called.span))) or _finds_held(here, called):
+        tested = list(own.tested_at(called.span))
+        tested += self._settled.behind_getters(tested, called.caller)
+        if any(map(here.excludes, tested)) or _finds_held(here, called):
             return here, False
         return here, self._settled.at(here, called)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -21,14 +21,13 @@ from locklint.analysis.state_tests import (
     Changes,
     changed_paths,
     is_own,
-    outlives,
     reached_without,
     state_by_block,
     state_tests,
     test_of_path,
 )
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, reached
+from locklint.dataflow.order import all_successors
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -69,9 +68,9 @@ class Requirements:
         self._blocks: dict[Span, list[BlockId]] = {}
         self._function = function
         self._chosen = _Choices()
-        self._state: dict[BlockId, frozenset[StateTest]] = {}
+        self._state: dict[BlockId, set[StateTest]] = {}
+        self._at_entry: dict[BlockId, set[StateTest]] = {}
         self._changes: dict[BlockId, Changes] = {}
-        self._stale: dict[tuple[tuple[AccessPath, ...], bool], set[BlockId]] = {}
         self._state_at: dict[Span, tuple[StateTest, ...]] = {}
         self._tested_at: dict[Span, tuple[StateTest, ...]] = {}
         tests = list(_tests(function, self._origins))
@@ -96,7 +95,7 @@ class Requirements:
         self._by_block = {block: frozenset(each) for block, each in found.items()}
         if state:
             self._changes = {block.id: Changes(block) for block in function.blocks.values()}
-            self._state = state_by_block(function, successors, state, self._changes)
+            self._state, self._at_entry = state_by_block(function, successors, state, self._changes)
 
     def at(
         self, span: Span, held: Iterable[Held] = (), acquired: AccessPath | None = None
@@ -136,33 +135,15 @@ class Requirements:
     def state_at(self, span: Span) -> tuple[StateTest, ...]:
         """Return what globals and attributes must be wherever an instruction with that place runs.
 
-        They must have been so when the function was called: it has not bound them before.
+        They must have been so when the function was called: it had not changed them by the test.
         """
         if not self._state:
             return ()
         known = self._state_at.get(span)
         if known is None:
             blocks = self._blocks.get(span, ())
-            known = self._state_at[span] = tuple(
-                test
-                for test in self.tested_at(span)
-                if all(map(outlives, test.paths)) and self._changed(test).isdisjoint(blocks)
-            )
-        return known
-
-    def _changed(self, test: StateTest) -> set[BlockId]:
-        """Return the blocks before which the function may have changed what is tested."""
-        subject = (test.paths, test.kind is TestKind.TEXT)
-        known = self._stale.get(subject)
-        if known is None:
-            blocks = self._function.blocks
-            after = [
-                following
-                for block_id, each in self._changes.items()
-                if each.any_of(test)
-                for following in all_successors(blocks[block_id])
-            ]
-            known = self._stale[subject] = reached(self._function, after)
+            known = self._told([self._at_entry.get(block, ()) for block in blocks])
+            self._state_at[span] = known
         return known
 
     def tested_at(self, span: Span) -> tuple[StateTest, ...]:
@@ -174,24 +155,28 @@ class Requirements:
             return ()
         known = self._tested_at.get(span)
         if known is None:
-            known = self._tested_at[span] = tuple(
-                sorted(self._find_tested(span), key=StateTest.sort_key)
-            )
+            blocks = self._blocks.get(span, ())
+            known = self._told([self._state_in(block, span) for block in blocks])
+            self._tested_at[span] = known
         return known
 
-    def _find_tested(self, span: Span) -> Iterator[StateTest]:
-        every = [self._state_in(block, span) for block in self._blocks.get(span, ())]
-        common = frozenset.intersection(*every) if every else frozenset()
+    @staticmethod
+    def _told(every: Sequence[Iterable[StateTest]]) -> tuple[StateTest, ...]:
+        """Return the tests that all paths have passed, without those that others include."""
+        common = frozenset.intersection(*map(frozenset, every)) if every else frozenset()
         equal = {test.path for test in common if test.kind is TestKind.EQUALS and test.outcome}
-        for test in common:
-            if test.outcome or test.kind is not TestKind.EQUALS or test.path not in equal:
-                yield test
+        told = (
+            test
+            for test in common
+            if test.outcome or test.kind is not TestKind.EQUALS or test.path not in equal
+        )
+        return tuple(sorted(told, key=StateTest.sort_key))
 
-    def _state_in(self, block: BlockId, span: Span) -> frozenset[StateTest]:
+    def _state_in(self, block: BlockId, span: Span) -> Iterable[StateTest]:
         """Return the tests that are true at a place of a block, which may bind what they test."""
-        found = self._state.get(block, frozenset())
+        found = self._state.get(block)
         if not found:
-            return found
+            return ()
         changes = Changes(self._function.blocks[block], span)
         return frozenset(test for test in found if not changes.any_of(test))
 

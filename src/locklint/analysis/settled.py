@@ -7,7 +7,7 @@ A constructor settles the attributes that it binds, as its caller passes it thei
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from functools import partial
 from typing import TypeAlias
 
@@ -62,6 +62,26 @@ class Settled:
         if known is None:
             known = self._before[place] = tuple(dict.fromkeys(self._by_calls(called)))
         return False if any(map(test.excludes, known)) else found
+
+    def behind_getters(self, tests: Iterable[StateTest], caller: str) -> Iterator[StateTest]:
+        """Yield what tests of properties say about the attributes that these return."""
+        for test in tests:
+            if test.others or not test.path.fields:
+                continue
+            for edge in self._graph.calls[caller]:
+                function = self._graph.function(edge.callee)
+                if function.name != test.path.last or edge.implicit is None:
+                    continue
+                returned = {
+                    block.terminator.value
+                    for block in function.blocks.values()
+                    if isinstance(block.terminator, Return)
+                }
+                path = returned.pop() if len(returned) == 1 else None
+                if isinstance(path, AccessPath) and path.is_own_attribute:
+                    here = edge.binding.path(path)
+                    if here is not None and here.parent() == test.path.parent():
+                        yield replace(test, path=here)
 
     def _values_of(self, key: str) -> Values:
         values = self._values.get(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from locklint.analysis.critical_pair import StateTest, TestKind
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import Span
+from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -184,7 +186,7 @@ def _of_state(
             | Equals(AccessPath() as path)
         ):
             path = aliases.get(path, path)
-            if not outlives(path) or path.is_parameter:
+            if not (outlives(path) or _is_of_variable(path)) or path.is_parameter:
                 return None  # For parameters themselves, `Requirement` says more.
             if isinstance(condition, Equals):
                 return StateTest(path, TestKind.EQUALS, True, condition.constant)
@@ -344,6 +346,11 @@ def outlives(path: AccessPath) -> bool:
     )
 
 
+def _is_of_variable(path: AccessPath) -> bool:
+    """Return whether a path is an attribute of a variable's object, which callees may see."""
+    return path.root is Root.LOCAL and path.is_plain and len(path.fields) in (1, 2)
+
+
 def is_own(path: AccessPath) -> bool:
     return path.is_variable and path.root in (Root.LOCAL, Root.TEMP)
 
@@ -353,23 +360,35 @@ def state_by_block(
     successors: Successors,
     tests: Iterable[tuple[BlockId, BlockId, StateTest]],
     changes: Mapping[BlockId, Changes],
-) -> dict[BlockId, frozenset[StateTest]]:
-    """Return the tests that control has passed before each block, as far as they are still true."""
-    found: dict[BlockId, set[StateTest]] = {}
+) -> tuple[dict[BlockId, set[StateTest]], dict[BlockId, set[StateTest]]]:
+    """Return the tests that control has passed before each block, as far as they are still true.
+
+    The second value are those that were true when the function began, for it has changed nothing
+    before the test.
+    """
+    found: dict[BlockId, set[StateTest]] = defaultdict(set)
+    at_entry: dict[BlockId, set[StateTest]] = defaultdict(set)
     for source, target, test in tests:
         # A test is still true before the statement of a block that binds its subject.
+        changing = [block_id for block_id, each in changes.items() if each.any_of(test)]
         after = {
             following
-            for block_id, each in changes.items()
-            if each.any_of(test)
+            for block_id in changing
             for following in successors[block_id]
             if (block_id, following) != (source, target)
         }
         seen = reached_without(successors, {function.entry, *after}, source, target)
-        for block_id in function.blocks:
-            if block_id not in seen:
-                found.setdefault(block_id, set()).add(test)
-    return {block_id: frozenset(each) for block_id, each in found.items()}
+        for block_id in function.blocks.keys() - seen:
+            found[block_id].add(test)
+        if not all(map(outlives, test.paths)) or source in changing:
+            continue
+        if changing:
+            if source in reached(function, after):
+                continue
+            seen = reached_without(successors, {function.entry}, source, target)
+        for block_id in function.blocks.keys() - seen:
+            at_entry[block_id].add(test)
+    return found, at_entry
 
 
 def changed_paths(instruction: Instruction) -> Iterator[AccessPath]:
