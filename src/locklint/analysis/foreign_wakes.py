@@ -17,9 +17,11 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_vague
 from locklint.analysis.events import LockStates, Manner
 from locklint.analysis.loop_threads import LoopThreads, ThreadEntry, call_at, calls_of
+from locklint.analysis.waiting import is_over
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import SourceFile, Span
 from locklint.dataflow.order import reached
+from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import BasicBlock
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
@@ -28,7 +30,7 @@ from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.means import Use
 from locklint.ir.registration import Entry
 from locklint.ir.terminator import Catch
-from locklint.models.events import TAKES_ITEM, TELLS_THREAD, WAKES, WITH_TIMEOUT
+from locklint.models.events import TAKES_ITEM, TELLS_LOOP, TELLS_THREAD, WAKES, WITH_TIMEOUT
 from locklint.models.stdlib_asyncio import OF_ASYNCIO
 
 _UNBOUNDED = re.compile(r"Queue\((?:maxsize=0|0|)\)")
@@ -162,13 +164,29 @@ class ForeignWakes:
     def _wakes(self, key: str) -> Iterator[CriticalPair]:
         for pair in self._composition.pairs.get(key, ()):
             if pair.event.kind is EventKind.WAKE and not pair.is_concurrent:
-                if not any(map(self._may_know_thread, pair.chain())):
+                if not any(map(self._may_know_thread, pair.chain())) and not self._tells_loop(pair):
                     yield pair
 
     def _may_know_thread(self, pair: CriticalPair) -> bool:
         """Return whether a function looks in which thread it runs: it may be there for both."""
         function = self._graph.function(pair.function)
         return any(each.external in TELLS_THREAD for each in calls_of(function))
+
+    def _tells_loop(self, pair: CriticalPair) -> bool:
+        """Return whether the function that uses a primitive also gives its methods to the loop.
+
+        A test decides then: there is no loop yet, or it does not run.
+        """
+        *_, last = pair.chain()
+        lock = last.event.lock
+        return lock is not None and any(
+            isinstance(value := argument.value, AccessPath)
+            and bool(value.fields)
+            and value.parent() == lock.path
+            for each in calls_of(self._graph.function(last.function))
+            if each.callee is not None and each.callee.name in TELLS_LOOP
+            for argument in each.arguments
+        )
 
     def _in_thread(self, thread: ThreadEntry, pair: CriticalPair) -> Iterator[ForeignWake]:
         outer = self._composition.through(thread.made, pair)
@@ -185,6 +203,8 @@ class ForeignWakes:
         lock = outer.event.lock
         if lock is None or not lock.kind.name.startswith(OF_ASYNCIO):
             return
+        if lock.confidence is Confidence.LOW:
+            return  # A flag decides whether it is one of asyncio.
         if pair.event.name == TAKES_ITEM and not self._is_bounded(lock):
             return
         waits = WAKES.get(pair.event.name, ())
@@ -193,6 +213,7 @@ class ForeignWakes:
             each
             for each in self._waiters.get(lock.identity, ())
             if each.method in waits and each.states.function.key not in own
+            if not is_over(each.states.function, each.span)
         ]
         if not waiters:
             return

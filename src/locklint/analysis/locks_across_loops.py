@@ -16,16 +16,19 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_vague
 from locklint.analysis.events import Manner
 from locklint.analysis.lifetimes import Lifetimes
-from locklint.analysis.loop_threads import LoopThreads, ThreadEntry, call_at
+from locklint.analysis.loop_threads import LoopThreads, ThreadEntry, call_at, calls_of
 from locklint.analysis.threads import Threads
 from locklint.dataflow.order import loops
 from locklint.ir.access_path import AccessPath, Root, parted_global
+from locklint.ir.acquire_call import argument_value
 from locklint.ir.cfg import Function, FunctionKind
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Constant
-from locklint.ir.lock import Exactness, LockRef
+from locklint.ir.lock import Exactness, LockRef, Mode
 from locklint.ir.means import Use
 from locklint.ir.operands import defined_path
+from locklint.models.events import NAMES_THREAD
+from locklint.models.spawns import POOL_SIZE, THREAD_POOL
 from locklint.models.stdlib_asyncio import OF_ASYNCIO
 
 _OLDER = (Root.SELF, Root.GLOBAL, Root.CLOSURE, Root.PARAMETER)
@@ -103,7 +106,7 @@ class _Finder:
         """Yield the acquires in loops that a thread runs, of locks that it has not made."""
         for pair in self._composition.pairs.get(entry.function, ()):
             runner = self._runner(pair)
-            if runner is None:
+            if runner is None or self._is_in_turn(runner) or self._knows_thread(pair):
                 continue
             outer = self._composition.through(entry.made, pair)
             lock = None if outer is None else outer.event.lock
@@ -203,7 +206,45 @@ class _Finder:
 
     def _is_several(self, made: CriticalPair) -> bool:
         """Return whether several threads that are made at a place live at the same time."""
-        return not self._is_awaited(made) and self._lifetimes(made.function).repeats(made.span)
+        if self._is_awaited(made) or self._has_one_worker(made):
+            return False
+        return self._lifetimes(made.function).repeats(made.span)
+
+    def _has_one_worker(self, made: CriticalPair) -> bool:
+        """Return whether a function is given to a pool, and those of the file have one thread."""
+        call = call_at(self._graph.function(made.function), made.span)
+        if call is None or call.external is None or THREAD_POOL not in call.external:
+            return False
+        module = self._graph.function(made.function).module
+        makers = [
+            each
+            for states in self._graph.states.values()
+            if states.function.module == module
+            for each in calls_of(states.function)
+            if each.external is not None and each.external.endswith(THREAD_POOL)
+        ]
+        return bool(makers) and all(
+            argument_value(each, POOL_SIZE) == Constant(1) for each in makers
+        )
+
+    def _is_in_turn(self, runner: CriticalPair) -> bool:
+        """Return whether a lock of threads is held while a link runs its loop: one at a time."""
+        function = self._graph.function(runner.function)
+        call = call_at(function, runner.span)
+        return call is not None and any(
+            held.blocks_threads and held.mode is Mode.EXCLUSIVE
+            for each in self._graph.states[runner.function].events
+            if each.event.kind is EventKind.RUN_LOOP and each.event.path == call.result
+            for held in each.held
+        )
+
+    def _knows_thread(self, pair: CriticalPair) -> bool:
+        """Return whether a function of the chain looks in which thread it runs."""
+        return any(
+            each.external in NAMES_THREAD
+            for link in pair.chain()
+            for each in calls_of(self._graph.function(link.function))
+        )
 
     def _is_shared(self, entry: ThreadEntry, lock: LockRef) -> bool:
         """Return whether all threads that are made at a place get the same object."""

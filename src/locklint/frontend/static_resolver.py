@@ -72,6 +72,7 @@ from locklint.models.events import waits_for
 from locklint.models.plain_values import ATTRIBUTES, NO_LOCKS
 from locklint.models.processes import is_lock_of_threads
 from locklint.models.registrations import FINALIZER
+from locklint.models.stdlib_asyncio import OF_ASYNCIO
 from locklint.models.table import LockTable
 
 
@@ -776,7 +777,8 @@ def _choose(locks: list[LockValue]) -> LockValue:
 def _protocol(lock: LockValue) -> tuple[bool, ...]:
     """Return what decides which statements and calls fit a lock."""
     api = lock.api
-    return (lock.mode is not None, api.is_async, api.with_ok, api.async_with_ok)
+    of_loop = api.name.startswith(OF_ASYNCIO)
+    return (lock.mode is not None, of_loop, api.is_async, api.with_ok, api.async_with_ok)
 
 
 def _common_mode(chosen: LockValue, locks: list[LockValue]) -> Mode | None:

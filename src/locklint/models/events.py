@@ -166,11 +166,11 @@ TAKES_ITEM = "get_nowait"
 WITH_TIMEOUT = "asyncio.wait_for"
 """The call that ends a wait after a while."""
 
-TELLS_THREAD = frozenset(
+TELLS_LOOP = frozenset(("call_soon_threadsafe",))
+"""Methods of an event loop by which another thread lets it call something."""
+
+NAMES_THREAD = frozenset(
     (
-        "asyncio.current_task",
-        "asyncio.get_running_loop",
-        "asyncio._get_running_loop",
         "threading.current_thread",
         "threading.get_ident",
         "threading.main_thread",
@@ -178,6 +178,13 @@ TELLS_THREAD = frozenset(
         "_thread.get_ident",
     )
 )
+"""Calls by which a function finds out in which thread it runs."""
+
+TELLS_THREAD = NAMES_THREAD | {
+    "asyncio.current_task",
+    "asyncio.get_running_loop",
+    "asyncio._get_running_loop",
+}
 """Calls by which a function finds out in which thread it runs, or if a loop runs there."""
 
 NAMES_TELLING_THREAD = frozenset(name.rpartition(".")[2] for name in TELLS_THREAD)

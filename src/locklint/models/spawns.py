@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from locklint.ir.context import Context
+from locklint.ir.lock import Argument
 
 
 class Spawner(msgspec.Struct, frozen=True):
@@ -64,6 +65,12 @@ _EXECUTORS = (
     "multiprocessing.dummy.",
     "asyncio.",
 )
+
+THREAD_POOL = "ThreadPoolExecutor"
+"""The last name of the executors that run functions in threads."""
+
+POOL_SIZE = Argument("max_workers", 0)
+"""The argument that says how many threads an executor has."""
 
 STARTS_TASKS = frozenset(
     "as_completed call_later call_soon create_task ensure_future gather run_coroutine_threadsafe"
