@@ -339,8 +339,8 @@ class Composition:
             lock = self.as_called(called, event.lock)
             if lock is None:
                 return None
-            if lock.exactness is Exactness.PER_INSTANCE and self.is_unshared(
-                called.caller, lock, called.span
+            if lock.exactness is Exactness.PER_INSTANCE and self._objects.is_unshared(
+                called.caller, lock.path, called.span
             ):
                 return None  # No other thread knows the object, so nothing is waited for.
             holder = self.receivers.told(kin, pair, event.lock, event.holder)
@@ -355,7 +355,12 @@ class Composition:
 
     def is_unshared(self, key: str, lock: LockRef, place: Span) -> bool:
         """Return whether a lock is that of an object which only a function knows at a place."""
-        return self._objects.is_unshared(key, lock.path, place)
+        path = self._objects.made_by(key, lock.path)
+        return path is not None and self._objects.is_unshared(key, path, place, unseen=True)
+
+    def is_over(self, key: str, wait: Span) -> bool:
+        """Return whether a wait of a function is reached only after what it waits for has ended."""
+        return self._ended.is_over(key, wait)
 
     def through(self, called: Edge, pair: CriticalPair) -> CriticalPair | None:
         """Return a pair of a callee as its caller sees it. Return None if that rules it out."""

@@ -17,7 +17,6 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_vague
 from locklint.analysis.events import LockStates, Manner
 from locklint.analysis.loop_threads import LoopThreads, ThreadEntry, call_at, calls_of
-from locklint.analysis.waiting import is_over
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import SourceFile, Span
 from locklint.dataflow.order import reached
@@ -213,7 +212,7 @@ class ForeignWakes:
             each
             for each in self._waiters.get(lock.identity, ())
             if each.method in waits and each.states.function.key not in own
-            if not is_over(each.states.function, each.span)
+            if not self._composition.is_over(each.states.function.key, each.span)
         ]
         if not waiters:
             return

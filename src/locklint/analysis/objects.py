@@ -108,11 +108,26 @@ class Objects:
         passed = binding.locks.get(stored.root_name)
         return None if passed is None else msgspec.structs.replace(passed, mode=lock.mode)
 
-    def is_unshared(self, key: str, path: AccessPath, place: Span) -> bool:
+    def made_by(self, key: str, path: AccessPath) -> AccessPath | None:
+        """Return a path with a variable that is bound once replaced by the call which gives it."""
+        if path.root is not Root.LOCAL:
+            return path
+        variable = AccessPath(path.root_name, (), Root.LOCAL)
+        values = {
+            each.value
+            for block in self._graph.function(key).blocks.values()
+            for each in block.instructions
+            if isinstance(each, Assign) and each.target == variable
+        }
+        value = values.pop() if len(values) == 1 else None
+        return path.replace_prefix(variable, value) if isinstance(value, AccessPath) else None
+
+    def is_unshared(self, key: str, path: AccessPath, place: Span, unseen: bool = False) -> bool:
         """Return whether a path of a function is an attribute of an object that it alone knows.
 
         The function has made the object and only called its methods before ``place``, and the
-        constructor has not given it to anything else.
+        constructor has not given it to anything else. ``unseen`` is the result if that was not
+        analysed.
         """
         if path.root is not Root.TEMP or len(path.fields) != 1:
             return False
@@ -120,10 +135,10 @@ class Objects:
         if call is None or call.constructs not in self._new or not call.targets:
             return False
         target = call.targets[0]
-        if call.result is None or target not in self._graph.states:
+        if call.result is None or self._gives_away(key, call.result, before=place):
             return False
-        if self._gives_away(key, call.result, before=place):
-            return False
+        if target not in self._graph.states:
+            return unseen
         return not self._registers(target, set())
 
     def first_acquires(self, key: str) -> frozenset[Span]:

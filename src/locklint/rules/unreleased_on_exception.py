@@ -93,7 +93,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report each acquisition that an exception can leave unreleased."""
     for states in program.solved:
         leaking = [
-            (fate, leak) for fate in fates(states) if (leak := _leak(program, fate)) is not None
+            (fate, leak)
+            for fate in fates(states)
+            if (leak := _leak(program, fate)) is not None and not _is_lost(program, fate, leak)
         ]
         for alike, leak in by_cause(leaking):
             fate, function = alike[0], states.function
@@ -150,6 +152,12 @@ def _is_shielded(program: Program, fate: Fate, leak: Leak) -> bool:
         return False
     within = raised_within(function, leak.exception, program.lookup)
     return within is None or within.cause.kind is CauseKind.AWAIT
+
+
+def _is_lost(program: Program, fate: Fate, leak: Leak) -> bool:
+    """Return whether no other code has the object with the lock, which the exception drops."""
+    function = fate.states.function
+    return program.composition.is_unshared(function.key, fate.lock, leak.exception.cause.span)
 
 
 def _is_contradicted(program: Program, function: Function, leak: Leak) -> bool:
