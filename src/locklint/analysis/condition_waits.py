@@ -260,7 +260,7 @@ class _Case:
             return None
         block, index = places[0]
         inside, outside, is_bare = self._tests(block.id, index)
-        in_loop = is_in_loop(self._function, block.id)
+        in_loop = is_in_loop(self._function, block.id) or self._starts_again(block.id, index)
         key, condition = self._function.key, self._used.lock
         timed = wait.timed
         if not in_loop and timed:
@@ -306,6 +306,13 @@ class _Case:
                 fault = Fault.UNTESTED
                 return FaultyWait(self._states, self._used, fault, None, Witness.TAKEN, *where)
         return None
+
+    def _starts_again(self, block: BlockId, index: int) -> bool:
+        """Return whether the function calls itself after the wait, and so tests again."""
+        return any(
+            isinstance(each, Call) and self._function.key in each.targets
+            for each in self._straight_after(block, index)
+        )
 
     def _names(self, waits: ConditionWaits, tests: list[Test]) -> frozenset[str]:
         return frozenset().union(*(waits.data_of(self._states, test) for test in tests))
