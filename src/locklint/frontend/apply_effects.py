@@ -54,6 +54,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
 from locklint.ir.means import BY_WITH, AwaitForm, How, Means, OperateKind, Use
+from locklint.ir.operands import terminator_paths, used_paths
 from locklint.ir.registration import Registration
 from locklint.ir.terminator import (
     Branch,
@@ -67,6 +68,7 @@ from locklint.ir.terminator import (
     Truth,
 )
 from locklint.models.calls import EXPECTING_MANAGER, NOTHING_DECLARED, DeclaredCalls, named_in
+from locklint.models.events import WITH_TIMEOUT
 from locklint.models.iterators import never_ends
 from locklint.models.processes import copied_arguments
 from locklint.models.spawns import spawner
@@ -86,7 +88,17 @@ _LOOKING = frozenset(
 """Functions that look at what they are given, and keep nothing of it."""
 
 _AWAITING = ("wait_for", "shield")
-_TAKING_COROUTINES = (*_AWAITING, "gather", "create_task", "ensure_future")
+_GREENLET_AWAITS = frozenset(f"sqlalchemy.util.{name}" for name in ("await_only", "await_fallback"))
+"""Functions that await what they are given, in the greenlet of a coroutine."""
+
+_TAKING_COROUTINES = (
+    *_AWAITING,
+    "await_only",
+    "await_fallback",
+    "gather",
+    "create_task",
+    "ensure_future",
+)
 """Functions that raise if they are given anything but something to await."""
 
 
@@ -255,6 +267,12 @@ class EffectPass:
             yield HandOver(call.span, lock)
         callee = self._operands.callee(call.callee)
         call = self._with_callee(call, callee)
+        if call.external == WITH_TIMEOUT and call.use is Use.DISCARDED:
+            for argument in call.arguments[:1]:
+                if isinstance(argument.value, AccessPath) and argument.value in self._pending:
+                    acquire = self._pending[argument.value][1]
+                    how = acquire.how.name
+                    self._use(UseKind.NOT_AWAITED, call.span, acquire.lock, how, use=call.use)
         if callee.external and callee.external.startswith(_STACKS):
             done = list(self._stack_call(call, callee.external.rsplit(".", 1)[-1]))
             if done:
@@ -277,6 +295,7 @@ class EffectPass:
                 for each in self._hand_over(argument.value, call.span):
                     yield msgspec.structs.replace(each, is_entered=is_entered)
         yield call
+        yield from self._awaited_by_greenlet(call)
         module = split_key(self._function.key)[0]
         yield from spawns(
             call, callee, module, self._definitions, self._operands.callee, self._operands.lock
@@ -292,6 +311,13 @@ class EffectPass:
                 name.field(attribute): CallArgument(kept, lock=self._operands.lock(kept))
                 for attribute, kept in self._resolver.kept(self._function.key, path)
             }
+
+    def _awaited_by_greenlet(self, call: Call) -> Iterator[Instruction]:
+        if call.external not in _GREENLET_AWAITS:
+            return
+        for argument in call.arguments[:1]:
+            if isinstance(argument.value, AccessPath) and argument.value in self._pending:
+                yield self._pending[argument.value][1]
 
     def _note_copied(self, call: Call) -> None:
         """Note locks that a call would have to copy, or that a new process would have to get."""
@@ -411,6 +437,27 @@ class EffectPass:
         )
         return any(result in display.items for display in displays)
 
+    def _is_only_tested(self, result: AccessPath | None) -> bool:
+        """Return whether a result is bound to one variable, which is only tested for truth."""
+        blocks = self._function.blocks.values()
+        instructions = [each for block in blocks for each in block.instructions]
+        names = {
+            each.target
+            for each in instructions
+            if isinstance(each, Assign) and each.value == result
+        }
+        name = names.pop() if len(names) == 1 else None
+        if result is None or name is None or not name.is_variable or name.root is not Root.LOCAL:
+            return False
+        used = (path for each in instructions for path in used_paths(each))
+        if any(path.root_name == name.root_name for path in used):
+            return False
+        reading = [each for each in blocks if name in terminator_paths(each.terminator)]
+        return bool(reading) and all(
+            isinstance(each.terminator, Branch) and isinstance(each.terminator.condition, Truth)
+            for each in reading
+        )
+
     def _lock_call(self, call: Call, lock: LockRef, method: str) -> Iterator[Instruction]:
         api = lock.api
         form = api.acquire_form(method)
@@ -424,6 +471,8 @@ class EffectPass:
                         yield HandOver(call.span, lock)  # A callback will have it.
                 elif call.use in (Use.DISCARDED, Use.TESTED):
                     self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
+                elif call.use is Use.BOUND and self._is_only_tested(call.result):
+                    self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=Use.TESTED)
                 yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
                 if call.use is Use.PASSED and self._is_collected(call.result):
                     yield HandOver(call.span, lock)  # A task will run it.

@@ -78,7 +78,7 @@ class Narrowing:
         if not facts:
             return None
         variable = AccessPath(path.root_name, (), path.root)
-        for fact in facts:
+        for fact in sorted(facts, key=str):
             if not isinstance(fact, OfClass):
                 continue
             classes = tuple([each for each in fact.classes if isinstance(each, AccessPath)])
