@@ -75,11 +75,25 @@ class LoopTasks:
         The coroutine holds the lock, and others: of tasks that need one of these, none gets there.
         """
         gates = self._gates(suspended, held)
+        waits = [
+            wait for name in self._names(suspended, lock) for wait in self._waits.get(name, ())
+        ]
         return [
             key
-            for key, closed in self._waits.get(lock.identity, ())
+            for key, closed in waits
             if gates.isdisjoint(closed) and self.may_meet(suspended, key)
         ]
+
+    def _names(self, key: str, lock: LockRef) -> list[str]:
+        """Return the names of a lock: that for others, and those that a function has for it."""
+        states = self._graph.states[key]
+        own = [
+            taken.lock.identity
+            for taken in states.taken
+            if taken.lock.identity != lock.identity
+            and self._graph.named(states.function, taken.lock).identity == lock.identity
+        ]
+        return [lock.identity, *dict.fromkeys(own)]
 
     def are_apart(
         self, suspended: str, held: Iterable[Held], other: str, held_there: Iterable[Held]

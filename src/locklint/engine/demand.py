@@ -160,6 +160,15 @@ def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
     }
 
 
+def awaiting(keys: Collection[str], states: Mapping[str, LockStates]) -> set[str]:
+    """Return the coroutines that call some functions."""
+    return {
+        key
+        for key, one in states.items()
+        if one.function.is_async and any(called.target in keys for called in one.calls)
+    }
+
+
 def suspended_with_lock(states: Mapping[str, LockStates]) -> set[str]:
     """Return the coroutines that await while they hold a lock of threads or processes."""
     return {

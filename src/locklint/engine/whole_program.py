@@ -12,6 +12,7 @@ from locklint.core.config import Config
 from locklint.engine.demand import (
     JudgedByRaising,
     awaited_under_lock,
+    awaiting,
     called_as,
     called_by_hand,
     called_while_holding,
@@ -555,15 +556,11 @@ class WholeProgram:
             return
         states = self.interprocedural.states
         keys = suspended_with_lock(states)
-        if not keys:
-            return
-        self._add(self._new(self._calling(names_of_runners)))
-        for _ in range(_MAX_ROUNDS):
-            fresh = self._lowered(self._callers(self._with_few_callers(keys)))
-            if not fresh:
-                break
-            self._add(fresh)
-            keys = {each.key for each in fresh if each.is_async}
+        seen: set[str] = set()
+        while keys:
+            seen |= keys
+            self._add(self._lowered(self._callers(self._with_few_callers(keys))))
+            keys = awaiting(keys, states) - seen
 
     def _with_few_callers(self, keys: Collection[str]) -> set[str]:
         """Return those functions whose bare names only a few others call."""
