@@ -23,7 +23,7 @@ from locklint.analysis.lockset_tests import is_open
 from locklint.analysis.state import State
 from locklint.analysis.state_tests import READERS
 from locklint.core.source import Span
-from locklint.dataflow.order import reached
+from locklint.dataflow.order import predecessors, reached, reaching
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -121,30 +121,38 @@ class _Search:
 
     def tied(self, test: BlockId, branch: Branch, counts: _Counts) -> dict[LockKey, bool | None]:
         """Return the locks with which what a block tests goes, each with the outcome if held."""
+        sides: dict[LockKey, tuple[bool, bool]] = {}
+        for key in counts:
+            then, otherwise = branch.then, branch.otherwise
+            releases = self._releases(then, key), self._releases(otherwise, key)
+            if any(releases):
+                sides[key] = releases
+        if not sides:
+            return {}
         asked = self._origins(condition_paths(branch.condition))
+        before = reaching((test,), self._predecessors)
         changes = [
             change
             for change in self._changes
-            if any(_overlap(path, each) for path in change.paths for each in asked)
+            if change.block in before
+            and any(_overlap(path, each) for path in change.paths for each in asked)
             # No method makes None of an object.
             and not (isinstance(branch.condition, IsNone) and isinstance(change.instruction, Call))
-            and test in reached(self._function, (change.block,))
         ]
         is_result = not self._results.isdisjoint(asked) or any(
             self._keeps_result(change.instruction) for change in changes
         )
-        found: dict[LockKey, bool | None] = {}
-        for key, each in counts.items():
-            then, otherwise = (
-                self._releases(side, key) for side in (branch.then, branch.otherwise)
-            )
-            if (then or otherwise) and (
-                is_result
-                or any(self._tells(test, change, key, each) for change in changes)
-                or self._is_decided(test, key, changes)
-            ):
-                found[key] = None if then == otherwise else then
-        return found
+        return {
+            key: None if then == otherwise else then
+            for key, (then, otherwise) in sides.items()
+            if is_result
+            or any(self._tells(test, change, key, counts[key]) for change in changes)
+            or self._is_decided(test, key, changes)
+        }
+
+    @cached_property
+    def _predecessors(self) -> dict[BlockId, set[BlockId]]:
+        return predecessors(self._function)
 
     def _releases(self, start: BlockId, key: LockKey) -> bool:
         """Return whether a lock may be released after the start of a block, if nothing raises."""
