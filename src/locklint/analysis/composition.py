@@ -179,7 +179,7 @@ class Composition:
             if one.event.needs:
                 needed = Requirement(one.event.needs, RequirementKind.TRUTH, True)
                 requires = tuple(dict.fromkeys((*requires, needed)))
-            state = requirements.state_at(one.span)
+            state = self._tested(key, one.span)
             if lock is None and state:
                 # The end of a wait may depend on what has been bound meanwhile.
                 still_true = requirements.tested_at(one.span)
@@ -383,10 +383,15 @@ class Composition:
             return msgspec.structs.replace(here, path=nameless(here)) if is_known(here) else None
         return here
 
+    def _tested(self, key: str, span: Span) -> tuple[StateTest, ...]:
+        """Return what globals and attributes must be wherever an instruction runs."""
+        own = self._requirements_of(key).state_at(span)
+        return tuple(dict.fromkeys((*own, *self._settled.needed(key, span))))
+
     def _state(self, called: Edge, pair: CriticalPair) -> tuple[StateTest, ...] | None:
         """Return the tests of globals and attributes along the path, or None if they conflict."""
         requirements = self._requirements_of(called.caller)
-        found = dict.fromkeys(requirements.state_at(called.span))
+        found = dict.fromkeys(self._tested(called.caller, called.span))
         for test in pair.state:
             # Most pairs of a callee have the same few tests.
             asked = (id(called), test)

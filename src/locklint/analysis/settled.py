@@ -21,7 +21,7 @@ from locklint.analysis.events import Manner
 from locklint.analysis.guards import comes_first
 from locklint.analysis.layout import layout_of
 from locklint.analysis.requirements import MOST_WORK
-from locklint.analysis.state_tests import state_tests
+from locklint.analysis.state_tests import outlives, state_tests
 from locklint.core.source import Span
 from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath
@@ -43,6 +43,7 @@ class Settled:
         self._graph = graph
         self._by_function: dict[tuple[str, _Ways], tuple[StateTest, ...]] = {}
         self._before: dict[tuple[str, Span], tuple[StateTest, ...]] = {}
+        self._needed: dict[tuple[str, Span], tuple[StateTest, ...]] = {}
         self._values: dict[str, Values] = {}
         self._names: dict[tuple[str, int], frozenset[object]] = {}
         self._afterwards: dict[tuple[str, Span, str, StateTest], bool | None] = {}
@@ -151,6 +152,35 @@ class Settled:
                 if edge.binding.roots.get(function.self_name) == made:
                     return self._after(edge, test, 0)
         return None
+
+    def needed(self, key: str, span: Span) -> tuple[StateTest, ...]:
+        """Return what a function must have found for an instruction to run, by its callees before.
+
+        After ``self._check_open()`` it is open, and was so when the function was called.
+        """
+        place = (key, span)
+        known = self._needed.get(place)
+        if known is None:
+            known = self._needed[place] = tuple(dict.fromkeys(self._needed_at(key, span)))
+        return known
+
+    def _needed_at(self, key: str, span: Span) -> Iterator[StateTest]:
+        states = self._graph.states[key]
+        for edge in self._graph.calls[key]:
+            if edge.span >= span or edge.manner is not Manner.DIRECT:
+                continue
+            tests = self._of(edge)
+            if not tests or not comes_first(states, edge.span, span):
+                continue
+            callee = self._graph.function(edge.callee)
+            for test in tests:
+                here = test.named(edge.binding.path)
+                if here is None or not all(map(outlives, here.paths)):
+                    continue
+                if not any(any(_bound(callee, path)) for path in test.paths) and not any(
+                    any(_bound(states.function, path)) for path in here.paths
+                ):
+                    yield here
 
     def _by_calls(self, called: Edge) -> Iterator[StateTest]:
         states = self._graph.states[called.caller]

@@ -111,6 +111,33 @@ def reached(
     return found
 
 
+def checking_before(states: Mapping[str, LockStates]) -> set[str]:
+    """Return the functions that are called, for no result, before a lock is acquired once more.
+
+    They may raise in a state in which their caller is called with that lock held.
+    """
+    calls = [c for one in states.values() for c in one.calls if c.held]
+    held = {each.lock.identity for called in calls for each in called.held}
+    found: set[str] = set()
+    for key in called_while_holding(states) & states.keys():
+        one = states[key]
+        again = [
+            each.acquisition.span
+            for each in one.taken
+            if each.lock.identity in held and not each.lock.kind.reentrant
+        ]
+        if again:
+            last = max(again)
+            found.update(
+                called.target
+                for called in one.calls
+                if called.span < last
+                and called.call is not None
+                and called.call.use is Use.DISCARDED
+            )
+    return found
+
+
 def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions that affect the release of a lock held by hand, and their callees.
 
@@ -490,6 +517,7 @@ __all__ = [
     "called_as",
     "called_by_hand",
     "called_while_holding",
+    "checking_before",
     "entered_by",
     "given_results",
     "holds_by_hand",

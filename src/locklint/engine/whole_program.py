@@ -17,6 +17,7 @@ from locklint.engine.demand import (
     called_by_hand,
     called_while_holding,
     calls_one_of,
+    checking_before,
     entered_by,
     given_results,
     holds_by_hand,
@@ -430,7 +431,7 @@ class WholeProgram:
         for _ in range(_MAX_DEPTH):
             known = self.interprocedural.functions.keys()
             fresh = self._on_demand(sorted(called_while_holding(states) - known), calls)
-            unconditional = makers(states) | called_by_hand(states)
+            unconditional = makers(states) | called_by_hand(states) | checking_before(states)
             unconditional |= settling(states, self._declaration)
             if EventKind.AWAIT in self._wanted:
                 unconditional |= awaited_under_lock(states)
