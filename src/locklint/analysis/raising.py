@@ -136,7 +136,7 @@ def _call(call: Call, raises: Raises) -> Grade:
         return max(own, Grade.POSSIBLE) if any(each >= Grade.POSSIBLE for each in others) else own
     if call.safe or call.lock is not None or call.external in _HARMLESS_MANAGERS:
         return Grade.NEVER
-    if call.use is Use.ENTERED and call.external is not None and begins_at_once(call.external):
+    if call.external is not None and begins_at_once(call.external):
         return Grade.NEVER
     if _encodes(call):
         return Grade.POSSIBLE

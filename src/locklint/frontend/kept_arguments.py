@@ -156,9 +156,9 @@ def _as_held(
     if holder is None or decl is None or not decl.parameters or made.holder is None:
         return None
     names = argument.names
-    if path.root is Root.LOCAL and len(names) == 1:
+    if path.root in (Root.LOCAL, Root.PARAMETER):
         known = sibling(decl, names[0])
-        names = () if known is None else (decl.parameters[0].name, known)
+        names = () if known is None else (decl.parameters[0].name, known, *names[1:])
     if not names or names[0] != decl.parameters[0].name:
         return None
     if len(names) > 1 and only_place(walker.inference, made.holder, names[1]) is None:
