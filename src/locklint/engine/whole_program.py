@@ -63,7 +63,7 @@ from locklint.models.events import (
 )
 from locklint.models.processes import names_about_processes
 from locklint.models.registrations import registering_names
-from locklint.models.spawns import PROCESS_MAKERS, SETTERS_OF_THREADS, THREAD_MAKERS
+from locklint.models.spawns import DRIVERS, PROCESS_MAKERS, SETTERS_OF_THREADS, THREAD_MAKERS
 
 if TYPE_CHECKING:
     from locklint.engine.call_reach import CallReach
@@ -631,7 +631,7 @@ class WholeProgram:
         self._lower_up_to_locks(at_exit, frozenset({EventKind.JOIN}) & self._wanted)
 
     def _lower_beside_handlers(self, entries: Iterable[Entry]) -> None:
-        """Lower what the main thread runs after it has registered handlers that reach a lock.
+        """Lower what the main thread runs after it has registered handlers that wait for a lock.
 
         It is what registers them, and what calls that, up to locks.
         """
@@ -641,11 +641,17 @@ class WholeProgram:
             for each in entries
             if each.context is Context.SIGNAL
             and each.registrar
-            and any(key in states and states[key].taken for key in reached({each.function}, states))
+            and any(
+                taken.waits and not taken.lock.kind.reentrant
+                for key in reached({each.function}, states)
+                if key in states
+                for taken in states[key].taken
+            )
         }
         if not registrars:
             return
         called = {_called_as(key) for key in registrars}
+        called = {each for each in called if each[1] not in DRIVERS}
         self._calling(
             lambda text: frozenset(name for owner, name in called if owner in text and name in text)
         )
