@@ -268,9 +268,17 @@ def doubtful_holds(states: LockStates) -> frozenset[Acquisition]:
     """
     if all(taken.acquisition.how.means is Means.WITH for taken in states.taken):
         return frozenset()
+    # Where the test is followed, the release is of a lock of which nothing is known any more.
+    forgotten: dict[LockKey, set[Span]] = defaultdict(set)
+    for given in states.given:
+        if given.before.forgotten:
+            forgotten[given.key].add(given.span)
     return frozenset(
         fate.acquisition
         for fate in fates(states)
-        if is_guarded_release(fate)
-        and any(depends_on_shared(states, span) for span in fate.release_spans)
+        if is_guarded_release(fate) or fate.key in forgotten
+        if any(
+            depends_on_shared(states, span)
+            for span in {*fate.release_spans, *forgotten.get(fate.key, ())}
+        )
     )
