@@ -259,7 +259,7 @@ class Binding:
     def inner(self, path: AccessPath) -> Iterator[AccessPath]:
         """Yield the callee's own names for a path of the caller's."""
         for name, root in self.roots.items():
-            if path.starts_with(root) and "[" not in name:
+            if path.starts_with(root) and name.isidentifier():
                 own = Root.SELF if name == self._callee.self_name else Root.PARAMETER
                 yield AccessPath(name, path.fields[len(root.fields) :], own)
         if path.root is Root.GLOBAL and self._callee.module == self._caller.module:

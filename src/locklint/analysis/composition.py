@@ -88,6 +88,7 @@ class Composition:
         self._requirements: dict[str, Requirements] = {}
         self._settled = Settled(graph)
         self._passed: dict[tuple[int, StateTest], tuple[StateTest | None, bool | None]] = {}
+        self._tested_before: dict[int, tuple[StateTest, ...]] = {}
         self._ended = Ended(graph)
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
@@ -417,8 +418,11 @@ class Composition:
             return None, None
         if called.manner is Manner.CONCURRENT:
             return here, None
-        tested = list(own.tested_at(called.span))
-        tested += self._settled.behind_getters(tested, called.caller)
+        tested = self._tested_before.get(id(called))
+        if tested is None:
+            tested = own.tested_at(called.span)
+            more = self._settled.behind_getters(tested, called.caller)
+            tested = self._tested_before[id(called)] = tuple(dict.fromkeys((*tested, *more)))
         if any(map(here.excludes, tested)) or _finds_held(here, called):
             return here, False
         return here, self._settled.at(here, called)

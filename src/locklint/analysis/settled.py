@@ -7,6 +7,7 @@ A constructor settles the attributes that it binds, as its caller passes it thei
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from functools import partial
 from typing import TypeAlias
@@ -24,7 +25,7 @@ from locklint.analysis.requirements import MOST_WORK
 from locklint.analysis.state_tests import outlives, state_tests
 from locklint.core.source import Span
 from locklint.dataflow.order import reached
-from locklint.ir.access_path import AccessPath
+from locklint.ir.access_path import AccessPath, Field
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Assign, BlockId, Constant, Operand
 from locklint.ir.terminator import Raise, Return, is_of_process
@@ -66,13 +67,17 @@ class Settled:
 
     def behind_getters(self, tests: Iterable[StateTest], caller: str) -> Iterator[StateTest]:
         """Yield what tests of properties say about the attributes that these return."""
+        getters: dict[Field, list[Edge]] | None = None
         for test in tests:
             if test.others or not test.path.fields:
                 continue
-            for edge in self._graph.calls[caller]:
+            if getters is None:
+                getters = defaultdict(list)
+                for edge in self._graph.calls[caller]:
+                    if edge.implicit is not None:
+                        getters[self._graph.function(edge.callee).name].append(edge)
+            for edge in getters.get(test.path.last, ()):
                 function = self._graph.function(edge.callee)
-                if function.name != test.path.last or edge.implicit is None:
-                    continue
                 returned = {
                     block.terminator.value
                     for block in function.blocks.values()
