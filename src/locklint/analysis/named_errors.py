@@ -13,7 +13,7 @@ from locklint.analysis.hold import Grade
 from locklint.analysis.summary import Lookup
 from locklint.dataflow.order import reached
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Call, Instruction
+from locklint.ir.instruction import BlockId, Call, Instruction
 from locklint.ir.means import Use
 from locklint.ir.terminator import Catch, Jump, Raise, Terminator
 
@@ -137,7 +137,9 @@ def _names_error(block: BasicBlock, usual: Callable[[Instruction], str], lookup:
 def is_caught(block: BasicBlock, function: Function) -> bool:
     """Return whether a handler of the function may catch what is raised in a block."""
     here = block.on_exception
-    while here is not None:
+    seen: set[BlockId] = set()
+    while here is not None and here not in seen:
+        seen.add(here)  # A clean-up may loop without end.
         handler = function.blocks[here]
         match handler.terminator:
             case Raise(reraise=True):

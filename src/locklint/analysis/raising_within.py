@@ -14,7 +14,7 @@ from locklint.analysis.steps import FunctionSteps
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Await, Call, Enter, Instruction, Manager
+from locklint.ir.instruction import Await, BlockId, Call, Enter, Instruction, Manager
 from locklint.ir.terminator import Catch, Jump, Raise
 
 _DEPTH = 8
@@ -144,7 +144,9 @@ def _causes(
 def _past_handlers(hazard: InFlight, block: BasicBlock, function: Function) -> InFlight | None:
     """Return an exception as it leaves the handlers around its block. Return None if none does."""
     here = block.on_exception
-    while here is not None:
+    seen: set[BlockId] = set()
+    while here is not None and here not in seen:
+        seen.add(here)  # A clean-up may loop without end.
         handler = function.blocks[here]
         match handler.terminator:
             case Catch(handlers=handlers, uncaught=uncaught):
