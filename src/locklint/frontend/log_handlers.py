@@ -60,9 +60,7 @@ def log_handlers(inference: Inference, attached: Attached) -> LogHandlers:
             bases = {one for one in inference.project.mro(cls) if isinstance(one, str)}
             names: tuple[str, ...] = ()
             if any(one.startswith("logging.") and one.endswith("Handler") for one in bases):
-                if _QUEUES in bases or any(
-                    inference.attributes.method(cls, name) is not None for name in _CHOOSING
-                ):
+                if _QUEUES in bases or _chooses(inference, cls):
                     continue
                 names = _EMITTING
             elif "logging.Formatter" in bases:
@@ -75,6 +73,18 @@ def log_handlers(inference: Inference, attached: Attached) -> LogHandlers:
                     if name == "emit" and places and all(map(_replaces_lock, places)):
                         own_lock.add(method.key)
     return LogHandlers(frozenset(found), frozenset(own_lock), attached.known())
+
+
+def _chooses(inference: Inference, cls: ClassRef) -> bool:
+    """Return whether a handler has a say in what it handles, by a method or a filter of its own."""
+    if any(inference.attributes.method(cls, name) is not None for name in _CHOOSING):
+        return True
+    return any(
+        site.name == "addFilter"
+        and site.call.callee == Ref(("self", "addFilter"))
+        and site.function in cls.decl.methods.values()
+        for site in cls.index.call_sites
+    )
 
 
 def _replaces_lock(place: Place) -> bool:
