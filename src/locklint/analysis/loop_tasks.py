@@ -16,11 +16,15 @@ from locklint.analysis.events import Held, Manner, Taken
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.loop_threads import call_at, calls_of
 from locklint.analysis.threads import ThreadRoot, Threads
+from locklint.dataflow.order import all_successors, looping, predecessors
+from locklint.ir.access_path import Root, parted_closure
 from locklint.ir.acquire_call import argument_value
+from locklint.ir.cfg import split_key
 from locklint.ir.context import Context
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Call, Constant, TryAcquire
 from locklint.ir.lock import LockRef, LockRole, Mode
+from locklint.ir.operands import used_paths
 from locklint.models.events import WITH_TIMEOUT, event_of, event_of_method
 from locklint.models.spawns import STARTS_TASKS
 
@@ -82,7 +86,31 @@ class LoopTasks:
             key
             for key, closed in waits
             if gates.isdisjoint(closed) and self.may_meet(suspended, key)
+            if key != suspended or not self._is_of_one_task(suspended, lock)
         ]
+
+    def _is_of_one_task(self, suspended: str, lock: LockRef) -> bool:
+        """Return whether each call of the function around a coroutine has its own lock and task.
+
+        The lock is a variable of that function, which names the coroutine once, and in no loop.
+        """
+        inner = self._graph.function(suspended)
+        outer = self._graph.states.get(f"{split_key(suspended)[0]}:{inner.parent}")
+        if lock.path.root is not Root.CLOSURE or outer is None:
+            return False
+        owner, _ = parted_closure(lock.path.root_name)
+        blocks = outer.function.blocks
+        named = [
+            block.id
+            for block in blocks.values()
+            for each in block.instructions
+            if any(path.root_name == inner.name for path in used_paths(each))
+        ]
+        return (
+            owner in ("", outer.function.qualname)
+            and len(named) == 1
+            and named[0] not in looping(predecessors(outer.function, all_successors))
+        )
 
     def _names(self, key: str, lock: LockRef) -> list[str]:
         """Return the names of a lock: that for others, and those that a function has for it."""
