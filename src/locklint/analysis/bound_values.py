@@ -40,6 +40,9 @@ from locklint.ir.terminator import Branch, Return
 Effect: TypeAlias = tuple[BlockId, int, bool]
 """A block, an index in it, and whether a test may have its outcome after the instruction there."""
 
+Asked: TypeAlias = dict[AccessPath, list[tuple[BlockId, BlockId, StateTest]]]
+"""The tests of each path: the block that ends in one, the one that it leads to, and the test."""
+
 MadeBy: TypeAlias = Callable[[AccessPath, StateTest], bool | None]
 """A function that returns what a constructor's result admits; None: it is no such result."""
 
@@ -69,7 +72,7 @@ class Values:
     def __init__(self, function: Function, layout: Layout) -> None:
         self._function = function
         self._layout = layout
-        self._asked = asked(function)
+        self.asked = _asked(function)
         self._made: set[AccessPath] = set()
         self._empty: set[AccessPath] = set()
         self._effects: dict[AccessPath, list[tuple[BlockId, int, Operand | _Changed]]]
@@ -223,7 +226,7 @@ class Values:
         if value not in self._made:
             return admits(value, test)
         told = [StateTest(test.path, TestKind.NONE, False)]
-        if test.path.fields or test.path in self._asked:
+        if test.path.fields or test.path in self.asked:
             told.append(StateTest(test.path, TestKind.TRUTH, True))
         return not any(map(test.excludes, told))
 
@@ -241,7 +244,7 @@ class Values:
         function = self._function
         closed = {
             (block, target)
-            for block, target, told in self._asked.get(test.path, ())
+            for block, target, told in self.asked.get(test.path, ())
             if test.excludes(told)
         }
 
@@ -273,7 +276,7 @@ def admits(value: Operand, test: StateTest) -> bool:
             return True
 
 
-def asked(function: Function) -> dict[AccessPath, list[tuple[BlockId, BlockId, StateTest]]]:
+def _asked(function: Function) -> Asked:
     """Return each branch of each test of one path: its block, its target, the test."""
     found: dict[AccessPath, list[tuple[BlockId, BlockId, StateTest]]] = defaultdict(list)
     for block in function.blocks.values():

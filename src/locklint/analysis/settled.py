@@ -15,7 +15,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
-from locklint.analysis.bound_values import Effect, Values, asked
+from locklint.analysis.bound_values import Asked, Effect, Values
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.critical_pair import StateTest, TestKind
 from locklint.analysis.events import Manner
@@ -205,7 +205,8 @@ class Settled:
         function = self._graph.function(edge.callee)
         if function.is_generator:
             return ()
-        place = (edge.callee, frozenset(_closed_by(function, edge.binding)))
+        tests = self._values_of(edge.callee).asked
+        place = (edge.callee, frozenset(_closed_by(function, edge.binding, tests)))
         known = self._by_function.get(place)
         if known is None:
             known = self._by_function[place] = tuple(_settled_by(function, place[1]))
@@ -247,9 +248,11 @@ def _reached_without(function: Function, closed: _Ways) -> set[BlockId]:
     )
 
 
-def _closed_by(function: Function, binding: Binding) -> Iterator[tuple[BlockId, BlockId]]:
+def _closed_by(
+    function: Function, binding: Binding, asked: Asked
+) -> Iterator[tuple[BlockId, BlockId]]:
     """Yield the branches that a call does not take, because of the literals that it passes."""
-    for path, branches in asked(function).items():
+    for path, branches in asked.items():
         value = binding.constant(path.root_name) if path.is_parameter else None
         if value is not None and not any(_bound(function, path)):
             for block, target, test in branches:

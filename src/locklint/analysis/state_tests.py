@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -282,6 +283,22 @@ def _of_text(
     return test if any(map(outlives, test.paths)) else None
 
 
+@lru_cache(maxsize=4096)
+def _marked(text: str, asked: tuple[AccessPath, ...]) -> tuple[str, tuple[AccessPath, ...]] | None:
+    """Return a text with marks for paths, and these in the order of their first use in it."""
+    # A path before those with which it begins.
+    found: dict[str, AccessPath] = {}
+    for number, path in enumerate(sorted(asked, key=lambda path: (-len(path.fields), path))):
+        mark = f"{_MARK}{number}"
+        text = re.sub(rf"(?<![\w.]){re.escape(str(path))}(?!\w)", mark, text)
+        found[mark] = path
+    used = list(dict.fromkeys(_MARKS.findall(text)))
+    if len(used) != len(asked):
+        return None
+    text = _MARKS.sub(lambda match: f"{_MARK}{used.index(match[0])}", text)
+    return text, tuple([found[mark] for mark in used])
+
+
 def _with_marks(
     text: str,
     mentions: tuple[AccessPath, ...],
@@ -294,17 +311,11 @@ def _with_marks(
         return None
     if any(path.root is not Root.GLOBAL for path in mentions if path not in asked):
         return None
-    # A path before those with which it begins; marks are numbered by the first use in the text.
-    found: dict[str, AccessPath] = {}
-    for number, path in enumerate(sorted(asked, key=lambda path: (-len(path.fields), path))):
-        mark = f"{_MARK}{number}"
-        text = re.sub(rf"(?<![\w.]){re.escape(str(path))}(?!\w)", mark, text)
-        found[mark] = aliases.get(path, path)
-    used = list(dict.fromkeys(_MARKS.findall(text)))
-    paths = [found[mark] for mark in used]
-    if len(paths) != len(asked):
+    marked = _marked(text, tuple(asked))
+    if marked is None:
         return None
-    text = _MARKS.sub(lambda match: f"{_MARK}{used.index(match[0])}", text)
+    text, found = marked
+    paths = [aliases.get(path, path) for path in found]
     outcome = True
     if _NEGATED.fullmatch(text):
         text, outcome = _NEGATED.sub(_positive, text), False
