@@ -139,7 +139,7 @@ def is_caught(block: BasicBlock, function: Function) -> bool:
     here = block.on_exception
     seen: set[BlockId] = set()
     while here is not None and here not in seen:
-        seen.add(here)  # A clean-up may loop without end.
+        seen.add(here)  # Only an exception ends some clean-ups.
         handler = function.blocks[here]
         match handler.terminator:
             case Raise(reraise=True):

@@ -146,7 +146,7 @@ def _past_handlers(hazard: InFlight, block: BasicBlock, function: Function) -> I
     here = block.on_exception
     seen: set[BlockId] = set()
     while here is not None and here not in seen:
-        seen.add(here)  # A clean-up may loop without end.
+        seen.add(here)  # Only an exception ends some clean-ups.
         handler = function.blocks[here]
         match handler.terminator:
             case Catch(handlers=handlers, uncaught=uncaught):
