@@ -268,7 +268,7 @@ def doubtful_holds(states: LockStates) -> frozenset[Acquisition]:
     """
     if all(taken.acquisition.how.means is Means.WITH for taken in states.taken):
         return frozenset()
-    # Where the test is followed, the release is of a lock of which nothing is known any more.
+    # A test that is followed leaves the release of a lock of which nothing is known any more.
     forgotten: dict[LockKey, set[Span]] = defaultdict(set)
     for given in states.given:
         if given.before.forgotten:

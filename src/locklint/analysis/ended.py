@@ -120,7 +120,7 @@ class Ended:
             for other, at, value in facts.fills.get(each, ()):
                 if self._has_ended(facts, other, at, value, is_queue, depth - 1):
                     return True
-        # What is taken from a container has ended if all in the container have.
+        # A thing from a container has ended if all in the container have.
         return any(
             self._is_known(facts, block, index, _Asked(each.__eq__, is_queue, each), depth)
             for each in sorted(sources)

@@ -119,7 +119,7 @@ def _of_holder(
     if holder.context is Context.SIGNAL or is_own:
         if _runs_once(wait, graph):
             return None
-        # What the handler calls may be called by other code, which is not interrupted.
+        # Callees of the handler may be called by other code, which is not interrupted.
         is_rare = holder.context is not Context.SIGNAL or wait.registered.signal in OF_TIMERS
         return replace(found, doubtful=is_rare or _is_hardly_interrupted(holder))
     is_known = links is not None or not wait.registered.is_open

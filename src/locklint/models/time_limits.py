@@ -25,12 +25,12 @@ _SCOPES = frozenset(
 """Context managers whose first argument is the time after which their body is cancelled."""
 
 _PLAIN_SCOPES = frozenset({"anyio.CancelScope", "trio.CancelScope"})
-"""Those that other code cancels, unless they have a deadline."""
+"""Scopes that other code cancels, unless they have a deadline."""
 
 _MOVING_ON = frozenset(
     {"anyio.move_on_after", "trio.move_on_after", "trio.move_on_at"} | _PLAIN_SCOPES
 )
-"""Those after which the code goes on: they swallow the exception with which they cancel."""
+"""Scopes after which the code goes on: they swallow the exception with which they cancel."""
 
 CANCELLED = "trio.Cancelled"
 """The exception that cancels a body, by the name of one library for all of them."""
