@@ -89,6 +89,7 @@ class Composition:
         self._settled = Settled(graph)
         self._passed: dict[tuple[int, StateTest], tuple[StateTest | None, bool | None]] = {}
         self._tested_before: dict[int, tuple[StateTest, ...]] = {}
+        self._edges: dict[int, Edge] = {}
         self._ended = Ended(graph)
         self.exports = self._called_while_holding()
         self.pairs: dict[str, tuple[CriticalPair, ...]] = {}
@@ -413,6 +414,7 @@ class Composition:
 
         None: it may because it had it when the caller began.
         """
+        self._edges[id(called)] = called  # It lives on, so that its id stays its own.
         here = test.named(called.binding.path)
         if here is None or any(len(path.fields) > MAX_PATH for path in here.paths):
             return None, None
