@@ -11,7 +11,7 @@ import pytest
 from locklint.core.config import Config
 from locklint.engine.facts import outermost
 from locklint.engine.program_files import ProgramFiles
-from locklint.engine.whole_program import WholeProgram
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.ir.cfg import Function
 from locklint.ir.instruction import Call, Enter, Exit
 
@@ -61,15 +61,15 @@ def test_the_text_tells_what_the_graph_tells(module: str) -> None:
     index = file.index
     wanted = {outermost(index, each).qualname for each in index.functions.values()}
     graphs = [*relevant, *files.lower(file, wanted)]
-    analysis = WholeProgram(files, Config())
+    solved = SolvedFunctions(files, Config())
     by_outermost: defaultdict[str, set[str]] = defaultdict(set)
-    for graph in analysis.with_effects(file, graphs):
+    for graph in solved.with_effects(file, graphs):
         holder = graph.qualname.split("<", 1)[0].rstrip(".")
         while holder and holder not in index.functions:
             holder = holder.rpartition(".")[0]
         if holder:
             by_outermost[outermost(index, index.functions[holder]).qualname] |= _runs(graph)
-    written = analysis.written_calls()
+    written = solved.written_calls()
     assert any(by_outermost.values())
     for qualname, expected in by_outermost.items():
         found: set[str] = set()
@@ -83,7 +83,7 @@ def test_text_that_cannot_be_read_is_told() -> None:
     files = ProgramFiles(Config())
     file, _ = files.add_text("m.py", "import threading\ndef f():\n    x = (\n        1)\n")
     assert file is not None
-    written = WholeProgram(files, Config()).written_calls()
+    written = SolvedFunctions(files, Config()).written_calls()
     decl = file.index.functions["f"]
     assert written.of(file.index, decl) == ()
     assert not written.calls(file.index, decl, {"g"}, {"m:g"})

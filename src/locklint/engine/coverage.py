@@ -17,7 +17,7 @@ from locklint.core.config import Config
 from locklint.core.identity_enum import IdentityEnum
 from locklint.core.source import SourceFile
 from locklint.engine.pipeline import Solved, solve
-from locklint.engine.whole_program import WholeProgram
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.frontend.value_types import scope_of
 from locklint.index.build_lock_use import written
 from locklint.ir.access_path import AccessPath, Root
@@ -89,7 +89,7 @@ def coverage(paths: Sequence[str], config: Config, folder: str | None = None) ->
     """
     solved = solve(paths, config, folder=folder)
     # The results about names were dropped when the analysis had ended.
-    whole = WholeProgram(solved.files, config)
+    again = SolvedFunctions(solved.files, config)
     found = _Found(solved)
     sites: list[Site] = []
     for _, file in sorted(solved.files.files.items()):
@@ -97,7 +97,8 @@ def coverage(paths: Sequence[str], config: Config, folder: str | None = None) ->
             tree = ast.parse(file.source.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        sites += _FileSites(file.source, file.index, whole.resolver_of(file.index), found).all(tree)
+        resolver = again.resolver_of(file.index)
+        sites += _FileSites(file.source, file.index, resolver, found).all(tree)
     return sites
 
 

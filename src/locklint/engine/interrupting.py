@@ -1,17 +1,22 @@
-"""Entries of what the interpreter runs in between, and facts about processes, in graphs."""
+"""Functions that the interpreter runs in between, and what has to be lowered for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from locklint.analysis.events import Manner
+from locklint.engine.demand import reached
+from locklint.engine.event_loops import wakes_or_runs_loop
+from locklint.engine.follow_calls import lower_up_to_locks
+from locklint.engine.function_search import calling, names_of_threads
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.index.declarations import ModuleIndex, Ref
-from locklint.ir.cfg import Function, split_key
+from locklint.ir.cfg import Function, FunctionKind, split_key
 from locklint.ir.context import Context
-from locklint.ir.instruction import Call, Instruction, Spawn
-from locklint.ir.registration import Entry, Processes
-from locklint.ir.terminator import Branch, Opaque, is_of_process
-from locklint.models.processes import AT_FORK, FORKS, chosen_method
-from locklint.models.registrations import FINALIZER, registrars
+from locklint.ir.event import EventKind
+from locklint.ir.registration import Entry
+from locklint.models.registrations import FINALIZER, registering_names, registrars
+from locklint.models.spawns import DRIVERS
 
 
 def finalizers(index: ModuleIndex) -> Iterator[Entry]:
@@ -46,38 +51,79 @@ def entries(function: Function) -> Iterator[Entry]:
             yield Entry(target, each.context, function.key, function.path, each)
 
 
-def processes(functions: Iterable[Function]) -> Processes:
-    """Return what some functions say about processes."""
-    methods: set[str] = set()
-    forking: set[str] = set()
-    at_fork: set[str] = set()
-    for function in functions:
-        for each in _instructions(function):
-            if isinstance(each, Call) and each.external is not None:
-                method = chosen_method(each)
-                if method is not None:
-                    methods.add(method)
-                if each.external in AT_FORK:
-                    at_fork.add(split_key(function.key)[0])
-                if each.external in FORKS:
-                    forking.add(function.key)
-            elif isinstance(each, Spawn) and each.is_process:
-                forking |= {function.key, *each.targets}
-        if _looks_for_child(function):
-            forking.add(function.key)
-    return Processes(frozenset(methods), frozenset(forking), frozenset(at_fork))
+def follow_interruptions(solved: SolvedFunctions) -> tuple[Entry, ...]:
+    """Find what the interpreter runs in between, such as signal handlers (LCK701, LCK702).
+
+    Return its entries. It is lowered as far as it may reach a lock.
+    """
+    states = solved.states
+    if EventKind.INTERRUPT not in solved.wanted:
+        return ()
+    if not any(e.taken or wakes_or_runs_loop(e) for e in states.values()):
+        return ()
+    found: dict[Entry, None] = {}
+    for file in solved.files.searched.values():
+        found |= dict.fromkeys(finalizers(file.index))
+        found |= dict.fromkeys(decorated(file.index))
+    code = calling(solved, registering_names)
+    found |= dict.fromkeys(entry for each in code for entry in entries(each))
+    solved.add(solved.new(each for each in code if each.kind is not FunctionKind.MODULE))
+    for function in solved.functions.values():
+        found |= dict.fromkeys(entries(function))
+    if any(each.context is Context.ATEXIT for each in found):
+        solved.add(solved.new(calling(solved, names_of_threads)))
+        makers = {f"{key.removesuffix('.run')}.__init__" for key in _run_methods(solved)}
+        solved.add(solved.on_demand(sorted(makers - solved.functions.keys()), None))
+    lower_up_to_locks(solved, {each.function for each in found})
+    _lower_beside_handlers(solved, found)
+    at_exit = {each.function for each in found if each.context is Context.ATEXIT}
+    lower_up_to_locks(solved, at_exit, frozenset({EventKind.JOIN}) & solved.wanted)
+    return tuple(found)
 
 
-def _looks_for_child(function: Function) -> bool:
-    """Return whether a function tests if it runs in the process that made its object."""
-    return any(
-        isinstance(block.terminator, Branch)
-        and isinstance(test := block.terminator.condition, Opaque)
-        and is_of_process(test.text or "")
-        for block in function.blocks.values()
+def _lower_beside_handlers(solved: SolvedFunctions, found: Iterable[Entry]) -> None:
+    """Lower what the main thread runs after it has registered handlers that wait for a lock.
+
+    It is what registers them, and what calls that, up to locks.
+    """
+    states = solved.states
+    registrars = {
+        each.registrar
+        for each in found
+        if each.context is Context.SIGNAL
+        and each.registrar
+        and any(
+            taken.waits and not taken.lock.kind.reentrant
+            for key in reached({each.function}, states)
+            if key in states
+            for taken in states[key].taken
+        )
+    }
+    if not registrars:
+        return
+    called = {_called_as(key) for key in registrars}
+    called = {each for each in called if each[1] not in DRIVERS}
+    calling(
+        solved,
+        lambda text: frozenset(name for owner, name in called if owner in text and name in text),
     )
+    above = {
+        key
+        for key, each in states.items()
+        if any(called.target in registrars for called in each.calls)
+    }
+    lower_up_to_locks(solved, registrars | above)
 
 
-def _instructions(function: Function) -> Iterator[Instruction]:
-    for block in function.blocks.values():
-        yield from block.instructions
+def _run_methods(solved: SolvedFunctions) -> Iterator[str]:
+    """Yield the methods that objects run which are threads."""
+    for states in solved.states.values():
+        for called in states.calls:
+            if called.target.endswith(".run") and called.manner is Manner.CONCURRENT:
+                yield called.target
+
+
+def _called_as(key: str) -> tuple[str, str]:
+    """Return a word of the files that call a function, and the name by which they call it."""
+    *_, owner, name = ("", *split_key(key)[1].split("."))
+    return (owner, owner) if name == "__init__" else (owner, name)

@@ -1,0 +1,331 @@
+"""The functions of a run that have graphs: lowered where asked, resolved, and solved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from locklint.core.config import Config
+from locklint.engine.demand import JudgedByRaising, holds_by_hand
+from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
+from locklint.engine.progress import NoProgress, Progress, tracked
+from locklint.engine.report import InternalError
+from locklint.ir.cfg import Function, split_key
+from locklint.ir.event import ALL_EVENTS, EventKind
+from locklint.models.calls import DeclaredCalls
+
+if TYPE_CHECKING:
+    from locklint.analysis.events import LockStates
+    from locklint.engine.call_reach import CallReach
+    from locklint.frontend.decorations import WrapperUse
+    from locklint.frontend.static_resolver import StaticResolver
+    from locklint.frontend.written_calls import WrittenCalls
+    from locklint.index.declarations import FunctionDecl, ModuleIndex
+
+_T = TypeVar("_T")
+
+_METHOD_DECORATORS = frozenset(
+    "property staticmethod classmethod setter getter deleter overload abstractmethod wraps"
+    " contextmanager asynccontextmanager override final cached_property".split()
+)
+
+
+class SolvedFunctions:
+    """Lowers functions, resolves the names in them, and solves them with what they call.
+
+    Attributes:
+        files: The files, which lower their functions.
+        project: The declarations of all files.
+        resolver: Finds out what names stand for.
+        interprocedural: The lock states and summaries of the functions.
+        wanted: The kinds of events that are recorded.
+        declared: The calls that the settings tell about.
+        errors: Defects of locklint that stopped a question about a file.
+        progress: Is told of what was done.
+    """
+
+    def __init__(
+        self,
+        files: ProgramFiles,
+        config: Config,
+        progress: Progress | None = None,
+        wanted: frozenset[EventKind] = ALL_EVENTS,
+        *,
+        traced: bool = False,
+        guesses: bool = False,
+    ) -> None:
+        """``traced``: record what the graph of each function rests on.
+
+        ``guesses``: find also what calls run perhaps.
+        """
+        from locklint.analysis.interprocedural import Interprocedural
+        from locklint.engine.never_returning import NeverReturning
+        from locklint.frontend.apply_effects import lock_method_names
+        from locklint.frontend.astroid_resolver import AstroidResolver
+        from locklint.frontend.guesses import Guesses
+        from locklint.frontend.project import Project
+        from locklint.frontend.static_resolver import StaticResolver
+        from locklint.models.table import table_with
+
+        self.files = files
+        self.errors: list[InternalError] = []
+        self.wanted = wanted
+        self.progress = progress or NoProgress()
+        self.interprocedural = Interprocedural(self.progress.advance, wanted)
+        indexes = [file.index for file in files.searched.values()]
+        self.project = Project(indexes, files).with_imports()
+        files.searched.update(files.files)
+        self.project.trace.is_on = traced
+        table = table_with(config.lock_types, self.project.defined_as)
+        self._methods = lock_method_names(table)
+        self.declared = DeclaredCalls(
+            self._defined(config.immediate_callers), self._defined(config.blocking_calls)
+        )
+        self.resolver = StaticResolver(
+            self.project,
+            table,
+            AstroidResolver(
+                table.kind_for_constructor,
+                consulted=files.consulted,
+                is_ours=files.has_module,
+            ),
+            guesses=Guesses(self.project, table) if guesses else None,
+        )
+        self._resolvers: dict[str, StaticResolver] = {}
+        # Functions that may be wrappers, inside others, before anything in it was resolved; and the
+        # uses of wrappers that have graphs.
+        self._nested: dict[str, Function] = {}
+        self._used: set[str] = set()
+        self._never_return = NeverReturning(self.project, self.resolver_of)
+        self._ending: set[str] = set()
+        self._judged = JudgedByRaising(self.states)
+        self._marked: set[str] = set()
+
+    @property
+    def states(self) -> Mapping[str, LockStates]:
+        """The lock states of the functions, by key."""
+        return self.interprocedural.states
+
+    @property
+    def functions(self) -> Mapping[str, Function]:
+        """The graphs of the functions, by key."""
+        return self.interprocedural.functions
+
+    @property
+    def uses(self) -> Mapping[str, WrapperUse]:
+        """The wrappers around functions, by the keys of the calls of them."""
+        return self.resolver.dispatch.decorations.uses
+
+    def add(self, functions: list[Function]) -> set[str]:
+        """Solve functions, and those that never return which they lead to.
+
+        Return the keys of the functions whose summaries are other than before.
+        """
+        more = {function.key: function for function in functions}
+        more |= self._never_returning(more)
+        changed: set[str] = set()
+        while more:
+            changed |= self.interprocedural.add((more | self._newly_marked(more)).values())
+            more = self._newly_marked({})
+        for function, error in self.interprocedural.take_errors():
+            self._internal(function.path, error)
+        return changed
+
+    def _never_returning(self, fresh: Mapping[str, Function]) -> dict[str, Function]:
+        """Lower the functions that never return, of those that fresh ones lead to."""
+        from locklint.analysis.interprocedural import callees
+
+        found: dict[str, Function] = {}
+        work = [*fresh.values()]
+        while work:
+            called = {key for function in work for key in callees(function)} - self._ending
+            ending = {key for key in called if key in self._never_return}
+            self._ending |= ending
+            known = self.functions.keys() | fresh.keys()
+            work = self.on_demand(sorted(ending - known), None)
+            found |= {function.key: function for function in work}
+        return found
+
+    def _newly_marked(self, fresh: Mapping[str, Function]) -> dict[str, Function]:
+        """The functions that turn out to be judged by what raises in them, with that marked.
+
+        They are known, or among the ``fresh`` ones.
+        """
+        from locklint.frontend.cannot_raise import mark_safe
+
+        found: dict[str, Function] = {}
+        self._judged.renew()
+        for key in sorted(self._judged.keys - self._marked):
+            function = fresh.get(key) or self.functions.get(key)
+            file = self._file_of(function.path) if function is not None else None
+            if function is not None and file is not None:
+                self._marked.add(key)
+                asked = partial(mark_safe, function, self.resolver_of(file.index))
+                begun = self.project.trace.begin()
+                self.project.trace.use(key)
+                marked = self.answer(file, asked, function)
+                self.project.trace.end(begun, key)
+                if marked is not function:
+                    found[key] = marked
+        return found
+
+    def lowered(self, wanted: Mapping[str, Collection[str]]) -> list[Function]:
+        """Lower those functions, by path, that were not lowered yet; return them resolved."""
+        lowered = self.files.lower_all(wanted, self.progress)
+        # Wrappers may be in a file that comes later.
+        self.keep_nested(each for functions in lowered.values() for each in functions)
+        found: list[Function] = []
+        for path, functions in self.working(lowered.items()):
+            found += self.with_effects(self.files.files[path], functions)
+        return found
+
+    def keep_nested(self, functions: Iterable[Function]) -> None:
+        """Keep the functions that may be wrappers: nested ones, and methods of decorators."""
+        self._nested.update(
+            (each.key, each)
+            for each in functions
+            if each.parent is not None or each.name == "__call__"
+        )
+
+    def with_effects(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
+        """Return resolved functions, and the uses of wrappers around them."""
+        functions = list(functions)
+        self.keep_nested(functions)
+        done = self._resolved(file, functions)
+        for function in functions:
+            if function.decorators:
+                done += self._wrappers(file, function)
+        return done
+
+    def _resolved(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
+        from locklint.frontend.apply_effects import apply_effects
+        from locklint.frontend.cannot_raise import mark_safe
+        from locklint.frontend.collective_locks import with_collective_locks
+        from locklint.frontend.trace import InterfaceKind
+
+        trace = self.project.trace
+        path = file.source.path
+        resolver = self.resolver_of(file.index)
+        done: list[Function] = []
+        for function in functions:
+            begun = trace.begin()
+            trace.note(InterfaceKind.FILE, path)
+            try:
+                resolved = apply_effects(function, resolver, self._methods, self.declared)
+                if holds_by_hand(resolved):
+                    resolved = mark_safe(resolved, resolver)
+                    self._marked.add(resolved.key)
+                done.append(resolved)
+            except Exception as error:
+                self._internal(path, error)
+            trace.end(begun, function.key)
+        return with_collective_locks(done)
+
+    def written_calls(self) -> WrittenCalls:
+        """Return a reader of functions' texts. It keeps what it has read: each step has its own."""
+        from locklint.frontend.written_calls import WrittenCalls
+
+        files = self.files.files
+        return WrittenCalls(self.resolver_of, lambda index: files[index.path].source)
+
+    def resolver_of(self, index: ModuleIndex) -> StaticResolver:
+        """Return the resolver of the names in one file."""
+        if index.path not in self._resolvers:
+            self._resolvers[index.path] = self.resolver.for_file(index)
+        return self._resolvers[index.path]
+
+    def _wrappers(self, file: AnalysedFile, function: Function) -> list[Function]:
+        from locklint.frontend.value_types import FunctionType
+
+        if all(
+            decorator.path is not None and decorator.path.name in _METHOD_DECORATORS
+            for decorator in function.decorators
+        ):
+            return []
+        if function.qualname not in file.index.functions:
+            return []
+        decorations = self.resolver.dispatch.decorations
+        called = decorations.called(FunctionType(file.index.path, function.qualname, file.index))
+        use = decorations.uses.get(called)
+        return [] if use is None else self._use(use)
+
+    def _use(self, use: WrapperUse) -> list[Function]:
+        """The graph of a wrapper in front of a function, and those of further ones behind it."""
+        if use.key in self._used:
+            return []
+        file = self._file_of(use.wrapper.path)
+        if file is None:
+            return []
+        more: list[Function] = []
+        key = f"{use.wrapper.index.key}:{use.wrapper.qualname}"
+        if key not in self._nested:
+            outer = outermost(file.index, use.wrapper.decl).qualname
+            more += self.with_effects(file, self.files.lower(file, {outer}))
+        wrapper = self._nested.get(key)
+        if wrapper is None:
+            return more
+        own = use.function(wrapper)
+        self._used.add(use.key)
+        inner = self.next_use(use)
+        return [*more, *self._resolved(file, [own]), *(self._use(inner) if inner else [])]
+
+    def next_use(self, use: WrapperUse) -> WrapperUse | None:
+        """Return the wrapper that a wrapper calls. Return None if it calls the function."""
+        return self.uses.get(use.inner)
+
+    def on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
+        """Return functions by their keys, and those nested in them, if they may reach a lock.
+
+        ``reach`` None: without this test.
+        """
+        found: list[Function] = []
+        wanted: dict[str, set[str]] = {}
+        for key in self.working(keys):
+            use = self.uses.get(key)
+            if use is not None:
+                found += self._use(use)
+                continue
+            module, qualname = split_key(key)
+            index = self.project.by_key(module)
+            # A lambda is lowered with the function around it.
+            qualname = qualname.partition(".<lambda@")[0]
+            if index is None or qualname not in index.functions:
+                continue
+            decl = index.functions[qualname]
+            file = self.files.files[index.path]
+            if reach is None or self.answer(file, partial(reach.reaches, key), False):
+                wanted.setdefault(index.path, set()).add(outermost(index, decl).qualname)
+        return found + self.lowered(wanted)
+
+    def new(self, functions: Iterable[Function]) -> list[Function]:
+        """Return those functions that have no graph yet."""
+        return [each for each in functions if each.key not in self.functions]
+
+    def declaration(self, key: str) -> FunctionDecl | None:
+        """Return the declaration of a function. Return None if no file has one of that key."""
+        module, qualname = split_key(key)
+        index = self.project.by_key(module)
+        return None if index is None else index.functions.get(qualname)
+
+    def answer(self, file: AnalysedFile, ask: Callable[[], _T], otherwise: _T) -> _T:
+        """Return the result for a file; ``otherwise``, and an internal error, if that fails."""
+        try:
+            return ask()
+        except Exception as error:
+            self._internal(file.source.path, error)
+            return otherwise
+
+    def working(self, items: Iterable[_T]) -> Iterator[_T]:
+        """The items, while what shows progress is kept alive."""
+        return tracked(items, self.progress, 0)
+
+    def _file_of(self, path: str) -> AnalysedFile | None:
+        return self.files.files.get(path)
+
+    def _internal(self, path: str, error: Exception) -> None:
+        self.errors.append(InternalError.of(path, error))
+
+    def _defined(self, names: Iterable[str]) -> frozenset[str]:
+        """Return dotted names, and those of the definitions to which they lead."""
+        return frozenset((*names, *map(self.project.defined_as, names)))
