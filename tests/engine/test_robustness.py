@@ -16,8 +16,8 @@ import locklint
 from locklint.cli import main
 from locklint.core.config import Config
 from locklint.core.diagnostic import Severity
-from locklint.engine import function_search
 from locklint.engine.pipeline import check
+from locklint.frontend import written_locks
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 
@@ -452,14 +452,14 @@ def test_a_defect_in_asking_about_one_file_is_told_and_the_rest_goes_on(
     (tmp_path / "made.py").write_text(HEAD)
     for name in ("odd", "right"):
         (tmp_path / f"{name}.py").write_text(f"from made import lock\n{LEAK}")
-    asked = function_search.touches_lock
+    asked = written_locks.touches_lock
 
     def broken(resolver: StaticResolver, index: ModuleIndex, decl: FunctionDecl) -> bool:
         if index.module == "odd":
             raise KeyError("x")
         return asked(resolver, index, decl)
 
-    monkeypatch.setattr(function_search, "touches_lock", broken)
+    monkeypatch.setattr("locklint.engine.function_search.touches_lock", broken)
     report = check([str(tmp_path)], Config())
     assert [(error.path, error.message) for error in report.errors] == [
         (str(tmp_path / "odd.py"), "KeyError: 'x'")

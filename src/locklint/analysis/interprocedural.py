@@ -19,6 +19,7 @@ from locklint.analysis.events import NOT_SHARED, LockStates, Shared
 from locklint.analysis.function_context import FunctionContext
 from locklint.analysis.hand_off import HandOffs, depends_on_others
 from locklint.analysis.hold import Grade
+from locklint.analysis.kept_states import KeptStates, Recording, Solution
 from locklint.analysis.lockless import Lockless
 from locklint.analysis.lockset import EMPTY, Fact
 from locklint.analysis.lockset_transfer import flow, record, through
@@ -107,16 +108,18 @@ class Interprocedural:
 
     With ``keeps_all`` the exits and yields of functions that touch no lock are kept too.
     ``on_solved`` is called after each function that was solved. ``wanted`` are the kinds of events
-    that are recorded.
+    that are recorded. ``kept`` are the solutions of the last run.
     """
 
     def __init__(
         self,
         on_solved: Callable[[], None] = lambda: None,
         wanted: frozenset[EventKind] = ALL_EVENTS,
+        kept: KeptStates | None = None,
     ) -> None:
         self.keeps_all = False
         self._wanted = wanted
+        self._kept = kept
         self._on_solved = on_solved
         self.functions: dict[str, Function] = {}
         self.states: dict[str, LockStates] = {}
@@ -251,42 +254,62 @@ class Interprocedural:
             if passed not in known and len(known) < MAX_PASSED:
                 known[passed] = summary  # Nothing more is known about calls within the call.
                 shared = self._shared.get(key, NOT_SHARED)
-                states = solve(function, self._lookup, passed=passed, shared=shared)
-                known[passed] = self._summary(states, passed)
+                _, known[passed] = self._solution(function, shared, passed)
             summary = known.get(passed, summary)
         return function, summary
 
     def _solve(self, function: Function) -> None:
         self._by_passed.pop(function.key, None)
+        shared = self._shared.get(function.key, NOT_SHARED)
+        states, summary = self._solution(function, shared, None)
+        self.states[function.key] = states
+        self.summaries[function.key] = summary
+
+    def _solution(
+        self, function: Function, shared: Shared, passed: Passed | None
+    ) -> tuple[LockStates, Summary]:
+        """Return the states and the summary of a function, or of a call that passes values."""
+        if self._kept is None:
+            states = self._states(function, shared, passed, self._lookup)
+            return states, self._summary(states, self._lookup, passed)
+        known = self._kept.find(function, passed, shared, self._lookup)
+        if known is None:
+            lookup = Recording(self._lookup)
+            states = self._states(function, shared, passed, lookup)
+            summary = self._summary(states, lookup, passed)
+            known = Solution(function, shared, lookup.results, states, summary)
+            self._kept.keep(known, passed)
+        return known.states, known.summary
+
+    def _states(
+        self, function: Function, shared: Shared, passed: Passed | None, lookup: Lookup
+    ) -> LockStates:
+        if passed is not None:
+            return solve(function, lookup, passed=passed, shared=shared)
         try:
-            shared = self._shared.get(function.key, NOT_SHARED)
-            states = solve(
-                function, self._lookup, self.keeps_all, shared=shared, wanted=self._wanted
-            )
+            return solve(function, lookup, self.keeps_all, shared=shared, wanted=self._wanted)
         except Exception as error:
             self._errors.append((function, error))
-            states = LockStates(function, given_up=Reason.DEFECT)
-        self.states[function.key] = states
-        self.summaries[function.key] = self._summary(states)
+            return LockStates(function, given_up=Reason.DEFECT)
 
-    def _summary(self, states: LockStates, passed: Passed | None = None) -> Summary:
+    def _summary(self, states: LockStates, lookup: Lookup, passed: Passed | None = None) -> Summary:
         """Return the summary of a function, solved again with the tests that may decide effects."""
-        summary = summarize(states, self._lookup)
+        summary = summarize(states, lookup)
         if not states.varied and not any(effect.is_open for effect in summary.effects):
             return summary
-        tests = tests_for_callers(states.function, self._lookup)
+        tests = tests_for_callers(states.function, lookup)
         kept = frozenset(fact for test in tests if (fact := facts_of(test)) is not None)
         if not kept:
             return summary
         states = solve(
             states.function,
-            self._lookup,
+            lookup,
             passed=passed,
             shared=states.shared,
             wanted=frozenset(),
             kept=kept,
         )
-        decided = summarize(states, self._lookup, tests)
+        decided = summarize(states, lookup, tests)
         return decided if any(each.decided for each in decided.effects) else summary
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from locklint.core.config import Config
     from locklint.core.not_analysed import NotAnalysed
     from locklint.engine.index_file import IndexedProgram
+    from locklint.engine.memory import Memory
     from locklint.engine.report import InternalError, Report
     from locklint.engine.settings import Settings
 
@@ -92,10 +93,18 @@ def _watch(request: Request, where: Scope) -> int:
         found = discover(request.paths, settings.config, settings.folder).files
         return [*(each.path for each in found), *([str(settings.path)] if settings.path else [])]
 
-    watch(lambda: _run_once(request, where), files)
+    from locklint.engine.memory import Memory
+
+    memory = Memory()
+    watch(lambda: _run_once(request, where, memory=memory), files)
 
 
-def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = None) -> int:
+def _run_once(
+    request: Request,
+    where: Scope,
+    indexed: IndexedProgram | None = None,
+    memory: Memory | None = None,
+) -> int:
     from locklint.cli.triage import Triage, add_ignores
 
     settings = request.settings_unchecked(read=indexed.read_settings if indexed else None)
@@ -107,7 +116,7 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
         return _show_files(request, settings, indexed)
     request.destinations()  # Refuses at once, not after a long run, what cannot be written.
     triage = Triage(request, settings)
-    found = _analyse(request, settings, where, indexed)
+    found = _analyse(request, settings, where, indexed, memory)
     stop_if_interrupted()
     misnamed = misnamed_settings(request, settings, found.unknown_names)
     if misnamed and request.writes_findings:
@@ -125,7 +134,11 @@ def _run_once(request: Request, where: Scope, indexed: IndexedProgram | None = N
 
 
 def _analyse(
-    request: Request, settings: Settings, where: Scope, indexed: IndexedProgram | None
+    request: Request,
+    settings: Settings,
+    where: Scope,
+    indexed: IndexedProgram | None,
+    memory: Memory | None,
 ) -> Report:
     from locklint.engine.cached_check import cached_check
 
@@ -145,6 +158,7 @@ def _analyse(
                 is_whole=lambda: not was_interrupted(),
                 workers=request.workers,
                 compiles=request.error_incomplete,
+                memory=memory,
             )
     except _usage_errors() as error:
         raise Failure(str(error)) from None

@@ -30,6 +30,7 @@ from locklint.index.lock_holders import LockHolders
 from locklint.index.screen import configured_words, mentions_lock
 
 if TYPE_CHECKING:
+    from locklint.engine.memory import Memory
     from locklint.engine.workers import Workers
 
 
@@ -44,12 +45,13 @@ def cached_check(
     is_whole: Callable[[], bool] = lambda: True,
     workers: Callable[[int], Workers | None] = lambda work: None,
     compiles: bool = False,
+    memory: Memory | None = None,
 ) -> Report:
     """Return the report of `locklint.engine.pipeline.check`, cached or computed; raise as it does.
 
     ``before`` is called before an analysis, but not for a cached report; ``is_whole`` is called
     after it, and says whether its report may be cached. ``workers`` gives the workers for single
-    files, given the number of bytes of these. ``compiles`` is that of
+    files, given the number of bytes of these. ``compiles`` and ``memory`` are those of
     `locklint.engine.pipeline.Means`.
 
     Text from standard input is an editor's text, which changes with each key that is pressed, and
@@ -85,6 +87,7 @@ def cached_check(
             workers(sum(found.size for found in discovery.files)),
             FactsStore(CacheStore(store, FACTS)) if store is not None else None,
             compiles,
+            memory,
         ),
     )
     if run is not None and not report.errors and is_whole():

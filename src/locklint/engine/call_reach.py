@@ -23,7 +23,7 @@ from locklint.models.events import event_names, event_of, sought_in_callees
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
-    from locklint.frontend.decorations import WrapperUse
+    from locklint.frontend.decorations import Decorations
     from locklint.frontend.project import Project
     from locklint.frontend.resolver import Callee
     from locklint.frontend.written_calls import WrittenCalls, WrittenUse
@@ -49,8 +49,8 @@ _WAITS = frozenset(
 class CallReach:
     """Functions that reach a lock, given the functions that are known to acquire one.
 
-    ``uses`` are the wrappers around functions, by the keys of the calls of them. An event of a kind
-    that is ``wanted`` is treated like a lock. ``blocking`` are the names of further calls that are
+    ``decorations`` are the wrappers around functions. An event of a kind that is ``wanted`` is
+    treated like a lock. ``blocking`` are the names of further calls that are
     such events. Results are valid as long as ``states`` stay the
     same; `renew` brings them up to date.
     """
@@ -60,7 +60,7 @@ class CallReach:
         written: WrittenCalls,
         project: Project,
         states: Mapping[str, LockStates],
-        uses: Mapping[str, WrapperUse],
+        decorations: Decorations,
         wanted: frozenset[EventKind],
         blocking: frozenset[str] = frozenset(),
     ) -> None:
@@ -72,7 +72,7 @@ class CallReach:
         self._written = written
         self._project = project
         self._states = states
-        self._uses = uses
+        self._decorations = decorations
         # The calls of a text stay the same, however much is known about others.
         self._read: dict[str, tuple[str | None, ...]] = {}
         self._never: set[str] = set()
@@ -142,7 +142,7 @@ class CallReach:
             for called in (*known.calls, *known.possible):
                 yield called.target
             return
-        use = self._uses.get(key)
+        use = self._decorations.use(key)
         if use is not None:
             # A wrapper runs its own code and what it is in front of.
             yield use.inner

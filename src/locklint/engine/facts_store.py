@@ -41,12 +41,7 @@ class FactsStore:
 
         ``settings`` None: of the declarations alone.
         """
-        if self._store is None:
-            return b""
-        names = repr((file.shown, file.module, file.is_package, file.unique, file.oldest))
-        methods = "" if settings is None else repr((sorted(settings.methods), settings.compiles))
-        parts = (code(), names.encode("utf-8", "surrogatepass"), methods.encode())
-        return joined((*parts, b"index" if settings is None else b"facts", digest(file.data)))
+        return b"" if self._store is None else key_of(file, settings)
 
     def facts(self, key: bytes, file: FileInput) -> FileFacts | None:
         """The facts of a file, if they are known."""
@@ -88,6 +83,14 @@ class FactsStore:
             data = packed(value, effort=self._effort)
             if data is not None:
                 self._store.put(key, data)
+
+
+def key_of(file: FileInput, settings: FactSettings | None) -> bytes:
+    """Return the key of `FactsStore.key`."""
+    names = repr((file.shown, file.module, file.is_package, file.unique, file.oldest))
+    methods = "" if settings is None else repr((sorted(settings.methods), settings.compiles))
+    parts = (code(), names.encode("utf-8", "surrogatepass"), methods.encode())
+    return joined((*parts, b"index" if settings is None else b"facts", digest(file.data)))
 
 
 def _more(key: bytes) -> bytes:

@@ -48,9 +48,10 @@ def follow_calls(solved: SolvedFunctions) -> None:
     ):
         return
     solved.add(_logging_of_locked_texts(solved))
-    uses = solved.uses
     blocking = solved.declared.blocking
-    calls = CallReach(solved.written_calls(), solved.project, states, uses, solved.wanted, blocking)
+    calls = CallReach(
+        solved.written_calls(), solved.project, states, solved.decorations, solved.wanted, blocking
+    )
     for _ in range(_MAX_DEPTH):
         known = solved.functions.keys()
         fresh = solved.on_demand(sorted(called_while_holding(states) - known), calls)
@@ -71,14 +72,17 @@ def follow_calls(solved: SolvedFunctions) -> None:
 def follow_possible_calls(solved: SolvedFunctions) -> None:
     """Lower functions that are perhaps called while a lock is held and may reach another."""
     states = solved.states
-    uses = solved.uses
     reach: CallReach | None = None
     for _ in range(_MAX_DEPTH):
         wanted = possibly_called_while_holding(states)
         if not wanted:
             return
         reach = reach or CallReach(
-            solved.written_calls(), solved.project, states, uses, frozenset[EventKind]()
+            solved.written_calls(),
+            solved.project,
+            states,
+            solved.decorations,
+            frozenset[EventKind](),
         )
         reach.renew()
         fresh = solved.on_demand(sorted(wanted - solved.functions.keys()), reach)
@@ -95,8 +99,7 @@ def lower_up_to_locks(
     With ``waits``, as far as they may wait like this, and what they wait for as well.
     """
     states = solved.states
-    uses = solved.uses
-    calls = CallReach(solved.written_calls(), solved.project, states, uses, waits)
+    calls = CallReach(solved.written_calls(), solved.project, states, solved.decorations, waits)
     for _ in range(_MAX_DEPTH):
         known = solved.functions.keys()
         reachable = reached(keys, states)

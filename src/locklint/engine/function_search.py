@@ -88,7 +88,7 @@ def _entering_names(solved: SolvedFunctions) -> frozenset[str]:
 
 def behind_locking_decorators(solved: SolvedFunctions) -> dict[str, set[str]]:
     """Return, by path, the functions, not lowered yet, that a locking decorator guards."""
-    decorations = solved.resolver.dispatch.decorations
+    decorations = solved.decorations
     found: dict[str, set[str]] = {}
     for path in solved.working(sorted(solved.files.searched)):
         file = solved.files.files[path]
@@ -96,7 +96,7 @@ def behind_locking_decorators(solved: SolvedFunctions) -> dict[str, set[str]]:
         for qualname, decl in file.index.functions.items():
             if not decl.decorators or outermost(file.index, decl).qualname in file.lowered:
                 continue
-            use = decorations.uses.get(
+            use = decorations.use(
                 decorations.called(FunctionType(file.index.path, qualname, file.index))
             )
             while use is not None:

@@ -48,6 +48,7 @@ from locklint.reporting.fingerprint import identity, numbered
 if TYPE_CHECKING:
     from locklint.analysis.program import Program
     from locklint.core.source import SourceFile, Span
+    from locklint.engine.memory import Memory
 
 __all__ = ["Solved", "UsageError", "analyse", "check", "counted", "solve"]
 
@@ -160,13 +161,15 @@ class Means(msgspec.Struct, frozen=True):
     """The source, the workers and the known facts of a run's files.
 
     By default, these are the disk, this process, and none. ``compiles``: whether to find each file
-    that Python cannot use, also among those that mention no lock.
+    that Python cannot use, also among those that mention no lock. ``memory`` is what the last run
+    of this process found out.
     """
 
     contents: FileBytes | None = None
     workers: Workers | None = None
     store: FactsStore | None = None
     compiles: bool = False
+    memory: Memory | None = None
 
 
 class Solved(msgspec.Struct, frozen=True):
@@ -204,16 +207,36 @@ def solve(
     prepare(found.path for found in discovery.files)
     means = means or Means()
     contents = means.contents or FileBytes.of_disk(config, stdin)
-    files = ProgramFiles(config, contents, means.workers, means.store, compiles=means.compiles)
-    for problem in discovery.problems:
-        files.problem(problem.path, problem.message)
-    try:
+    analysed = Analysed(paths, folder, config.source_roots) if contents.is_disk else None
+
+    def attempt() -> tuple[ProgramFiles, Program, list[InternalError], list[UnknownName]]:
+        store, memory = means.store, means.memory
+        if memory is not None:
+            store = memory.facts_over(store or FactsStore())
+        files = ProgramFiles(config, contents, means.workers, store, compiles=means.compiles)
+        for problem in discovery.problems:
+            files.problem(problem.path, problem.message)
         with _undisturbed():
-            analysed = Analysed(paths, folder, config.source_roots) if contents.is_disk else None
-            program, errors, unknown = analyse(
-                files, discovery.files, config, progress, analysed, wants(), guesses=guesses
+            found = analyse(
+                files,
+                discovery.files,
+                config,
+                progress,
+                analysed,
+                wants(),
+                guesses=guesses,
+                memory=memory,
             )
             files.keep_graphs()
+        return files, *found
+
+    try:
+        files, program, errors, unknown = attempt()
+        if means.memory is not None:
+            if means.memory.is_doubtful:
+                files, program, errors, unknown = attempt()
+            means.memory.consulted |= files.consulted
+            files.consulted |= means.memory.consulted
     finally:
         if means.workers is not None:
             means.workers.close()
@@ -275,11 +298,13 @@ def analyse(
     wanted: frozenset[EventKind] = ALL_EVENTS,
     *,
     guesses: bool = False,
+    memory: Memory | None = None,
 ) -> tuple[Program, list[InternalError], list[UnknownName]]:
     """The program of some files, what went wrong, and names in the settings that nothing has.
 
     ``analysed`` says how much of the project the files are; by default names are not looked at.
-    ``wanted`` are the kinds of events that are recorded. ``guesses``: see `WholeProgram`.
+    ``wanted`` are the kinds of events that are recorded. ``guesses`` and ``memory``: see
+    `WholeProgram`.
     """
     from locklint.analysis.declared_order import DeclaredOrder, OddOrder, orders_in
     from locklint.analysis.program import Program
@@ -291,7 +316,7 @@ def analyse(
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
         return Program({}, {}, {}, sources, tuple(files.not_analysed)), [], []
-    analysis = WholeProgram(files, config, progress, wanted, guesses=guesses)
+    analysis = WholeProgram(files, config, progress, wanted, guesses=guesses, memory=memory)
     analysis.solve(lowered)
     sources = {**files.unparsed, **{path: file.source for path, file in files.files.items()}}
     comments = list(orders_in(sources))

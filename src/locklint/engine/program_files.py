@@ -97,6 +97,7 @@ class ProgramFiles:
         self._known: dict[str, dict[str, tuple[Function, ...]]] = {}
         self._new: dict[str, dict[str, tuple[Function, ...]]] = {}
         self._keys: dict[str, bytes] = {}
+        self._named: dict[str, ModuleFile] = {}
         self._unread: dict[str, list[ModuleFile]] = {}
         # What the unread files import, by the paths that are shown.
         self._imports: dict[str, frozenset[bytes]] = {}
@@ -113,7 +114,9 @@ class ProgramFiles:
         """
         files: list[tuple[AnalysedFile, list[Function]]] = []
         progress = progress or NoProgress()
-        screened = self._screened(self._contents.named(found), progress)
+        named = self._contents.named(found)
+        self._named = {each.shown: each for each in named}
+        screened = self._screened(named, progress)
         for file, facts in tracked(self._facts(screened), progress):
             analysed = self._adopt(file, facts)
             if analysed is not None:
@@ -350,6 +353,17 @@ class ProgramFiles:
     def key(self, shown: str) -> bytes:
         """Return the key under which the store keeps a file's facts; empty if there are none."""
         return self._keys.get(shown, b"")
+
+    def content(self, shown: str) -> tuple[str, ...] | None:
+        """Return names and a digest of a file's bytes, read or not. Return None if none is there.
+
+        If they are equal in two runs, the declarations and graphs of the file are.
+        """
+        file = self._named.get(shown)
+        if file is None:
+            return None
+        digest = self._contents.digest(file.path).hex()
+        return (file.module, str(file.is_package), file.unique, digest)
 
     # -- problems ---------------------------------------------------------------------------
 

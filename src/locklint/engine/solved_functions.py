@@ -18,8 +18,10 @@ from locklint.models.calls import DeclaredCalls
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
     from locklint.engine.call_reach import CallReach
-    from locklint.frontend.decorations import WrapperUse
+    from locklint.engine.memory import KeptGraph, Memory, State
+    from locklint.frontend.decorations import Decorations, WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
+    from locklint.frontend.trace import Interface
     from locklint.frontend.written_calls import WrittenCalls
     from locklint.index.declarations import FunctionDecl, ModuleIndex
 
@@ -42,7 +44,7 @@ class SolvedFunctions:
         wanted: The kinds of events that are recorded.
         declared: The calls that the settings tell about.
         errors: Defects of locklint that stopped a question about a file.
-        progress: Is told of what was done.
+        progress: Shows how much was done.
     """
 
     def __init__(
@@ -54,10 +56,11 @@ class SolvedFunctions:
         *,
         traced: bool = False,
         guesses: bool = False,
+        memory: Memory | None = None,
     ) -> None:
         """``traced``: record what the graph of each function rests on.
 
-        ``guesses``: find also what calls run perhaps.
+        ``guesses``: find also what calls run perhaps. ``memory``: what the last run found out.
         """
         from locklint.analysis.interprocedural import Interprocedural
         from locklint.engine.never_returning import NeverReturning
@@ -72,11 +75,13 @@ class SolvedFunctions:
         self.errors: list[InternalError] = []
         self.wanted = wanted
         self.progress = progress or NoProgress()
-        self.interprocedural = Interprocedural(self.progress.advance, wanted)
+        self.interprocedural = Interprocedural(
+            self.progress.advance, wanted, None if memory is None else memory.states
+        )
         indexes = [file.index for file in files.searched.values()]
         self.project = Project(indexes, files).with_imports()
         files.searched.update(files.files)
-        self.project.trace.is_on = traced
+        self.project.trace.is_on = traced or memory is not None
         table = table_with(config.lock_types, self.project.defined_as)
         self._methods = lock_method_names(table)
         self.declared = DeclaredCalls(
@@ -92,6 +97,11 @@ class SolvedFunctions:
             ),
             guesses=Guesses(self.project, table) if guesses else None,
         )
+        self._memory = memory
+        self._states_of_facts: dict[Interface, State | None] = {}
+        if memory is not None:
+            defined = tuple(map(self.project.defined_as, sorted(config.lock_types)))
+            memory.rest_on((config, wanted, guesses, self.declared, defined))
         self._resolvers: dict[str, StaticResolver] = {}
         # Functions that may be wrappers, inside others, before anything in it was resolved; and the
         # uses of wrappers that have graphs.
@@ -113,9 +123,9 @@ class SolvedFunctions:
         return self.interprocedural.functions
 
     @property
-    def uses(self) -> Mapping[str, WrapperUse]:
-        """The wrappers around functions, by the keys of the calls of them."""
-        return self.resolver.dispatch.decorations.uses
+    def decorations(self) -> Decorations:
+        """The wrappers around functions."""
+        return self.resolver.dispatch.decorations
 
     def add(self, functions: list[Function]) -> set[str]:
         """Solve functions, and those that never return which they lead to.
@@ -152,8 +162,6 @@ class SolvedFunctions:
 
         They are known, or among the ``fresh`` ones.
         """
-        from locklint.frontend.cannot_raise import mark_safe
-
         found: dict[str, Function] = {}
         self._judged.renew()
         for key in sorted(self._judged.keys - self._marked):
@@ -161,11 +169,7 @@ class SolvedFunctions:
             file = self._file_of(function.path) if function is not None else None
             if function is not None and file is not None:
                 self._marked.add(key)
-                asked = partial(mark_safe, function, self.resolver_of(file.index))
-                begun = self.project.trace.begin()
-                self.project.trace.use(key)
-                marked = self.answer(file, asked, function)
-                self.project.trace.end(begun, key)
+                marked = self.answer(file, partial(self._with_marks, file, function), function)
                 if marked is not function:
                     found[key] = marked
         return found
@@ -199,28 +203,107 @@ class SolvedFunctions:
         return done
 
     def _resolved(self, file: AnalysedFile, functions: Iterable[Function]) -> list[Function]:
-        from locklint.frontend.apply_effects import apply_effects
-        from locklint.frontend.cannot_raise import mark_safe
         from locklint.frontend.collective_locks import with_collective_locks
-        from locklint.frontend.trace import InterfaceKind
 
-        trace = self.project.trace
-        path = file.source.path
-        resolver = self.resolver_of(file.index)
         done: list[Function] = []
         for function in functions:
+            try:
+                done.append(self._with_calls(file, function))
+            except Exception as error:
+                self._internal(file.source.path, error)
+        return with_collective_locks(done)
+
+    def _with_calls(self, file: AnalysedFile, function: Function) -> Function:
+        """Return a function with the effects of its calls; marked if that matters by all means."""
+        from locklint.frontend.apply_effects import apply_effects
+        from locklint.frontend.cannot_raise import mark_safe
+        from locklint.frontend.trace import InterfaceKind
+
+        kept = self._remembered(function, is_resolved=False)
+        if kept is None:
+            resolver = self.resolver_of(file.index)
+            trace = self.project.trace
             begun = trace.begin()
-            trace.note(InterfaceKind.FILE, path)
+            trace.note(InterfaceKind.FILE, file.source.path)
             try:
                 resolved = apply_effects(function, resolver, self._methods, self.declared)
-                if holds_by_hand(resolved):
+                is_marked = holds_by_hand(resolved)
+                if is_marked:
                     resolved = mark_safe(resolved, resolver)
-                    self._marked.add(resolved.key)
-                done.append(resolved)
-            except Exception as error:
-                self._internal(path, error)
+            finally:
+                trace.end(begun, function.key)
+            self._remember(function, resolved, is_resolved=False, is_marked=is_marked)
+        else:
+            resolved, is_marked = kept.done, kept.is_marked
+        if is_marked:
+            self._marked.add(resolved.key)
+        return resolved
+
+    def _with_marks(self, file: AnalysedFile, function: Function) -> Function:
+        """Return a function with marks at what cannot raise in it; the same if there is nothing."""
+        from locklint.frontend.cannot_raise import mark_safe
+
+        kept = self._remembered(function, is_resolved=True)
+        if kept is not None:
+            return function if kept.done == kept.source else kept.done
+        trace = self.project.trace
+        begun = trace.begin()
+        trace.use(function.key)
+        try:
+            marked = mark_safe(function, self.resolver_of(file.index))
+        finally:
             trace.end(begun, function.key)
-        return with_collective_locks(done)
+        self._remember(function, marked, is_resolved=True, is_marked=True)
+        return marked
+
+    # -- what the last run found out ----------------------------------------------------------
+
+    def _remembered(self, function: Function, *, is_resolved: bool) -> KeptGraph | None:
+        """Return what a function became in the last run, if that is so still."""
+        from locklint.frontend.trace import InterfaceKind
+
+        if self._memory is None:
+            return None
+        kept = self._memory.graph(function, is_resolved=is_resolved, state=self._state_of)
+        for fact, state in kept.facts.items() if kept is not None else ():
+            # The names in the function would have led to these files.
+            if fact.kind is InterfaceKind.FILE and fact.name not in self.files.files:
+                self.project.read(str(state[0]), fact.name)
+        return kept
+
+    def _remember(
+        self, source: Function, done: Function, *, is_resolved: bool, is_marked: bool
+    ) -> None:
+        if self._memory is not None:
+            from locklint.engine.memory import KeptGraph
+
+            facts = self.project.trace.interfaces(source.key)
+            states = {fact: state for fact in facts if (state := self._state_of(fact)) is not None}
+            kept = KeptGraph(source, done, states, is_marked)
+            self._memory.keep(kept, is_resolved=is_resolved)
+
+    def _state_of(self, fact: Interface) -> State | None:
+        """Return the state of a fact now. Return None if a file is not there."""
+        from locklint.frontend.interfaces import digest_of_fact
+        from locklint.frontend.trace import InterfaceKind
+
+        if fact not in self._states_of_facts:
+            # Lines may be part of what a function rests on, so the bytes decide here.
+            self._states_of_facts[fact] = (
+                self.files.content(fact.name)
+                if fact.kind is InterfaceKind.FILE
+                else digest_of_fact(self.resolver.dispatch, fact)
+            )
+        return self._states_of_facts[fact]
+
+    def keep_memory(self) -> None:
+        """Let the memory know, at the end of a run, if graphs rest on more than is recorded.
+
+        That is the order of questions, if one was given up, or what astroid found out before.
+        """
+        inference = self.resolver.inference
+        if self._memory is not None and (inference.has_given_up or inference.learnt):
+            self._memory.forget_graphs()
 
     def written_calls(self) -> WrittenCalls:
         """Return a reader of functions' texts. It keeps what it has read: each step has its own."""
@@ -245,9 +328,9 @@ class SolvedFunctions:
             return []
         if function.qualname not in file.index.functions:
             return []
-        decorations = self.resolver.dispatch.decorations
+        decorations = self.decorations
         called = decorations.called(FunctionType(file.index.path, function.qualname, file.index))
-        use = decorations.uses.get(called)
+        use = decorations.use(called)
         return [] if use is None else self._use(use)
 
     def _use(self, use: WrapperUse) -> list[Function]:
@@ -272,7 +355,7 @@ class SolvedFunctions:
 
     def next_use(self, use: WrapperUse) -> WrapperUse | None:
         """Return the wrapper that a wrapper calls. Return None if it calls the function."""
-        return self.uses.get(use.inner)
+        return self.decorations.use(use.inner)
 
     def on_demand(self, keys: Sequence[str], reach: CallReach | None) -> list[Function]:
         """Return functions by their keys, and those nested in them, if they may reach a lock.
@@ -282,7 +365,7 @@ class SolvedFunctions:
         found: list[Function] = []
         wanted: dict[str, set[str]] = {}
         for key in self.working(keys):
-            use = self.uses.get(key)
+            use = self.decorations.use(key)
             if use is not None:
                 found += self._use(use)
                 continue

@@ -13,6 +13,7 @@ from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
 from locklint.ir.registration import Entry, Processes
 
 if TYPE_CHECKING:
+    from locklint.engine.memory import Memory
     from locklint.engine.program_inputs import ProgramInputs
     from locklint.frontend.trace import Interface
 
@@ -38,12 +39,13 @@ class WholeProgram:
         *,
         traced: bool = False,
         guesses: bool = False,
+        memory: Memory | None = None,
     ) -> None:
-        """``traced`` and ``guesses``: see `SolvedFunctions`."""
+        """``traced``, ``guesses`` and ``memory``: see `SolvedFunctions`."""
         from locklint.engine.solved_functions import SolvedFunctions
 
         self.solved = SolvedFunctions(
-            files, config, progress, wanted, traced=traced, guesses=guesses
+            files, config, progress, wanted, traced=traced, guesses=guesses, memory=memory
         )
         self.interprocedural = self.solved.interprocedural
         self.project = self.solved.project
@@ -103,6 +105,7 @@ class WholeProgram:
         look_for_callers(solved)
         follow_possible_calls(solved)
         solved.interprocedural.settle()
+        solved.keep_memory()
 
     def facts_behind(self, key: str) -> tuple[Interface, ...]:
         """Return the facts that the graph of a function rests on, if that was recorded."""

@@ -24,8 +24,11 @@ from locklint.frontend.value_types import (
     scope_of,
 )
 from locklint.index.declarations import CallValue, FunctionDecl, Parameter, Ref, Value
-from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.cfg import Function, FunctionKind, split_key
 from locklint.ir.parameter import Star
+
+_MARK = "@"
+"""Stands before the name of the decorator in the key of a use."""
 
 _DEPTH = 3
 """The largest number of functions that return functions, followed for one decorator."""
@@ -69,11 +72,11 @@ class WrapperUse(msgspec.Struct, frozen=True):
 
 
 class Decorations:
-    """The wrappers of decorated functions; ``uses`` are all that were found."""
+    """The wrappers of decorated functions."""
 
     def __init__(self, inference: Inference) -> None:
         self.inference = inference
-        self.uses: dict[str, WrapperUse] = {}
+        self._uses: dict[str, WrapperUse] = {}
         self._called: dict[str, str] = {}
 
     def called(self, function: FunctionType) -> str:
@@ -92,18 +95,42 @@ class Decorations:
             trace.use(("called", key))
         return known
 
+    def use(self, key: str) -> WrapperUse | None:
+        """Return the use of a wrapper by its key. Return None if the key is that of a function.
+
+        It does not matter whether a call of the decorated function was looked at before.
+        """
+        if _MARK not in key:
+            return None
+        if key not in self._uses:
+            self._look_at(key)
+        found = self._uses.get(key)
+        if found is not None:
+            self.inference.project.trace.use(("called", found.decorated.key))
+        return found
+
+    def _look_at(self, key: str) -> None:
+        """Look for the wrappers around the function that the key of a use is named after."""
+        module, name = split_key(key)
+        while _MARK in name:
+            name = name.rpartition(_MARK)[0]
+            index = self.inference.project.by_key(module)
+            if index is not None and name in index.functions:
+                self.called(FunctionType(index.path, name, index))
+                return
+
     def _wrapped(self, function: FunctionType, key: str) -> str:
         decl = function.decl
         inner = msgspec.structs.replace(function, bound=False, receiver=None, through=key)
         scope = scope_of(function.index, decl.parent or "", decl.class_name or "")
         for decorator in reversed(decl.decorators):
-            use = self._use(decorator, scope, function, inner)
+            use = self._made_by(decorator, scope, function, inner)
             if use is not None:
-                self.uses.setdefault(use.key, use)
+                self._uses.setdefault(use.key, use)
                 inner = msgspec.structs.replace(inner, through=use.key)
         return inner.through
 
-    def _use(
+    def _made_by(
         self,
         decorator: Value,
         scope: Scope,
@@ -121,7 +148,7 @@ class Decorations:
                 behind = _behind(kind.decl, is_called=call is not None)
                 if behind is not None:
                     where = scope_of(kind.index, kind.qualname)
-                    return self._use(behind, where, function, inner, depth - 1)
+                    return self._made_by(behind, where, function, inner, depth - 1)
                 return self._of_function(kind, call, scope, function, inner)
             if isinstance(kind, ClassType):
                 return self._of_class(kind.cls, call, scope, function, inner)
@@ -201,7 +228,7 @@ class Decorations:
         function: FunctionType,
         inner: FunctionType,
     ) -> WrapperUse:
-        qualname = f"{function.qualname}@{decorator}"
+        qualname = f"{function.qualname}{_MARK}{decorator}"
         return WrapperUse(
             f"{function.index.key}:{qualname}",
             qualname,

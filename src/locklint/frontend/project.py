@@ -174,8 +174,18 @@ class Project:
         chosen = self._chosen(dotted, near)
         if chosen is None or isinstance(chosen, ModuleIndex):
             return chosen
+        return self._read(chosen)
+
+    def read(self, module: str, path: str) -> None:
+        """Read the file of a module that is shown under a path, as if a name had led to it."""
+        for each in self._shelf.unread(module) if self._shelf is not None else ():
+            if each.shown == path:
+                self._read(each)
+                return
+
+    def _read(self, file: Unread) -> ModuleIndex | None:
         assert self._shelf is not None
-        loaded = self._shelf.load(dotted, chosen.shown)
+        loaded = self._shelf.load(file.module, file.shown)
         if loaded is not None:
             self._put(loaded)
         return loaded

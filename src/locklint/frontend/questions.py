@@ -73,9 +73,12 @@ class Questions:
         self._steps = 0
         self._depth = 0
         self._kept = 0
+        self._has_given_up = False
 
     def begin(self) -> None:
         """Start a new question with a full budget."""
+        if self._steps > MAX_STEPS:
+            self._has_given_up = True
         self._steps = 0
         self._depth = 0
         self._given_up_in = ()
@@ -90,6 +93,11 @@ class Questions:
         self._too_deep.clear()
         self._settled.clear()
         self._kept += 1
+
+    @property
+    def has_given_up(self) -> bool:
+        """Return whether any question was given up: its result depends on those before it."""
+        return self._has_given_up or self.exhausted
 
     @property
     def exhausted(self) -> bool:

@@ -581,7 +581,7 @@ class StaticResolver:
     def _scope(self, function: str, path: AccessPath) -> Scope | None:
         if path.root is Root.TEMP:
             return None
-        use = self.dispatch.decorations.uses.get(function)
+        use = self.dispatch.decorations.use(function)
         if use is not None:
             return use.scope
         if function in self._narrowed:

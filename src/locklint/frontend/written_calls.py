@@ -207,9 +207,9 @@ class WrittenCalls(msgspec.Struct):
 
     def _behind(self, index: ModuleIndex, key: str) -> str:
         """The function that wrappers are in front of, by the key of a call of them."""
-        uses = self.resolver(index).dispatch.decorations.uses
-        while key in uses:
-            key = uses[key].inner
+        decorations = self.resolver(index).dispatch.decorations
+        while (use := decorations.use(key)) is not None:
+            key = use.inner
         return key
 
     def _read(self, index: ModuleIndex, decl: FunctionDecl, node: ast.stmt) -> Iterator[WrittenUse]:
