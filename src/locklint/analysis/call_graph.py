@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from locklint.analysis.acquisitions import fates
 from locklint.analysis.binding import Binding
-from locklint.analysis.events import Called, Held, LockStates, Manner
+from locklint.analysis.events import Called, Held, LockStates, Manner, Taken
 from locklint.analysis.guards import depends_on_shared, is_guarded_release
 from locklint.analysis.hold import Acquisition, LockKey
 from locklint.analysis.iterated import runs_at_once
@@ -203,6 +203,16 @@ class CallGraph:
             for edge in edges:
                 if edge.manner is Manner.CONCURRENT:
                     found[edge.callee].append(edge)
+        return found
+
+    @cached_property
+    def takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:
+        """The functions that acquire each lock, by its identity."""
+        found: dict[str, list[tuple[LockStates, Taken]]] = defaultdict(list)
+        for states in self.states.values():
+            for taken in states.taken:
+                lock = self.named(states.function, taken.lock)
+                found[lock.identity].append((states, taken))
         return found
 
 

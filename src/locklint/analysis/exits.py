@@ -7,6 +7,7 @@ then, and go on to hold what they hold.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import msgspec
 
@@ -85,7 +86,7 @@ class Exits:
         """Yield them, one for each place and lock."""
         for entry in self._interruptions.entries:
             name = split_key(entry.function)[1].rpartition(".")[2]
-            if entry.context is not Context.ATEXIT or name in self._unregistered():
+            if entry.context is not Context.ATEXIT or name in self._unregistered:
                 continue
             seen: set[Span] = set()
             pairs = self._composition.pairs.get(entry.function, ())
@@ -101,11 +102,11 @@ class Exits:
     def _judged(self, entry: Entry, pair: CriticalPair, lock: LockRef) -> LockedAtExit | None:
         if self._waits_before(pair):
             return None  # The thread may have ended by then.
-        for states in self._graph.states.values():
+        for states, taken in self._graph.takers.get(lock.identity, ()):
             root = self._daemon(states.function.key)
             if root is None:
                 continue
-            for section in self._sections(states, lock):
+            for section in self._sections(states, taken):
                 if section.event is None or not self._is_ended(section.event, pair):
                     far = pair.depth > FEW_CALLS
                     return LockedAtExit(
@@ -121,6 +122,7 @@ class Exits:
                     )
         return None
 
+    @cached_property
     def _unregistered(self) -> frozenset[str]:
         """Return the names of functions that the program may not run at the end after all."""
         return frozenset(
@@ -164,21 +166,18 @@ class Exits:
             for each in _instructions(own)
         )
 
-    def _sections(self, states: LockStates, lock: LockRef) -> Iterator[_Section]:
-        """Yield the sections of a lock in which a function blocks, or loops without an end."""
+    def _sections(self, states: LockStates, taken: Taken) -> Iterator[_Section]:
+        """Yield where a function blocks, or loops without an end, after it has acquired a lock."""
         function = states.function
-        for taken in states.taken:
-            if self._graph.named(function, taken.lock).identity != lock.identity:
-                continue
-            for pair in self._composition.pairs.get(function.key, ()):
-                if pair.event.kind in _BLOCKING and not pair.is_concurrent:
-                    if is_counted(self._graph, pair):
-                        continue
-                    if any(held.since == taken.acquisition for held in pair.held):
-                        yield _Section(taken, pair.span, pair)
-            kept = _endless_loop(function, taken)
-            if kept is not None:
-                yield _Section(taken, kept, None)
+        for pair in self._composition.pairs.get(function.key, ()):
+            if pair.event.kind in _BLOCKING and not pair.is_concurrent:
+                if is_counted(self._graph, pair):
+                    continue
+                if any(held.since == taken.acquisition for held in pair.held):
+                    yield _Section(taken, pair.span, pair)
+        kept = _endless_loop(function, taken)
+        if kept is not None:
+            yield _Section(taken, kept, None)
 
     # -- what happens before at the end -----------------------------------------------------
 

@@ -106,9 +106,12 @@ class ForkFaults:
         """Return the forks with a lock held, one for each place and lock."""
         found: dict[tuple[str, Span, str], HeldFork] = {}
         for key, pairs in sorted(self._composition.pairs.items()):
-            for pair in sorted(pairs, key=lambda each: (each.depth, each.rank())):
-                if pair.event.kind is not EventKind.FORK or pair.is_concurrent:
-                    continue
+            forks = [
+                each
+                for each in pairs
+                if each.event.kind is EventKind.FORK and not each.is_concurrent
+            ]
+            for pair in sorted(forks, key=lambda each: (each.depth, each.rank())):
                 for held in pair.held:
                     place = (key, pair.span, held.lock.identity)
                     if place in found or held.key in pair.released:
@@ -283,7 +286,7 @@ class ForkFaults:
         return function.key in reached_from(spawner) or spawner in reached_from(function.key)
 
     def _takers_in_threads(self, lock: LockRef) -> Iterator[Thread]:
-        for states, taken in self._forks.takers.get(lock.identity, ()):
+        for states, taken in self._graph.takers.get(lock.identity, ()):
             for root in sorted(self._threads.roots(states.function.key), key=str):
                 if root.context in _OF_THREADS:
                     yield Thread(states, taken, root)
@@ -311,6 +314,8 @@ class ForkFaults:
         A callee may test that: then the acquire has to come before the call.
         """
         waits = [each for each in states.taken if each.event.kind is EventKind.ACQUIRE]
+        if not waits:
+            return
         test = _test_of_process(states.function)
         if test is not None:
             spans = _places_in_child(states.function)
@@ -342,11 +347,12 @@ class ForkFaults:
 
     def _starts_threads(self, function: Function) -> bool:
         """Return whether a method of the same class starts a thread."""
-        return any(
-            self._threads.starts_some(key)
-            for key, states in self._graph.states.items()
-            if function.class_key and states.function.class_key == function.class_key
-        )
+        return bool(function.class_key) and function.class_key in self._starting
+
+    @cached_property
+    def _starting(self) -> frozenset[str]:
+        """The classes with methods that start threads."""
+        return frozenset(self._graph.function(key).class_key for key in self._threads.starting)
 
     def _is_made_anew(self, lock: LockRef, user: Function) -> bool:
         """Return whether some function binds the lock again, other than those that make objects."""

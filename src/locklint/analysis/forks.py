@@ -18,7 +18,7 @@ from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.child_path import ChildPath, child_path
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
-from locklint.analysis.events import LockStates, Manner, Occurrence, Taken
+from locklint.analysis.events import LockStates, Manner, Occurrence
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.cfg import Function
@@ -176,18 +176,6 @@ class Forks:
         for states in self._graph.states.values():
             if states.function.class_key:
                 found[states.function.class_key].append(states.function)
-        return found
-
-    # -- who holds a lock -------------------------------------------------------------------
-
-    @cached_property
-    def takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:
-        """The functions that acquire each lock, by its identity."""
-        found: dict[str, list[tuple[LockStates, Taken]]] = defaultdict(list)
-        for states in self._graph.states.values():
-            for taken in states.taken:
-                lock = self._graph.named(states.function, taken.lock)
-                found[lock.identity].append((states, taken))
         return found
 
 

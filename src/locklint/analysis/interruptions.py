@@ -89,7 +89,9 @@ class Interruptions:
         own = self._threads.reached_from(entry.function)
         found = [
             Holder(states, taken, self._context(states.function.key))
-            for states, taken in self._takers.get(lock.identity, ())
+            for states, taken in self._graph.takers.get(lock.identity, ())
+            # If another function releases the lock, it is a signal.
+            if taken.lock.identity not in states.shared.released
         ]
 
         def rank(holder: Holder) -> tuple[object, ...]:
@@ -140,17 +142,6 @@ class Interruptions:
             for key, states in self._graph.states.items()
         }
         return {key: calls for key, calls in found.items() if calls}
-
-    @cached_property
-    def _takers(self) -> Mapping[str, Sequence[tuple[LockStates, Taken]]]:
-        found: dict[str, list[tuple[LockStates, Taken]]] = defaultdict(list)
-        for states in self._graph.states.values():
-            for taken in states.taken:
-                # If another function releases the lock, it is a signal.
-                if taken.lock.identity not in states.shared.released:
-                    lock = self._graph.named(states.function, taken.lock)
-                    found[lock.identity].append((states, taken))
-        return found
 
     def _context(self, key: str) -> Context:
         """Return the context in which a function runs, but for its interruptions."""

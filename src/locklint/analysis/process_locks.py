@@ -123,7 +123,7 @@ class ProcessLocks:
     def _elsewhere(self, lock: LockRef, run: str) -> Place | None:
         """Return an acquire of a lock by a function that the child does not run."""
         in_child = self._threads.reached_from(run)
-        for states, taken in self._forks.takers.get(lock.identity, ()):
+        for states, taken in self._graph.takers.get(lock.identity, ()):
             if states.function.key not in in_child:
                 return Place(states.function.key, taken.span)
         return None
@@ -163,7 +163,7 @@ class ProcessLocks:
             ):
                 continue
             seen.add(lock.identity)
-            for states, taken in self._forks.takers.get(lock.identity, ()):
+            for states, taken in self._graph.takers.get(lock.identity, ()):
                 sure = self._runs_in_parent(states.function, run, in_child)
                 path, span = made.get(lock.identity, ("", pair.span))
                 if sure is None or path != run.path:
@@ -221,7 +221,7 @@ class ProcessLocks:
         if any(map(self._threads.starts_some, (*in_child, maker.key))):
             return None
         own: Taken | None = None
-        for taker, taken in self._forks.takers.get(lock.identity, ()):
+        for taker, taken in self._graph.takers.get(lock.identity, ()):
             if taker.function.key == maker.key:
                 own = taken
             elif taker.function.key not in in_child or self._runs_in_threads(taker):

@@ -193,10 +193,11 @@ class Threads:
 
     def starts_some(self, key: str) -> bool:
         """Return whether a function starts threads."""
-        return key in self._starting
+        return key in self.starting
 
     @cached_property
-    def _starting(self) -> frozenset[str]:
+    def starting(self) -> frozenset[str]:
+        """The functions that start threads."""
         return frozenset(edge.caller for edges in self._graph.spawns.values() for edge in edges)
 
     def runs_beside(
