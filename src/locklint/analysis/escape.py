@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from locklint.analysis.events import LockStates
 from locklint.analysis.story import user_word, with_word
 from locklint.core.diagnostic import Severity
 from locklint.core.source import Span
@@ -43,12 +44,13 @@ class FreshLock(msgspec.Struct, frozen=True):
     severity: Severity = Severity.ERROR
 
 
-def fresh_locks(function: Function, functions: Mapping[str, Function]) -> list[FreshLock]:
+def fresh_locks(states: LockStates, functions: Mapping[str, Function]) -> list[FreshLock]:
     """Return all locks of a function that no other code can use, in source order.
 
     ``functions`` are those of the program: the target of a thread may share the lock.
     """
-    if not _has_fresh_lock(function):
+    function = states.function
+    if not states.names_locks or not _has_fresh_lock(function):
         return []
     found = {
         **{fresh.used: fresh for fresh in _anonymous(function)},

@@ -249,7 +249,8 @@ class LockStates(msgspec.Struct):
     loop acquires and another one releases. ``handed_over`` are those that were held when other code
     got what may release them later, such as a task. ``varied`` are the identities of the locks that
     a callee acquires or releases on some of its paths only. ``possible`` are calls of functions
-    that are only guessed, apart from all others.
+    that are only guessed, apart from all others. ``names_locks``: an instruction of the function
+    may do something to a lock itself.
     """
 
     function: Function
@@ -270,6 +271,7 @@ class LockStates(msgspec.Struct):
     returns: bool = False
     deciding: tuple[str, ...] = ()
     sets_flags: bool = False
+    names_locks: bool = True
     shared: Shared = NOT_SHARED
     handed_on: frozenset[LockKey] = frozenset()
     handed_over: set[LockKey] = msgspec.field(default_factory=set)
@@ -280,7 +282,8 @@ class LockStates(msgspec.Struct):
     @property
     def taken(self) -> list[Taken]:
         """Return the events that are acquisitions."""
-        return [event for event in self.events if isinstance(event, Taken)]
+        # Most functions have no lock, but some of them thousands of events.
+        return [each for each in self.events if isinstance(each, Taken)] if self.locks else []
 
     @property
     def complete(self) -> bool:

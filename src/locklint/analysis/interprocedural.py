@@ -47,6 +47,7 @@ from locklint.ir.instruction import (
     Defer,
     Enter,
     Exit,
+    HandOver,
     Notify,
     Release,
     TryAcquire,
@@ -68,7 +69,7 @@ MAX_PASSED = 8
 
 _WORK_OF_BLOCK = 50
 
-_LOCK_INSTRUCTIONS = (Acquire, TryAcquire, Release, Wait, Notify, Defer, Unwind)
+_LOCK_INSTRUCTIONS = {Acquire, TryAcquire, Release, Wait, Notify, Defer, Unwind}
 
 
 def callees(function: Function) -> Iterator[str]:
@@ -287,7 +288,14 @@ class Interprocedural:
         if passed is not None:
             return solve(function, lookup, passed=passed, shared=shared)
         try:
-            return solve(function, lookup, self.keeps_all, shared=shared, wanted=self._wanted)
+            return solve(
+                function,
+                lookup,
+                self.keeps_all,
+                shared=shared,
+                wanted=self._wanted,
+                known=self._callees[function.key],
+            )
         except Exception as error:
             self._errors.append((function, error))
             return LockStates(function, given_up=Reason.DEFECT)
@@ -313,14 +321,6 @@ class Interprocedural:
         return decided if any(each.decided for each in decided.effects) else summary
 
 
-def _has_lock_instruction(function: Function) -> bool:
-    return any(
-        isinstance(each, _LOCK_INSTRUCTIONS)
-        for block in function.blocks.values()
-        for each in block.instructions
-    )
-
-
 def _sets_flags(function: Function) -> bool:
     return any(
         isinstance(each, Assign) and each.target.fields and isinstance(each.value, Constant)
@@ -329,9 +329,8 @@ def _sets_flags(function: Function) -> bool:
     )
 
 
-def _called(function: Function, lookup: Lookup) -> list[Summary]:
-    found = map(lookup, dict.fromkeys(callees(function)))
-    return [each[1] for each in found if each is not None]
+def _called(keys: Iterable[str], lookup: Lookup) -> list[Summary]:
+    return [each[1] for each in map(lookup, keys) if each is not None]
 
 
 def solve(
@@ -342,23 +341,31 @@ def solve(
     shared: Shared = NOT_SHARED,
     wanted: frozenset[EventKind] = ALL_EVENTS,
     kept: frozenset[Fact] = frozenset(),
+    known: tuple[str, ...] | None = None,
 ) -> LockStates:
     """The facts about one function's locks, given the summaries of what it calls.
 
     With ``passed`` they are those of a call that passes these values; ``shared`` says what others
     do to the same locks. Events of the ``wanted`` kinds are noted. The exits tell the facts that
-    are ``kept``.
+    are ``kept``. ``known`` are the callees, if they were found before.
     """
     if passed is not None:
         function = passed.written_out(function)
     if function.too_complex:
         return LockStates(function, given_up=Reason.TOO_COMPLEX, shared=shared)
-    called = _called(function, lookup)
+    if known is None or passed is not None:
+        known = tuple(dict.fromkeys(callees(function)))
+    called = _called(known, lookup)
     # Outcomes and constants only show on which path an acquire or release was.
-    touches = _has_lock_instruction(function) or not all(each.is_neutral for each in called)
+    kinds = {type(each) for block in function.blocks.values() for each in block.instructions}
+    uses_locks = not kinds.isdisjoint(_LOCK_INSTRUCTIONS)
+    touches = uses_locks or not all(each.is_neutral for each in called)
     changes = touches or any(each.effects or each.context_effects for each in called)
-    flags = _sets_flags(function) or any(each.sets_flags for each in called)
-    attempt = _Attempt(function, lookup, changes or keeps_all, flags, passed, shared, wanted)
+    flags = any(each.sets_flags for each in called) or _sets_flags(function)
+    names_locks = uses_locks or HandOver in kinds
+    attempt = _Attempt(
+        function, lookup, changes or keeps_all, flags, names_locks, passed, shared, wanted
+    )
     if kept or any(effect.decided for each in called for effect in each.effects):
         asked = tests_of_calls(function, lookup)
         try:
@@ -379,14 +386,15 @@ def solve(
 class _Attempt(NamedTuple):
     """A function to solve.
 
-    ``changes``: something in it may acquire or release, or is noted. ``sets_flags``: see
-    `LockStates`.
+    ``changes``: something in it may acquire or release, or is noted. ``sets_flags`` and
+    ``names_locks``: see `LockStates`.
     """
 
     function: Function
     lookup: Lookup
     changes: bool
     sets_flags: bool
+    names_locks: bool
     passed: Passed | None
     shared: Shared
     wanted: frozenset[EventKind]
@@ -401,6 +409,7 @@ class _Attempt(NamedTuple):
         recorder.states.shared = shared
         recorder.states.deciding = relevance.deciding
         recorder.states.sets_flags = self.sets_flags
+        recorder.states.names_locks = self.names_locks
         with_accesses = not self.wanted.isdisjoint(ACCESSES)
         steps = FunctionSteps(function, lookup, with_accesses=with_accesses)
         context = FunctionContext(function, relevance, lookup, steps, shared)

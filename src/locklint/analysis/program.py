@@ -479,11 +479,21 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         """The functions that are given to a new process, or to a new thread, to run."""
         return frozenset(
             target
-            for function in self.functions.values()
-            for block in function.blocks.values()
-            for instruction in block.instructions
-            if isinstance(instruction, Spawn) and instruction.is_process is is_process
-            for target in instruction.targets
+            for spawn in self._spawns
+            if spawn.is_process is is_process
+            for target in spawn.targets
+        )
+
+    @cached_property
+    def _spawns(self) -> tuple[Spawn, ...]:
+        return tuple(
+            [
+                instruction
+                for function in self.functions.values()
+                for block in function.blocks.values()
+                for instruction in block.instructions
+                if isinstance(instruction, Spawn)
+            ]
         )
 
     def called(self) -> frozenset[str]:

@@ -83,7 +83,8 @@ class ReleasedElsewhere:
                     self._known[name].append(_other_release(one, given))
                     if _may_be_any(given.lock):
                         self._any_of.add(one.function.path)
-            self._passed_on.update(_passed_on(one.function))
+            if one.names_locks:
+                self._passed_on.update(_passed_on(one.function))
             self._passed_on.update(one.varied)
             for call in _releasing_calls(one.function):
                 assert call.callee is not None

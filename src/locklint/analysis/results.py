@@ -55,8 +55,11 @@ def ignored_results(states: LockStates) -> dict[Span, TriedByCallee]:
     }
 
 
-def ignored_tries(function: Function) -> dict[Span, TryAcquire]:
+def ignored_tries(states: LockStates) -> dict[Span, TryAcquire]:
     """Return the try-acquires whose result is not used, by place."""
+    if not states.names_locks:
+        return {}
+    function = states.function
     tries = [
         instruction
         for block in function.blocks.values()

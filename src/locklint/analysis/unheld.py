@@ -80,7 +80,7 @@ class EarlyRelease(msgspec.Struct, frozen=True):
 
 def unheld_releases(states: LockStates) -> list[UnheldRelease]:
     """Return releases of locks that this function released, or failed to acquire, before."""
-    ignored = {*ignored_tries(states.function), *ignored_results(states)}
+    ignored = {*ignored_tries(states), *ignored_results(states)}
     untaken = not_done(states.function.api_uses)
     by_place: dict[tuple[Span, LockKey], list[Given]] = defaultdict(list)
     for given in states.given:

@@ -86,7 +86,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             if use.kind is UseKind.LOCKED_TESTED and use.lock is not None
         }
         yield from _in_callees(states)
-        for span, attempt in sorted(ignored_tries(function).items()):
+        for span, attempt in sorted(ignored_tries(states).items()):
             if attempt.lock.identity in asked:
                 continue
             release = _release_after_failure(states, span)

@@ -65,6 +65,8 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report sections with nothing in them."""
     for function in program.ordered_functions:
+        if not program.states[function.key].names_locks:
+            continue
         for span, lock in sorted(_empty_sections(function, program).items()):
             name = display_name(lock)
             yield RULE.finding(

@@ -62,7 +62,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
     """Report locks that cannot exclude any thread."""
     for states in program.solved:
         function = states.function
-        for fresh in fresh_locks(function, program.functions):
+        for fresh in fresh_locks(states, program.functions):
             steps = [
                 step(function, StepRole.MADE, fresh.made, "the lock is created here", fresh.lock)
             ]
@@ -84,6 +84,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
 def _not_shared_by_processes(program: Program) -> Iterator[Diagnostic]:
     """Report thread locks that are only acquired in functions which run in separate processes."""
     in_processes = program.spawned(is_process=True)
+    if not in_processes:
+        return
     elsewhere = program.spawned(is_process=False) | program.called() | program.unseen_callers
     holders: dict[str, list[LockStates]] = {}
     for states in program.solved:
