@@ -63,8 +63,9 @@ class _Plan(NamedTuple):
     ``steps`` are the instructions that give a variable another name, each with the exceptions that
     may be raised before it; at the end of the block there may be None instead. ``noted`` are those
     and the calls, as far as they are reached; ``stops`` says that the block's end is not.
-    ``targets`` are where it goes on, but for exceptions. ``for_literals`` is ``likeliest`` without
-    what is decided by the arguments.
+    ``targets`` are where it goes on, but for exceptions. ``likeliest`` is how likely the block lets
+    an exception out of the function, ``for_literals`` the same without what is decided by the
+    arguments; in other blocks, both are `NEVER`.
     """
 
     steps: tuple[tuple[_Hazards, Assign | Enter | None], ...]
@@ -167,18 +168,22 @@ class Lockless:
         before: list[tuple[InFlight, ...]] = []
         likeliest = for_literals = Grade.NEVER
         stops = False
+        is_exit = block.on_exception is None
         for instruction, likely in self._context.steps.graded(block):
             if isinstance(instruction, Call) and instruction.external is not None:
                 ending = ending_of(instruction.external)
                 if ending is not None:
-                    if ending.raises is not None:
+                    if ending.raises is not None and not is_exit:
                         before.append((raised_by_ending(ending, instruction.span),))
                     stops = True
                     break
-            if likely is not Grade.NEVER:
+            if likely is Grade.NEVER:
+                pass
+            elif is_exit:
                 likeliest = max(likeliest, likely)
                 if likely > for_literals and instruction.span not in self._decided:
                     for_literals = likely
+            else:
                 error = _HAZARDS[Flow.ERROR, likely]
                 hazards: tuple[InFlight, ...] = (
                     self._context.steps.expected(error, instruction, block),

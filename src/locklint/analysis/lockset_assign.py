@@ -70,6 +70,8 @@ def set_value(
 
 def rebind(context: FunctionContext, target: AccessPath, disjunct: Disjunct) -> Disjunct:
     """Forget everything that was known through the old value of ``target``."""
+    if not disjunct.values and not disjunct.facts and not disjunct.holds:
+        return disjunct
     disjunct = _keep_for_copies(target, disjunct)
     if target.is_variable:
         own = _own_name(context, target)

@@ -69,6 +69,8 @@ def known_arguments(
 def split(operands: Iterable[Operand | None], disjunct: Disjunct) -> list[Disjunct]:
     """Return the same executions, in each of which the operands have one constant at most."""
     found = [disjunct]
+    if not disjunct.values:
+        return found
     for operand in operands:
         value = disjunct.values.get(operand) if isinstance(operand, AccessPath) else None
         if isinstance(value, frozenset) and isinstance(operand, AccessPath):

@@ -110,6 +110,8 @@ class Recorder(Observer):
 
     def _locks(self, disjunct: Disjunct) -> _Locks:
         """Return the locks that are held, those of callers that are released, and the free ones."""
+        if not disjunct.holds:
+            return (), (), ()
         return self._held(disjunct), self._released(disjunct), self._free(disjunct)
 
     def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
@@ -210,9 +212,10 @@ class Recorder(Observer):
                 container = call.callee.parent()
                 how = Access.CLEAR if call.callee.name == "clear" else Access.CHANGE
                 self._access(EventKind.WRITE, how, container, call.span, disjunct)
-        for one in split((each.value for each in call.arguments), disjunct):
+        for one in split([each.value for each in call.arguments], disjunct):
             self._happens(event_of_call(context, call, one), call.span, one)
-            self._runs(run_by_call(context, call, one), one)
+            if call.targets or call.overrides or call.possible:
+                self._runs(run_by_call(context, call, one), one)
 
     def enters(self, context: FunctionContext, enter: Enter, disjunct: Disjunct) -> None:
         """Note the beginning of a `with`."""
@@ -299,6 +302,8 @@ class Recorder(Observer):
         self, kind: EventKind, how: Access, path: AccessPath, span: Span, disjunct: Disjunct
     ) -> None:
         """Note an access to an attribute of the method's own object, to a global, or an element."""
+        if not disjunct.values and path.root is not Root.SELF and path.root is not Root.GLOBAL:
+            return  # A variable of the function itself.
         path = _of_class(canonical(path, disjunct), self._class)
         data = _data_of(path)
         if data is None or any(hold.forgotten for hold in disjunct.holds.values()):
@@ -313,7 +318,7 @@ class Recorder(Observer):
             self.states.events.append(Occurrence(event, span, *locks))
 
     def _happens(self, event: Event | None, span: Span, disjunct: Disjunct) -> None:
-        if event is not None:
+        if event is not None and event.kind in self._wanted:
             self._note(Occurrence(event, span, *self._locks(disjunct)))
 
     def _note(self, one: Occurrence) -> None:

@@ -30,6 +30,8 @@ from locklint.ir.instruction import (
     HandOver,
     Manager,
     Notify,
+    Operate,
+    Read,
     Release,
     TryAcquire,
     Unwind,
@@ -144,6 +146,13 @@ class Relevance:
         use = self._use
         for instruction in block.instructions:
             match instruction:
+                # Most instructions are one of the first.
+                case Call(targets=targets):
+                    if targets and (self._narrowed is None or self._narrowed.acts(instruction)):
+                        for path in _passed(instruction):
+                            use(path, block.id)
+                case Read() | Operate():
+                    pass
                 case Assign(target=target, value=AccessPath() as source):
                     self._copies.append((target, source, block.id))
                     if target.is_parameter:
@@ -192,11 +201,6 @@ class Relevance:
                             self._opened.append(instruction.result)
                         if instruction.stack is not None:
                             use(instruction.stack, block.id)
-                case Call(targets=targets) if targets and (
-                    self._narrowed is None or self._narrowed.acts(instruction)
-                ):
-                    for path in _passed(instruction):
-                        use(path, block.id)
         match block.terminator:
             case Branch(condition=condition) if self._decides(block.id):
                 match condition:

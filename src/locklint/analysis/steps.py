@@ -179,7 +179,7 @@ class FunctionSteps:
                         return Grade.NEVER  # The body of the coroutine raises: see its call.
         if self._failing and isinstance(instruction, Release) and instruction.span in self._failing:
             return Grade.ACQUIRE
-        if self._begins_quietly(instruction):
+        if isinstance(instruction, (Await, Enter)) and self._begins_quietly(instruction):
             return Grade.NEVER
         likely = grade(instruction, self._function, self._raises)
         if isinstance(instruction, Operate) and instruction.kind is OperateKind.ITERATE:
