@@ -38,7 +38,7 @@ from locklint.analysis.new_futures import adds_to_new
 from locklint.analysis.objects import Objects
 from locklint.analysis.pair_log import Calls, PairLog
 from locklint.analysis.receivers import Kin, Receivers
-from locklint.analysis.requirements import Requirements
+from locklint.analysis.requirements import Requirements, Requires
 from locklint.analysis.settled import Settled
 from locklint.core.source import Span
 from locklint.dataflow.components import components
@@ -89,6 +89,7 @@ class Composition:
         self._settled = Settled(graph)
         self._passed: dict[tuple[int, StateTest], tuple[StateTest | None, bool | None]] = {}
         self._tested_before: dict[int, tuple[StateTest, ...]] = {}
+        self._at_calls: dict[int, tuple[Requires, tuple[StateTest, ...]]] = {}
         self._edges: dict[int, Edge] = {}
         self._ended = Ended(graph)
         self.exports = self._called_while_holding()
@@ -385,6 +386,22 @@ class Composition:
             return msgspec.structs.replace(here, path=nameless(here)) if is_known(here) else None
         return here
 
+    def _required(self, called: Edge) -> tuple[Requires, tuple[StateTest, ...]]:
+        """Return what parameters, and what globals and attributes must be for a call to run.
+
+        Many pairs go through one call.
+        """
+        known = self._at_calls.get(id(called))
+        if known is None:
+            self._edges[id(called)] = called
+            own = self._requirements_of(called.caller)
+            known = (
+                own.at(called.span, called.held),
+                self._tested(called.caller, called.span),
+            )
+            self._at_calls[id(called)] = known
+        return known
+
     def _tested(self, key: str, span: Span) -> tuple[StateTest, ...]:
         """Return what globals and attributes must be wherever an instruction runs."""
         own = self._requirements_of(key).state_at(span)
@@ -393,7 +410,7 @@ class Composition:
     def _state(self, called: Edge, pair: CriticalPair) -> tuple[StateTest, ...] | None:
         """Return the tests of globals and attributes along the path, or None if they conflict."""
         requirements = self._requirements_of(called.caller)
-        found = dict.fromkeys(self._tested(called.caller, called.span))
+        found = dict.fromkeys(self._required(called)[1])
         for test in pair.state:
             # Most pairs of a callee have the same few tests.
             asked = (id(called), test)
@@ -438,7 +455,7 @@ class Composition:
         """
         is_clear = True
         own = self._requirements_of(called.caller)
-        found = dict.fromkeys(own.at(called.span, called.held))
+        found = dict.fromkeys(self._required(called)[0])
         if called.parameter:
             found[
                 Requirement(called.parameter, RequirementKind.CALLS, True, other=called.callee)

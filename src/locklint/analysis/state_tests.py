@@ -379,9 +379,14 @@ def state_by_block(
     """
     found: dict[BlockId, set[StateTest]] = defaultdict(set)
     at_entry: dict[BlockId, set[StateTest]] = defaultdict(set)
+    bound = [(block_id, each) for block_id, each in changes.items() if each.are_some]
+    last: StateTest | None = None
+    changing: list[BlockId] = []
     for source, target, test in tests:
         # A test is still true before the statement of a block that binds its subject.
-        changing = [block_id for block_id, each in changes.items() if each.any_of(test)]
+        if last is None or last.kind is not test.kind or last.paths != test.paths:
+            changing = [block_id for block_id, each in bound if each.any_of(test)]
+            last = test
         after = {
             following
             for block_id in changing
@@ -433,6 +438,11 @@ class Changes:
                         self._filled.append(callee.parent())
                     if callee.name in CHANGING_METHODS and not each.targets:
                         self._resized.append(callee.parent())
+
+    @property
+    def are_some(self) -> bool:
+        """Return whether there are any."""
+        return bool(self._bound or self._filled or self._resized)
 
     def any_of(self, test: StateTest) -> bool:
         """Return whether the outcome of a test may be another one afterwards."""
