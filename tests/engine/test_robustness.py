@@ -87,9 +87,9 @@ BYTES: dict[str, tuple[bytes, Findings]] = {
         ["4: LCK901 the file contains half of a surrogate pair, which is not a character"],
     ),
     "escaped surrogates": (PROGRAM.replace("work()", 'work("\\ud800")').encode(), LEAKS),
-    "identifiers that Python normalises, which are not followed": (
+    "identifiers that Python normalises": (
         (HEAD + LEAK.replace("lock", "𝓵𝓸𝓬𝓴")).encode(),
-        [],
+        ["4: LCK102"],
     ),
 }
 

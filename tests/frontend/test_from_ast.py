@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import libcst as cst
 import pytest
-from msgspec.structs import replace
 
 from locklint.core.source import SourceFile
-from locklint.frontend.from_ast import UnsupportedError, function_from_ast
+from locklint.frontend import lower_module
+from locklint.frontend.from_ast import UnsupportedError, statement_from_ast
 from locklint.frontend.lower_module import lower_function
-from tests.frontend.lowered import function_source
+from tests.frontend.lowered import function_source, module_functions
 
 _FOLDER = Path(cst.__file__).parent
 _SOURCES = sorted(
@@ -91,9 +92,22 @@ def _functions(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
+def _refuse(source: SourceFile, node: ast.stmt) -> None:
+    raise UnsupportedError("all is left to libcst")
+
+
+@contextmanager
+def _left_to_libcst() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lower_module, "statement_from_ast", _refuse)
+        yield
+
+
 def _same(source: SourceFile, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     function = function_source(source, node)
-    assert lower_function(replace(function, is_followed=True)) == lower_function(function)
+    with _left_to_libcst():
+        expected = lower_function(function)
+    assert lower_function(function) == expected
 
 
 def _function(body: str) -> tuple[SourceFile, ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -104,7 +118,7 @@ def _function(body: str) -> tuple[SourceFile, ast.FunctionDef | ast.AsyncFunctio
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_both_trees_give_the_same_graphs(body: str) -> None:
     source, node = _function(body)
-    function_from_ast(source, node)
+    statement_from_ast(source, node)
     _same(source, node)
 
 
@@ -112,7 +126,7 @@ def test_both_trees_give_the_same_graphs(body: str) -> None:
 def test_what_ast_does_not_say_is_left_to_libcst(body: str) -> None:
     source, node = _function(body)
     with pytest.raises(UnsupportedError):
-        function_from_ast(source, node)
+        statement_from_ast(source, node)
     _same(source, node)
 
 
@@ -126,3 +140,23 @@ def test_functions_of_real_files(path: Path) -> None:
 def test_code_that_is_deep_is_left_to_libcst() -> None:
     source, node = _function("return " + "-" * 200 + "a")
     _same(source, node)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a.b(c)\nwith d: e()\n",
+        "a = b.c()  # why\n",
+        "if a: b()\nelse:\n    c()\n",
+        "try: a()\nfinally: b()\n",
+        "a = b(); c = d()\n",
+        "a = b();\n",
+        "a = 'ä'; b = c()\n",
+        "a = (\n    b()\n)\n",
+        "a = b() \\\n\nc()\n",
+    ],
+)
+def test_module_code(text: str) -> None:
+    with _left_to_libcst():
+        expected = module_functions(text)
+    assert module_functions(text) == expected

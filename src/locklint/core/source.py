@@ -109,6 +109,10 @@ class Lines(Sequence[str]):
             raise IndexError("there is no such line")
         return self._text[self._starts[index] : self._starts[index + 1] - 1]
 
+    def length(self, first: int, last: int) -> int:
+        """The number of characters of the lines between two numbers, their ends included."""
+        return self._starts[last] - self._starts[first - 1]
+
     def numbered(self, number: int) -> str:
         """A line by its number, from 1 on; the empty string where there is none."""
         starts = self._starts

@@ -150,14 +150,11 @@ class OpenFile:
             or not settings.methods.isdisjoint(declaration.called)
         }
 
-    def lower(self, wanted: Iterable[str], touching: Collection[str]) -> Lowered:
-        """The graphs of functions, nested ones included, or of `MODULE_CODE`; in that order.
-
-        The others than ``touching`` are only followed: they hold no operation of a lock.
-        """
+    def lower(self, wanted: Iterable[str]) -> Lowered:
+        """The graphs of functions, nested ones included, or of `MODULE_CODE`; in that order."""
         from locklint.frontend.parse import LoweringProblem
 
-        lowering = _Lowering(self, [*wanted], touching)
+        lowering = _Lowering(self, [*wanted])
         graphs: dict[str, tuple[Function, ...]] = {}
         problems: list[NotAnalysed] = []
         errors: list[InternalError] = []
@@ -215,9 +212,8 @@ class OpenFile:
 class _Lowering:
     """The lowering of some functions of one file."""
 
-    def __init__(self, file: OpenFile, wanted: list[str], touching: Collection[str] = ()) -> None:
+    def __init__(self, file: OpenFile, wanted: list[str]) -> None:
         self.wanted = wanted
-        self._touching = touching
         self._file = file
         functions = [name for name in wanted if name != MODULE_CODE]
         self._nodes = self._find_nodes([file.index.functions[name] for name in functions])
@@ -239,7 +235,6 @@ class _Lowering:
                 declaration.class_name,
                 declaration.parent,
                 self._names,
-                is_followed=qualname not in self._touching,
             )
         )
 
@@ -330,8 +325,7 @@ def facts_of(file: FileInput, settings: FactSettings) -> FileFacts:
         lowered = Lowered({}, tuple(opened.not_analysed), tuple(opened.errors))
         return FileFacts(None, lowered, opened.cells)
     found = opened.file
-    touching = found.touching(settings)
-    lowered = found.lower(found.relevant(touching), touching)
+    lowered = found.lower(found.relevant(found.touching(settings)))
     return FileFacts(found.index, lowered, opened.cells, opened.file.is_newer)
 
 

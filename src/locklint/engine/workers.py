@@ -109,4 +109,4 @@ def find_facts(request: FactsRequest) -> FileFacts:
 def find_graphs(request: LowerRequest) -> Lowered:
     """The graphs of further functions of one file."""
     file = OpenFile(request.source, request.index, request.is_newer)
-    return file.lower(request.wanted, touching=())
+    return file.lower(request.wanted)

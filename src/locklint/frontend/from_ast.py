@@ -1,10 +1,10 @@
-"""libcst nodes made from the standard `ast`, for functions that are followed but hold no lock call.
+"""libcst nodes made from the standard `ast`.
 
 The lowering reads libcst nodes. Most of libcst's time goes into white space, comments and checks,
-none of which the lowering needs in a function that it only follows into. So such a function's tree
-is built from its `ast` nodes: the same classes, with the fields that the lowering reads and no
-others. The graphs are byte-for-byte identical. Code that `ast` does not describe closely enough
-(``match``, adjacent strings that are formatted, comments in an empty `with`) is left to libcst.
+none of which the lowering needs. So the tree of a statement is built from its `ast` nodes: the same
+classes, with the fields that the lowering reads and no others. The graphs are byte-for-byte
+identical. Code that `ast` does not describe closely enough (``match``, adjacent strings that are
+formatted, comments in an empty `with`) is left to libcst.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from typing import Any
 import libcst as cst
 
 from locklint.core.source import SourceFile
+from locklint.frontend.parse import SAFE_DEPTH
 from locklint.models.endings import NEVER
 
 _Placed = ast.stmt | ast.expr | ast.ExceptHandler
 
 _LITERAL = re.compile(
-    r"[A-Za-z]{0,2}(?:'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\""
-    r"|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")",
+    r"[A-Za-z]{0,2}(?:'{3}[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'{3}"
+    r'|"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"{3}'
+    r"|'[^'\\]*(?:\\.[^'\\]*)*'"
+    r'|"[^"\\]*(?:\\.[^"\\]*)*")',
     re.DOTALL,
 )
 _BETWEEN = re.compile(r"(?:[\s\\]|#[^\n]*)*")
@@ -93,24 +96,23 @@ _OPERATORS: dict[type[ast.AST], Any] = {
 _ASSIGN_OPERATORS = {kind: _make(ours) for kind, (_, ours) in _BINARY.items()}
 
 
-def function_from_ast(
-    source: SourceFile, node: ast.FunctionDef | ast.AsyncFunctionDef
-) -> tuple[cst.FunctionDef, dict[int, _Placed]]:
-    """Return a function's tree, and the `ast` node of each of its nodes that has a place.
+def statement_from_ast(source: SourceFile, node: ast.stmt) -> tuple[Any, dict[int, _Placed]]:
+    """Return a statement's tree, and the `ast` node of each of its nodes that has a place.
 
-    The keys are the identities of libcst nodes, as those of `positions.pair`. The depth of ``node``
-    must be known to be small. Raise `UnsupportedError` if libcst has to parse the function.
+    The keys are the identities of libcst nodes, as those of `positions.pair`. Raise
+    `UnsupportedError` if libcst has to parse the statement.
     """
     maker = _Maker(source)
     return maker.statement(node), maker.places
 
 
 class _Maker:
-    """Makes the nodes of one function."""
+    """Makes the nodes of one statement."""
 
     def __init__(self, source: SourceFile) -> None:
         self.places: dict[int, _Placed] = {}
         self._source = source
+        self._depth = 0
         # The formatted string around what is made, where its parts have no places of their own.
         self._string: ast.expr | None = None
 
@@ -125,12 +127,19 @@ class _Maker:
     def _placed(self, node: Any, makers: dict[type[ast.AST], Callable[[_Maker, Any], Any]]) -> Any:
         kind = type(node)
         make = makers.get(kind)
-        if make is None:
+        if make is None or self._depth >= SAFE_DEPTH:
             raise UnsupportedError(kind.__name__)
+        self._depth += 1
         made = make(self, node)
+        self._depth -= 1
         if kind in _WITH_PLACE:
             self.places[id(made)] = self._string or node
         return made
+
+    def check_depth(self, more: int) -> None:
+        """Leave a statement to libcst that is too deep with so many further levels."""
+        if self._depth + more > SAFE_DEPTH:
+            raise UnsupportedError("a deep tree")
 
     def optional(self, node: ast.expr | None) -> Any:
         """Make an expression that may be left out."""
@@ -477,6 +486,7 @@ def _if(maker: _Maker, node: ast.If) -> Any:
         if not isinstance(following, ast.If) or following.col_offset != node.col_offset:
             break
         chain.append(following)
+        maker.check_depth(len(chain))
     made = maker.orelse(chain[-1].orelse)
     for each in reversed(chain):
         test, body = maker.value(each.test), maker.suite(each.body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import libcst as cst
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from locklint.core.not_analysed import Reason
 from locklint.core.source import SourceFile, Span
 from locklint.frontend.cfg_builder import TooComplexError, too_complex_graph
-from locklint.frontend.from_ast import UnsupportedError, function_from_ast
+from locklint.frontend.from_ast import UnsupportedError, statement_from_ast
 from locklint.frontend.lower_context import Lowering, Session
 from locklint.frontend.lower_definition import (
     Heading,
@@ -25,8 +25,8 @@ from locklint.frontend.lower_scope import Scope, ScopeKind, bindings_of, definit
 from locklint.frontend.lower_tables import TABLES
 from locklint.frontend.parse import (
     MAX_NODES,
-    SAFE_DEPTH,
     LoweringProblem,
+    has_few_nodes,
     parse_function,
     parse_statement,
     parse_whole,
@@ -47,8 +47,7 @@ class FunctionSource(msgspec.Struct, frozen=True):
     ``span`` starts at the first decorator. ``node`` is the `ast` node of the definition, None where
     `ast` refuses the file. ``names`` are the qualified names of all definitions of the file, by the
     line of the `def` or `class` and the bare name. ``enclosing_names`` are the names bound in the
-    functions around it, where a nested function is lowered by itself. ``is_followed``: calls lead
-    to it, and its own code has nothing that looks like a lock.
+    functions around it, where a nested function is lowered by itself.
     """
 
     source: SourceFile
@@ -60,7 +59,6 @@ class FunctionSource(msgspec.Struct, frozen=True):
     parent: str | None = None
     names: Mapping[tuple[int, str], str] = msgspec.field(default_factory=dict)
     enclosing_names: frozenset[str] = frozenset()
-    is_followed: bool = False
 
 
 def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringProblem:
@@ -97,29 +95,33 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
 
 def _tree(function: FunctionSource) -> tuple[cst.FunctionDef, Spans] | LoweringProblem:
     """Return the tree of a function, and the places of its nodes."""
-    source = function.source
+    source, node = function.source, function.node
     spans = Spans(source)
-    if function.is_followed and function.node is not None:
-        size = tree_size(function.node)
-        if size.depth <= SAFE_DEPTH and size.nodes <= MAX_NODES:
-            try:
-                node, places = function_from_ast(source, function.node)
-            except UnsupportedError:
-                pass
-            else:
-                spans.add_pairs(places)
-                return node, spans
-    parsed = parse_function(source, function.span, function.node)
+    if node is not None and has_few_nodes(source, function.span, node):
+        tree = _tree_of(source, node, spans)
+        if tree is not None:
+            return tree, spans
+    parsed = parse_function(source, function.span, node)
     if isinstance(parsed, LoweringProblem):
         if parsed.reason in (Reason.TOO_DEEP, Reason.TOO_LARGE):
             return parsed
         return _find_in_whole(source, function) or parsed
     assert isinstance(parsed.statement, cst.FunctionDef)
     try:
-        spans.add(parsed, function.node)
+        spans.add(parsed, node)
     except RecursionError:
         return LoweringProblem.too_deep(function.span)
     return parsed.statement, spans
+
+
+def _tree_of(source: SourceFile, node: ast.stmt, spans: Spans) -> Any:
+    """Return a statement's tree, made from its `ast` node, or None if only libcst can make it."""
+    try:
+        tree, places = statement_from_ast(source, node)
+    except UnsupportedError:
+        return None
+    spans.add_pairs(places)
+    return tree
 
 
 def lower_module_code(
@@ -135,7 +137,7 @@ def lower_module_code(
     follow. A statement that cannot be parsed is left out; a problem is returned if all are.
     """
     places = Spans(source)
-    bodies: list[cst.BaseStatement] = []
+    bodies: list[cst.CSTNode] = []
     problem: LoweringProblem | None = None
     room = MAX_NODES
     for index, span in enumerate(spans):
@@ -143,6 +145,11 @@ def lower_module_code(
         room -= tree_size(node).nodes if node is not None else span.end_line - span.line + 1
         if room < 0:
             return LoweringProblem.too_large(span)
+        if node is not None and _is_alone(source, node):
+            tree = _tree_of(source, node, places)
+            if tree is not None:
+                bodies.append(tree)
+                continue
         parsed = parse_statement(source, span, node)
         if isinstance(parsed, LoweringProblem):
             problem = parsed
@@ -160,7 +167,16 @@ def lower_module_code(
     return _deeply(lambda: (_module_function(session, bodies, end), *session.functions), end)
 
 
-def _module_function(session: Session, bodies: Sequence[cst.BaseStatement], end: Span) -> Function:
+def _is_alone(source: SourceFile, node: ast.stmt) -> bool:
+    """Return whether no other statement is on the lines of one of a module's top level."""
+    if node.col_offset > 0:
+        return False
+    end = node.end_lineno or node.lineno
+    rest = source.line(end)[source.column_of_byte(end, node.end_col_offset or 0) - 1 :].lstrip()
+    return not rest or rest.startswith("#")
+
+
+def _module_function(session: Session, bodies: Sequence[cst.CSTNode], end: Span) -> Function:
     source = session.source
     bindings = bindings_of(*bodies)
     names = definition_names(bindings, "", session.known_names, definition_lines(session, bindings))

@@ -194,6 +194,15 @@ class TreeSize(msgspec.Struct, frozen=True):
     nodes: int
 
 
+def has_few_nodes(source: SourceFile, span: Span, node: ast.AST) -> bool:
+    """Return whether the tree of some lines has no more than `MAX_NODES` nodes.
+
+    No code has more than two nodes for each of its characters: ``-a`` has three.
+    """
+    length = source.lines.length(span.line, span.end_line)
+    return 2 * length < MAX_NODES or tree_size(node).nodes <= MAX_NODES
+
+
 def tree_size(node: ast.AST) -> TreeSize:
     """Measure a tree, without recursion."""
     deepest = extra = nodes = 0
