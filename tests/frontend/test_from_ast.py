@@ -92,7 +92,7 @@ def _functions(text: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def _refuse(source: SourceFile, node: ast.stmt) -> None:
+def _refuse(source: SourceFile, node: ast.stmt, line_offset: int) -> None:
     raise UnsupportedError("all is left to libcst")
 
 

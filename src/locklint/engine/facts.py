@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -209,6 +209,10 @@ class OpenFile:
         return self.tree
 
 
+_Nodes: TypeAlias = dict[tuple[int, str], tuple[ast.FunctionDef | ast.AsyncFunctionDef, int]]
+"""Definitions by the line of the name and the name, each with the offset of its own lines."""
+
+
 class _Lowering:
     """The lowering of some functions of one file."""
 
@@ -225,15 +229,17 @@ class _Lowering:
         if qualname == MODULE_CODE:
             return self.module_code(self._file.index.module_statements)
         declaration = self._file.index.functions[qualname]
+        found = self._nodes.get((declaration.name_span.line, declaration.name))
         return lower_function(
             FunctionSource(
                 self._file.source,
                 qualname,
                 declaration.span,
                 declaration.name_span,
-                self._nodes.get((declaration.name_span.line, declaration.name)),
+                None if found is None else found[0],
                 declaration.class_name,
                 declaration.parent,
+                0 if found is None else found[1],
                 self._names,
             )
         )
@@ -249,10 +255,8 @@ class _Lowering:
             self._file.source, spans, nodes if len(nodes) == len(spans) else None, self._names
         )
 
-    def _find_nodes(
-        self, declarations: Collection[FunctionDecl]
-    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef]:
-        """The `ast` nodes of the wanted functions, at least, by the line of the name and the name.
+    def _find_nodes(self, declarations: Collection[FunctionDecl]) -> _Nodes:
+        """The `ast` nodes of the wanted functions, at least.
 
         A file without its tree is not parsed again for the sake of a small part of it.
         """
@@ -265,19 +269,20 @@ class _Lowering:
             if found is not None:
                 return found
         tree = file.parsed()
-        return {} if tree is None else {(n.lineno, n.name): n for n in _definitions(tree)}
+        return {} if tree is None else {(n.lineno, n.name): (n, 0) for n in _definitions(tree)}
 
-    def _nodes_alone(
-        self, declarations: Iterable[FunctionDecl]
-    ) -> dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] | None:
+    def _nodes_alone(self, declarations: Iterable[FunctionDecl]) -> _Nodes | None:
         from locklint.frontend.parse import parse_node
 
-        found: dict[tuple[int, str], ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        found: _Nodes = {}
         for declaration in declarations:
-            node = parse_node(self._file.source, declaration.span)
+            parsed = parse_node(self._file.source, declaration.span)
+            if parsed is None:
+                return None
+            node, offset = parsed
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 return None
-            found[node.lineno, node.name] = node
+            found[node.lineno + offset, node.name] = node, offset
         return found
 
 

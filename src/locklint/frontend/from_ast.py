@@ -96,22 +96,26 @@ _OPERATORS: dict[type[ast.AST], Any] = {
 _ASSIGN_OPERATORS = {kind: _make(ours) for kind, (_, ours) in _BINARY.items()}
 
 
-def statement_from_ast(source: SourceFile, node: ast.stmt) -> tuple[Any, dict[int, _Placed]]:
+def statement_from_ast(
+    source: SourceFile, node: ast.stmt, line_offset: int = 0
+) -> tuple[Any, dict[int, _Placed]]:
     """Return a statement's tree, and the `ast` node of each of its nodes that has a place.
 
-    The keys are the identities of libcst nodes, as those of `positions.pair`. Raise
-    `UnsupportedError` if libcst has to parse the statement.
+    Line ``n`` of ``node`` is line ``n + line_offset`` of the file. The keys are the identities of
+    libcst nodes, as those of `positions.pair`. Raise `UnsupportedError` if libcst has to parse the
+    statement.
     """
-    maker = _Maker(source)
+    maker = _Maker(source, line_offset)
     return maker.statement(node), maker.places
 
 
 class _Maker:
     """Makes the nodes of one statement."""
 
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(self, source: SourceFile, line_offset: int) -> None:
         self.places: dict[int, _Placed] = {}
         self._source = source
+        self._line_offset = line_offset
         self._depth = 0
         # The formatted string around what is made, where its parts have no places of their own.
         self._string: ast.expr | None = None
@@ -239,13 +243,14 @@ class _Maker:
         """Return the source of an expression."""
         if self._string is not None:
             raise UnsupportedError("no places within this string")
-        end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0
-        first = self._source.column_of_byte(node.lineno, node.col_offset) - 1
-        last = self._source.column_of_byte(end_line, end) - 1
-        if end_line == node.lineno:
-            return self._source.line(end_line)[first:last]
-        inner = self._source.lines[node.lineno : end_line - 1]
-        lines = [self._source.line(node.lineno)[first:], *inner, self._source.line(end_line)[:last]]
+        line = node.lineno + self._line_offset
+        end_line = (node.end_lineno or node.lineno) + self._line_offset
+        first = self._source.column_of_byte(line, node.col_offset) - 1
+        last = self._source.column_of_byte(end_line, node.end_col_offset or 0) - 1
+        if end_line == line:
+            return self._source.line(line)[first:last]
+        inner = self._source.lines[line : end_line - 1]
+        lines = [self._source.line(line)[first:], *inner, self._source.line(end_line)[:last]]
         return "\n".join(lines)
 
     def begins_with_bracket(self, node: ast.expr) -> bool:

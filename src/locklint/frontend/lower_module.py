@@ -45,9 +45,10 @@ class FunctionSource(msgspec.Struct, frozen=True):
     """A function to lower: its place and its facts from the index.
 
     ``span`` starts at the first decorator. ``node`` is the `ast` node of the definition, None where
-    `ast` refuses the file. ``names`` are the qualified names of all definitions of the file, by the
-    line of the `def` or `class` and the bare name. ``enclosing_names`` are the names bound in the
-    functions around it, where a nested function is lowered by itself.
+    `ast` refuses the file; its line ``n`` is line ``n + line_offset`` of the file. ``names`` are
+    the qualified names of all definitions of the file, by the line of the `def` or `class` and the
+    bare name. ``enclosing_names`` are the names bound in the functions around it, where a nested
+    function is lowered by itself.
     """
 
     source: SourceFile
@@ -57,6 +58,7 @@ class FunctionSource(msgspec.Struct, frozen=True):
     node: ast.FunctionDef | ast.AsyncFunctionDef | None = None
     class_name: str | None = None
     parent: str | None = None
+    line_offset: int = 0
     names: Mapping[tuple[int, str], str] = msgspec.field(default_factory=dict)
     enclosing_names: frozenset[str] = frozenset()
 
@@ -96,9 +98,9 @@ def lower_function(function: FunctionSource) -> tuple[Function, ...] | LoweringP
 def _tree(function: FunctionSource) -> tuple[cst.FunctionDef, Spans] | LoweringProblem:
     """Return the tree of a function, and the places of its nodes."""
     source, node = function.source, function.node
-    spans = Spans(source)
+    spans = Spans(source, function.line_offset)
     if node is not None and has_few_nodes(source, function.span, node):
-        tree = _tree_of(source, node, spans)
+        tree = _tree_of(source, node, spans, function.line_offset)
         if tree is not None:
             return tree, spans
     parsed = parse_function(source, function.span, node)
@@ -114,10 +116,10 @@ def _tree(function: FunctionSource) -> tuple[cst.FunctionDef, Spans] | LoweringP
     return parsed.statement, spans
 
 
-def _tree_of(source: SourceFile, node: ast.stmt, spans: Spans) -> Any:
+def _tree_of(source: SourceFile, node: ast.stmt, spans: Spans, line_offset: int = 0) -> Any:
     """Return a statement's tree, made from its `ast` node, or None if only libcst can make it."""
     try:
-        tree, places = statement_from_ast(source, node)
+        tree, places = statement_from_ast(source, node, line_offset)
     except UnsupportedError:
         return None
     spans.add_pairs(places)

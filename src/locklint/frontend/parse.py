@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import libcst as cst
 import msgspec
@@ -131,8 +131,15 @@ def parse_function(
     return LoweringProblem("the code is not a function", span)
 
 
-def parse_node(source: SourceFile, span: Span) -> ast.stmt | None:
-    """Return the `ast` node of one statement, with the lines of the file, from its own text alone.
+class ParsedNode(NamedTuple):
+    """An `ast` node whose line ``n`` is line ``n + line_offset`` of the file."""
+
+    node: ast.stmt
+    line_offset: int
+
+
+def parse_node(source: SourceFile, span: Span) -> ParsedNode | None:
+    """Return the `ast` node of one statement, from its own text alone.
 
     Return None if that is not possible, or its columns would not be those of the file.
     """
@@ -141,12 +148,12 @@ def parse_node(source: SourceFile, span: Span) -> ast.stmt | None:
     if "\f" in source.text or _text_too_deep_or_large(text, span) is not None:
         return None
     try:
-        body = ast.parse("\n" * line_offset + text).body
+        body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     if is_prefixed and len(body) == 1 and isinstance(body[0], ast.If):
         body = body[0].body
-    return body[0] if len(body) == 1 else None
+    return ParsedNode(body[0], line_offset) if len(body) == 1 else None
 
 
 def parse_whole(source: SourceFile) -> cst.Module | LoweringProblem:

@@ -219,11 +219,13 @@ _AST_CHILDREN: dict[type[ast.AST], tuple[str, ...]] = {
 class Spans:
     """The places of the nodes of some trees; nodes are distinguished by identity.
 
-    The caller has to keep the trees alive.
+    Line ``n`` of an `ast` node is line ``n + line_offset`` of the file. The caller has to keep the
+    trees alive.
     """
 
-    def __init__(self, source: SourceFile) -> None:
+    def __init__(self, source: SourceFile, line_offset: int = 0) -> None:
         self._source = source
+        self._line_offset = line_offset
         self._nodes: dict[int, ast.stmt | ast.expr | ast.ExceptHandler] = {}
         self._spans: dict[int, Span] = {}
 
@@ -261,10 +263,11 @@ class Spans:
             found = self._nodes.get(key)
             if found is None:
                 return None
-            end_line = found.end_lineno or found.lineno
+            line = found.lineno + self._line_offset
+            end_line = (found.end_lineno or found.lineno) + self._line_offset
             span = Span(
-                found.lineno,
-                self._source.column_of_byte(found.lineno, found.col_offset),
+                line,
+                self._source.column_of_byte(line, found.col_offset),
                 end_line,
                 self._source.column_of_byte(end_line, found.end_col_offset or 0),
             )

@@ -16,7 +16,7 @@ import msgspec
 
 from locklint.core.source import SourceFile
 from locklint.frontend.implicit_calls import BUILTINS, FORMAT, OPERATORS, TEXT
-from locklint.frontend.parse import parse_node
+from locklint.frontend.parse import ParsedNode, parse_node
 from locklint.frontend.resolver import Asked, Callee, Question
 from locklint.frontend.static_resolver import StaticResolver
 from locklint.frontend.value_types import Scope, scope_of
@@ -92,8 +92,8 @@ class WrittenCalls(msgspec.Struct):
         """
         key = (index.path, decl.qualname)
         if key not in self._uses:
-            node = parse_node(self.source(index), decl.span)
-            self._uses[key] = None if node is None else tuple(self._read(index, decl, node))
+            parsed = parse_node(self.source(index), decl.span)
+            self._uses[key] = None if parsed is None else tuple(self._read(index, decl, parsed))
         return self._uses[key]
 
     def forget(self, index: ModuleIndex, decl: FunctionDecl) -> None:
@@ -212,13 +212,15 @@ class WrittenCalls(msgspec.Struct):
             key = use.inner
         return key
 
-    def _read(self, index: ModuleIndex, decl: FunctionDecl, node: ast.stmt) -> Iterator[WrittenUse]:
-        names = self._names_of(index)
+    def _read(
+        self, index: ModuleIndex, decl: FunctionDecl, parsed: ParsedNode
+    ) -> Iterator[WrittenUse]:
+        names, offset = self._names_of(index), parsed.line_offset
         resolver = self.resolver(index)
         special = resolver.dispatch.special_names
         properties = resolver.dispatch.property_names
         uses: dict[ast.expr, Use] = {}
-        work: list[tuple[Any, str]] = [(node, decl.qualname)]
+        work: list[tuple[Any, str]] = [(parsed.node, decl.qualname)]
         pop, push = work.pop, work.append
         while work:
             each, function = pop()
@@ -226,7 +228,7 @@ class WrittenCalls(msgspec.Struct):
             if kind in _USED_AS:
                 uses |= dict.fromkeys(_results(each.value), _USED_AS[kind])
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
-                function = names.get((each.lineno, each.name), function)
+                function = names.get((each.lineno + offset, each.name), function)
             elif kind in _QUESTIONS and (
                 kind is not ast.Attribute
                 or each.attr in properties
