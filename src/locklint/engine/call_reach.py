@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from locklint.frontend.callbacks import written_callback
 from locklint.frontend.resolver import Question
@@ -46,13 +46,18 @@ _WAITS = frozenset(
 """The kinds of events for which a function is like one that acquires a lock."""
 
 
+Steps: TypeAlias = dict[str, tuple[str | None, ...]]
+"""The functions that others call, by their keys."""
+
+
 class CallReach:
     """Functions that reach a lock, given the functions that are known to acquire one.
 
     ``decorations`` are the wrappers around functions. An event of a kind that is ``wanted`` is
     treated like a lock. ``blocking`` are the names of further calls that are
     such events. Results are valid as long as ``states`` stay the
-    same; `renew` brings them up to date.
+    same; `renew` brings them up to date. The calls of the functions whose texts hold nothing that
+    is ``wanted`` are kept in ``steps``; those in ``known`` were found where more was wanted.
     """
 
     def __init__(
@@ -63,6 +68,9 @@ class CallReach:
         decorations: Decorations,
         wanted: frozenset[EventKind],
         blocking: frozenset[str] = frozenset(),
+        *,
+        steps: Steps | None = None,
+        known: Steps | None = None,
     ) -> None:
         self._wanted = wanted
         self._blocking = blocking if EventKind.BLOCK in wanted else frozenset[str]()
@@ -74,7 +82,8 @@ class CallReach:
         self._states = states
         self._decorations = decorations
         # The calls of a text stay the same, however much is known about others.
-        self._read: dict[str, tuple[str | None, ...]] = {}
+        self._read: Steps = {} if steps is None else steps
+        self._known: Steps = {} if known is None else known
         self._never: set[str] = set()
         self._surely: set[str] = set()
         self._callers: defaultdict[str, list[str]] = defaultdict(list)
@@ -159,6 +168,8 @@ class CallReach:
     def _written_steps(self, index: ModuleIndex, decl: FunctionDecl) -> Iterator[str | None]:
         key = f"{index.key}:{decl.qualname}"
         known = self._read.get(key)
+        if known is None:
+            known = self._known.get(key)
         if known is not None:
             yield from known
             return

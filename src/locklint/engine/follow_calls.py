@@ -48,10 +48,7 @@ def follow_calls(solved: SolvedFunctions) -> None:
     ):
         return
     solved.add(_logging_of_locked_texts(solved))
-    blocking = solved.declared.blocking
-    calls = CallReach(
-        solved.written_calls(), solved.project, states, solved.decorations, solved.wanted, blocking
-    )
+    calls = solved.call_reach(solved.wanted, solved.declared.blocking)
     for _ in range(_MAX_DEPTH):
         known = solved.functions.keys()
         fresh = solved.on_demand(sorted(called_while_holding(states) - known), calls)
@@ -77,13 +74,7 @@ def follow_possible_calls(solved: SolvedFunctions) -> None:
         wanted = possibly_called_while_holding(states)
         if not wanted:
             return
-        reach = reach or CallReach(
-            solved.written_calls(),
-            solved.project,
-            states,
-            solved.decorations,
-            frozenset[EventKind](),
-        )
+        reach = reach or solved.call_reach(frozenset())
         reach.renew()
         fresh = solved.on_demand(sorted(wanted - solved.functions.keys()), reach)
         if not fresh:
@@ -99,7 +90,7 @@ def lower_up_to_locks(
     With ``waits``, as far as they may wait like this, and what they wait for as well.
     """
     states = solved.states
-    calls = CallReach(solved.written_calls(), solved.project, states, solved.decorations, waits)
+    calls = solved.call_reach(waits)
     for _ in range(_MAX_DEPTH):
         known = solved.functions.keys()
         reachable = reached(keys, states)

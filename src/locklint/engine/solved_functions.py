@@ -17,7 +17,7 @@ from locklint.models.calls import DeclaredCalls
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
-    from locklint.engine.call_reach import CallReach
+    from locklint.engine.call_reach import CallReach, Steps
     from locklint.engine.memory import KeptGraph, Memory, State
     from locklint.frontend.decorations import Decorations, WrapperUse
     from locklint.frontend.static_resolver import StaticResolver
@@ -107,6 +107,8 @@ class SolvedFunctions:
         # uses of wrappers that have graphs.
         self._nested: dict[str, Function] = {}
         self._used: set[str] = set()
+        # The calls of functions that were not lowered, by the kinds of events that they lack.
+        self._steps: dict[frozenset[EventKind], Steps] = {}
         self._never_return = NeverReturning(self.project, self.resolver_of)
         self._ending: set[str] = set()
         self._judged = JudgedByRaising(self.states)
@@ -304,6 +306,27 @@ class SolvedFunctions:
         inference = self.resolver.inference
         if self._memory is not None and (inference.has_given_up or inference.learnt):
             self._memory.forget_graphs()
+
+    def call_reach(
+        self, wanted: frozenset[EventKind], blocking: frozenset[str] = frozenset()
+    ) -> CallReach:
+        """Return what tells which functions reach a lock, or an event of a kind that is wanted."""
+        from locklint.engine.call_reach import CallReach
+
+        return CallReach(
+            self.written_calls(),
+            self.project,
+            self.states,
+            self.decorations,
+            wanted,
+            blocking,
+            steps=self._steps.setdefault(wanted, {}),
+            known=self._steps.get(self.wanted),
+        )
+
+    def drop_steps(self) -> None:
+        """Drop what was read about the calls of functions that were not lowered."""
+        self._steps.clear()
 
     def written_calls(self) -> WrittenCalls:
         """Return a reader of functions' texts. It keeps what it has read: each step has its own."""
