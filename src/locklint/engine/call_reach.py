@@ -180,7 +180,6 @@ class CallReach:
                 yield step
         # Here only if no lock was found before the end.
         self._read[key] = tuple(steps)
-        self._written.forget(index, decl)
 
     def _read_steps(self, index: ModuleIndex, decl: FunctionDecl) -> Iterator[str | None]:
         uses = self._written.of(index, decl)

@@ -107,6 +107,7 @@ class SolvedFunctions:
         # uses of wrappers that have graphs.
         self._nested: dict[str, Function] = {}
         self._used: set[str] = set()
+        self._written: WrittenCalls | None = None
         # The calls of functions that were not lowered, by the kinds of events that they lack.
         self._steps: dict[frozenset[EventKind], Steps] = {}
         self._never_return = NeverReturning(self.project, self.resolver_of)
@@ -324,16 +325,19 @@ class SolvedFunctions:
             known=self._steps.get(self.wanted),
         )
 
-    def drop_steps(self) -> None:
-        """Drop what was read about the calls of functions that were not lowered."""
+    def drop_written(self) -> None:
+        """Drop what was read from the texts of functions, which only solving needs."""
         self._steps.clear()
+        self._written = None
 
     def written_calls(self) -> WrittenCalls:
-        """Return a reader of functions' texts. It keeps what it has read: each step has its own."""
+        """Return the reader of functions' texts, which keeps what it has read."""
         from locklint.frontend.written_calls import WrittenCalls
 
-        files = self.files.files
-        return WrittenCalls(self.resolver_of, lambda index: files[index.path].source)
+        if self._written is None:
+            files = self.files.files
+            self._written = WrittenCalls(self.resolver_of, lambda index: files[index.path].source)
+        return self._written
 
     def resolver_of(self, index: ModuleIndex) -> StaticResolver:
         """Return the resolver of the names in one file."""

@@ -104,7 +104,7 @@ class WholeProgram:
         self.processes = follow_processes(solved)
         look_for_callers(solved)
         follow_possible_calls(solved)
-        solved.drop_steps()
+        solved.drop_written()
         solved.interprocedural.settle()
         solved.keep_memory()
 

@@ -88,23 +88,24 @@ class WrittenCalls(msgspec.Struct):
     def of(self, index: ModuleIndex, decl: FunctionDecl) -> tuple[WrittenUse, ...] | None:
         """Return the uses that may run functions, nested ones included, or None if unreadable.
 
-        A callee without a name, such as the choice of two functions, is left out.
+        Each is there once. A callee without a name, such as the choice of two functions, is left
+        out.
         """
         key = (index.path, decl.qualname)
         if key not in self._uses:
             parsed = parse_node(self.source(index), decl.span)
-            self._uses[key] = None if parsed is None else tuple(self._read(index, decl, parsed))
+            self._uses[key] = (
+                None if parsed is None else tuple(dict.fromkeys(self._read(index, decl, parsed)))
+            )
         return self._uses[key]
-
-    def forget(self, index: ModuleIndex, decl: FunctionDecl) -> None:
-        """Drop the calls read from a function; they are read again when needed."""
-        self._uses.pop((index.path, decl.qualname), None)
 
     def runs(self, index: ModuleIndex, use: WrittenUse) -> Callee:
         """Return the functions that a use runs."""
         resolver = self.resolver(index)
         function = f"{index.key}:{use.function}"
         match use.question:
+            case str() as special:
+                return resolver.operator(function, use.path, special)
             case Question.CALL:
                 found = resolver.callee(function, use.path)
                 if not found.targets and found.external is None and use.path.fields:
@@ -125,8 +126,6 @@ class WrittenCalls(msgspec.Struct):
                     entered.async_exit,
                 )
                 return Callee(tuple([key for key in keys if key is not None]))
-            case str() as special:
-                return resolver.operator(function, use.path, special)
 
     def calls(
         self,
@@ -216,9 +215,11 @@ class WrittenCalls(msgspec.Struct):
         self, index: ModuleIndex, decl: FunctionDecl, parsed: ParsedNode
     ) -> Iterator[WrittenUse]:
         names, offset = self._names_of(index), parsed.line_offset
+        scope, scope_function = scope_of(index, decl.qualname), decl.qualname
         resolver = self.resolver(index)
         special = resolver.dispatch.special_names
         properties = resolver.dispatch.property_names
+        root_of = resolver.walker.root_of
         uses: dict[ast.expr, Use] = {}
         work: list[tuple[Any, str]] = [(parsed.node, decl.qualname)]
         pop, push = work.pop, work.append
@@ -236,7 +237,9 @@ class WrittenCalls(msgspec.Struct):
             ):
                 for question, expression in _QUESTIONS[kind](each):
                     if kind is ast.Attribute or question in _BY_PATH or question in special:
-                        path = _path(expression, scope_of(index, function), resolver.walker.root_of)
+                        if function != scope_function:
+                            scope, scope_function = scope_of(index, function), function
+                        path = _path(expression, scope, root_of)
                         if path is not None:
                             name, use = _name(question, path), uses.get(each, Use.PASSED)
                             passes = kind is ast.Call and bool(each.args or each.keywords)
