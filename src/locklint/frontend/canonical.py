@@ -87,19 +87,24 @@ class Walker:
         key = (scope, path)
         inference = self.inference
         trace = inference.project.trace
-        if key in self._types:
+        known = self._types.get(key)
+        if known is not None:
             if trace.is_on:
                 trace.use(("types", key))
-            return self._types[key]
+            return known
         before = inference.knowledge if inference.is_new else None
         if key in self._given_up and self._given_up[key][0] == before:
             inference.give_up()
-            trace.use(("types", key))
+            if trace.is_on:
+                trace.use(("types", key))
             return self._given_up[key][1]
         kept = len(self._types)
-        begun = trace.begin()
-        found = self._find_types(scope, path)
-        trace.end(begun, ("types", key))
+        if trace.is_on:
+            begun = trace.begin()
+            found = self._find_types(scope, path)
+            trace.end(begun, ("types", key))
+        else:
+            found = self._find_types(scope, path)
         if not inference.exhausted:
             self._types[key] = found
         elif before == inference.knowledge and kept == len(self._types):

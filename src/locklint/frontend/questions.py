@@ -121,10 +121,12 @@ class Questions:
         query it is used again where the same cuts would be made: otherwise a cycle of names would
         be walked once for each path through it.
         """
-        if key in self._memo:
-            if self._trace.is_on:
-                self._trace.use(key)
-            return self._memo[key]
+        trace = self._trace
+        done = self._memo.get(key)
+        if done is not None:
+            if trace.is_on:
+                trace.use(key)
+            return done
         stack = self._stack
         if key in stack:
             next(reversed(stack.values())).cuts.add(key)
@@ -138,23 +140,24 @@ class Questions:
         if known is not None and self._is_valid(known):
             self._give_up_in((key, *known.nested))
             self._leave(key, known.frame)
-            self._trace.use(key)
+            trace.use(key)
             return known.result
         self._steps += 1
         before = self._provisional.get(key)
         if before is not None and before[1].is_cut_alike(stack):
             self._leave(key, before[1])
-            self._trace.use(key)
+            trace.use(key)
             return before[0]
         frame = stack[key] = _Frame(self._depth)
         self._depth += 1
-        begun = self._trace.begin()
+        begun = trace.begin() if trace.is_on else 0
         try:
             result = compute()
         finally:
             self._depth -= 1
             del stack[key]
-            self._trace.end(begun, key)
+            if trace.is_on:
+                trace.end(begun, key)
         frame.cuts.discard(key)
         if self.exhausted:
             if self._given_up_in:
@@ -184,9 +187,12 @@ class Questions:
         before: set[Key] = set()
         if outer is not None:
             before, outer.cuts = outer.cuts, set()
-        begun = self._trace.begin()
-        result = compute()
-        self._trace.end(begun, ("settled", key))
+        if self._trace.is_on:
+            begun = self._trace.begin()
+            result = compute()
+            self._trace.end(begun, ("settled", key))
+        else:
+            result = compute()
         is_cut = outer is not None and bool(outer.cuts)
         if outer is not None and before:
             outer.cuts |= before

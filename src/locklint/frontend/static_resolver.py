@@ -158,13 +158,15 @@ class StaticResolver:
         if scope is None:
             return None
         key = (scope, path)
+        trace = self.project.trace
         if key in self._locks:
-            self.project.trace.use(("lock", key))
-        else:
-            begun = self.project.trace.begin()
-            self._locks[key] = self._lock(scope, path)
-            self.project.trace.end(begun, ("lock", key))
-        return self._locks[key]
+            if trace.is_on:
+                trace.use(("lock", key))
+            return self._locks[key]
+        begun = trace.begin()
+        found = self._locks[key] = self._lock(scope, path)
+        trace.end(begun, ("lock", key))
+        return found
 
     def enclosed(self, function: str, name: str) -> tuple[str, LockRef] | None:
         """Return the lock that all calls pass for a parameter of a function around another one."""
@@ -364,14 +366,17 @@ class StaticResolver:
         if scope is None:
             return _NOTHING
         key = (question, scope, path)
-        if key in self._callees:
-            self.project.trace.use(("callee", key))
-        else:
-            begun = self.project.trace.begin()
-            found = self._find_callee(question, scope, path)
-            self._callees[key] = self._shared.setdefault(found, found)
-            self.project.trace.end(begun, ("callee", key))
-        return self._callees[key]
+        trace = self.project.trace
+        known = self._callees.get(key)
+        if known is not None:
+            if trace.is_on:
+                trace.use(("callee", key))
+            return known
+        begun = trace.begin()
+        found = self._find_callee(question, scope, path)
+        found = self._callees[key] = self._shared.setdefault(found, found)
+        trace.end(begun, ("callee", key))
+        return found
 
     def _find_callee(self, question: Asked, scope: Scope, path: AccessPath) -> Callee:
         self.inference.begin()
