@@ -41,6 +41,7 @@ class Construction:
     def __init__(self, evaluator: Evaluator, attributes: Attributes) -> None:
         self.evaluator = evaluator
         self.attributes = attributes
+        self._kinds: dict[ClassRef, LockKind | None] = {}
 
     def construct(
         self, cls: ClassRef, call: CallValue | None = None, scope: Scope | None = None
@@ -77,6 +78,11 @@ class Construction:
         A subclass that has methods of its own to acquire or release is not a plain lock: calls of
         those are followed instead.
         """
+        if cls not in self._kinds or self.evaluator.project.trace.is_on:
+            self._kinds[cls] = self._find_kind(cls)
+        return self._kinds[cls]
+
+    def _find_kind(self, cls: ClassRef) -> LockKind | None:
         table = self.evaluator.table
         own = table.kind_for_constructor(cls.dotted)
         if own is not None:

@@ -101,8 +101,10 @@ class Definitions:
         On another path the variable may be None, which cannot be called.
         """
         found = self.bound_methods(path, methods)
+        if len(found) != 1:
+            return path
         others = {each for each in self.values(path) if each != _NONE}
-        return found[0] if len(found) == len(others) == 1 else path
+        return found[0] if len(others) == 1 else path
 
     def bound_methods(self, path: AccessPath, methods: frozenset[str]) -> list[AccessPath]:
         """Return the methods of those names that a variable may be bound to, each once."""
