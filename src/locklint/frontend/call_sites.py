@@ -46,18 +46,17 @@ class CallSites:
         Empty if there are more than `MAX_CALL_SITES`: a part of them proves nothing, and most calls
         by so common a name are of other functions.
         """
-        self._trace.note(InterfaceKind.CALLS, name)
-        files = self._table.number_of_files(name)
-        if not files or (files == 1 and next(self._table.files(name))[0].path == but.path):
-            return []
+        if self._trace.is_on:
+            self._trace.note(InterfaceKind.CALLS, name)
         known = self._passing.get(name)
         if known is None:
+            files = self._table.number_of_files(name)
+            if not files or (files == 1 and next(self._table.files(name))[0].path == but.path):
+                return []
             known = self._passing[name] = _Passing()
             for index, sites in self._table.files(name):
                 for place, site in enumerate(sites):
                     known.add(index, place, site)
-        if known.has_too_many(parameter, least):
-            return []
         found = [site for site in known.passing(parameter, least) if site[0].path != but.path]
         return found if len(found) <= MAX_CALL_SITES else []
 
@@ -89,16 +88,15 @@ class _Passing:
             if len(by_count[count]) <= _TOO_MANY:
                 by_count[count].append(placed)
 
-    def has_too_many(self, parameter: Parameter, least: int) -> bool:
-        """Return whether more of the calls pass a parameter than are looked at."""
-        if len(self._with_keyword(parameter)) > _TOO_MANY:
-            return True
-        return len(self._with_more_than(parameter, least)) > _TOO_MANY
-
     def passing(self, parameter: Parameter, least: int) -> list[Site]:
-        """Return the calls that pass a parameter, in order."""
-        placed = (*self._with_keyword(parameter), *self._with_more_than(parameter, least))
-        found = {_order(each): each[1] for each in placed}
+        """Return the calls that pass a parameter, in order; none if more do than are looked at."""
+        by_keyword = self._with_keyword(parameter)
+        by_count = self._with_more_than(parameter, least)
+        if len(by_keyword) > _TOO_MANY or len(by_count) > _TOO_MANY:
+            return []
+        if not by_keyword:
+            return [each[1] for each in by_count]  # They were added in order.
+        found = {_order(each): each[1] for each in (*by_keyword, *by_count)}
         return [found[order] for order in sorted(found)]
 
     def _with_keyword(self, parameter: Parameter) -> Sequence[_Placed]:

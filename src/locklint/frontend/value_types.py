@@ -346,6 +346,11 @@ def settle(types: Types, identity: str, exactness: Exactness) -> Types:
 
 def weaken(types: Types, confidence: Confidence, locks_only: bool = False) -> Types:
     """Cap the confidence of the locks and instances among the alternatives."""
+    for each in types:
+        if isinstance(each, (LockValue, InstanceType, ContainerType, FunctionType)):
+            break
+    else:
+        return types
     capped = LockValue if locks_only else (LockValue, InstanceType)
     weakened: list[Type] = []
     for kind in types:
