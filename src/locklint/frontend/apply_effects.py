@@ -14,7 +14,7 @@ import msgspec
 from locklint.core.source import Span
 from locklint.frontend.callbacks import is_of_loop, kept_in, observed_in
 from locklint.frontend.definitions import Definitions
-from locklint.frontend.implicit_calls import ImplicitCalls
+from locklint.frontend.implicit_calls import MAY_RUN_OTHERS, ImplicitCalls
 from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Callee, Collection, Resolver
 from locklint.frontend.spawning import registrations, spawns
@@ -173,7 +173,8 @@ class EffectPass:
                     _drop_reads(instructions, rewritten)
                     instructions.append(rewritten)
                     has_limits = has_limits or (function.is_async and is_scope(rewritten))
-                    instructions.extend(self._implicit.of(rewritten))
+                    if rewritten.__class__ in MAY_RUN_OTHERS:
+                        instructions.extend(self._implicit.of(rewritten))
                 self._operands.pass_by(instruction)
             terminator = self._terminator(block, instructions)
             blocks[block.id] = msgspec.structs.replace(

@@ -241,10 +241,11 @@ class Attributes:
                     external = ancestor
                 continue
             decl = ancestor.decl
-            if ancestor not in self._stores:
-                self._stores[ancestor] = self._find_stores(ancestor)
-            if name in self._stores[ancestor]:
-                places += self._stores[ancestor][name]
+            stores = self._stores.get(ancestor)
+            if stores is None:
+                stores = self._stores[ancestor] = self._find_stores(ancestor)
+            if name in stores:
+                places += stores[name]
             if name in decl.methods and method is None and not hidden:
                 method = FunctionType(ancestor.path, decl.methods[name], ancestor.index)
             if name in decl.attributes:

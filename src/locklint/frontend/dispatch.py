@@ -87,12 +87,16 @@ class Dispatch:
 
     def may_be_property(self, name: str) -> bool:
         """Return whether some class of the project computes an attribute of that name."""
-        self.inference.project.trace.note(InterfaceKind.PROPERTY, name)
+        trace = self.inference.project.trace
+        if trace.is_on:
+            trace.note(InterfaceKind.PROPERTY, name)
         return name in self.property_names
 
     def may_be_special(self, name: str) -> bool:
         """Return whether some class of the project has the special method."""
-        self.inference.project.trace.note(InterfaceKind.SPECIAL, name)
+        trace = self.inference.project.trace
+        if trace.is_on:
+            trace.note(InterfaceKind.SPECIAL, name)
         return name in self.special_names
 
     @cached_property
@@ -153,11 +157,12 @@ class Dispatch:
                         receivers.setdefault(cls)
                 case _:
                     external = external or _external_name(kind)
-        for method in self._next_in_line(scope, path):
-            overrides.setdefault(self.decorations.called(method))
-        for method in self._made_by_metaclass(scope, path):
-            overrides.setdefault(self.decorations.called(method))
-            bound = True
+        if path.is_of_super:
+            for method in self._next_in_line(scope, path):
+                overrides.setdefault(self.decorations.called(method))
+            for method in self._made_by_metaclass(scope, path):
+                overrides.setdefault(self.decorations.called(method))
+                bound = True
         if not targets:
             for method in self._left_to_subclasses(scope, path):
                 overrides.setdefault(self.decorations.called(method))
@@ -382,7 +387,7 @@ class Dispatch:
     def _next_in_line(self, scope: Scope, path: AccessPath) -> Iterator[FunctionType]:
         """Return the targets of ``super()`` in subclasses, where another class comes next."""
         decl = scope.decl
-        if not path.is_of_super or decl is None or not decl.class_name:
+        if decl is None or not decl.class_name:
             return
         project = self.inference.project
         own = ClassRef(scope.path, decl.class_name, scope.index)
@@ -403,7 +408,7 @@ class Dispatch:
     def _made_by_metaclass(self, scope: Scope, path: AccessPath) -> tuple[FunctionType, ...]:
         """Return the constructors that ``super().__call__()`` runs in a metaclass, if few."""
         decl = scope.decl
-        if not path.is_of_super or path.name != "__call__" or decl is None:
+        if path.name != "__call__" or decl is None:
             return ()
         if decl.name != "__call__" or not decl.class_name:
             return ()
@@ -480,8 +485,10 @@ class Dispatch:
         return frozenset(one for one in heirs if one not in made) if made else frozenset()
 
     def _excluded_keys(
-        self, scope: Scope, path: AccessPath, receivers: Iterable[ClassRef | None]
+        self, scope: Scope, path: AccessPath, receivers: Collection[ClassRef | None]
     ) -> tuple[str, ...]:
+        if not receivers:
+            return ()
         found = (self._excluded(scope, path, cls) for cls in receivers if cls is not None)
         return tuple(sorted({cls.key for excluded in found for cls in excluded}))
 

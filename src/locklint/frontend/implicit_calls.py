@@ -93,6 +93,10 @@ BUILTINS: dict[str, tuple[str, ...]] = {
 """The special methods of its argument that a builtin runs."""
 
 
+MAY_RUN_OTHERS: frozenset[type] = frozenset((Assign, Call, Operate, Read))
+"""The classes of instructions of which some make implicit calls."""
+
+
 class ImplicitCalls:
     """Finder of the functions of the project that instructions of one function run implicitly."""
 
