@@ -86,7 +86,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     classes with finalizers that lead to objects that other code knows, too, ``processes`` what is
     known about processes, if some rule needs that. ``user_callbacks`` are those that keep callables
     which users of their classes pass, ``top_imports`` the modules that those modules
-    import at their top, by path, in which something is imported under a lock.
+    import at their top, by path, in which something is imported under a lock, ``thread_locals`` the
+    names of variables that hold what each thread has a value of its own of.
     """
 
     functions: Mapping[str, Function]
@@ -112,6 +113,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     shared_fields: frozenset[Field] = frozenset()
     user_callbacks: frozenset[Field] = frozenset()
     top_imports: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    thread_locals: frozenset[str] = frozenset()
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -121,7 +123,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def thread_tests(self) -> ThreadTests:
         """Return the tests of which thread runs a function."""
-        return ThreadTests(self.call_graph)
+        return ThreadTests(self.call_graph, self.thread_locals)
 
     @cached_property
     def shields(self) -> Shields:
@@ -240,8 +242,12 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     def is_of_one_thread(self, witnesses: Sequence[Witness]) -> bool:
         """Return whether a thread on the path of all witnesses certainly waits for itself.
 
-        Threads that begin half-way wait for each other, too.
+        Threads that begin half-way wait for each other, too. If tests of the thread decide on all
+        paths, it may be the same one each time.
         """
+        tests = self.thread_tests
+        if all(tests.decide_on(each.pair) or tests.guard(each.pair.function) for each in witnesses):
+            return True
         if not self.self_deadlocks:
             return False
         pairs = [witness.pair for witness in witnesses]

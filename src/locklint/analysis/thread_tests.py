@@ -1,7 +1,8 @@
 """Tests of which thread runs a function: what comes after them, only some threads do.
 
 ``if threading.current_thread() is self._thread``, ``if get_ident() != self._owner``, and a flag in
-a `threading.local`. Which threads pass such a test is known only when the program runs.
+a `threading.local` or a context variable. Which threads pass such a test is known only when the
+program runs.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from locklint.analysis.layout import layout_of
 from locklint.core.source import Span
 from locklint.dataflow.order import reached
 from locklint.ir.access_path import AccessPath, Field, Root
-from locklint.ir.cfg import Function, FunctionKind
+from locklint.ir.cfg import BasicBlock, Function, FunctionKind
 from locklint.ir.instruction import Assign, BlockId, Call, Constant, Read
+from locklint.ir.means import Use
 from locklint.ir.operands import condition_paths, operand_paths
 from locklint.ir.terminator import Branch, Return
-from locklint.models.events import TELLS_THREAD, THREAD_LOCAL
+from locklint.models.events import TELLS_THREAD, THREAD_LOCALS
 
 _DEPTH = 3
 """Through how many calls a test that a function makes for another one is followed."""
@@ -28,15 +30,22 @@ _DEPTH = 3
 _OWN = (Root.LOCAL, Root.TEMP)
 
 _Ways: TypeAlias = frozenset[tuple[BlockId, BlockId]]
+"""Branches, from a block to another one. A block and itself: all ways on without an exception."""
 
 
 class ThreadTests:
-    """A judge of places: whether a test of the thread that runs there decides that they run."""
+    """A judge of places: whether a test of the thread that runs there decides that they run.
 
-    def __init__(self, graph: CallGraph) -> None:
+    ``thread_locals`` are the names of variables and attributes of classes that hold what each
+    thread has a value of its own of.
+    """
+
+    def __init__(self, graph: CallGraph, thread_locals: frozenset[str] = frozenset()) -> None:
         self._graph = graph
+        self._thread_locals = thread_locals
         self._branches: dict[str, _Ways] = {}
         self._telling: dict[str, bool] = {}
+        self._refusing: dict[str, bool] = {}
         self._blocks: dict[tuple[str, BlockId], _Ways] = {}
 
     def decide(self, key: str, span: Span, since: Span | None = None) -> bool:
@@ -64,9 +73,43 @@ class ThreadTests:
         """Return the branches of such tests without which a place is not reached."""
         if not self._of(key):
             return frozenset()
-        places = {block.id for block in layout_of(self._graph.states[key]).at(span)}
-        every = [self._leading_to(key, block) for block in sorted(places)]
+        places = {block.id: block for block in layout_of(self._graph.states[key]).at(span)}
+        every = [
+            self._leading_to(key, each) | self._checks_in(key, block, span)
+            for each, block in sorted(places.items())
+        ]
         return frozenset.intersection(*every) if every else frozenset()
+
+    def _checks_in(self, key: str, block: BasicBlock, span: Span) -> _Ways:
+        """Return what stands for a check in a block that comes before a place in the same block."""
+        for each in block.instructions:
+            if each.span == span:
+                break
+            if isinstance(each, Call) and self._checks(key, each):
+                return frozenset(((block.id, block.id),))
+        return frozenset()
+
+    def _checks(self, key: str, call: Call) -> bool:
+        """Return whether a call returns only in some threads: in the others it raises."""
+        is_check = call.use is Use.DISCARDED
+        return is_check and any(self._refuses(each) for each in call.targets if each != key)
+
+    def _refuses(self, key: str) -> bool:
+        """Return whether tests of the thread that a function makes itself decide if it returns."""
+        known = self._refusing.get(key)
+        if known is None:
+            function = self._graph.states[key].function if key in self._graph.states else None
+            known = self._refusing[key] = function is not None and self._raises(key, function)
+        return known
+
+    def _raises(self, key: str, function: Function) -> bool:
+        ways = list(_branches(function, self._dependent(key, function)))
+        ends = [
+            block.id for block in function.blocks.values() if isinstance(block.terminator, Return)
+        ]
+        return bool(ways) and all(
+            any(self._is_led_to(function, end, frozenset((way,))) for way in ways) for end in ends
+        )
 
     def _leading_to(self, key: str, block: BlockId) -> _Ways:
         known = self._blocks.get((key, block))
@@ -83,9 +126,17 @@ class ThreadTests:
         if known is None:
             self._branches[key] = frozenset()  # For functions that call themselves.
             function = self._graph.function(key)
-            known = frozenset(_branches(function, self._dependent(key, function)))
-            self._branches[key] = known
+            ways = set(_branches(function, self._dependent(key, function)))
+            ways.update(self._after_checks(key, function))
+            known = self._branches[key] = frozenset(ways)
         return known
+
+    def _after_checks(self, key: str, function: Function) -> Iterator[tuple[BlockId, BlockId]]:
+        """Yield what stands for the way on from a block that calls what checks the thread."""
+        for block in function.blocks.values():
+            calls = [each for each in block.instructions if isinstance(each, Call)]
+            if any(self._checks(key, each) for each in calls):
+                yield block.id, block.id
 
     def _dependent(self, key: str, function: Function) -> set[AccessPath]:
         """Return the values of a function that are others in another thread."""
@@ -149,20 +200,24 @@ class ThreadTests:
     @staticmethod
     def _is_led_to(function: Function, block: BlockId, ways: _Ways) -> bool:
         """Return whether a block is reached only by way of some branches."""
-        return block not in reached(
-            function, (function.entry,), lambda here, to: (here.id, to) not in ways
-        )
+
+        def goes(here: BasicBlock, to: BlockId) -> bool:
+            if (here.id, to) in ways:
+                return False
+            return (here.id, here.id) not in ways or to not in here.successors()
+
+        return block not in reached(function, (function.entry,), goes)
 
     def _is_local(self, path: AccessPath) -> bool:
-        """Return whether a path is that of an attribute of a `threading.local`."""
+        """Return whether a path is that of an attribute or method of such an object."""
         return bool(self._locals) and any(
             name in self._locals for name in (path.root_name, *path.fields)
         )
 
     @cached_property
     def _locals(self) -> frozenset[Field]:
-        """The names of attributes and globals that are bound to a `threading.local`."""
-        found: set[Field] = set()
+        """The names of attributes and globals that are bound to what each thread has its own of."""
+        found: set[Field] = set(self._thread_locals)
         for states in self._graph.states.values():
             function = states.function
             if function.name != "__init__" and function.kind is not FunctionKind.MODULE:
@@ -173,7 +228,7 @@ class ThreadTests:
             made = {
                 each.result
                 for each in instructions
-                if isinstance(each, Call) and each.external == THREAD_LOCAL
+                if isinstance(each, Call) and each.external in THREAD_LOCALS
             }
             found |= {
                 each.target.last

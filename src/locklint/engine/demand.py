@@ -312,10 +312,13 @@ def waited_for(states: Mapping[str, LockStates]) -> set[str]:
 
 
 def tested_around_locks(states: Mapping[str, LockStates]) -> set[str]:
-    """Return the functions whose results are tested by functions that acquire a lock."""
+    """Return the functions whose results are tested by functions that acquire a lock.
+
+    With them come those that are called for no result: they may raise.
+    """
     found: set[str] = set()
     for one in states.values():
-        if one.calls and one.taken:
+        if one.calls:
             if "tested calls" not in one.derived:
                 one.derived["tested calls"] = _tested(one)
             found |= one.derived["tested calls"]
@@ -323,17 +326,18 @@ def tested_around_locks(states: Mapping[str, LockStates]) -> set[str]:
 
 
 def _tested(one: LockStates) -> set[str]:
-    """Return the functions whose results one tests."""
-    tested = {
-        path
+    """Return the functions whose results one tests, or that it calls for no result."""
+    branches = [
+        block.terminator
         for block in one.function.blocks.values()
-        if isinstance(block.terminator, Branch)
-        for path in condition_paths(block.terminator.condition)
-    }
+        if one.taken and isinstance(block.terminator, Branch)
+    ]
+    tested = {path for each in branches for path in condition_paths(each.condition)}
     return {
         called.target
         for called in one.calls
-        if called.call is not None and called.call.value in tested
+        if called.call is not None
+        and (called.call.use is Use.DISCARDED or called.call.value in tested)
     }
 
 

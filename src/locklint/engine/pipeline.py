@@ -346,6 +346,7 @@ def analyse(
         shared_fields=inputs.shared_fields(analysis.interrupting),
         user_callbacks=inputs.user_callbacks(),
         top_imports=inputs.top_imports(),
+        thread_locals=inputs.thread_locals(),
         declared_orders=orders,
     )
     indexes = [file.index for file in files.files.values()]

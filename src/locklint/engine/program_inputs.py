@@ -211,6 +211,13 @@ class ProgramInputs:
 
         return called_with_lock(self._resolver.inference)
 
+    def thread_locals(self) -> frozenset[str]:
+        """The names of variables that hold what each thread has a value of its own of."""
+        from locklint.frontend.thread_locals import thread_locals
+
+        files = [file.index for file in self._files.searched.values()]
+        return thread_locals(self._resolver.inference.project, files)
+
     def module_calls(self) -> frozenset[str]:
         """The functions that the code of their own module calls, by its bare names.
 

@@ -190,8 +190,17 @@ TELLS_THREAD = NAMES_THREAD | {
 NAMES_TELLING_THREAD = frozenset(name.rpartition(".")[2] for name in TELLS_THREAD)
 """The last names of these calls."""
 
-THREAD_LOCAL = "threading.local"
-"""The class whose attributes are others in each thread."""
+THREAD_LOCALS = frozenset(
+    (
+        "threading.local",
+        "_thread._local",
+        "asgiref.local.Local",
+        "contextvars.ContextVar",
+        "gevent.local.local",
+        "werkzeug.local.Local",
+    )
+)
+"""The classes whose values are others in each thread, or in each task."""
 
 GIVES_NEW = frozenset(
     (
