@@ -44,7 +44,12 @@ LINES = {
         "x = a[0]['k'][i][self.n][*]",
     ],
     "x = a[1:]": ["operate slice", "x = ?(a)"],
-    "x = f'{a.b!r:>{b}} {1}' 'c'": ["read a.b", "operate format", "x = ?(a.b, b)"],
+    "x = f'{a.b!r:>{b}} {1}' 'c'": [
+        "read a.b",
+        "operate format",
+        "operate format",
+        "x = ?(a.b, b)",
+    ],
     "x = 'a' 'b'": ["x = 'ab'"],
     "x = {1: a, **b}": ["x = dict(a, ?(b))"],
     "x = [*a, b]": ["operate iterate", "x = list(?(a), b)"],

@@ -284,8 +284,15 @@ class _Maker:
                 value = self.value(each.value)
                 spec = each.format_spec
                 inner = self.within(spec, spec.values) if isinstance(spec, ast.JoinedStr) else None
+                conversion = chr(each.conversion) if each.conversion > 0 else None
                 made.append(
-                    _make(cst.FormattedStringExpression, expression=value, format_spec=inner)
+                    _make(
+                        cst.FormattedStringExpression,
+                        expression=value,
+                        conversion=conversion,
+                        format_spec=inner,
+                        equal=None,
+                    )
                 )
         self._string = outer
         return made

@@ -41,10 +41,8 @@ from locklint.models.calls import (
     may_call_at_once,
     named_in,
 )
+from locklint.models.conversions import FORMAT, METHODS, conversions
 from locklint.models.registrations import FINALIZER
-
-FORMAT = ("__format__", "__str__", "__repr__")
-TEXT = ("__str__", "__repr__")
 
 OPERATORS: dict[str, tuple[str, ...]] = {
     "==": ("__eq__",),
@@ -146,9 +144,11 @@ class ImplicitCalls:
                 # The result of `__iter__` is mostly the object itself, if that has `__next__` too.
                 yield from self._special(span, path, ("__iter__",), _by("iterate"))
                 yield from self._special(span, path, ("__next__",), _by("iterate"))
-            case Operate(span=span, kind=OperateKind.FORMAT, operands=operands):
+            case Operate(span=span, kind=OperateKind.FORMAT, what=what, operands=operands):
                 for operand in operands:
-                    yield from self._special(span, operand, FORMAT, _by("format"))
+                    yield from self._special(
+                        span, operand, METHODS.get(what, FORMAT), _by("format")
+                    )
             case Operate(span=span, what=what, operands=(operand, *_)) if what in OPERATORS:
                 yield from self._special(span, operand, OPERATORS[what], _by(what))
             case Call(targets=targets, external=external) if self._immediate and (
@@ -201,10 +201,16 @@ class ImplicitCalls:
 
     def _logged(self, span: Span, arguments: tuple[CallArgument, ...]) -> Iterator[Call]:
         """Yield the calls made by formatting a log record: the texts of its values."""
+        letters: list[str] | None = None
         for argument in arguments:
-            if isinstance(argument.value, AccessPath) and not argument.star:
-                if argument.name is None:
-                    yield from self._special(span, argument.value, TEXT, BY_LOG)
+            letter = letters.pop(0) if letters else "s"
+            match argument.value:
+                case Constant(value=str() as message) if letters is None:
+                    letters = conversions(message) or []
+                case AccessPath() as path if argument.name is None and not argument.star:
+                    yield from self._special(span, path, METHODS.get(letter, ()), BY_LOG)
+                case _:
+                    pass
 
     def _run_inside(
         self, span: Span, path: AccessPath | None, what: Implicit, use: Use = Use.DISCARDED

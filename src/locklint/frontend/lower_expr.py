@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -321,19 +321,24 @@ def lower_formatted(
     low: Lowering, node: cst.FormattedString | cst.TemplatedString, use: Use, name: str | None
 ) -> Operand:
     """An f-string: its expressions, then the formatting. A t-string formats nothing."""
-    values = _formatted_values(low, node.parts)
-    if values and isinstance(node, cst.FormattedString):
-        low.emit(Operate(low.span(node), OperateKind.FORMAT, values=tuple(values)))
-    return Unknown(mentions(*values))
+    found = list(_formatted_values(low, node.parts))
+    if isinstance(node, cst.FormattedString):
+        # Each conversion runs another method of its values.
+        for conversion in dict.fromkeys(conversion for conversion, _ in found):
+            values = tuple([value for other, value in found if other == conversion])
+            low.emit(Operate(low.span(node), OperateKind.FORMAT, conversion, values=values))
+    return Unknown(mentions(*[value for _, value in found]))
 
 
-def _formatted_values(low: Lowering, parts: Sequence[cst.CSTNode]) -> list[Operand]:
-    values: list[Operand] = []
+def _formatted_values(low: Lowering, parts: Sequence[cst.CSTNode]) -> Iterator[tuple[str, Operand]]:
+    """Yield the letters of conversions, each with its value; without one, it is empty."""
     for part in parts:
         if isinstance(part, (cst.FormattedStringExpression, cst.TemplatedStringExpression)):
-            values.append(low.value(part.expression))
-            values += _formatted_values(low, part.format_spec or ())
-    return values
+            conversion = part.conversion or ""
+            if part.equal is not None and part.format_spec is None:
+                conversion = conversion or "r"
+            yield conversion, low.value(part.expression)
+            yield from _formatted_values(low, part.format_spec or ())
 
 
 def lower_concatenated(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from locklint.core.source import SourceFile
-from locklint.frontend.implicit_calls import BUILTINS, FORMAT, OPERATORS, TEXT
+from locklint.frontend.implicit_calls import BUILTINS, OPERATORS
 from locklint.frontend.parse import ParsedNode, parse_node
 from locklint.frontend.resolver import Asked, Callee, Question
 from locklint.frontend.static_resolver import StaticResolver
@@ -27,6 +27,7 @@ from locklint.ir.access_path import AccessPath, ResultField, Root
 from locklint.ir.event import EventKind
 from locklint.ir.means import Use
 from locklint.models.calls import LOGGING_METHODS
+from locklint.models.conversions import FORMAT, TEXT
 from locklint.models.events import event_of, event_of_method
 from locklint.models.registrations import FINALIZER
 
