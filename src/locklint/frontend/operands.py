@@ -176,8 +176,9 @@ class Operands:
         lock = self.lock(path.parent())
         if lock is None or path.name in lock.api.owned_attributes:
             return None
-        if path.name in WAKES and path.name not in LOCKING and self.callee(path).targets:
-            return None  # A subclass of the program has a method of its own in its place.
+        if path.name not in LOCKING and (path.name in WAKES or path.name in lock.api.waits):
+            if self.callee(path).targets:
+                return None  # A subclass of the program has a method of its own in its place.
         return (lock, path.name)
 
     def possible_methods(self, path: AccessPath | None) -> Iterator[LockRef]:
