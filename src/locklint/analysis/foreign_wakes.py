@@ -16,7 +16,8 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair, is_vague
 from locklint.analysis.events import LockStates, Manner
-from locklint.analysis.loop_threads import LoopThreads, ThreadEntry, call_at, calls_of
+from locklint.analysis.loop_threads import LoopThreads, ThreadEntry
+from locklint.analysis.one_worker import call_at, calls_of
 from locklint.core.diagnostic import Confidence, Severity
 from locklint.core.source import SourceFile, Span
 from locklint.dataflow.order import reached

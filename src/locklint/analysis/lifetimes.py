@@ -7,7 +7,17 @@ from locklint.dataflow.order import all_successors, instructions_after, reached
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
 from locklint.ir.context import Context
-from locklint.ir.instruction import Assign, BlockId, Call, Instruction, Operate, Spawn
+from locklint.ir.instruction import (
+    Assign,
+    BlockId,
+    Call,
+    Constant,
+    Enter,
+    Exit,
+    Instruction,
+    Operate,
+    Spawn,
+)
 from locklint.ir.means import OperateKind
 from locklint.ir.terminator import Branch
 
@@ -18,7 +28,8 @@ class Lifetimes:
     A thread runs from its ``start()`` to a ``join()`` without a timeout. If these are not known to
     belong to it, because it was put into a list, its construction is treated as the start, and a
     join of an unknown object as the join of all of those. So is a loop over such objects: there are
-    as many of them as there are threads.
+    as many of them as there are threads. What an executor runs ends with its ``with``, or with its
+    ``shutdown()``.
     """
 
     def __init__(self, function: Function) -> None:
@@ -27,6 +38,8 @@ class Lifetimes:
         self._names: dict[AccessPath, set[AccessPath]] = {}
         self._starts: dict[AccessPath, list[Span]] = {}
         self._joins: dict[AccessPath, list[Span]] = {}
+        self._submits: dict[Span, AccessPath] = {}
+        self._ends: dict[AccessPath, list[Span]] = {}
         for block in function.blocks.values():
             for instruction in block.instructions:
                 match instruction:
@@ -34,11 +47,18 @@ class Lifetimes:
                         self._spawns.setdefault(span, instruction)
                     case Assign(target=target, value=AccessPath() as value):
                         self._names.setdefault(value, set()).add(target)
+                    case Enter(context=AccessPath() as context, result=AccessPath() as result):
+                        self._names.setdefault(context, set()).add(result)
+                    case Exit(context=AccessPath() as context, span=span):
+                        self._ends.setdefault(context, []).append(span)
                     case Call(callee=AccessPath() as callee, span=span) if callee.fields:
                         if callee.name == "start" and not instruction.arguments:
                             self._starts.setdefault(callee.parent(), []).append(span)
                         elif callee.name == "join" and not instruction.arguments:
                             self._joins.setdefault(callee.parent(), []).append(span)
+                        elif callee.name == "shutdown" and not _goes_on(instruction):
+                            self._ends.setdefault(callee.parent(), []).append(span)
+                        self._submits.setdefault(span, callee.parent())
         named = {path for span in self._spawns for path in self._paths_of(span)}
         self._loose_joins = {
             span for path, spans in self._joins.items() if path not in named for span in spans
@@ -103,10 +123,25 @@ class Lifetimes:
                 work.extend(all_successors(blocks[block_id]))
         return bool(makers) and reached.isdisjoint(makers)
 
+    def _ends_of(self, spawn: Span) -> set[Span]:
+        """Return the places where the executor ends that runs what is made at ``spawn``."""
+        executor = self._submits.get(spawn)
+        if executor is None or self._spawns[spawn].context is not Context.EXECUTOR:
+            return set()
+        makers = [path for path, names in self._names.items() if executor in names]
+        found = {executor, *makers}.union(*map(self._names_of, makers))
+        return {
+            span
+            for path in found
+            for ends in (self._ends, self._joins)
+            for span in ends.get(path, ())
+        }
+
     def _paths_of(self, spawn: Span) -> set[AccessPath]:
         result = self._spawns[spawn].result
-        if result is None:
-            return set()
+        return set() if result is None else self._names_of(result)
+
+    def _names_of(self, result: AccessPath) -> set[AccessPath]:
         found = {result}
         work = [result]
         while work:
@@ -136,15 +171,25 @@ class Lifetimes:
         if spawn in starts or not joins:
             joins |= self._loose_joins
             loops = self._loops
+        ends = self._ends_of(spawn)
         after = instructions_after(
             self._function,
             lambda each: each.span in starts and isinstance(each, Call | Spawn),
             lambda each: (
                 (each.span in joins and isinstance(each, Call))
+                or (each.span in ends and isinstance(each, Call | Exit))
                 or (each.span in loops and _iterates(each))
             ),
         )
         return frozenset(each.span for each in after)
+
+
+def _goes_on(call: Call) -> bool:
+    """Return whether a call of `shutdown` does not wait."""
+    return any(
+        argument.name in ("wait", None) and argument.value == Constant(False)
+        for argument in call.arguments
+    )
 
 
 def _iterates(each: Instruction) -> bool:

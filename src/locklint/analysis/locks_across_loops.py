@@ -16,11 +16,11 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair, is_vague
 from locklint.analysis.events import Manner
 from locklint.analysis.lifetimes import Lifetimes
-from locklint.analysis.loop_threads import LoopThreads, ThreadEntry, call_at, calls_of
+from locklint.analysis.loop_threads import LoopThreads, ThreadEntry
+from locklint.analysis.one_worker import call_at, calls_of
 from locklint.analysis.threads import Threads
 from locklint.dataflow.order import loops
 from locklint.ir.access_path import AccessPath, Root, parted_global
-from locklint.ir.acquire_call import argument_value
 from locklint.ir.cfg import Function, FunctionKind
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Constant
@@ -28,7 +28,6 @@ from locklint.ir.lock import Exactness, LockRef, Mode
 from locklint.ir.means import Use
 from locklint.ir.operands import defined_path
 from locklint.models.events import NAMES_THREAD
-from locklint.models.spawns import POOL_SIZE, THREAD_POOL
 from locklint.models.stdlib_asyncio import OF_ASYNCIO
 
 _OLDER = (Root.SELF, Root.GLOBAL, Root.CLOSURE, Root.PARAMETER)
@@ -206,26 +205,9 @@ class _Finder:
 
     def _is_several(self, made: CriticalPair) -> bool:
         """Return whether several threads that are made at a place live at the same time."""
-        if self._is_awaited(made) or self._has_one_worker(made):
+        if self._is_awaited(made) or self._threads.one_worker.runs(made.function, made.span):
             return False
         return self._lifetimes(made.function).repeats(made.span)
-
-    def _has_one_worker(self, made: CriticalPair) -> bool:
-        """Return whether a function is given to a pool, and those of the file have one thread."""
-        call = call_at(self._graph.function(made.function), made.span)
-        if call is None or call.external is None or THREAD_POOL not in call.external:
-            return False
-        module = self._graph.function(made.function).module
-        makers = [
-            each
-            for states in self._graph.states.values()
-            if states.function.module == module
-            for each in calls_of(states.function)
-            if each.external is not None and each.external.endswith(THREAD_POOL)
-        ]
-        return bool(makers) and all(
-            argument_value(each, POOL_SIZE) == Constant(1) for each in makers
-        )
 
     def _is_in_turn(self, runner: CriticalPair) -> bool:
         """Return whether a lock of threads is held while a link runs its loop: one at a time."""

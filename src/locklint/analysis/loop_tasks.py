@@ -14,7 +14,7 @@ from typing import TypeAlias
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.events import Held, Manner, Taken
 from locklint.analysis.lock_name import lock_name
-from locklint.analysis.loop_threads import call_at, calls_of
+from locklint.analysis.one_worker import call_at, calls_of
 from locklint.analysis.threads import ThreadRoot, Threads
 from locklint.dataflow.order import all_successors, looping, predecessors
 from locklint.ir.access_path import Root, parted_closure

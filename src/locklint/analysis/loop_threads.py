@@ -8,12 +8,10 @@ import msgspec
 
 from locklint.analysis.call_graph import CallGraph, Edge
 from locklint.analysis.events import Manner
+from locklint.analysis.one_worker import call_at, calls_of
 from locklint.analysis.threads import ThreadRoot, Threads
-from locklint.core.source import Span
-from locklint.ir.cfg import Function
 from locklint.ir.context import Context
 from locklint.ir.event import Event, EventKind
-from locklint.ir.instruction import Call
 from locklint.models.events import NEW_LOOP, RUNS_NEW_LOOP
 from locklint.models.spawns import runs_elsewhere
 
@@ -125,16 +123,3 @@ class LoopThreads:
             for key in keys
             for each in calls_of(self._graph.function(key))
         )
-
-
-def calls_of(function: Function) -> Iterator[Call]:
-    """Yield the calls of a function."""
-    for block in function.blocks.values():
-        for each in block.instructions:
-            if isinstance(each, Call):
-                yield each
-
-
-def call_at(function: Function, span: Span) -> Call | None:
-    """Return the call of a function at a place, or None."""
-    return next((each for each in calls_of(function) if each.span == span), None)

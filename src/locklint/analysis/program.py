@@ -87,7 +87,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     known about processes, if some rule needs that. ``user_callbacks`` are those that keep callables
     which users of their classes pass, ``top_imports`` the modules that those modules
     import at their top, by path, in which something is imported under a lock, ``thread_locals`` the
-    names of variables that hold what each thread has a value of its own of.
+    names of variables that hold what each thread has a value of its own of, ``kept_executors``
+    the modules that keep executors, each with whether all of these have one worker.
     """
 
     functions: Mapping[str, Function]
@@ -114,6 +115,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     user_callbacks: frozenset[Field] = frozenset()
     top_imports: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     thread_locals: frozenset[str] = frozenset()
+    kept_executors: Mapping[str, bool] = msgspec.field(default_factory=dict)
 
     @cached_property
     def call_graph(self) -> CallGraph:
@@ -194,7 +196,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         """Return which functions may run at the same time."""
         # A process has locks of its own, and its first thread is like that of a program.
         alone = self.module_calls | self.spawned(is_process=True)
-        return Threads(self.call_graph, alone, self.unseen_callers)
+        return Threads(self.call_graph, alone, self.unseen_callers, self.kept_executors)
 
     @cached_property
     def lock_order(self) -> LockOrderGraph:

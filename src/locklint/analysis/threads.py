@@ -8,8 +8,9 @@ code that starts threads runs beside them only between their start and their joi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 import msgspec
 
@@ -17,6 +18,7 @@ from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.events import Manner
 from locklint.analysis.lifetimes import Lifetimes
 from locklint.analysis.lock_name import lock_name
+from locklint.analysis.one_worker import OneWorker
 from locklint.core.source import Span
 from locklint.dataflow.components import components
 from locklint.ir.access_path import AccessPath, Root
@@ -53,7 +55,8 @@ class Threads:
     """The roots of all functions of a program.
 
     ``module_calls`` are functions that the code of a module calls, whether that was lowered or not,
-    ``unseen_callers`` those that other code calls which was not lowered.
+    ``unseen_callers`` those that other code calls which was not lowered. ``kept_executors`` are the
+    modules that keep executors, each with whether all of these have one worker.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Threads:
         graph: CallGraph,
         module_calls: frozenset[str] = frozenset(),
         unseen_callers: frozenset[str] = frozenset(),
+        kept_executors: Mapping[str, bool] = MappingProxyType({}),
     ) -> None:
         self._graph = graph
         self._module_calls = module_calls
         self._unseen_callers = unseen_callers
         self._states = graph.states
+        self.one_worker = OneWorker(graph, kept_executors)
         self._lifetimes: dict[str, Lifetimes] = {}
         self._reach: dict[str, frozenset[str]] = {}
         self._roots = self._find_roots()
@@ -158,13 +163,15 @@ class Threads:
         self, left: ThreadRoot, one: str, at: Span, right: ThreadRoot, other: str, beside: Span
     ) -> bool:
         if left == right:
-            return left.several
+            return left.several and not self._is_in_turn(left)
         contexts = (left.context, right.context)
         if Context.TEST in contexts and not any(each.is_started for each in contexts):
             return False  # A test is the whole program, but for the threads that it starts.
         if Context.UNKNOWN in contexts:
             return True
         if left.context.is_started and right.context.is_started:
+            if self._is_in_turn(left) and self._is_in_turn(right):
+                return self._module_of(left) != self._module_of(right)
             if left.spawner != right.spawner or left.span is None or right.span is None:
                 return True
             return self._lifetimes_of(left.spawner).overlap(left.span, right.span)
@@ -173,6 +180,15 @@ class Threads:
         if left.context.is_started:
             return self._beside(left, other, beside)
         return self._beside(right, one, at)
+
+    def _is_in_turn(self, root: ThreadRoot) -> bool:
+        """Return whether an executor with one worker runs it."""
+        if root.context is not Context.EXECUTOR or root.span is None:
+            return False
+        return self.one_worker.runs(root.spawner, root.span)
+
+    def _module_of(self, root: ThreadRoot) -> str:
+        return self._states[root.spawner].function.module
 
     def lives_at(self, thread: ThreadRoot, key: str, place: Span) -> bool:
         """Return whether a thread that some function makes may live at a place of a function."""

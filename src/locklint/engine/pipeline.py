@@ -347,6 +347,7 @@ def analyse(
         user_callbacks=inputs.user_callbacks(),
         top_imports=inputs.top_imports(),
         thread_locals=inputs.thread_locals(),
+        kept_executors=inputs.kept_executors(),
         declared_orders=orders,
     )
     indexes = [file.index for file in files.files.values()]

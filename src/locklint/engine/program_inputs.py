@@ -213,10 +213,16 @@ class ProgramInputs:
 
     def thread_locals(self) -> frozenset[str]:
         """The names of variables that hold what each thread has a value of its own of."""
-        from locklint.frontend.thread_locals import thread_locals
+        from locklint.frontend.thread_objects import thread_locals
 
         files = [file.index for file in self._files.searched.values()]
         return thread_locals(self._resolver.inference.project, files)
+
+    def kept_executors(self) -> dict[str, bool]:
+        """The modules that keep executors, each with whether all of these have one worker."""
+        from locklint.frontend.thread_objects import kept_executors
+
+        return kept_executors(file.index for file in self._files.searched.values())
 
     def module_calls(self) -> frozenset[str]:
         """The functions that the code of their own module calls, by its bare names.

@@ -69,6 +69,9 @@ _EXECUTORS = (
 THREAD_POOL = "ThreadPoolExecutor"
 """The last name of the executors that run functions in threads."""
 
+RUNS_IN_EXECUTOR = ".run_in_executor"
+"""The end of the name of the method of a loop that gives a function to an executor."""
+
 POOL_SIZE = Argument("max_workers", 0)
 """The argument that says how many threads an executor has."""
 
