@@ -8,7 +8,7 @@ ends early closes one that only the loop knows. No `async for` closes its genera
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cached_property, partial
 
 import msgspec
@@ -398,10 +398,23 @@ class _Uses:
         return self._at(span, Consuming.FINISHES)
 
     @cached_property
-    def _run_at_once(self) -> frozenset[str]:
-        """The keys of the generator expressions that no code refers to after a call."""
+    def _run_at_once(self) -> Set[str]:
+        """The keys of the generator expressions that no code refers to after a call, or a loop.
+
+        A loop of a generator may be suspended.
+        """
         done = (Taking.ALL, Taking.SOME)
-        return frozenset(
+        module, _ = split_key(self._function.key)
+        operated = {
+            f"{module}:{value.qualname}"
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Operate)
+            and not (each.kind is OperateKind.ITERATE and self._function.is_generator)
+            for value in each.values
+            if isinstance(value, FunctionRef)
+        }
+        return operated | frozenset(
             key
             for call in _calls(self._function)
             for key in (
@@ -409,9 +422,10 @@ class _Uses:
                 *(
                     key
                     for argument in call.arguments
-                    if isinstance(argument.value, FunctionRef) and not call.targets
+                    if isinstance(argument.value, FunctionRef)
                     for key in argument.functions
-                    if taking(call.external, call.callee) in done
+                    if argument.star is not None
+                    or (not call.targets and taking(call.external, call.callee) in done)
                 ),
             )
         )
