@@ -309,6 +309,16 @@ class LockStates(msgspec.Struct):
         """Return whether the function is the end of a `with`, and releases what another takes."""
         return self.function.name in ("__exit__", "__aexit__") and bool(self.given)
 
+    @property
+    def suspends_with_lock(self) -> bool:
+        """Return whether it awaits while it holds a lock of threads or processes."""
+        return self.function.is_async and any(
+            held.blocks_threads
+            for each in self.events
+            if each.event.kind is EventKind.AWAIT
+            for held in each.held
+        )
+
     def released(self) -> dict[tuple[Mode, Acquisition], list[Given]]:
         """Return, for each acquisition, the releases of its level."""
         result: dict[tuple[Mode, Acquisition], list[Given]] = defaultdict(list)

@@ -214,10 +214,14 @@ class Interprocedural:
             )
         # Whether a coroutine suspends the caller is known only now.
         suspends = EventKind.AWAIT in self._wanted and self.functions[key].is_async
-        return _runs_body(self.functions[caller], key) or any(
-            called.target == key
-            and (states.ends_with or called.is_held_by_hand or (suspends and called.held))
-            for called in states.calls
+        return (
+            _runs_body(self.functions[caller], key)
+            or any(
+                called.target == key
+                and (states.ends_with or called.is_held_by_hand or (suspends and called.held))
+                for called in states.calls
+            )
+            or (suspends and states.suspends_with_lock)
         )
 
     def take_errors(self) -> list[tuple[Function, Exception]]:

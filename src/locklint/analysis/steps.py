@@ -237,8 +237,46 @@ class FunctionSteps:
         }
 
     def suspends(self, await_: Await) -> bool:
-        """Return whether an `await` may suspend by itself: the awaited coroutine is not known."""
-        return await_.value not in self._own_awaited
+        """Return whether an `await` may suspend by itself: the awaited coroutine is not known.
+
+        Objects of the program are asked for items, or entered and left, by functions that may not
+        suspend.
+        """
+        match await_.form:
+            case AwaitForm.FOR:
+                makers = self._makers_of_items.get(await_.value, ())
+                return not makers or not all(map(self._never_suspends, makers))
+            case AwaitForm.WITH:
+                manager = self._entered.get(await_.value)
+                if manager is None or not (manager.certain or manager.generator):
+                    return True
+                runs = [manager.generator] if manager.generator else [manager.enter, manager.exit]
+                return not all(key is not None and self._never_suspends(key) for key in runs)
+            case _:
+                return await_.value not in self._own_awaited
+
+    @cached_property
+    def _makers_of_items(self) -> dict[Operand, tuple[str, ...]]:
+        """The functions of the program that give the results of calls, by those."""
+        return {
+            each.result: each.targets
+            for block in self._function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Call) and each.result is not None
+        }
+
+    def _never_suspends(self, key: str) -> bool:
+        """Return whether a coroutine or asynchronous generator has no `await` of its own."""
+        found = self._lookup(key)
+        return (
+            found is not None
+            and found[0].is_async
+            and not any(
+                isinstance(each, Await)
+                for block in found[0].blocks.values()
+                for each in block.instructions
+            )
+        )
 
     def _find_own_awaited(self) -> Iterator[AccessPath]:
         """Find the results of awaited calls whose bodies are all known.

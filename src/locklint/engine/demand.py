@@ -15,7 +15,7 @@ from locklint.analysis.state_tests import CHANGING_METHODS
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Acquire, Release, TryAcquire
+from locklint.ir.instruction import Acquire, Enter, Release, TryAcquire
 from locklint.ir.means import Use
 from locklint.ir.operands import (
     bound_temporaries,
@@ -175,9 +175,19 @@ def entered_by(states: Mapping[str, LockStates]) -> set[str]:
 def awaited_under_lock(states: Mapping[str, LockStates]) -> set[str]:
     """Return the coroutines that are awaited while a lock of threads or processes is held.
 
-    Whether they suspend decides whether other tasks run meanwhile.
+    Whether they suspend decides whether other tasks run meanwhile. With them come the functions of
+    asynchronous context managers that are entered there.
     """
-    return {
+    entered = {
+        key
+        for one in states.values()
+        for block in (one.function.blocks.values() if one.suspends_with_lock else ())
+        for each in block.instructions
+        if isinstance(each, Enter) and each.is_async and each.manager is not None
+        for key in (each.manager.enter, each.manager.exit, each.manager.generator)
+        if key is not None
+    }
+    return entered | {
         called.target
         for one in states.values()
         if one.function.is_async
@@ -198,17 +208,7 @@ def awaiting(keys: Collection[str], states: Mapping[str, LockStates]) -> set[str
 
 def suspended_with_lock(states: Mapping[str, LockStates]) -> set[str]:
     """Return the coroutines that await while they hold a lock of threads or processes."""
-    return {
-        key
-        for key, one in states.items()
-        if one.function.is_async
-        if any(
-            held.blocks_threads
-            for each in one.events
-            if each.event.kind is EventKind.AWAIT
-            for held in each.held
-        )
-    }
+    return {key for key, one in states.items() if one.suspends_with_lock}
 
 
 def passing_on(keys: Collection[str], states: Mapping[str, LockStates]) -> set[str]:
