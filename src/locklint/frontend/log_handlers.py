@@ -27,7 +27,7 @@ from locklint.index.declarations import (
 )
 from locklint.ir.access_path import AccessPath
 from locklint.ir.hierarchy import LogHandlers
-from locklint.models.calls import ATTACHING
+from locklint.models.calls import ATTACHING, LISTENER
 from locklint.models.spawns import is_of_tests
 
 _EMITTING = ("emit", "format")
@@ -38,6 +38,8 @@ _QUEUES = "logging.handlers.QueueHandler"
 _ATTACHED = ("attached to loggers",)
 _ROOT = ""
 """The name of the root logger."""
+_OF_LISTENERS = ":listeners:"
+"""A name that no logger has, for handlers that run in the thread of a listener."""
 
 _ROOTS = ((NameType("logging"),), (NameType("logging.root"),))
 _ANY: frozenset[str | None] = frozenset([None])
@@ -169,6 +171,11 @@ class Attached:
                     for name in self._names(_receiver(callee), scope) if runs else ():
                         if name is not None:
                             by_logger.setdefault(name or _root(index), {}).update(runs)
+        for index, site in sites.named(LISTENER):
+            self._inference.begin()
+            scope = scope_of(index, site.function)
+            for value in site.call.arguments[1:] if not is_of_tests(index.module) else ():
+                handlers.setdefault(_OF_LISTENERS, {}).update(self._runs(value, scope, "emit"))
 
     def _find_closed(self) -> None:
         """Find the loggers whose records do not go to other loggers (`propagate = False`)."""

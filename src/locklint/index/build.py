@@ -41,7 +41,7 @@ from locklint.index.declarations import (
 from locklint.index.shared import import_target
 from locklint.index.type_comments import annotation_in
 from locklint.index.versions import version_test
-from locklint.models.calls import ATTACHING
+from locklint.models.calls import ATTACHING, LISTENER
 
 MAX_CALL_SITES = 30
 """The largest number of call sites of one name that are kept."""
@@ -180,7 +180,7 @@ class _Builder:
             name = pending.name
             root = pending.root()
             is_open = name not in names and root not in imported and not pending.is_of_element
-            if is_open and name not in ATTACHING:
+            if is_open and name not in ATTACHING and name != LISTENER:
                 if root in outside or not pending.passes_on():
                     continue
             if count.get(name, 0) >= MAX_CALL_SITES:

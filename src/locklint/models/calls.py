@@ -176,6 +176,9 @@ def runs_at_once(dotted: str) -> bool:
 ATTACHING = {"addHandler": "emit", "addFilter": "filter", "basicConfig": "emit"}
 """The functions that attach an object to a logger, with the method of it that the logger runs."""
 
+LISTENER = "QueueListener"
+"""The class whose thread runs the handlers that it is given: no logger does."""
+
 
 def is_logging(dotted: str) -> bool:
     """Return whether an external call hands a record to the handlers of a logger."""

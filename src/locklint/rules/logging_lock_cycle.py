@@ -62,9 +62,10 @@ def clear():
 
 A lock is reported once for each function that acquires it while a record is handled, at the
 logging call to which the shortest chain of calls leads. A handler that is attached nowhere in the
-program, or to a logger that is not known, is assumed to be attached to the logger. Handlers that
-override `handle` or `filter`, or add a filter to themselves, and handlers that only put records
-into a queue, are not reported. The levels of loggers and handlers are not looked at.
+program, or to a logger that is not known, is assumed to be attached to the logger, unless a
+`QueueListener` runs it. Handlers that override `handle` or `filter`, or add a filter to
+themselves, and handlers that only put records into a queue, are not reported. The levels of loggers
+and handlers are not looked at.
 
 ## References
 
