@@ -239,8 +239,8 @@ class FunctionSteps:
     def suspends(self, await_: Await) -> bool:
         """Return whether an `await` may suspend by itself: the awaited coroutine is not known.
 
-        Objects of the program are asked for items, or entered and left, by functions that may not
-        suspend.
+        An asynchronous context manager or generator of the program suspends only if its functions
+        do.
         """
         match await_.form:
             case AwaitForm.FOR:
