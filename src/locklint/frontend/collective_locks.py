@@ -53,13 +53,14 @@ _MOST_BLOCKS = 4
 class _Loop(msgspec.Struct, frozen=True):
     """A loop in which ``each`` acquires or releases an element of ``collection``.
 
-    ``body`` are its blocks. The loop ends before the instruction at ``place`` of the block
-    ``after``.
+    ``body`` are its blocks, ``head`` the one that ends it. The loop ends before the instruction at
+    ``place`` of the block ``after``.
     """
 
     collection: AccessPath
     each: Acquire | Release
     body: frozenset[BlockId]
+    head: BlockId
     after: BlockId
     place: int = 0
 
@@ -184,7 +185,7 @@ def _loop(function: Function, head: BasicBlock, branch: Branch) -> _Loop | None:
     collection = _collection(first.value, function)
     if found is None or collection is None:
         return None
-    return _Loop(collection, found, body, branch.otherwise)
+    return _Loop(collection, found, body, head.id, branch.otherwise)
 
 
 def _body(function: Function, head: BlockId, first: BlockId) -> frozenset[BlockId] | None:
@@ -276,7 +277,7 @@ def _acquire_of_all(
         return None
     each = acquires[0]
     acquire = Acquire(call.span, each.lock, each.how, each.mode, None, call)
-    return _Loop(collection, acquire, frozenset(), block.id, place + 1)
+    return _Loop(collection, acquire, frozenset(), block.id, block.id, place + 1)
 
 
 def _used_in_part(function: Function, loops: Sequence[_Loop]) -> Iterator[tuple[str, Field]]:
@@ -316,8 +317,20 @@ def _with_locks(function: Function, loops: Sequence[_Loop]) -> Function:
             identity=of_container(each.lock.identity),
             exactness=Exactness.PER_INSTANCE,
         )
-        after = blocks[loop.after]
-        before, behind = after.instructions[: loop.place], after.instructions[loop.place :]
         added: Instruction = replace(each, lock=lock)
+        head, after = blocks[loop.head], blocks[loop.after]
+        if loop.body and head.on_exception != after.on_exception:
+            # The loop is not part of the `try` that follows it.
+            between = BasicBlock(max(blocks) + 1, (added,), Jump(after.id), head.on_exception)
+            blocks[between.id] = between
+            blocks[head.id] = _ending_at(head, between.id)
+            continue
+        before, behind = after.instructions[: loop.place], after.instructions[loop.place :]
         blocks[after.id] = replace(after, instructions=(*before, added, *behind))
     return replace(function, blocks=blocks) if loops else function
+
+
+def _ending_at(head: BasicBlock, after: BlockId) -> BasicBlock:
+    """Return the first block of a loop that goes on at another block when it has ended."""
+    assert isinstance(head.terminator, Branch)
+    return replace(head, terminator=replace(head.terminator, otherwise=after))
