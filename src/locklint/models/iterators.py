@@ -30,6 +30,12 @@ _LATER = frozenset(
     for name in ("iter", "aiter", "enumerate", "map", "filter", "reversed", "zip")
 ) | {"heapq.merge"}
 _ALL = frozenset("array.array math.fsum math.prod statistics.fmean statistics.mean".split())
+_KEEPING = frozenset(
+    f"{container}.{method}"
+    for container in ("builtins.list", "builtins.set", "builtins.dict", "collections.deque")
+    for method in ("add", "append", "appendleft", "get", "insert", "pop", "setdefault")
+)
+"""The methods of containers that keep, or look for, what they are given."""
 _METHODS = frozenset(
     ("extend", "extendleft", "update", "join", "writelines", "writerows", "executemany")
 )
@@ -74,6 +80,8 @@ def taking(external: str | None, callee: AccessPath | None) -> Taking:
         return Taking.LATER
     if external in _SOME:
         return Taking.SOME
+    if external in _KEEPING:
+        return Taking.UNKNOWN
     if closes(external):
         return Taking.ALL
     if external in _ALL or (name in _METHODS and callee is not None and callee.fields):
