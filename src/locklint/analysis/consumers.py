@@ -35,7 +35,7 @@ from locklint.ir.instruction import (
     Operate,
     Yield,
 )
-from locklint.ir.means import BY_ITER, AwaitForm, OperateKind, Use
+from locklint.ir.means import BY_ITER, AwaitForm, Implicit, OperateKind, Use
 from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch, Return
 from locklint.models.iterators import Taking, closes, taking
@@ -224,6 +224,8 @@ class _Uses:
                     yield self._at(each.span, Consuming.KEEPS)
             case Assign(value=value) if _holds(value, path):
                 yield self._at(each.span, Consuming.KEEPS)
+            case Call(callee=None, implicit=Implicit()):
+                pass  # A generator expression, which has begun to iterate over it before.
             case Call(arguments=arguments, callee=callee):
                 if any(_holds(argument.value, path) for argument in arguments):
                     yield from self._passed(block, each, path, seen, is_kept=is_kept)

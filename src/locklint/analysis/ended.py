@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from locklint.analysis.binding import Binding
 from locklint.analysis.call_graph import CallGraph
 from locklint.core.source import Span
-from locklint.dataflow.order import all_successors, reached
+from locklint.dataflow.order import all_successors, blocks_of_loop_before, reached
 from locklint.ir.access_path import AccessPath, ElementField, Root
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import (
@@ -23,7 +23,10 @@ from locklint.ir.instruction import (
     BlockId,
     Call,
     Constant,
+    Enter,
+    Exit,
     Instruction,
+    Manager,
     Operand,
     Operate,
     Release,
@@ -43,6 +46,9 @@ from locklint.models.ends import (
     gives_ended,
     gives_ended_first,
 )
+from locklint.models.events import waits_for
+from locklint.models.pooled import RESULTS_OF_POOLS
+from locklint.models.spawns import RUN_BY_POOL
 
 _DEPTH = 4
 """Through how many variables, properties and containers a test is followed."""
@@ -87,6 +93,9 @@ class Ended:
             for index, each in enumerate(block.instructions)
             if each.span == wait and _awaited(each) is not None
         ]
+        # Where a function of a library waits for futures, these decide.
+        of_pools = [place for place in places if _is_of_pool(place[-1])]
+        places = of_pools or places
         return bool(places) and all(
             self._has_ended(facts, block, index, path, _takes(each), _DEPTH)
             for block, index, each in places
@@ -265,6 +274,10 @@ def _awaited(instruction: Instruction) -> AccessPath | None:
             return None
 
 
+def _is_of_pool(instruction: Instruction) -> bool:
+    return isinstance(instruction, Call) and instruction.external in RESULTS_OF_POOLS
+
+
 def _takes(instruction: Instruction) -> bool:
     """Return whether an instruction waits for an item of a queue."""
     callee = instruction.callee if isinstance(instruction, Call) else None
@@ -285,6 +298,7 @@ class _Facts:
         self.fills: dict[AccessPath, list[tuple[BasicBlock, int, AccessPath]]] = defaultdict(list)
         self.filters: list[AccessPath] = []
         self.given_ended: set[AccessPath] = set()
+        self._pools: dict[AccessPath, set[AccessPath]] = defaultdict(set)
         self._sources: dict[AccessPath, frozenset[AccessPath]] = {}
         self._told: dict[BlockId, list[tuple[int, AccessPath | None, bool]]] = defaultdict(list)
         conditions = [
@@ -309,6 +323,14 @@ class _Facts:
             case Assign(target=target, value=value):
                 self.bound[target].append((block, index, value))
                 told.append((index, target, False))
+                if value.__class__ is Unknown:
+                    self._note_comprehension(block, target)
+            case Enter(context=AccessPath() as context, result=AccessPath() as result):
+                self.bound[result].append((block, index, context))
+            case Exit(context=AccessPath() as context, manager=Manager(external=str() as external)):
+                if waits_for(f"{external}.__exit__"):
+                    told.append((index, context, True))
+                    self.tells = True
             case Acquire() | Release() | Wait():
                 told.append((index, None, False))  # Others may take what was there.
             case _:
@@ -340,6 +362,18 @@ class _Facts:
             self.fills[owner] += [(block, index, path) for path in arguments]
         elif name in ENDED_IF and call.use is Use.TESTED and call.result not in self._tested:
             self.filters.append(owner)
+
+    def _note_comprehension(self, block: BasicBlock, target: AccessPath) -> None:
+        """Note the pools that may run what a comprehension makes a collection of."""
+        for id_ in blocks_of_loop_before(self.function, block.id):
+            for each in self.function.blocks[id_].instructions:
+                match each:
+                    case Call(use=Use.PASSED, callee=AccessPath(fields=(*_, _)) as callee) if (
+                        callee.name in RUN_BY_POOL and not each.targets
+                    ):
+                        self._pools[target].add(callee.parent())
+                    case _:
+                        pass
 
     def last_in(self, block: BasicBlock, asked: _Asked, before: int) -> bool | None:
         """Return whether an object has ended by what a block does before an index, last of all.
@@ -385,10 +419,12 @@ class _Facts:
         """Return whether a block ends a loop that has waited for each item of a container."""
         if not any(map(asked.is_it, self._gone_through(block))):
             return False
+        # Another loop may have a variable of the same name.
+        turn = reached(self.function, [branch.then], lambda _, following: following != block.id)
         return any(
             has_ended and path is not None and any(each.id == branch.then for each, *_ in bound)
-            for told in self._told.values()
-            for _, path, has_ended in told
+            for id_ in turn
+            for _, path, has_ended in self._told[id_]
             for bound in (self.bound.get(path, ()) if path is not None else (),)
         )
 
@@ -441,6 +477,7 @@ class _Facts:
             yield path.parent()
         for *_, value in self.bound.get(path, ()):
             yield from operand_paths(value)
+        yield from self._pools.get(path, ())
         for call in self.calls.get(path, ()):
             if call.callee is not None and call.callee.fields:
                 yield call.callee.parent()

@@ -13,6 +13,7 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair
 from locklint.analysis.events import Held, LockStates, Manner, Occurrence, Taken
 from locklint.analysis.forks import Forks, Reach, ends_parent
+from locklint.analysis.loop_threads import call_at
 from locklint.analysis.self_deadlock import waits_for_itself
 from locklint.analysis.threads import ThreadRoot, Threads
 from locklint.core.diagnostic import Severity
@@ -26,6 +27,7 @@ from locklint.ir.instruction import Assign, BlockId, Call
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.terminator import Branch, Opaque, is_of_process
 from locklint.models.calls import ends_process
+from locklint.models.pooled import is_pooled
 from locklint.models.processes import PROCESS_START, is_lock_of_threads
 
 _MAKERS = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
@@ -288,8 +290,18 @@ class ForkFaults:
     def _takers_in_threads(self, lock: LockRef) -> Iterator[Thread]:
         for states, taken in self._graph.takers.get(lock.identity, ()):
             for root in sorted(self._threads.roots(states.function.key), key=str):
-                if root.context in _OF_THREADS:
+                if root.context in _OF_THREADS and not self._is_waited_for(root):
                     yield Thread(states, taken, root)
+
+    def _is_waited_for(self, root: ThreadRoot) -> bool:
+        """Return whether the code that lets a pool run a function goes through its results.
+
+        So the thread does not outlive the call, and only a third thread may fork beside it.
+        """
+        if root.spawner not in self._graph.states or root.span is None:
+            return False
+        call = call_at(self._graph.function(root.spawner), root.span)
+        return call is not None and call.external is not None and is_pooled(call.external)
 
     # -- objects that are used on in a child ------------------------------------------------
 

@@ -15,6 +15,7 @@ from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.last_sections import LastSections
 from locklint.analysis.lock_name import lock_name
+from locklint.analysis.loop_threads import call_at
 from locklint.analysis.thread_tests import ThreadTests
 from locklint.core.source import Span
 from locklint.ir.access_path import RESULT, AccessPath, ElementField, Field, ResultField, Root
@@ -24,6 +25,7 @@ from locklint.ir.instruction import Assign, Call, Enter, Spawn
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
 from locklint.ir.terminator import Branch, Opaque
 from locklint.models.events import PROCESS_JOIN
+from locklint.models.spawns import RUN_BY_POOL, RUNS_COROUTINE, is_of_processes
 
 _DEPTH = 4
 """Through how many variables and calls the object that is waited for is followed."""
@@ -69,7 +71,7 @@ def _awaited(
 ) -> Iterator[WaitingForHolder]:
     """The locks that are held in a wait and that what is waited for needs."""
     for key, spawn, is_named in places.awaited(pair):
-        for needs, lock, held in _needed(pair, key, spawn, composition):
+        for needs, lock, held in _needed(pair, key, spawn, places, composition):
             if last.tell(key, lock, pair):
                 continue
             if spawn is not None and (
@@ -94,10 +96,11 @@ def _needed(
     pair: CriticalPair,
     key: str,
     spawn: Edge | None,
+    places: _Places,
     composition: Composition,
 ) -> Iterator[tuple[CriticalPair, LockRef, Held]]:
     """The acquires of a function of a thread, its lock as the maker names it, and a held lock."""
-    is_process = pair.event.name == PROCESS_JOIN
+    is_process = pair.event.name == PROCESS_JOIN or places.runs_in_process(spawn)
     for needs in composition.pairs.get(key, ()):
         lock = needs.event.lock
         if needs.event.kind is not EventKind.ACQUIRE or lock is None or needs.is_concurrent:
@@ -164,6 +167,13 @@ class _Places:
                 if any(map(here.excludes, pair.state)) and self._is_fixed(here.path):
                     return True
         return False
+
+    def runs_in_process(self, spawn: Edge | None) -> bool:
+        """Return whether a pool of processes runs what is started there."""
+        if spawn is None:
+            return False
+        call = call_at(self._graph.function(spawn.caller), spawn.span)
+        return call is not None and call.external is not None and is_of_processes(call.external)
 
     def is_of_other(self, pair: CriticalPair, held: Held, spawn: Edge, lock: LockRef) -> bool:
         """Return whether a lock belongs to an object that the holder of the held one has.
@@ -311,8 +321,16 @@ class _Places:
                     case Spawn(span=span, result=AccessPath() as result) if span == edge.span:
                         paths.add(result)
                     case Call(span=span, callee=AccessPath() as callee) if span == edge.span:
-                        if callee.fields and callee.name == "submit":
+                        if callee.fields and callee.name in RUN_BY_POOL:
                             paths.add(callee.parent())
+                        if instruction.result is not None and instruction.targets:
+                            paths.add(instruction.result)  # A coroutine.
+                    case Call(external=external, result=AccessPath() as result) if (
+                        external == RUNS_COROUTINE and instruction.arguments
+                    ):
+                        value = instruction.arguments[0].value
+                        if isinstance(value, AccessPath):
+                            copies[value].add(result)
                     case Assign(target=target, value=AccessPath() as value):
                         copies[value].add(target)
                     case Enter(context=AccessPath() as context, result=AccessPath() as result):

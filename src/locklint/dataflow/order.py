@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 
 from locklint.dataflow.components import components
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import BlockId, Instruction
+from locklint.ir.terminator import Branch
 
 
 def all_successors(block: BasicBlock) -> tuple[BlockId, ...]:
@@ -138,3 +140,20 @@ def loops(function: Function) -> dict[BlockId, set[BlockId]]:
                 body = found.setdefault(head, {head})
                 body |= reaching({block} - body, {**before, head: ()}) & rank.keys()
     return dict(sorted(found.items(), key=lambda item: (len(item[1]), item[0])))
+
+
+def blocks_of_loop_before(function: Function, after: BlockId) -> set[BlockId]:
+    """The blocks of the loops, such as that of a comprehension, that go on at a block when done."""
+    found: set[BlockId] = set()
+    for head in function.blocks.values():
+        end = head.terminator
+        if isinstance(end, Branch) and end.otherwise == after:
+            outside = {head.id, after}
+            turn = reached(function, [end.then], partial(_stays, outside), BasicBlock.successors)
+            if any(head.id in function.blocks[each].successors() for each in turn):
+                found |= turn
+    return found
+
+
+def _stays(outside: Collection[BlockId], _: BasicBlock, following: BlockId) -> bool:
+    return following not in outside

@@ -15,11 +15,11 @@ from locklint.frontend.callbacks import written_callback
 from locklint.frontend.resolver import Question
 from locklint.index.declarations import FunctionDecl, ModuleIndex
 from locklint.ir.access_path import Root
-from locklint.ir.cfg import split_key
+from locklint.ir.cfg import outside_anonymous, split_key
 from locklint.ir.event import EventKind
 from locklint.ir.means import Use
 from locklint.models.calls import named_in
-from locklint.models.events import event_names, event_of, sought_in_callees
+from locklint.models.events import event_around, event_names, sought_in_callees
 
 if TYPE_CHECKING:
     from locklint.analysis.events import LockStates
@@ -160,7 +160,7 @@ class CallReach:
         module, qualname = split_key(key)
         index = self._project.by_key(module)
         # The text of a lambda is part of the function around it.
-        qualname = qualname.partition(".<lambda@")[0]
+        qualname = outside_anonymous(qualname)
         decl = index.functions.get(qualname) if index is not None else None
         if index is not None and decl is not None:
             yield from self._written_steps(index, decl)
@@ -205,7 +205,7 @@ class CallReach:
             return False
         if found.external is None:
             return use.name in self._names
-        event = event_of(found.external)
+        event = event_around(found.external)
         return event is not None and event.kind in self._sought
 
     def _calls_back(self, index: ModuleIndex, use: WrittenUse, found: Callee) -> bool:

@@ -11,7 +11,7 @@ from locklint.engine.demand import JudgedByRaising, holds_by_hand
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError
-from locklint.ir.cfg import Function, split_key
+from locklint.ir.cfg import Function, outside_anonymous, split_key
 from locklint.ir.event import ALL_EVENTS, EventKind
 from locklint.models.calls import DeclaredCalls
 
@@ -399,7 +399,7 @@ class SolvedFunctions:
             module, qualname = split_key(key)
             index = self.project.by_key(module)
             # A lambda is lowered with the function around it.
-            qualname = qualname.partition(".<lambda@")[0]
+            qualname = outside_anonymous(qualname)
             if index is None or qualname not in index.functions:
                 continue
             decl = index.functions[qualname]

@@ -18,6 +18,7 @@ from locklint.frontend.implicit_calls import MAY_RUN_OTHERS, ImplicitCalls
 from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Callee, Collection, Resolver
 from locklint.frontend.spawning import registrations, spawns
+from locklint.frontend.taken_iterators import with_taken_iterators
 from locklint.frontend.time_limits import is_scope, with_time_limits
 from locklint.index.build_lock_use import GIVES_ON
 from locklint.ir.access_path import AccessPath, Root
@@ -190,6 +191,7 @@ class EffectPass:
             enclosed=self._operands.enclosed,
             kept=tuple(each for kept in self._kept.values() for each in kept.items()),
         )
+        function = with_taken_iterators(function, self._operands.callee, self._implicit.calls_of)
         return with_time_limits(function) if has_limits else function
 
     # -- instructions -----------------------------------------------------------------------

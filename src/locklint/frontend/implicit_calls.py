@@ -155,7 +155,7 @@ class ImplicitCalls:
                 name := named_in(self._immediate, targets, external)
             ):
                 given = [argument for argument in instruction.arguments if not argument.star]
-                yield from self._calls_of(instruction, given, name)
+                yield from self.calls_of(instruction, given, name)
             case Call(span=span, external=None, callee=AccessPath() as path) if (
                 path.fields and path.name == RESUME and _passes_none(instruction)
             ):
@@ -170,7 +170,7 @@ class ImplicitCalls:
                     yield from self._called_at_once(instruction, external)
                 elif may_call_at_once(external):
                     # What it does to locks is not known to be done.
-                    for call in self._calls_of(instruction, list(arguments[:1]), external):
+                    for call in self.calls_of(instruction, list(arguments[:1]), external):
                         others = (*call.targets, *call.overrides)
                         yield replace(call, targets=(), overrides=others, certain=False)
                 names = BUILTINS.get(external)
@@ -229,9 +229,9 @@ class ImplicitCalls:
         given = [argument for argument in call.arguments if argument.name in CALLED]
         if position is not None and position < len(plain):
             given.append(plain[position])
-        yield from self._calls_of(call, given, external)
+        yield from self.calls_of(call, given, external)
 
-    def _calls_of(self, call: Call, given: list[CallArgument], caller: str) -> Iterator[Call]:
+    def calls_of(self, call: Call, given: list[CallArgument], caller: str) -> Iterator[Call]:
         """The calls of those arguments that are functions of the project."""
         what = _by(f"{caller.rpartition('.')[2]}()")
         for argument in given:

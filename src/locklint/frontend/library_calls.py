@@ -27,7 +27,7 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, Literal, Opaque, Ref, Value
 from locklint.models.plain_values import RESULTS
-from locklint.models.spawns import spawner
+from locklint.models.spawns import RUNS_COROUTINE, spawner
 
 _CONTAINERS = {
     "builtins.list": "list",
@@ -256,8 +256,12 @@ _HELPERS: dict[str, Callable[[LibraryCalls, CallValue, Scope], Types | None]] = 
 
 def _runs(dotted: str, call: CallValue | None, scope: Scope) -> tuple[Value, Scope] | tuple[()]:
     """Return the function that a thread or future made by a call will run, and its scope."""
-    known = spawner(dotted) if call is not None else None
-    if call is None or known is None:
+    if call is None:
+        return ()
+    if dotted == RUNS_COROUTINE and call.arguments and isinstance(call.arguments[0], CallValue):
+        return call.arguments[0].callee, scope
+    known = spawner(dotted)
+    if known is None:
         return ()
     target = argument_of(call, known.name or "", known.position)
     return () if target is None else (target, scope)

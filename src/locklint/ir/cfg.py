@@ -23,6 +23,11 @@ _KEY = re.compile(r"(.*?):((?:[^:@]|@(?:\d+:\d+>)?)*)", re.DOTALL)
 
 
 @lru_cache(maxsize=1 << 15)  # Needed again and again for the same functions.
+def outside_anonymous(qualname: str) -> str:
+    """Return the name of the function whose text contains a lambda or generator expression."""
+    return qualname.partition(".<lambda@")[0].partition(".<genexpr@")[0]
+
+
 def split_key(key: str) -> tuple[str, str]:
     """The key of a function's file and the function's qualified name there."""
     match = _KEY.fullmatch(key)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 EXPECTING_MANAGER = "pytest.raises"
 """The name used for all context managers that expect an exception in a test."""
 
-POSITIONS = {"reduce": 0, "sub": 1, "subn": 1, "run": 0}
+POSITIONS = {"filter": 0, "map": 0, "reduce": 0, "run": 0, "starmap": 0, "sub": 1, "subn": 1}
 """The positions of functions that a callee of one of these names calls before it returns."""
 
 CALLED = frozenset(("key", "repl", "function"))

@@ -11,12 +11,18 @@ from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import CallArgument, Constant, has_timeout
 from locklint.models.calls import is_logging
+from locklint.models.pooled import RESULT_OF_EACH, RESULT_OF_ITEM, is_pooled
 from locklint.models.processes import FORKS, PROCESS_START
 from locklint.models.transfers import LOCAL, REMOTE
 
 # A thread, future or executor is waited for; to leave the ``with`` of one waits too.
 _WAITS = ("join", "result", "exception", "shutdown", "__exit__")
-_WAITABLE = ("threading.Thread", "threading.Timer", "concurrent.futures.", "multiprocessing.dummy.")
+_WAITABLE = (
+    "threading.Thread",
+    "threading.Timer",
+    "concurrent.futures.",
+    "multiprocessing.dummy.Process",
+)
 _PROCESSES = ("multiprocessing.Process", "multiprocessing.process.", "multiprocessing.context.")
 
 PROCESS_JOIN = "process join"
@@ -24,6 +30,9 @@ PROCESS_JOIN = "process join"
 
 SLEEP = "time.sleep"
 """The call whose first argument says how long it blocks."""
+
+POOLED = "map"
+"""The name of the event that waits for a function that a pool of threads runs for items."""
 
 ADDS_CALLBACK = "Future.add_done_callback"
 """The name of the event that adds a callback to a future, which runs it if it is done."""
@@ -94,6 +103,14 @@ class CallEvent(msgspec.Struct, frozen=True):
 
 
 _JOINS = {method: CallEvent(EventKind.JOIN, method) for method in _WAITS}
+_JOINS_POOLED = {
+    RESULT_OF_ITEM: CallEvent(EventKind.JOIN, POOLED),
+    RESULT_OF_EACH: CallEvent(EventKind.JOIN, "result"),
+    **{
+        f"multiprocessing.pool.AsyncResult.{method}": CallEvent(EventKind.JOIN, "result")
+        for method in ("get", "wait")
+    },
+}
 _QUEUES = ("queue.Queue", "queue.SimpleQueue")
 _LISTENS = {
     "threading.Event.wait": CallEvent(EventKind.LISTEN, "wait"),
@@ -313,6 +330,8 @@ _NAMED = {
 def event_of(dotted: str) -> CallEvent | None:
     """Return what a call of an external name does; None for all that is of no concern to locks."""
     owner, _, method = dotted.rpartition(".")
+    if dotted in _JOINS_POOLED:
+        return _JOINS_POOLED[dotted]
     if method in _JOINS and owner.startswith(_WAITABLE):
         return _JOINS[method]
     if method == "join" and dotted.startswith(_PROCESSES):
@@ -322,6 +341,14 @@ def event_of(dotted: str) -> CallEvent | None:
     if dotted in _NAMED:
         return _NAMED[dotted]
     return _LOGS if is_logging(dotted) else None
+
+
+def event_around(dotted: str) -> CallEvent | None:
+    """Return what a function that calls an external name may do, as far as the name tells.
+
+    It goes through the results of a pool, or waits for some of its futures.
+    """
+    return _JOINS_POOLED[RESULT_OF_ITEM] if is_pooled(dotted) else event_of(dotted)
 
 
 def event_of_method(name: str) -> CallEvent | None:
@@ -341,7 +368,7 @@ def names_of_runners(text: str) -> frozenset[str]:
 
 def waits_for(dotted: str) -> bool:
     """Return whether an external name waits for the end of the thread or future that it is of."""
-    if dotted.rpartition(".")[2] not in _JOINS:
+    if dotted.rpartition(".")[2] not in _JOINS and dotted not in _JOINS_POOLED:
         return False
     event = event_of(dotted)
     return event is not None and event.kind is EventKind.JOIN

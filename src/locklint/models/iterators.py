@@ -29,6 +29,10 @@ _LATER = frozenset(
     f"builtins.{name}"
     for name in ("iter", "aiter", "enumerate", "map", "filter", "reversed", "zip")
 ) | {"heapq.merge"}
+CALLING = frozenset(("builtins.filter", "builtins.map", "itertools.starmap"))
+"""Functions that give an iterator which calls their first argument for each item."""
+
+_TAKES_FIRST = frozenset(("builtins.all", "builtins.any", "builtins.next"))
 _ALL = frozenset("array.array math.fsum math.prod statistics.fmean statistics.mean".split())
 _KEEPING = frozenset(
     f"{container}.{method}"
@@ -89,3 +93,11 @@ def taking(external: str | None, callee: AccessPath | None) -> Taking:
     if runs_at_once(external) or external.startswith("builtins."):
         return Taking.ALL
     return Taking.UNKNOWN
+
+
+def takes_at_once(external: str | None, callee: AccessPath | None) -> bool:
+    """Return whether a call certainly takes an item of an iterator that it is given."""
+    if external is None:
+        return taking(external, callee) is Taking.ALL
+    is_method = callee is not None and bool(callee.fields) and callee.name in _METHODS
+    return is_method or external in _TAKES_FIRST or external in _ALL or runs_at_once(external)

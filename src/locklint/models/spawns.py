@@ -59,6 +59,17 @@ _METHODS: dict[str, Spawner] = {
     "add_signal_handler": Spawner(Context.TASK, 1, rest=True),
 }
 
+# Their names are too common to decide where to look.
+_ITEM = Spawner(Context.EXECUTOR, 0, "func")
+_FOR_ITEMS: dict[str, Spawner] = {
+    "apply": _APPLY,
+    **dict.fromkeys(("imap", "imap_unordered", "map", "map_async", "starmap"), _ITEM),
+    "starmap_async": _ITEM,
+}
+
+RUN_BY_POOL = frozenset(("submit", "apply_async", *_FOR_ITEMS))
+"""The methods of pools of threads that let the pool run a function."""
+
 _EXECUTORS = (
     "concurrent.futures.",
     "multiprocessing.pool.ThreadPool",
@@ -74,6 +85,9 @@ RUNS_IN_EXECUTOR = ".run_in_executor"
 
 POOL_SIZE = Argument("max_workers", 0)
 """The argument that says how many threads an executor has."""
+
+RUNS_COROUTINE = "asyncio.run_coroutine_threadsafe"
+"""The call that lets the thread of an event loop run a coroutine, and gives a future."""
 
 STARTS_TASKS = frozenset(
     "as_completed call_later call_soon create_task ensure_future gather run_coroutine_threadsafe"
@@ -147,9 +161,16 @@ def spawner(dotted: str) -> Spawner | None:
     if known is not None:
         return known
     owner, _, method = dotted.rpartition(".")
-    if method in _METHODS and f"{owner}.".startswith(_EXECUTORS):
-        return _METHODS[method]
-    return None
+    if not f"{owner}.".startswith(_EXECUTORS):
+        return None
+    if method in _FOR_ITEMS and not is_of_processes(owner):
+        return _FOR_ITEMS[method]
+    return _METHODS.get(method)
+
+
+def is_of_processes(dotted: str) -> bool:
+    """Return whether what is given to a call runs in another process."""
+    return "ProcessPool" in dotted
 
 
 def runs_elsewhere(dotted: str) -> bool:
@@ -157,4 +178,4 @@ def runs_elsewhere(dotted: str) -> bool:
 
     A future of `run_coroutine_threadsafe` runs its callbacks in the loop.
     """
-    return "ProcessPool" in dotted or dotted.endswith(".add_done_callback")
+    return is_of_processes(dotted) or dotted.endswith(".add_done_callback")

@@ -110,7 +110,7 @@ from locklint.ir.access_path import Root
 from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import Assign, Spawn, Unknown
 from locklint.ir.lock import LockRole
-from locklint.models.events import POOL_TERMINATE, PROCESS_JOIN
+from locklint.models.events import POOL_TERMINATE, POOLED, PROCESS_JOIN
 from locklint.rule import Rule
 
 _WAITS = (EventKind.BLOCK, EventKind.JOIN, EventKind.LISTEN)
@@ -341,6 +341,8 @@ def _sections_with(
 
 def _described(event: Event) -> str:
     """Return, for example, ``"`jobs.get()` is called"``."""
+    if event.name == POOLED:
+        return "this waits for functions that a pool of threads runs"
     if event.name == "__exit__":
         return "the end of this `with` waits for an executor"
     owner = ""

@@ -61,7 +61,7 @@ class Ticker:
 
 A thread is known by the call that makes it, also in a list or dictionary, or by its class. An
 executor is known only if it is stored in a variable or an attribute that it is assigned to
-directly, and what `map` runs is not looked at. Waiting with a timeout is not reported, nor is an
+directly. Waiting with a timeout is not reported, nor is an
 event or a queue that is passed on. The finding is a warning if the lock stands for the locks of all
 instances of a class, if the thread is one of several, if the other thread acquires the lock only
 under conditions that are not understood, or for an event or a queue.
