@@ -299,7 +299,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def waiting_for_holders(self) -> tuple[WaitingForHolder, ...]:
         """Return the waits, with a lock held, for a thread that needs it."""
-        return tuple(waiting_for_holders(self.composition, self.call_graph, self.thread_tests))
+        return tuple(
+            waiting_for_holders(
+                self.composition, self.call_graph, self.thread_tests, self.back_references
+            )
+        )
 
     @cached_property
     def waiting_for_signals(self) -> tuple[WaitingForSignal, ...]:

@@ -210,13 +210,9 @@ def _held_by_the_maker(
     if event.kind is not EventKind.ACQUIRE or event.lock is None or pair.inner is None:
         return None
     path = event.lock.path
-    if len(path.fields) < 2 or not waits_for_itself(event.lock):
+    if not waits_for_itself(event.lock) or path.root is Root.PARAMETER:
         return None
-    owner = event.lock.identity.rpartition(".")[0]
-    holder = path.fields[-2]
-    if holder == TAKEN_FROM and len(path.fields) > 2:
-        holder = f"{path.fields[-3]}.{TAKEN_FROM}"
-    if (holder, owner) not in back_references or path.root is Root.PARAMETER:
+    if not leads_back(event.lock, back_references):
         return None
     for held in pair.held:
         own = held.lock.path
@@ -224,6 +220,17 @@ def _held_by_the_maker(
             if own.root is Root.SELF and held.mode is not Mode.SHARED:
                 return held
     return None
+
+
+def leads_back(lock: LockRef, back_references: frozenset[tuple[str, str]]) -> bool:
+    """Return whether a path to a lock goes back to the object that made the one before."""
+    fields = lock.path.fields
+    if len(fields) < 2:
+        return False
+    holder = fields[-2]
+    if holder == TAKEN_FROM and len(fields) > 2:
+        holder = f"{fields[-3]}.{TAKEN_FROM}"
+    return (holder, lock.identity.rpartition(".")[0]) in back_references
 
 
 def waits_for_itself(lock: LockRef) -> bool:

@@ -16,9 +16,18 @@ from locklint.analysis.events import Held, Manner
 from locklint.analysis.last_sections import LastSections
 from locklint.analysis.lock_name import lock_name
 from locklint.analysis.loop_threads import call_at
+from locklint.analysis.self_deadlock import leads_back
 from locklint.analysis.thread_tests import ThreadTests
 from locklint.core.source import Span
-from locklint.ir.access_path import RESULT, AccessPath, ElementField, Field, ResultField, Root
+from locklint.ir.access_path import (
+    RESULT,
+    TAKEN_FROM,
+    AccessPath,
+    ElementField,
+    Field,
+    ResultField,
+    Root,
+)
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign, Call, Enter, Spawn
@@ -46,10 +55,13 @@ class WaitingForHolder(msgspec.Struct, frozen=True, eq=False):
 
 
 def waiting_for_holders(
-    composition: Composition, graph: CallGraph, tests: ThreadTests
+    composition: Composition,
+    graph: CallGraph,
+    tests: ThreadTests,
+    back_references: frozenset[tuple[str, str]],
 ) -> Iterator[WaitingForHolder]:
     """Return all of them, one for each waiting place and lock, by function and place."""
-    places = _Places(graph)
+    places = _Places(graph, back_references)
     last = LastSections(composition, graph)
     for key in sorted(composition.pairs):
         found: dict[tuple[Span, str], WaitingForHolder] = {}
@@ -87,7 +99,8 @@ def _awaited(
                 if not is_known(lock) or lock_name(held.lock) != lock_name(lock):
                     continue
                 if not is_same and not places.is_of_holder(pair, held, needs):
-                    continue
+                    if spawn is None or not places.leads_back(pair, held, spawn, lock):
+                        continue
             proven = (is_same or (is_named and is_passed)) and _is_sure(pair, needs)
             yield WaitingForHolder(pair, held, spawn, needs, proven)
 
@@ -133,8 +146,9 @@ def _is_same(held: LockRef, lock: LockRef) -> bool:
 class _Places:
     """The places of threads, futures and executors, by a name that is valid across functions."""
 
-    def __init__(self, graph: CallGraph) -> None:
+    def __init__(self, graph: CallGraph, back_references: frozenset[tuple[str, str]]) -> None:
         self._graph = graph
+        self._back_references = back_references
         self._taken: dict[str, dict[AccessPath, set[AccessPath]]] = {}
         self._spawns: dict[str, list[Edge]] = defaultdict(list)
         for edges in graph.spawns.values():
@@ -264,6 +278,29 @@ class _Places:
             return not rest
         # A method, such as `pop`, leads no further.
         return sum(map(_is_kept, rest, (*rest[1:], None))) <= 1
+
+    def leads_back(self, pair: CriticalPair, held: Held, spawn: Edge, lock: LockRef) -> bool:
+        """Return whether an object that the holder keeps waits for a thread which needs its maker.
+
+        ``lock`` is what the thread acquires, as the object that makes it names it.
+        """
+        *_, last = pair.chain()
+        own, path, waited = held.lock.path, pair.event.path, last.event.path
+        if path is None or waited is None or not own.is_own_attribute or is_vague(lock):
+            return False
+        waiting, making = self._graph.function(last.function), self._graph.function(spawn.caller)
+        *_, path = self._origins(pair.function, path)
+        return (
+            waited.is_own_attribute
+            and waiting.class_key
+            == making.class_key
+            != self._graph.function(pair.function).class_key
+            and lock.path.root is Root.SELF
+            and sum(name != TAKEN_FROM for name in lock.path.fields) == 2
+            and leads_back(lock, self._back_references)
+            and path.starts_with(own.parent())
+            and sum(map(_is_kept, path.fields, (*path.fields[1:], None))) == 2
+        )
 
     def _is_of_thread(self, lock: LockRef, run: str, waiting: str) -> bool:
         """Return whether a lock is an attribute of a thread's own object, not passed to it."""
