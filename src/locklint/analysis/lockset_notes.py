@@ -128,7 +128,7 @@ def _closure(context: FunctionContext, disjunct: Disjunct) -> Closure:
 
 def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Event | None:
     """Return what a call is as an event. Return None if it is none."""
-    if call.kept_in is not None:
+    if call.kept_in is not None and call.external is None:
         # Calls of those functions that are known to be kept there are followed.
         is_plain = call.use is Use.DISCARDED and not call.targets
         kind = EventKind.CALLBACK if is_plain else EventKind.ANSWER
@@ -153,6 +153,8 @@ def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> E
         value = call.arguments[0].value if call.arguments else None
         path = value if isinstance(value, AccessPath) else None
     event = _event(context, called, path, call.lock, disjunct)
+    if event is not None and call.kept_in is not None:
+        return replace(event, path=call.kept_in)  # It is a future from a container.
     if event is None or not (call.awaited or needs):
         return event
     return replace(event, awaited=call.awaited, needs="" if needs is None else needs.root_name)

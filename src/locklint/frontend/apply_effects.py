@@ -69,7 +69,7 @@ from locklint.ir.terminator import (
     Truth,
 )
 from locklint.models.calls import EXPECTING_MANAGER, NOTHING_DECLARED, DeclaredCalls, named_in
-from locklint.models.events import WITH_TIMEOUT
+from locklint.models.events import WITH_TIMEOUT, completes_future
 from locklint.models.iterators import never_ends
 from locklint.models.processes import copied_arguments
 from locklint.models.spawns import spawner
@@ -378,8 +378,10 @@ class EffectPass:
         A result that is used otherwise than by binding that of one of several says that the call
         is no notification. Known functions are no callbacks.
         """
-        if path is None or callee.external is not None:
+        if path is None:
             return None
+        if callee.external is not None:
+            return self._future_kept_in(path, callee.external)
         is_one_of_several = not path.fields and is_of_loop(path, self._definitions)
         is_noted = call.use is Use.BOUND and is_one_of_several and bool(call.arguments)
         if call.use is not Use.DISCARDED and not is_noted:
@@ -389,6 +391,15 @@ class EffectPass:
         if path.is_parameter:
             return path if call.arguments else None  # `def locked(work)` is there to call that.
         return kept_in(path, self._definitions)
+
+    def _future_kept_in(self, path: AccessPath, external: str) -> AccessPath | None:
+        """Return the attribute in whose container a future is of which the callbacks are run."""
+        if not path.fields or not completes_future(external):
+            return None
+        future = path.parent()
+        if future.root is Root.SELF and len(future.fields) == 1:
+            return None  # The attribute is the future itself.
+        return kept_in(future, self._definitions)
 
     def _observed_in(
         self, call: Call, path: AccessPath | None, callee: Callee

@@ -226,13 +226,19 @@ def _is_known(cls: ClassRef, name: str) -> bool:
         return True
     # A value with another name may be known under that one.
     bindings = [each for decl in functions for each in decl.self_bindings.get(name, ())]
-    if any(not isinstance(each.value, CallValue | Literal) for each in bindings):
+    if not all(isinstance(value, CallValue | Literal) for value in _contents(bindings)):
         return True
     return any(
         _mentions(value, name)
         for site in cls.index.call_sites
         for value in (*site.call.arguments, *(passed for _, passed in site.call.keywords))
     ) or any(f".{name}.add_done_callback" in decl.callees for decl in functions)
+
+
+def _contents(bindings: Iterable[Binding]) -> Iterator[Value]:
+    """Yield what an attribute is bound to, or what the containers hold to which it is bound."""
+    for each in bindings:
+        yield from each.value.elements if isinstance(each.value, Items) else (each.value,)
 
 
 def _mentions(value: Value, name: str) -> bool:

@@ -343,6 +343,11 @@ def event_of(dotted: str) -> CallEvent | None:
     return _LOGS if is_logging(dotted) else None
 
 
+def completes_future(dotted: str) -> bool:
+    """Return whether a call ends a future, and so runs its callbacks."""
+    return dotted in _RESULTS and _RESULTS[dotted].name != ADDS_CALLBACK
+
+
 def event_around(dotted: str) -> CallEvent | None:
     """Return what a function that calls an external name may do, as far as the name tells.
 
