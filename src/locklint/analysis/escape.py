@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,7 +13,7 @@ from locklint.core.diagnostic import Severity
 from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors, reaching
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.cfg import Function
+from locklint.ir.cfg import Decorator, Function
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -28,7 +29,10 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import Exactness, LockRef, LockRole
 from locklint.ir.operands import terminator_paths, used_paths
-from locklint.ir.terminator import Terminator
+from locklint.ir.terminator import Return, Terminator
+
+_PLAIN_DECORATORS = frozenset(("classmethod", "override", "property", "staticmethod"))
+"""Decorators of functions that run on each call. Others may keep the first result."""
 
 _THREAD_STARTERS = ("threading.Thread", "threading.Timer")
 
@@ -42,6 +46,8 @@ class FreshLock(msgspec.Struct, frozen=True):
     message: str
     story: str
     severity: Severity = Severity.ERROR
+    maker: Function | None = None
+    """The function that makes it, where that is another one."""
 
 
 def fresh_locks(states: LockStates, functions: Mapping[str, Function]) -> list[FreshLock]:
@@ -53,7 +59,7 @@ def fresh_locks(states: LockStates, functions: Mapping[str, Function]) -> list[F
     if not states.names_locks or not _has_fresh_lock(function):
         return []
     found = {
-        **{fresh.used: fresh for fresh in _anonymous(function)},
+        **{fresh.used: fresh for fresh in _anonymous(function, functions)},
         **{fresh.used: fresh for fresh in _local(function, functions)},
     }
     return [found[span] for span in sorted(found)]
@@ -68,12 +74,13 @@ def _has_fresh_lock(function: Function) -> bool:
     )
 
 
-def _anonymous(function: Function) -> Iterator[FreshLock]:
+def _anonymous(function: Function, functions: Mapping[str, Function]) -> Iterator[FreshLock]:
     calls = {
-        instruction.result: instruction
+        place: instruction
         for block in function.blocks.values()
         for instruction in block.instructions
         if isinstance(instruction, Call)
+        for place in _places(instruction)
     }
     for block in function.blocks.values():
         for instruction in block.instructions:
@@ -81,19 +88,28 @@ def _anonymous(function: Function) -> Iterator[FreshLock]:
                 isinstance(instruction, Acquire)
                 and instruction.enter is not None
                 and instruction.lock.exactness is Exactness.FRESH
-                and instruction.lock.path.root is Root.TEMP
                 and not instruction.lock.kind.cross_process
-                and _makes(calls.get(instruction.lock.path), instruction.lock)
             ):
-                yield FreshLock(
-                    instruction.lock,
-                    instruction.span,
-                    instruction.span,
-                    f"`{with_word(instruction.lock)}` on a new `{instruction.lock.api.name}`,"
-                    f" which no other {user_word(instruction.lock)} shares",
-                    "",
-                    _severity(instruction.lock),
+                lock, span = instruction.lock, instruction.span
+                is_temporary = lock.path.root is Root.TEMP
+                call = calls.get(lock.path if is_temporary else (lock.path, span))
+                made = _made(call, lock, functions)
+                if made is None:
+                    continue
+                new = f"a new `{lock.api.name}`"
+                where = (
+                    f"on {new}, which" if made.maker is None else f"on {made.asked}: {new}, which"
                 )
+                message = f"`{with_word(lock)}` {where} no other {user_word(lock)} shares"
+                yield FreshLock(lock, made.span, span, message, "", _severity(lock), made.maker)
+
+
+def _places(call: Call) -> Iterator[AccessPath | tuple[AccessPath, Span]]:
+    """Yield by what an acquire names the result of a call; that of a property by its path."""
+    if call.implicit and call.callee is not None:
+        yield call.callee, call.span
+    if call.result is not None:
+        yield call.result
 
 
 def _local(function: Function, functions: Mapping[str, Function]) -> Iterator[FreshLock]:
@@ -138,17 +154,19 @@ def _local(function: Function, functions: Mapping[str, Function]) -> Iterator[Fr
         if own and not others and variable in released:
             first = min(own, key=lambda instruction: instruction.span)
             by_hand = {i.span for i in own if not (isinstance(i, Acquire) and i.enter)}
-            if first.lock.kind.cross_process or not _makes(calls[variable], first.lock):
+            new = _made(calls[variable], first.lock, functions)
+            if first.lock.kind.cross_process or new is None:
                 continue
             if len(by_hand) > 1 or first.lock.kind.role not in (LockRole.LOCK, LockRole.CONDITION):
                 continue
             yield FreshLock(
                 first.lock,
-                places[0][0],
+                new.span,
                 first.span,
                 f"`{variable}` is created in `{function.name}` and never leaves it, so no other"
                 f" {user_word(first.lock)} shares it",
                 "it is acquired here: each call has its own lock",
+                maker=new.maker,
             )
         elif not own and others:
             yield from _one_each(function, functions, variable, places[0], others)
@@ -216,9 +234,62 @@ def _severity(lock: LockRef) -> Severity:
     return Severity.WARNING if lock.kind.role is LockRole.SEMAPHORE else Severity.ERROR
 
 
-def _makes(call: Call | None, lock: LockRef) -> bool:
-    """Return whether the call is that of the lock's class, not of what may keep its results."""
-    return call is not None and not call.targets and call.external in lock.api.constructors
+class _New(NamedTuple):
+    """The call that makes a lock, in ``maker`` if that is not the function that acquires it.
+
+    ``asked`` is then the expression that returns it.
+    """
+
+    span: Span
+    maker: Function | None = None
+    asked: str = ""
+
+
+def _made(call: Call | None, lock: LockRef, functions: Mapping[str, Function]) -> _New | None:
+    """Return where the lock is made that a call gives, or None if the call may give another.
+
+    It is a call of the lock's class, or of a function that returns nothing but new ones.
+    """
+    if call is None or call.callee is None:
+        return None
+    if not call.targets:
+        return _New(call.span) if call.external in lock.api.constructors else None
+    maker = functions.get(call.targets[0])
+    if maker is None or len(call.targets) > 1 or call.overrides or not call.certain:
+        return None
+    if call.callee.root is Root.TEMP or not all(map(_is_plain, maker.decorators)):
+        return None
+    span = _returns_new(maker, lock)
+    asked = f"`{call.callee}`" if call.implicit else f"`{call.callee}()`"
+    return None if span is None else _New(span, maker, asked)
+
+
+def _is_plain(decorator: Decorator) -> bool:
+    return decorator.path is not None and decorator.path.name in _PLAIN_DECORATORS
+
+
+def _returns_new(maker: Function, lock: LockRef) -> Span | None:
+    """Return where a function makes the lock that it returns, for its caller alone."""
+    blocks = maker.blocks.values()
+    returned = [b.terminator.value for b in blocks if isinstance(b.terminator, Return)]
+    value = returned[0] if len(returned) == 1 else None
+    names = {value}
+    made: list[Span] = []
+    for each in reversed([each for block in blocks for each in block.instructions]):
+        match each:
+            case Call(result=result, external=external, targets=()) if result in names:
+                if external in lock.api.constructors:
+                    made.append(each.span)
+                    continue
+            case Assign(target=target, value=AccessPath() as source) if target in names:
+                if target.is_variable and target.root is Root.LOCAL:
+                    names.add(source)
+                    continue
+            case HandOver():
+                continue
+        if not names.isdisjoint(used_paths(each)):
+            return None
+    return made[0] if len(made) == 1 else None
 
 
 def _is_own(lock: LockRef) -> bool:

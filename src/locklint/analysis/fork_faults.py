@@ -13,7 +13,7 @@ from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import FEW_CALLS, CriticalPair
 from locklint.analysis.events import Held, LockStates, Manner, Occurrence, Taken
 from locklint.analysis.forks import Forks, Reach, ends_parent
-from locklint.analysis.loop_threads import call_at
+from locklint.analysis.one_worker import call_at
 from locklint.analysis.self_deadlock import waits_for_itself
 from locklint.analysis.threads import ThreadRoot, Threads
 from locklint.core.diagnostic import Severity

@@ -15,7 +15,7 @@ from locklint.analysis.critical_pair import CriticalPair, is_known, is_vague
 from locklint.analysis.events import Held, Manner
 from locklint.analysis.last_sections import LastSections
 from locklint.analysis.lock_name import lock_name
-from locklint.analysis.loop_threads import call_at
+from locklint.analysis.one_worker import call_at
 from locklint.analysis.self_deadlock import leads_back
 from locklint.analysis.thread_tests import ThreadTests
 from locklint.core.source import Span

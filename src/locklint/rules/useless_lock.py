@@ -1,7 +1,8 @@
 """## What it does
 
 Finds a lock that is created in the scope that uses it and that is never shared: `with Lock():`, a
-local variable that does not leave the function, or a new lock for each thread it is passed to.
+local variable that does not leave the function, a new lock that a method or property returns to
+each caller, or one for each thread it is passed to.
 
 ## Why is this bad?
 
@@ -63,10 +64,9 @@ def check(program: Program) -> Iterator[Diagnostic]:
     for states in program.solved:
         function = states.function
         for fresh in fresh_locks(states, program.functions):
-            steps = [
-                step(function, StepRole.MADE, fresh.made, "the lock is created here", fresh.lock)
-            ]
-            if fresh.used != fresh.made:
+            maker = fresh.maker or function
+            steps = [step(maker, StepRole.MADE, fresh.made, "the lock is created here", fresh.lock)]
+            if fresh.story and fresh.used != fresh.made:
                 steps.append(step(function, StepRole.ACQUIRE, fresh.used, fresh.story, fresh.lock))
             yield RULE.finding(
                 function,
