@@ -210,7 +210,7 @@ class Interprocedural:
         if not states.taken and not states.given:
             return (
                 Grade.POSSIBLE <= states.raises <= Grade.LIKELY
-                and self.summaries[key].raises_for_literals < states.raises
+                and self.summaries[key].raises_for_literals != states.raises
             )
         # Whether a coroutine suspends the caller is known only now.
         suspends = EventKind.AWAIT in self._wanted and self.functions[key].is_async
