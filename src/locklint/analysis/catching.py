@@ -28,13 +28,19 @@ _EXITS = frozenset({"SystemExit", "KeyboardInterrupt"})
 _ALIASES = {
     "EnvironmentError": "OSError",
     "IOError": "OSError",
+    "QueueEmpty": "Empty",
+    "QueueFull": "Full",
     "WindowsError": "OSError",
+    "asyncio.QueueEmpty": "Empty",
+    "asyncio.QueueFull": "Full",
+    "asyncio.queues.QueueEmpty": "Empty",
+    "asyncio.queues.QueueFull": "Full",
     "os.error": "OSError",
     "select.error": "OSError",
     "socket.error": "OSError",
     "socket.timeout": "TimeoutError",
 }
-"""Classes by the names that they had before Python 3.3, and 3.10."""
+"""Classes by other names: those before Python 3.3 and 3.10, and those of queues in asyncio."""
 
 
 def name_of(dotted: str) -> str:

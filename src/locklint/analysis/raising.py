@@ -34,7 +34,7 @@ from locklint.ir.instruction import (
     TryAcquire,
     Yield,
 )
-from locklint.ir.lock import LOCKING, Failure
+from locklint.ir.lock import LOCKING, Failure, LockRole
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.operands import defined_path, used_paths
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
@@ -80,6 +80,8 @@ Raises: TypeAlias = "Callable[[str, Call | None], Grade | None]"
 def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade:
     """Return how likely ``instruction`` is to raise; ``raises`` is for the program's functions."""
     if isinstance(instruction, Call):
+        if instruction.lock is not None and instruction.lock.kind.role is LockRole.QUEUE:
+            return _of_queue(instruction, function)
         return _call(instruction, raises)
     match instruction:
         case Assign(safe=True) | Read(safe=True) | Operate(safe=True):
@@ -167,6 +169,41 @@ def _call(call: Call, raises: Raises) -> Grade:
     # Others have chosen what a variable holds, and it may do anything.
     is_variable = call.callee is not None and call.callee.is_variable
     return Grade.LIKELY if is_variable else Grade.UNKNOWN
+
+
+def _of_queue(call: Call, function: Function) -> Grade:
+    """Return how likely a call of a method of a queue raises: an empty one has nothing to give.
+
+    It is assumed to have an item if the function looks. Queues seldom have a size.
+    """
+    if call.safe or call.callee is None or not gives_up_on_queue(call):
+        return Grade.NEVER
+    queue = call.callee.parent()
+    looks = any(
+        isinstance(each, Call)
+        and each.callee is not None
+        and each.callee.name in _TELLING_SIZE
+        and each.callee.parent() == queue
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
+    return Grade.POSSIBLE if looks else Grade.LIKELY
+
+
+def gives_up_on_queue(call: Call) -> bool:
+    """Return whether a call takes an item of a queue, and raises `Empty` if there is none."""
+    if call.callee is None or call.lock is None or call.lock.kind.role is not LockRole.QUEUE:
+        return False
+    if call.callee.name == "get":
+        values = [each.value for each in call.arguments]
+        return any(
+            not isinstance(value, Constant) or not (value.value is True or value.value is None)
+            for value in values
+        )
+    return call.callee.name == "get_nowait"
+
+
+_TELLING_SIZE = frozenset(("empty", "qsize"))
 
 
 def _of_targets(call: Call, raises: Raises) -> Grade:

@@ -17,7 +17,7 @@ from locklint.analysis.named_errors import (
     errors_of_call,
     makes_exception,
 )
-from locklint.analysis.raising import grade, passes_literals
+from locklint.analysis.raising import gives_up_on_queue, grade, passes_literals
 from locklint.analysis.summary import Lookup
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
@@ -411,6 +411,8 @@ class FunctionSteps:
 def _usually_raised(instruction: Instruction) -> str:
     """The class of what an instruction usually raises; empty where there is none."""
     match instruction:
+        case Call() if gives_up_on_queue(instruction):
+            return "Empty"
         case Call(callee=AccessPath() as callee, external=external):
             return usual_error(external, callee.name if callee.fields else "")
         case Exit(manager=manager) if manager is not None and manager.external is not None:
