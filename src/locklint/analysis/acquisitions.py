@@ -114,6 +114,14 @@ class Fate(msgspec.Struct):
         return not self.keys.isdisjoint(self.states.handed_over)
 
     @property
+    def is_left_by_handlers(self) -> bool:
+        """Return whether the function keeps the lock only where a handler ends it.
+
+        All other paths release the lock, and go on: the exception skips the release.
+        """
+        return not self.given_back and not layout_of(self.states).returns_after(self.span)
+
+    @property
     def release_spans(self) -> list[Span]:
         """Return the distinct places that release it, in source order."""
         return sorted({given.span for given in self.releases})

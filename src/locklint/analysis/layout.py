@@ -10,7 +10,7 @@ from locklint.core.source import Span
 from locklint.dataflow.order import all_successors, predecessors, reached, reverse_postorder
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import BlockId
-from locklint.ir.terminator import Raise
+from locklint.ir.terminator import Raise, Return
 
 
 class Layout:
@@ -65,6 +65,12 @@ class Layout:
     def after_own_raises(self) -> set[BlockId]:
         """The blocks that run where nothing fails but what the function raises itself."""
         return reached(self.function, (self.function.entry,), successors=_after_raise)
+
+    def returns_after(self, span: Span) -> bool:
+        """Return whether the function may return after a place without a handler being run."""
+        start = [block.id for block in self.at(span)]
+        after = reached(self.function, start, successors=_after_raise)
+        return any(isinstance(self.function.blocks[each].terminator, Return) for each in after)
 
     @cached_property
     def before(self) -> dict[BlockId, set[BlockId]]:

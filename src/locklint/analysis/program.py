@@ -476,7 +476,9 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             return False
         if not fate.given_back and all(given.exception is not None for given in fate.releases):
             return False
-        if result_tells(fate) or fate.is_handed_on or is_guarded_release(fate):
+        if fate.is_handed_on or is_guarded_release(fate):
+            return False
+        if result_tells(fate) and not fate.is_left_by_handlers:
             return False
         if fate.lock.kind.role is LockRole.SEMAPHORE and fate.lock.path.root is Root.PARAMETER:
             return False  # The caller has the semaphore, too, and may count what this takes.

@@ -48,7 +48,8 @@ def take(name):
 No finding if the result tells the caller that the lock is held, or if another function releases the
 same lock without having acquired it: such functions are assumed to be a pair. The finding is a
 warning, which names the place, if such a function first tests whether the lock is held, or if a
-function of the same file releases an unknown object of the same name.
+function of the same file releases an unknown object of the same name. It is a warning, too, if the
+function returns only from a loop that a handler ends.
 
 ## References
 
@@ -97,7 +98,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 steps.append(
                     step(other.function, StepRole.RELEASE, other.span, "unless this releases it")
                 )
-            severity = fate.severity(proven=other is None)
+            severity = fate.severity(proven=other is None and bool(fate.given_back))
             yield RULE.finding(
                 function,
                 fate.span,
