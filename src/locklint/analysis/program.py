@@ -446,7 +446,11 @@ class Program(msgspec.Struct, frozen=True, dict=True):
         """Return the waits on conditions with another lock held."""
         return tuple(
             waits_with_locks(
-                self.composition, self.call_graph, self.threads, self.released_elsewhere
+                self.composition,
+                self.call_graph,
+                self.threads,
+                self.released_elsewhere,
+                self.sources,
             )
         )
 

@@ -10,13 +10,15 @@ import msgspec
 from locklint.analysis.call_graph import CallGraph
 from locklint.analysis.composition import Composition
 from locklint.analysis.critical_pair import CriticalPair
-from locklint.analysis.events import Held
+from locklint.analysis.events import Held, Manner
+from locklint.analysis.lock_name import lock_name
+from locklint.analysis.mentions import mentions
 from locklint.analysis.released_elsewhere import ReleasedElsewhere
 from locklint.analysis.signals import Signal, needed, needs
 from locklint.analysis.threads import Threads
 from locklint.core.diagnostic import Confidence, Severity
-from locklint.core.source import Span
-from locklint.ir.access_path import AccessPath
+from locklint.core.source import SourceFile, Span
+from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Notify
 from locklint.ir.lock import Exactness, LockRef, LockRole, Mode
@@ -27,7 +29,8 @@ _KNOWN = (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.FRESH)
 class WaitWithLock(msgspec.Struct, frozen=True, eq=False):
     """``pair`` waits with ``held`` held; ``signal`` is a notification that needs it, if one does.
 
-    ``is_needed``: all notifications need it, as far as the program is known.
+    It may be the call that leads to one. ``is_needed``: all notifications need it, as far as the
+    program is known.
     """
 
     pair: CriticalPair
@@ -48,6 +51,7 @@ def waits_with_locks(
     graph: CallGraph,
     threads: Threads,
     elsewhere: ReleasedElsewhere,
+    sources: Mapping[str, SourceFile],
 ) -> Iterator[WaitWithLock]:
     """Yield one for each waiting place, by function and place."""
     signals: Mapping[str, Sequence[tuple[LockRef, Signal]]] | None = None
@@ -75,14 +79,14 @@ def waits_with_locks(
                 if condition.may_wake(lock) and signal.function not in own
             ]
             needing = [each for each in found if needs(each, held, lock)]
+            is_needed = len(needing) == len(found) and not elsewhere.is_passed_on(lock)
+            if not needing:
+                outer = _all_in_callers(found, held, lock, composition, graph, sources)
+                needing = [each for each in outer if each.function not in own]
+                is_needed = False
             if not needing and pair.inner is not None:
                 continue  # To acquire a lock of the program's own is such a wait.
-            yield WaitWithLock(
-                pair,
-                held,
-                needing[0] if needing else None,
-                len(needing) == len(found) and not elsewhere.is_passed_on(lock),
-            )
+            yield WaitWithLock(pair, held, needing[0] if needing else None, is_needed)
 
 
 def _counts(held: Held) -> bool:
@@ -109,3 +113,57 @@ def _signals(graph: CallGraph, threads: Threads) -> Mapping[str, Sequence[tuple[
                     (lock, Signal(key, used.span, method, lock.path, names, held)),
                 )
     return {identity: list(signals.values()) for identity, signals in found.items()}
+
+
+def _all_in_callers(
+    signals: Sequence[Signal],
+    held: Held,
+    waited: LockRef,
+    composition: Composition,
+    graph: CallGraph,
+    sources: Mapping[str, SourceFile],
+) -> list[Signal]:
+    """Return the calls that lead to notifications, if all that are written have the held lock.
+
+    The notifying method is that of another object, which the holder of the lock keeps.
+    """
+    found: list[Signal] = []
+    for signal in signals:
+        edges = graph.callers.get(signal.function, ())
+        name = graph.function(signal.function).name
+        if not edges or not _are_all_calls(name, len({(e.caller, e.span) for e in edges}), sources):
+            return []
+        for edge in edges:
+            states = graph.states[edge.caller]
+            used = next(u for u in graph.states[signal.function].used if u.span == signal.span)
+            lock = composition.as_called(edge, used.lock)
+            if lock is None or edge.manner is not Manner.DIRECT:
+                return []
+            locks = needed(states, edge.held, ())
+            outer = Signal(edge.caller, edge.span, signal.name, lock.path, locks, frozenset(locks))
+            if not _is_same(outer, held.lock, waited):
+                return []
+            found.append(outer)
+    return found
+
+
+def _are_all_calls(name: str, known: int, sources: Mapping[str, SourceFile]) -> bool:
+    """Return whether a method is only mentioned where it is called, in so many places."""
+    calls = 0
+    for source in sources.values():
+        for each in mentions(name, source.text):
+            if not each.is_called or each.member:
+                return False
+            calls += bool(each.owner)
+    return calls == known
+
+
+def _is_same(signal: Signal, lock: LockRef, waited: LockRef) -> bool:
+    """Return whether a signal needs the held lock, and its condition is the one that is waited for.
+
+    Both functions are methods of the object that has the lock, and that leads to the condition.
+    """
+    if signal.path != waited.path or lock.exactness is not Exactness.PER_INSTANCE:
+        return False
+    is_own = lock.path.root is Root.SELF and waited.path.root is Root.SELF
+    return is_own and signal.needs.get(lock_name(lock)) == lock.path

@@ -58,7 +58,8 @@ class Buffer:
 
 ## Known limits
 
-It is an error if each notification of the condition needs the lock, and a warning if some do.
+It is an error if each notification of the condition needs the lock, and a warning if some do, or
+if all callers hold it of the methods of another object that notify.
 Otherwise the lock may be one that only those who wait acquire: then it is info, and reported only
 if the function that holds the lock waits itself. A wait with a timeout is not reported.
 
