@@ -32,11 +32,13 @@ from locklint.ir.instruction import (
     Constant,
     Instruction,
     Release,
+    Spawn,
     TryAcquire,
 )
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.registration import Entry
 from locklint.models.processes import is_lock_of_threads
+from locklint.models.spawns import DAEMON
 
 _BLOCKING = (EventKind.BLOCK, EventKind.JOIN, EventKind.LISTEN, EventKind.PARK)
 _TRUE = Constant(True)
@@ -153,6 +155,14 @@ class Exits:
         if _sets_daemon(maker, names):
             return True
         # A class of threads may say so itself.
+        if any(
+            isinstance(each, Spawn) and each.span == span and each.is_daemon
+            for each in _instructions(maker)
+        ):
+            return not any(
+                isinstance(each, Assign) and each.target.fields and each.target.last == DAEMON
+                for each in _instructions(maker)
+            )
         owner = self._graph.function(root.function).class_key
         constructor = self._graph.states.get(f"{owner}.__init__")
         if constructor is None or not any(each.constructs == owner for each in made):
@@ -250,7 +260,7 @@ def _endless_loop(function: Function, taken: Taken) -> Span | None:
 
 
 def _makes_daemon(call: Call) -> bool:
-    return any(each.name == "daemon" and each.value == _TRUE for each in call.arguments)
+    return any(each.name == DAEMON and each.value == _TRUE for each in call.arguments)
 
 
 def _sets_daemon(function: Function, made: set[AccessPath]) -> bool:
@@ -264,7 +274,7 @@ def _sets_daemon(function: Function, made: set[AccessPath]) -> bool:
         match each:
             case Assign(target=target, value=value) if target.fields and value == _TRUE:
                 owner = target.parent()
-                if target.last == "daemon" and (owner.root_name, owner.fields) in plain:
+                if target.last == DAEMON and (owner.root_name, owner.fields) in plain:
                     return True
             case Call(callee=AccessPath() as callee, arguments=(first, *_)) if callee.fields:
                 owner = callee.parent()

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from locklint.engine.follow_calls import lower_up_to_locks
-from locklint.engine.function_search import calling, names_of_threads
+from locklint.engine.function_search import calling, classes_below, found_in, names_of_threads
 from locklint.engine.solved_functions import SolvedFunctions
-from locklint.index.declarations import Ref
 from locklint.ir.cfg import Function, split_key
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Call, Instruction, Spawn
@@ -27,8 +26,8 @@ def follow_processes(solved: SolvedFunctions) -> Processes:
     states = solved.states
     if EventKind.FORK not in solved.wanted or not any(e.taken for e in states.values()):
         return Processes()
-    classes = _classes_of_processes(solved)
-    code = calling(solved, lambda text: names_about_processes(text) | _found_in(text, classes))
+    classes = classes_below(solved, PROCESS_MAKERS)
+    code = calling(solved, lambda text: names_about_processes(text) | found_in(text, classes))
     solved.add(solved.new(code))
     found = _processes((*solved.functions.values(), *code))
     runs = solved.resolver.dispatch.run_in_processes(classes) if classes else frozenset[str]()
@@ -38,25 +37,6 @@ def follow_processes(solved: SolvedFunctions) -> Processes:
     known = replace(found, forking=found.forking | runs, runs=runs)
     lower_up_to_locks(solved, known.forking)
     return known
-
-
-def _classes_of_processes(solved: SolvedFunctions) -> frozenset[str]:
-    """Return the names of classes that may descend from one of processes."""
-    found: set[str] = set(PROCESS_MAKERS)
-    known = 0
-    while known < len(found):
-        known = len(found)
-        for file in solved.files.searched.values():
-            for decl in file.index.classes.values():
-                bases = [base for base in decl.bases if isinstance(base, Ref)]
-                if any(base.names[-1] in found for base in bases):
-                    found.add(decl.name)
-    return frozenset(found - PROCESS_MAKERS)
-
-
-def _found_in(text: str, names: frozenset[str]) -> frozenset[str]:
-    """Return those of some names that a text contains."""
-    return frozenset([name for name in names if name in text])
 
 
 def _processes(functions: Iterable[Function]) -> Processes:

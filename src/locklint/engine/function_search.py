@@ -186,3 +186,22 @@ def calling(solved: SolvedFunctions, names_in: Callable[[str], frozenset[str]]) 
 def names_of_threads(text: str) -> frozenset[str]:
     """Return the last names of calls that may start threads in a file of that text."""
     return THREAD_MAKERS | SETTERS_OF_THREADS if "threading" in text else frozenset()
+
+
+def found_in(text: str, names: frozenset[str]) -> frozenset[str]:
+    """Return those of some names that a text contains."""
+    return frozenset([name for name in names if name in text])
+
+
+def classes_below(solved: SolvedFunctions, bases: frozenset[str]) -> frozenset[str]:
+    """Return the names of classes that may descend from one of some names."""
+    found: set[str] = set(bases)
+    known = 0
+    while known < len(found):
+        known = len(found)
+        for file in solved.files.searched.values():
+            for decl in file.index.classes.values():
+                above = [base for base in decl.bases if isinstance(base, Ref)]
+                if any(base.names[-1] in found for base in above):
+                    found.add(decl.name)
+    return frozenset(found - bases)

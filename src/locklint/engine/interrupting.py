@@ -8,7 +8,7 @@ from locklint.analysis.events import Manner
 from locklint.engine.demand import reached
 from locklint.engine.event_loops import wakes_or_runs_loop
 from locklint.engine.follow_calls import lower_up_to_locks
-from locklint.engine.function_search import calling, names_of_threads
+from locklint.engine.function_search import calling, classes_below, found_in, names_of_threads
 from locklint.engine.solved_functions import SolvedFunctions
 from locklint.index.declarations import ModuleIndex, Ref
 from locklint.ir.cfg import Function, FunctionKind, split_key
@@ -16,7 +16,9 @@ from locklint.ir.context import Context
 from locklint.ir.event import EventKind
 from locklint.ir.registration import Entry
 from locklint.models.registrations import FINALIZER, registering_names, registrars
-from locklint.models.spawns import DRIVERS
+from locklint.models.spawns import DRIVERS, THREAD_CLASSES
+
+_CLASSES_OF_THREADS = frozenset(name.rpartition(".")[2] for name in THREAD_CLASSES)
 
 
 def finalizers(index: ModuleIndex) -> Iterator[Entry]:
@@ -71,7 +73,9 @@ def follow_interruptions(solved: SolvedFunctions) -> tuple[Entry, ...]:
     for function in solved.functions.values():
         found |= dict.fromkeys(entries(function))
     if any(each.context is Context.ATEXIT for each in found):
-        solved.add(solved.new(calling(solved, names_of_threads)))
+        classes = classes_below(solved, _CLASSES_OF_THREADS)
+        starts = calling(solved, lambda text: names_of_threads(text) | found_in(text, classes))
+        solved.add(solved.new(starts))
         makers = {f"{key.removesuffix('.run')}.__init__" for key in _run_methods(solved)}
         solved.add(solved.on_demand(sorted(makers - solved.functions.keys()), None))
     lower_up_to_locks(solved, {each.function for each in found})

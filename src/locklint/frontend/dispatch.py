@@ -39,7 +39,7 @@ from locklint.frontend.value_types import (
 from locklint.index.declarations import CallValue, FunctionDecl, Literal, Ref, Value
 from locklint.ir.access_path import AccessPath, ResultField, Root
 from locklint.models.registrations import FINALIZER
-from locklint.models.spawns import PROCESS_CLASSES, THREAD_CLASSES
+from locklint.models.spawns import DAEMON, PROCESS_CLASSES, THREAD_CLASSES
 
 MAX_OVERRIDES = 12
 """The largest number of methods of subclasses that are looked at for one call."""
@@ -117,6 +117,7 @@ class Dispatch:
         overrides: dict[str, None] = {}
         runs: dict[str, None] = {}
         in_process: dict[str, None] = {}
+        is_daemon = False
         external: str | None = None
         constructs: str | None = None
         bound = False
@@ -144,6 +145,7 @@ class Dispatch:
                         overrides.setdefault(self.decorations.called(maker))
                     started = tuple(self._run_methods(cls))
                     runs.update(dict.fromkeys(started))
+                    is_daemon = is_daemon or (bool(started) and self._is_daemon(cls))
                     in_process.update(dict.fromkeys(self._run_methods(cls, PROCESS_CLASSES)))
                     if initialiser is None and not started:
                         external = external or self._initialiser_outside(cls)
@@ -181,6 +183,7 @@ class Dispatch:
             is_hook=bool(others) and path.is_own_attribute and all(map(_is_empty, known)),
             excluded_classes=self._excluded_keys(scope, path, receivers),
             is_endless=bool(known) and not others and all(map(_is_endless, known)),
+            is_daemon=is_daemon and len(known) == 1,
         )
 
     def _initialiser(self, cls: ClassRef) -> FunctionType | None:
@@ -535,6 +538,18 @@ class Dispatch:
                 if decl.name in names and not has_own_copies(self.inference, cls):
                     found.update(self._run_methods(cls, PROCESS_CLASSES))
         return frozenset(found)
+
+    def _is_daemon(self, cls: ClassRef) -> bool:
+        """Return whether all threads of a class are daemons: ``daemon = True`` in its body."""
+        slot = self.inference.attributes.slot(cls, DAEMON)
+        bound = [place for place in slot.places if not place.binding.is_declaration]
+        if not all(place.on_class for place in bound):
+            return False
+        match [each.binding.value for each in bound if each.owner == bound[0].owner]:
+            case [Literal(text="True")]:
+                return True
+            case _:
+                return False
 
     def _run_methods(
         self, cls: ClassRef, classes: frozenset[str] = THREAD_CLASSES

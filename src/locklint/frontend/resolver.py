@@ -45,7 +45,8 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     ``is_endless``: it is a generator that never ends.
     ``inside`` are the functions that code of a library runs then: handlers and filters of a
     logger, or the coroutines that `send` resumes. ``excluded_classes`` are the keys of classes of
-    none of which, exactly, the receiver is.
+    none of which, exactly, the receiver is. ``is_daemon``: the class of the thread says that it is
+    one.
     """
 
     targets: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class Callee(msgspec.Struct, frozen=True, gc=False):
     inside: tuple[str, ...] = ()
     excluded_classes: tuple[str, ...] = ()
     is_endless: bool = False
+    is_daemon: bool = False
 
 
 class Collection(msgspec.Struct, frozen=True, gc=False):

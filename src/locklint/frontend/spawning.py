@@ -32,7 +32,8 @@ def spawns(
     lock a value is.
     """
     if callee.runs:
-        yield Spawn(call.span, callee.runs, receiver=call.result, result=call.result)
+        result, is_daemon = call.result, callee.is_daemon
+        yield Spawn(call.span, callee.runs, receiver=result, result=result, is_daemon=is_daemon)
     if callee.runs_in_process:
         runs = callee.runs_in_process
         yield Spawn(call.span, runs, Context.PROCESS, receiver=call.result, result=call.result)

@@ -427,6 +427,7 @@ class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
     arguments: tuple[CallArgument, ...] = ()
     receiver: AccessPath | None = None
     result: AccessPath | None = None
+    is_daemon: bool = False
 
     @property
     def is_process(self) -> bool:

@@ -110,7 +110,10 @@ def _makers(*contexts: Context) -> frozenset[str]:
 THREAD_MAKERS = _makers(Context.THREAD, Context.EXECUTOR)
 """The last names of what starts threads. They only decide where to look."""
 
-SETTERS_OF_THREADS = frozenset(("daemon", "setDaemon"))
+DAEMON = "daemon"
+"""The attribute that says whether the interpreter leaves a thread alone at its end."""
+
+SETTERS_OF_THREADS = frozenset((DAEMON, "setDaemon"))
 """The attribute, and the method, that say whether the interpreter joins a thread at its end."""
 
 PROCESS_MAKERS = _makers(Context.PROCESS)

@@ -70,10 +70,11 @@ def main():
 
 ## Known limits
 
-A thread is taken for a daemon if the function that makes it says so, or the constructor of its
-class: a literal `daemon=True`, `thread.daemon = True` or `setDaemon(True)`. A thread blocks in a
-sleep of a second or more, a wait without a timeout for a thread, a process, an event, an item of a
-queue or a condition, and in what a user types; sockets and files are not looked at.
+A thread is taken for a daemon if the function that makes it says so, or its class: a literal
+`daemon=True`, `thread.daemon = True`, `setDaemon(True)`, or `daemon = True` in the body of the
+class. A thread blocks in a sleep of a second or more, a wait without a timeout for a thread, a
+process, an event, an item of a queue or a condition, and in what a user types; sockets and files
+are not looked at.
 
 Nothing is reported if the function joins a thread before, or sets the event for which the thread
 waits. The finding is info if more than six calls lead to the lock. A wait for a thread is info,
