@@ -21,6 +21,7 @@ from locklint.frontend.spawning import registrations, spawns
 from locklint.frontend.taken_iterators import with_taken_iterators
 from locklint.frontend.time_limits import is_scope, with_time_limits
 from locklint.index.build_lock_use import GIVES_ON
+from locklint.index.declarations import ANY_EXCEPTION, SOME_EXCEPTION
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import ApiUse, UseKind
@@ -67,6 +68,7 @@ from locklint.ir.terminator import (
     Swallows,
     Terminator,
     Truth,
+    Unreachable,
 )
 from locklint.models.calls import EXPECTING_MANAGER, NOTHING_DECLARED, DeclaredCalls, named_in
 from locklint.models.events import WITH_TIMEOUT, completes_future
@@ -754,7 +756,9 @@ class EffectPass:
                     if types:
                         caught = Catch(span, (Handler(types, then),), otherwise, is_test)
                         return self._with_classes(caught)
-                return Jump(otherwise)
+                    if call is None:
+                        return Unreachable("the classes are given elsewhere")
+                return self._swallowed(span, context, then, otherwise)
             case Branch(span=span, condition=Opaque(None)) as branch:
                 if any(map(self._never_ends, _iterated(instructions, span))):
                     return msgspec.structs.replace(branch, condition=Truth(Constant(True)))
@@ -771,6 +775,23 @@ class EffectPass:
                 return self._with_classes(terminator)
             case terminator:
                 return terminator
+
+    def _swallowed(
+        self, span: Span, context: Operand, then: BlockId, otherwise: BlockId
+    ) -> Terminator:
+        """Return where an exception goes on that leaves a `with` of a manager of the program.
+
+        If the manager decides that while the program runs, it goes nowhere: nothing is concluded.
+        """
+        path = self._definitions.expand(context) if isinstance(context, AccessPath) else None
+        types = self._operands.manager(path).swallows if path is not None else ()
+        if SOME_EXCEPTION in types:
+            return Unreachable("the manager decides")
+        if ANY_EXCEPTION in types:
+            return Jump(then)
+        if types:
+            return self._with_classes(Catch(span, (Handler(types, then),), otherwise))
+        return Jump(otherwise)
 
     def _never_ends(self, value: Operand) -> bool:
         """Return whether a loop over a value ends in no other way than by leaving it."""

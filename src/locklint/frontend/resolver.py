@@ -85,7 +85,8 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
     ``async_exit`` are the methods for ``async with``, where the class has any; a class that has no
     others has them as ``enter`` and ``exit`` too. ``certain``: it is nothing else.
     ``receiver_classes`` are the keys of the classes whose methods these are. ``each_of`` is the
-    argument whose elements, which are locks, the generator acquires and releases.
+    argument whose elements, which are locks, the generator acquires and releases. ``swallows`` are
+    the classes of exceptions that it does not let out.
     """
 
     enter: str | None = None
@@ -97,6 +98,7 @@ class ContextManager(msgspec.Struct, frozen=True, gc=False):
     certain: bool = False
     receiver_classes: tuple[str, ...] = ()
     each_of: Collection | None = None
+    swallows: tuple[str, ...] = ()
 
 
 class Caught(NamedTuple):

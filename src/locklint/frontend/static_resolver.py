@@ -447,7 +447,12 @@ class StaticResolver:
                     key = self.dispatch.decorations.called(generator)
                     certain = len(known) == 1
                     collection = taken_collection(generator) if certain else None
-                    return ContextManager(generator=key, certain=certain, each_of=collection)
+                    return ContextManager(
+                        generator=key,
+                        certain=certain,
+                        each_of=collection,
+                        swallows=generator.decl.swallows,
+                    )
                 case InstanceType(cls=cls, confidence=confidence):
                     sure = len(types) == 1 and confidence is Confidence.HIGH
                     return replace(self._methods(cls), certain=sure, receiver_classes=(cls.key,))
@@ -764,12 +769,14 @@ class StaticResolver:
         external = None
         if enter is None and async_enter is None:
             external = self.inference.attributes.slot(cls, "__enter__").external
+        leaving = method(cls, "__exit__" if leave is not None else "__aexit__")
         return ContextManager(
             enter=enter or (async_enter if leave is None else None),
             exit=leave or (async_leave if enter is None else None),
             external=external,
             async_enter=async_enter,
             async_exit=async_leave,
+            swallows=leaving.decl.swallows if leaving is not None else (),
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from locklint.core.source import SourceFile, Span
 from locklint.index.build_ends import ends_in, is_never
+from locklint.index.build_swallowed import swallowed
 from locklint.index.build_values import MAX_ITEMS, annotation_of, dotted_names, value_of
 from locklint.index.declarations import (
     Binding,
@@ -277,6 +278,7 @@ class FunctionScope(Scope):
             tested=self.tested,
             documented=_documented(node),
             ends=() if is_never(annotation) else self._ends(),
+            swallows=swallowed(node, is_generator=self.is_generator),
         )
 
     def _ends(self) -> tuple[str, ...] | None:

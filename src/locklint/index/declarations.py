@@ -193,6 +193,13 @@ class LockUse(msgspec.Struct, frozen=True, array_like=True, gc=False):
     word: str
 
 
+ANY_EXCEPTION = "BaseException"
+"""The class of all exceptions."""
+
+SOME_EXCEPTION = "?"
+"""A class of exceptions without a dotted name."""
+
+
 class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A function: everything that can be said without lowering it.
 
@@ -213,7 +220,8 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``is_empty``: it does nothing at all. ``tested`` are the classes that tests with `isinstance` or
     `match` name, by variable, ``documented`` the classes that the docstring names by parameter.
     ``ends`` is None if its text lets it return, else the dotted names of callees none of which may
-    return if it is not to either; empty where it never returns.
+    return if it is not to either; empty where it never returns. ``swallows`` are the classes of
+    exceptions that it does not let out of a `with`, if it is a manager, or the end of one.
     """
 
     qualname: str
@@ -244,6 +252,7 @@ class FunctionDecl(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tested: dict[str, tuple[Value, ...]] = {}
     documented: dict[str, str] = {}  # dotted names
     ends: tuple[str, ...] | None = None
+    swallows: tuple[str, ...] = ()
 
     @property
     def mentions_lock(self) -> bool:
