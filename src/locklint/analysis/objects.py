@@ -18,10 +18,20 @@ from locklint.core.source import Span
 from locklint.dataflow.order import instructions_after
 from locklint.ir.access_path import TAKEN_FROM, AccessPath, Field, Root
 from locklint.ir.cfg import BasicBlock, Function
-from locklint.ir.instruction import Acquire, Assign, Await, Call, Instruction, Spawn, Yield
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    Await,
+    Call,
+    FunctionRef,
+    Instruction,
+    Spawn,
+    Yield,
+)
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.operands import operand_paths
 from locklint.ir.terminator import Return
+from locklint.models.table import default_table
 
 _DEPTH = 3
 
@@ -127,11 +137,13 @@ class Objects:
 
         The function has made the object and only called its methods before ``place``, and the
         constructor has not given it to anything else. ``unseen`` is the result if that was not
-        analysed.
+        analysed. Or the path is a lock itself.
         """
-        if path.root is not Root.TEMP or len(path.fields) != 1:
+        if path.root is not Root.TEMP or len(path.fields) > 1:
             return False
         call = self._calls_of(key).get(path.root_name)
+        if not path.fields:
+            return call is not None and self._is_unshared_lock(key, call, place)
         if call is None or call.constructs not in self._new or not call.targets:
             return False
         target = call.targets[0]
@@ -140,6 +152,24 @@ class Objects:
         if target not in self._graph.states:
             return unseen
         return not self._registers(target, set())
+
+    def _is_unshared_lock(self, key: str, call: Call, place: Span) -> bool:
+        """Return whether a call has made a lock that nothing else has before ``place``."""
+        if call.targets or call.external is None or call.result is None:
+            return False
+        kind = default_table().kind_for_constructor(call.external)
+        if kind is None or kind.cross_process or kind.remote:
+            return False
+        function = self._graph.function(key)
+        names = _local_names(function, call.result)
+        is_captured = any(
+            path.starts_with(name)
+            for block in function.blocks.values()
+            for each in block.instructions
+            for path in _captured(each)
+            for name in names
+        )
+        return not is_captured and not self._gives_away(key, call.result, place, of_lock=True)
 
     def first_acquires(self, key: str) -> frozenset[Span]:
         """Return the places of a function that acquire a lock which it has made just before.
@@ -204,10 +234,13 @@ class Objects:
             for target in each.targets
         )
 
-    def _gives_away(self, key: str, path: AccessPath, before: Span | None = None) -> bool:
+    def _gives_away(
+        self, key: str, path: AccessPath, before: Span | None = None, of_lock: bool = False
+    ) -> bool:
         """Return whether a function stores an object, passes it on, or passes on a method of it.
 
-        Nothing counts from which control does not get to ``before``.
+        Nothing counts from which control does not get to ``before``. All that a lock has are
+        methods.
         """
         function = self._graph.function(key)
         names = _local_names(function, path)
@@ -215,7 +248,11 @@ class Objects:
         def gives(instruction: Instruction) -> bool:
             return any(
                 used in names
-                or (used.fields and used.parent() in names and used.name in self._method_names)
+                or (
+                    used.fields
+                    and used.parent() in names
+                    and (of_lock or used.name in self._method_names)
+                )
                 for used in _kept_paths(instruction)
             )
 
@@ -331,6 +368,20 @@ def _is_on(call: Call, own: AccessPath) -> bool:
 
 def _is_local(path: AccessPath) -> bool:
     return path.root is Root.LOCAL and path.is_variable
+
+
+def _captured(instruction: Instruction) -> Iterator[AccessPath]:
+    """Yield the paths that a nested function mentions which an instruction makes."""
+    match instruction:
+        case Call(arguments=arguments) | Spawn(arguments=arguments):
+            values = [argument.value for argument in arguments]
+        case Assign(value=value) | Yield(value=value):
+            values = [value]
+        case _:
+            values = []
+    for value in values:
+        if isinstance(value, FunctionRef):
+            yield from value.captures
 
 
 def _kept_paths(instruction: Instruction) -> Iterator[AccessPath]:

@@ -92,8 +92,11 @@ def _leak(program: Program, fate: Fate) -> Leak | None:
     if leak.exception.cause.kind is CauseKind.AWAIT:
         if leak.span in program.shields.awaits(fate.states.function):
             return None  # Of an `await`, a cancelled task is what one has to allow for.
-    if not is_found(fate.states.function, leak.exception, program.lookup):
+    function = fate.states.function
+    if not is_found(function, leak.exception, program.lookup):
         return None
+    if program.composition.is_unshared(function.key, fate.lock, leak.exception.cause.span):
+        return None  # No other code has the lock, which the exception drops.
     covering = [span for span in fate.covering_releases if span > leak.span]
     return leak._replace(skipped=min(covering)) if covering else leak
 
