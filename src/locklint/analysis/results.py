@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 
 from locklint.analysis.events import LockStates, TriedByCallee
 from locklint.core.source import Span
 from locklint.ir.access_path import AccessPath
 from locklint.ir.cfg import Function
-from locklint.ir.instruction import Assign, Operand, TryAcquire
+from locklint.ir.instruction import (
+    Acquire,
+    Assign,
+    BlockId,
+    Instruction,
+    Operand,
+    Read,
+    Release,
+    TryAcquire,
+)
+from locklint.ir.lock import Owner
 from locklint.ir.means import Use
 from locklint.ir.operands import terminator_paths, used_paths
+from locklint.ir.terminator import Jump, Return, Terminator
 
 
 class Uses:
@@ -72,6 +84,40 @@ def ignored_tries(states: LockStates) -> dict[Span, TryAcquire]:
     return {
         each.span: each for each in tries if each.result is None or not uses.is_used(each.result)
     }
+
+
+def is_held_either_way(function: Function, attempt: TryAcquire, latches: Container[str]) -> bool:
+    """Return whether nothing is asked of a try but that the lock is held, by any thread.
+
+    Next comes the release of what anyone may release, or an acquire that waits: no section is in
+    between. Or the function ends, and the lock is one of ``latches``, by their identities.
+    """
+    if attempt.timed or attempt.lock.kind.owner is not Owner.ANYONE:
+        return False
+    for block in function.blocks.values():
+        if attempt in block.instructions:
+            match _following(function, block.id, block.instructions.index(attempt) + 1):
+                case Acquire(lock=lock) | TryAcquire(lock=lock) | Release(lock=lock):
+                    return lock.path == attempt.lock.path
+                case Return(implicit=True):
+                    return attempt.lock.identity in latches
+                case _:
+                    return False
+    return False
+
+
+def _following(function: Function, block: BlockId, index: int) -> Instruction | Terminator:
+    """Return what is executed next but reads and jumps."""
+    seen: set[BlockId] = set()
+    while True:
+        here = function.blocks[block]
+        for each in here.instructions[index:]:
+            if not isinstance(each, Read):
+                return each
+        seen.add(block)
+        if not isinstance(here.terminator, Jump) or here.terminator.target in seen:
+            return here.terminator
+        block, index = here.terminator.target, 0
 
 
 def _is_kept(instruction: TryAcquire) -> bool:

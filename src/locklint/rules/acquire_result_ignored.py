@@ -61,11 +61,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.analysis.events import LockStates
+from locklint.analysis.expected import is_expected
 from locklint.analysis.hold import Why
 from locklint.analysis.own_locks import dropped_results
 from locklint.analysis.program import Program
-from locklint.analysis.results import ignored_results, ignored_tries
+from locklint.analysis.results import ignored_results, ignored_tries, is_held_either_way
 from locklint.analysis.story import display_name, step
+from locklint.analysis.unheld import EXPECTED
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, StepRole
 from locklint.core.source import Span
 from locklint.ir.api_use import UseKind
@@ -77,7 +79,7 @@ from locklint.rule import Rule
 def check(program: Program) -> Iterator[Diagnostic]:
     """Report each try-acquire whose outcome is not tested."""
     yield from _of_own_locks(program)
-    closed = _acquired_for_others(program)
+    closed, latches = _acquired_for_others(program), _latches(program)
     for states in program.solved:
         function = states.function
         asked = {
@@ -91,6 +93,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
                 continue
             release = _release_after_failure(states, span)
             if not _is_worth_saying(attempt, release):
+                continue
+            if is_held_either_way(function, attempt, latches):
                 continue
             if release is None and (
                 (function.key, attempt.lock.identity) in closed
@@ -145,6 +149,19 @@ def _acquired_for_others(program: Program) -> set[tuple[str, str]]:
                 owner = function.class_key if is_constructor else function.key
                 found.add((owner, taken.lock.identity))
     return found
+
+
+def _latches(program: Program) -> frozenset[str]:
+    """Return the locks of which a release expects that they may not be held, by their identities.
+
+    Such a lock is a latch: to close it again is as good as to close it.
+    """
+    return frozenset(
+        given.lock.identity
+        for states in program.solved
+        for given in states.given
+        if is_expected(states.function, given.span, EXPECTED)
+    )
 
 
 def _of_own_locks(program: Program) -> Iterator[Diagnostic]:
