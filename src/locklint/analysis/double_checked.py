@@ -44,7 +44,6 @@ from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.operands import condition_paths, terminator_paths, used_paths
 from locklint.ir.terminator import Branch, Condition, Opaque
 from locklint.models.changes import changes_container, makes_constant
-from locklint.models.events import GIVES_NEW, TELLS_THREAD
 
 if TYPE_CHECKING:
     from locklint.analysis.call_graph import CallGraph
@@ -128,7 +127,7 @@ class DoubleChecks:
             if (
                 any(taken.waits for taken in states.taken)
                 and not self._is_called_holding(key)
-                and not self._is_of_one_thread(key)
+                and not self._threads.is_alone(key)
             ):
                 for each in _Sections(self, states).found():
                     if key not in self._at_import or each.target.has_element:
@@ -137,13 +136,6 @@ class DoubleChecks:
     def _is_called_holding(self, key: str) -> bool:
         """Return whether a caller holds a lock: the first test may be made with it."""
         return any(edge.held for edge in self._graph.callers.get(key, ()))
-
-    def _is_of_one_thread(self, key: str) -> bool:
-        """Return whether one thread alone runs a function: nothing makes the data meanwhile."""
-        roots = self._threads.roots(key)
-        return len(roots) == 1 and not any(
-            root.several or not root.context.is_started for root in roots
-        )
 
     def may_read(self, key: str, name: str, depth: int = _MOST_CALLS) -> bool:
         """Return whether a function, or what it calls, may read data of that name."""
@@ -209,7 +201,7 @@ class _Sections:
     def _is_not_shared(self, datum: Datum) -> bool:
         """Return whether the object of the method is still being made, or is the thread's own."""
         function = self._function
-        if datum.key is not None and datum.key in self._of_call:
+        if self._presence.is_of_call(datum):
             return True
         return (
             datum.is_attribute
@@ -225,23 +217,6 @@ class _Sections:
             and function.kind is FunctionKind.METHOD
             and self._program.data.is_bound_by(f"{function.class_key}.__init__", datum.name)
         )
-
-    @cached_property
-    def _of_call(self) -> set[str]:
-        """Return the variables that hold the thread, its id, or what was made in this very call."""
-        found: set[Operand] = set()
-        for block in self._function.blocks.values():
-            for each in block.instructions:
-                match each:
-                    case Call(external=name, constructs=cls, result=AccessPath() as result):
-                        is_own = name in TELLS_THREAD or name in GIVES_NEW or cls is not None
-                        found |= {result} if is_own else set()
-                    case Assign(target=target, value=Display(items=items)):
-                        found |= {target} if not found.isdisjoint(items) else set()
-                    case Assign(target=target, value=AccessPath() as value):
-                        owner = value.parent() if value.fields else value
-                        found |= {target} if found & {value, owner} else set()
-        return {str(path) for path in found}
 
     def _judge(
         self, datum: Datum, tests: tuple[Absence, ...], point: _Point, acquire: Acquire

@@ -6,7 +6,7 @@ other one is stored, but its thread goes on to use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ from locklint.models.table import default_table
 if TYPE_CHECKING:
     from locklint.analysis.call_graph import CallGraph
     from locklint.analysis.events import LockStates
+    from locklint.analysis.thread_tests import ThreadTests
+    from locklint.analysis.threads import Threads
 
 
 class RacyInsertion(msgspec.Struct, frozen=True):
@@ -48,17 +50,36 @@ class _Maker(msgspec.Struct, frozen=True):
     names: frozenset[AccessPath]
 
 
-def racy_insertions(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iterator[RacyInsertion]:
-    """Yield the insertions without a lock, by function and place."""
+def racy_insertions(
+    graph: CallGraph,
+    threads: Threads,
+    tests: ThreadTests,
+    sources: Mapping[str, SourceFile],
+    called_with_lock: Collection[str],
+    at_import: Collection[str],
+) -> Iterator[RacyInsertion]:
+    """Yield the insertions without a lock, by function and place.
+
+    ``called_with_lock`` are the methods that need none, see `Program`, ``at_import`` are functions
+    that the code of their own module calls, and nothing that was not lowered.
+    """
     for key, states in graph.states.items():
         function = states.function
         # A coroutine that awaits nothing in between is alone.
         if function.is_async or function.kind is FunctionKind.MODULE:
             continue
-        if any(edge.held for edge in graph.callers.get(key, ())):
+        callers = graph.callers.get(key, ())
+        if any(edge.held for edge in callers) or key in called_with_lock:
+            continue
+        is_at_import = key in at_import and all(
+            graph.function(edge.caller).kind is FunctionKind.MODULE for edge in callers
+        )
+        if is_at_import or threads.is_alone(key):
             continue
         if not says_caller_holds(function, sources):
-            yield from _Registry(states).insertions()
+            for found in _Registry(states).insertions():
+                if not tests.decide(key, found.insertion):
+                    yield found
 
 
 class _Registry:
@@ -109,6 +130,8 @@ class _Registry:
                 path = self._presence.bound_by(each, block)
                 datum = self._presence.datum(path)
                 if datum is None or datum.key is None or self._is_being_made(datum):
+                    continue
+                if self._presence.is_of_call(datum):
                     continue
                 tests = self._presence.decides(datum, maker.block)
                 if tests and not any(test.read_in in self._locked for test in tests):

@@ -22,6 +22,7 @@ from locklint.ir.instruction import (
     Call,
     CallArgument,
     Constant,
+    Display,
     Instruction,
     Operand,
     Operate,
@@ -29,6 +30,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.operands import condition_paths, defined_path, used_paths
 from locklint.ir.terminator import Branch, Catch, Condition, Equals, IsNone, Opaque, Truth
+from locklint.models.events import GIVES_NEW, TELLS_THREAD
 
 _MOST_STEPS = 4
 """The largest number of variables in a row that are followed."""
@@ -88,6 +90,27 @@ class Presence:
         if path.root in (Root.GLOBAL, Root.CLOSURE) and not fields:
             return Datum(path.root_name, False, key)
         return None
+
+    def is_of_call(self, datum: Datum) -> bool:
+        """Return whether a datum is an element whose key no other thread has."""
+        return datum.key is not None and datum.key in self._of_call
+
+    @cached_property
+    def _of_call(self) -> set[str]:
+        """Return the variables that hold the thread, its id, or what was made in this very call."""
+        found: set[Operand] = set()
+        for block in self.function.blocks.values():
+            for each in block.instructions:
+                match each:
+                    case Call(external=name, constructs=cls, result=AccessPath() as result):
+                        is_own = name in TELLS_THREAD or name in GIVES_NEW or cls is not None
+                        found |= {result} if is_own else set()
+                    case Assign(target=target, value=Display(items=items)):
+                        found |= {target} if not found.isdisjoint(items) else set()
+                    case Assign(target=target, value=AccessPath() as value):
+                        owner = value.parent() if value.fields else value
+                        found |= {target} if found & {value, owner} else set()
+        return {str(path) for path in found}
 
     @cached_property
     def absences(self) -> tuple[Absence, ...]:

@@ -76,7 +76,8 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     those of the settings and of comments, ``odd_orders`` the comments that declare none although
     they are meant to, ``log_handlers`` the functions that run with the lock of a log handler held,
     ``called_with_lock`` the methods that a library calls with a lock of their object held, with
-    what they call on the object,
+    what they call on the object, and those of a `threading.local`, which is another object in each
+    thread,
     ``module_calls`` those that the code of a module calls, ``unseen_callers`` those that may have
     callers which were not lowered, ``called_by_constructors`` those that nothing else calls, by
     their bare names. ``unseen_releases`` are the paths whose unknown object is
@@ -439,7 +440,16 @@ class Program(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def racy_insertions(self) -> tuple[RacyInsertion, ...]:
         """Return the places that store a new lock for a key without a lock."""
-        return tuple(racy_insertions(self.call_graph, self.sources))
+        return tuple(
+            racy_insertions(
+                self.call_graph,
+                self.threads,
+                self.thread_tests,
+                self.sources,
+                self.called_with_lock,
+                self.module_calls - self.unseen_callers,
+            )
+        )
 
     @cached_property
     def waits_with_locks(self) -> tuple[WaitWithLock, ...]:

@@ -83,6 +83,13 @@ class Threads:
         """The roots from which a function is reached."""
         return self._roots.get(key, frozenset())
 
+    def is_alone(self, key: str) -> bool:
+        """Return whether one thread that the program starts is all that runs a function."""
+        roots = self.roots(key)
+        return len(roots) == 1 and not any(
+            root.several or not root.context.is_started for root in roots
+        )
+
     def _find_roots(self) -> dict[str, frozenset[ThreadRoot]]:
         found: dict[str, set[ThreadRoot]] = {key: set() for key in self._states}
         for key in self._states:

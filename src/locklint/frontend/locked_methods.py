@@ -1,4 +1,7 @@
-"""The methods of a project that a library calls with a lock of their object held."""
+"""The methods of a project that need no lock for the attributes of their object.
+
+A library calls them with a lock of the object held, or each thread has its own attributes.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import FunctionDecl
+from locklint.models.events import THREAD_LOCAL
 from locklint.models.locked_methods import locked_methods
 
 
@@ -20,6 +24,8 @@ def called_with_lock(inference: Inference) -> frozenset[str]:
             cls = ClassRef(index.path, qualname, index)
             bases = [one for one in inference.project.mro(cls) if isinstance(one, str)]
             names = set().union(*map(locked_methods, bases)) & decl.methods.keys()
+            if THREAD_LOCAL in bases:
+                names |= decl.methods.keys()
             if names:
                 found.update(_with_callees(inference, cls, sorted(names)))
     return frozenset(found)
