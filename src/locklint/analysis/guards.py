@@ -21,6 +21,7 @@ from locklint.ir.instruction import (
     Read,
     Release,
     TryAcquire,
+    acquired_names,
 )
 from locklint.ir.lock import LockRef
 from locklint.ir.operands import condition_paths, operand_paths
@@ -86,11 +87,15 @@ def comes_first(states: LockStates, first: Span, then: Span) -> bool:
 
 
 def next_after(function: Function, block: BlockId, index: int) -> Instruction | None:
-    """Return the next instruction of a block on every path, attribute reads left out."""
+    """Return what comes on every path after an acquire, reads that lead to its lock left out."""
+    acquire = function.blocks[block].instructions[index]
+    names = acquired_names(acquire) if isinstance(acquire, Acquire | TryAcquire) else frozenset()
     for _ in range(4):
         here = function.blocks[block]
         for instruction in here.instructions[index + 1 :]:
-            if not isinstance(instruction, Read):
+            if not isinstance(instruction, Read) or not any(
+                name.starts_with(instruction.path) for name in names
+            ):
                 return instruction
         if not isinstance(here.terminator, Jump):
             return None
