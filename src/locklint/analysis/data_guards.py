@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from locklint.analysis.contracts import says_caller_holds
-from locklint.analysis.guarded_data import DataAccess, DataKey
+from locklint.analysis.contracts import says_caller_holds, tests_that_lock_is_held
+from locklint.analysis.guarded_data import DataAccess, DataKey, is_private
 from locklint.analysis.sections import held_after
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
@@ -115,7 +115,9 @@ class DataGuards:
             seen.add(one.key)
             if one.key in self._called_with_lock or says_caller_holds(one, self._sources):
                 return True
-            if one.name.startswith("_") and not one.name.endswith("__"):
+            if self._asks_callee(one):
+                return True
+            if is_private(one):
                 callers = [
                     self._graph.states[edge.caller].function
                     for edge in self._graph.callers.get(one.key, ())
@@ -126,6 +128,34 @@ class DataGuards:
                     return True  # They are given to something which may hold the lock.
                 work += callers
         return False
+
+    def _asks_callee(self, function: Function) -> bool:
+        """Return whether a function calls one that raises if the lock is not held."""
+        return any(
+            not called.held and tests_that_lock_is_held(self._graph.function(called.target))
+            for called in self._graph.states[function.key].calls
+            if called.target in self._graph.states
+        )
+
+    def is_held_at_entry(self, lock: LockRef, access: DataAccess) -> bool:
+        """Return whether callers hold a lock: the method releases it, or all of them hold it.
+
+        A decorator may acquire it only if it is not held yet.
+        """
+        function = access.function
+        states = self._graph.states[function.key]
+        if any(
+            one.lock.identity == lock.identity and one.span > access.span for one in states.given
+        ) and all(one.lock.identity != lock.identity for one in states.taken):
+            return True
+        edges = self._graph.callers.get(function.key, ())
+        holding = [
+            edge for edge in edges if any(held.lock.identity == lock.identity for held in edge.held)
+        ]
+        if any(self._graph.function(edge.caller).wrapper for edge in holding):
+            return True
+        is_known = is_private(function) and function.key not in self._unseen_callers
+        return bool(edges) and is_known and len(holding) == len(edges)
 
     def is_called_with(self, lock: LockRef, function: Function) -> bool:
         """Return whether a caller of a function holds the lock: it may be meant for such callers.

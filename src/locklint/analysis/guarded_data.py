@@ -169,7 +169,7 @@ class _Entries:
         private = {
             key
             for key, one in states.items()
-            if _is_private(one.function) and key in self._calls and key not in unseen_callers
+            if is_private(one.function) and key in self._calls and key not in unseen_callers
         }
         self._held: dict[str, frozenset[str] | None] = dict.fromkeys(private)
         self._builds: dict[str, bool] = dict.fromkeys(private, True)
@@ -222,7 +222,8 @@ class _Entries:
         return None if before is None else own | before
 
 
-def _is_private(function: Function) -> bool:
+def is_private(function: Function) -> bool:
+    """Return whether a function is meant for its own class or module, by its name."""
     return function.name.startswith("_") and not function.name.endswith("__")
 
 

@@ -76,10 +76,10 @@ An attribute is judged if a lock of the object, or of the program, is held at ha
 to it. A write without it is a warning at four of five accesses, with two writes among them, or if
 it calculates the new value from the old one, as another write with the lock does. The constructor,
 and private methods that only it calls, do not count, except for an attribute of the class. A
-private method holds what all calls of it hold. Not reported are methods whose names, docstrings or
-first comments say that the caller holds the lock, private methods that only nested functions call,
-accesses with another lock held (LCK803), attributes of other objects than the method's own, and
-globals.
+private method holds what all calls of it hold. Not reported are methods whose names, decorators,
+docstrings or first comments say that the caller holds the lock, methods that raise if it is not
+held, or that release it, private methods that only nested functions call, accesses with another
+lock held (LCK803), attributes of other objects than the method's own, and globals.
 
 Info is what is mostly harmless. To bind a new object or a constant, or to clear a container, mostly
 prepares what other threads use later, or comes after them; a constant is reported only if it is
@@ -127,6 +127,8 @@ def check(program: Program) -> Iterator[Diagnostic]:
         name, lock = datum.key.shown, display_name(datum.lock)
         for one in datum.outside:
             if not _is_judged(datum, one) or guards.is_left_to_callers(one.function):
+                continue
+            if guards.is_held_at_entry(datum.lock, one):
                 continue
             example = datum.writes[0]
             made = made_step(program, datum.lock)
