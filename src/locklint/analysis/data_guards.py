@@ -11,18 +11,21 @@ import msgspec
 
 from locklint.analysis.contracts import says_caller_holds, tests_that_lock_is_held
 from locklint.analysis.guarded_data import DataAccess, DataKey, is_private
-from locklint.analysis.sections import held_after
+from locklint.analysis.sections import entered_after, held_after
+from locklint.ir.access_path import Root
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Acquire, Call
+from locklint.ir.instruction import Acquire, Call, Enter
 from locklint.ir.lock import Exactness, LockRef
 
 if TYPE_CHECKING:
     from locklint.analysis.call_graph import CallGraph
     from locklint.analysis.events import LockStates
-    from locklint.core.source import SourceFile
+    from locklint.analysis.thread_tests import ThreadTests
+    from locklint.core.source import SourceFile, Span
 
-_ENTERING = ("__enter__", "__aenter__")
+_ALONE = ("__enter__", "__aenter__", "__init_subclass__", "__set_name__")
+"""Methods of an object that one thread has, or of a class that is being defined."""
 
 
 class GuardedDatum(msgspec.Struct, frozen=True):
@@ -76,6 +79,7 @@ class DataGuards:
         unseen_callers: frozenset[str],
         called_by_constructors: frozenset[str],
         called_with_lock: frozenset[str],
+        thread_tests: ThreadTests,
     ) -> None:
         self._data = data
         self._graph = graph
@@ -83,6 +87,7 @@ class DataGuards:
         self._unseen_callers = unseen_callers
         self._called_by_constructors = called_by_constructors
         self._called_with_lock = called_with_lock
+        self._thread_tests = thread_tests
 
     @cached_property
     def guarded(self) -> tuple[GuardedDatum, ...]:
@@ -137,7 +142,17 @@ class DataGuards:
             if called.target in self._graph.states
         )
 
-    def is_held_at_entry(self, lock: LockRef, access: DataAccess) -> bool:
+    def needs_none(self, lock: LockRef, access: DataAccess) -> bool:
+        """Return whether a lock may be held at an access, or one thread alone gets there."""
+        return (
+            lock.identity in access.related
+            or self.is_left_to_callers(access.function)
+            or self._is_held_at_entry(lock, access)
+            or _is_managed(self._graph.states[access.function.key], lock, access.span)
+            or self._thread_tests.decide(access.function.key, access.span)
+        )
+
+    def _is_held_at_entry(self, lock: LockRef, access: DataAccess) -> bool:
         """Return whether callers hold a lock: the method releases it, or all of them hold it.
 
         A decorator may acquire it only if it is not held yet.
@@ -171,16 +186,22 @@ class DataGuards:
     def is_of_one_thread(self, access: DataAccess) -> bool:
         """Return whether no other thread has the object yet, or any more, in all likelihood.
 
-        It is entered, or only constructors of other objects call the method, or the threads and
-        executors that it had were waited for.
+        It is entered, or its class is being defined, or only constructors of other objects call
+        the method, or the threads and executors that it had were waited for.
         """
-        if access.function.name in _ENTERING:
+        if access.function.name in _ALONE:
             return True
         if access.function.key in self._called_by_constructors:
             return True
         states = self._graph.states[access.function.key]
         joins = [one.span for one in states.events if one.event.kind is EventKind.JOIN]
         joins += [one.span for one in states.calls if one.target in self._joining]
+        joins += [
+            each.span
+            for block in access.function.blocks.values()
+            for each in block.instructions
+            if isinstance(each, Call) and _may_join(each)
+        ]
         return any(span < access.span for span in joins)
 
     @cached_property
@@ -208,6 +229,48 @@ class DataGuards:
             if states.function.class_key:
                 found[states.function.class_key].update(_held_at_unknown(states))
         return found
+
+
+def _may_join(call: Call) -> bool:
+    """Return whether a call may wait for a thread: of an object of which nothing is known."""
+    callee = call.callee
+    is_unknown = not call.targets and call.external is None
+    return is_unknown and callee is not None and callee.name == "join" and not call.arguments
+
+
+def _is_managed(states: LockStates, lock: LockRef, place: Span) -> bool:
+    """Return whether a place is in a `with` whose manager may acquire a lock of the object.
+
+    The object gives it and it is not known, or it acquires the lock by a name of its own.
+    """
+    function = states.function
+    acquired = {
+        taken.span
+        for taken in states.taken
+        if taken.instruction is None and taken.lock.identity == lock.identity
+    }
+    for block in function.blocks.values():
+        for index, each in enumerate(block.instructions):
+            if not isinstance(each, Enter):
+                continue
+            if each.span in acquired or (each.manager is None and _is_own_result(function, each)):
+                within = entered_after(function, block.id, index, each)
+                if any(one.span.line == place.line for one in within):
+                    return True
+    return False
+
+
+def _is_own_result(function: Function, enter: Enter) -> bool:
+    """Return whether a manager is what a method gives to which the object leads."""
+    return any(
+        isinstance(each, Call)
+        and each.result == enter.context
+        and each.callee is not None
+        and each.callee.root is Root.SELF
+        and bool(each.callee.fields)
+        for block in function.blocks.values()
+        for each in block.instructions
+    )
 
 
 def _held_at_unknown(states: LockStates) -> Iterator[str]:

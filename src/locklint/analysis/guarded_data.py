@@ -55,7 +55,8 @@ class DataAccess(msgspec.Struct, frozen=True):
     """An access to an attribute; ``held`` are the locks that every execution holds there.
 
     They are known by their identities; ``locks`` are those that the function itself holds.
-    ``builds``: only the object's construction runs it.
+    ``builds``: only the object's construction runs it. ``related`` are locks that it holds of
+    objects to which its own one leads.
     """
 
     function: Function
@@ -65,6 +66,7 @@ class DataAccess(msgspec.Struct, frozen=True):
     held: frozenset[str]
     builds: bool
     locks: tuple[LockRef, ...] = ()
+    related: frozenset[str] = frozenset()
 
     @property
     def is_write(self) -> bool:
@@ -108,7 +110,9 @@ def guarded_data(
             locks = tuple([one.lock for one in each.held if one.lock.identity in held])
             builds = entries.builds(key)
             kind = each.event.kind
-            known[place] = DataAccess(function, each.span, kind, how, held, builds, locks)
+            known[place] = DataAccess(
+                function, each.span, kind, how, held, builds, locks, _related(each)
+            )
     for data in sorted(through_class - of_objects):
         # It was there before the object, so that its constructor is no exception.
         found[replace(data, is_of_class=True)] = {
@@ -150,6 +154,15 @@ def _own(one: Occurrence | Called) -> frozenset[str]:
         held.lock.identity
         for held in one.held
         if _is_own(held.lock) and held.lock.path not in released
+    )
+
+
+def _related(one: Occurrence) -> frozenset[str]:
+    """Return the identities of the held locks of objects that are found from the method's own."""
+    return frozenset(
+        held.lock.identity
+        for held in one.held
+        if held.lock.path.fields and held.lock.path.root in (Root.SELF, Root.TEMP)
     )
 
 

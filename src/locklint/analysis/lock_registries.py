@@ -71,15 +71,15 @@ def racy_insertions(
         callers = graph.callers.get(key, ())
         if any(edge.held for edge in callers) or key in called_with_lock:
             continue
-        is_at_import = key in at_import and all(
-            graph.function(edge.caller).kind is FunctionKind.MODULE for edge in callers
-        )
-        if is_at_import or threads.is_alone(key):
+        insertions = [
+            each for each in _Registry(states).insertions() if not tests.decide(key, each.insertion)
+        ]
+        if not insertions or says_caller_holds(function, sources) or threads.is_alone(key):
             continue
-        if not says_caller_holds(function, sources):
-            for found in _Registry(states).insertions():
-                if not tests.decide(key, found.insertion):
-                    yield found
+        if key not in at_import or any(
+            graph.function(edge.caller).kind is not FunctionKind.MODULE for edge in callers
+        ):
+            yield from insertions
 
 
 class _Registry:

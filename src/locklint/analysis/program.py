@@ -190,6 +190,7 @@ class Program(msgspec.Struct, frozen=True, dict=True):
             self.unseen_callers,
             self.called_by_constructors,
             self.called_with_lock,
+            self.thread_tests,
         )
 
     @cached_property

@@ -38,6 +38,18 @@ def held_after(
             yield each, here
 
 
+def entered_after(
+    function: Function, block: BlockId, index: int, enter: Enter
+) -> Iterator[Instruction]:
+    """Yield what comes after the entry of a manager until it is left."""
+
+    def ends(each: Instruction) -> bool:
+        return isinstance(each, Exit) and each.span == enter.span
+
+    for _, held, _ in _held(function, block, index, ends, BasicBlock.successors):
+        yield from held
+
+
 def ends_section(instruction: Instruction, lock: LockRef) -> bool:
     """Return whether an instruction releases a lock, if only for a while."""
     return isinstance(instruction, Release | Wait) and instruction.lock.path == lock.path

@@ -136,7 +136,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
         for one in elsewhere:
             if not one.is_write or one.how is Access.BIND_CONSTANT:
                 continue
-            if guards.is_left_to_callers(one.function):
+            if guards.needs_none(datum.lock, one):
                 continue
             example, other = datum.writes[0], one.locks[-1]
             made = [made_step(program, lock) for lock in (datum.lock, other)]

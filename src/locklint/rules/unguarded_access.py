@@ -79,7 +79,8 @@ and private methods that only it calls, do not count, except for an attribute of
 private method holds what all calls of it hold. Not reported are methods whose names, decorators,
 docstrings or first comments say that the caller holds the lock, methods that raise if it is not
 held, or that release it, private methods that only nested functions call, accesses with another
-lock held (LCK803), attributes of other objects than the method's own, and globals.
+lock held (LCK803), what comes after a test of the thread that runs there, attributes of other
+objects than the method's own, and globals.
 
 Info is what is mostly harmless. To bind a new object or a constant, or to clear a container, mostly
 prepares what other threads use later, or comes after them; a constant is reported only if it is
@@ -126,9 +127,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             continue
         name, lock = datum.key.shown, display_name(datum.lock)
         for one in datum.outside:
-            if not _is_judged(datum, one) or guards.is_left_to_callers(one.function):
-                continue
-            if guards.is_held_at_entry(datum.lock, one):
+            if not _is_judged(datum, one) or guards.needs_none(datum.lock, one):
                 continue
             example = datum.writes[0]
             made = made_step(program, datum.lock)

@@ -116,7 +116,7 @@ def check(program: Program) -> Iterator[Diagnostic]:
             continue
         name, lock = datum.key.shown, display_name(datum.lock)
         for one in datum.outside:
-            if not one.iterates or guards.is_left_to_callers(one.function):
+            if not one.iterates or guards.needs_none(datum.lock, one):
                 continue
             changing = [each for each in writes if _meet(program, one, each)]
             if not changing:
