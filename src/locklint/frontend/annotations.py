@@ -28,6 +28,7 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import Choice, Element, Generic, Literal, Opaque, Ref, Value
 from locklint.ir.lock import Exactness
+from locklint.models.graded_names import REFERENT
 
 _TRANSPARENT = frozenset(
     ("Annotated", "ClassVar", "Final", "InitVar", "NotRequired", "Optional", "ReadOnly", "Required")
@@ -112,7 +113,7 @@ class Annotations:
             return (CallableType(self.types(arguments[-1], scope)),)
         if name in ("ReferenceType", "ref", "WeakMethod"):
             # The referent may no longer exist.
-            return (CallableType(union(self.types(arguments[-1], scope), NONE)),)
+            return (CallableType(union(self.types(arguments[-1], scope), NONE), REFERENT),)
         if name in _AWAITABLES:
             return self.types(arguments[0], scope)
         if name == "Coroutine":

@@ -19,6 +19,7 @@ from locklint.frontend.possible_classes import PossibleClasses
 from locklint.frontend.resolver import Callee, Question
 from locklint.frontend.trace import InterfaceKind
 from locklint.frontend.value_types import (
+    CallableType,
     ClassRef,
     ClassType,
     ContainerMethod,
@@ -38,6 +39,7 @@ from locklint.frontend.value_types import (
 )
 from locklint.index.declarations import CallValue, FunctionDecl, Literal, Ref, Value
 from locklint.ir.access_path import AccessPath, ResultField, Root
+from locklint.models.graded_names import REFERENCES, REFERENT
 from locklint.models.registrations import FINALIZER
 from locklint.models.spawns import DAEMON, PROCESS_CLASSES, THREAD_CLASSES
 
@@ -647,6 +649,10 @@ def _external_name(kind: Type) -> str | None:
     match kind:
         case NameType(dotted=dotted):
             return dotted
+        case CallableType(name=name):
+            return name
+        case ExternalInstance(dotted=dotted) if dotted in REFERENCES:
+            return REFERENT
         case LockMethod(lock=lock, method=method):
             return f"{lock.api.name}.{method}"
         case ContainerMethod(container=container, method=method):

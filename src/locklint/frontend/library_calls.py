@@ -26,6 +26,7 @@ from locklint.frontend.value_types import (
     without_none,
 )
 from locklint.index.declarations import CallValue, Literal, Opaque, Ref, Value
+from locklint.models.graded_names import REFERENT
 from locklint.models.plain_values import RESULTS
 from locklint.models.spawns import RUNS_COROUTINE, spawner
 
@@ -141,7 +142,7 @@ class LibraryCalls:
 
     def _reference(self, call: CallValue, scope: Scope) -> Types:
         # The referent may no longer exist.
-        return (CallableType(union(self._first(call, scope), NONE)),)
+        return (CallableType(union(self._first(call, scope), NONE), REFERENT),)
 
     def _partial(self, call: CallValue, scope: Scope) -> Types:
         return tuple(

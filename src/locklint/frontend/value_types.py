@@ -186,9 +186,13 @@ class LambdaType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class CallableType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
-    """A value of which only the result of calling it is known."""
+    """A value of which only the result of calling it is known.
+
+    ``name`` is what is called then, if that is known: a method of the library.
+    """
 
     gives: Types
+    name: str | None = None
 
 
 class AliasType(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
