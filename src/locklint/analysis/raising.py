@@ -39,6 +39,7 @@ from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.operands import defined_path, used_paths
 from locklint.ir.terminator import Branch, Equals, IsNone, Raise, Truth
 from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
+from locklint.models.graded_names import IGNORING
 from locklint.models.grades import CallGrade, calculates, is_log_call, method_grade, name_grade
 from locklint.models.plain_values import begins_at_once, gives_itself
 
@@ -140,6 +141,11 @@ def _call(call: Call, raises: Raises) -> Grade:
         return Grade.NEVER
     if call.external is not None and begins_at_once(call.external):
         return Grade.NEVER
+    if call.external in IGNORING and any(
+        each.name == IGNORING[call.external] and each.value == Constant(value=True)
+        for each in call.arguments
+    ):
+        return Grade.ACQUIRE
     if _encodes(call):
         return Grade.POSSIBLE
     if _decodes_anything(call):

@@ -187,6 +187,9 @@ UNLIKELY = frozenset(
     }
 )
 
+IGNORING = {"shutil.rmtree": "ignore_errors"}
+"""Functions that let no error out, each with the argument that says so."""
+
 # Modules of the standard library that only calculate, with the exceptions, which fail in ordinary
 # use: they parse, or remove from what may be empty.
 CALCULATING_MODULES: dict[str, frozenset[str]] = {
