@@ -148,7 +148,7 @@ class Fate(msgspec.Struct):
             exit_
             for exit_ in self.kept_by_exception
             if exit_.exception is not None
-            and exit_.exception.grade > Grade.ACQUIRE
+            and not exit_.exception.is_improbable
             and not (context and exit_.exception.cause.kind is CauseKind.YIELD)
         ]
         return sorted(found, key=self._by_conviction)

@@ -43,7 +43,7 @@ def says_caller_holds(function: Function, sources: Mapping[str, SourceFile]) -> 
     """Return whether a function says that its callers hold a lock."""
     if function.name.endswith(_CALLER_HOLDS) or tests_that_lock_is_held(function):
         return True
-    names = [each.text.partition("(")[0].lower() for each in function.decorators]
+    names = [each.path.name.lower() for each in function.decorators if each.path is not None]
     if any(map(_DECORATED.search, names)):
         return True
     source = sources.get(function.path)

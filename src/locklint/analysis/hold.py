@@ -67,7 +67,8 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     If it is not, ``excluded`` are the classes whose handlers did not catch it, and ``caught`` those
     of the handler that did: it is one of them. ``usual`` is the class of what the call that raised
     it usually raises; after a handler of that class, nothing is expected any more. ``named`` are
-    the classes that its callee raises by name, and ``others`` is how likely any other is.
+    the classes that its callee raises by name, and ``others`` is how likely any other is. It
+    ``is_doubtful`` if only another exception leads there, which hardly ever happens.
     """
 
     flow: Flow
@@ -79,13 +80,19 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     usual: str = ""
     named: frozenset[str] = frozenset()
     others: Grade = Grade.NEVER
+    is_doubtful: bool = False
+
+    @property
+    def is_improbable(self) -> bool:
+        """Return whether it hardly ever happens, or only after one that hardly ever does."""
+        return self.is_doubtful or self.grade <= Grade.ACQUIRE
 
     def identity(self) -> tuple[object, ...]:
         """Return what distinguishes it: all that handlers test, and what no program expects."""
         return (
             self.flow,
             self.type,
-            self.grade <= Grade.ACQUIRE,
+            self.is_improbable,
             self.excluded,
             self.caught,
             self.usual,

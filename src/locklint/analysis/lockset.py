@@ -192,6 +192,11 @@ class Disjunct:
         new._lock_identity = self._lock_identity
         return new
 
+    @property
+    def is_improbable(self) -> bool:
+        """Return whether only an exception leads to the state that hardly ever happens."""
+        return self.exception is not None and self.exception.is_improbable
+
     def with_exception(self, exception: InFlight | None) -> Disjunct:
         """This disjunct with another exception in flight."""
         new = Disjunct(self.holds, self.values, self.facts, self.deferred, self.order, exception)
@@ -277,7 +282,12 @@ class Raised:
         self._found: dict[object, tuple[Disjunct, InFlight]] = {}
 
     def add(self, disjunct: Disjunct, exception: InFlight) -> None:
-        """Note that the exception may be raised in that state."""
+        """Note that the exception may be raised in that state.
+
+        It is doubtful if the exception by which that state was reached hardly ever happens.
+        """
+        if disjunct.is_improbable and not exception.is_improbable:
+            exception = msgspec.structs.replace(exception, is_doubtful=True)
         # Disjuncts are alive as long as they are held here, so that their ids stay their own.
         key = len(self._found) if self._every else (id(disjunct), exception.identity())
         old = self._found.get(key)

@@ -290,7 +290,7 @@ def forget_dead(
         if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
             disjunct = disjunct.with_values(values, facts)
         exception = disjunct.exception
-        if exception is not None and not keep_exception and exception.grade > Grade.ACQUIRE:
+        if exception is not None and not keep_exception and not exception.is_improbable:
             disjunct = disjunct.with_exception(None)
         yield disjunct
 

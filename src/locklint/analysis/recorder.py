@@ -70,7 +70,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.instruction import Exit as Leave
 from locklint.ir.lock import LockRef
-from locklint.ir.means import How, OperateKind
+from locklint.ir.means import How, Means, OperateKind
 from locklint.ir.operands import operand_paths
 from locklint.models.changes import changes_container
 from locklint.models.stdlib_asyncio import OF_ASYNCIO
@@ -116,11 +116,16 @@ class Recorder(Observer):
 
     def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
         found: list[Held] = []
+        # What was acquired by hand may be held only because something raised that hardly ever does.
+        is_doubtful = disjunct.is_improbable
         for key in disjunct.order:
             hold = disjunct.hold(key)
             lock = self.states.locks.get(key)
             if hold.count > 0 and not hold.forgotten and hold.levels and lock is not None:
-                found.append(Held(lock, key.mode, min(hold.levels[0], default=None)))
+                since = min(hold.levels[0], default=None)
+                if is_doubtful and since is not None and since.how.means is Means.METHOD:
+                    continue
+                found.append(Held(lock, key.mode, since))
         return tuple(found)
 
     @staticmethod

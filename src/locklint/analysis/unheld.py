@@ -180,7 +180,7 @@ def is_bad(given: Given) -> bool:
     before = given.before
     if before.forgotten or before.handed_over or before.count > 0:
         return False
-    if given.exception is not None and given.exception.grade <= Grade.ACQUIRE:
+    if given.exception is not None and given.exception.is_improbable:
         # An acquire that itself fails is reported by `early_releases`.
         return False
     if before.is_free:
@@ -200,7 +200,7 @@ def _is_one_too_many(states: LockStates, given: Given) -> bool:
         return False
     if before.why is not Why.RELEASED or before.where is None:
         return False
-    if given.exception is not None and given.exception.grade <= Grade.ACQUIRE:
+    if given.exception is not None and given.exception.is_improbable:
         return False
     taken = [each.acquisition.span for each in states.taken if each.key == given.key]
     layout = layout_of(states)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from locklint.frontend.inference import Inference
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import FunctionDecl
-from locklint.models.events import THREAD_LOCAL
+from locklint.models.events import THREAD_LOCALS
 from locklint.models.locked_methods import locked_methods
 
 
@@ -24,7 +24,7 @@ def called_with_lock(inference: Inference) -> frozenset[str]:
             cls = ClassRef(index.path, qualname, index)
             bases = [one for one in inference.project.mro(cls) if isinstance(one, str)]
             names = set().union(*map(locked_methods, bases)) & decl.methods.keys()
-            if THREAD_LOCAL in bases:
+            if not THREAD_LOCALS.isdisjoint(bases):
                 names |= decl.methods.keys()
             if names:
                 found.update(_with_callees(inference, cls, sorted(names)))
