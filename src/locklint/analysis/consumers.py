@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -65,7 +66,8 @@ class Consumer(msgspec.Struct, frozen=True):
     """A place that consumes a generator: in a function, by its key.
 
     ``between`` are the places that run between two items, ``receiver`` is the object of whose
-    method the generator comes, as the function names it.
+    method the generator comes, as the function names it. It ``is_certain`` unless the call
+    may make other objects: of another class, or as only the name of the method is known.
     """
 
     function: str
@@ -73,6 +75,15 @@ class Consumer(msgspec.Struct, frozen=True):
     consuming: Consuming
     between: frozenset[Span] = frozenset()
     receiver: AccessPath | None = None
+    is_certain: bool = True
+
+
+class _Making(NamedTuple):
+    """A call that makes a generator, or perhaps another object, in a function by its key."""
+
+    caller: str
+    called: Called
+    is_certain: bool
 
 
 class Consumers:
@@ -86,36 +97,42 @@ class Consumers:
         """Return the places that consume a generator, or pass it to code that is not known."""
         found: set[Consumer] = set()
         seen = {key}
+        doubtful: set[str] = set()
         work = [key]
         while work:
             maker = work.pop()
-            for called in self._made[maker]:
-                caller = self._graph.states[called[0]].function
+            for each in self._made[maker]:
+                caller, called = self._graph.states[each.caller].function, each.called
+                is_certain = each.is_certain and maker not in doubtful
                 uses = _Uses(caller, self._graph, self._sources)
-                for use in uses.of_call(called[1]):
+                for use in uses.of_call(called):
                     if isinstance(use, Consumer):
-                        found.add(replace(use, receiver=_receiver(called[1], maker == key)))
+                        receiver = _receiver(called, maker == key)
+                        found.add(replace(use, receiver=receiver, is_certain=is_certain))
                     elif caller.is_generator and is_managed(caller):
-                        found.add(Consumer(caller.key, called[1].span, Consuming.FINISHES))
+                        found.add(Consumer(caller.key, called.span, Consuming.FINISHES))
                     elif caller.key not in seen:
                         seen.add(caller.key)
                         work.append(caller.key)
+                        if not is_certain:
+                            doubtful.add(caller.key)
                         if not self._made[caller.key]:
-                            found.add(Consumer(caller.key, called[1].span, Consuming.PASSES))
+                            passing = Consumer(caller.key, called.span, Consuming.PASSES)
+                            found.add(replace(passing, is_certain=is_certain))
         return tuple(
             sorted(found, key=lambda each: (each.function, each.span, each.consuming.value))
         )
 
     @cached_property
-    def _made(self) -> dict[str, list[tuple[str, Called]]]:
+    def _made(self) -> dict[str, list[_Making]]:
         """Return the calls that make each generator, or an object that gives one, by callers.
 
         Where the receiver of a method is not known, its name has to be enough.
         """
-        found: dict[str, list[tuple[str, Called]]] = defaultdict(list)
+        found: dict[str, list[_Making]] = defaultdict(list)
         for key, states in self._graph.states.items():
             for called in states.calls:
-                found[called.target].append((key, called))
+                found[called.target].append(_Making(key, called, called.certain))
         names: dict[str, list[str]] = defaultdict(list)
         for key, states in self._graph.states.items():
             if states.function.is_generator and not states.function.is_anonymous:
@@ -126,7 +143,8 @@ class Consumers:
                 if call.targets or call.external or path is None or not path.fields:
                     continue
                 for target in names.get(path.name, ()):
-                    found[target].append((key, Called(call.span, target, call=call)))
+                    called = Called(call.span, target, call=call)
+                    found[target].append(_Making(key, called, False))
         return found
 
 

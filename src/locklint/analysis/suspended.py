@@ -19,7 +19,7 @@ from locklint.ir.lock import Exactness, LockRef, LockRole
 
 
 class Suspended(msgspec.Struct, frozen=True):
-    """A lock that a generator holds at a yield, with those consumers that do not run to its end.
+    """A lock that a generator holds at a yield, with certain consumers that do not run to its end.
 
     Without them, none is known. ``is_awaited``: it is the `__await__` of an object, so that a task
     is suspended.
@@ -55,7 +55,8 @@ def suspended(graph: CallGraph, sources: Mapping[str, SourceFile]) -> Iterator[S
             judged = [_with_acquires(graph, each, held, key) for each in every]
             open_ = tuple(each for each in judged if keeps_held(each, held))
             if open_ or (not every and name != "__call__"):  # Its object is what is passed on.
-                yield Suspended(key, span, held, open_, is_awaited)
+                certain = tuple(each for each in open_ if each.is_certain)
+                yield Suspended(key, span, held, certain, is_awaited)
 
 
 def _with_acquires(graph: CallGraph, consumer: Consumer, held: Held, generator: str) -> Consumer:
