@@ -53,6 +53,12 @@ KNOWN = {
             ("locals", "Reported at a lower level: it may be released although it is not held"),
         )
     },
+    (
+        "no-comments",
+        "logged.md",
+        "A handler is attached in another file, to the package's logger",
+    ): "a file is not read that names the class of a lock in annotations only, if a comment alone"
+    " mentions a lock",
 }
 """Differences that are known, with their reason, by way, suite and title."""
 
