@@ -30,7 +30,7 @@ class Added:
 """
 
 _OF_REPORTS = frozenset(("consulted", "holders"))
-"""What a run with a memory may know more of: it decides how long the report may be kept."""
+"""Parts that a run with a memory may know more of: they decide how long a report is kept."""
 
 
 @dataclass(frozen=True)

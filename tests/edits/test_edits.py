@@ -7,12 +7,16 @@ import logging
 import shutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from locklint.core.config import Config, LockType
 from locklint.engine.memory import Memory
 from locklint.engine.pipeline import Means, check
+from locklint.engine.program_inputs import ProgramInputs
+from locklint.frontend import apply_effects
+from locklint.ir.cfg import Function
 from tests.edits.campaign import differences, rounds
 from tests.markdown_runner import Case, read_suite, suites, write_files
 
@@ -57,27 +61,65 @@ def test_other_settings_are_not_answered_from_memory(tmp_path: Path) -> None:
     assert [each.code for each in after.diagnostics] == ["LCK102"]
 
 
-def test_unchanged_files_are_neither_read_nor_resolved_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "one.py").write_text(
-        "import threading\nlock = threading.Lock()\ndef one():\n    with lock:\n        pass\n"
-    )
-    (tmp_path / "two.py").write_text(
-        "import threading\nlock = threading.Lock()\ndef two():\n    with lock:\n        pass\n"
-    )
-    memory = Memory()
-    check([str(tmp_path)], Config(), means=Means(memory=memory))
-    from locklint.frontend import apply_effects
+LOCKED = "import threading\nlock = threading.Lock()\ndef {0}():\n    with lock:\n        pass\n"
 
+
+def _resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which the key of each function is added that is resolved from now on."""
     resolved: list[str] = []
     original = apply_effects.apply_effects
 
-    def noted(function, *rest):  # type: ignore[no-untyped-def]
+    def noted(function: Function, *rest: Any) -> Function:
         resolved.append(function.key)
         return original(function, *rest)
 
     monkeypatch.setattr(apply_effects, "apply_effects", noted)
-    (tmp_path / "two.py").write_text((tmp_path / "two.py").read_text() + "# the end\n")
+    return resolved
+
+
+def test_unchanged_files_are_neither_read_nor_resolved_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(LOCKED.format(name))
+    memory = Memory()
+    check([str(tmp_path)], Config(), means=Means(memory=memory))
+    resolved = _resolved(monkeypatch)
+    (tmp_path / "two.py").write_text(LOCKED.format("two") + "# the end\n")
     check([str(tmp_path)], Config(), means=Means(memory=memory))
     assert {key.partition(":")[0] for key in resolved} == {"two"}
+
+
+def test_graphs_are_not_kept_if_a_late_question_was_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(LOCKED.format(name))
+    memory = Memory()
+    asked = ProgramInputs.back_references
+
+    def given_up(inputs: ProgramInputs) -> frozenset[tuple[str, str]]:
+        inputs._resolver.inference.give_up()
+        return asked(inputs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgramInputs, "back_references", given_up)
+        check([str(tmp_path)], Config(), means=Means(memory=memory))
+    resolved = _resolved(monkeypatch)
+    check([str(tmp_path)], Config(), means=Means(memory=memory))
+    assert {key.partition(":")[0] for key in resolved} == {"one", "two"}
+
+
+def test_an_internal_error_is_reported_by_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.py").write_text(LOCKED.format("one"))
+
+    def broken(*arguments: object, **more: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("locklint.analysis.interprocedural.solve", broken)
+    memory = Memory()
+    for _ in range(2):
+        report = check([str(tmp_path)], Config(), means=Means(memory=memory))
+        assert [error.message for error in report.errors] == ["KeyError: 'x'"]

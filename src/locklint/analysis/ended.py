@@ -93,7 +93,7 @@ class Ended:
             for index, each in enumerate(block.instructions)
             if each.span == wait and _awaited(each) is not None
         ]
-        # Where a function of a library waits for futures, these decide.
+        # The futures decide that a function of a library waits for.
         of_pools = [place for place in places if _is_of_pool(place[-1])]
         places = of_pools or places
         return bool(places) and all(

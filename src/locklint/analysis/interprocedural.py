@@ -283,7 +283,8 @@ class Interprocedural:
             states = self._states(function, shared, passed, lookup)
             summary = self._summary(states, lookup, passed)
             known = Solution(function, shared, lookup.results, states, summary)
-            self._kept.keep(known, passed)
+            if states.given_up is not Reason.DEFECT:  # The next run has to tell of the error again.
+                self._kept.keep(known, passed)
         return known.states, known.summary
 
     def _states(

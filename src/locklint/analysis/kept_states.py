@@ -66,7 +66,7 @@ class KeptStates:
         for each in self._old.get(key, ()):
             if each.shared == shared and each.function == function and _is_valid(each, lookup):
                 self._used.setdefault(key, []).append(each)
-                # What rules derive rests on the whole program.
+                # Rules derive facts from the whole program, and keep them there.
                 return msgspec.structs.replace(each, states=_fresh(each.states, shared))
         return None
 

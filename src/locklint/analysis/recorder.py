@@ -116,7 +116,7 @@ class Recorder(Observer):
 
     def _held(self, disjunct: Disjunct) -> tuple[Held, ...]:
         found: list[Held] = []
-        # What was acquired by hand may be held only because something raised that hardly ever does.
+        # A lock acquired by hand may be held only as something raised that hardly ever does.
         is_doubtful = disjunct.is_improbable
         for key in disjunct.order:
             hold = disjunct.hold(key)

@@ -20,7 +20,7 @@ from locklint.frontend.trace import Interface
 from locklint.index.declarations import ModuleIndex
 from locklint.ir.cfg import Function
 
-State: TypeAlias = "bytes | str | tuple[str, ...]"
+State: TypeAlias = tuple[str, ...]
 """A state of a fact: two that are equal say the same."""
 
 

@@ -271,7 +271,7 @@ class SolvedFunctions:
         for fact, state in kept.facts.items() if kept is not None else ():
             # The names in the function would have led to these files.
             if fact.kind is InterfaceKind.FILE and fact.name not in self.files.files:
-                self.project.read(str(state[0]), fact.name)
+                self.project.read(state[0], fact.name)
         return kept
 
     def _remember(
@@ -280,8 +280,12 @@ class SolvedFunctions:
         if self._memory is not None:
             from locklint.engine.memory import KeptGraph
 
-            facts = self.project.trace.interfaces(source.key)
-            states = {fact: state for fact in facts if (state := self._state_of(fact)) is not None}
+            states: dict[Interface, State] = {}
+            for fact in self.project.trace.interfaces(source.key):
+                state = self._state_of(fact)
+                if state is None:
+                    return  # Nobody could tell whether it has changed.
+                states[fact] = state
             kept = KeptGraph(source, done, states, is_marked)
             self._memory.keep(kept, is_resolved=is_resolved)
 
@@ -295,7 +299,7 @@ class SolvedFunctions:
             self._states_of_facts[fact] = (
                 self.files.content(fact.name)
                 if fact.kind is InterfaceKind.FILE
-                else digest_of_fact(self.resolver.dispatch, fact)
+                else (digest_of_fact(self.resolver.dispatch, fact),)
             )
         return self._states_of_facts[fact]
 

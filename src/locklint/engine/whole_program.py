@@ -106,7 +106,6 @@ class WholeProgram:
         follow_possible_calls(solved)
         solved.drop_written()
         solved.interprocedural.settle()
-        solved.keep_memory()
 
     def facts_behind(self, key: str) -> tuple[Interface, ...]:
         """Return the facts that the graph of a function rests on, if that was recorded."""
@@ -119,7 +118,8 @@ class WholeProgram:
         return digest_of_fact(self.solved.resolver.dispatch, fact)
 
     def forget(self) -> None:
-        """Drop the results about names, which only solving needs: a tenth of the memory."""
+        """Drop the results about names, when all questions are asked: a tenth of the memory."""
+        self.solved.keep_memory()
         self.solved.resolver.forget()
 
     def include(self, wanted: Mapping[str, Collection[str]]) -> None:
