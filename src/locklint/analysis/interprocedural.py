@@ -283,7 +283,7 @@ class Interprocedural:
             states = self._states(function, shared, passed, lookup)
             summary = self._summary(states, lookup, passed)
             known = Solution(function, shared, lookup.results, states, summary)
-            if states.given_up is not Reason.DEFECT:  # The next run has to tell of the error again.
+            if states.given_up is not Reason.DEFECT:  # The next run has to report the error too.
                 self._kept.keep(known, passed)
         return known.states, known.summary
 

@@ -284,7 +284,7 @@ class SolvedFunctions:
             for fact in self.project.trace.interfaces(source.key):
                 state = self._state_of(fact)
                 if state is None:
-                    return  # Nobody could tell whether it has changed.
+                    return  # A change of it would not be seen.
                 states[fact] = state
             kept = KeptGraph(source, done, states, is_marked)
             self._memory.keep(kept, is_resolved=is_resolved)
