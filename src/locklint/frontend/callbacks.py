@@ -12,7 +12,7 @@ from locklint.frontend.construction import argument_of
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.fields import class_of
 from locklint.frontend.inference import Inference
-from locklint.frontend.value_types import ClassRef
+from locklint.frontend.value_types import ClassRef, ClassType, Scope, scope_of
 from locklint.index.declarations import (
     AttributeValue,
     Awaited,
@@ -33,6 +33,7 @@ from locklint.ir.event import EventKind
 from locklint.ir.hierarchy import Field
 from locklint.ir.instruction import Call, Constant
 from locklint.ir.means import Use
+from locklint.models.spawns import is_of_tests
 
 _HOPS = 6
 """The largest number of variables and calls that are followed."""
@@ -202,8 +203,9 @@ def user_callbacks(
     """Return those of the attributes that keep what users of the class pass, or can add to.
 
     A public method binds them to a parameter, or puts it into their container; or a public
-    attribute is only ever bound to None, so that users bind it. A future is known to users, and so
-    may have callbacks, if its attribute is public, or something returns it or passes it on.
+    attribute is only ever bound to None, so that users bind it. A constructor does so if what the
+    program passes to it, where it makes the objects, comes from users. A future is known to users,
+    and so may have callbacks, if its attribute is public, or something returns it or passes it on.
     """
     found: set[Field] = set()
     for key, name in callables:
@@ -256,7 +258,7 @@ def _mentions(value: Value, name: str) -> bool:
             return False
 
 
-def _is_given(inference: Inference, cls: ClassRef, name: str, hops: int = 1) -> bool:
+def _is_given(inference: Inference, cls: ClassRef, name: str, hops: int = 3) -> bool:
     slot = inference.attributes.slot(cls, name)
     if slot.method is not None and hops:
         own = slot.method.decl.parameters[:1]  # A property returns an attribute of its object.
@@ -267,16 +269,17 @@ def _is_given(inference: Inference, cls: ClassRef, name: str, hops: int = 1) -> 
             and _is_given(inference, cls, value.names[1], hops - 1)
             for value in (slot.method.decl.returns if own else ())
         )
-    if any(_is_parameter(place.owner, place.binding) for place in slot.places):
+    if any(_is_parameter(inference, place.owner, place.binding, hops) for place in slot.places):
         return True
     values = [place.binding.value for place in slot.places]
     return bool(values) and not name.startswith("_") and set(values) == {Literal("None")}
 
 
-def _is_parameter(owner: ClassRef, binding: Binding) -> bool:
+def _is_parameter(inference: Inference, owner: ClassRef, binding: Binding, hops: int) -> bool:
     """Return whether a public method binds the attribute to one of its parameters.
 
-    It may leave that to a method of its own, to which it passes the parameter.
+    It may leave that to a method of its own, to which it passes the parameter. For a constructor,
+    see `_users_construct`.
     """
     decl = owner.index.functions.get(binding.function)
     if decl is None:
@@ -286,23 +289,76 @@ def _is_parameter(owner: ClassRef, binding: Binding) -> bool:
         for position, parameter in enumerate(decl.parameters)
         if position and any(_is_name(value, parameter.name) for value in _options(binding.value))
     ]
-    return any(_is_public(decl) or _is_passed_on(owner, decl, position) for position in bound)
+    return any(
+        _users_pass(inference, owner, decl, position, hops)
+        or _is_passed_on(inference, owner, decl, position, hops)
+        for position in bound
+    )
 
 
-def _is_passed_on(owner: ClassRef, decl: FunctionDecl, position: int) -> bool:
-    """Return whether public methods of a class pass a parameter of theirs to a private method."""
+def _users_pass(
+    inference: Inference, owner: ClassRef, decl: FunctionDecl, position: int, hops: int
+) -> bool:
+    """Return whether users pass a parameter of a method."""
+    if decl.name == "__init__":
+        return _users_construct(inference, owner, decl, position, hops)
+    return not decl.name.startswith("_")
+
+
+def _users_construct(
+    inference: Inference, owner: ClassRef, decl: FunctionDecl, position: int, hops: int
+) -> bool:
+    """Return whether users decide what a constructor gets for a parameter.
+
+    They do not if the program makes the objects, and passes only what it has made itself: a
+    function, a lambda, the result of a call. Those are followed, or are no business of users. Tests
+    stand for users.
+    """
+    classes = (owner, *inference.project.subclasses(owner))
+    is_passed = False
+    for cls in classes:
+        for index, site in inference.project.call_sites.named(cls.decl.name):
+            passed = argument_of(site.call, decl.parameters[position].name, position - 1)
+            if passed is None or passed == Literal("None") or is_of_tests(index.module):
+                continue
+            inference.begin()
+            scope = scope_of(index, site.function)
+            if ClassType(cls) not in inference.value(site.call.callee, scope):
+                continue
+            if any(_is_from_users(inference, scope, each, hops) for each in _options(passed)):
+                return True
+            is_passed = True
+    return not is_passed
+
+
+def _is_from_users(inference: Inference, scope: Scope, value: Value, hops: int) -> bool:
+    """Return whether a value in a function is a parameter of it, or what an object was given."""
+    caller = scope.index.functions.get(scope.function)
+    if not isinstance(value, Ref) or caller is None or not caller.parameters:
+        return False
+    first, *rest = value.names
+    if not rest:
+        return any(parameter.name == first for parameter in caller.parameters)
+    if len(rest) > 1 or not hops or not caller.class_name or first != caller.parameters[0].name:
+        return False
+    cls = ClassRef(scope.index.path, caller.class_name, scope.index)
+    return _is_given(inference, cls, rest[0], hops - 1)
+
+
+def _is_passed_on(
+    inference: Inference, owner: ClassRef, decl: FunctionDecl, position: int, hops: int
+) -> bool:
+    """Return whether methods of a class pass a parameter that users pass to a method of it."""
     for site in owner.index.call_sites:
         caller = owner.index.functions.get(site.function) if site.name == decl.name else None
-        if caller is None or caller.class_name != decl.class_name or not _is_public(caller):
+        if caller is None or caller.class_name != decl.class_name:
             continue
         passed = argument_of(site.call, decl.parameters[position].name, position - 1)
-        if any(_is_name(passed, parameter.name) for parameter in caller.parameters[1:]):
-            return True
+        for place, parameter in enumerate(caller.parameters):
+            if place and _is_name(passed, parameter.name):
+                if _users_pass(inference, owner, caller, place, hops):
+                    return True
     return False
-
-
-def _is_public(decl: FunctionDecl) -> bool:
-    return not decl.name.startswith("_") or decl.name == "__init__"
 
 
 def _is_name(value: Value | None, name: str) -> bool:
