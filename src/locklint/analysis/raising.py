@@ -6,6 +6,7 @@ raises only by a programming error never makes more than a warning.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import Enum, auto
 from typing import TypeAlias
@@ -113,6 +114,19 @@ def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade
             return Grade.NEVER if is_harmless(manager) else Grade.UNLIKELY
         case _:
             return Grade.NEVER
+
+
+def likeliest_of_library(function: Function) -> Grade:
+    """Return the highest grade of a function, if it is one of Python's library that is known.
+
+    Its own source, where that is analysed, raises on wrong use only: ``Condition.notify`` may, and
+    `threading.current_thread` calls it.
+    """
+    if function.module.partition(".")[0] not in sys.stdlib_module_names:
+        return Grade.CERTAIN
+    name = f"{function.module}.{function.qualname}".removesuffix(".__init__")
+    likely = name_grade(name)
+    return _GRADES[likely] if likely <= CallGrade.UNLIKELY else Grade.CERTAIN
 
 
 def _enters(manager: Manager | None) -> Grade:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from locklint.analysis.events import Exit, LockStates
 from locklint.analysis.handed_on import passed_on
 from locklint.analysis.hold import CauseKind, Grade, LockKey, key_of
-from locklint.analysis.raising import is_context_manager
+from locklint.analysis.raising import is_context_manager, likeliest_of_library
 from locklint.analysis.relevance import facts_of
 from locklint.analysis.summary import (
     ContextEffect,
@@ -69,12 +69,13 @@ def summarize(states: LockStates, lookup: Lookup, tests: Sequence[Test] = ()) ->
                 effects.append((key, effect))
                 varies = varies or effect.normal is None
     returned = {exit_.value: None for exit_ in exits} if effects else {}
+    highest = likeliest_of_library(function)
     literals = [v for v in returned if isinstance(v, Constant) and v is not AN_OBJECT]
     return Summary(
         function.key,
         tuple([effect for _, effect in effects]),
         tuple(context_effects),
-        states.raises,
+        min(states.raises, highest),
         (states.returns and not function.never_returns) or context or _is_left_to_others(function),
         _raised(effects, [e for e in likely if not _is_own_failure(function, effects, e)], states),
         tuple(literals) if len(literals) == len(returned) else (),
@@ -82,7 +83,7 @@ def summarize(states: LockStates, lookup: Lookup, tests: Sequence[Test] = ()) ->
         states.sets_flags,
         *passed_on(states, lookup),
         _asks(function),
-        states.raises_for_literals,
+        min(states.raises_for_literals, highest),
         states.named,
         states.others,
     )

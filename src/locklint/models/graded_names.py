@@ -58,6 +58,7 @@ NEVER = frozenset(
         "threading.get_native_id",
         "threading.main_thread",
         "_thread.get_ident",
+        "_thread.get_native_id",
         "time.monotonic",
         "time.monotonic_ns",
         "time.perf_counter",
