@@ -110,6 +110,8 @@ def unheld_uses(
                     continue
             used = (proven or bad)[0]
             instead = next((one for one in reversed(used.held) if _may_stand_in(one, used)), None)
+            if instead is not None and not _is_known_over(used.lock):
+                continue
             yield UnheldUse(states, used, used.before.where, instead)
 
 
@@ -131,11 +133,19 @@ def _is_proof(used: Used) -> bool:
     The function has shown that it is free, or has made it.
     """
     lock = used.lock
-    if lock.confidence < Confidence.HIGH:
-        return False  # It may be over a lock with another name.
+    if not _is_known_over(lock):
+        return False
     if lock.exactness is Exactness.FRESH and lock.path.root in (Root.LOCAL, Root.TEMP):
         return True
     return used.before.is_free and not lock.kind.reentrant
+
+
+def _is_known_over(lock: LockRef) -> bool:
+    """Return whether it is known which lock a condition is over.
+
+    One that is known by an annotation alone may be over any lock that is held.
+    """
+    return lock.confidence >= Confidence.HIGH
 
 
 def _may_stand_in(held: Held, used: Used) -> bool:
@@ -193,6 +203,8 @@ class _Callers:
             return True  # Nothing that is known calls it.
         for key in sorted(reached):
             for edge in self._graph.callers.get(key, ()):
+                if edge.held and not _is_known_over(lock):
+                    return True
                 if any(held.lock.identity == lock.identity for held in edge.held):
                     return True
         functions = [self._graph.function(key) for key in sorted(reached)]

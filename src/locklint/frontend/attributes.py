@@ -32,6 +32,7 @@ from locklint.frontend.value_types import (
     scope_of,
     settle,
     union,
+    union_of_bindings,
     weaken,
     without_unknown,
 )
@@ -388,8 +389,7 @@ class Attributes:
         fills: dict[ClassRef, list[Binding]] = {}
         for place in places:
             fills.setdefault(place.owner, []).append(place.binding)
-        known: list[Types] = []
-        is_declared = False
+        known: list[tuple[Types, bool]] = []
         for owner, bindings in fills.items():
             plain = [binding for binding in bindings if not binding.element]
             for binding in plain:
@@ -397,13 +397,15 @@ class Attributes:
                     types = self._made_anew(binding, owner, cls)
                 else:
                     types = self.evaluator.binding(binding, owner.index, owner.qualname)
-                is_declared = is_declared or (binding.is_declaration and are_known(types))
-                known.append(types)
+                known.append((types, binding.is_declaration))
             elements = [binding for binding in bindings if binding.element]
             if elements:
-                held.append(self.evaluator.bindings(elements, owner.index, known, owner.qualname))
-        types = union(*held) if held else union(*known)
-        return without_unknown(types) if is_declared else types
+                own = [types for types, _ in known]
+                held.append(self.evaluator.bindings(elements, owner.index, own, owner.qualname))
+        if not held:
+            return union_of_bindings(known)
+        is_declared = any(only and are_known(types) for types, only in known)
+        return without_unknown(union(*held)) if is_declared else union(*held)
 
     def _is_made_anew(self, binding: Binding, owner: ClassRef, cls: ClassRef) -> bool:
         """Return whether a binding calls what a descendant of its class overrides.

@@ -41,12 +41,11 @@ from locklint.frontend.value_types import (
     Type,
     Types,
     UnknownType,
-    are_known,
     scope_of,
     settle,
     union,
+    union_of_bindings,
     without_none,
-    without_unknown,
 )
 from locklint.index.declarations import (
     AttributeValue,
@@ -400,17 +399,15 @@ class Inference(Questions):
 
         ``cls`` is the class whose body makes those bindings that no function makes.
         """
-        held: list[Types] = list(known)
+        held = [(types, False) for types in known]
         filled: list[tuple[str | None, Types]] = []
-        is_declared = False
         for binding in bindings:
             types = self.binding(binding, index, cls)
             if binding.element:
                 filled.append((binding.key, types))
                 continue
-            held.append(types)
-            is_declared = is_declared or (binding.is_declaration and are_known(types))
-        types = without_unknown(union(*held)) if is_declared else union(*held)
+            held.append((types, binding.is_declaration))
+        types = union_of_bindings(held)
         return _filled(types, filled) if filled else types
 
     def binding(self, binding: Binding, index: ModuleIndex, cls: str = "") -> Types:

@@ -10,7 +10,7 @@ that the garbage collector need not visit, for what is made of finished parts ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -308,6 +308,26 @@ def without_unknown(types: Types) -> Types:
 def without_none(types: Types) -> Types:
     """The alternatives but None."""
     return tuple([kind for kind in types if not isinstance(kind, NoneType)])
+
+
+def union_of_bindings(bound: Sequence[tuple[Types, bool]]) -> Types:
+    """Return the types of a name from those of its bindings, each with whether it only declares.
+
+    ``space: Condition`` says of what type the name is, so that nothing unknown is left. It does not
+    say which lock the condition is over, as ``self.space = Condition(self.lock)`` does.
+    """
+    declares = any(is_declaration and are_known(types) for types, is_declaration in bound)
+    if not declares:
+        return union(*[types for types, _ in bound])
+    is_made = any(has_lock(types) for types, is_declaration in bound if not is_declaration)
+    return without_unknown(
+        union(*[without_locks(types) if is_made and only else types for types, only in bound])
+    )
+
+
+def without_locks(types: Types) -> Types:
+    """The alternatives but locks."""
+    return tuple([kind for kind in types if not isinstance(kind, LockValue)])
 
 
 def settle(types: Types, identity: str, exactness: Exactness) -> Types:
