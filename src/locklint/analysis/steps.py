@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
@@ -177,6 +178,8 @@ class FunctionSteps:
                 case Await(value=value):
                     if value in self._own_awaited:
                         return Grade.NEVER  # The body of the coroutine raises: see its call.
+        if isinstance(instruction, Call) and instruction.span in self._getting_again:
+            return Grade.ACQUIRE
         if self._failing and isinstance(instruction, Release) and instruction.span in self._failing:
             return Grade.ACQUIRE
         if isinstance(instruction, (Await, Enter)) and self._begins_quietly(instruction):
@@ -185,6 +188,26 @@ class FunctionSteps:
         if isinstance(instruction, Operate) and instruction.kind is OperateKind.ITERATE:
             return max(likely, self._body_raises(instruction.values))
         return likely
+
+    @cached_property
+    def _getting_again(self) -> frozenset[Span]:
+        """The calls that give a lock to release, and gave the same one to acquire: they work.
+
+        ``lock_for(name).release()``, where the function has run ``lock_for(name).acquire()``.
+        """
+        acquired: set[object] = set()
+        releases: list[tuple[Call, object]] = []
+        for block in self._function.blocks.values():
+            for before, each in pairwise(block.instructions):
+                if not isinstance(before, Call) or not each.span.contains(before.span):
+                    continue
+                if isinstance(each, (Acquire, TryAcquire, Release)):
+                    how = (each.lock.path, before.callee, before.arguments)
+                    if isinstance(each, Release):
+                        releases.append((before, how))
+                    else:
+                        acquired.add(how)
+        return frozenset(before.span for before, how in releases if how in acquired)
 
     def _body_raises(self, values: tuple[Operand, ...]) -> Grade:
         """Return how likely iterating over a generator is to raise: its body runs then."""
