@@ -12,7 +12,7 @@ from locklint.frontend.construction import argument_of
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.fields import class_of
 from locklint.frontend.inference import Inference
-from locklint.frontend.value_types import ClassRef, ClassType, Scope, scope_of
+from locklint.frontend.value_types import ClassRef, ClassType, NameType, Scope, scope_of
 from locklint.index.declarations import (
     AttributeValue,
     Awaited,
@@ -279,21 +279,35 @@ def _is_parameter(inference: Inference, owner: ClassRef, binding: Binding, hops:
     """Return whether a public method binds the attribute to one of its parameters.
 
     It may leave that to a method of its own, to which it passes the parameter. For a constructor,
-    see `_users_construct`.
+    see `_users_construct`. A parameter that stands for a function of a library is none of theirs.
     """
     decl = owner.index.functions.get(binding.function)
     if decl is None:
         return False
+    scope, values = scope_of(owner.index, binding.function), _options(binding.value)
     bound = [
         position
         for position, parameter in enumerate(decl.parameters)
-        if position and any(_is_name(value, parameter.name) for value in _options(binding.value))
+        if position
+        and any(_is_name(value, parameter.name) for value in values)
+        and not any(_is_of_library(inference, scope, each) for each in (parameter.default, *values))
     ]
     return any(
         _users_pass(inference, owner, decl, position, hops)
         or _is_passed_on(inference, owner, decl, position, hops)
         for position in bound
     )
+
+
+def _is_of_library(inference: Inference, scope: Scope, value: Value | None) -> bool:
+    """Return whether a value is a function outside the program: ``sleep=time.sleep``.
+
+    What is called instead of it is no notification.
+    """
+    if not isinstance(value, Ref):
+        return False
+    inference.begin()
+    return any(isinstance(kind, NameType) for kind in inference.value(value, scope))
 
 
 def _users_pass(
