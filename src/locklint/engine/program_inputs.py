@@ -158,7 +158,7 @@ class ProgramInputs:
 
     def user_callbacks(self) -> frozenset[Field]:
         """Return the attributes from which functions call what users of their classes passed."""
-        from locklint.frontend.callbacks import user_callbacks
+        from locklint.frontend.user_callbacks import user_callbacks
 
         asked: dict[bool, dict[Field, None]] = {False: {}, True: {}}
         for states in self._solved.states.values():

@@ -65,8 +65,8 @@ A finding is a warning if a public method binds the attribute to a parameter or 
 attribute's container, or if a public attribute is only ever bound to None; the object that holds
 the lock keeps the callback itself; the lock is not re-entrant; and a public function acquires it,
 which is no method of a private class. A parameter of a constructor does not count if the program
-makes the objects, and passes only what it has made itself, nor does one that stands for a function
-of a library: `sleep=time.sleep`. Users have a future if its attribute is public, or something
+makes the objects, and passes only what it has made itself, nor does one that stands for a certain
+function: `sleep=time.sleep`. Users have a future if its attribute is public, or something
 returns it, passes it on or knows it by another name. Other findings are info.
 
 Observers are objects that users pass in, and that a loop tells something: it calls a method of
