@@ -413,7 +413,7 @@ class _Sections:
                 if other == datum:
                     return None
                 if other is not None and other in used:
-                    return each.span, other.name
+                    return each.span, str(each.target)
             if datum in used and is_known and self._completes(each, names):
                 return each.span, ""
         return None
