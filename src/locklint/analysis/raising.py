@@ -43,6 +43,7 @@ from locklint.models.calls import EXPECTING_MANAGER, runs_at_once
 from locklint.models.graded_names import IGNORING
 from locklint.models.grades import CallGrade, calculates, is_log_call, method_grade, name_grade
 from locklint.models.plain_values import begins_at_once, gives_itself
+from locklint.models.time_limits import is_time_limit
 
 _GRADES = {
     CallGrade.NEVER: Grade.NEVER,
@@ -111,7 +112,7 @@ def grade(instruction: Instruction, function: Function, raises: Raises) -> Grade
         case Enter(manager=manager):
             return _enters(manager)
         case Exit(manager=manager):
-            return Grade.NEVER if is_harmless(manager) else Grade.UNLIKELY
+            return _leaves(manager)
         case _:
             return Grade.NEVER
 
@@ -137,6 +138,16 @@ def _enters(manager: Manager | None) -> Grade:
     if manager.external is not None and gives_itself(manager.external):
         return Grade.NEVER
     return Grade.LIKELY if manager.external is None else _GRADES[name_grade(manager.external)]
+
+
+def _leaves(manager: Manager | None) -> Grade:
+    """Return how likely it is to raise that a `with` ends whose body has not raised."""
+    if is_harmless(manager):
+        return Grade.NEVER
+    if manager is not None and manager.external is not None and is_time_limit(manager.external):
+        return Grade.NEVER  # Only a body that was cancelled ends with an exception.
+    runs = manager is not None and (manager.exit or manager.generator)
+    return Grade.UNLIKELY if runs else Grade.ACQUIRE
 
 
 def _call(call: Call, raises: Raises) -> Grade:

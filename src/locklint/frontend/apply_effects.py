@@ -76,7 +76,7 @@ from locklint.models.iterators import never_ends
 from locklint.models.processes import copied_arguments
 from locklint.models.spawns import spawner
 from locklint.models.table import LockTable
-from locklint.models.time_limits import moves_on
+from locklint.models.time_limits import swallows
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
@@ -747,7 +747,7 @@ class EffectPass:
                 call = self._definitions.call(context) if isinstance(context, AccessPath) else None
                 is_test = _is_test(call)
                 if manager is not None and manager.external is not None:
-                    if moves_on(manager.external, is_bound=True):
+                    if swallows(manager.external):
                         return block.terminator  # See `time_limits`.
                 if is_test or (manager is not None and manager.external == "contextlib.suppress"):
                     types = self._suppressed(call)

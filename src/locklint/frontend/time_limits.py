@@ -27,14 +27,21 @@ from locklint.ir.instruction import (
     Operand,
 )
 from locklint.ir.terminator import Branch, Catch, Handler, Jump, Opaque, Swallows
-from locklint.models.time_limits import CANCELLED, TELLING, limits_body, limits_wait, moves_on
+from locklint.models.time_limits import (
+    CANCELLED,
+    TELLING,
+    is_plain,
+    limits_body,
+    limits_wait,
+    swallows,
+)
 
 
 def is_scope(instruction: Instruction) -> bool:
     """Return whether a function has to be looked at because of an instruction."""
     match instruction:
         case Enter():
-            return _limits(instruction) or _moves_on(instruction)
+            return _limits(instruction) or _is_cancelled(instruction)
         case Call():
             return limits_wait(instruction) is not None
         case _:
@@ -55,7 +62,7 @@ def with_time_limits(function: Function) -> Function:
     }
     for block in function.blocks.values():
         for each in block.instructions:
-            if isinstance(each, Enter) and _moves_on(each):
+            if isinstance(each, Enter) and _is_cancelled(each):
                 _go_on(blocks, each)
     return replace(function, blocks=blocks)
 
@@ -67,11 +74,10 @@ def _limits(enter: Enter) -> bool:
     return limits_body(manager.external, manager.call)
 
 
-def _moves_on(enter: Enter) -> bool:
+def _is_cancelled(enter: Enter) -> bool:
+    """Return whether a `with` may swallow that its body is cancelled, if other code can do that."""
     manager = enter.manager
-    if manager is None or manager.external is None:
-        return False
-    return moves_on(manager.external, is_bound=enter.result is not None)
+    return manager is not None and manager.external is not None and swallows(manager.external)
 
 
 def _limited(function: Function) -> Iterator[Instruction]:
@@ -118,14 +124,22 @@ def _marked(instruction: Instruction) -> Instruction:
 
 
 def _go_on(blocks: dict[BlockId, BasicBlock], enter: Enter) -> None:
-    """Let the code go on after a body that is cancelled, and the scope's attributes tell it."""
+    """Let the code go on after a body that is cancelled, and the scope's attributes tell it.
+
+    A plain scope that is not bound to a name only shields its body: nothing can cancel that.
+    """
     told = partial(_told, enter)
+    manager = enter.manager.external if enter.manager is not None else None
+    is_shield = is_plain(manager or "") and enter.result is None
     for block in tuple(blocks.values()):
         branch = block.terminator
         ends = [each for each in block.instructions if _leaves(enter, each)]
         if not ends:
             continue
         if isinstance(branch, Branch) and isinstance(branch.condition, Swallows):
+            if is_shield:
+                blocks[block.id] = replace(block, terminator=Jump(branch.otherwise))
+                continue
             # Others may cancel the task as well, so that it does not go on here.
             first = max(blocks) + 1
             caught, on = Handler((CANCELLED,), first + 1), Jump(branch.then)

@@ -57,12 +57,19 @@ def limits_wait(call: Call) -> CallArgument | None:
     return call.arguments[0]
 
 
-def moves_on(manager: str, *, is_bound: bool) -> bool:
-    """Return whether code goes on after a context manager whose body was cancelled.
+def swallows(manager: str) -> bool:
+    """Return whether code goes on after a context manager whose body was cancelled."""
+    return manager in _MOVING_ON
 
-    A plain scope that is not bound to a name only shields its body.
-    """
-    return manager in _MOVING_ON and (is_bound or manager not in _PLAIN_SCOPES)
+
+def is_time_limit(manager: str) -> bool:
+    """Return whether a context manager does no more than to cancel its body."""
+    return manager in _SCOPES or manager in _PLAIN_SCOPES
+
+
+def is_plain(manager: str) -> bool:
+    """Return whether a context manager is a scope that only other code cancels, by its name."""
+    return manager in _PLAIN_SCOPES
 
 
 def _is_given(call: Call, position: int) -> bool:
