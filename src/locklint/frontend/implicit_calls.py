@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from locklint.core.source import Span
 from locklint.frontend.attributes import DESCRIPTOR_METHODS
+from locklint.frontend.callbacks import kept_in
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.sent_coroutines import RESUME
@@ -42,6 +43,7 @@ from locklint.models.calls import (
     named_in,
 )
 from locklint.models.conversions import FORMAT, METHODS, conversions
+from locklint.models.events import completes_future
 from locklint.models.registrations import FINALIZER
 
 OPERATORS: dict[str, tuple[str, ...]] = {
@@ -173,6 +175,8 @@ class ImplicitCalls:
                     for call in self.calls_of(instruction, list(arguments[:1]), external):
                         others = (*call.targets, *call.overrides)
                         yield replace(call, targets=(), overrides=others, certain=False)
+                elif completes_future(external):
+                    yield from self._completed(instruction, external)
                 names = BUILTINS.get(external)
                 if names is None:
                     return
@@ -230,6 +234,25 @@ class ImplicitCalls:
         if position is not None and position < len(plain):
             given.append(plain[position])
         yield from self.calls_of(call, given, external)
+
+    def _completed(self, call: Call, external: str) -> Iterator[Call]:
+        """Yield the callbacks of a future that an attribute of the object keeps, and a call ends.
+
+        Whether they were added, and the future has not ended before, is not known.
+        """
+        future = call.callee.parent() if call.callee is not None and call.callee.fields else None
+        kept = kept_in(future, self._definitions) if future is not None else None
+        if kept is None:
+            return
+        cancels = external.endswith(".cancel")
+        for name in self._resolver.done_callbacks(self._key, kept, cancels=cancels):
+            path = kept.parent().field(name)
+            callee = self._resolver.callee(self._key_for(path), path)
+            if callee.targets and callee.constructs is None:
+                what = _by(f"{external.rpartition('.')[2]}()")
+                added = self._call(call.span, path, callee, what)
+                others = (*callee.targets, *callee.overrides)
+                yield replace(added, targets=(), overrides=others, certain=False)
 
     def calls_of(self, call: Call, given: list[CallArgument], caller: str) -> Iterator[Call]:
         """The calls of those arguments that are functions of the project."""

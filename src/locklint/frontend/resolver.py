@@ -172,6 +172,13 @@ class Resolver(Protocol):
         These are arguments of its constructor.
         """
 
+    def done_callbacks(self, function: str, path: AccessPath, *, cancels: bool) -> tuple[str, ...]:
+        """Return the methods that are callbacks of futures which the attribute ``path`` keeps.
+
+        ``path`` is an attribute of the function's own object, as are the methods. ``cancels``: the
+        futures are cancelled.
+        """
+
     def type_names(self, function: str, path: AccessPath) -> frozenset[str]:
         """The dotted names of all types that ``path`` may be of; empty where one is unknown."""
 

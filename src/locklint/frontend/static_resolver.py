@@ -14,6 +14,7 @@ from locklint.frontend.class_test import ClassTest, OfClass
 from locklint.frontend.collective_locks import taken_collection
 from locklint.frontend.copied_locks import attribute_with_lock
 from locklint.frontend.dispatch import MAX_OVERRIDES, Dispatch
+from locklint.frontend.done_callbacks import done_callbacks
 from locklint.frontend.guesses import Guesses, is_open
 from locklint.frontend.inference import Inference
 from locklint.frontend.kept_arguments import kept_paths
@@ -472,6 +473,14 @@ class StaticResolver:
             return ()
         self.inference.begin()
         return tuple(kept_paths(self.walker, scope, path))
+
+    def done_callbacks(self, function: str, path: AccessPath, *, cancels: bool) -> tuple[str, ...]:
+        """Return the methods that are callbacks of futures which the attribute ``path`` keeps."""
+        types = self._types(function, path.parent())
+        classes = [each.cls for each in types if isinstance(each, InstanceType)]
+        self.inference.begin()
+        found = [done_callbacks(self.inference, cls, path.name, cancels) for cls in classes]
+        return tuple(dict.fromkeys(name for names in found for name in names))
 
     def type_names(self, function: str, path: AccessPath) -> frozenset[str]:
         """The dotted names of all types that ``path`` may be of; empty where one is unknown."""

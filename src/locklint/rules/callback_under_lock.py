@@ -223,4 +223,5 @@ RULE = Rule(
     page=__doc__,
     wants=frozenset(_KINDS),
     check=check,
+    subsumed_by=("LCK302",),
 )
