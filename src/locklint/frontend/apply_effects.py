@@ -14,6 +14,7 @@ import msgspec
 from locklint.core.source import Span
 from locklint.frontend.callbacks import is_of_loop, kept_in, observed_in
 from locklint.frontend.definitions import Definitions
+from locklint.frontend.hand_overs import HandOvers, releases
 from locklint.frontend.implicit_calls import MAY_RUN_OTHERS, ImplicitCalls
 from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Callee, Collection, Resolver
@@ -144,8 +145,7 @@ class EffectPass:
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._uses: list[ApiUse] = []
         self._registers: list[Registration] = []
-        self._mentions: set[str] = set()
-        self._given_away: set[str] = set()
+        self._hand_overs = HandOvers(self._definitions, self._operands)
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
         self._awaited_results: set[Operand] = set()
@@ -187,8 +187,8 @@ class EffectPass:
             function,
             blocks=blocks,
             api_uses=tuple(sorted(set(self._uses), key=lambda use: (use.span, use.kind.value))),
-            mentions=frozenset(self._mentions),
-            given_away=frozenset(self._given_away),
+            mentions=frozenset(self._hand_overs.mentions),
+            given_away=frozenset(self._hand_overs.given_away),
             registers=tuple(self._registers),
             enclosed=self._operands.enclosed,
             kept=tuple(each for kept in self._kept.values() for each in kept.items()),
@@ -228,9 +228,9 @@ class EffectPass:
             case Assign(target=target, value=value):
                 is_kept = target.fields or isinstance(value, Display)
                 if is_kept and not self._makes_lock(value):
-                    yield from self._hand_over(value, instruction.span)
+                    yield from self._hand_overs.of(value, instruction.span)
                 elif isinstance(value, AccessPath):
-                    self._note_mention(value)
+                    self._hand_overs.note_mention(value)
                 elif isinstance(value, FunctionRef):
                     self._operands.note_captures(value)
                 yield instruction
@@ -297,7 +297,7 @@ class EffectPass:
             # with a callable, perhaps later, or with locks in a container.
             contained = bool(call.targets) and isinstance(argument.value, Display)
             if keeps or contained or self._operands.is_callable(argument.value):
-                for each in self._hand_over(argument.value, call.span):
+                for each in self._hand_overs.of(argument.value, call.span):
                     yield msgspec.structs.replace(each, is_entered=is_entered)
         yield call
         yield from self._awaited_by_greenlet(call)
@@ -566,7 +566,7 @@ class EffectPass:
         elif method in _PUSH_METHODS and isinstance(first, AccessPath):
             found = self._operands.method(first)
             if found is not None:
-                if _releases(found):
+                if releases(found):
                     yield Defer(call.span, stack, found[0])
                 else:
                     yield call
@@ -769,7 +769,7 @@ class EffectPass:
                 return branch
             case Return(span=span, value=value) as terminator:
                 if not self._function.is_anonymous:
-                    instructions.extend(self._hand_over(value, span, returned=True))
+                    instructions.extend(self._hand_overs.of(value, span, returned=True))
                 return terminator
             case Catch() as terminator:
                 return self._with_classes(terminator)
@@ -857,55 +857,6 @@ class EffectPass:
         if lock is not None and not lock.may_be_none:
             self._use(UseKind.LOCK_TESTED, span, lock, branch=block)
 
-    # -- giving away ------------------------------------------------------------------------
-
-    def _note_mention(self, path: AccessPath) -> None:
-        found = self._operands.method(path) if path.fields else None
-        if found is not None and found[0].api.release_form(found[1]) is not None:
-            self._mentions.add(found[0].identity)
-
-    def _give_away(self, path: AccessPath) -> None:
-        """Note a parameter that is passed on: it may be a lock, as its callers know."""
-        if path.is_parameter:
-            self._given_away.add(path.root_name)
-
-    def _hand_over(
-        self, operand: Operand, span: Span, *, returned: bool = False
-    ) -> Iterator[HandOver]:
-        """Give away the locks in a value; what is ``returned`` the caller knows."""
-        match operand:
-            case Display(items=items):
-                for item in items:
-                    yield from self._hand_over(item, span, returned=returned)
-            case FunctionRef(captures=captures):
-                for path in captures:
-                    self._give_away(path)
-                    found = self._operands.method(path) if path.fields else None
-                    if found is not None and _releases(found):
-                        yield HandOver(span, found[0])
-                    elif found is None and (lock := self._operands.lock(path)) is not None:
-                        # Code that runs later may pass the lock on to the code that releases it.
-                        yield HandOver(span, lock)
-            case AccessPath() as path:
-                if not returned:
-                    self._give_away(path)
-                function = self._definitions.function(path)
-                if function is not None:
-                    yield from self._hand_over(function, span)
-                    return
-                found = self._operands.method(path) if path.fields or path.is_variable else None
-                if found is not None:
-                    if _releases(found):
-                        self._mentions.add(found[0].identity)
-                    if _changes(found):
-                        yield HandOver(span, found[0])
-                    return
-                lock = self._operands.lock(path)
-                if lock is not None and lock.api.acquire_forms:
-                    yield HandOver(span, lock)
-            case _:
-                return
-
 
 def _iterated(instructions: list[Instruction], span: Span) -> Iterator[Operand]:
     """Yield the value over which a block with that branch at its end goes."""
@@ -964,18 +915,6 @@ def _has_protocol(lock: LockRef, is_async: bool) -> bool:
 def _is_test(call: Call | None) -> bool:
     """Return whether a call makes a context manager that waits for an exception."""
     return call is not None and call.callee is not None and call.callee.name in _EXPECTING
-
-
-def _releases(method: tuple[LockRef, str]) -> bool:
-    lock, name = method
-    return lock.api.release_form(name) is not None or name in ("__exit__", "__aexit__")
-
-
-def _changes(method: tuple[LockRef, str]) -> bool:
-    """Return whether a method of a lock acquires or releases it."""
-    lock, name = method
-    acquires = lock.api.acquire_form(name) is not None or name in ("__enter__", "__aenter__")
-    return acquires or _releases(method)
 
 
 def apply_effects(
