@@ -21,13 +21,13 @@ from locklint.frontend.resolver import Callee, Collection, Resolver
 from locklint.frontend.spawning import registrations, spawns
 from locklint.frontend.taken_iterators import with_taken_iterators
 from locklint.frontend.time_limits import is_scope, with_time_limits
+from locklint.frontend.uses_by_form import UsesByForm
 from locklint.index.build_lock_use import GIVES_ON
 from locklint.index.declarations import ANY_EXCEPTION, SOME_EXCEPTION
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
-from locklint.ir.api_use import ApiUse, UseKind
+from locklint.ir.api_use import UseKind
 from locklint.ir.cfg import BasicBlock, Function, split_key
-from locklint.ir.context import Context
 from locklint.ir.instruction import (
     Acquire,
     Assign,
@@ -50,14 +50,12 @@ from locklint.ir.instruction import (
     Read,
     Release,
     TryAcquire,
-    Unknown,
     Unwind,
     Wait,
     has_timeout,
 )
 from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
 from locklint.ir.means import BY_WITH, AwaitForm, How, Means, OperateKind, Use
-from locklint.ir.operands import terminator_paths, used_paths
 from locklint.ir.registration import Registration
 from locklint.ir.terminator import (
     Branch,
@@ -74,8 +72,6 @@ from locklint.ir.terminator import (
 from locklint.models.calls import EXPECTING_MANAGER, NOTHING_DECLARED, DeclaredCalls, named_in
 from locklint.models.events import WITH_TIMEOUT, completes_future
 from locklint.models.iterators import never_ends
-from locklint.models.processes import copied_arguments
-from locklint.models.spawns import spawner
 from locklint.models.table import LockTable
 from locklint.models.time_limits import swallows
 
@@ -84,7 +80,6 @@ _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
 _EXPECTING = ("assertRaises", "assertRaisesRegex", "raises")
 """Methods by which tests say that they expect an error; a wrong guess makes locklint silent."""
 
-_MANAGERS = (Gives.CONTEXT, Gives.OTHER)
 _LOOKING = frozenset(
     f"builtins.{name}"
     for name in "bool callable getattr hasattr hash id isinstance len print repr str type".split()
@@ -143,8 +138,8 @@ class EffectPass:
         )
         self._declared = declared
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
-        self._uses: list[ApiUse] = []
         self._registers: list[Registration] = []
+        self._uses = UsesByForm(function, resolver, self._definitions, self._operands)
         self._hand_overs = HandOvers(self._definitions, self._operands)
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
@@ -186,7 +181,7 @@ class EffectPass:
         function = msgspec.structs.replace(
             function,
             blocks=blocks,
-            api_uses=tuple(sorted(set(self._uses), key=lambda use: (use.span, use.kind.value))),
+            api_uses=self._uses.in_order(),
             mentions=frozenset(self._hand_overs.mentions),
             given_away=frozenset(self._hand_overs.given_away),
             registers=tuple(self._registers),
@@ -220,7 +215,7 @@ class EffectPass:
             ) is not None:
                 yield Call(span, path, path, lock=lock, safe=True)
             case Read(path=path, discarded=True):
-                self._discarded(path, instruction.span)
+                self._uses.discarded(path, instruction.span)
                 yield instruction
             case Read(path=path) if self._operands.method(path) is not None:
                 # A lock has its methods: naming one cannot fail.
@@ -277,7 +272,7 @@ class EffectPass:
                 if isinstance(argument.value, AccessPath) and argument.value in self._pending:
                     acquire = self._pending[argument.value][1]
                     how = acquire.how.name
-                    self._use(UseKind.NOT_AWAITED, call.span, acquire.lock, how, use=call.use)
+                    self._uses.note(UseKind.NOT_AWAITED, call.span, acquire.lock, how, use=call.use)
         if callee.external and callee.external.startswith(_STACKS):
             done = list(self._stack_call(call, callee.external.rsplit(".", 1)[-1]))
             if done:
@@ -306,7 +301,7 @@ class EffectPass:
             call, callee, module, self._definitions, self._operands.callee, self._operands.lock
         )
         self._registers += registrations(call, module, self._definitions, self._operands.callee)
-        self._note_copied(call)
+        self._uses.copied(call)
 
     def _note_kept(self, name: AccessPath, value: AccessPath) -> None:
         """Note what an object keeps in attributes that the function has given to it."""
@@ -323,20 +318,6 @@ class EffectPass:
         for argument in call.arguments[:1]:
             if isinstance(argument.value, AccessPath) and argument.value in self._pending:
                 yield self._pending[argument.value][1]
-
-    def _note_copied(self, call: Call) -> None:
-        """Note locks that a call would have to copy, or that a new process would have to get."""
-        kind, arguments = UseKind.COPIED, copied_arguments(call)
-        known = spawner(call.external) if call.external is not None else None
-        if known is not None and known.context is Context.PROCESS:
-            kind, arguments = UseKind.COPIED_TO_PROCESS, call.arguments
-        for argument in arguments:
-            lock = None if argument.star else self._operands.copied_lock(argument.value)
-            if lock is not None:
-                value = argument.value
-                is_named = isinstance(value, AccessPath) and value.root is not Root.TEMP
-                detail = str(value) if is_named else ""
-                self._use(kind, call.span, lock, call.external or "", detail)
 
     def _with_callee(self, call: Call, callee: Callee) -> Call:
         """A call that names what it calls, and the locks that it passes to functions of ours."""
@@ -453,42 +434,21 @@ class EffectPass:
         )
         return any(result in display.items for display in displays)
 
-    def _is_only_tested(self, result: AccessPath | None) -> bool:
-        """Return whether a result is bound to one variable, which is only tested for truth."""
-        blocks = self._function.blocks.values()
-        instructions = [each for block in blocks for each in block.instructions]
-        names = {
-            each.target
-            for each in instructions
-            if isinstance(each, Assign) and each.value == result
-        }
-        name = names.pop() if len(names) == 1 else None
-        if result is None or name is None or not name.is_variable or name.root is not Root.LOCAL:
-            return False
-        used = (path for each in instructions for path in used_paths(each))
-        if any(path.root_name == name.root_name for path in used):
-            return False
-        reading = [each for each in blocks if name in terminator_paths(each.terminator)]
-        return bool(reading) and all(
-            isinstance(each.terminator, Branch) and isinstance(each.terminator.condition, Truth)
-            for each in reading
-        )
-
     def _lock_call(self, call: Call, lock: LockRef, method: str) -> Iterator[Instruction]:
         api = lock.api
         form = api.acquire_form(method)
         if form is not None:
             read = read_acquire(call, form)
             if read.refused:
-                self._use(UseKind.BAD_ARGUMENTS, call.span, lock, method, read.refused)
+                self._uses.note(UseKind.BAD_ARGUMENTS, call.span, lock, method, read.refused)
             if form.is_async:
                 if form.begins_at_call:
                     if call.use is not Use.AWAITED:
                         yield HandOver(call.span, lock)  # A callback will have it.
                 elif call.use in (Use.DISCARDED, Use.TESTED):
-                    self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
-                elif call.use is Use.BOUND and self._is_only_tested(call.result):
-                    self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=Use.TESTED)
+                    self._uses.note(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
+                elif call.use is Use.BOUND and self._uses.is_only_tested(call.result):
+                    self._uses.note(UseKind.NOT_AWAITED, call.span, lock, method, use=Use.TESTED)
                 yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
                 if call.use is Use.PASSED and self._is_collected(call.result):
                     yield HandOver(call.span, lock)  # A task will run it.
@@ -503,7 +463,7 @@ class EffectPass:
         release = api.release_form(method)
         if release is not None:
             if release.is_async and call.use in (Use.DISCARDED, Use.TESTED):
-                self._use(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
+                self._uses.note(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
             yield Release(call.span, lock, How(method), lock.mode or release.mode, call)
             return
         if method == "__aenter__":
@@ -585,11 +545,11 @@ class EffectPass:
     def _enter(self, enter: Enter) -> Iterator[Instruction]:
         context = enter.context
         if isinstance(context, AccessPath) and context in self._given_by_acquire:
-            self._note_with_acquire(enter, self._given_by_acquire[context])
+            self._uses.with_acquire(enter, self._given_by_acquire[context])
             return
         lock = self._operands.lock(context)
         if lock is None:
-            self._note_odd_with(enter)
+            self._uses.odd_with(enter)
             yield msgspec.structs.replace(
                 enter, manager=self._manager(enter.context, is_async=enter.is_async)
             )
@@ -599,67 +559,16 @@ class EffectPass:
             return
         is_usable = lock.api.acquire_forms or lock.api.with_ok or lock.api.async_with_ok
         if not is_usable and lock.mode is None:
-            self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
+            self._uses.note(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
             yield enter
             return
         if not _has_protocol(lock, enter.is_async):
             # It raises before it acquires anything, or the lock is another one.
-            self._use(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
+            self._uses.note(UseKind.WRONG_WITH, enter.span, lock, is_async=enter.is_async)
             yield enter
             return
         mode = lock.mode or lock.api.with_mode
         yield Acquire(enter.span, lock, BY_WITH, mode, None, None, enter, lock.gives_up)
-
-    def _note_with_acquire(self, enter: Enter, lock: LockRef) -> None:
-        assert isinstance(enter.context, AccessPath)
-        call = self._definitions.call(enter.context)
-        method = call.callee.name if call is not None and call.callee is not None else "acquire"
-        form = lock.api.acquire_form(method)
-        if form is None or form.gives not in _MANAGERS:
-            self._use(UseKind.WITH_ACQUIRE, enter.span, lock, method)
-
-    def _note_odd_with(self, enter: Enter) -> None:
-        context = enter.context
-        if not isinstance(context, AccessPath):
-            return
-        awaited = self._awaited(context)
-        if awaited is not None:
-            lock = self._operands.lock(awaited)
-            if lock is not None and lock.api.async_with_ok and not enter.is_async:
-                self._use(UseKind.AWAITED_WITH, enter.span, lock)
-            return
-        call = self._definitions.call(context)
-        if call is not None:
-            found = self._operands.method(call.callee)
-            if found is not None:
-                kind = _misuse_of_result(*found)
-                if kind is not None and not self._operands.callee(call.callee).targets:
-                    self._use(kind, enter.span, *found, is_async=enter.is_async)
-            return
-        found = self._operands.method(context) if context.fields else None
-        if found is not None and found[0].api.acquire_form(found[1]) is not None:
-            self._use(UseKind.WITH_METHOD, enter.span, *found, is_async=enter.is_async)
-            return
-        path = self._definitions.expand(context)
-        if path and self._resolver.lock_class(self._function.key, path) is not None:
-            use = UseKind.WITH_CLASS
-            self._uses.append(
-                ApiUse(use, enter.span, None, detail=str(path), is_async=enter.is_async)
-            )
-
-    def _awaited(self, context: AccessPath) -> AccessPath | None:
-        """Return the awaited value of ``with await path:``, which mentions the path alone."""
-        values = self._definitions.values(context)
-        if len(values) != 1 or not isinstance(values[0], Unknown):
-            return None
-        awaited = {
-            instruction.value
-            for block in self._function.blocks.values()
-            for instruction in block.instructions
-            if isinstance(instruction, Await)
-        }
-        mentions = values[0].mentions
-        return mentions[0] if len(mentions) == 1 and mentions[0] in awaited else None
 
     def _exit(self, exit_: Exit) -> Iterator[Instruction]:
         context = exit_.context
@@ -764,7 +673,7 @@ class EffectPass:
                     return msgspec.structs.replace(branch, condition=Truth(Constant(True)))
                 return branch
             case Branch(span=span, condition=Truth(AccessPath() as path)) as branch:
-                self._tested(path, span, block.id)
+                self._uses.tested(path, span, block.id)
                 instructions.extend(self._implicit.of_test(span, path))
                 return branch
             case Return(span=span, value=value) as terminator:
@@ -822,41 +731,6 @@ class EffectPass:
                 values += value.items if isinstance(value, Display) else (value,)
         return tuple(str(value) for value in values if isinstance(value, AccessPath))
 
-    # -- uses by form -----------------------------------------------------------------------
-
-    def _use(
-        self,
-        kind: UseKind,
-        span: Span,
-        lock: LockRef | None,
-        method: str = "",
-        detail: str = "",
-        use: Use | None = None,
-        is_async: bool = False,
-        branch: BlockId | None = None,
-    ) -> None:
-        self._uses.append(ApiUse(kind, span, lock, method, detail, use, is_async, branch=branch))
-
-    def _discarded(self, path: AccessPath, span: Span) -> None:
-        found = self._operands.method(path)
-        if found is not None:
-            self._use(UseKind.METHOD_STATEMENT, span, found[0], found[1])
-
-    def _tested(self, path: AccessPath, span: Span, block: BlockId) -> None:
-        call = self._definitions.call(path)
-        if call is not None:
-            found = self._operands.method(call.callee)
-            if found is not None and found[1] == found[0].api.locked_method:
-                self._use(UseKind.LOCKED_TESTED, call.span, *found, branch=block)
-            return
-        found = self._operands.method(path) if path.fields else None
-        if found is not None:
-            self._use(UseKind.METHOD_TESTED, span, found[0], found[1])
-            return
-        lock = self._operands.lock(path)
-        if lock is not None and not lock.may_be_none:
-            self._use(UseKind.LOCK_TESTED, span, lock, branch=block)
-
 
 def _iterated(instructions: list[Instruction], span: Span) -> Iterator[Operand]:
     """Yield the value over which a block with that branch at its end goes."""
@@ -894,17 +768,6 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
                 instructions.pop()
             case _:
                 return
-
-
-def _misuse_of_result(lock: LockRef, method: str) -> UseKind | None:
-    """Return the misuse that a `with` over the result of a lock's method is, or None."""
-    api = lock.api
-    form = api.acquire_form(method)
-    if form is not None:
-        return None if form.gives in _MANAGERS else UseKind.WITH_ACQUIRE
-    if method in (api.locked_method, "wait", *api.notifies) or api.release_form(method) is not None:
-        return UseKind.WITH_RESULT
-    return None
 
 
 def _has_protocol(lock: LockRef, is_async: bool) -> bool:

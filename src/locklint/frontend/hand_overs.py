@@ -8,12 +8,7 @@ from locklint.core.source import Span
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.operands import Operands
 from locklint.ir.access_path import AccessPath
-from locklint.ir.instruction import (
-    Display,
-    FunctionRef,
-    HandOver,
-    Operand,
-)
+from locklint.ir.instruction import Display, FunctionRef, HandOver, Operand
 from locklint.ir.lock import LockRef
 
 

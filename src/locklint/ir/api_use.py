@@ -1,6 +1,6 @@
 """Uses of a lock's interface that are wrong, or may be, by their form alone.
 
-`frontend.apply_effects` notes them while it knows both the expression and the lock; the rules on
+`frontend.uses_by_form` notes them while it knows both the expression and the lock; the rules on
 misuse judge them.
 """
 
