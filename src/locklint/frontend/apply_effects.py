@@ -16,14 +16,14 @@ from locklint.frontend.callbacks import is_of_loop, kept_in, observed_in
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.hand_overs import HandOvers, releases
 from locklint.frontend.implicit_calls import MAY_RUN_OTHERS, ImplicitCalls
+from locklint.frontend.managers import Managers
 from locklint.frontend.operands import Operands
-from locklint.frontend.resolver import Callee, Collection, Resolver
+from locklint.frontend.resolver import Callee, Resolver
 from locklint.frontend.spawning import registrations, spawns
 from locklint.frontend.taken_iterators import with_taken_iterators
 from locklint.frontend.time_limits import is_scope, with_time_limits
 from locklint.frontend.uses_by_form import UsesByForm
 from locklint.index.build_lock_use import GIVES_ON
-from locklint.index.declarations import ANY_EXCEPTION, SOME_EXCEPTION
 from locklint.ir.access_path import AccessPath, Root
 from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import UseKind
@@ -34,7 +34,6 @@ from locklint.ir.instruction import (
     Await,
     BlockId,
     Call,
-    CallArgument,
     Constant,
     Defer,
     Display,
@@ -43,7 +42,6 @@ from locklint.ir.instruction import (
     FunctionRef,
     HandOver,
     Instruction,
-    Manager,
     Notify,
     Operand,
     Operate,
@@ -60,26 +58,19 @@ from locklint.ir.registration import Registration
 from locklint.ir.terminator import (
     Branch,
     Catch,
-    Handler,
-    Jump,
     Opaque,
     Return,
     Swallows,
     Terminator,
     Truth,
-    Unreachable,
 )
-from locklint.models.calls import EXPECTING_MANAGER, NOTHING_DECLARED, DeclaredCalls, named_in
+from locklint.models.calls import NOTHING_DECLARED, DeclaredCalls, named_in
 from locklint.models.events import WITH_TIMEOUT, completes_future
 from locklint.models.iterators import never_ends
 from locklint.models.table import LockTable
-from locklint.models.time_limits import swallows
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
-_EXPECTING = ("assertRaises", "assertRaisesRegex", "raises")
-"""Methods by which tests say that they expect an error; a wrong guess makes locklint silent."""
-
 _LOOKING = frozenset(
     f"builtins.{name}"
     for name in "bool callable getattr hasattr hash id isinstance len print repr str type".split()
@@ -140,12 +131,12 @@ class EffectPass:
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._registers: list[Registration] = []
         self._uses = UsesByForm(function, resolver, self._definitions, self._operands)
+        self._managers = Managers(function, resolver, self._definitions, self._operands)
         self._hand_overs = HandOvers(self._definitions, self._operands)
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
         self._awaited_results: set[Operand] = set()
         self._opened: set[AccessPath] = set()
-        self._kept: dict[AccessPath, dict[AccessPath, CallArgument]] = {}
 
     def apply(self) -> Function:
         """The function with effects; its graph keeps its shape, but for swallowed exceptions."""
@@ -186,7 +177,7 @@ class EffectPass:
             given_away=frozenset(self._hand_overs.given_away),
             registers=tuple(self._registers),
             enclosed=self._operands.enclosed,
-            kept=tuple(each for kept in self._kept.values() for each in kept.items()),
+            kept=tuple(each for kept in self._managers.kept.values() for each in kept.items()),
         )
         function = with_taken_iterators(function, self._operands.callee, self._implicit.calls_of)
         return with_time_limits(function) if has_limits else function
@@ -279,13 +270,15 @@ class EffectPass:
                 yield from done
                 return
         if call.constructs and call.result and any(each.lock for each in call.arguments):
-            self._note_kept(call.result, call.result)
+            self._managers.note_kept(call.result, call.result)
             if call.use is Use.BOUND and call.use_name is not None:
                 variable = AccessPath(call.use_name, (), Root.LOCAL)
                 if self._definitions.values(variable) == [call.result]:
-                    self._note_kept(variable, call.result)
+                    self._managers.note_kept(variable, call.result)
         is_entered = call.use is Use.ENTERED
-        is_followed = is_entered and call.result is not None and bool(self._kept.get(call.result))
+        is_followed = (
+            is_entered and call.result is not None and bool(self._managers.kept.get(call.result))
+        )
         keeps = not self._is_harmless(call) and not is_followed
         for argument in call.arguments:
             # A summary has the effects of a function of the project on locks, but not what it does
@@ -302,15 +295,6 @@ class EffectPass:
         )
         self._registers += registrations(call, module, self._definitions, self._operands.callee)
         self._uses.copied(call)
-
-    def _note_kept(self, name: AccessPath, value: AccessPath) -> None:
-        """Note what an object keeps in attributes that the function has given to it."""
-        path = self._definitions.expand(value)
-        if path is not None and name not in self._kept:
-            self._kept[name] = {
-                name.field(attribute): CallArgument(kept, lock=self._operands.lock(kept))
-                for attribute, kept in self._resolver.kept(self._function.key, path)
-            }
 
     def _awaited_by_greenlet(self, call: Call) -> Iterator[Instruction]:
         if call.external not in _GREENLET_AWAITS:
@@ -519,7 +503,7 @@ class EffectPass:
                 yield Acquire(call.span, lock, how, mode, None, call, gives_up=lock.gives_up)
                 yield Defer(call.span, stack, lock)
             elif lock is None and stack in self._opened:
-                manager = self._manager(first, is_async=method == "enter_async_context")
+                manager = self._managers.of(first, is_async=method == "enter_async_context")
                 if manager is not None and (manager.generator or manager.enter):
                     yield call
                     yield Enter(call.span, first, manager=manager, stack=stack)
@@ -551,9 +535,9 @@ class EffectPass:
         if lock is None:
             self._uses.odd_with(enter)
             yield msgspec.structs.replace(
-                enter, manager=self._manager(enter.context, is_async=enter.is_async)
+                enter, manager=self._managers.of(enter.context, is_async=enter.is_async)
             )
-            for each in self._each_lock(context):
+            for each in self._managers.each_lock(context):
                 mode = each.mode or each.api.with_mode
                 yield Acquire(enter.span, each, BY_WITH, mode, None, None, enter)
             return
@@ -575,10 +559,10 @@ class EffectPass:
         given = self._given_by_acquire.get(context) if isinstance(context, AccessPath) else None
         lock = given or self._operands.lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
-            for each in reversed(self._each_lock(context)):
+            for each in reversed(self._managers.each_lock(context)):
                 mode = each.mode or each.api.with_mode
                 yield Release(exit_.span, each, BY_WITH, mode, None, exit_.exceptional)
-            manager = self._manager(context, is_async=exit_.is_async)
+            manager = self._managers.of(context, is_async=exit_.is_async)
             yield msgspec.structs.replace(exit_, manager=manager)
             return
         if given is None and not _has_protocol(lock, exit_.is_async):
@@ -587,87 +571,11 @@ class EffectPass:
         mode = lock.mode or lock.api.with_mode
         yield Release(exit_.span, lock, BY_WITH, mode, None, exit_.exceptional)
 
-    def _each_lock(self, context: Operand) -> list[LockRef]:
-        """Return the locks of a collection that a context manager acquires.
-
-        Return nothing if one of them is not known.
-        """
-        if not isinstance(context, AccessPath):
-            return []
-        path, call = self._definitions.expand(context), self._definitions.call(context)
-        if path is None or call is None:
-            return []
-        collection = self._operands.manager(path).each_of
-        items = self._items(call, collection) if collection is not None else ()
-        locks = [self._operands.lock(item) for item in items]
-        return [each for each in locks if each is not None] if None not in locks else []
-
-    def _items(self, call: Call, collection: Collection) -> tuple[Operand, ...]:
-        """Return the elements of an argument, if they are written down."""
-        if any(argument.star for argument in call.arguments):
-            return ()
-        plain = [argument.value for argument in call.arguments if argument.name is None]
-        if collection.rest:
-            return tuple(plain[collection.position :])
-        named = [each.value for each in call.arguments if each.name == collection.name]
-        values: list[Operand] = named or plain[collection.position : collection.position + 1]
-        for value in values:
-            if isinstance(value, AccessPath) and value.is_variable:
-                bound = self._definitions.values(value)
-                value = bound[0] if len(bound) == 1 else value
-            if isinstance(value, Display):
-                return value.items
-        return ()
-
-    def _manager(self, context: Operand, *, is_async: bool = False) -> Manager | None:
-        if not isinstance(context, AccessPath):
-            return None
-        path = self._definitions.expand(context)
-        if path is None:
-            return None
-        found = self._operands.manager(path)
-        call = self._definitions.call(context)
-        if not (found.enter or found.exit or found.generator or found.external):
-            return Manager(external=EXPECTING_MANAGER) if _is_test(call) else None
-        if found.generator and call is not None:
-            call = msgspec.structs.replace(
-                call, arguments=self._operands.with_locks(call.arguments)
-            )
-        elif found.receiver_classes:
-            self._note_kept(context, context)
-        enter, leave = found.enter, found.exit
-        if is_async and (found.async_enter or found.async_exit):
-            enter, leave = found.async_enter, found.async_exit
-        return Manager(
-            enter,
-            leave,
-            found.generator,
-            found.external,
-            call,
-            context,
-            found.certain,
-            found.receiver_classes,
-        )
-
     def _terminator(self, block: BasicBlock, instructions: list[Instruction]) -> Terminator:
         match block.terminator:
             case Branch(span=span, condition=Swallows(context), then=then, otherwise=otherwise):
-                manager = self._manager(context)
-                call = self._definitions.call(context) if isinstance(context, AccessPath) else None
-                is_test = _is_test(call)
-                if manager is not None and manager.external is not None:
-                    if swallows(manager.external):
-                        return block.terminator  # See `time_limits`.
-                if is_test or (manager is not None and manager.external == "contextlib.suppress"):
-                    types = self._suppressed(call)
-                    if is_test:
-                        types = (*types, "Exception")  # With any other one the test fails.
-                    if types:
-                        caught = Catch(span, (Handler(types, then),), otherwise, is_test)
-                        return self._with_classes(caught)
-                    if call is None:
-                        return Unreachable("the classes are given elsewhere")
-                return self._swallowed(span, context, then, otherwise)
+                swallowed = self._managers.swallows(span, context, then, otherwise)
+                return block.terminator if swallowed is None else swallowed
             case Branch(span=span, condition=Opaque(None)) as branch:
                 if any(map(self._never_ends, _iterated(instructions, span))):
                     return msgspec.structs.replace(branch, condition=Truth(Constant(True)))
@@ -681,26 +589,9 @@ class EffectPass:
                     instructions.extend(self._hand_overs.of(value, span, returned=True))
                 return terminator
             case Catch() as terminator:
-                return self._with_classes(terminator)
+                return self._managers.with_classes(terminator)
             case terminator:
                 return terminator
-
-    def _swallowed(
-        self, span: Span, context: Operand, then: BlockId, otherwise: BlockId
-    ) -> Terminator:
-        """Return where an exception goes on that leaves a `with` of a manager of the program.
-
-        If the manager decides that while the program runs, it goes nowhere: nothing is concluded.
-        """
-        path = self._definitions.expand(context) if isinstance(context, AccessPath) else None
-        types = self._operands.manager(path).swallows if path is not None else ()
-        if SOME_EXCEPTION in types:
-            return Unreachable("the manager decides")
-        if ANY_EXCEPTION in types:
-            return Jump(then)
-        if types:
-            return self._with_classes(Catch(span, (Handler(types, then),), otherwise))
-        return Jump(otherwise)
 
     def _never_ends(self, value: Operand) -> bool:
         """Return whether a loop over a value ends in no other way than by leaving it."""
@@ -712,24 +603,6 @@ class EffectPass:
             return callee.is_endless
         given = [self._never_ends(each.value) for each in call.arguments if each.name is None]
         return never_ends(callee.external, given)
-
-    def _with_classes(self, terminator: Catch) -> Catch:
-        """Return the dispatch with the classes that its handlers mean."""
-        handlers: list[Handler] = []
-        for handler in terminator.handlers:
-            types, derived = self._resolver.caught(self._function.key, handler.types)
-            handlers.append(msgspec.structs.replace(handler, types=types, derived=derived))
-        return msgspec.structs.replace(terminator, handlers=tuple(handlers))
-
-    def _suppressed(self, call: Call | None) -> tuple[str, ...]:
-        if call is None:
-            return ()
-        values: list[Operand] = []
-        for argument in call.arguments:
-            if argument.name in (None, "expected_exception", "exception"):
-                value = argument.value
-                values += value.items if isinstance(value, Display) else (value,)
-        return tuple(str(value) for value in values if isinstance(value, AccessPath))
 
 
 def _iterated(instructions: list[Instruction], span: Span) -> Iterator[Operand]:
@@ -773,11 +646,6 @@ def _drop_reads(instructions: list[Instruction], use: Instruction) -> None:
 def _has_protocol(lock: LockRef, is_async: bool) -> bool:
     """Return whether a lock can be the object of a `with`, or of an `async with`."""
     return lock.mode is not None or (lock.api.async_with_ok if is_async else lock.api.with_ok)
-
-
-def _is_test(call: Call | None) -> bool:
-    """Return whether a call makes a context manager that waits for an exception."""
-    return call is not None and call.callee is not None and call.callee.name in _EXPECTING
 
 
 def apply_effects(
