@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from locklint.core.source import Span
-from locklint.frontend.callbacks import is_of_loop, kept_in, observed_in
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.hand_overs import HandOvers, releases
 from locklint.frontend.implicit_calls import MAY_RUN_OTHERS, ImplicitCalls
 from locklint.frontend.managers import Managers
+from locklint.frontend.named_calls import LOOKING, NamedCalls
 from locklint.frontend.operands import Operands
-from locklint.frontend.resolver import Callee, Resolver
+from locklint.frontend.resolver import Resolver
 from locklint.frontend.spawning import registrations, spawns
 from locklint.frontend.taken_iterators import with_taken_iterators
 from locklint.frontend.time_limits import is_scope, with_time_limits
@@ -64,19 +64,13 @@ from locklint.ir.terminator import (
     Terminator,
     Truth,
 )
-from locklint.models.calls import NOTHING_DECLARED, DeclaredCalls, named_in
-from locklint.models.events import WITH_TIMEOUT, completes_future
+from locklint.models.calls import NOTHING_DECLARED, DeclaredCalls
+from locklint.models.events import WITH_TIMEOUT
 from locklint.models.iterators import never_ends
 from locklint.models.table import LockTable
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
-_LOOKING = frozenset(
-    f"builtins.{name}"
-    for name in "bool callable getattr hasattr hash id isinstance len print repr str type".split()
-)
-"""Functions that look at what they are given, and keep nothing of it."""
-
 _AWAITING = ("wait_for", "shield")
 _GREENLET_AWAITS = frozenset(f"sqlalchemy.util.{name}" for name in ("await_only", "await_fallback"))
 """Functions that await what they are given, in the greenlet of a coroutine."""
@@ -127,11 +121,11 @@ class EffectPass:
         self._implicit = ImplicitCalls(
             function.key, resolver, self._definitions, self._operands.key_for, declared.immediate
         )
-        self._declared = declared
         self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._registers: list[Registration] = []
         self._uses = UsesByForm(function, resolver, self._definitions, self._operands)
         self._managers = Managers(function, resolver, self._definitions, self._operands)
+        self._named = NamedCalls(self._definitions, self._operands, declared)
         self._hand_overs = HandOvers(self._definitions, self._operands)
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
         self._given_by_acquire: dict[AccessPath, LockRef] = {}
@@ -257,7 +251,7 @@ class EffectPass:
         for lock in self._operands.possible_methods(call.callee):
             yield HandOver(call.span, lock)
         callee = self._operands.callee(call.callee)
-        call = self._with_callee(call, callee)
+        call = self._named.of(call, callee)
         if call.external == WITH_TIMEOUT and call.use is Use.DISCARDED:
             for argument in call.arguments[:1]:
                 if isinstance(argument.value, AccessPath) and argument.value in self._pending:
@@ -303,89 +297,13 @@ class EffectPass:
             if isinstance(argument.value, AccessPath) and argument.value in self._pending:
                 yield self._pending[argument.value][1]
 
-    def _with_callee(self, call: Call, callee: Callee) -> Call:
-        """A call that names what it calls, and the locks that it passes to functions of ours."""
-        if callee.targets:
-            arguments = self._operands.with_locks(call.arguments)
-        elif callee.external in _LOOKING:
-            arguments = call.arguments
-        else:
-            arguments = tuple(
-                [self._operands.with_function(argument) for argument in call.arguments]
-            )
-        path = call.callee
-        if path is not None and path.root is Root.TEMP:
-            expanded = self._definitions.expand(path)
-            if expanded is not None and expanded.is_of_super and len(expanded.fields) == 2:
-                path = expanded  # The receiver is the caller's own, not what a call gave.
-        return msgspec.structs.replace(
-            call,
-            callee=path,
-            arguments=arguments,
-            targets=callee.targets,
-            external=callee.external,
-            constructs=callee.constructs,
-            overrides=callee.overrides,
-            bound=callee.bound or not callee.targets,
-            certain=callee.certain,
-            receiver=callee.receiver,
-            receiver_classes=callee.receiver_classes,
-            awaited=callee.awaited,
-            kept_in=self._kept_in(call, path, callee),
-            observed_in=self._observed_in(call, path, callee),
-            is_hook=callee.is_hook,
-            possible=callee.possible,
-            excluded_classes=callee.excluded_classes,
-            blocks=named_in(self._declared.blocking, callee.targets, callee.external) or "",
-        )
-
-    def _kept_in(self, call: Call, path: AccessPath | None, callee: Callee) -> AccessPath | None:
-        """Return the attribute that keeps what is called, or the parameter that is called.
-
-        A result that is used otherwise than by binding that of one of several says that the call
-        is no notification. Known functions are no callbacks.
-        """
-        if path is None:
-            return None
-        if callee.external is not None:
-            return self._future_kept_in(path, callee.external)
-        is_one_of_several = not path.fields and is_of_loop(path, self._definitions)
-        is_noted = call.use is Use.BOUND and is_one_of_several and bool(call.arguments)
-        if call.use is not Use.DISCARDED and not is_noted:
-            return None
-        if callee.targets and (callee.certain or not is_one_of_several):
-            return None
-        if path.is_parameter:
-            return path if call.arguments else None  # `def locked(work)` is there to call that.
-        return kept_in(path, self._definitions)
-
-    def _future_kept_in(self, path: AccessPath, external: str) -> AccessPath | None:
-        """Return the attribute in whose container a future is of which the callbacks are run."""
-        if not path.fields or not completes_future(external):
-            return None
-        future = path.parent()
-        if future.root is Root.SELF and len(future.fields) == 1:
-            return None  # The attribute is the future itself.
-        return kept_in(future, self._definitions)
-
-    def _observed_in(
-        self, call: Call, path: AccessPath | None, callee: Callee
-    ) -> AccessPath | None:
-        """Return the attribute that keeps the objects whose method is called.
-
-        A function that is found for some of the objects is not that of all.
-        """
-        if path is None or callee.external is not None or (callee.targets and callee.certain):
-            return None
-        return observed_in(call, path, self._definitions)
-
     def _is_harmless(self, call: Call) -> bool:
         """Return whether what is passed to the call does not outlive it, and cannot be released."""
         if call.targets:
             return call.constructs is None
         if call.external is None:
             return False
-        if call.external in _LOOKING or call.external.startswith("logging."):
+        if call.external in LOOKING or call.external.startswith("logging."):
             return True
         return self._calls_lock_class(call)
 
