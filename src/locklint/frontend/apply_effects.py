@@ -7,7 +7,7 @@ that are no locks name what they run. Nothing later needs to know a library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -15,6 +15,7 @@ from locklint.core.source import Span
 from locklint.frontend.definitions import Definitions
 from locklint.frontend.hand_overs import HandOvers, releases
 from locklint.frontend.implicit_calls import MAY_RUN_OTHERS, ImplicitCalls
+from locklint.frontend.lock_calls import AWAITING, LockCalls
 from locklint.frontend.managers import Managers
 from locklint.frontend.named_calls import LOOKING, NamedCalls
 from locklint.frontend.operands import Operands
@@ -25,7 +26,6 @@ from locklint.frontend.time_limits import is_scope, with_time_limits
 from locklint.frontend.uses_by_form import UsesByForm
 from locklint.index.build_lock_use import GIVES_ON
 from locklint.ir.access_path import AccessPath, Root
-from locklint.ir.acquire_call import AcquireCall, read_acquire
 from locklint.ir.api_use import UseKind
 from locklint.ir.cfg import BasicBlock, Function, split_key
 from locklint.ir.instruction import (
@@ -50,9 +50,8 @@ from locklint.ir.instruction import (
     TryAcquire,
     Unwind,
     Wait,
-    has_timeout,
 )
-from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef, LockRole, Mode
+from locklint.ir.lock import ENTERING, LOCKING, Gives, LockRef
 from locklint.ir.means import BY_WITH, AwaitForm, How, Means, OperateKind, Use
 from locklint.ir.registration import Registration
 from locklint.ir.terminator import (
@@ -71,12 +70,11 @@ from locklint.models.table import LockTable
 
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
-_AWAITING = ("wait_for", "shield")
 _GREENLET_AWAITS = frozenset(f"sqlalchemy.util.{name}" for name in ("await_only", "await_fallback"))
 """Functions that await what they are given, in the greenlet of a coroutine."""
 
 _TAKING_COROUTINES = (
-    *_AWAITING,
+    *AWAITING,
     "await_only",
     "await_fallback",
     "gather",
@@ -121,15 +119,13 @@ class EffectPass:
         self._implicit = ImplicitCalls(
             function.key, resolver, self._definitions, self._operands.key_for, declared.immediate
         )
-        self._pending: dict[AccessPath, tuple[Call, Acquire]] = {}
         self._registers: list[Registration] = []
         self._uses = UsesByForm(function, resolver, self._definitions, self._operands)
         self._managers = Managers(function, resolver, self._definitions, self._operands)
         self._named = NamedCalls(self._definitions, self._operands, declared)
+        self._lock_calls = LockCalls(function, self._definitions, self._operands, self._uses)
         self._hand_overs = HandOvers(self._definitions, self._operands)
         self._entered: dict[tuple[Span, Operand], list[Enter | LockRef | None]] = {}
-        self._given_by_acquire: dict[AccessPath, LockRef] = {}
-        self._awaited_results: set[Operand] = set()
         self._opened: set[AccessPath] = set()
 
     def apply(self) -> Function:
@@ -139,11 +135,13 @@ class EffectPass:
         for block in function.blocks.values():
             for instruction in block.instructions:
                 if isinstance(instruction, Call):
-                    self._note_pending(instruction)
+                    self._lock_calls.note_pending(instruction)
                     if instruction.callee and instruction.callee.name in _TAKING_COROUTINES:
-                        self._note_awaited(argument.value for argument in instruction.arguments)
+                        self._lock_calls.note_awaited(
+                            argument.value for argument in instruction.arguments
+                        )
                 elif isinstance(instruction, Await):
-                    self._note_awaited([instruction.value])
+                    self._lock_calls.note_awaited([instruction.value])
                 elif isinstance(instruction, Enter) and instruction.result is not None:
                     self._opened.add(instruction.result)
         blocks: dict[BlockId, BasicBlock] = {}
@@ -182,10 +180,10 @@ class EffectPass:
         match instruction:
             case Call():
                 yield from self._call(instruction)
-            case Await(value=AccessPath() as value) if value in self._pending:
-                call, acquire = self._pending[value]
+            case Await(value=AccessPath() as value) if value in self._lock_calls.pending:
+                call, acquire = self._lock_calls.pending[value]
                 if acquire.form is not None and acquire.form.gives is Gives.CONTEXT:
-                    self._given_by_acquire[value] = acquire.lock
+                    self._lock_calls.given_by_acquire[value] = acquire.lock
                 yield msgspec.structs.replace(instruction, acquires=call.callee)
                 # The await gives the result, also if it awaits a call around the acquire.
                 yield msgspec.structs.replace(
@@ -217,36 +215,12 @@ class EffectPass:
             case _:
                 yield instruction
 
-    def _note_pending(self, call: Call) -> None:
-        if call.result is None:
-            return
-        found = self._operands.method(call.callee)
-        if found is not None:
-            lock, method = found
-            form = lock.api.acquire_form(method)
-            if method == "__aenter__" or (form is not None and form.is_async):
-                mode = lock.mode or (form.mode if form else Mode.EXCLUSIVE)
-                self._pending[call.result] = (
-                    call,
-                    Acquire(call.span, lock, How(method), mode, form, call),
-                )
-        elif call.callee is not None and call.callee.name in _AWAITING:
-            for argument in call.arguments:
-                if isinstance(argument.value, AccessPath) and argument.value in self._pending:
-                    self._pending[call.result] = self._pending[argument.value]
-
-    def _note_awaited(self, values: Iterable[Operand]) -> None:
-        for value in values:
-            self._awaited_results.add(value)
-            if isinstance(value, AccessPath) and value.is_variable:
-                self._awaited_results.update(self._definitions.values(value))
-
     def _call(self, call: Call) -> Iterator[Instruction]:
         found = self._operands.method(call.callee)
         if found is not None:
             if call.callee is not None:
                 call = msgspec.structs.replace(call, callee=self._operands.passed_on(call.callee))
-            yield from self._lock_call(call, *found)
+            yield from self._lock_calls.effects(call, *found)
             return
         for lock in self._operands.possible_methods(call.callee):
             yield HandOver(call.span, lock)
@@ -254,8 +228,11 @@ class EffectPass:
         call = self._named.of(call, callee)
         if call.external == WITH_TIMEOUT and call.use is Use.DISCARDED:
             for argument in call.arguments[:1]:
-                if isinstance(argument.value, AccessPath) and argument.value in self._pending:
-                    acquire = self._pending[argument.value][1]
+                if (
+                    isinstance(argument.value, AccessPath)
+                    and argument.value in self._lock_calls.pending
+                ):
+                    acquire = self._lock_calls.pending[argument.value][1]
                     how = acquire.how.name
                     self._uses.note(UseKind.NOT_AWAITED, call.span, acquire.lock, how, use=call.use)
         if callee.external and callee.external.startswith(_STACKS):
@@ -294,8 +271,11 @@ class EffectPass:
         if call.external not in _GREENLET_AWAITS:
             return
         for argument in call.arguments[:1]:
-            if isinstance(argument.value, AccessPath) and argument.value in self._pending:
-                yield self._pending[argument.value][1]
+            if (
+                isinstance(argument.value, AccessPath)
+                and argument.value in self._lock_calls.pending
+            ):
+                yield self._lock_calls.pending[argument.value][1]
 
     def _is_harmless(self, call: Call) -> bool:
         """Return whether what is passed to the call does not outlive it, and cannot be released."""
@@ -319,94 +299,6 @@ class EffectPass:
         return (
             callee is not None and self._resolver.lock_class(self._function.key, callee) is not None
         )
-
-    def _is_collected(self, result: AccessPath | None) -> bool:
-        """Return whether a coroutine is put into a display, such as a list of what to run."""
-        displays = (
-            value
-            for block in self._function.blocks.values()
-            for each in block.instructions
-            if isinstance(each, Assign | Call)
-            for value in (
-                [each.value]
-                if isinstance(each, Assign)
-                else [argument.value for argument in each.arguments]
-            )
-            if isinstance(value, Display)
-        )
-        return any(result in display.items for display in displays)
-
-    def _lock_call(self, call: Call, lock: LockRef, method: str) -> Iterator[Instruction]:
-        api = lock.api
-        form = api.acquire_form(method)
-        if form is not None:
-            read = read_acquire(call, form)
-            if read.refused:
-                self._uses.note(UseKind.BAD_ARGUMENTS, call.span, lock, method, read.refused)
-            if form.is_async:
-                if form.begins_at_call:
-                    if call.use is not Use.AWAITED:
-                        yield HandOver(call.span, lock)  # A callback will have it.
-                elif call.use in (Use.DISCARDED, Use.TESTED):
-                    self._uses.note(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
-                elif call.use is Use.BOUND and self._uses.is_only_tested(call.result):
-                    self._uses.note(UseKind.NOT_AWAITED, call.span, lock, method, use=Use.TESTED)
-                yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
-                if call.use is Use.PASSED and self._is_collected(call.result):
-                    yield HandOver(call.span, lock)  # A task will run it.
-                return
-            if call.result is not None and call.result in self._awaited_results:
-                # To await a boolean raises: the lock is one of another kind here.
-                yield HandOver(call.span, lock)
-                yield call
-                return
-            yield self._acquire(call, lock, method, read)
-            return
-        release = api.release_form(method)
-        if release is not None:
-            if release.is_async and call.use in (Use.DISCARDED, Use.TESTED):
-                self._uses.note(UseKind.NOT_AWAITED, call.span, lock, method, use=call.use)
-            yield Release(call.span, lock, How(method), lock.mode or release.mode, call)
-            return
-        if method == "__aenter__":
-            yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
-            return
-        if method == "__enter__":
-            if (
-                call.use is Use.ENTERED
-                and call.result is not None
-                and api.enter_gives is Gives.BOOL
-            ):
-                self._given_by_acquire[call.result] = lock
-            mode = lock.mode or Mode.EXCLUSIVE
-            yield Acquire(call.span, lock, How(method), mode, None, call, gives_up=lock.gives_up)
-            return
-        if method in ("__exit__", "__aexit__"):
-            yield Release(call.span, lock, How(method), lock.mode, call)
-            return
-        if api.role is LockRole.CONDITION and method in (*api.waits, *api.notifies):
-            if method in api.waits:
-                place = 1 if method == "wait_for" else 0  # The predicate comes first.
-                yield Wait(call.span, lock, method, has_timeout(call.arguments, place), call)
-            else:
-                yield Notify(call.span, lock, method, call)
-            return
-        yield msgspec.structs.replace(call, lock=lock, external=f"{api.name}.{method}")
-
-    def _acquire(
-        self, call: Call, lock: LockRef, method: str, read: AcquireCall
-    ) -> Acquire | TryAcquire:
-        form = lock.api.acquire_form(method)
-        mode = lock.mode or (form.mode if form else Mode.EXCLUSIVE)
-        if read.tries and not read.raises:
-            result = None if call.use is Use.DISCARDED else call.result
-            return TryAcquire(
-                call.span, lock, How(method), read.timed, result, mode, form, call, read.certain
-            )
-        if call.use is Use.ENTERED and call.result is not None:
-            self._given_by_acquire[call.result] = lock
-        gives_up = read.tries or (lock.gives_up and not call.arguments)
-        return Acquire(call.span, lock, How(method), mode, form, call, gives_up=gives_up)
 
     def _stack_call(self, call: Call, method: str) -> Iterator[Instruction]:
         if call.callee is None or not call.callee.fields:
@@ -446,8 +338,8 @@ class EffectPass:
 
     def _enter(self, enter: Enter) -> Iterator[Instruction]:
         context = enter.context
-        if isinstance(context, AccessPath) and context in self._given_by_acquire:
-            self._uses.with_acquire(enter, self._given_by_acquire[context])
+        if isinstance(context, AccessPath) and context in self._lock_calls.given_by_acquire:
+            self._uses.with_acquire(enter, self._lock_calls.given_by_acquire[context])
             return
         lock = self._operands.lock(context)
         if lock is None:
@@ -474,7 +366,11 @@ class EffectPass:
 
     def _exit(self, exit_: Exit) -> Iterator[Instruction]:
         context = exit_.context
-        given = self._given_by_acquire.get(context) if isinstance(context, AccessPath) else None
+        given = (
+            self._lock_calls.given_by_acquire.get(context)
+            if isinstance(context, AccessPath)
+            else None
+        )
         lock = given or self._operands.lock(context)
         if lock is None or not (lock.api.acquire_forms or lock.mode is not None):
             for each in reversed(self._managers.each_lock(context)):
