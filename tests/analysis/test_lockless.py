@@ -11,6 +11,7 @@ from locklint.analysis.events import LockStates
 from locklint.analysis.interprocedural import Interprocedural
 from locklint.core.config import Config
 from locklint.engine.program_files import ProgramFiles
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.engine.whole_program import WholeProgram
 
 _MODULES = (
@@ -36,7 +37,7 @@ def test_what_is_kept_is_the_same_as_with_everything(module: str) -> None:
     assert file is not None
     # All functions, not only those that a scan would look at.
     functions = [*relevant, *files.lower(file, set(file.index.functions))]
-    analysis = WholeProgram(files, Config())
+    analysis = WholeProgram(SolvedFunctions(files, Config()))
     analysis.solve([(file, functions)])
     known = analysis.interprocedural
     full = Interprocedural()

@@ -9,6 +9,7 @@ from locklint.analysis.function_context import Observer
 from locklint.analysis.recorder import Recorder
 from locklint.core.config import Config
 from locklint.engine.program_files import ProgramFiles
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.engine.whole_program import WholeProgram
 from locklint.ir.event import EventKind
 
@@ -38,7 +39,7 @@ def _states() -> dict[str, LockStates]:
     files = ProgramFiles(Config())
     file, relevant = files.add_text("m.py", dedent(_TEXT))
     assert file is not None
-    analysis = WholeProgram(files, Config())
+    analysis = WholeProgram(SolvedFunctions(files, Config()))
     analysis.solve([(file, relevant)])
     return analysis.interprocedural.states
 

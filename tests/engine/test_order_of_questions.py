@@ -13,6 +13,7 @@ from locklint.analysis.printer import print_states
 from locklint.core.config import Config
 from locklint.engine.discover import FoundFile
 from locklint.engine.program_files import ProgramFiles
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.engine.whole_program import WholeProgram
 from locklint.ir.printer import print_function
 from tests.markdown_runner import Case, read_suite, suites, write_files
@@ -37,7 +38,7 @@ def _facts(folder: Path, reorder: Reorder | None) -> dict[str, str]:
     lowered = files.read_all([FoundFile(path, 0) for path in paths])
     if reorder is not None:
         reorder(lowered)
-    analysis = WholeProgram(files, Config())
+    analysis = WholeProgram(SolvedFunctions(files, Config()))
     analysis.interprocedural.keeps_all = True
     analysis.solve(lowered)
     known = analysis.interprocedural

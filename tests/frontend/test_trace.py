@@ -11,6 +11,7 @@ import pytest
 from locklint.core.config import Config
 from locklint.engine.discover import FoundFile
 from locklint.engine.program_files import ProgramFiles
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.engine.whole_program import WholeProgram
 from locklint.frontend.trace import InterfaceKind
 from locklint.index.declarations import ModuleIndex
@@ -25,7 +26,7 @@ def _solved(folder: Path) -> WholeProgram:
     files = ProgramFiles(Config())
     paths = sorted(str(path) for path in folder.rglob("*.py"))
     lowered = files.read_all([FoundFile(path, 0) for path in paths])
-    analysis = WholeProgram(files, Config(), traced=True)
+    analysis = WholeProgram(SolvedFunctions(files, Config(), traced=True))
     analysis.solve(lowered)
     return analysis
 

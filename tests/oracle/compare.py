@@ -9,6 +9,7 @@ from locklint.analysis.events import Exit, LockStates
 from locklint.analysis.hold import Flow, Grade
 from locklint.core.config import Config
 from locklint.engine.program_files import ProgramFiles
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.engine.whole_program import WholeProgram
 from tests.oracle.execute import EXCEPTION, NORMAL, Discarded, Truth, execute
 from tests.oracle.machine import World
@@ -198,7 +199,7 @@ def analysed(text: str, name: str) -> LockStates | None:
     file, functions = files.add_text("program.py", text)
     if file is None:
         raise SyntaxError(files.not_analysed[0].message)
-    analysis = WholeProgram(files, Config())
+    analysis = WholeProgram(SolvedFunctions(files, Config()))
     analysis.solve([(file, functions)])
     if analysis.errors:
         raise RuntimeError(analysis.errors[0].traceback)

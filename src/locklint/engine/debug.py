@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from locklint.core.config import Config
 from locklint.engine.discover import FoundFile
 from locklint.engine.program_files import ProgramFiles, outermost
+from locklint.engine.solved_functions import SolvedFunctions
 from locklint.engine.whole_program import WholeProgram
 from locklint.ir.event import ACCESSES, ALL_EVENTS
 
@@ -99,7 +100,7 @@ def print_traces(paths: Sequence[str], function: str | None = None) -> ProgramTe
     for problem in found.problems:
         files.problem(problem.path, problem.message)
     lowered = files.read_all(found.files)
-    analysis = WholeProgram(files, config, traced=True)
+    analysis = WholeProgram(SolvedFunctions(files, config, traced=True))
     analysis.solve(lowered)
     known = sorted(analysis.interprocedural.functions.items())
     chosen = [key for key, one in known if function in (None, one.qualname, one.name)]
@@ -116,7 +117,7 @@ def _analyse(path: str, name: str | None) -> tuple[WholeProgram, list[str]]:
     """A file by itself; functions that mention locks, or have the name, are solved in any case."""
     files = ProgramFiles(Config())
     lowered = files.read_all([FoundFile(path, 0)])
-    analysis = WholeProgram(files, Config())
+    analysis = WholeProgram(SolvedFunctions(files, Config()))
     analysis.interprocedural.keeps_all = True
     analysis.solve(lowered)
     analysis.include(

@@ -304,7 +304,7 @@ def analyse(
 
     ``analysed`` says how much of the project the files are; by default names are not looked at.
     ``wanted`` are the kinds of events that are recorded. ``guesses`` and ``memory``: see
-    `WholeProgram`.
+    `SolvedFunctions`.
     """
     from locklint.analysis.declared_order import DeclaredOrder, OddOrder, orders_in
     from locklint.analysis.program import Program
@@ -316,7 +316,10 @@ def analyse(
         # Nothing mentions locks: what resolves and analyses need not even be imported.
         sources = dict(files.unparsed)
         return Program({}, {}, {}, sources, tuple(files.not_analysed)), [], []
-    analysis = WholeProgram(files, config, progress, wanted, guesses=guesses, memory=memory)
+    from locklint.engine.solved_functions import SolvedFunctions
+
+    solved = SolvedFunctions(files, config, progress, wanted, guesses=guesses, memory=memory)
+    analysis = WholeProgram(solved)
     analysis.solve(lowered)
     sources = {**files.unparsed, **{path: file.source for path, file in files.files.items()}}
     comments = list(orders_in(sources))

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from locklint.core.config import Config
-from locklint.engine.program_files import AnalysedFile, ProgramFiles
-from locklint.engine.progress import Progress, tracked
+from locklint.engine.program_files import AnalysedFile
+from locklint.engine.progress import tracked
 from locklint.ir.cfg import Function
-from locklint.ir.event import ACCESSES, ALL_EVENTS, EventKind
+from locklint.ir.event import ACCESSES
 from locklint.ir.registration import Entry, Processes
 
 if TYPE_CHECKING:
-    from locklint.engine.memory import Memory
     from locklint.engine.program_inputs import ProgramInputs
+    from locklint.engine.solved_functions import SolvedFunctions
     from locklint.frontend.trace import Interface
 
 
@@ -30,26 +29,12 @@ class WholeProgram:
         processes: What is known about processes.
     """
 
-    def __init__(
-        self,
-        files: ProgramFiles,
-        config: Config,
-        progress: Progress | None = None,
-        wanted: frozenset[EventKind] = ALL_EVENTS,
-        *,
-        traced: bool = False,
-        guesses: bool = False,
-        memory: Memory | None = None,
-    ) -> None:
-        """``traced``, ``guesses`` and ``memory``: see `SolvedFunctions`."""
-        from locklint.engine.solved_functions import SolvedFunctions
-
-        self.solved = SolvedFunctions(
-            files, config, progress, wanted, traced=traced, guesses=guesses, memory=memory
-        )
-        self.interprocedural = self.solved.interprocedural
-        self.project = self.solved.project
-        self.errors = self.solved.errors
+    def __init__(self, solved: SolvedFunctions) -> None:
+        """``solved`` has no functions yet."""
+        self.solved = solved
+        self.interprocedural = solved.interprocedural
+        self.project = solved.project
+        self.errors = solved.errors
         self.interrupting: tuple[Entry, ...] = ()
         self.processes = Processes()
 
