@@ -15,19 +15,16 @@ from locklint.analysis.state_tests import CHANGING_METHODS
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
-from locklint.ir.instruction import Acquire, Enter, Release, TryAcquire
+from locklint.ir.instruction import Enter
 from locklint.ir.means import Use
 from locklint.ir.operands import (
-    bound_temporaries,
     condition_paths,
-    receivers,
     returned_temporaries,
 )
 from locklint.ir.terminator import Branch
 
 if TYPE_CHECKING:
-    from locklint.analysis.events import Called, LockStates
-    from locklint.core.source import Span
+    from locklint.analysis.events import LockStates
     from locklint.engine.program_files import AnalysedFile
     from locklint.ir.cfg import Function
 
@@ -36,7 +33,7 @@ _ENDING = frozenset((EventKind.JOIN, EventKind.LISTEN, EventKind.BLOCK))
 """The kinds of waits that end at once if what they wait for has ended."""
 
 _MOST_CALLS = 2
-"""The depth of calls to which raising code is searched for while a lock is held without `with`."""
+"""The depth of calls to which the functions that bind what a test is of are searched for."""
 
 
 def called_as(function: FunctionDecl | Function) -> str:
@@ -135,29 +132,6 @@ def checking_before(states: Mapping[str, LockStates]) -> set[str]:
                 and called.call is not None
                 and called.call.use is Use.DISCARDED
             )
-    return found
-
-
-def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
-    """Return the functions that affect the release of a lock held by hand, and their callees.
-
-    Either no code releases it if they raise, or the lock is passed to them. This includes a lock
-    that an `__exit__` releases: the `with` does not release it if the method raises before.
-    """
-    found: set[str] = set()
-    for one in states.values():
-        if one.calls:
-            if "by hand" not in one.derived:
-                one.derived["by hand"] = _depended_on(one)
-            found |= one.derived["by hand"]
-    work, following = sorted(found), list[str]()
-    for _ in range(_MOST_CALLS):
-        for key in work:
-            known = states.get(key)
-            if known is not None:
-                following += [c.target for c in known.calls if c.target not in found]
-        found.update(following)
-        work, following = following, []
     return found
 
 
@@ -341,172 +315,6 @@ def _tested(one: LockStates) -> set[str]:
     }
 
 
-def _depended_on(one: LockStates) -> set[str]:
-    """The functions that one calls itself and on which its locks depend."""
-    if one.ends_with:
-        return {called.target for called in one.calls}
-    by_hand = [called for called in one.calls if called.is_held_by_hand]
-    leaking = _leaking(one) if by_hand else set()
-    return {c.target for c in by_hand if _may_leak(c, leaking) or c.passes_lock}
-
-
-def _may_leak(called: Called, leaking: set[Span]) -> bool:
-    """Return whether an exception of a call leaks, or one of the `await` of what it gives."""
-    if called.span in leaking:
-        return True
-    is_awaited = called.call is not None and called.call.use is Use.AWAITED
-    return is_awaited and any(span.contains(called.span) for span in leaking)
-
-
-class JudgedByRaising:
-    """The functions, lowered or not, of which it matters how likely they raise.
-
-    They hold a lock that a callee has acquired, or end a `with`, or are called where a lock is held
-    by hand, directly or by others. Those that `holds_by_hand` names are not among them. ``keys``
-    are those found so far; `renew` adds what has become known since.
-    """
-
-    def __init__(self, states: Mapping[str, LockStates]) -> None:
-        self.keys: set[str] = set()
-        self._states = states
-        self._looked_at: dict[str, LockStates] = {}
-        self._called: set[str] = set()
-
-    def renew(self) -> None:
-        """Look at the functions that were solved since the last time."""
-        work: list[str] = []
-        for key, one in self._states.items():
-            if self._looked_at.get(key) is not one:
-                self._looked_at[key] = one
-                judges, called = _judged_by(one)
-                if judges:
-                    self.keys.add(key)
-                work += called
-                if key in self._called:
-                    work += [each.target for each in one.calls]
-        while work:
-            key = work.pop()
-            if key not in self._called:
-                self._called.add(key)
-                if key in self._states:
-                    work += [each.target for each in self._states[key].calls]
-        self.keys |= self._called
-
-
-def _judged_by(one: LockStates) -> tuple[bool, list[str]]:
-    """Return whether exceptions in a function matter, and in which of its callees."""
-    ends = one.ends_with
-    by_hand = any(called.is_held_by_hand for called in one.calls)
-    called = [c.target for c in one.calls if ends or c.is_held_by_hand or c.passes_lock]
-    return ends or by_hand, called
-
-
-def holds_by_hand(function: Function) -> bool:
-    """Return whether a function acquires something, or releases it, by a method."""
-    return any(
-        isinstance(each, TryAcquire)
-        or (isinstance(each, Acquire) and each.enter is None)
-        or (isinstance(each, Release) and each.call is not None)
-        for block in function.blocks.values()
-        for each in block.instructions
-    )
-
-
-def _leaking(states: LockStates) -> set[Span]:
-    """Return where exceptions are raised that leave a function with a lock held."""
-    return {
-        exit_.exception.cause.span
-        for exit_ in states.exceptional_exits
-        if exit_.exception is not None and any(hold.count > 0 for hold in exit_.holds.values())
-    }
-
-
-def makers(states: Mapping[str, LockStates]) -> set[str]:
-    """Return the functions whose results are used with a lock held, and those that make these.
-
-    The attributes of such an object may lead back to the held lock.
-    """
-    found: set[str] = set()
-    work = [one for one in states.values() if any(called.held for called in one.calls)]
-    for one in work:
-        if "receivers" not in one.derived:
-            one.derived["receivers"] = receivers(one.function)
-        used = one.derived["receivers"]
-        found.update(
-            called.target
-            for called in one.calls
-            if called.call is not None and called.call.result in used
-        )
-    for one in states.values():
-        if one.calls:
-            found |= _with_own_methods(_makers_of_holders(one, states), states)
-    for key in sorted(found):
-        maker = states.get(key)
-        if maker is not None:
-            returned = returned_temporaries(maker.function)
-            found.update(
-                called.target
-                for called in maker.calls
-                if called.call is not None and called.call.result in returned
-            )
-    return found
-
-
-def _makers_of_holders(one: LockStates, states: Mapping[str, LockStates]) -> set[str]:
-    """Return the constructors of objects whose methods, called here, acquire their own locks.
-
-    Whether another thread can know the object depends on what the constructor does with it.
-    """
-    if "made" not in one.derived:
-        one.derived["made"] = _uses_of_made(one)
-    return {
-        maker
-        for maker, method in one.derived["made"]
-        if (callee := states.get(method)) is not None
-        and any(taken.lock.path.root is Root.SELF for taken in callee.taken)
-    }
-
-
-def _uses_of_made(one: LockStates) -> set[tuple[str, str]]:
-    """The constructors that a function calls, each with a method of the object called here."""
-    made = {
-        called.call.result: called.target
-        for called in one.calls
-        if called.call is not None and called.call.constructs is not None
-    }
-    if not made:
-        return set()
-    names = {result: result for result in made}
-    names |= {target: value for target, value in bound_temporaries(one.function) if value in made}
-    found: set[tuple[str, str]] = set()
-    for called in one.calls:
-        call = called.call
-        if call is None or call.callee is None or not call.callee.fields:
-            continue
-        result = names.get(call.callee.parent())
-        if result is not None:
-            found.add((made[result], called.target))
-    return found
-
-
-def _with_own_methods(keys: set[str], states: Mapping[str, LockStates]) -> set[str]:
-    """The constructors, and those methods of their objects that they call."""
-    found: set[str] = set()
-    work = list(keys)
-    while work:
-        key = work.pop()
-        if key in found:
-            continue
-        found.add(key)
-        one = states.get(key)
-        own = one.function.self_name if one is not None else None
-        for called in one.calls if one is not None else ():
-            path = called.call.callee if called.call is not None else None
-            if path is not None and path.fields and path.root_name in (own, "super"):
-                work.append(called.target)
-    return found
-
-
 def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions that acquire a lock that is a parameter: their callers know which."""
     return {
@@ -517,16 +325,12 @@ def takes_what_is_passed(states: Mapping[str, LockStates]) -> set[str]:
 
 
 __all__ = [
-    "JudgedByRaising",
     "called_as",
-    "called_by_hand",
     "called_while_holding",
     "checking_before",
     "entered_by",
     "given_results",
-    "holds_by_hand",
     "is_called_by_name",
-    "makers",
     "passing_on",
     "reached",
     "settling",

@@ -10,12 +10,10 @@ from locklint.engine.call_reach import CallReach
 from locklint.engine.demand import (
     awaited_under_lock,
     called_as,
-    called_by_hand,
     called_while_holding,
     checking_before,
     given_results,
     is_called_by_name,
-    makers,
     passing_on,
     possibly_called_while_holding,
     reached,
@@ -24,6 +22,8 @@ from locklint.engine.demand import (
     waited_for,
 )
 from locklint.engine.function_search import naming, unlowered_callers
+from locklint.engine.judged_by_raising import called_by_hand
+from locklint.engine.makers import makers
 from locklint.engine.program_files import outermost
 from locklint.engine.solved_functions import SolvedFunctions
 from locklint.ir.cfg import Function

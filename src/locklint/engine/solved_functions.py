@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from locklint.core.config import Config
-from locklint.engine.demand import JudgedByRaising, holds_by_hand
+from locklint.engine.judged_by_raising import JudgedByRaising, holds_by_hand
 from locklint.engine.program_files import AnalysedFile, ProgramFiles, outermost
 from locklint.engine.progress import NoProgress, Progress, tracked
 from locklint.engine.report import InternalError

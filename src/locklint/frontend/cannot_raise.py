@@ -2,8 +2,8 @@
 
 Types come from the resolver; `models.plain_values` says what is safe with them. Tests matter as
 well as types: an element popped right after `if queue:` exists. Finding types takes time, and
-matters only where a lock is held without `with` (`engine.demand`), so functions are marked when
-that is known.
+matters only where a lock is held without `with` (`engine.judged_by_raising`), so functions are
+marked when that is known.
 """
 
 from __future__ import annotations
