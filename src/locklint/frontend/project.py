@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import builtins
-import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import islice
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from locklint.frontend.call_sites import CallSites
 from locklint.frontend.name_table import NameTable
+from locklint.frontend.nearest_module import Unread, nearest
 from locklint.frontend.other_names import OtherNames
 from locklint.frontend.trace import InterfaceKind, Trace
 from locklint.frontend.value_types import ClassRef
@@ -71,22 +70,6 @@ class Found(msgspec.Struct, frozen=True, gc=False):
         return self.index.functions.get(self.name)
 
 
-class Unread(Protocol):
-    """A file of the run that was not read yet, with the name by which others import it."""
-
-    @property
-    def shown(self) -> str:
-        """The path that its declarations will have."""
-
-    @property
-    def module(self) -> str:
-        """Its dotted name."""
-
-    @property
-    def is_package(self) -> bool:
-        """Return whether it is a package's ``__init__``."""
-
-
 class Shelf(Protocol):
     """The files of a run that were not read yet."""
 
@@ -98,9 +81,6 @@ class Shelf(Protocol):
 
     def may_tell(self, module: str, shown: str) -> bool:
         """Return whether it may tell a search something."""
-
-
-_File = TypeVar("_File", bound=ModuleIndex | Unread)
 
 
 class Project:
@@ -194,8 +174,8 @@ class Project:
         known = self._modules.get(dotted, ())
         unread = self._shelf.unread(dotted) if self._shelf is not None else ()
         if not unread:
-            return _nearest(known, dotted, near) if known else None
-        return _nearest([*known, *unread], dotted, near)
+            return nearest(known, dotted, near) if known else None
+        return nearest([*known, *unread], dotted, near)
 
     def with_imports(self) -> Project:
         """Return the same project with what its files import searched as well.
@@ -621,58 +601,8 @@ def _merge(chains: list[list[Ancestor]]) -> list[Ancestor] | None:
     return result
 
 
-def _nearest(files: Sequence[_File], dotted: str, near: ModuleIndex | None) -> _File | None:
-    """Return the file of a module name that the file ``near`` imports, or None if that is open."""
-    if len(files) > 1:
-        # Python imports `system/__init__.py`, not the `system.py` beside that folder.
-        packages = {_root(file) for file in files if file.is_package}
-        files = [file for file in files if file.is_package or _root(file) not in packages]
-    if near is None:
-        return files[0] if len(files) == 1 else None
-    root = _root(near)
-    for file in files:
-        if _root(file) == root:
-            return file
-    if dotted.partition(".")[0] in sys.stdlib_module_names:
-        return None  # A script of another folder does not hide the standard library.
-    if len(files) <= 1:
-        return files[0] if files else None
-    first, second = sorted(
-        (_common_folders(_path(file), near.path) for file in files), reverse=True
-    )[:2]
-    if first == second:
-        return None
-    return next(file for file in files if _common_folders(_path(file), near.path) == first)
-
-
 def _place(file: ModuleIndex) -> tuple[str, str]:
     return file.module, file.path
-
-
-def _path(file: ModuleIndex | Unread) -> str:
-    return file.path if isinstance(file, ModuleIndex) else file.shown
-
-
-def _root(file: ModuleIndex | Unread) -> str:
-    """The folder from which the file's module name is counted."""
-    return _folder_above(_path(file), file.module.count(".") + (2 if file.is_package else 1))
-
-
-@lru_cache(maxsize=1 << 14)
-def _folder_above(path: str, depth: int) -> str:
-    parts = path.replace("\\", "/").split("/")
-    return "/".join(parts[:-depth]) if depth <= len(parts) else ""
-
-
-def _common_folders(left: str, right: str) -> int:
-    count = 0
-    for one, other in zip(
-        left.replace("\\", "/").split("/"), right.replace("\\", "/").split("/"), strict=False
-    ):
-        if one != other:
-            break
-        count += 1
-    return count
 
 
 _BUILTINS = frozenset(dir(builtins))
