@@ -11,6 +11,7 @@ import msgspec
 
 from locklint.frontend.call_sites import CallSites
 from locklint.frontend.name_table import NameTable
+from locklint.frontend.names_in_file import lock_attributes, named_bases, stores
 from locklint.frontend.nearest_module import Unread, nearest
 from locklint.frontend.other_names import OtherNames
 from locklint.frontend.trace import InterfaceKind, Trace
@@ -25,7 +26,6 @@ from locklint.index.declarations import (
     Ref,
     Value,
 )
-from locklint.models.unknown_lock import named_like_lock
 
 MAX_HOPS = 25
 """The largest number of imports, re-exports and aliases that are followed for one name."""
@@ -108,10 +108,10 @@ class Project:
         # Valid for as long as something is in progress: a cycle may have cut them short.
         self._partial: dict[ClassRef, tuple[Ancestor, ...]] = {}
         self._subclasses: dict[ClassRef, tuple[ClassRef, ...]] = {}
-        self.heirs = NameTable(_named_bases, self.searched)
+        self.heirs = NameTable(named_bases, self.searched)
         self.call_sites = CallSites(self.searched, self.trace)
-        self.stores = NameTable(_stores, self.searched)
-        self.holders = NameTable(_lock_attributes, self.searched)
+        self.stores = NameTable(stores, self.searched)
+        self.holders = NameTable(lock_attributes, self.searched)
         self._others = OtherNames(self.searched)
         self._members: dict[tuple[str, tuple[str, ...]], Found | None] = {}
         for index in self.searched:
@@ -531,46 +531,6 @@ class Project:
 def hides_submodule(package: ModuleIndex, name: str) -> bool:
     """Return whether a package imports a name from its submodule of that very name."""
     return package.imports.get(name, "").startswith(f"{package.module}.{name}.")
-
-
-def _named_bases(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
-    """The classes of a file, by the last names of their bases as they are spelt."""
-    for qualname, decl in index.classes.items():
-        for base in decl.bases:
-            name = _base_name(base)
-            if name:
-                yield name, ClassRef(index.path, qualname, index)
-
-
-def _stores(index: ModuleIndex) -> Iterator[tuple[str, tuple[ModuleIndex, Binding]]]:
-    for name, bindings in index.attribute_stores.items():
-        for binding in bindings:
-            yield name, (index, binding)
-    for function in index.functions.values():
-        if function.class_name is None:
-            for name, bindings in function.self_bindings.items():
-                for binding in bindings:
-                    yield name, (index, binding)
-
-
-def _lock_attributes(index: ModuleIndex) -> Iterator[tuple[str, ClassRef]]:
-    """The classes of a file by the attributes that they bind and name like locks."""
-    found: dict[tuple[str, str], None] = {}
-    for function in index.functions.values():
-        if function.class_name in index.classes:
-            found.update(((name, function.class_name), None) for name in function.self_bindings)
-    for qualname, decl in index.classes.items():
-        found.update(((name, qualname), None) for name in decl.attributes)
-    for name, qualname in found:
-        if named_like_lock(name):
-            yield name, ClassRef(index.path, qualname, index)
-
-
-def _base_name(base: Value) -> str:
-    """The last name of a base as written."""
-    if isinstance(base, (Generic, Element)):
-        base = base.of
-    return base.names[-1] if isinstance(base, Ref) else ""
 
 
 def _nested(index: ModuleIndex, name: str, rest: tuple[str, ...]) -> Found:
