@@ -30,10 +30,11 @@ def outside_anonymous(qualname: str) -> str:
 
 def split_key(key: str) -> tuple[str, str]:
     """The key of a function's file and the function's qualified name there."""
-    match = _KEY.fullmatch(key)
-    if match is not None:
-        return match[1], match[2]
     module, _, qualname = key.rpartition(":")
+    if ":" in module and "@" in key:
+        match = _KEY.fullmatch(key)
+        if match is not None:
+            return match[1], match[2]
     return module, qualname
 
 
