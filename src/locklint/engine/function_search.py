@@ -142,9 +142,10 @@ def with_few_callers(solved: SolvedFunctions, keys: Collection[str]) -> set[str]
     """Return those functions whose bare names only a few others call."""
     names = {key: split_key(key)[1].rpartition(".")[2] for key in keys}
     callers = dict.fromkeys(names.values(), 0)
+    asked = frozenset(callers)
     for file in solved.files.searched.values() if names else ():
         for decl in file.index.functions.values():
-            for name in callers.keys() & decl.called:
+            for name in asked.intersection(decl.called):
                 callers[name] += 1
     return {key for key, name in names.items() if callers[name] <= _MOST_CALLERS}
 
@@ -152,9 +153,10 @@ def with_few_callers(solved: SolvedFunctions, keys: Collection[str]) -> set[str]
 def naming(solved: SolvedFunctions, methods: Collection[tuple[str, str]]) -> dict[str, set[str]]:
     """Return, by path, the functions that call methods of something, each with its name."""
     wanted: dict[str, set[str]] = {}
+    written = [(f"{name}.{method}", (name, method)) for name, method in methods]
     for path, file in solved.files.searched.items() if methods else ():
         text = file.source.text
-        found = {(name, method) for name, method in methods if f"{name}.{method}" in text}
+        found = {method for words, method in written if words in text}
         names = {method for _, method in found}
         for decl in file.index.functions.values() if found else ():
             if not names.isdisjoint(decl.called) and calls_one_of(decl, found):
