@@ -29,6 +29,8 @@ BODIES = {
     "adjacent strings": "x = ('a'  # 'one'\n  \"c\" 'it\\'s' \"b\")",
     "string that is continued": "x = 'a' \\\n    'b'",
     "formatted strings": "x = f'{a.b!r:>{c}} {d[\"k\"]} {1 + e(2)} {g=}'",
+    "formatted string beside others": "x = ('a' f'{b} {c.d()!r}' rF\"{e:>{g}}\" f'' 'h' '{i}')",
+    "formatted strings of several lines": "x = f'''{a}\n{b()}''' \\\n    f'{c[\"d\"]}{{}}' 'é'",
     "formatted generators": "x = f'{[a.b(c) for c in d]}'",
     "boolean chains": "x = a and (b and c) and d or not e",
     "comparisons": "if not a.b < c() <= d is not None != e in g: pass",
@@ -78,7 +80,6 @@ BODIES = {
 
 LEFT_TO_LIBCST = {
     "match": "match a:\n    case 1: b()",
-    "formatted string beside another": "x = f'{a}' 'b'",
     "tuple in brackets as index": "a[(b, c)]",
     "empty with": "with a: pass  # why",
     "names that are not ASCII": "größe = a.b()",

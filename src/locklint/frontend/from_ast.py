@@ -336,9 +336,35 @@ _NUMBERS: dict[type, type[cst.CSTNode]] = {
 
 
 def _joined(maker: _Maker, node: ast.JoinedStr) -> Any:
-    if len(maker.literals(node)) != 1:
+    values = [each for each in node.values if isinstance(each, ast.FormattedValue)]
+    literals = maker.literals(node)
+    if len(literals) == 1:
+        return _make(cst.FormattedString, parts=maker.within(node, values))
+    counts = [_count_values(text) for text in literals]
+    if sum(count or 0 for count in counts) != len(values):
         raise UnsupportedError("adjacent strings")
-    return _make(cst.FormattedString, parts=maker.within(node, node.values))
+    made: Any = None
+    for text, count in zip(literals, counts, strict=True):
+        if count is None:
+            right = _make(cst.SimpleString, value=text)
+        else:
+            right = _make(cst.FormattedString, parts=maker.within(node, values[:count]))
+            values = values[count:]
+        made = right if made is None else _make(cst.ConcatenatedString, left=made, right=right)
+    return made
+
+
+def _count_values(literal: str) -> int | None:
+    """Return the number of values that a formatted string has. Return None for any other string."""
+    prefix = literal.partition("'")[0].partition('"')[0]
+    if "f" not in prefix.lower():
+        return None
+    try:
+        string = ast.parse(f"({literal})", mode="eval").body
+    except (SyntaxError, ValueError):
+        raise UnsupportedError("a part of a string") from None
+    parts = string.values if isinstance(string, ast.JoinedStr) else []
+    return sum(isinstance(each, ast.FormattedValue) for each in parts)
 
 
 def _boolean(maker: _Maker, node: ast.BoolOp) -> Any:
