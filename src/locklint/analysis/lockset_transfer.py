@@ -283,11 +283,15 @@ def forget_dead(
     keep_exception = keep_exception or _is_cleanup(context.function.blocks[block].terminator)
     for disjunct in disjuncts:
         values, facts = disjunct.values, disjunct.facts
-        if values:
-            values = {k: v for k, v in values.items() if relevance.value_live(k, block)}
-        if facts:
-            facts = {k: v for k, v in facts.items() if relevance.fact_live(k, block)}
-        if len(values) < len(disjunct.values) or len(facts) < len(disjunct.facts):
+        dead = [key for key in values if not relevance.value_live(key, block)]
+        over = [fact for fact in facts if not relevance.fact_live(fact, block)]
+        if dead or over:
+            # Most states keep all or nearly all.
+            values, facts = {**values}, {**facts}
+            for key in dead:
+                del values[key]
+            for fact in over:
+                del facts[fact]
             disjunct = disjunct.with_values(values, facts)
         exception = disjunct.exception
         if exception is not None and not keep_exception and not exception.is_improbable:
