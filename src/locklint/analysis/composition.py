@@ -105,7 +105,7 @@ class Composition:
             each.event
             for one in self._graph.states.values()
             for each in one.events
-            if each.event.kind is EventKind.JOIN
+            if each.event.kind in (EventKind.JOIN, EventKind.GATHER)
         ]
         if joins:
             # A thread may wait, with a lock held, for these.
@@ -338,6 +338,9 @@ class Composition:
 
     def _event(self, called: Edge, pair: CriticalPair, kin: Kin) -> Event | None:
         event = pair.event
+        if event.kind is EventKind.GATHER:
+            # The path belongs to the function that waits, and identifies one of its tasks.
+            return None if called.limited else event
         if event.lock is not None:
             lock = self.as_called(called, event.lock)
             if lock is None:

@@ -24,7 +24,13 @@ from locklint.ir.means import BY_MANAGER, Use
 from locklint.models.events import CallEvent, event_of, event_of_method
 
 _OF_LOCKS = (EventKind.LISTEN, EventKind.SIGNAL, EventKind.SUSPEND, EventKind.WAKE)
-_OF_OBJECTS = (EventKind.JOIN, EventKind.FORK, EventKind.CALLBACK, EventKind.RUN_LOOP)
+_OF_OBJECTS = (
+    EventKind.JOIN,
+    EventKind.GATHER,
+    EventKind.FORK,
+    EventKind.CALLBACK,
+    EventKind.RUN_LOOP,
+)
 
 
 def run_by_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> Iterator[Called]:
@@ -141,7 +147,7 @@ def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> E
         timed = has_timeout(call.arguments, None)
         return None if timed else Event(EventKind.BLOCK, name=call.blocks)
     called = _known_event(call)
-    if called is None:
+    if called is None or call.limited:
         return None
     needs = called.needed(call.arguments)
     if needs is None or needs in disjunct.values or not _waits_by_default(context, needs):

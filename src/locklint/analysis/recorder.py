@@ -330,7 +330,9 @@ class Recorder(Observer):
         if one.event.kind not in self._wanted:
             return
         held = tuple((each.key, each.since) for each in one.held)
-        seen = (one.span, one.event.kind, one.event.name, held, one.released, one.free)
+        kind = one.event.kind
+        task = one.event.path if kind is EventKind.GATHER else None  # One place waits for several.
+        seen = (one.span, kind, one.event.name, task, held, one.released, one.free)
         if seen not in self._seen:
             self._seen.add(seen)
             self.states.events.append(one)

@@ -36,6 +36,8 @@ from locklint.ir.terminator import Branch, Opaque
 from locklint.models.events import PROCESS_JOIN
 from locklint.models.spawns import RUN_BY_POOL, RUNS_COROUTINE, is_of_processes
 
+_KINDS = (EventKind.JOIN, EventKind.GATHER)
+
 _DEPTH = 4
 """Through how many variables and calls the object that is waited for is followed."""
 
@@ -66,7 +68,7 @@ def waiting_for_holders(
     for key in sorted(composition.pairs):
         found: dict[tuple[Span, str], WaitingForHolder] = {}
         for pair in composition.pairs[key]:
-            if pair.event.kind is not EventKind.JOIN or not pair.held:
+            if pair.event.kind not in _KINDS or not pair.held:
                 continue
             for one in _awaited(pair, places, composition, last):
                 if tests.decide_on(one.needs):
@@ -93,6 +95,9 @@ def _awaited(
                 or (not is_named and places.is_told_apart(pair, spawn))
             ):
                 continue
+            if pair.event.kind is EventKind.GATHER:
+                yield from _awaited_in_task(pair, held, spawn, needs, lock, places, composition)
+                continue
             is_same = is_named and _is_same(held.lock, lock)
             is_passed = spawn is not None and places.is_passed(pair, held, spawn, lock)
             if not is_passed:
@@ -103,6 +108,33 @@ def _awaited(
                         continue
             proven = (is_same or (is_named and is_passed)) and _is_sure(pair, needs)
             yield WaitingForHolder(pair, held, spawn, needs, proven)
+
+
+def _awaited_in_task(
+    pair: CriticalPair,
+    held: Held,
+    spawn: Edge | None,
+    needs: CriticalPair,
+    lock: LockRef,
+    places: _Places,
+    composition: Composition,
+) -> Iterator[WaitingForHolder]:
+    """The wait in a task for another one that needs the held lock, if the lock is one object.
+
+    ``lock`` is what the other task acquires, as the function that makes it names it. If it was made
+    before the lock was acquired, it may have acquired the lock before.
+    """
+    if spawn is None or not held.lock.kind.is_async:
+        return
+    *_, last = pair.chain()
+    here = places.named_by_first(pair, lock, composition) if spawn.caller == last.function else None
+    if here is None or is_vague(here) or is_vague(held.lock):
+        return
+    if _is_same(held.lock, here) or here.path == held.lock.path:
+        since = held.since
+        is_later = pair.inner is not None or (since is not None and since.span < spawn.span)
+        proven = is_later and is_known(here) and _is_sure(pair, needs)
+        yield WaitingForHolder(pair, held, spawn, needs, proven)
 
 
 def _needed(
@@ -169,6 +201,23 @@ class _Places:
             if key not in named:
                 for each in self._graph.spawns.get(key) or self.processes.get(key) or (None,):
                     yield key, each, False
+
+    def named_by_first(
+        self, pair: CriticalPair, lock: LockRef, composition: Composition
+    ) -> LockRef | None:
+        """Return a lock of the last function of a chain as the first one names it, or None."""
+        links = list(pair.chain())
+        for caller, callee in zip(links[-2::-1], links[:0:-1], strict=True):
+            calls = [
+                edge
+                for edge in self._graph.calls[caller.function]
+                if edge.callee == callee.function and edge.span == caller.span
+            ]
+            named = composition.as_called(calls[0], lock) if calls else None
+            if named is None:
+                return None
+            lock = named
+        return lock
 
     def exclude(self, pair: CriticalPair, spawn: Edge, needs: CriticalPair) -> bool:
         """Return whether attributes that only constructors bind rule out the wait or the need."""

@@ -22,6 +22,7 @@ from locklint.frontend.operands import Operands
 from locklint.frontend.resolver import Resolver
 from locklint.frontend.spawning import registrations, spawns
 from locklint.frontend.taken_iterators import with_taken_iterators
+from locklint.frontend.task_waits import with_task_waits
 from locklint.frontend.time_limits import is_scope, with_time_limits
 from locklint.frontend.uses_by_form import UsesByForm
 from locklint.index.build_lock_use import GIVES_ON
@@ -172,6 +173,8 @@ class EffectPass:
             kept=tuple(each for kept in self._managers.kept.values() for each in kept.items()),
         )
         function = with_taken_iterators(function, self._operands.callee, self._implicit.calls_of)
+        if function.is_async:
+            function = with_task_waits(function)
         return with_time_limits(function) if has_limits else function
 
     # -- instructions -----------------------------------------------------------------------

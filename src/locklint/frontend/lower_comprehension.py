@@ -21,11 +21,14 @@ ITERATOR = AccessPath(".0", (), Root.PARAMETER)
 
 def lower_comprehension(
     low: Lowering,
-    node: cst.ListComp | cst.SetComp | cst.DictComp | cst.StarredDictComp,
+    node: cst.ListComp | cst.SetComp | cst.GeneratorExp | cst.DictComp | cst.StarredDictComp,
     use: Use,
     name: str | None,
 ) -> Operand:
-    """A list, set or dict comprehension, with its variables set apart from the function's."""
+    """A comprehension, or a generator that is consumed at once.
+
+    Its variables are set apart from the function's.
+    """
     first = low.value(node.for_in.iter)
     serial = low.graph.serial()
     names = {each: set_apart(each, serial) for each in comprehension_names(node.for_in)}
@@ -37,7 +40,7 @@ def lower_comprehension(
         if isinstance(node, cst.DictComp):
             low.value(node.key)
             values.append(low.value(node.value))
-        elif isinstance(node, (cst.ListComp, cst.SetComp)):
+        elif isinstance(node, (cst.ListComp, cst.SetComp, cst.GeneratorExp)):
             values.append(low.value(node.elt))
         else:
             values.append(low.value(node.value))

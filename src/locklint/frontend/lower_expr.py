@@ -118,10 +118,18 @@ def lower_call(low: Lowering, node: cst.Call, use: Use, name: str | None) -> Ope
     arguments: list[CallArgument] = []
     for argument in node.args:
         keyword = argument.keyword.value if argument.keyword is not None else None
-        arguments.append(CallArgument(low.value(argument.value), keyword, _STARS[argument.star]))
+        arguments.append(CallArgument(_passed(low, argument), keyword, _STARS[argument.star]))
     result = low.graph.temporary()
     low.emit(Call(low.span(node), result, callee, tuple(arguments), use, name))
     return result
+
+
+def _passed(low: Lowering, argument: cst.Arg) -> Operand:
+    """The value of an argument. ``*(f(x) for x in y)`` is consumed before the call."""
+    value = argument.value
+    if argument.star == "*" and isinstance(value, cst.GeneratorExp):
+        return low.session.tables.expressions[cst.ListComp](low, value, Use.PASSED, None)
+    return low.value(value)
 
 
 def lower_await(low: Lowering, node: cst.Await, use: Use, name: str | None) -> Operand:

@@ -27,6 +27,7 @@ from locklint.ir.instruction import (
     Operand,
 )
 from locklint.ir.terminator import Branch, Catch, Handler, Jump, Opaque, Swallows
+from locklint.models.tasks import RESULT_OF_TASK
 from locklint.models.time_limits import (
     CANCELLED,
     TELLING,
@@ -118,6 +119,8 @@ def _marked(instruction: Instruction) -> Instruction:
         case Acquire(lock=lock) if lock.api.is_async:
             return replace(instruction, gives_up=True)
         case Call(targets=[_, *_]):
+            return replace(instruction, limited=True)
+        case Call(external=external) if external == RESULT_OF_TASK:
             return replace(instruction, limited=True)
         case _:
             return instruction

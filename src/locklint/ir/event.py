@@ -20,6 +20,7 @@ class EventKind(IdentityEnum):
     WAIT = "wait"  # waits on a condition: releases its lock, and acquires it again
     PARK = "park"  # waits on a condition until it is notified, and keeps all other locks
     JOIN = "join"  # waits for a thread, a future or an executor
+    GATHER = "gather"  # waits in a task for other tasks
     LISTEN = "listen"  # waits for an event to be set, or for an item of a queue
     SIGNAL = "signal"  # lets those that listen go on
     LOG = "log"  # hands a record to handlers, each of which has a lock

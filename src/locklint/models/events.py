@@ -13,6 +13,7 @@ from locklint.ir.instruction import CallArgument, Constant, has_timeout
 from locklint.models.calls import is_logging
 from locklint.models.pooled import RESULT_OF_EACH, RESULT_OF_ITEM, is_pooled
 from locklint.models.processes import FORKS, PROCESS_START
+from locklint.models.tasks import RESULT_OF_TASK
 from locklint.models.transfers import LOCAL, REMOTE
 
 # A thread, future or executor is waited for; to leave the ``with`` of one waits too.
@@ -111,6 +112,9 @@ _JOINS_POOLED = {
         for method in ("get", "wait")
     },
 }
+TASK = "task"
+"""The name of the event that waits in a task for another one."""
+
 _QUEUES = ("queue.Queue", "queue.SimpleQueue")
 _LISTENS = {
     "threading.Event.wait": CallEvent(EventKind.LISTEN, "wait"),
@@ -302,6 +306,7 @@ RUNS_CALLBACKS = frozenset(event.name for event in (*_RESULTS.values(), *_SENDS.
 _NOT_SOUGHT = frozenset(
     (
         EventKind.FILE,
+        EventKind.GATHER,
         EventKind.LISTEN,
         EventKind.SIGNAL,
         EventKind.LOG,
@@ -324,6 +329,7 @@ _NAMED = {
     **_SIGNALS,
     **_TASKS,
     **_TRANSFERS,
+    RESULT_OF_TASK: CallEvent(EventKind.GATHER, TASK),
 }
 
 

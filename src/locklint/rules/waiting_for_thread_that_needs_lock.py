@@ -1,8 +1,9 @@
 """## What it does
 
 Finds a thread that holds a lock and waits for another thread, a process, a future or an executor
-whose work acquires that lock. It also finds a wait for an event or for an item of a queue, with a
-lock held that all code acquires before it sets the event or puts an item in.
+whose work acquires that lock, and a task that does so and waits for other tasks. It also finds a
+wait for an event or for an item of a queue, with a lock held that all code acquires before it sets
+the event or puts an item in.
 
 ## Why is this bad?
 
@@ -65,6 +66,8 @@ directly. Waiting with a timeout is not reported, nor is an
 event or a queue that is passed on. The finding is a warning if the lock stands for the locks of all
 instances of a class, if the thread is one of several, if the other thread acquires the lock only
 under conditions that are not understood, or for an event or a queue.
+A task is known where the function that waits for it calls its coroutine, and does not cancel it. If
+it was made before the lock was acquired, the finding is a warning.
 Nothing is reported where what is waited for has ended: a test has found so (`if job.done()`), or it
 was waited for before.
 
@@ -85,12 +88,13 @@ from locklint.analysis.waiting import WaitingForHolder
 from locklint.core.diagnostic import Confidence, Diagnostic, Severity, Step, StepRole
 from locklint.ir.event import EventKind
 from locklint.ir.lock import LockRef
-from locklint.models.events import PROCESS_JOIN
+from locklint.models.events import PROCESS_JOIN, TASK
 from locklint.rule import Rule
 
 _WAITED_FOR = {
     "join": "thread",
     PROCESS_JOIN: "process",
+    TASK: "task",
     "result": "future",
     "exception": "future",
 }
@@ -190,6 +194,6 @@ RULE = Rule(
     severity=Severity.ERROR,
     summary="a lock is held while waiting for a thread that needs it",
     page=__doc__,
-    wants=frozenset({EventKind.JOIN, EventKind.LISTEN, EventKind.SIGNAL}),
+    wants=frozenset({EventKind.JOIN, EventKind.GATHER, EventKind.LISTEN, EventKind.SIGNAL}),
     check=check,
 )
