@@ -19,8 +19,10 @@ from locklint.ir.instruction import (
     Call,
     CallArgument,
     Constant,
+    Display,
     FunctionRef,
     Instruction,
+    Operand,
     Operate,
     Read,
 )
@@ -151,6 +153,8 @@ class ImplicitCalls:
                     yield from self._special(
                         span, operand, METHODS.get(what, FORMAT), _by("format")
                     )
+            case Operate(span=span, what="%", values=(Constant(value=str() as text), value)):
+                yield from self._put_into(span, text, value)
             case Operate(span=span, what=what, operands=(operand, *_)) if what in OPERATORS:
                 yield from self._special(span, operand, OPERATORS[what], _by(what))
             case Call(targets=targets, external=external) if self._immediate and (
@@ -215,6 +219,13 @@ class ImplicitCalls:
                     yield from self._special(span, path, METHODS.get(letter, ()), BY_LOG)
                 case _:
                     pass
+
+    def _put_into(self, span: Span, text: str, value: Operand) -> Iterator[Call]:
+        """Yield the calls made by ``"%s" % value``: the texts of its values."""
+        values = value.items if isinstance(value, Display) and value.kind == "tuple" else (value,)
+        for letter, each in zip(conversions(text) or (), values, strict=False):
+            if isinstance(each, AccessPath):
+                yield from self._special(span, each, METHODS.get(letter, ()), _by("format"))
 
     def _run_inside(
         self, span: Span, path: AccessPath | None, what: Implicit, use: Use = Use.DISCARDED

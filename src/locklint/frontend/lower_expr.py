@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
+from locklint.core.source import Span
 from locklint.frontend.lower_condition import boolean_operands, compare, truth
 from locklint.frontend.lower_context import Lowering
 from locklint.frontend.lower_path import (
@@ -35,6 +36,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.means import AwaitForm, OperateKind, Use
 from locklint.ir.parameter import Star
+from locklint.models.conversions import fields
 
 _TRUE, _FALSE = Constant(True), Constant(False)
 
@@ -119,9 +121,30 @@ def lower_call(low: Lowering, node: cst.Call, use: Use, name: str | None) -> Ope
     for argument in node.args:
         keyword = argument.keyword.value if argument.keyword is not None else None
         arguments.append(CallArgument(_passed(low, argument), keyword, _STARS[argument.star]))
+    if isinstance(node.func, cst.Attribute) and node.func.attr.value == "format":
+        _emit_formatting(low, node.func.value, low.span(node), arguments)
     result = low.graph.temporary()
     low.emit(Call(low.span(node), result, callee, tuple(arguments), use, name))
     return result
+
+
+def _emit_formatting(
+    low: Lowering, text: cst.BaseExpression, span: Span, arguments: list[CallArgument]
+) -> None:
+    """Emit what ``"{!r}".format(x)`` does to its values; the call itself may raise."""
+    known = constant(text)
+    if known is None or not isinstance(known.value, str):
+        return
+    for field, conversion in fields(known.value):
+        if isinstance(field, str):
+            values = [each.value for each in arguments if each.name == field]
+        else:
+            plain = [each for each in arguments if each.name is None]
+            starred = any(each.star is not None for each in plain[: field + 1])
+            values = [] if starred else [each.value for each in plain[field : field + 1]]
+        if values:
+            what = OperateKind.FORMAT
+            low.emit(Operate(span, what, conversion, values=tuple(values), safe=True))
 
 
 def _passed(low: Lowering, argument: cst.Arg) -> Operand:

@@ -325,6 +325,11 @@ def _formatted(node: ast.FormattedValue) -> Questions:
 
 
 def _operation(node: ast.BinOp) -> Questions:
+    if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+        values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+        for value in values:
+            yield from _each(TEXT, value)
+        return
     yield from _each(_asked_by(node.op), node.left)
 
 
@@ -405,6 +410,9 @@ def _of_call(node: ast.Call) -> Questions:
                 yield from _each(TEXT, argument)
         case ast.Name(id=name) if name in _BY_BUILTIN and node.args:
             yield from _each(_BY_BUILTIN[name], node.args[0])
+        case ast.Attribute(attr="format", value=ast.Constant()):
+            for argument in (*node.args, *[each.value for each in node.keywords]):
+                yield from _each(FORMAT, argument)
         case ast.Attribute(attr=name) if name in LOGGING_METHODS:
             for argument in node.args:
                 yield from _each(TEXT, argument)

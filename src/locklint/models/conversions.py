@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from string import Formatter
 
 FORMAT = ("__format__", "__str__", "__repr__")
 TEXT = ("__str__", "__repr__")
@@ -29,3 +31,23 @@ def conversions(message: str) -> list[str] | None:
         if letter != "%":
             found.append(letter)
     return found
+
+
+def fields(text: str) -> Iterator[tuple[int | str, str]]:
+    """Yield the fields of a text for `str.format`, each with the letter of its conversion, or "".
+
+    A field is the position or the name of an argument. Those that read an attribute or an element
+    of one are left out.
+    """
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        return
+    named = [(name, letter or "") for _, name, _, letter in parts if name is not None]
+    for position, (name, letter) in enumerate(named):
+        if not name:
+            yield position, letter
+        elif name.isdecimal():
+            yield int(name), letter
+        elif name.isidentifier():
+            yield name, letter
