@@ -277,7 +277,7 @@ def test_module_code() -> None:
         if hooks:
             def f(): pass
         class C: pass
-        (a): int = f"{3}" ""
+        (a): int = "\f"
         """
     )
     assert list(found) == ["<module>", "<lambda@3:14>"]

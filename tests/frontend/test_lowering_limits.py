@@ -213,9 +213,9 @@ def test_what_libcst_refuses_is_a_problem() -> None:
 
 
 def test_a_module_statement_that_libcst_refuses_is_left_out() -> None:
-    text = "(a): int = f'{1}' ''\nlock.acquire()\n"
+    text = "(a): int = '\f'\nlock.acquire()\n"
     source = SourceFile("case.py", "case", text)
-    spans = [Span(1, 1, 1, 21), Span(2, 1, 2, 15)]
+    spans = [Span(1, 1, 1, 15), Span(2, 1, 2, 15)]
     found = lower_module_code(source, spans, ast.parse(text).body)
     assert not isinstance(found, LoweringProblem)
     assert blocks(found[0]).split("\n")[1] == "  %1 = call lock.acquire()  [discarded]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from locklint.core.source import Span
 from locklint.ir.instruction import Call, CallArgument, Constant
-from locklint.models.time_limits import limits_body, limits_wait, moves_on
+from locklint.models.time_limits import is_plain, is_time_limit, limits_body, limits_wait, swallows
 
 
 def call(*values: float | None, name: str | None = None, external: str = "") -> Call:
@@ -28,7 +28,14 @@ def test_what_limits_a_wait() -> None:
 
 
 def test_where_the_code_goes_on() -> None:
-    assert moves_on("trio.move_on_after", is_bound=False)
-    assert moves_on("anyio.CancelScope", is_bound=True)
-    assert not moves_on("anyio.CancelScope", is_bound=False)
-    assert not moves_on("trio.fail_after", is_bound=True)
+    assert swallows("trio.move_on_after")
+    assert not is_plain("trio.move_on_after")
+    assert swallows("anyio.CancelScope")
+    assert is_plain("anyio.CancelScope")
+    assert not swallows("trio.fail_after")
+
+
+def test_what_does_no_more_than_cancel_its_body() -> None:
+    assert is_time_limit("anyio.move_on_after")
+    assert is_time_limit("trio.CancelScope")
+    assert not is_time_limit("asyncio.TaskGroup")

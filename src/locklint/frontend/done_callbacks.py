@@ -35,7 +35,8 @@ def done_callbacks(
 ) -> Iterator[str]:
     """Yield the names of the methods that are added to the futures in an attribute.
 
-    ``cancels``: what ends them is their `cancel`. A method that asks for that may do nothing then.
+    ``cancels``: what ends them is their `cancel`. A method that calls `cancelled` may do nothing
+    then.
     """
     for each in inference.project.mro(cls):
         for decl in inference.attributes.methods(each) if isinstance(each, ClassRef) else ():

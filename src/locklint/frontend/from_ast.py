@@ -3,8 +3,8 @@
 The lowering reads libcst nodes. Most of libcst's time goes into white space, comments and checks,
 none of which the lowering needs. So the tree of a statement is built from its `ast` nodes: the same
 classes, with the fields that the lowering reads and no others. The graphs are byte-for-byte
-identical. Code that `ast` does not describe closely enough (``match``, adjacent strings that are
-formatted, comments in an empty `with`) is left to libcst.
+identical. Code that `ast` does not describe closely enough (``match``, strings with a form feed,
+comments in an empty `with`) is left to libcst.
 """
 
 from __future__ import annotations

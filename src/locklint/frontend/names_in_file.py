@@ -1,4 +1,4 @@
-"""Declarations of one file, by the names under which searches through all files ask for them."""
+"""Declarations of one file, by the names under which searches through all files find them."""
 
 from __future__ import annotations
 
