@@ -60,27 +60,40 @@ def user_callbacks(
             found.add((key, name))
     for key, name in futures:
         cls = class_of(inference, key)
-        if cls is not None and (_is_given(inference, cls, name) or _is_known(cls, name)):
+        if cls is not None and (_is_given(inference, cls, name) or _is_known(inference, cls, name)):
             found.add((key, name))
     return frozenset(found)
 
 
-def _is_known(cls: ClassRef, name: str) -> bool:
+def _is_known(inference: Inference, cls: ClassRef, name: str) -> bool:
     """Return whether others than the class may get what an attribute of its objects keeps."""
     if not name.startswith("_"):
         return True
-    functions = cls.index.functions.values()
-    if any(_mentions(value, name) for decl in functions for value in (*decl.returns, *decl.yields)):
+    project, functions = inference.project, cls.index.functions
+    family = {cls, *project.mro(cls), *project.subclasses(cls)}
+    owners = {each.qualname for each in family if isinstance(each, ClassRef)}
+    # What another class keeps under that name is its own.
+    others = {
+        qualname: decl.parameters[0].name
+        for qualname, decl in functions.items()
+        if decl.class_name and decl.parameters and decl.class_name not in owners
+    }
+    if any(
+        _mentions(value, name, others.get(qualname))
+        for qualname, decl in functions.items()
+        for value in (*decl.returns, *decl.yields)
+    ):
         return True
     # A value with another name may be known under that one.
-    bindings = [each for decl in functions for each in decl.self_bindings.get(name, ())]
+    ours = [decl for qualname, decl in functions.items() if qualname not in others]
+    bindings = [each for decl in ours for each in decl.self_bindings.get(name, ())]
     if not all(isinstance(value, CallValue | Literal) for value in _contents(bindings)):
         return True
     return any(
-        _mentions(value, name)
+        _mentions(value, name, others.get(site.function))
         for site in cls.index.call_sites
         for value in (*site.call.arguments, *(passed for _, passed in site.call.keywords))
-    ) or any(f".{name}.add_done_callback" in decl.callees for decl in functions)
+    ) or any(f".{name}.add_done_callback" in decl.callees for decl in ours)
 
 
 def _contents(bindings: Iterable[Binding]) -> Iterator[Value]:
@@ -89,17 +102,17 @@ def _contents(bindings: Iterable[Binding]) -> Iterator[Value]:
         yield from each.value.elements if isinstance(each.value, Items) else (each.value,)
 
 
-def _mentions(value: Value, name: str) -> bool:
-    """Return whether a value is, or holds, an attribute of that name."""
+def _mentions(value: Value, name: str, other: str | None) -> bool:
+    """Return whether a value is, or holds, an attribute of that name; not that of ``other``."""
     match value:
         case Ref(names=names):
-            return len(names) > 1 and names[-1] == name
+            return len(names) > 1 and names[-1] == name and names[:-1] != (other,)
         case Choice(options=several) | Items(elements=several) | Operation(operands=several):
-            return any(_mentions(each, name) for each in several)
+            return any(_mentions(each, name, other) for each in several)
         case Awaited(of=inner) | AttributeValue(of=inner, name=_):
-            return _mentions(inner, name)
+            return _mentions(inner, name, other)
         case CallValue(arguments=arguments):
-            return any(_mentions(each, name) for each in arguments)
+            return any(_mentions(each, name, other) for each in arguments)
         case _:
             return False
 
