@@ -65,6 +65,9 @@ _COPYING = frozenset(("list", "set", "sorted", "tuple"))
 _OF_ITERATION = ((ANY_ELEMENT,), (ANY_ELEMENT, ElementField("0")))
 """The fields of what a loop binds: an element, or the first part of one."""
 
+_BEGINNING = ("builtins.iter", "builtins.reversed")
+_VIEWS = ("items", "keys", "values")
+
 _CONVERTING = {"builtins.float": "__float__", "builtins.int": "__int__"}
 
 
@@ -205,11 +208,28 @@ class _CannotRaise:
             return False
         if name in NEEDING_ONE and len(call.arguments) == 1 and isinstance(plain[0], AccessPath):
             return self._is_filled(plain[0], call, block)
+        if name == "builtins.next" and len(call.arguments) == 1 and plain:
+            over = self._begun_over(plain[0])
+            return over is not None and self._is_filled(over, call, block)
         if name in _CONVERTING and len(plain) == 1:
             if self._has_method(plain[0], _CONVERTING[name]) or self._is_number(plain[0]):
                 return True  # There is nothing to parse.
         keywords = [argument.name for argument in call.arguments if argument.name is not None]
         return call_is_safe(name, [self._types(value) for value in plain], keywords)
+
+    def _begun_over(self, value: Operand) -> AccessPath | None:
+        """Return the container over which an iterator is new: ``iter(d)``, ``iter(d.keys())``."""
+        iterator = self._definitions.call(value) if isinstance(value, AccessPath) else None
+        if iterator is None or iterator.external not in _BEGINNING or len(iterator.arguments) != 1:
+            return None
+        over = iterator.arguments[0].value
+        if not isinstance(over, AccessPath):
+            return None
+        view = self._definitions.call(over)
+        if view is None:
+            return over
+        is_view = view.callee is not None and view.callee.fields and view.callee.name in _VIEWS
+        return view.callee.parent() if view.callee is not None and is_view else None
 
     def _is_number(self, value: Operand) -> bool:
         """Return whether a value was calculated or is part of a lock; a variable has only such."""
