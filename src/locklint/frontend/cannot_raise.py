@@ -210,7 +210,8 @@ class _CannotRaise:
             return self._is_filled(plain[0], call, block)
         if name == "builtins.next" and len(call.arguments) == 1 and plain:
             over = self._begun_over(plain[0])
-            return over is not None and self._is_filled(over, call, block)
+            if over is not None and self._is_filled(over, call, block):
+                return True
         if name in _CONVERTING and len(plain) == 1:
             if self._has_method(plain[0], _CONVERTING[name]) or self._is_number(plain[0]):
                 return True  # There is nothing to parse.
