@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from locklint.frontend.inference import Inference
+from locklint.frontend.user_callbacks import contents
 from locklint.frontend.value_types import ClassRef
 from locklint.index.declarations import (
     Binding,
     CallValue,
     FunctionDecl,
-    Items,
     LambdaValue,
     Ref,
     Value,
@@ -38,9 +38,10 @@ def done_callbacks(
     ``cancels``: what ends them is their `cancel`. A method that calls `cancelled` may do nothing
     then.
     """
-    for each in inference.project.mro(cls):
-        for decl in inference.attributes.methods(each) if isinstance(each, ClassRef) else ():
-            if decl.parameters and _ADDS in decl.called and isinstance(each, ClassRef):
+    ours = [each for each in inference.project.mro(cls) if isinstance(each, ClassRef)]
+    for each in ours:
+        for decl in inference.attributes.methods(each):
+            if decl.parameters and _ADDS in decl.called:
                 for name in _added(each, decl, attribute):
                     method = inference.attributes.method(cls, name)
                     if method is None or not (cancels and "cancelled" in method.decl.called):
@@ -68,7 +69,7 @@ def _is_kept(decl: FunctionDecl, own: str, future: tuple[str, ...], attribute: s
     kept = decl.self_bindings.get(attribute, ())
     bound = decl.locals.get(future[0], ())
     return any(
-        Ref(future) in _contents(binding) or any(_is_same(binding, each) for each in bound)
+        Ref(future) in contents(binding) or any(_is_same(binding, each) for each in bound)
         for binding in kept
     ) or any(each.value == Ref((own, attribute)) for each in bound)
 
@@ -76,10 +77,6 @@ def _is_kept(decl: FunctionDecl, own: str, future: tuple[str, ...], attribute: s
 def _is_same(one: Binding, other: Binding) -> bool:
     """Return whether two bindings are of one statement: ``future = self._future = submit(f)``."""
     return isinstance(one.value, CallValue) and (one.line, one.value) == (other.line, other.value)
-
-
-def _contents(binding: Binding) -> tuple[Value, ...]:
-    return binding.value.elements if isinstance(binding.value, Items) else (binding.value,)
 
 
 def _method(own: str, value: Value) -> str | None:

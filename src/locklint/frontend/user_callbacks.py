@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from locklint.frontend.call_sites import may_pass
 from locklint.frontend.construction import argument_of
 from locklint.frontend.fields import class_of
 from locklint.frontend.inference import Inference
@@ -72,7 +73,7 @@ def _is_known(inference: Inference, cls: ClassRef, name: str) -> bool:
     project, functions = inference.project, cls.index.functions
     family = {cls, *project.mro(cls), *project.subclasses(cls)}
     owners = {each.qualname for each in family if isinstance(each, ClassRef)}
-    # What another class keeps under that name is its own.
+    # An attribute of that name in another class is one of its own objects.
     others = {
         qualname: decl.parameters[0].name
         for qualname, decl in functions.items()
@@ -87,7 +88,9 @@ def _is_known(inference: Inference, cls: ClassRef, name: str) -> bool:
     # A value with another name may be known under that one.
     ours = [decl for qualname, decl in functions.items() if qualname not in others]
     bindings = [each for decl in ours for each in decl.self_bindings.get(name, ())]
-    if not all(isinstance(value, CallValue | Literal) for value in _contents(bindings)):
+    if not all(
+        isinstance(value, CallValue | Literal) for each in bindings for value in contents(each)
+    ):
         return True
     return any(
         _mentions(value, name, others.get(site.function))
@@ -96,10 +99,9 @@ def _is_known(inference: Inference, cls: ClassRef, name: str) -> bool:
     ) or any(f".{name}.add_done_callback" in decl.callees for decl in ours)
 
 
-def _contents(bindings: Iterable[Binding]) -> Iterator[Value]:
-    """Yield what an attribute is bound to, or what the containers hold to which it is bound."""
-    for each in bindings:
-        yield from each.value.elements if isinstance(each.value, Items) else (each.value,)
+def contents(binding: Binding) -> tuple[Value, ...]:
+    """Return what a name is bound to, or what the display holds to which it is bound."""
+    return binding.value.elements if isinstance(binding.value, Items) else (binding.value,)
 
 
 def _mentions(value: Value, name: str, other: str | None) -> bool:
@@ -188,7 +190,7 @@ def _is_left_to_users(
     users.
     """
     parameter, is_called = decl.parameters[position], False
-    for where, site, is_bound in _calls(inference, index, decl):
+    for where, site, is_bound in _calls_passing(inference, index, decl, position):
         passed = argument_of(site.call, parameter.name, position - is_bound)
         if passed is None or passed == Literal("None"):
             continue
@@ -199,13 +201,14 @@ def _is_left_to_users(
     return not is_called
 
 
-def _calls(
-    inference: Inference, index: ModuleIndex, decl: FunctionDecl
+def _calls_passing(
+    inference: Inference, index: ModuleIndex, decl: FunctionDecl, position: int
 ) -> Iterator[tuple[ModuleIndex, CallSite, bool]]:
-    """Yield the calls of a function outside tests, and whether each leaves its object out.
+    """Yield the calls outside tests that pass a parameter, and whether each leaves its object out.
 
     A constructor has the calls of its classes, too.
     """
+    parameter, least = decl.parameters[position], position - (decl.class_name is not None)
     names = [decl.name]
     if decl.name == "__init__" and decl.class_name:
         owner = ClassRef(index.path, decl.class_name, index)
@@ -213,7 +216,7 @@ def _calls(
         names += [each.decl.name for each in (owner, *heirs)]
     for name in dict.fromkeys(names):
         for where, site in inference.project.call_sites.named(name):
-            if not is_of_tests(where.module):
+            if may_pass(site, parameter, least) and not is_of_tests(where.module):
                 is_bound = _is_bound(inference, where, site, index, decl)
                 if is_bound is not None:
                     yield where, site, is_bound
@@ -241,7 +244,7 @@ def _is_bound(
 def _is_from_users(inference: Inference, scope: Scope, value: Value, hops: int) -> bool:
     """Return whether a value in a function comes from users.
 
-    It may be a parameter of the function, or what an object was given.
+    It may be a parameter of the function, or what an object was given; not the object itself.
     """
     caller = scope.index.functions.get(scope.function)
     if not hops or not isinstance(value, Ref) or caller is None or not caller.parameters:
@@ -252,6 +255,7 @@ def _is_from_users(inference: Inference, scope: Scope, value: Value, hops: int) 
             parameter.name == first
             and _is_left_to_users(inference, scope.index, caller, position, hops - 1)
             for position, parameter in enumerate(caller.parameters)
+            if position or not caller.class_name
         )
     if len(rest) > 1 or not caller.class_name or first != caller.parameters[0].name:
         return False
