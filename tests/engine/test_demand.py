@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from locklint.core.config import Config
-from locklint.engine.pipeline import check
+from locklint.engine.pipeline import check, solve
 
 PROGRAM = """\
 import threading
@@ -49,3 +49,52 @@ def test_callers_of_an_acquire_are_analysed(tmp_path: Path) -> None:
 def test_callers_of_what_passes_a_lock_on_are_not_analysed(tmp_path: Path) -> None:
     """They hold no lock before the call, and none behind it."""
     assert _functions(tmp_path, "schedule") == _functions(tmp_path, "nothing")
+
+
+SETTLED = """\
+import threading
+
+
+class Link:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._other = threading.Lock()
+        self._live = None
+
+    def use(self):
+        with self._lock:
+            self._begin()
+            self._end()
+
+    def _begin(self):
+        self.{bound} = object()
+
+    def _end(self):
+        if self._live is None:
+            {reopen}
+
+    def _reopen(self):
+        with self._other:
+            pass
+"""
+
+
+def _is_analysed(folder: Path, name: str, bound: str, reopen: str) -> bool:
+    (folder / "link.py").write_text(SETTLED.format(bound=bound, reopen=reopen))
+    solved = solve([str(folder / "link.py")], Config(select=("LCK3",)))
+    return any(each.name == name for each in solved.program.functions.values())
+
+
+def test_functions_that_bind_what_a_callee_tests_are_analysed(tmp_path: Path) -> None:
+    """They decide whether that callee acquires its lock."""
+    assert _is_analysed(tmp_path, "_begin", "_live", "self._reopen()")
+
+
+def test_functions_that_bind_what_nothing_tests_are_not_analysed(tmp_path: Path) -> None:
+    """No test depends on them."""
+    assert not _is_analysed(tmp_path, "_begin", "_idle", "self._reopen()")
+
+
+def test_tests_that_lead_to_no_lock_count_for_nothing(tmp_path: Path) -> None:
+    """Nothing waits behind them, so that nothing depends on their outcome."""
+    assert not _is_analysed(tmp_path, "_begin", "_live", "pass")

@@ -8,10 +8,9 @@ uses locks (`engine.call_reach`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from locklint.analysis.state_tests import CHANGING_METHODS
 from locklint.index.declarations import FunctionDecl
 from locklint.ir.access_path import Root
 from locklint.ir.event import EventKind
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 _ENDING = frozenset((EventKind.JOIN, EventKind.LISTEN, EventKind.BLOCK))
 """The kinds of waits that end at once if what they wait for has ended."""
-
-_MOST_CALLS = 2
-"""The depth of calls to which the functions that bind what a test is of are searched for."""
 
 
 def called_as(function: FunctionDecl | Function) -> str:
@@ -214,56 +210,6 @@ def given_results(keys: Collection[str], states: Mapping[str, LockStates]) -> se
     return found
 
 
-def settling(
-    states: Mapping[str, LockStates], declared: Callable[[str], FunctionDecl | None]
-) -> set[str]:
-    """Return the functions, called with a lock held, that bind an attribute that some test is of.
-
-    The test may be that of another callee, which then does or does not acquire the lock. A property
-    is among them if its own name is tested.
-    """
-    tested = set[object]()
-    for one in states.values():
-        if "tested" not in one.derived:
-            one.derived["tested"] = frozenset(
-                path.last
-                for block in one.function.blocks.values()
-                if isinstance(block.terminator, Branch)
-                for path in condition_paths(block.terminator.condition)
-                if path.fields
-            )
-        tested |= one.derived["tested"]
-    return {
-        key
-        for key in called_while_holding(states)
-        if key not in states and _settles(key, tested, declared, _MOST_CALLS)
-    }
-
-
-def _settles(
-    key: str,
-    tested: Collection[object],
-    declared: Callable[[str], FunctionDecl | None],
-    depth: int,
-) -> bool:
-    """Return whether a function, or a method that it calls, binds or changes an attribute."""
-    decl = declared(key)
-    if decl is None:
-        return False
-    if decl.name in tested or any(name in tested for name in decl.self_bindings):
-        return True
-    for callee in decl.callees.split("\n"):
-        first, *fields = callee.split(".")
-        match fields:
-            case [*_, name, method] if name in tested and method in CHANGING_METHODS:
-                return True
-            case [method] if depth and first == "self" and decl.class_name:
-                own = f"{key.removesuffix(decl.name)}{method}"
-                if own != key and _settles(own, tested, declared, depth - 1):
-                    return True
-    return False
-
-
 def waited_for(states: Mapping[str, LockStates]) -> set[str]:
     """Return the functions of threads and futures for whose end a function waits.
 
@@ -333,7 +279,6 @@ __all__ = [
     "is_called_by_name",
     "passing_on",
     "reached",
-    "settling",
     "takes_what_is_passed",
     "tested_around_locks",
     "waited_for",

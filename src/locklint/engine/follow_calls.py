@@ -17,7 +17,6 @@ from locklint.engine.demand import (
     passing_on,
     possibly_called_while_holding,
     reached,
-    settling,
     tested_around_locks,
     waited_for,
 )
@@ -25,6 +24,7 @@ from locklint.engine.function_search import naming, unlowered_callers
 from locklint.engine.judged_by_raising import called_by_hand
 from locklint.engine.makers import makers
 from locklint.engine.program_files import outermost
+from locklint.engine.settling import Settling
 from locklint.engine.solved_functions import SolvedFunctions
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
@@ -49,11 +49,12 @@ def follow_calls(solved: SolvedFunctions) -> None:
         return
     solved.add(_logging_of_locked_texts(solved))
     calls = solved.call_reach(solved.wanted, solved.declared.blocking)
+    settling = Settling(states, solved.declaration)
     for _ in range(_MAX_DEPTH):
         known = solved.functions.keys()
         fresh = solved.on_demand(sorted(called_while_holding(states) - known), calls)
         unconditional = makers(states) | called_by_hand(states) | checking_before(states)
-        unconditional |= settling(states, solved.declaration)
+        unconditional |= settling.find()
         if EventKind.AWAIT in solved.wanted:
             unconditional |= awaited_under_lock(states)
         if EventKind.JOIN in solved.wanted:
