@@ -52,9 +52,10 @@ def follow_calls(solved: SolvedFunctions) -> None:
     settling = Settling(states, solved.declaration)
     for _ in range(_MAX_DEPTH):
         known = solved.functions.keys()
-        fresh = solved.on_demand(sorted(called_while_holding(states) - known), calls)
+        held = called_while_holding(states)
+        fresh = solved.on_demand(sorted(held - known), calls)
         unconditional = makers(states) | called_by_hand(states) | checking_before(states)
-        unconditional |= settling.find()
+        unconditional |= settling.find(held)
         if EventKind.AWAIT in solved.wanted:
             unconditional |= awaited_under_lock(states)
         if EventKind.JOIN in solved.wanted:

@@ -7,12 +7,13 @@ known not to acquire its lock (`locklint.analysis.settled`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from locklint.analysis.state_tests import CHANGING_METHODS
 from locklint.dataflow.components import components
-from locklint.engine.demand import called_while_holding
 from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch
 
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
 
 _MOST_CALLS = 2
 """The depth of calls to which the functions that bind what a test is of are searched for."""
+
+_Callers: TypeAlias = defaultdict[str, list[str]]
+
+
+class _Known(NamedTuple):
+    """Facts about a function: its callees, the names that it tests, whether they hold a lock.
+
+    ``acts``: it acquires a lock, or has an event.
+    """
+
+    states: LockStates
+    callees: tuple[str, ...]
+    tested: int
+    holds: bool
+    acts: bool
 
 
 class Settling:
@@ -38,107 +54,108 @@ class Settling:
     ) -> None:
         self._states = states
         self._declared = declared
-        self._bits: defaultdict[object, int] = defaultdict(lambda: 1 << len(self._bits))
+        self._bits: dict[object, int] = {}
         self._bound: dict[str, int] = {}
+        self._known: dict[str, _Known] = {}
 
-    def find(self) -> set[str]:
+    def find(self, reached: Collection[str]) -> set[str]:
         """Return the functions without states that bind an attribute that a callee tests.
 
-        Their caller holds a lock or is called with one held, and another callee of it, whose
-        tests these are, leads to a lock or an event. A property is among them if its own name is
-        tested.
+        Their caller holds a lock or is among ``reached``, which are called with one held. Another
+        callee of it, whose tests these are, leads to a lock or an event. A property is among the
+        functions if its own name is tested.
         """
-        states = self._states
-        tested, below = self._tests_below()
-        holding = {key for key, one in states.items() if any(called.held for called in one.calls)}
+        self._renew()
+        callers: _Callers = defaultdict(list)
+        for key, known in self._known.items():
+            for callee in known.callees:
+                callers[callee].append(key)
+        below = self._tests_below(callers)
+        deciding = self._deciding(callers, reduce(or_, below.values(), 0))
         found: set[str] = set()
-        for caller in tested.keys() & (called_while_holding(states) | holding):
-            callees = dict.fromkeys(called.target for called in states[caller].calls)
-            for callee in callees:
-                asked = tested[caller]
-                for other in callees:
-                    if other != callee:
-                        asked |= below.get(other, 0)
-                if asked:
-                    found.update(k for k in self._without_states(callee) if self._binds(k) & asked)
+        for callee in deciding:
+            for caller in below.keys() & callers[callee]:
+                known = self._known[caller]
+                if known.holds or caller in reached:
+                    asked = known.tested
+                    for other in known.callees:
+                        if other != callee:
+                            asked |= below.get(other, 0)
+                    found.update(key for key in deciding[callee] if self._binds(key) & asked)
         return found
 
-    def _tests_below(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Return the names that functions test, and those that they and their callees test.
+    def _renew(self) -> None:
+        """Look at the functions that were solved since the last time."""
+        for key, one in self._states.items():
+            known = self._known.get(key)
+            if known is None or known.states is not one:
+                self._known[key] = _Known(
+                    one,
+                    tuple(dict.fromkeys(called.target for called in one.calls)),
+                    self._tested(one),
+                    any(called.held for called in one.calls),
+                    bool(one.events),
+                )
+
+    def _tests_below(self, callers: _Callers) -> dict[str, int]:
+        """Return the names that functions test, and that their callees do.
 
         Functions that lead to no lock and no event are left out.
         """
-        states = self._states
-        leading = self._leading()
-        tested = {key: self._tested(states[key]) for key in leading}
-
-        def callees(key: str) -> Iterator[str]:
-            return (called.target for called in states[key].calls if called.target in leading)
-
+        work = [key for key, known in self._known.items() if known.acts]
+        leading = set(work)
+        while work:
+            for caller in callers[work.pop()]:
+                if caller not in leading:
+                    leading.add(caller)
+                    work.append(caller)
+        callees = {key: leading.intersection(self._known[key].callees) for key in leading}
         below: dict[str, int] = {}
-        for members in components(sorted(leading), callees):
+        for members in components(leading, callees.__getitem__):
             names = 0
             for key in members:
-                names |= tested[key]
-                for callee in callees(key):
+                names |= self._known[key].tested
+                for callee in callees[key]:
                     names |= below.get(callee, 0)
             below.update(dict.fromkeys(members, names))
-        return tested, below
-
-    def _leading(self) -> set[str]:
-        """Return the functions that acquire a lock or have an event, and those that lead there."""
-        callers: dict[str, list[str]] = {}
-        for key, one in self._states.items():
-            for called in one.calls:
-                callers.setdefault(called.target, []).append(key)
-        work = [key for key, one in self._states.items() if one.taken or one.events]
-        found = set(work)
-        while work:
-            for caller in callers.get(work.pop(), ()):
-                if caller not in found:
-                    found.add(caller)
-                    work.append(caller)
-        return found
+        return below
 
     def _tested(self, one: LockStates) -> int:
         """Return the last names of the attributes that a function tests."""
-        if "tested" not in one.derived:
-            one.derived["tested"] = frozenset(
-                path.last
-                for block in one.function.blocks.values()
-                if isinstance(block.terminator, Branch)
-                for path in condition_paths(block.terminator.condition)
-                if path.fields
-            )
-        return self._union(one.derived["tested"])
+        return self._union(
+            path.last
+            for block in one.function.blocks.values()
+            if isinstance(block.terminator, Branch)
+            for path in condition_paths(block.terminator.condition)
+            if path.fields
+        )
 
-    def _union(self, names: Collection[object]) -> int:
+    def _union(self, names: Iterable[object]) -> int:
         union = 0
         for name in names:
-            union |= self._bits[name]
+            union |= self._bits.setdefault(name, 1 << len(self._bits))
         return union
 
-    def _without_states(self, key: str) -> Iterator[str]:
-        """Yield a function, or those that it leads to, that have no states yet."""
-        seen = {key}
-        work = [key]
-        for _ in range(_MOST_CALLS + 1):
-            following: list[str] = []
-            for each in work:
-                if each not in self._states:
-                    yield each
-                    continue
-                for called in self._states[each].calls:
-                    if called.target not in seen:
-                        seen.add(called.target)
-                        following.append(called.target)
-            work = following
+    def _deciding(self, callers: _Callers, tested: int) -> dict[str, set[str]]:
+        """Return the functions without states that bind what some test is of, by their callers.
+
+        These are their own, with themselves, and those further up as far as tests are followed.
+        """
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for key in callers.keys() - self._known.keys():
+            if self._binds(key) & tested:
+                work = {key}
+                for _ in range(_MOST_CALLS + 1):
+                    for each in work:
+                        found[each].add(key)
+                    work = {up for each in work for up in callers[each] if key not in found[up]}
+        return found
 
     def _binds(self, key: str) -> int:
         """Return the names that a function binds or changes, or a method that it calls, its own."""
         known = self._bound.get(key)
         if known is None:
-            known = self._bound[key] = self._union(set(self._names_of(key, _MOST_CALLS)))
+            known = self._bound[key] = self._union(self._names_of(key, _MOST_CALLS))
         return known
 
     def _names_of(self, key: str, depth: int) -> Iterator[str]:
