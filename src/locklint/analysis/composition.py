@@ -97,6 +97,15 @@ class Composition:
         self.cut: set[str] = set()
         for members in components(graph.states, graph.callees):
             self._solve(members)
+            self._drop_callers()
+
+    def _drop_callers(self) -> None:
+        """Drop what is known of functions as callers: those of a component are done with it."""
+        self._requirements.clear()
+        self._passed.clear()
+        self._tested_before.clear()
+        self._at_calls.clear()
+        self._edges.clear()
 
     def _called_while_holding(self) -> frozenset[str]:
         """The functions that are reached by calls made with a lock held."""

@@ -274,8 +274,8 @@ class LockStates(msgspec.Struct):
     names_locks: bool = True
     shared: Shared = NOT_SHARED
     handed_on: frozenset[LockKey] = frozenset()
-    handed_over: set[LockKey] = msgspec.field(default_factory=set)
-    varied: set[str] = msgspec.field(default_factory=set)
+    handed_over: frozenset[LockKey] = frozenset()
+    varied: frozenset[str] = frozenset()
     # Results that are computed once for all rules.
     derived: dict[str, Any] = msgspec.field(default_factory=dict)
 

@@ -200,12 +200,12 @@ class Recorder(Observer):
 
     def hands_over(self, key: LockKey) -> None:
         """Note a lock that others may release."""
-        self.states.handed_over.add(key)
+        self.states.handed_over |= {key}
 
     def varies(self, key: LockKey, lock: LockRef) -> None:
         """Note a lock that a callee may acquire or release, or neither."""
         self.states.locks.setdefault(key, lock)
-        self.states.varied.add(lock.identity)
+        self.states.varied |= {lock.identity}
 
     def calls(self, context: FunctionContext, call: Call, disjunct: Disjunct) -> None:
         """Note a call, as an event or of functions of the program."""

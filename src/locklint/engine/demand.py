@@ -240,8 +240,8 @@ def tested_around_locks(states: Mapping[str, LockStates]) -> set[str]:
     for one in states.values():
         if one.calls:
             if "tested calls" not in one.derived:
-                one.derived["tested calls"] = _tested(one)
-            found |= one.derived["tested calls"]
+                one.derived["tested calls"] = tuple(_tested(one))
+            found.update(one.derived["tested calls"])
     return found
 
 

@@ -65,6 +65,7 @@ def follow_calls(solved: SolvedFunctions) -> None:
         if not fresh:
             break
         solved.add(fresh)
+        solved.drop_read()
         calls.renew()
 
 

@@ -28,8 +28,8 @@ def called_by_hand(states: Mapping[str, LockStates]) -> set[str]:
     for one in states.values():
         if one.calls:
             if "by hand" not in one.derived:
-                one.derived["by hand"] = _depended_on(one)
-            found |= one.derived["by hand"]
+                one.derived["by hand"] = tuple(_depended_on(one))
+            found.update(one.derived["by hand"])
     work, following = sorted(found), list[str]()
     for _ in range(_MOST_CALLS):
         for key in work:

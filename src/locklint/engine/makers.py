@@ -20,14 +20,16 @@ def makers(states: Mapping[str, LockStates]) -> set[str]:
     found: set[str] = set()
     work = [one for one in states.values() if any(called.held for called in one.calls)]
     for one in work:
-        if "receivers" not in one.derived:
-            one.derived["receivers"] = receivers(one.function)
-        used = one.derived["receivers"]
-        found.update(
-            called.target
-            for called in one.calls
-            if called.call is not None and called.call.result in used
-        )
+        if "makers" not in one.derived:
+            used = receivers(one.function)
+            one.derived["makers"] = tuple(
+                dict.fromkeys(
+                    called.target
+                    for called in one.calls
+                    if called.call is not None and called.call.result in used
+                )
+            )
+        found.update(one.derived["makers"])
     for one in states.values():
         if one.calls:
             found |= _with_own_methods(_makers_of_holders(one, states), states)
@@ -49,7 +51,7 @@ def _makers_of_holders(one: LockStates, states: Mapping[str, LockStates]) -> set
     Whether another thread can know the object depends on what the constructor does with it.
     """
     if "made" not in one.derived:
-        one.derived["made"] = _uses_of_made(one)
+        one.derived["made"] = tuple(_uses_of_made(one))
     return {
         maker
         for maker, method in one.derived["made"]

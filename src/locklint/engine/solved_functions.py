@@ -329,6 +329,15 @@ class SolvedFunctions:
             known=self._steps.get(self.wanted),
         )
 
+    def drop_read(self) -> None:
+        """Drop what was read and looked up for functions: those that matter are lowered now.
+
+        Most of it is about functions that were searched, and is not asked for again.
+        """
+        if self._written is not None:
+            self._written.forget()
+        self.resolver.forget_callees()
+
     def drop_written(self) -> None:
         """Drop what was read from the texts of functions, which only solving needs."""
         self._steps.clear()

@@ -76,6 +76,7 @@ class WholeProgram:
             if not more:
                 break
             changed = solved.add(more)
+        solved.drop_read()
         solved.add(solved.on_demand(sorted(spawned(solved) | entered_by(states)), None))
         follow_calls(solved)
         solved.add(signalling(solved))

@@ -69,6 +69,7 @@ from locklint.models.events import WITH_TIMEOUT
 from locklint.models.iterators import never_ends
 from locklint.models.table import LockTable
 
+_NO_NAMES: frozenset[str] = frozenset()
 _STACKS = ("contextlib.ExitStack", "contextlib.AsyncExitStack")
 _PUSH_METHODS = ("callback", "push", "push_async_callback", "push_async_exit")
 _GREENLET_AWAITS = frozenset(f"sqlalchemy.util.{name}" for name in ("await_only", "await_fallback"))
@@ -166,8 +167,8 @@ class EffectPass:
             function,
             blocks=blocks,
             api_uses=self._uses.in_order(),
-            mentions=frozenset(self._hand_overs.mentions),
-            given_away=frozenset(self._hand_overs.given_away),
+            mentions=frozenset(self._hand_overs.mentions) or _NO_NAMES,
+            given_away=frozenset(self._hand_overs.given_away) or _NO_NAMES,
             registers=tuple(self._registers),
             enclosed=self._operands.enclosed,
             kept=tuple(each for kept in self._managers.kept.values() for each in kept.items()),

@@ -151,6 +151,10 @@ class StaticResolver:
         if self._guesses is not None:
             self._guesses.forget()
 
+    def forget_callees(self) -> None:
+        """Drop the callees that were found, in all files. The types that they rest on are kept."""
+        self._callees.clear()
+
     # The protocol
 
     def lock(self, function: str, path: AccessPath) -> LockRef | None:

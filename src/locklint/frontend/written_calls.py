@@ -102,6 +102,10 @@ class WrittenCalls(msgspec.Struct):
             )
         return self._uses[key]
 
+    def forget(self) -> None:
+        """Drop the uses that were read: each is needed until its function is done with."""
+        self._uses.clear()
+
     def runs(self, index: ModuleIndex, use: WrittenUse) -> Callee:
         """Return the functions that a use runs."""
         resolver = self.resolver(index)
