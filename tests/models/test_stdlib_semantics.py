@@ -362,6 +362,26 @@ def test_the_conditions_of_a_queue_share_its_mutex() -> None:
     assert made.mutex.acquire(False) is True
 
 
+@pytest.mark.parametrize("name", ["Queue", "LifoQueue", "PriorityQueue"])
+def test_only_queues_with_a_positive_size_are_ever_full(name: str) -> None:
+    size = _kind("queue.Queue").size
+    assert size is not None
+    constructor = getattr(queue, name)
+    first, *_ = inspect.signature(constructor).parameters
+    assert first == size.name
+    assert size.position == 0
+    for endless in (constructor(), constructor(0), constructor(maxsize=-1)):
+        for number in range(100):
+            endless.put(number, block=False)
+    full = constructor(1)
+    full.put(1)
+    with pytest.raises(queue.Full):
+        full.put(2, True, 0.001)
+    threading.Timer(0.01, full.get).start()
+    full.put(item=2)  # It waits until there is room.
+    assert full.get() == 2
+
+
 def test_attributes_and_globals_are_what_the_rows_say() -> None:
     import http.cookiejar
     import logging

@@ -37,6 +37,7 @@ from locklint.ir.instruction import (
 )
 from locklint.ir.lock import Exactness, LockRef
 from locklint.ir.registration import Entry
+from locklint.models.events import ENDS_OF_WAITS
 from locklint.models.processes import is_lock_of_threads
 from locklint.models.spawns import DAEMON
 
@@ -211,11 +212,12 @@ class Exits:
         lock = blocking.event.lock
         if lock is None:
             return False
+        ends = ENDS_OF_WAITS.get(blocking.event.name, ())
         for link in pair.chain():
             states = self._graph.states[link.function]
             for each in states.events:
                 signalled = each.event.lock
-                if each.event.kind is EventKind.SIGNAL and signalled is not None:
+                if each.event.name in ends and signalled is not None:
                     if signalled.identity == lock.identity and each.span < link.span:
                         return True
             for used in states.used:

@@ -21,7 +21,7 @@ from locklint.ir.event import Event, EventKind
 from locklint.ir.instruction import Call, Enter, Exit, Manager, Spawn, has_timeout
 from locklint.ir.lock import LockRef
 from locklint.ir.means import BY_MANAGER, Use
-from locklint.models.events import CallEvent, event_of, event_of_method
+from locklint.models.events import CallEvent, event_of, event_of_bounded, event_of_method
 
 _OF_LOCKS = (EventKind.LISTEN, EventKind.SIGNAL, EventKind.SUSPEND, EventKind.WAKE)
 _OF_OBJECTS = (
@@ -164,6 +164,16 @@ def event_of_call(context: FunctionContext, call: Call, disjunct: Disjunct) -> E
     if event is None or not (call.awaited or needs):
         return event
     return replace(event, awaited=call.awaited, needs="" if needs is None else needs.root_name)
+
+
+def event_of_full_queue(context: FunctionContext, call: Call, disjunct: Disjunct) -> Event | None:
+    """Return what a call does to a queue that may be full, besides. Return None if nothing."""
+    if call.external is None or call.lock is None or not call.lock.is_bounded:
+        return None
+    called = event_of_bounded(call.external)
+    if called is None or called.ends_soon(call.arguments):
+        return None
+    return _event(context, called, None, call.lock, disjunct)
 
 
 def _known_event(call: Call) -> CallEvent | None:

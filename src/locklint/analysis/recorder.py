@@ -40,6 +40,7 @@ from locklint.analysis.lockset_names import canonical, canonical_lock, split
 from locklint.analysis.lockset_notes import (
     event_of_call,
     event_of_exit,
+    event_of_full_queue,
     run_by_call,
     run_by_enter,
     run_by_exit,
@@ -219,6 +220,7 @@ class Recorder(Observer):
                 self._access(EventKind.WRITE, how, container, call.span, disjunct)
         for one in split([each.value for each in call.arguments], disjunct):
             self._happens(event_of_call(context, call, one), call.span, one)
+            self._happens(event_of_full_queue(context, call, one), call.span, one)
             if call.targets or call.overrides or call.possible:
                 self._runs(run_by_call(context, call, one), one)
 

@@ -26,7 +26,7 @@ from locklint.ir.access_path import AccessPath
 from locklint.ir.event import EventKind
 from locklint.ir.instruction import Assign
 from locklint.ir.lock import Exactness, LockRef, LockRole
-from locklint.models.events import METHODS_OF_SIGNALS, SIGNALS_FOR
+from locklint.models.events import ENDS_OF_WAITS, METHODS_OF_SIGNALS
 
 _KNOWN = (Exactness.ONE, Exactness.PER_INSTANCE, Exactness.FRESH)
 
@@ -76,7 +76,7 @@ def waiting_for_signals(
         place = (pair.function, pair.span)
         if lock is None or lock.exactness not in _KNOWN or place in seen:
             continue
-        methods = SIGNALS_FOR[pair.event.name]
+        methods = ENDS_OF_WAITS[pair.event.name]
         found = [each for each in signals[lock.identity] if each.name in methods]
         own = threads.reached_from(pair.function)
         if not found or any(each.function in own for each in found):
@@ -148,7 +148,7 @@ def ends_wait_first(graph: CallGraph, key: str, acquire: Span, pair: CriticalPai
             each.event.kind is EventKind.SIGNAL
             and each.event.lock is not None
             and each.event.lock.identity == lock.identity
-            and each.event.name in SIGNALS_FOR[last.event.name]
+            and each.event.name in ENDS_OF_WAITS[last.event.name]
             and comes_first(states, each.span, before)
             for each in states.events
         )

@@ -29,7 +29,7 @@ from locklint.engine.solved_functions import SolvedFunctions
 from locklint.ir.cfg import Function
 from locklint.ir.event import EventKind
 from locklint.models.calls import LOGGING_METHODS
-from locklint.models.events import NAMES_TELLING_THREAD, SIGNALS_FOR
+from locklint.models.events import ENDS_OF_WAITS, NAMES_TELLING_THREAD
 
 MAX_ROUNDS = 4
 """Through how many callers functions are looked for."""
@@ -165,7 +165,7 @@ def signalling(solved: SolvedFunctions) -> list[Function]:
         (each.event.lock.identity.rpartition(".")[2], method)
         for key, each in waits
         if each.event.lock is not None and (each.held or key in nested)
-        for method in SIGNALS_FOR[each.event.name]
+        for method in ENDS_OF_WAITS[each.event.name]
     }
     return solved.lowered(naming(solved, asked))
 

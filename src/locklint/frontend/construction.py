@@ -102,6 +102,8 @@ class Construction:
         plain = LockValue(kind.name, kind)
         if kind.slots is not None:
             return (replace(plain, has_one_slot=_is_one(kind.slots, call)),)
+        if kind.size is not None:
+            return (replace(plain, is_bounded=call is not None and _is_limit(kind.size, call)),)
         if call is not None and any(_is_set(each, call) for each in kind.gives_up_if):
             plain = replace(plain, gives_up=True)
         if kind.cross_process and call is not None and (call.arguments or call.keywords):
@@ -152,6 +154,12 @@ def _is_one(slots: Argument, call: CallValue | None) -> bool:
     if given is None:
         return slots.default == 1 and not call.arguments and not call.keywords
     return given == Literal("1")
+
+
+def _is_limit(size: Argument, call: CallValue) -> bool:
+    """Return whether a call is known to make a queue with a largest number of items."""
+    given = argument_of(call, size.name, size.position)
+    return isinstance(given, Literal) and given.text.isdigit() and int(given.text) > 0
 
 
 def over(kind: LockKind, given: Types) -> Types:

@@ -701,6 +701,7 @@ class StaticResolver:
             mode=_common_mode(chosen, locks),
             has_one_slot=all(lock.has_one_slot for lock in locks),
             gives_up=any(lock.gives_up for lock in locks),
+            is_bounded=all(lock.is_bounded for lock in locks),
         )
 
     def _by_canonical_path(

@@ -114,6 +114,7 @@ class LockValue(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     cls: ClassRef | None = None
     has_one_slot: bool = False
     gives_up: bool = False
+    is_bounded: bool = False
 
     @property
     def api(self) -> LockKind:

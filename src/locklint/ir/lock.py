@@ -153,6 +153,7 @@ class LockKind(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc
     remote: bool = False  # its methods ask another machine, which may fail
     gives_up_if: tuple[Setting, ...] = ()  # settings of one object with which it never waits
     slots: Argument | None = None  # the argument that says how many may hold a semaphore at a time
+    size: Argument | None = None  # the argument that says how many items a queue may have
 
     def __hash__(self) -> int:
         # Rows are looked up often, and a name has one row.
@@ -245,6 +246,7 @@ class LockRef(msgspec.Struct, frozen=True, array_like=True, cache_hash=True, gc=
     mode: Mode | None = None  # fixed by a read/write view
     has_one_slot: bool = False  # a semaphore that only one can hold at a time, unless others signal
     gives_up: bool = False  # it raises if another one has it, unless a call says otherwise
+    is_bounded: bool = False  # a queue that is known to be full after some items
 
     @property
     def api(self) -> LockKind:

@@ -62,7 +62,7 @@ class CallEvent(msgspec.Struct, frozen=True):
         """
         match self.kind:
             case EventKind.JOIN | EventKind.LISTEN:
-                return any(not self._waits_with(argument) for argument in arguments)
+                return any(not self._waits_with(each) for each in self._about_waiting(arguments))
             case EventKind.CALLBACK if self.name == ADDS_CALLBACK:
                 # Calls of a known function are followed.
                 value = arguments[0].value if arguments else None
@@ -88,6 +88,14 @@ class CallEvent(msgspec.Struct, frozen=True):
         value = given[0] if given else None
         return value if isinstance(value, AccessPath) and value.is_parameter else None
 
+    def _about_waiting(self, arguments: tuple[CallArgument, ...]) -> tuple[CallArgument, ...]:
+        """Return the arguments that say whether to wait and for how long: no item is one."""
+        if self.name != FILLS:
+            return arguments
+        if arguments and arguments[0].name is None:
+            return arguments[1:]
+        return tuple([each for each in arguments if each.name != "item"])
+
     def _waits_with(self, argument: CallArgument) -> bool:
         """Return whether a wait with this argument is without limit.
 
@@ -97,7 +105,7 @@ class CallEvent(msgspec.Struct, frozen=True):
         match self.name:
             case "shutdown":
                 return argument.name == "cancel_futures" or value is True
-            case "get":
+            case "get" | "put":
                 return value is None or value is True
             case _:
                 return value is None
@@ -131,8 +139,23 @@ _SIGNALS = {
     for method in methods
 }
 
+FILLS = "put"
+"""The name of the wait for room in a queue."""
+
+_OF_BOUNDED = {
+    "queue.Queue.put": CallEvent(EventKind.LISTEN, FILLS),
+    **{
+        f"queue.Queue.{method}": CallEvent(EventKind.SIGNAL, method)
+        for method in ("get", "get_nowait")
+    },
+}
+"""What calls do besides if the queue may be full: they wait for room in it, and make room."""
+
 SIGNALS_FOR = {"wait": ("set",), "get": ("put", "put_nowait"), "join": ("task_done",)}
 """The methods of events and queues that let a wait by a method end."""
+
+ENDS_OF_WAITS = {**SIGNALS_FOR, FILLS: ("get", "get_nowait")}
+"""The same for queues that may be full as well."""
 
 METHODS_OF_SIGNALS = frozenset(
     "wait is_set isSet clear get get_nowait put put_nowait join task_done set".split()
@@ -375,6 +398,11 @@ def names_about_loops(text: str) -> frozenset[str]:
 def names_of_runners(text: str) -> frozenset[str]:
     """Return the last names of calls, in a file of that text, that may run an event loop."""
     return _NAMES_OF_RUNNERS if "asyncio" in text else frozenset(_RUNS_ANY_LOOP)
+
+
+def event_of_bounded(dotted: str) -> CallEvent | None:
+    """Return what a call of a queue's method does besides, if the queue may be full."""
+    return _OF_BOUNDED.get(dotted)
 
 
 def waits_for(dotted: str) -> bool:

@@ -5,7 +5,7 @@ The three conditions of a `queue.Queue` are made over its ``mutex``, which is a 
 
 from __future__ import annotations
 
-from locklint.ir.lock import LockKind, LockRole
+from locklint.ir.lock import Argument, LockKind, LockRole
 from locklint.models.library import Library, TypeAttribute, dotted
 
 _THREAD_QUEUES = ("Queue", "PriorityQueue", "LifoQueue")
@@ -22,6 +22,7 @@ def _queue(
     *constructors: str,
     cross_process: bool = False,
     notifies: tuple[str, ...] = _NOTIFIES,
+    size: Argument | None = None,
 ) -> LockKind:
     return LockKind(
         name=name,
@@ -31,6 +32,7 @@ def _queue(
         waits=_WAITS,
         notifies=notifies,
         cross_process=cross_process,
+        size=size,
     )
 
 
@@ -38,7 +40,7 @@ _MULTIPROCESSING = ("multiprocessing", "multiprocessing.queues", "torch.multipro
 
 LIBRARY = Library(
     kinds=(
-        _queue("queue.Queue", *QUEUE_TYPES),
+        _queue("queue.Queue", *QUEUE_TYPES, size=Argument("maxsize", 0)),
         _queue(
             "queue.SimpleQueue", "queue.SimpleQueue", "_queue.SimpleQueue", "queue._PySimpleQueue"
         ),

@@ -1,9 +1,9 @@
 """## What it does
 
 Finds calls that may block for long while a lock is held, in the function that holds it or in one
-that it calls: a sleep, a wait for a child process, a thread, a pool, an event or an item of a
-queue, and reading what a user types. Calls that move data are info: sockets, HTTP, databases and
-files.
+that it calls: a sleep, a wait for a child process, a thread, a pool, an event, an item of a queue
+or room in it, and reading what a user types. Calls that move data are info: sockets, HTTP,
+databases and files.
 
 ## Why is this bad?
 
@@ -78,7 +78,8 @@ that holds the lock.
 
 Semaphores with several permits are left out, and so is a wait for an event in a function that
 starts a thread. A call with a timeout is not reported, and neither is a sleep of less than a
-second, or one whose duration is a variable or an attribute. Results of futures are not reported,
+second, or one whose duration is a variable or an attribute. A queue may be full if a positive
+number is written where it is made: `Queue(10)`. Results of futures are not reported,
 because most are there by then. Neither is a wait that ends at once: for what has ended, is killed
 or was waited for before, or for an item of a queue that a test under the lock has found not to be
 empty. Nor is a wait for threads of which a counter says that they have nothing to do. The setting

@@ -2,8 +2,8 @@
 
 Finds a thread that holds a lock and waits for another thread, a process, a future or an executor
 whose work acquires that lock, and a task that does so and waits for other tasks. It also finds a
-wait for an event or for an item of a queue, with a lock held that all code acquires before it sets
-the event or puts an item in.
+wait for an event, for an item of a queue or for room in it, with a lock held that all code acquires
+before it sets the event, puts an item in or takes one out.
 
 ## Why is this bad?
 
