@@ -400,7 +400,11 @@ class _Sections:
         assign: Assign,
         acquire: Acquire,
     ) -> tuple[Span, str] | None:
-        """Return the place that completes a datum after others can see it, if they use it."""
+        """Return the place that completes a datum after others can see it, if they use it.
+
+        Other tasks see it where this one is suspended in between.
+        """
+        is_seen = not acquire.lock.api.is_async
         used = self._used_by_others(datum, tests)
         names = self._names(assign, where)
         maker = self._maker(assign.value, where)
@@ -408,6 +412,9 @@ class _Sections:
             maker is not None and (not isinstance(maker[0], Call) or _makes_object(maker[0]))
         )
         for each, block in held_after(self._function, where.block, where.index, acquire.lock):
+            is_seen = is_seen or isinstance(each, Await)
+            if not is_seen:
+                continue
             if isinstance(each, Assign):
                 other = self._presence.datum(self._presence.bound_by(each, block))
                 if other == datum:

@@ -106,6 +106,7 @@ UNLIKELY = frozenset(
         "builtins.frozenset",
         "builtins.getattr",  # with a default; without one it is graded as reading the attribute
         "builtins.hasattr",
+        "builtins.setattr",  # as a statement that binds the attribute
         "builtins.hash",
         "builtins.hex",
         "builtins.isinstance",
