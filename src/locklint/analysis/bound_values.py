@@ -113,6 +113,20 @@ class Values:
                 if callee.name in CHANGING_METHODS:
                     yield callee.parent(), _Changed(CHANGING_METHODS[callee.name], _given(each))
 
+    def parameter(self, path: AccessPath) -> tuple[AccessPath, Span] | None:
+        """Return the parameter that a path is bound to, and where.
+
+        Return None if the function binds either of them elsewhere, or changes it.
+        """
+        found = [
+            (at, *one) for at, many in self._effects.items() if path.starts_with(at) for one in many
+        ]
+        match found:
+            case [(at, block, index, AccessPath() as value)] if at == path and value.is_parameter:
+                if value.is_variable and value not in self._effects:
+                    return value, self._function.blocks[block].instructions[index].span
+        return None
+
     def rules_out(self, test: StateTest, span: Span) -> bool:
         """Return whether a test of a path cannot have its outcome at an instruction."""
         last = self._last(test, (), None, None)

@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from locklint.analysis.binding import Binding
+from locklint.analysis.bound_values import admits
 from locklint.analysis.call_graph import CallGraph, Edge, doubtful_holds
 from locklint.analysis.critical_pair import (
     MAX_PATH,
@@ -428,11 +429,11 @@ class Composition:
             asked = (id(called), test)
             if asked not in self._passed:
                 self._passed[asked] = self._pass(called, test, requirements)
-            here, admits = self._passed[asked]
-            if admits is False:
+            here, settled = self._passed[asked]
+            if settled is False:
                 return None
             # Else, if it is settled, the caller has seen to it, however it was before.
-            if here is not None and admits is None:
+            if here is not None and settled is None:
                 found[here] = None
         return tuple(found)[:_MOST_STATE]
 
@@ -444,6 +445,11 @@ class Composition:
         None: it may because it had it when the caller began.
         """
         self._edges[id(called)] = called  # It lives on, so that its id stays its own.
+        if test.path.is_parameter and test.path.is_variable and not test.others:
+            value = called.binding.constant(test.path.root_name)
+            given = value or called.binding.value(test.path.root_name)
+            if given is not None and not admits(given, test):
+                return None, False
         here = test.named(called.binding.path)
         if here is None or any(len(path.fields) > MAX_PATH for path in here.paths):
             return None, None
@@ -456,7 +462,9 @@ class Composition:
             tested = self._tested_before[id(called)] = tuple(dict.fromkeys((*tested, *more)))
         if any(map(here.excludes, tested)) or _finds_held(here, called):
             return here, False
-        return here, self._settled.at(here, called)
+        settled = self._settled.at(here, called)
+        passed = self._settled.as_passed(here, called) if settled else None
+        return (here, settled) if passed is None else (passed, None)
 
     def _requires(
         self, called: Edge, pair: CriticalPair

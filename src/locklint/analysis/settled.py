@@ -65,6 +65,19 @@ class Settled:
             known = self._before[place] = tuple(dict.fromkeys(self._by_calls(called)))
         return False if any(map(test.excludes, known)) else found
 
+    def as_passed(self, test: StateTest, called: Edge) -> StateTest | None:
+        """Return a test at a call as one of the parameter that its path has been bound to before.
+
+        Return None if there is none. After ``self.state = state`` its callers pass the state.
+        """
+        if test.others or test.kind is TestKind.HELD:
+            return None
+        bound = self._values_of(called.caller).parameter(test.path)
+        states = self._graph.states[called.caller]
+        if bound is None or not comes_first(states, bound[1], called.span):
+            return None
+        return replace(test, path=bound[0])
+
     def behind_getters(self, tests: Iterable[StateTest], caller: str) -> Iterator[StateTest]:
         """Yield what tests of properties say about the attributes that these return."""
         getters: dict[Field, list[Edge]] | None = None
