@@ -332,7 +332,7 @@ class SolvedFunctions:
     def drop_read(self) -> None:
         """Drop what was read and looked up for functions: those that matter are lowered now.
 
-        Most of it is about functions that were searched, and is not asked for again.
+        Most of it is about functions that were searched, and is not needed again.
         """
         if self._written is not None:
             self._written.forget()

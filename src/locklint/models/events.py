@@ -149,7 +149,7 @@ _OF_BOUNDED = {
         for method in ("get", "get_nowait")
     },
 }
-"""What calls do besides if the queue may be full: they wait for room in it, and make room."""
+"""Further events of calls if the queue may be full: they wait for room in it, and make room."""
 
 SIGNALS_FOR = {"wait": ("set",), "get": ("put", "put_nowait"), "join": ("task_done",)}
 """The methods of events and queues that let a wait by a method end."""
