@@ -154,12 +154,16 @@ def naming(solved: SolvedFunctions, methods: Collection[tuple[str, str]]) -> dic
     """Return, by path, the functions that call methods of something, each with its name."""
     wanted: dict[str, set[str]] = {}
     written = [(f"{name}.{method}", (name, method)) for name, method in methods]
+    called = {method for _, method in methods}
     for path, file in solved.files.searched.items() if methods else ():
-        text = file.source.text
-        found = {method for words, method in written if words in text}
-        names = {method for _, method in found}
-        for decl in file.index.functions.values() if found else ():
-            if not names.isdisjoint(decl.called) and calls_one_of(decl, found):
+        decls = [
+            each for each in file.index.functions.values() if not called.isdisjoint(each.called)
+        ]
+        # Most files call none of them, and to search a text takes longer.
+        text = file.source.text if decls else ""
+        found = {method for words, method in written if words in text} if decls else ()
+        for decl in decls if found else ():
+            if calls_one_of(decl, found):
                 wanted.setdefault(path, set()).add(outermost(file.index, decl).qualname)
     return wanted
 
