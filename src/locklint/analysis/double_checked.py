@@ -413,15 +413,13 @@ class _Sections:
         )
         for each, block in held_after(self._function, where.block, where.index, acquire.lock):
             is_seen = is_seen or isinstance(each, Await)
-            if not is_seen:
-                continue
             if isinstance(each, Assign):
                 other = self._presence.datum(self._presence.bound_by(each, block))
                 if other == datum:
                     return None
-                if other is not None and other in used:
+                if is_seen and other is not None and other in used:
                     return each.span, str(each.target)
-            if datum in used and is_known and self._completes(each, names):
+            if is_seen and datum in used and is_known and self._completes(each, names):
                 return each.span, ""
         return None
 
