@@ -76,6 +76,8 @@ class Settled:
         states = self._graph.states[called.caller]
         if bound is None or not comes_first(states, bound[1], called.span):
             return None
+        if any(True for _ in self._effects(called.caller, test, called.span)):
+            return None  # Another callee may bind it as well.
         return replace(test, path=bound[0])
 
     def behind_getters(self, tests: Iterable[StateTest], caller: str) -> Iterator[StateTest]:
