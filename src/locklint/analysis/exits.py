@@ -217,8 +217,10 @@ class Exits:
             states = self._graph.states[link.function]
             for each in states.events:
                 signalled = each.event.lock
-                if each.event.name in ends and signalled is not None:
-                    if signalled.identity == lock.identity and each.span < link.span:
+                if each.event.kind is not EventKind.SIGNAL or each.event.name not in ends:
+                    continue
+                if signalled is not None and signalled.identity == lock.identity:
+                    if each.span < link.span:
                         return True
             for used in states.used:
                 if used.lock.identity == lock.identity and used.span < link.span:

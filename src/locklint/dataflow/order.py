@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 
-from locklint.dataflow.components import components
+from locklint.dataflow.components import Node, components
 from locklint.ir.cfg import BasicBlock, Function
 from locklint.ir.instruction import BlockId, Instruction
 from locklint.ir.terminator import Branch
@@ -88,10 +88,8 @@ def predecessors(
     return result
 
 
-def reaching(
-    sources: Iterable[BlockId], before: Mapping[BlockId, Iterable[BlockId]]
-) -> set[BlockId]:
-    """All blocks from which one of ``sources`` can be reached, these included."""
+def reaching(sources: Iterable[Node], before: Mapping[Node, Iterable[Node]]) -> set[Node]:
+    """All nodes, such as blocks, from which one of ``sources`` can be reached, these included."""
     seen = set(sources)
     work = list(seen)
     while work:

@@ -159,9 +159,10 @@ def naming(solved: SolvedFunctions, methods: Collection[tuple[str, str]]) -> dic
         decls = [
             each for each in file.index.functions.values() if not called.isdisjoint(each.called)
         ]
-        # Most files call none of them, and to search a text takes longer.
-        text = file.source.text if decls else ""
-        found = {method for words, method in written if words in text} if decls else ()
+        if not decls:
+            continue  # Most files call none of them, and to search a text takes longer.
+        text = file.source.text
+        found = {method for words, method in written if words in text}
         for decl in decls if found else ():
             if calls_one_of(decl, found):
                 wanted.setdefault(path, set()).add(outermost(file.index, decl).qualname)

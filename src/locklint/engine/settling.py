@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from locklint.analysis.state_tests import CHANGING_METHODS
 from locklint.dataflow.components import components
+from locklint.dataflow.order import reaching
 from locklint.ir.operands import condition_paths
 from locklint.ir.terminator import Branch
 
@@ -102,13 +103,8 @@ class Settling:
 
         Functions that lead to no lock and no event are left out.
         """
-        work = [key for key, known in self._known.items() if known.acts]
-        leading = set(work)
-        while work:
-            for caller in callers[work.pop()]:
-                if caller not in leading:
-                    leading.add(caller)
-                    work.append(caller)
+        acting = [key for key, known in self._known.items() if known.acts]
+        leading = reaching(acting, callers)
         callees = {key: leading.intersection(self._known[key].callees) for key in leading}
         below: dict[str, int] = {}
         for members in components(leading, callees.__getitem__):

@@ -106,7 +106,6 @@ UNLIKELY = frozenset(
         "builtins.frozenset",
         "builtins.getattr",  # with a default; without one it is graded as reading the attribute
         "builtins.hasattr",
-        "builtins.setattr",  # as a statement that binds the attribute
         "builtins.hash",
         "builtins.hex",
         "builtins.isinstance",
@@ -122,6 +121,7 @@ UNLIKELY = frozenset(
         "builtins.repr",
         "builtins.reversed",
         "builtins.set",
+        "builtins.setattr",  # as a statement that binds the attribute
         "builtins.slice",
         "builtins.str",
         "builtins.super",
